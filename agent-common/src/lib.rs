@@ -1,0 +1,188 @@
+//! What do the kernel and the user side tell each other, byte for byte?
+//!
+//! Everything here is `#[repr(C)]` without implicit padding; the sizes are asserted at the end of the file,
+//! so that a change on one side cannot silently shift the other.
+
+#![no_std]
+
+/// Longest process name the kernel keeps (`TASK_COMM_LEN`), terminating zero included.
+pub const COMM_LEN: usize = 16;
+
+/// Longest cgroup path carried by an event, terminating zero included (`PATH_MAX`).
+pub const PATH_LEN: usize = 4096;
+
+/// The id of the root cgroup: kernel threads live there, and on hybrid hosts many processes too.
+pub const ROOT_CGROUP: u64 = 1;
+
+/// Who used the CPU: the key of the per-CPU accounting map.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConsumerKey {
+    /// The cgroup v2 id: the inode number of its directory.
+    pub cgroup: u64,
+    /// The thread-group id of a tracked process (an ffmpeg, or the agent itself), else 0.
+    pub tracked: u32,
+    /// [`CLASS_TASK`] or [`CLASS_KERNEL_THREAD`].
+    pub class: u32,
+}
+
+/// [`ConsumerKey::class`] of everything that is not a kernel thread.
+pub const CLASS_TASK: u32 = 0;
+/// [`ConsumerKey::class`] of a kernel thread, told apart only in the root cgroup: they never leave it.
+pub const CLASS_KERNEL_THREAD: u32 = 1;
+
+/// CPU time of one consumer on one CPU, in nanoseconds.
+///
+/// `total` runs on; `at_flush` is what `total` was when the CPU was last flushed, valid when `epoch` equals the
+/// CPU's [`CpuClock::epoch`]. An entry not touched since the flush has an older epoch, and `total` itself is the value
+/// at the flush. So user space reads every consumer *as of the same instant* although the map is read entry by entry.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuTime {
+    /// Nanoseconds charged so far.
+    pub total: u64,
+    /// Nanoseconds charged up to the flush that began `epoch`.
+    pub at_flush: u64,
+    /// The epoch in which the entry was last touched.
+    pub epoch: u64,
+}
+
+/// The state of one CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuClock {
+    /// `CLOCK_MONOTONIC` nanoseconds up to which this CPU is accounted; 0 before the first switch.
+    pub accounted_to: u64,
+    /// When accounting began on this CPU.
+    pub started_at: u64,
+    /// Nanoseconds spent in the idle task.
+    pub idle: u64,
+    /// Nanoseconds that found no room in the accounting map.
+    pub lost: u64,
+    /// Consumer of `pending`.
+    pub key: ConsumerKey,
+    /// Nanoseconds of `key` not yet added to the accounting map.
+    pub pending: u64,
+    /// Number of flushes so far.
+    pub epoch: u64,
+    /// `accounted_to` at the last flush.
+    pub flushed_at: u64,
+    /// `idle` at the last flush.
+    pub flushed_idle: u64,
+    /// `lost` at the last flush.
+    pub flushed_lost: u64,
+    /// Number of times the map had no room.
+    pub lost_count: u64,
+    /// 1 when the last flush found the idle task running.
+    pub flushed_in_idle: u64,
+}
+
+/// Kinds of [`EventHeader::kind`].
+pub mod event_kind {
+    /// A cgroup was made; its path follows the header.
+    pub const CGROUP_MADE: u32 = 1;
+    /// A cgroup was removed; its path follows the header.
+    pub const CGROUP_REMOVED: u32 = 2;
+    /// A tracked process started its program.
+    pub const EXEC: u32 = 3;
+    /// The last thread of a tracked process ended, or it became a program that is not tracked.
+    pub const EXIT: u32 = 4;
+}
+
+/// The head of every life-cycle event; cgroup events are followed by a zero-terminated path.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventHeader {
+    /// `CLOCK_MONOTONIC` nanoseconds.
+    pub at: u64,
+    /// The cgroup's id; 0 where the kernel does not tell (no BTF).
+    pub cgroup: u64,
+    /// One of [`event_kind`].
+    pub kind: u32,
+    /// Thread-group id of the process; 0 for cgroup events.
+    pub tgid: u32,
+    /// Wait status as in `wait(2)`, valid when `has_status` is 1.
+    pub status: u32,
+    /// Whether the kernel told the exit status.
+    pub has_status: u32,
+}
+
+/// Where the kernel keeps what the life-cycle programs read, in bytes; [`UNKNOWN_OFFSET`] where BTF does not tell.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelOffsets {
+    /// `task_struct.flags`
+    pub task_flags: u32,
+    /// `task_struct.exit_code`
+    pub task_exit_code: u32,
+    /// `task_struct.signal`
+    pub task_signal: u32,
+    /// `signal_struct.live`
+    pub signal_live: u32,
+    /// `cgroup.kn`
+    pub cgroup_kn: u32,
+    /// `kernfs_node.id`
+    pub kernfs_id: u32,
+    /// `cgroup.root`
+    pub cgroup_root: u32,
+    /// `cgroup_root.hierarchy_id`
+    pub root_hierarchy: u32,
+}
+
+/// Marks a member of [`KernelOffsets`] that is not known.
+pub const UNKNOWN_OFFSET: u32 = u32::MAX;
+
+impl KernelOffsets {
+    /// Nothing known: what a kernel without BTF gives.
+    pub const UNKNOWN: Self = Self {
+        task_flags: UNKNOWN_OFFSET,
+        task_exit_code: UNKNOWN_OFFSET,
+        task_signal: UNKNOWN_OFFSET,
+        signal_live: UNKNOWN_OFFSET,
+        cgroup_kn: UNKNOWN_OFFSET,
+        kernfs_id: UNKNOWN_OFFSET,
+        cgroup_root: UNKNOWN_OFFSET,
+        root_hierarchy: UNKNOWN_OFFSET,
+    };
+}
+
+/// Thread-group ids per entry of the map of tracked processes.
+pub const TRACKED_PAGE: u32 = 4096;
+
+/// Orders to the `control` program, given as its first argument.
+pub mod order {
+    /// Track the thread group in the second argument.
+    pub const TRACK: u64 = 1;
+    /// Stop tracking the thread group in the second argument.
+    pub const UNTRACK: u64 = 2;
+    /// Write the caller's own thread-group id, as the kernel's first pid namespace knows it, to the answer map.
+    pub const WHO_AM_I: u64 = 3;
+}
+
+/// Index into the loss counters, one array entry each.
+pub mod loss {
+    /// Life-cycle events that found the ring buffer full.
+    pub const EVENTS: u32 = 0;
+    /// Number of loss counters.
+    pub const COUNT: u32 = 1;
+}
+
+const _: () = assert!(size_of::<ConsumerKey>() == 16);
+const _: () = assert!(size_of::<CpuTime>() == 24);
+const _: () = assert!(size_of::<CpuClock>() == 104);
+const _: () = assert!(size_of::<EventHeader>() == 32);
+const _: () = assert!(size_of::<KernelOffsets>() == 32);
+
+#[cfg(feature = "user")]
+mod pod {
+    use crate::{ConsumerKey, CpuClock, CpuTime, KernelOffsets};
+
+    // SAFETY: `repr(C)`, integers only, no padding (sizes asserted above), every bit pattern is valid.
+    unsafe impl aya::Pod for ConsumerKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for CpuTime {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for CpuClock {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for KernelOffsets {}
+}
