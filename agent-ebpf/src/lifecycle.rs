@@ -1,0 +1,162 @@
+//! Which cgroups and tracked processes came and went?
+
+use agent_common::{COMM_LEN, EventHeader, KernelOffsets, UNKNOWN_OFFSET, event_kind, loss};
+use aya_ebpf::helpers::{
+    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns,
+    bpf_probe_read_kernel, bpf_probe_read_kernel_str_bytes,
+};
+use aya_ebpf::programs::RawTracePointContext;
+
+use crate::maps::{EVENTS, LOSSES, SCRATCH, TRACKED_NAMES, offsets};
+use crate::tracked::{is_tracked, set_tracked};
+
+/// `cgroup_mkdir(struct cgroup *, const char *path)` and `cgroup_rmdir`, same arguments.
+#[inline(always)]
+pub(crate) fn cgroup_event(context: &RawTracePointContext, kind: u32) {
+    let cgroup: *const u8 = context.arg(0);
+    let path: *const u8 = context.arg(1);
+    let offsets = offsets();
+    if hierarchy(cgroup, &offsets) != Some(0) {
+        return; // cgroup v1: the ids there are not what bpf_get_current_cgroup_id() gives
+    }
+    let Some(event) = SCRATCH.get_ptr_mut(0) else { return };
+    // SAFETY: the verifier has checked the pointer; see `SCRATCH` for why nobody else uses it now.
+    let event = unsafe { &mut *event };
+    event.header = header(kind);
+    event.header.cgroup = cgroup_id(cgroup, &offsets);
+    // SAFETY: a bad address makes the read fail, not fault.
+    let length = match unsafe { bpf_probe_read_kernel_str_bytes(path, &mut event.path) } {
+        Ok(read) => read.len(),
+        Err(_) => 0,
+    };
+    // The mask is for the verifier; a path is always shorter than PATH_LEN, for its last byte is the zero.
+    let size = size_of::<EventHeader>() + (length & (agent_common::PATH_LEN - 1));
+    // SAFETY: `size` is at most the size of `CgroupEvent`, which starts at `event`.
+    let bytes = unsafe { core::slice::from_raw_parts(core::ptr::from_ref(event).cast::<u8>(), size) };
+    if EVENTS.output::<[u8]>(bytes, 0).is_err() {
+        count_loss();
+    }
+}
+
+/// `sched_process_exec`: the task already carries its new name.
+#[inline(always)]
+pub(crate) fn exec_event() {
+    let Ok(name) = bpf_get_current_comm() else { return };
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    // SAFETY: the map is only read, and its values never change after load.
+    let wanted = unsafe { TRACKED_NAMES.get(zero_padded(name)) }.is_some();
+    let was = is_tracked(tgid);
+    set_tracked(tgid, wanted);
+    if wanted {
+        emit(process_header(event_kind::EXEC, tgid));
+    } else if was {
+        emit(process_header(event_kind::EXIT, tgid));
+    }
+}
+
+/// `sched_process_exit(struct task_struct *)`, once a thread.
+///
+/// The bit stays set: the exiting thread still uses CPU time (freeing its memory above all) that belongs to the transcode.
+/// User space clears it when it closes the transcode's account.
+#[inline(always)]
+pub(crate) fn exit_event(context: &RawTracePointContext) {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let tgid = (pid_tgid >> 32) as u32;
+    if !is_tracked(tgid) {
+        return;
+    }
+    let task: *const u8 = context.arg(0);
+    let offsets = offsets();
+    let group_is_dead = match live_threads(task, &offsets) {
+        Some(live) => live == 0,
+        None => pid_tgid as u32 == tgid,
+    };
+    if !group_is_dead {
+        return;
+    }
+    let mut header = process_header(event_kind::EXIT, tgid);
+    if let Some(status) = read::<u32>(task, offsets.task_exit_code) {
+        header.status = status;
+        header.has_status = 1;
+    }
+    emit(header);
+}
+
+#[inline(always)]
+fn header(kind: u32) -> EventHeader {
+    // SAFETY: the helper has no preconditions.
+    EventHeader { at: unsafe { bpf_ktime_get_ns() }, cgroup: 0, kind, tgid: 0, status: 0, has_status: 0 }
+}
+
+#[inline(always)]
+fn process_header(kind: u32, tgid: u32) -> EventHeader {
+    // SAFETY: the helper has no preconditions.
+    EventHeader { tgid, cgroup: unsafe { bpf_get_current_cgroup_id() }, ..header(kind) }
+}
+
+#[inline(always)]
+fn emit(header: EventHeader) {
+    match EVENTS.reserve::<EventHeader>(0) {
+        Some(mut entry) => {
+            entry.write(header);
+            entry.submit(0);
+        }
+        None => count_loss(),
+    }
+}
+
+#[inline(always)]
+fn count_loss() {
+    if let Some(lost) = LOSSES.get_ptr_mut(loss::EVENTS) {
+        // SAFETY: the verifier has checked the pointer; the counter is this CPU's own.
+        unsafe { *lost += 1 };
+    }
+}
+
+/// Bytes after the terminating zero are not promised to be zero by every kernel, but the map's keys are.
+#[inline(always)]
+fn zero_padded(name: [u8; COMM_LEN]) -> [u8; COMM_LEN] {
+    let mut padded = [0; COMM_LEN];
+    let mut ended = false;
+    let mut index = 0;
+    while index < COMM_LEN {
+        ended |= name[index] == 0;
+        if !ended {
+            padded[index] = name[index];
+        }
+        index += 1;
+    }
+    padded
+}
+
+/// 0 is the default hierarchy: cgroup v2. Without BTF every hierarchy counts, and user space checks the path.
+#[inline(always)]
+fn hierarchy(cgroup: *const u8, offsets: &KernelOffsets) -> Option<u32> {
+    if offsets.cgroup_root == UNKNOWN_OFFSET || offsets.root_hierarchy == UNKNOWN_OFFSET {
+        return Some(0);
+    }
+    let root = read::<u64>(cgroup, offsets.cgroup_root)?;
+    read::<u32>(root as *const u8, offsets.root_hierarchy)
+}
+
+#[inline(always)]
+fn cgroup_id(cgroup: *const u8, offsets: &KernelOffsets) -> u64 {
+    let Some(node) = read::<u64>(cgroup, offsets.cgroup_kn) else { return 0 };
+    read::<u64>(node as *const u8, offsets.kernfs_id).unwrap_or(0)
+}
+
+#[inline(always)]
+fn live_threads(task: *const u8, offsets: &KernelOffsets) -> Option<u32> {
+    let signal = read::<u64>(task, offsets.task_signal)?;
+    read::<u32>(signal as *const u8, offsets.signal_live)
+}
+
+/// Reads a member of a kernel object; `None` when its place is not known or the read fails.
+#[inline(always)]
+fn read<T>(object: *const u8, offset: u32) -> Option<T> {
+    if offset == UNKNOWN_OFFSET {
+        return None;
+    }
+    // SAFETY: a bad address makes the read fail, not fault.
+    unsafe { bpf_probe_read_kernel(object.wrapping_add(offset as usize).cast::<T>()) }.ok()
+}

@@ -1,0 +1,85 @@
+//! ffwatt's programs in the kernel: they count CPU time and tell of cgroups and processes that come and go.
+//! Every decision is user space's.
+
+#![no_std]
+#![no_main]
+
+mod account;
+mod lifecycle;
+mod maps;
+mod tracked;
+
+use agent_common::{event_kind, order};
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use aya_ebpf::macros::raw_tracepoint;
+use aya_ebpf::programs::RawTracePointContext;
+
+/// Charges the task that is leaving the CPU: at this tracepoint it is still the current one.
+#[raw_tracepoint(tracepoint = "sched_switch")]
+fn switch(_context: RawTracePointContext) {
+    account::charge_current();
+}
+
+/// Charges the task that is running, and marks the instant. Never attached: run on each CPU by `BPF_PROG_TEST_RUN`.
+#[raw_tracepoint]
+fn flush(_context: RawTracePointContext) {
+    let Some(clock) = account::charge_current() else { return };
+    account::spill(clock);
+    clock.epoch += 1;
+    clock.flushed_at = clock.accounted_to;
+    clock.flushed_idle = clock.idle;
+    clock.flushed_lost = clock.lost;
+    clock.flushed_in_idle = u64::from(bpf_get_current_pid_tgid() == 0);
+}
+
+/// Carries out an [`order`] of user space. Never attached.
+#[raw_tracepoint]
+fn control(context: RawTracePointContext) {
+    let tgid = context.arg::<u64>(1) as u32;
+    match context.arg::<u64>(0) {
+        order::TRACK => tracked::set_tracked(tgid, true),
+        order::UNTRACK => tracked::set_tracked(tgid, false),
+        order::WHO_AM_I => {
+            if let Some(answer) = maps::ANSWER.get_ptr_mut(0) {
+                // SAFETY: the verifier has checked the pointer; user space gives one order at a time.
+                unsafe { *answer = (bpf_get_current_pid_tgid() >> 32) as u32 };
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A cgroup was made.
+#[raw_tracepoint(tracepoint = "cgroup_mkdir")]
+fn cgroup_mkdir(context: RawTracePointContext) {
+    lifecycle::cgroup_event(&context, event_kind::CGROUP_MADE);
+}
+
+/// A cgroup was removed.
+#[raw_tracepoint(tracepoint = "cgroup_rmdir")]
+fn cgroup_rmdir(context: RawTracePointContext) {
+    lifecycle::cgroup_event(&context, event_kind::CGROUP_REMOVED);
+}
+
+/// A process started a program.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+fn process_exec(_context: RawTracePointContext) {
+    lifecycle::exec_event();
+}
+
+/// A thread ended.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+fn process_exit(context: RawTracePointContext) {
+    lifecycle::exit_event(&context);
+}
+
+/// Some helpers (`bpf_probe_read_kernel` among them) are for GPL-compatible programs only.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "license")]
+pub static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+/// Cannot be reached: the verifier refuses a program that could.
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

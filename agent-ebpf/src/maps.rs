@@ -1,0 +1,70 @@
+//! What does the kernel side remember?
+//!
+//! Sizes marked "set at load" are placeholders: the loader sizes them for the host.
+
+use agent_common::{
+    COMM_LEN, ConsumerKey, CpuClock, CpuTime, EventHeader, KernelOffsets, PATH_LEN, TRACKED_PAGE, loss,
+};
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
+
+/// CPU time per consumer. Set at load. Preallocated: an insert under the run-queue lock must not allocate.
+#[map]
+pub(crate) static CPU_TIME: PerCpuHashMap<ConsumerKey, CpuTime> = PerCpuHashMap::with_max_entries(16_384, 0);
+
+/// The clock of each CPU.
+#[map]
+pub(crate) static CPU_CLOCK: PerCpuArray<CpuClock> = PerCpuArray::with_max_entries(1, 0);
+
+/// One byte per thread-group id, 1 when it is tracked, in pages. Set at load to cover `pid_max`.
+///
+/// An array because its look-up is inlined by the JIT; bytes because a byte is stored whole by every processor, while
+/// bits would need atomic operations that kernels before 5.12 lack.
+#[map]
+pub(crate) static TRACKED: Array<[u8; TRACKED_PAGE as usize]> = Array::with_max_entries(8, 0);
+
+/// Names of the programs to track.
+#[map]
+pub(crate) static TRACKED_NAMES: HashMap<[u8; COMM_LEN], u8> = HashMap::with_max_entries(64, 0);
+
+/// Life-cycle events. Set at load.
+#[map]
+pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(256 * 1024, 0);
+
+/// Loss counters, indexed by [`loss`].
+#[map]
+pub(crate) static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(loss::COUNT, 0);
+
+/// What `control` answers: the value a program returns does not reach user space through the entry points that the
+/// attribute macros write.
+#[map]
+pub(crate) static ANSWER: Array<u32> = Array::with_max_entries(1, 0);
+
+/// An event under construction: too large for the 512-byte stack.
+#[repr(C)]
+pub(crate) struct CgroupEvent {
+    pub(crate) header: EventHeader,
+    pub(crate) path: [u8; PATH_LEN],
+}
+
+/// One [`CgroupEvent`] a CPU. The tracepoints that fill it run with preemption off and never in an interrupt.
+#[map]
+pub(crate) static SCRATCH: PerCpuArray<CgroupEvent> = PerCpuArray::with_max_entries(1, 0);
+
+/// Where the running kernel keeps things; set at load from its BTF.
+#[unsafe(no_mangle)]
+pub(crate) static OFFSETS: KernelOffsets = KernelOffsets::UNKNOWN;
+
+/// Reads [`OFFSETS`] as set by the loader, not as compiled in.
+#[inline(always)]
+pub(crate) fn offsets() -> KernelOffsets {
+    // SAFETY: a static is always readable; volatile keeps the compiler from folding the initial value in.
+    unsafe { core::ptr::read_volatile(&raw const OFFSETS) }
+}
+
+/// The one member of [`OFFSETS`] that the hot path needs.
+#[inline(always)]
+pub(crate) fn task_flags_offset() -> u32 {
+    // SAFETY: as in `offsets`.
+    unsafe { core::ptr::read_volatile(&raw const OFFSETS.task_flags) }
+}
