@@ -1,0 +1,64 @@
+//! What time is it? The only file that asks.
+//!
+//! Everything is measured on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns()`, so that kernel-side and user-side
+//! times are the same scale. Wall-clock time is for showing and for result files only.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// A point on `CLOCK_MONOTONIC`, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MonoTime(pub u64);
+
+impl MonoTime {
+    /// The time since `earlier`; nothing when `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The point `duration` later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Seconds since 1970, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct WallTime(pub f64);
+
+/// Where the time comes from: the kernel, or a test.
+pub trait Clock: Send {
+    /// Now, on the monotonic clock.
+    fn now(&self) -> MonoTime;
+    /// Now, on the wall clock.
+    fn wall(&self) -> WallTime;
+    /// How long the machine has been suspended since boot: a change means that it slept.
+    fn suspended(&self) -> Duration;
+}
+
+/// The kernel's clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> MonoTime {
+        MonoTime(u64::try_from(read(ClockId::Monotonic).as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn wall(&self) -> WallTime {
+        WallTime(read(ClockId::Realtime).as_secs_f64())
+    }
+
+    fn suspended(&self) -> Duration {
+        // CLOCK_BOOTTIME is CLOCK_MONOTONIC plus the time asleep (clock_gettime(2)).
+        let monotonic = read(ClockId::Monotonic);
+        read(ClockId::Boottime).saturating_sub(monotonic)
+    }
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}

@@ -1,0 +1,173 @@
+//! Where on this host is it? Every path the agent reads starts here.
+//!
+//! **Invariant:** no other file names `/proc`, `/sys` or `/dev`: tests point these roots at fixture trees, and the container
+//! image points them at `/host/…`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::model::energy::Scope;
+use crate::units::Bytes;
+
+/// The roots under which the host's files are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRoots {
+    /// procfs, `/proc` by default.
+    pub proc: PathBuf,
+    /// sysfs, `/sys` by default.
+    pub sys: PathBuf,
+    /// Device files, `/dev` by default.
+    pub dev: PathBuf,
+    /// The cgroup file system, `/sys/fs/cgroup` by default.
+    pub cgroup: PathBuf,
+}
+
+impl Default for HostRoots {
+    fn default() -> Self {
+        Self {
+            proc: PathBuf::from("/proc"),
+            sys: PathBuf::from("/sys"),
+            dev: PathBuf::from("/dev"),
+            cgroup: PathBuf::from("/sys/fs/cgroup"),
+        }
+    }
+}
+
+impl HostRoots {
+    /// A file of one process.
+    pub fn process(&self, pid: u32, file: &str) -> PathBuf {
+        self.proc.join(pid.to_string()).join(file)
+    }
+
+    /// Installed memory.
+    pub fn memory(&self) -> Option<Bytes> {
+        let text = fs::read_to_string(self.proc.join("meminfo")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(Bytes(kibibytes * 1024))
+    }
+
+    /// The processor's marketing name, to keep what was learned on one machine from being used on another.
+    pub fn cpu_model(&self) -> Option<String> {
+        let text = fs::read_to_string(self.proc.join("cpuinfo")).ok()?;
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    }
+
+    /// The kernel's release, as `uname -r` prints it.
+    pub fn kernel_release(&self) -> Option<String> {
+        let text = fs::read_to_string(self.proc.join("sys/kernel/osrelease")).ok()?;
+        Some(text.trim().to_owned())
+    }
+}
+
+/// Which CPU sits in which package and die.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CpuTopology {
+    /// Indexed by CPU number; `None` for a number that no CPU has.
+    cpus: Vec<Option<CpuPlace>>,
+}
+
+/// The place of one CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CpuPlace {
+    /// Socket.
+    pub package: u32,
+    /// Die within the socket.
+    pub die: u32,
+}
+
+impl CpuPlace {
+    /// Whether a counter of this scope covers the CPU.
+    pub fn is_in(self, scope: Scope) -> bool {
+        match scope {
+            Scope::Package(package) => package == self.package,
+            Scope::Die { package, die } => package == self.package && die == self.die,
+            Scope::Platform => true,
+        }
+    }
+}
+
+impl CpuTopology {
+    /// Reads `devices/system/cpu`. CPUs without a `topology` folder (offline ones) are put into package 0.
+    pub fn read(roots: &HostRoots) -> io::Result<Self> {
+        let folder = roots.sys.join("devices/system/cpu");
+        let mut cpus = Vec::new();
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(number) = name.to_str().and_then(|name| name.strip_prefix("cpu")?.parse::<usize>().ok())
+            else {
+                continue;
+            };
+            if number >= MAX_CPUS {
+                continue;
+            }
+            let topology = entry.path().join("topology");
+            let place = CpuPlace {
+                package: read_id(&topology.join("physical_package_id")),
+                die: read_id(&topology.join("die_id")),
+            };
+            if cpus.len() <= number {
+                cpus.resize(number + 1, None);
+            }
+            cpus[number] = Some(place);
+        }
+        if cpus.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("no cpu folders in {}", folder.display()),
+            ));
+        }
+        Ok(Self { cpus })
+    }
+
+    /// A topology from its places, for tests.
+    pub fn from_places(places: &[CpuPlace]) -> Self {
+        Self { cpus: places.iter().copied().map(Some).collect() }
+    }
+
+    /// The place of a CPU; a CPU that appeared later counts as package 0.
+    pub fn place(&self, cpu: usize) -> CpuPlace {
+        self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace { package: 0, die: 0 })
+    }
+
+    /// CPU numbers with their places, ascending.
+    pub fn cpus(&self) -> impl Iterator<Item = (usize, CpuPlace)> + '_ {
+        self.cpus.iter().enumerate().filter_map(|(number, place)| Some((number, (*place)?)))
+    }
+
+    /// Number of CPUs.
+    pub fn len(&self) -> usize {
+        self.cpus.iter().flatten().count()
+    }
+
+    /// Whether there are no CPUs at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Distinct places, ascending.
+    pub fn places(&self) -> Vec<CpuPlace> {
+        let mut places: Vec<CpuPlace> = self.cpus.iter().flatten().copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// The number of packages.
+    pub fn packages(&self) -> Vec<u32> {
+        let mut packages: Vec<u32> = self.places().iter().map(|place| place.package).collect();
+        packages.dedup();
+        packages
+    }
+}
+
+/// `CONFIG_NR_CPUS` is at most 8192 on x86-64 and arm64.
+const MAX_CPUS: usize = 8192;
+
+/// −1 (no such level, as on some virtual machines) and unreadable count as 0.
+fn read_id(path: &Path) -> u32 {
+    fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(0)
+}

@@ -1,0 +1,10 @@
+//! The nouns every stage speaks of. Values only: nothing here does IO or knows a stage.
+
+pub mod account;
+pub mod cpu;
+pub mod energy;
+pub mod health;
+pub mod reservation;
+pub mod snapshot;
+pub mod transcode;
+pub mod workload;

@@ -1,0 +1,63 @@
+//! What somebody has been charged so far.
+
+use crate::units::{CpuTime, MicroJoules};
+
+/// Charges of one zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZoneCharges {
+    /// For running.
+    pub dynamic: MicroJoules,
+    /// For the machine being there.
+    pub idle: MicroJoules,
+    /// Sum of the bounds on the error of each window's charge.
+    pub uncertainty: MicroJoules,
+}
+
+impl ZoneCharges {
+    /// Both shares.
+    pub fn energy(&self) -> MicroJoules {
+        self.dynamic + self.idle
+    }
+}
+
+/// Running totals of one workload or transcode, and the figures of the last window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// CPU time.
+    pub cpu: CpuTime,
+    /// Charges, indexed like the snapshot's zones; may be shorter.
+    pub zones: Vec<ZoneCharges>,
+    /// CPU time of the last window.
+    pub window_cpu: CpuTime,
+    /// Energy of the last window, over the zones that count towards a total.
+    pub window_energy: MicroJoules,
+}
+
+impl Account {
+    /// The charges of a zone, to be changed.
+    pub fn zone(&mut self, zone: usize) -> &mut ZoneCharges {
+        if self.zones.len() <= zone {
+            self.zones.resize(zone + 1, ZoneCharges::default());
+        }
+        &mut self.zones[zone]
+    }
+
+    /// Takes over everything in `other`.
+    pub fn absorb(&mut self, other: &Self) {
+        self.cpu += other.cpu;
+        self.window_cpu += other.window_cpu;
+        self.window_energy += other.window_energy;
+        for (index, charges) in other.zones.iter().enumerate() {
+            let mine = self.zone(index);
+            mine.dynamic += charges.dynamic;
+            mine.idle += charges.idle;
+            mine.uncertainty += charges.uncertainty;
+        }
+    }
+
+    /// Energy over the zones for which `counts` says so.
+    pub fn energy(&self, counts: impl Fn(usize) -> bool) -> MicroJoules {
+        let zones = self.zones.iter().enumerate();
+        zones.filter(|(index, _)| counts(*index)).map(|(_, charges)| charges.energy()).sum()
+    }
+}

@@ -1,0 +1,99 @@
+//! Who ran, and where: the nouns of stage 1's CPU side.
+
+use crate::clock::MonoTime;
+use crate::host::CpuPlace;
+use crate::units::{CpuTime, Ratio};
+
+/// A cgroup's id: the inode number of its directory, as `bpf_get_current_cgroup_id()` gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CgroupId(pub u64);
+
+/// A thread-group id in the first pid namespace: what `ps` on the host calls a pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub u32);
+
+/// The finest grain at which CPU time is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Consumer {
+    /// Tasks of a cgroup; of one tracked process in it, or of everything else in it.
+    Tasks {
+        /// The cgroup the tasks are in, not one above it.
+        cgroup: CgroupId,
+        /// The tracked process, if it is one.
+        process: Option<ProcessId>,
+    },
+    /// Kernel threads.
+    Kernel,
+    /// Nobody knows: time that found no room in the accounting map, or that the fallback cannot tell apart.
+    Unknown,
+}
+
+/// CPU time of one consumer in one place during a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Who.
+    pub consumer: Consumer,
+    /// Index into [`CpuWindow::places`].
+    pub place: usize,
+    /// How long, summed over the CPUs of the place.
+    pub busy: CpuTime,
+}
+
+/// What the CPUs of one place did during a window.
+///
+/// **Invariant:** `elapsed = idle + Σ usage in this place`, exactly when the kernel counted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaceWindow {
+    /// Where.
+    pub place: CpuPlace,
+    /// CPUs in the place that were on line.
+    pub cpus: u32,
+    /// Time that passed, summed over CPUs.
+    pub elapsed: CpuTime,
+    /// Of it, time in the idle task.
+    pub idle: CpuTime,
+}
+
+impl PlaceWindow {
+    /// Time not idle.
+    pub fn busy(&self) -> CpuTime {
+        self.elapsed.saturating_sub(self.idle)
+    }
+
+    /// Busy share of the time that passed; `None` when none passed.
+    pub fn utilisation(&self) -> Option<Ratio> {
+        self.busy().share_of(self.elapsed)
+    }
+}
+
+/// Everything known about CPU time between two readings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CpuWindow {
+    /// When the earlier reading was taken.
+    pub start: MonoTime,
+    /// When the later one was.
+    pub end: MonoTime,
+    /// The places, ascending.
+    pub places: Vec<PlaceWindow>,
+    /// Who ran; no entry with zero time.
+    pub usage: Vec<Usage>,
+}
+
+/// Where CPU times come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CpuSourceKind {
+    /// The eBPF program: exact.
+    Bpf,
+    /// Polling of the cgroup file system and of `/proc`: what ran and ended between two polls is only in the sums.
+    Cgroupfs,
+}
+
+impl CpuSourceKind {
+    /// As the `cpu_source` label and the configuration value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bpf => "bpf",
+            Self::Cgroupfs => "cgroupfs",
+        }
+    }
+}

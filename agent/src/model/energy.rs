@@ -1,0 +1,144 @@
+//! What was spent, and where: the nouns of stage 1's energy side.
+
+use std::fmt;
+
+use crate::units::MicroJoules;
+
+/// The part of the machine an energy counter covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// One processor package (socket).
+    Package(u32),
+    /// One die of a package that has several and counts them apart.
+    Die {
+        /// The package the die belongs to.
+        package: u32,
+        /// The die's number within its package.
+        die: u32,
+    },
+    /// The whole platform (`psys`).
+    Platform,
+}
+
+/// As the `package` label: `0`, `0-die-1`, `platform`.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Package(package) => write!(f, "{package}"),
+            Self::Die { package, die } => write!(f, "{package}-die-{die}"),
+            Self::Platform => f.write_str("platform"),
+        }
+    }
+}
+
+/// A RAPL domain: what inside its scope a counter covers.
+///
+/// `Core` and `Uncore` are parts of `Package`, and all of them are parts of `Psys`: these are never added to one another.
+/// `Dram` is beside `Package`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Domain {
+    /// The whole package.
+    Package,
+    /// All cores of the package (PP0).
+    Core,
+    /// Graphics and the like (PP1).
+    Uncore,
+    /// The memory attached to the package.
+    Dram,
+    /// The whole platform.
+    Psys,
+}
+
+impl Domain {
+    /// As the `domain` label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Package => "package",
+            Self::Core => "core",
+            Self::Uncore => "uncore",
+            Self::Dram => "dram",
+            Self::Psys => "psys",
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One energy counter of the host: a domain within a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Zone {
+    /// Where.
+    pub scope: Scope,
+    /// What of it.
+    pub domain: Domain,
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Scope::Platform => write!(f, "{}", self.domain),
+            scope => write!(f, "{}-{scope}", self.domain),
+        }
+    }
+}
+
+/// Where energy readings come from, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EnergySourceKind {
+    /// The kernel's `power` performance-monitoring unit: 64 bits, wraps handled by the kernel.
+    Perf,
+    /// `/sys/class/powercap`.
+    Powercap,
+    /// The model-specific registers themselves.
+    Msr,
+    /// An estimate from CPU utilisation. Never mixed with measured energy.
+    Model,
+}
+
+impl EnergySourceKind {
+    /// As the `source` label and the configuration value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Perf => "perf",
+            Self::Powercap => "powercap",
+            Self::Msr => "msr",
+            Self::Model => "model",
+        }
+    }
+
+    /// Whether hardware counted the energy.
+    pub fn is_measured(self) -> bool {
+        self != Self::Model
+    }
+}
+
+impl fmt::Display for EnergySourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One zone's counter as read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneReading {
+    /// Which counter.
+    pub zone: Zone,
+    /// Energy since the source was opened: 64 bits, never goes down, wraps and resets already dealt with.
+    pub total: MicroJoules,
+    /// Size of the counter's step, for the stated uncertainty.
+    pub quantum: MicroJoules,
+}
+
+/// What happened to a counter besides counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CounterEvent {
+    /// It passed its range and began again; nothing was lost.
+    Wrap,
+    /// It was set back or jumped beyond what the hardware can draw: the window's energy is not known, and a new
+    /// baseline was taken.
+    Reset,
+}

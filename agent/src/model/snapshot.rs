@@ -1,0 +1,173 @@
+//! Everything a reader may see, as of one tick. Immutable: readers share it and never wait for the next one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{MonoTime, WallTime};
+use crate::model::account::Account;
+use crate::model::cpu::CpuSourceKind;
+use crate::model::energy::{EnergySourceKind, Zone};
+use crate::model::health::{DurationHistogram, MeterHealth, ProcessUse, SourceHealth};
+use crate::model::transcode::{ExitStatus, TranscodeIdentity};
+use crate::model::workload::Identity;
+use crate::units::{Bytes, MicroJoules, Ratio, Watts};
+
+/// The state of the books after one tick.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Ticks so far.
+    pub tick: u64,
+    /// When the tick was taken.
+    pub at: MonoTime,
+    /// The same on the wall clock.
+    pub wall: WallTime,
+    /// Length of the tick's window.
+    pub window: Duration,
+    /// The machine.
+    pub host: HostSnapshot,
+    /// How things are measured and split.
+    pub method: Method,
+    /// Every energy counter.
+    pub zones: Vec<ZoneSnapshot>,
+    /// Every workload shown by itself, the pseudo-workloads included.
+    pub workloads: Vec<WorkloadSnapshot>,
+    /// Every transcode shown by itself.
+    pub transcodes: Vec<TranscodeSnapshot>,
+    /// Transcodes that ended a while ago, folded together.
+    pub ended_transcodes: Account,
+    /// Transcodes beyond the configured number, folded together.
+    pub other_transcodes: Account,
+    /// How many workloads and transcodes are folded for being too many.
+    pub folded: (usize, usize),
+    /// The container engine.
+    pub engine: Option<EngineUse>,
+    /// Sources by name.
+    pub sources: BTreeMap<&'static str, SourceHealth>,
+    /// The CPU meter's losses and cost.
+    pub meter: MeterHealth,
+    /// The agent's own process.
+    pub process: ProcessUse,
+    /// How long ticks took.
+    pub ticks: DurationHistogram,
+    /// Ticks that were due while the agent could not run (stopped, starved, asleep).
+    pub missed_ticks: u64,
+}
+
+/// The machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostSnapshot {
+    /// CPUs on line in the last window.
+    pub cpus: u32,
+    /// Busy share of the last window.
+    pub utilisation: Option<Ratio>,
+    /// Installed memory.
+    pub memory: Option<Bytes>,
+}
+
+/// How things are measured and split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// Where CPU times come from.
+    pub cpu_source: CpuSourceKind,
+    /// Where energy comes from; `None` when there is none.
+    pub energy_source: Option<EnergySourceKind>,
+    /// Who pays for the idle machine: the configured policy's name.
+    pub idle_policy: &'static str,
+    /// Whether that policy charges workloads at all.
+    pub idle_is_shared: bool,
+}
+
+/// One energy counter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZoneSnapshot {
+    /// Which.
+    pub zone: Zone,
+    /// Energy since the agent began.
+    pub total: MicroJoules,
+    /// Mean power of the last window in which it could be read.
+    pub power: Option<Watts>,
+    /// What it draws when nobody runs, and how that is known.
+    pub idle_power: Option<(Watts, IdleOrigin)>,
+    /// Host total minus the sum of all accounts, in microjoules.
+    pub residual: i128,
+    /// Times the counter passed its range.
+    pub wraps: u64,
+    /// Times the counter was set back or jumped, and a window's energy was not known.
+    pub resets: u64,
+    /// Whether it counts towards a total: zones that do never contain one another.
+    pub counts: bool,
+}
+
+/// How the idle power of a zone is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdleOrigin {
+    /// Given by the user.
+    Configured,
+    /// Seen on a quiet machine.
+    Learned,
+    /// A coefficient of the model.
+    Model,
+}
+
+impl IdleOrigin {
+    /// As the `origin` label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::Learned => "learned",
+            Self::Model => "model",
+        }
+    }
+}
+
+/// One workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkloadSnapshot {
+    /// What it is.
+    pub identity: Identity,
+    /// What it was charged.
+    pub account: Account,
+    /// Whether it is still there.
+    pub running: bool,
+    /// Memory it uses, and the most it may.
+    pub memory: Option<MemoryUse>,
+}
+
+/// Memory of a workload, without page cache that can be dropped at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// In use.
+    pub used: Bytes,
+    /// The most it may use; `None` without a limit.
+    pub limit: Option<Bytes>,
+}
+
+/// One transcode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TranscodeSnapshot {
+    /// What it is.
+    pub identity: TranscodeIdentity,
+    /// The workload it runs in.
+    pub workload: Identity,
+    /// What it was charged; part of what the workload was charged.
+    pub account: Account,
+    /// When it began.
+    pub started: WallTime,
+    /// When it ended.
+    pub ended: Option<WallTime>,
+    /// How it ended, where the kernel tells.
+    pub status: Option<ExitStatus>,
+}
+
+/// The container engine's own process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EngineUse {
+    /// CPUs used in the last window: 1 is one whole CPU.
+    pub cpus: Option<Ratio>,
+    /// Resident memory.
+    pub resident: Bytes,
+}
+
+/// Shared with every reader.
+pub type SharedSnapshot = Arc<Snapshot>;

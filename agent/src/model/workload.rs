@@ -1,0 +1,168 @@
+//! Whose energy is it: containers, units and the pseudo-workloads.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// What kind of thing a workload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WorkloadKind {
+    /// A Docker container.
+    Docker,
+    /// A Podman container.
+    Podman,
+    /// A containerd container outside Kubernetes.
+    Containerd,
+    /// A CRI-O container outside Kubernetes.
+    Crio,
+    /// A container of a Kubernetes pod.
+    Kubernetes,
+    /// A systemd unit.
+    Systemd,
+    /// A cgroup that none of the above made.
+    Cgroup,
+    /// Not a cgroup at all: see [`Pseudo`].
+    Pseudo,
+}
+
+impl WorkloadKind {
+    /// As the `kind` label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Containerd => "containerd",
+            Self::Crio => "crio",
+            Self::Kubernetes => "kubernetes",
+            Self::Systemd => "systemd",
+            Self::Cgroup => "cgroup",
+            Self::Pseudo => "pseudo",
+        }
+    }
+
+    /// Whether it is a container of any runtime.
+    pub fn is_container(self) -> bool {
+        matches!(self, Self::Docker | Self::Podman | Self::Containerd | Self::Crio | Self::Kubernetes)
+    }
+}
+
+impl fmt::Display for WorkloadKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Consumers that are not a cgroup. They close the sum: whatever is not somebody's is one of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pseudo {
+    /// What the machine draws when nobody runs.
+    Idle,
+    /// Kernel threads.
+    Kernel,
+    /// Processes in the root cgroup: outside every container and unit.
+    System,
+    /// Energy that nobody can be charged with.
+    Unattributed,
+    /// The agent itself.
+    Ffwatt,
+    /// Workloads and transcodes that ended a while ago, folded together.
+    Ended,
+    /// Workloads beyond the configured number, folded together.
+    Other,
+}
+
+impl Pseudo {
+    /// All of them, in the order of their [`WorkloadId`].
+    pub const ALL: [Self; 7] =
+        [Self::Idle, Self::Kernel, Self::System, Self::Unattributed, Self::Ffwatt, Self::Ended, Self::Other];
+
+    /// Its fixed id.
+    pub const fn id(self) -> WorkloadId {
+        WorkloadId(self as u32)
+    }
+
+    /// As the `workload` label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Kernel => "kernel",
+            Self::System => "system",
+            Self::Unattributed => "unattributed",
+            Self::Ffwatt => "ffwatt",
+            Self::Ended => "(ended)",
+            Self::Other => "(other)",
+        }
+    }
+}
+
+/// A workload's number within this run of the agent. The first ones are the [`Pseudo`] workloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkloadId(pub u32);
+
+impl WorkloadId {
+    /// The pseudo-workload with this id.
+    pub fn pseudo(self) -> Option<Pseudo> {
+        Pseudo::ALL.get(self.0 as usize).copied()
+    }
+}
+
+/// What a person knows a workload by. Cheap to clone: snapshots share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// A name a person knows.
+    pub name: Arc<str>,
+    /// Short id; empty for pseudo-workloads.
+    pub id: Arc<str>,
+    /// What it is.
+    pub kind: WorkloadKind,
+    /// What else is known.
+    pub details: Arc<Details>,
+}
+
+/// What else is known of a workload; shown on the info metric only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// Image the container was made from.
+    pub image: Option<String>,
+    /// Path of its cgroup.
+    pub cgroup: Option<String>,
+    /// The software that made the cgroup: `docker`, `containerd`, `systemd`, ….
+    pub runtime: &'static str,
+    /// Uid of the Kubernetes pod.
+    pub pod: Option<String>,
+    /// The container's labels that begin with `ffwatt.`, without that prefix.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Details {
+    /// The user's own name for what the container does (`ffwatt.scenario`).
+    pub fn scenario(&self) -> Option<&str> {
+        self.labels.get("scenario").map(String::as_str)
+    }
+}
+
+impl Identity {
+    /// The identity of a pseudo-workload.
+    pub fn pseudo(pseudo: Pseudo) -> Self {
+        Self {
+            name: pseudo.name().into(),
+            id: "".into(),
+            kind: WorkloadKind::Pseudo,
+            details: Arc::new(Details::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pseudo_ids_are_their_places_in_the_list() {
+        for (index, pseudo) in Pseudo::ALL.into_iter().enumerate() {
+            assert_eq!(pseudo.id().0 as usize, index);
+            assert_eq!(pseudo.id().pseudo(), Some(pseudo));
+        }
+        assert_eq!(WorkloadId(7).pseudo(), None);
+    }
+}

@@ -1,0 +1,186 @@
+//! Which unit is this number in?
+//!
+//! Quantities are converted once, where they are read; past that point they travel as these types. Energy and CPU time are
+//! integers, so that sums close exactly.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Sub};
+use std::time::Duration;
+
+/// Energy in microjoules, the unit of the kernel's powercap interface
+/// (<https://docs.kernel.org/power/powercap/powercap.html>).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MicroJoules(pub u64);
+
+impl MicroJoules {
+    /// No energy.
+    pub const ZERO: Self = Self(0);
+
+    /// The same energy in joules. Exact to the microjoule, once printed, up to 2^52 µJ (4.5 GJ).
+    pub fn joules(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// The mean power of this energy over `time`; `None` over no time at all.
+    pub fn over(self, time: Duration) -> Option<Watts> {
+        let seconds = time.as_secs_f64();
+        (seconds > 0.0).then(|| Watts(self.joules() / seconds))
+    }
+
+    /// What is left after taking `other`, or nothing.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Add for MicroJoules {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl AddAssign for MicroJoules {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl Sub for MicroJoules {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+impl Sum for MicroJoules {
+    fn sum<I: Iterator<Item = Self>>(energies: I) -> Self {
+        energies.fold(Self::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for MicroJoules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06} J", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+/// Power in watts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Watts(pub f64);
+
+impl Watts {
+    /// The energy this power spends in `time`, to the nearest microjoule.
+    pub fn during(self, time: Duration) -> MicroJoules {
+        MicroJoules((self.0.max(0.0) * time.as_secs_f64() * 1e6).round() as u64)
+    }
+}
+
+impl fmt::Display for Watts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} W", self.0)
+    }
+}
+
+/// CPU time in nanoseconds, summed over CPUs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CpuTime(pub u64);
+
+impl CpuTime {
+    /// No time.
+    pub const ZERO: Self = Self(0);
+
+    /// From the clock ticks of `/proc`: `USER_HZ`, fixed at 100 a second for user space on every architecture the agent runs
+    /// on (`include/asm-generic/param.h`).
+    pub fn from_clock_ticks(ticks: u64) -> Self {
+        Self(ticks.saturating_mul(10_000_000))
+    }
+
+    /// The same time in seconds.
+    pub fn seconds(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
+    /// The share of `whole`; `None` when `whole` is nothing.
+    pub fn share_of(self, whole: Self) -> Option<Ratio> {
+        (whole.0 > 0).then(|| Ratio(self.0 as f64 / whole.0 as f64))
+    }
+
+    /// What is left after taking `other`, or nothing.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Add for CpuTime {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl AddAssign for CpuTime {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl Sum for CpuTime {
+    fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
+        times.fold(Self::ZERO, Add::add)
+    }
+}
+
+impl From<Duration> for CpuTime {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// A share, 0 to 1 where it is a part of a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Ratio(pub f64);
+
+impl Ratio {
+    /// The same share in percent.
+    pub fn percent(self) -> f64 {
+        self.0 * 100.0
+    }
+}
+
+/// An amount of memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub u64);
+
+impl Bytes {
+    /// The share of `whole`; `None` when `whole` is nothing.
+    pub fn share_of(self, whole: Self) -> Option<Ratio> {
+        (whole.0 > 0).then(|| Ratio(self.0 as f64 / whole.0 as f64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microjoules_print_and_convert_without_loss() {
+        let energy = MicroJoules(4_503_599_627_370_495);
+        assert_eq!(energy.to_string(), "4503599627.370495 J");
+        assert_eq!(energy.joules().to_string(), "4503599627.370495");
+    }
+
+    #[test]
+    fn power_over_no_time_is_unknown() {
+        assert_eq!(MicroJoules(5).over(Duration::ZERO), None);
+        assert_eq!(MicroJoules(3_000_000).over(Duration::from_millis(1500)), Some(Watts(2.0)));
+    }
+
+    #[test]
+    fn negative_power_spends_nothing() {
+        assert_eq!(Watts(-1.0).during(Duration::from_secs(1)), MicroJoules::ZERO);
+    }
+}
