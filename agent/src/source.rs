@@ -1,0 +1,99 @@
+//! Stage 1: everything that asks the host. What may go wrong when asking?
+//!
+//! A source says what a failure *means* for the agent, not only what failed: see [`SourceError`].
+
+pub mod cgroup_tree;
+pub mod cpu;
+pub mod energy;
+pub mod engine;
+pub mod identity;
+pub mod memory;
+pub mod own_process;
+pub mod reservation;
+
+use std::io;
+
+use crate::model::health::Reason;
+
+/// Why a source gave nothing, by consequence.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// This host, or this process's permissions, lack it. Not a failure; the hint says how to get it.
+    #[error("{what}")]
+    Unavailable {
+        /// What is missing.
+        what: String,
+        /// The command or setting that would provide it; empty when nothing would.
+        hint: String,
+    },
+    /// It did not work this time. Counted; tried again at the next tick.
+    #[error("cannot {doing}")]
+    Transient {
+        /// What was attempted: `read /sys/…/energy_uj`.
+        doing: String,
+        /// Why it failed.
+        #[source]
+        cause: io::Error,
+    },
+    /// It answered nonsense. Counted, and logged once.
+    #[error("{what}")]
+    Broken {
+        /// What is wrong, with the thing's name and value.
+        what: String,
+    },
+}
+
+impl SourceError {
+    /// Shorthand for [`SourceError::Unavailable`].
+    pub fn unavailable(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Unavailable { what: what.into(), hint: hint.into() }
+    }
+
+    /// Shorthand for [`SourceError::Transient`].
+    pub fn transient(doing: impl Into<String>, cause: io::Error) -> Self {
+        Self::Transient { doing: doing.into(), cause }
+    }
+
+    /// Shorthand for [`SourceError::Broken`].
+    pub fn broken(what: impl Into<String>) -> Self {
+        Self::Broken { what: what.into() }
+    }
+
+    /// The reason as a metric label: a closed set.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Unavailable { .. } => Reason::Unavailable,
+            Self::Broken { .. } => Reason::Broken,
+            Self::Transient { cause, .. } => match cause.kind() {
+                io::ErrorKind::PermissionDenied => Reason::Permission,
+                io::ErrorKind::NotFound => Reason::Vanished,
+                io::ErrorKind::TimedOut => Reason::Timeout,
+                _ => Reason::Io,
+            },
+        }
+    }
+
+    /// The whole chain in one line.
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+
+    /// What would help; empty when nothing would.
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Unavailable { hint, .. } => hint,
+            Self::Transient { .. } | Self::Broken { .. } => "",
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

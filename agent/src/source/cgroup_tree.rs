@@ -1,0 +1,151 @@
+//! Which cgroups are there, and where are their files?
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::host::HostRoots;
+use crate::model::cpu::CgroupId;
+use crate::source::SourceError;
+
+/// How the cgroup file system is laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CgroupTree {
+    /// The hierarchy that says who is where: cgroup v2 where there is one, else v1's `cpuacct`.
+    root: PathBuf,
+    /// Whether `root` is cgroup v2; only there are the ids those of the eBPF program.
+    unified: bool,
+    /// The folder of v1's memory controller, on hosts that have one.
+    v1_memory: Option<PathBuf>,
+}
+
+/// Files of v1's `cpuacct` controller, mounted alone or together with `cpu`.
+const CPUACCT_FOLDERS: [&str; 3] = ["cpuacct", "cpu,cpuacct", "cpuacct,cpu"];
+
+/// Deeper than any runtime nests; ends a walk into a loop of bind mounts.
+const MAX_DEPTH: usize = 64;
+
+impl CgroupTree {
+    /// Finds the hierarchy to use.
+    pub fn find(roots: &HostRoots) -> Result<Self, SourceError> {
+        let mount = &roots.cgroup;
+        let v1_memory = Some(mount.join("memory")).filter(|folder| folder.join("cgroup.procs").exists());
+        for folder in [mount.clone(), mount.join("unified")] {
+            if folder.join("cgroup.controllers").exists() {
+                return Ok(Self { root: folder, unified: true, v1_memory });
+            }
+        }
+        for name in CPUACCT_FOLDERS {
+            let folder = mount.join(name);
+            if folder.join("cpuacct.usage").exists() {
+                return Ok(Self { root: folder, unified: false, v1_memory });
+            }
+        }
+        Err(SourceError::unavailable(
+            format!("no cgroup hierarchy at {}", mount.display()),
+            "mount it (`mount -t cgroup2 none /sys/fs/cgroup`), or say where it is with --path.cgroupfs",
+        ))
+    }
+
+    /// Whether the hierarchy is cgroup v2.
+    pub fn is_unified(&self) -> bool {
+        self.unified
+    }
+
+    /// The hierarchy's root folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A file of a cgroup.
+    pub fn file(&self, cgroup: &str, name: &str) -> PathBuf {
+        self.root.join(cgroup.trim_start_matches('/')).join(name)
+    }
+
+    /// A file of a cgroup in v1's memory hierarchy.
+    pub fn v1_memory_file(&self, cgroup: &str, name: &str) -> Option<PathBuf> {
+        Some(self.v1_memory.as_ref()?.join(cgroup.trim_start_matches('/')).join(name))
+    }
+
+    /// The id of a cgroup: its directory's inode number.
+    pub fn id(&self, cgroup: &str) -> io::Result<CgroupId> {
+        Ok(CgroupId(fs::metadata(self.file(cgroup, ""))?.ino()))
+    }
+
+    /// Every cgroup there is now, by id, with its path in the hierarchy. Parents come before their children are looked at, so
+    /// one that is removed meanwhile is merely missing.
+    pub fn walk(&self) -> Result<BTreeMap<CgroupId, String>, SourceError> {
+        let mut found = BTreeMap::new();
+        let id = self
+            .id("/")
+            .map_err(|cause| SourceError::transient(format!("read {}", self.root.display()), cause))?;
+        found.insert(id, "/".to_owned());
+        self.walk_below(&self.root, "", 0, &mut found);
+        Ok(found)
+    }
+
+    fn walk_below(&self, folder: &Path, path: &str, depth: usize, found: &mut BTreeMap<CgroupId, String>) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || depth >= MAX_DEPTH {
+                continue;
+            }
+            let Ok(metadata) = entry.metadata() else { continue };
+            let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+            self.walk_below(&entry.path(), &path, depth + 1, found);
+            found.insert(CgroupId(metadata.ino()), path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> (tempfile::TempDir, HostRoots) {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let roots = HostRoots { cgroup: root.path().to_path_buf(), ..HostRoots::default() };
+        (root, roots)
+    }
+
+    #[test]
+    fn pure_hybrid_and_legacy_hosts() {
+        let (pure, roots) = tree(&["cgroup.controllers"]);
+        assert_eq!(CgroupTree::find(&roots).unwrap().root(), pure.path());
+        let (hybrid, roots) =
+            tree(&["unified/cgroup.controllers", "memory/cgroup.procs", "cpuacct/cpuacct.usage"]);
+        let found = CgroupTree::find(&roots).unwrap();
+        assert!(found.is_unified());
+        assert_eq!(found.root(), hybrid.path().join("unified"));
+        assert_eq!(found.v1_memory_file("/a", "x"), Some(hybrid.path().join("memory/a/x")));
+        let (legacy, roots) = tree(&["cpu,cpuacct/cpuacct.usage"]);
+        let found = CgroupTree::find(&roots).unwrap();
+        assert!(!found.is_unified());
+        assert_eq!(found.root(), legacy.path().join("cpu,cpuacct"));
+    }
+
+    #[test]
+    fn no_hierarchy_says_how_to_get_one() {
+        let (_root, roots) = tree(&[]);
+        let SourceError::Unavailable { hint, .. } = CgroupTree::find(&roots).unwrap_err() else { panic!() };
+        assert!(hint.contains("--path.cgroupfs"), "{hint}");
+    }
+
+    #[test]
+    fn a_walk_finds_every_cgroup_by_its_inode() {
+        let (_root, roots) = tree(&["cgroup.controllers", "a/b/cgroup.procs", "c/cgroup.procs"]);
+        let tree = CgroupTree::find(&roots).unwrap();
+        let found = tree.walk().unwrap();
+        let mut paths: Vec<&str> = found.values().map(String::as_str).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, ["/", "/a", "/a/b", "/c"]);
+        assert_eq!(found[&tree.id("/a/b").unwrap()], "/a/b");
+    }
+}

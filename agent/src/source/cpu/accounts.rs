@@ -1,0 +1,199 @@
+//! What happened between two readings of the accounting map?
+//!
+//! The kernel side only counts up; this turns two snapshots of its counters into a [`CpuWindow`]. Pure: the map is read in
+//! [`super::bpf`].
+//!
+//! **Invariant:** in every place, `elapsed = idle + Σ usage`, to the nanosecond. Should the map ever not add up to the clock,
+//! the missing time is charged to [`Consumer::Unknown`], not dropped.
+
+use std::collections::HashMap;
+
+use agent_common::{CLASS_KERNEL_THREAD, ConsumerKey, CpuClock, CpuTime as Entry};
+
+use crate::clock::MonoTime;
+use crate::host::{CpuPlace, CpuTopology};
+use crate::model::cpu::{CgroupId, Consumer, CpuWindow, PlaceWindow, ProcessId, Usage};
+use crate::units::CpuTime;
+
+/// What the tick did about one CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuState {
+    /// It was flushed: its counters stand as of [`CpuClock::flushed_at`].
+    Flushed,
+    /// It was idle at the last flush and has not switched since: nothing to flush, the time passed idle.
+    StillIdle,
+    /// It is off line, or was never there.
+    Offline,
+}
+
+/// The counters of all CPUs as read at one tick, indexed by CPU.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// When the flush was done.
+    pub at: MonoTime,
+    /// What was done about each CPU.
+    pub states: Vec<CpuState>,
+    /// The clock of each CPU.
+    pub clocks: Vec<CpuClock>,
+    /// Every entry of the map, one value a CPU.
+    pub entries: Vec<(ConsumerKey, Vec<Entry>)>,
+}
+
+impl Reading {
+    /// What an entry was when its CPU was flushed.
+    fn value(&self, entry: &Entry, cpu: usize) -> u64 {
+        if entry.epoch == self.clocks[cpu].epoch { entry.at_flush } else { entry.total }
+    }
+
+    /// Time of a CPU that is in none of its counters: constant while the map is complete.
+    fn missing(&self, cpu: usize) -> u64 {
+        let clock = &self.clocks[cpu];
+        let elapsed = clock.flushed_at.saturating_sub(clock.started_at);
+        let found: u64 = self.entries.iter().map(|(_, values)| self.value(&values[cpu], cpu)).sum();
+        elapsed.saturating_sub(clock.flushed_idle + clock.flushed_lost + found)
+    }
+}
+
+/// One CPU, as far as it has been put into windows.
+#[derive(Clone, Copy, Debug, Default)]
+struct CpuAccount {
+    known: bool,
+    to: u64,
+    idle: u64,
+    lost: u64,
+    missing: u64,
+}
+
+/// Everything that has been put into windows so far.
+#[derive(Debug)]
+pub struct Accounts {
+    topology: CpuTopology,
+    places: Vec<CpuPlace>,
+    cpus: Vec<CpuAccount>,
+    consumed: HashMap<ConsumerKey, Vec<u64>>,
+    at: MonoTime,
+}
+
+impl Accounts {
+    /// Nothing yet; `cpus` is the number of values an entry of the map has.
+    pub fn new(topology: CpuTopology, cpus: usize) -> Self {
+        let places = topology.places();
+        let cpus = vec![CpuAccount::default(); cpus];
+        Self { topology, places, cpus, consumed: HashMap::new(), at: MonoTime::default() }
+    }
+
+    /// Whether the map adds up to the clock on every CPU that was flushed. If not, an entry was read while its CPU changed
+    /// it: read again.
+    pub fn adds_up(&self, reading: &Reading) -> bool {
+        self.flushed(reading)
+            .all(|cpu| !self.cpus[cpu].known || reading.missing(cpu) == self.cpus[cpu].missing)
+    }
+
+    /// Closes the window that ends with `reading`.
+    pub fn close(&mut self, reading: &Reading) -> CpuWindow {
+        let mut places: Vec<PlaceWindow> = self
+            .places
+            .iter()
+            .map(|place| PlaceWindow { place: *place, cpus: 0, elapsed: CpuTime::ZERO, idle: CpuTime::ZERO })
+            .collect();
+        let mut busy: HashMap<(Consumer, usize), u64> = HashMap::new();
+        for cpu in 0..self.cpus.len() {
+            let state = reading.states.get(cpu).copied().unwrap_or(CpuState::Offline);
+            if state == CpuState::Offline {
+                continue;
+            }
+            let place = self.place(cpu);
+            let (elapsed, idle, unknown) = self.advance(cpu, state, reading);
+            places[place].cpus += 1;
+            places[place].elapsed += CpuTime(elapsed);
+            places[place].idle += CpuTime(idle);
+            *busy.entry((Consumer::Unknown, place)).or_default() += unknown;
+        }
+        for (key, values) in &reading.entries {
+            let consumed = self.consumed.entry(*key).or_insert_with(|| vec![0; self.cpus.len()]);
+            for (cpu, entry) in values.iter().enumerate().take(consumed.len()) {
+                if reading.states.get(cpu) != Some(&CpuState::Flushed) {
+                    continue;
+                }
+                let value = reading.value(entry, cpu);
+                let used = value.saturating_sub(consumed[cpu]);
+                if used > 0 {
+                    consumed[cpu] = value;
+                    let place = place_index(&self.places, self.topology.place(cpu));
+                    *busy.entry((consumer(*key), place)).or_default() += used;
+                }
+            }
+        }
+        let mut usage: Vec<Usage> = busy
+            .into_iter()
+            .filter(|(_, used)| *used > 0)
+            .map(|((consumer, place), used)| Usage { consumer, place, busy: CpuTime(used) })
+            .collect();
+        usage.sort_unstable_by_key(|usage| (usage.consumer, usage.place));
+        let start = std::mem::replace(&mut self.at, reading.at);
+        CpuWindow { start, end: reading.at, places, usage }
+    }
+
+    /// Forgets an entry that is being removed from the map.
+    pub fn forget(&mut self, key: &ConsumerKey) {
+        for (account, consumed) in self.cpus.iter_mut().zip(self.consumed.remove(key).unwrap_or_default()) {
+            account.missing += consumed;
+        }
+    }
+
+    /// Entries seen so far and not forgotten.
+    pub fn keys(&self) -> impl Iterator<Item = &ConsumerKey> {
+        self.consumed.keys()
+    }
+
+    fn flushed<'a>(&self, reading: &'a Reading) -> impl Iterator<Item = usize> + 'a {
+        let count = self.cpus.len();
+        let states = reading.states.iter().enumerate().take(count);
+        states.filter(|(_, state)| **state == CpuState::Flushed).map(|(cpu, _)| cpu)
+    }
+
+    fn place(&self, cpu: usize) -> usize {
+        place_index(&self.places, self.topology.place(cpu))
+    }
+
+    /// Moves one CPU's account to the reading: time passed, time idle, and time nobody can be charged with.
+    fn advance(&mut self, cpu: usize, state: CpuState, reading: &Reading) -> (u64, u64, u64) {
+        let clock = &reading.clocks[cpu];
+        let before = self.cpus[cpu];
+        let now = match state {
+            CpuState::StillIdle => {
+                // Idle since the flush; a reading just before the CPU wakes must not count time that is not over.
+                let to = reading.at.0.max(before.to);
+                CpuAccount { to, idle: before.idle + (to - before.to), ..before }
+            }
+            _ => CpuAccount {
+                known: true,
+                to: clock.flushed_at,
+                idle: clock.flushed_idle,
+                lost: clock.flushed_lost,
+                missing: reading.missing(cpu),
+            },
+        };
+        self.cpus[cpu] = now;
+        if !before.known {
+            return (0, 0, 0);
+        }
+        let unknown = now.lost.saturating_sub(before.lost) + now.missing.saturating_sub(before.missing);
+        (now.to.saturating_sub(before.to), now.idle.saturating_sub(before.idle), unknown)
+    }
+}
+
+fn place_index(places: &[CpuPlace], place: CpuPlace) -> usize {
+    places.binary_search(&place).unwrap_or(0)
+}
+
+fn consumer(key: ConsumerKey) -> Consumer {
+    if key.class == CLASS_KERNEL_THREAD {
+        return Consumer::Kernel;
+    }
+    let process = (key.tracked != 0).then_some(ProcessId(key.tracked));
+    Consumer::Tasks { cgroup: CgroupId(key.cgroup), process }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! Does every nanosecond land somewhere? A kernel in miniature against [`Accounts`].
+
+use agent_common::CLASS_TASK;
+use proptest::prelude::*;
+
+use super::*;
+
+const CPUS: usize = 3;
+
+/// What the eBPF program does, on plain data.
+#[derive(Clone, Default)]
+struct Kernel {
+    clocks: Vec<CpuClock>,
+    map: HashMap<ConsumerKey, Vec<Entry>>,
+    running: Vec<Option<ConsumerKey>>,
+    room: usize,
+}
+
+impl Kernel {
+    fn new(room: usize) -> Self {
+        Self { clocks: vec![CpuClock::default(); CPUS], map: HashMap::new(), running: vec![None; CPUS], room }
+    }
+
+    fn charge(&mut self, cpu: usize, now: u64) {
+        let clock = &mut self.clocks[cpu];
+        let since = std::mem::replace(&mut clock.accounted_to, now);
+        if since == 0 {
+            clock.started_at = now;
+            return;
+        }
+        let elapsed = now - since;
+        match self.running[cpu] {
+            None => clock.idle += elapsed,
+            Some(key) => {
+                if key != clock.key {
+                    self.spill(cpu);
+                    self.clocks[cpu].key = key;
+                }
+                self.clocks[cpu].pending += elapsed;
+            }
+        }
+    }
+
+    fn spill(&mut self, cpu: usize) {
+        let clock = &mut self.clocks[cpu];
+        let pending = std::mem::take(&mut clock.pending);
+        if pending == 0 {
+            return;
+        }
+        if !self.map.contains_key(&clock.key) && self.map.len() >= self.room {
+            clock.lost += pending;
+            return;
+        }
+        let entry = &mut self.map.entry(clock.key).or_insert_with(|| vec![Entry::default(); CPUS])[cpu];
+        if entry.epoch != clock.epoch {
+            entry.at_flush = entry.total;
+            entry.epoch = clock.epoch;
+        }
+        entry.total += pending;
+    }
+
+    fn switch(&mut self, cpu: usize, now: u64, next: Option<ConsumerKey>) {
+        self.charge(cpu, now);
+        self.running[cpu] = next;
+    }
+
+    fn flush(&mut self, cpu: usize, now: u64) {
+        self.charge(cpu, now);
+        self.spill(cpu);
+        let clock = &mut self.clocks[cpu];
+        clock.epoch += 1;
+        clock.flushed_at = clock.accounted_to;
+        clock.flushed_idle = clock.idle;
+        clock.flushed_lost = clock.lost;
+        clock.flushed_in_idle = u64::from(self.running[cpu].is_none());
+    }
+
+    fn reading(&self, states: Vec<CpuState>, at: u64) -> Reading {
+        let entries = self.map.iter().map(|(key, values)| (*key, values.clone())).collect();
+        Reading { at: MonoTime(at), states, clocks: self.clocks.clone(), entries }
+    }
+}
+
+fn key(cgroup: u64, tracked: u32) -> ConsumerKey {
+    ConsumerKey { cgroup, tracked, class: CLASS_TASK }
+}
+
+fn topology() -> CpuTopology {
+    let place = |package| CpuPlace { package, die: 0 };
+    CpuTopology::from_places(&[place(0), place(0), place(1)])
+}
+
+#[test]
+fn what_runs_after_the_flush_belongs_to_the_next_window() {
+    let mut kernel = Kernel::new(100);
+    let mut accounts = Accounts::new(topology(), CPUS);
+    for cpu in 0..CPUS {
+        kernel.switch(cpu, 1000, Some(key(7, 0)));
+        kernel.flush(cpu, 2000);
+    }
+    accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], 2000));
+    for cpu in 0..CPUS {
+        kernel.flush(cpu, 3000);
+    }
+    // The map is read late: one CPU has gone on and switched twice.
+    kernel.switch(0, 3400, Some(key(8, 0)));
+    kernel.switch(0, 3700, None);
+    kernel.spill(0);
+    let window = accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], 3000));
+    let consumer = Consumer::Tasks { cgroup: CgroupId(7), process: None };
+    assert_eq!(
+        window.usage,
+        [
+            Usage { consumer, place: 0, busy: CpuTime(2000) },
+            Usage { consumer, place: 1, busy: CpuTime(1000) }
+        ]
+    );
+    for cpu in 0..CPUS {
+        kernel.flush(cpu, 4000);
+    }
+    let window = accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], 4000));
+    assert_eq!(window.usage[0].busy, CpuTime(1400), "400 on the first CPU, all of it on the second");
+    assert_eq!(window.places[0].idle, CpuTime(300));
+}
+
+#[test]
+fn a_cpu_that_sleeps_on_is_not_woken() {
+    let mut kernel = Kernel::new(100);
+    let mut accounts = Accounts::new(topology(), CPUS);
+    let all = |state| vec![state; CPUS];
+    for cpu in 0..CPUS {
+        kernel.flush(cpu, 1000);
+        kernel.flush(cpu, 2000);
+    }
+    accounts.close(&kernel.reading(all(CpuState::Flushed), 2000));
+    let window = accounts.close(&kernel.reading(all(CpuState::StillIdle), 5000));
+    assert_eq!((window.places[0].elapsed, window.places[0].idle), (CpuTime(6000), CpuTime(6000)));
+    for cpu in 0..CPUS {
+        kernel.switch(cpu, 5500, Some(key(7, 0)));
+        kernel.flush(cpu, 6000);
+    }
+    let window = accounts.close(&kernel.reading(all(CpuState::Flushed), 6000));
+    assert_eq!((window.places[1].elapsed, window.places[1].idle), (CpuTime(1000), CpuTime(500)));
+    assert_eq!(window.places[1].busy(), CpuTime(500));
+}
+
+#[test]
+fn a_torn_reading_is_noticed_and_its_time_is_not_dropped() {
+    let mut kernel = Kernel::new(100);
+    let mut accounts = Accounts::new(topology(), CPUS);
+    for cpu in 0..CPUS {
+        kernel.switch(cpu, 1000, Some(key(7, 0)));
+        kernel.flush(cpu, 2000);
+    }
+    accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], 2000));
+    for cpu in 0..CPUS {
+        kernel.flush(cpu, 3000);
+    }
+    let whole = kernel.reading(vec![CpuState::Flushed; CPUS], 3000);
+    assert!(accounts.adds_up(&whole));
+    let mut torn = whole.clone();
+    torn.entries[0].1[0].total -= 600;
+    assert!(!accounts.adds_up(&torn));
+    let window = accounts.close(&torn);
+    let unknown = window.usage.iter().find(|usage| usage.consumer == Consumer::Unknown).unwrap();
+    assert_eq!(unknown.busy, CpuTime(600));
+}
+
+#[test]
+fn forgetting_an_entry_does_not_look_like_a_torn_reading() {
+    let mut kernel = Kernel::new(100);
+    let mut accounts = Accounts::new(topology(), CPUS);
+    for cpu in 0..CPUS {
+        kernel.switch(cpu, 1000, Some(key(7, 0)));
+        kernel.switch(cpu, 1500, None);
+        kernel.flush(cpu, 2000);
+    }
+    accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], 2000));
+    accounts.forget(&key(7, 0));
+    kernel.map.remove(&key(7, 0));
+    for cpu in 0..CPUS {
+        kernel.flush(cpu, 3000);
+    }
+    assert!(accounts.adds_up(&kernel.reading(vec![CpuState::Flushed; CPUS], 3000)));
+}
+
+#[test]
+fn a_cpu_off_line_has_no_time() {
+    let mut kernel = Kernel::new(100);
+    let mut accounts = Accounts::new(topology(), CPUS);
+    for cpu in 0..CPUS {
+        kernel.flush(cpu, 1000);
+    }
+    accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], 1000));
+    let window = accounts
+        .close(&kernel.reading(vec![CpuState::StillIdle, CpuState::StillIdle, CpuState::Offline], 2000));
+    assert_eq!(window.places.iter().map(|place| place.cpus).collect::<Vec<_>>(), [2, 0]);
+    assert_eq!(window.places[1].elapsed, CpuTime::ZERO);
+}
+
+proptest! {
+    /// Over random schedules, ticks, a map that is too small and entries that are forgotten: the windows' times add up, to
+    /// the nanosecond, per place and over all windows.
+    #[test]
+    fn elapsed_is_idle_plus_usage(
+        room in 1..6usize,
+        ticks in prop::collection::vec(
+            (prop::collection::vec((0..CPUS, 1..5000u64, prop::option::of((2..8u64, 0..3u32))), 0..30), any::<bool>()),
+            1..20,
+        ),
+    ) {
+        let mut kernel = Kernel::new(room);
+        let mut accounts = Accounts::new(topology(), CPUS);
+        let mut now = 1000;
+        for cpu in 0..CPUS {
+            kernel.flush(cpu, now);
+        }
+        accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], now));
+        let first = now;
+        let mut sum = 0;
+        for (switches, forget) in ticks {
+            for (cpu, step, next) in switches {
+                now += step;
+                kernel.switch(cpu, now, next.map(|(cgroup, tracked)| key(cgroup, tracked)));
+            }
+            now += 10;
+            let states: Vec<CpuState> = (0..CPUS)
+                .map(|cpu| {
+                    let clock = &kernel.clocks[cpu];
+                    if clock.flushed_in_idle == 1 && clock.accounted_to == clock.flushed_at {
+                        return CpuState::StillIdle;
+                    }
+                    kernel.flush(cpu, now);
+                    CpuState::Flushed
+                })
+                .collect();
+            let reading = kernel.reading(states, now);
+            prop_assert!(accounts.adds_up(&reading));
+            let window = accounts.close(&reading);
+            for (index, place) in window.places.iter().enumerate() {
+                let used: CpuTime =
+                    window.usage.iter().filter(|usage| usage.place == index).map(|usage| usage.busy).sum();
+                prop_assert_eq!(place.elapsed, place.idle + used);
+            }
+            sum += window.places.iter().map(|place| place.elapsed.0).sum::<u64>();
+            if forget && let Some(gone) = kernel.map.keys().next().copied() {
+                kernel.map.remove(&gone);
+                accounts.forget(&gone);
+            }
+        }
+        prop_assert_eq!(sum, (now - first) * CPUS as u64);
+    }
+}

@@ -1,0 +1,211 @@
+//! CPU time from the eBPF program: load, attach, flush, read.
+//!
+//! **Invariant:** nothing outlives this value. The programs are attached by links that the kernel drops with the process,
+//! and nothing is pinned.
+
+mod lifecycle;
+mod load;
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use agent_common::{CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, loss, order};
+use aya::Ebpf;
+use aya::maps::{MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
+
+use crate::clock::Clock;
+use crate::host::{CpuTopology, HostRoots};
+use crate::model::cpu::{Consumer, CpuSourceKind, CpuWindow, ProcessId};
+use crate::model::health::{MeterHealth, ProgramCost};
+use crate::source::SourceError;
+use crate::source::cpu::accounts::{Accounts, CpuState, Reading};
+use crate::source::cpu::{CpuMeter, LifecycleEvent};
+
+pub use load::{Options, is_built_in};
+
+/// The attached programs, by the names they have in the object.
+const PROGRAMS: [&str; 7] =
+    ["switch", "flush", "control", "cgroup_mkdir", "cgroup_rmdir", "process_exec", "process_exit"];
+
+/// How often a reading that does not add up is taken again before the missing time is written off as unknown.
+const READ_ATTEMPTS: usize = 3;
+
+/// The eBPF meter.
+pub struct BpfMeter {
+    ebpf: Ebpf,
+    clocks: PerCpuArray<MapData, CpuClock>,
+    times: PerCpuHashMap<MapData, ConsumerKey, CpuTime>,
+    losses: PerCpuArray<MapData, u64>,
+    ring: RingBuf<MapData>,
+    accounts: Accounts,
+    own: ProcessId,
+    room: usize,
+    torn_reads: u64,
+}
+
+impl BpfMeter {
+    /// Loads and attaches the programs, and begins accounting on every CPU.
+    pub fn load(
+        roots: &HostRoots,
+        topology: &CpuTopology,
+        options: &Options,
+        clock: &dyn Clock,
+    ) -> Result<Self, SourceError> {
+        load::load(roots, topology, options, clock)
+    }
+
+    /// Flushes every CPU that may have run since the last flush.
+    fn flush(&self, clocks: &[CpuClock]) -> Result<Vec<CpuState>, SourceError> {
+        let program = self.program("flush")?;
+        let mut states = Vec::with_capacity(clocks.len());
+        for (cpu, clock) in clocks.iter().enumerate() {
+            let asleep = clock.flushed_in_idle == 1 && clock.accounted_to == clock.flushed_at;
+            if asleep && clock.epoch > 0 {
+                states.push(CpuState::StillIdle);
+                continue;
+            }
+            let options = RawTracePointRunOptions { cpu: Some(cpu as u32), ..RawTracePointRunOptions::new() };
+            states.push(match program.test_run(options) {
+                Ok(_) => CpuState::Flushed,
+                Err(error) if is_offline(&error) => CpuState::Offline,
+                Err(error) => return Err(program_error(format!("flush CPU {cpu}"), error)),
+            });
+        }
+        Ok(states)
+    }
+
+    fn read_entries(&self) -> Result<Vec<(ConsumerKey, Vec<CpuTime>)>, SourceError> {
+        self.times
+            .iter()
+            .map(|entry| entry.map(|(key, values)| (key, values.to_vec())))
+            .collect::<Result<_, _>>()
+            .map_err(|error| map_error("read the map of CPU times", error))
+    }
+
+    fn read_clocks(&self) -> Result<Vec<CpuClock>, SourceError> {
+        let values = self.clocks.get(&0, 0).map_err(|error| map_error("read the CPU clocks", error))?;
+        Ok(values.to_vec())
+    }
+
+    fn program(&self, name: &str) -> Result<&RawTracePoint, SourceError> {
+        self.ebpf.program(name).and_then(|program| program.try_into().ok()).ok_or_else(|| {
+            SourceError::broken(format!("the eBPF object has no raw tracepoint program {name:?}"))
+        })
+    }
+
+    fn order(&self, order: u64, process: u32) -> Result<(), SourceError> {
+        let mut options = RawTracePointRunOptions::new();
+        options.args[0] = order;
+        options.args[1] = u64::from(process);
+        let result = self.program("control")?.test_run(options);
+        result.map(drop).map_err(|error| program_error("run the control program", error))
+    }
+}
+
+impl CpuMeter for BpfMeter {
+    fn kind(&self) -> CpuSourceKind {
+        CpuSourceKind::Bpf
+    }
+
+    fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
+        // Taken before the clocks are read: a CPU found asleep has slept at least until now.
+        let at = clock.now();
+        let states = self.flush(&self.read_clocks()?)?;
+        let mut reading = Reading { at, states, clocks: self.read_clocks()?, entries: self.read_entries()? };
+        for _ in 1..READ_ATTEMPTS {
+            if self.accounts.adds_up(&reading) {
+                break;
+            }
+            self.torn_reads += 1;
+            reading.entries = self.read_entries()?;
+        }
+        Ok(self.accounts.close(&reading))
+    }
+
+    fn events_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.ring.as_fd())
+    }
+
+    fn events(&mut self, _clock: &dyn Clock) -> Vec<LifecycleEvent> {
+        let mut events = Vec::new();
+        while let Some(item) = self.ring.next() {
+            events.extend(lifecycle::decode(&item));
+        }
+        events
+    }
+
+    fn track(&mut self, process: ProcessId) -> Result<(), SourceError> {
+        self.order(order::TRACK, process.0)
+    }
+
+    fn untrack(&mut self, process: ProcessId) -> Result<(), SourceError> {
+        self.order(order::UNTRACK, process.0)
+    }
+
+    fn forget(&mut self, consumer: Consumer) {
+        let Consumer::Tasks { cgroup, process } = consumer else { return };
+        if cgroup.0 == ROOT_CGROUP && process.is_none() {
+            return; // it runs for ever
+        }
+        let key = ConsumerKey {
+            cgroup: cgroup.0,
+            tracked: process.map_or(0, |process| process.0),
+            class: CLASS_TASK,
+        };
+        // Not there is fine: it never ran, or was never seen.
+        if self.times.remove(&key).is_ok() {
+            self.accounts.forget(&key);
+        }
+    }
+
+    fn own_process(&self) -> Option<ProcessId> {
+        Some(self.own)
+    }
+
+    fn health(&self) -> MeterHealth {
+        let clocks = self.read_clocks().unwrap_or_default();
+        let events = self.losses.get(&loss::EVENTS, 0);
+        let mut programs = BTreeMap::new();
+        for name in PROGRAMS {
+            let cost =
+                self.program(name).ok().and_then(|program| program.info().ok()).map(|info| ProgramCost {
+                    runs: info.run_count(),
+                    nanoseconds: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
+                });
+            // Without kernel.bpf_stats_enabled the kernel counts nothing, and nothing is what we know.
+            programs.extend(cost.filter(|cost| cost.runs > 0).map(|cost| (name, cost)));
+        }
+        MeterHealth {
+            lost_events: events.map_or(0, |values| values.iter().sum()),
+            lost_charges: clocks.iter().map(|clock| clock.lost_count).sum(),
+            torn_reads: self.torn_reads,
+            map_entries: Some((self.accounts.keys().count(), self.room)),
+            programs,
+        }
+    }
+}
+
+/// The kernel answers ENXIO for a CPU that is off line or does not exist (`bpf_prog_test_run_raw_tp`).
+fn is_offline(error: &ProgramError) -> bool {
+    match error {
+        ProgramError::SyscallError(error) => {
+            error.io_error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
+        }
+        _ => false,
+    }
+}
+
+fn program_error(doing: impl Into<String>, error: ProgramError) -> SourceError {
+    match error {
+        ProgramError::SyscallError(error) => SourceError::transient(doing, error.io_error),
+        error => SourceError::broken(format!("cannot {}: {error}", doing.into())),
+    }
+}
+
+fn map_error(doing: &str, error: MapError) -> SourceError {
+    match error {
+        MapError::SyscallError(error) => SourceError::transient(doing, error.io_error),
+        error => SourceError::broken(format!("cannot {doing}: {error}")),
+    }
+}

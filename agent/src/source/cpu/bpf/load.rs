@@ -1,0 +1,260 @@
+//! How do the programs get into the kernel, and what stands in the way when they do not?
+
+use std::fs;
+use std::io;
+
+use agent_common::{COMM_LEN, CpuClock, KernelOffsets, TRACKED_PAGE, order};
+use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
+use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
+use aya::{Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::clock::Clock;
+use crate::host::{CpuTopology, HostRoots};
+use crate::model::cpu::ProcessId;
+use crate::source::cpu::CpuMeter;
+use crate::source::cpu::accounts::Accounts;
+use crate::source::cpu::bpf::BpfMeter;
+use crate::source::cpu::btf::kernel_offsets;
+use crate::source::{SourceError, chain};
+
+/// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ffwatt-ebpf"));
+
+/// Names and tracepoints of the programs that run by themselves.
+const ATTACHED: [(&str, &str); 5] = [
+    ("cgroup_mkdir", "cgroup_mkdir"),
+    ("cgroup_rmdir", "cgroup_rmdir"),
+    ("process_exec", "sched_process_exec"),
+    ("process_exit", "sched_process_exit"),
+    ("switch", "sched_switch"),
+];
+
+/// Programs that run only when told to.
+const ON_DEMAND: [&str; 2] = ["flush", "control"];
+
+/// Ring buffer: an exec event takes 40 bytes, a cgroup event about 150; this holds thousands.
+const RING_BYTES: u32 = 512 * 1024;
+
+/// What can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Names of the programs to tell apart inside their cgroup.
+    pub tracked: Vec<String>,
+    /// Entries of the accounting map: cgroups and tracked processes that ran since they were last cleared.
+    pub max_consumers: u32,
+}
+
+/// Whether this build carries the eBPF programs.
+pub fn is_built_in() -> bool {
+    !OBJECT.is_empty()
+}
+
+pub(super) fn load(
+    roots: &HostRoots,
+    topology: &CpuTopology,
+    options: &Options,
+    clock: &dyn Clock,
+) -> Result<BpfMeter, SourceError> {
+    if !is_built_in() {
+        return Err(SourceError::unavailable(
+            "this build carries no eBPF programs",
+            "build it with `cargo xtask build-ebpf && cargo build --release`",
+        ));
+    }
+    let btf = fs::read(roots.sys.join("kernel/btf/vmlinux")).unwrap_or_default();
+    let offsets = kernel_offsets(&btf);
+    drop(btf);
+    let mut ebpf = match load_object(&offsets, roots, options) {
+        // Before Linux 5.11 maps count as locked memory; raising the limit needs CAP_SYS_RESOURCE, so only when it must be.
+        Err(error) if is_permission(&error) && raise_memlock() => load_object(&offsets, roots, options),
+        other => other,
+    }
+    .map_err(|error| load_error(&error, roots))?;
+    #[cfg(feature = "debug-log")]
+    start_log(&mut ebpf);
+    fill_tracked_names(&mut ebpf, &options.tracked)?;
+    for name in ON_DEMAND {
+        program(&mut ebpf, name)?.load().map_err(|error| attach_error(name, error, roots))?;
+    }
+    let own = own_process(&mut ebpf)?;
+    for (name, tracepoint) in ATTACHED {
+        let program = program(&mut ebpf, name)?;
+        program.load().map_err(|error| attach_error(name, error, roots))?;
+        program.attach(tracepoint).map_err(|error| attach_error(name, error, roots))?;
+    }
+    let clocks: PerCpuArray<MapData, CpuClock> = take(&mut ebpf, "CPU_CLOCK")?;
+    let cpus = clocks
+        .get(&0, 0)
+        .map_err(|error| SourceError::broken(format!("cannot read the CPU clocks: {error}")))?;
+    let accounts = Accounts::new(topology.clone(), cpus.len());
+    let mut meter = BpfMeter {
+        clocks,
+        times: take(&mut ebpf, "CPU_TIME")?,
+        losses: take(&mut ebpf, "LOSSES")?,
+        ring: take::<RingBuf<MapData>>(&mut ebpf, "EVENTS")?,
+        ebpf,
+        accounts,
+        own,
+        room: options.max_consumers as usize,
+        torn_reads: 0,
+    };
+    meter.track(own)?;
+    // The first reading only begins the accounts.
+    meter.read(clock)?;
+    Ok(meter)
+}
+
+fn load_object(offsets: &KernelOffsets, roots: &HostRoots, options: &Options) -> Result<Ebpf, EbpfError> {
+    EbpfLoader::new()
+        .override_global("OFFSETS", offsets, true)
+        .map_max_entries("CPU_TIME", options.max_consumers)
+        .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
+        .map_max_entries("EVENTS", RING_BYTES)
+        .load(OBJECT)
+}
+
+/// `PID_MAX_LIMIT` of a 64-bit kernel, when the kernel does not tell.
+const PID_MAX_LIMIT: u32 = 4 * 1024 * 1024;
+
+fn pid_max(roots: &HostRoots) -> u32 {
+    let text = fs::read_to_string(roots.proc.join("sys/kernel/pid_max")).unwrap_or_default();
+    text.trim().parse().unwrap_or(PID_MAX_LIMIT).clamp(1, PID_MAX_LIMIT)
+}
+
+fn fill_tracked_names(ebpf: &mut Ebpf, names: &[String]) -> Result<(), SourceError> {
+    let map = ebpf
+        .map_mut("TRACKED_NAMES")
+        .ok_or_else(|| SourceError::broken("the eBPF object has no TRACKED_NAMES"))?;
+    let mut map: HashMap<_, [u8; COMM_LEN], u8> = HashMap::try_from(map).map_err(|error| {
+        SourceError::broken(format!("TRACKED_NAMES is not the map it should be: {error}"))
+    })?;
+    for name in names {
+        map.insert(comm(name), 1, 0)
+            .map_err(|error| SourceError::broken(format!("cannot track programs named {name:?}: {error}")))?;
+    }
+    Ok(())
+}
+
+/// A program's name as the kernel keeps it: 15 bytes at most.
+fn comm(name: &str) -> [u8; COMM_LEN] {
+    let mut comm = [0; COMM_LEN];
+    for (to, from) in comm.iter_mut().zip(name.bytes().take(COMM_LEN - 1)) {
+        *to = from;
+    }
+    comm
+}
+
+/// Our own id as the accounting sees it: in a pid namespace it is not what `getpid` says.
+fn own_process(ebpf: &mut Ebpf) -> Result<ProcessId, SourceError> {
+    let mut options = RawTracePointRunOptions::new();
+    options.args[0] = order::WHO_AM_I;
+    program(ebpf, "control")?.test_run(options).map_err(|error| match error {
+        ProgramError::SyscallError(error) => SourceError::unavailable(
+            format!("the kernel cannot run a raw tracepoint program on demand: {}", error.io_error),
+            "Linux 5.10 or newer is needed",
+        ),
+        error => SourceError::broken(format!("cannot run the control program: {error}")),
+    })?;
+    let answer: Array<MapData, u32> = take(ebpf, "ANSWER")?;
+    let own =
+        answer.get(&0, 0).map_err(|error| SourceError::broken(format!("cannot read the answer: {error}")))?;
+    Ok(ProcessId(own))
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut RawTracePoint, SourceError> {
+    ebpf.program_mut(name)
+        .and_then(|program| program.try_into().ok())
+        .ok_or_else(|| SourceError::broken(format!("the eBPF object has no raw tracepoint program {name:?}")))
+}
+
+fn take<M: TryFrom<Map>>(ebpf: &mut Ebpf, name: &str) -> Result<M, SourceError> {
+    ebpf.take_map(name)
+        .and_then(|map| M::try_from(map).ok())
+        .ok_or_else(|| SourceError::broken(format!("the eBPF object has no map {name} of the right kind")))
+}
+
+fn raise_memlock() -> bool {
+    setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None }).is_ok()
+}
+
+fn is_permission(error: &EbpfError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+const PERMISSION_HINT: &str = "run as root, or grant CAP_BPF and CAP_PERFMON: \
+    `sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $(command -v ffwatt)`";
+
+fn load_error(error: &EbpfError, roots: &HostRoots) -> SourceError {
+    if is_permission(error) {
+        return SourceError::unavailable("no permission to load eBPF programs", PERMISSION_HINT);
+    }
+    SourceError::unavailable(
+        format!("the kernel ({}) does not take the eBPF maps: {}", release(roots), chain(error)),
+        "Linux 5.10 or newer with CONFIG_BPF_SYSCALL is needed",
+    )
+}
+
+fn attach_error(name: &str, error: ProgramError, roots: &HostRoots) -> SourceError {
+    match error {
+        ProgramError::LoadError { io_error, .. } if io_error.kind() == io::ErrorKind::PermissionDenied => {
+            SourceError::unavailable(
+                format!("no permission to load the eBPF program {name:?}"),
+                PERMISSION_HINT,
+            )
+        }
+        ProgramError::LoadError { io_error, verifier_log } => {
+            tracing::debug!(program = name, log = %verifier_log, "the verifier refused an eBPF program");
+            SourceError::broken(format!(
+                "the kernel ({}) refused the eBPF program {name:?}: {io_error}",
+                release(roots)
+            ))
+        }
+        ProgramError::SyscallError(error) if error.io_error.kind() == io::ErrorKind::PermissionDenied => {
+            SourceError::unavailable(
+                format!("no permission to attach the eBPF program {name:?}"),
+                PERMISSION_HINT,
+            )
+        }
+        error => SourceError::unavailable(
+            format!(
+                "the kernel ({}) cannot attach the eBPF program {name:?}: {}",
+                release(roots),
+                chain(&error)
+            ),
+            "a kernel with CONFIG_BPF_EVENTS and CONFIG_CGROUPS is needed",
+        ),
+    }
+}
+
+fn release(roots: &HostRoots) -> String {
+    roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned())
+}
+
+#[cfg(feature = "debug-log")]
+fn start_log(ebpf: &mut Ebpf) {
+    if let Err(error) = aya_log::EbpfLogger::init(ebpf) {
+        tracing::warn!(%error, "the eBPF programs do not log");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_as_the_kernel_cuts_them() {
+        assert_eq!(&comm("ffmpeg"), b"ffmpeg\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(&comm("gst-launch-1.0-and-more"), b"gst-launch-1.0-\0");
+    }
+}

@@ -1,0 +1,211 @@
+//! CPU time by polling, where eBPF cannot be had: `cpu.stat` of every cgroup, and `/proc`.
+//!
+//! The same contract as the eBPF meter, less exact: the host's busy time comes in steps of 10 ms, what ran and ended between
+//! two polls is only in the sums, and on hosts with several packages a cgroup's time is split over them like the host's.
+
+mod host;
+mod processes;
+mod usage;
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::BorrowedFd;
+
+use agent_common::ROOT_CGROUP;
+
+use crate::apportion::apportion;
+use crate::clock::{Clock, MonoTime};
+use crate::host::{CpuTopology, HostRoots};
+use crate::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, PlaceWindow, ProcessId, Usage};
+use crate::model::health::MeterHealth;
+use crate::source::SourceError;
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cpu::{CpuMeter, LifecycleEvent};
+use crate::units::CpuTime;
+
+use host::HostClock;
+use processes::Processes;
+
+/// The polling meter.
+pub struct CgroupfsMeter {
+    tree: CgroupTree,
+    host: HostClock,
+    processes: Processes,
+    cgroups: BTreeMap<CgroupId, String>,
+    used: HashMap<CgroupId, CpuTime>,
+    events: Vec<LifecycleEvent>,
+    at: MonoTime,
+}
+
+impl CgroupfsMeter {
+    /// Begins accounting.
+    pub fn open(
+        roots: &HostRoots,
+        topology: &CpuTopology,
+        tracked: &[String],
+        clock: &dyn Clock,
+    ) -> Result<Self, SourceError> {
+        let tree = CgroupTree::find(roots)?;
+        let mut meter = Self {
+            tree,
+            host: HostClock::new(roots, topology),
+            processes: Processes::new(roots, tracked),
+            cgroups: BTreeMap::new(),
+            used: HashMap::new(),
+            events: Vec::new(),
+            at: clock.now(),
+        };
+        meter.read(clock)?;
+        // What was there from the start is found by the caller's own walk.
+        meter.events.clear();
+        Ok(meter)
+    }
+
+    /// Own CPU time of every cgroup since the last poll, its children's taken off. The second part is time of cgroups that
+    /// are gone: their parents count it, but it is not theirs.
+    fn poll_cgroups(&mut self) -> Result<(Vec<(CgroupId, CpuTime)>, CpuTime), SourceError> {
+        let walk = self.tree.walk()?;
+        let mut totals: HashMap<CgroupId, CpuTime> = HashMap::with_capacity(walk.len());
+        for (id, path) in &walk {
+            totals.extend(usage::read(&self.tree, path).map(|used| (*id, used)));
+        }
+        let by_path: HashMap<&str, CgroupId> = walk.iter().map(|(id, path)| (path.as_str(), *id)).collect();
+        let mut own: HashMap<CgroupId, CpuTime> = HashMap::with_capacity(walk.len());
+        let mut children: HashMap<CgroupId, CpuTime> = HashMap::new();
+        for (id, path) in &walk {
+            let Some(total) = totals.get(id) else { continue };
+            // A cgroup made since the last poll began at 0.
+            let delta = total.saturating_sub(self.used.get(id).copied().unwrap_or_default());
+            own.insert(*id, delta);
+            if let Some(parent) = parent(path).and_then(|parent| by_path.get(parent)) {
+                *children.entry(*parent).or_default() += delta;
+            }
+        }
+        let lost_children: Vec<&str> = self
+            .cgroups
+            .iter()
+            .filter(|(id, _)| !walk.contains_key(id))
+            .filter_map(|(_, path)| parent(path))
+            .collect();
+        let mut orphaned = CpuTime::ZERO;
+        for (id, used) in &mut own {
+            *used = used.saturating_sub(children.get(id).copied().unwrap_or_default());
+            if walk.get(id).is_some_and(|path| path != "/" && lost_children.contains(&path.as_str())) {
+                orphaned += std::mem::take(used);
+            }
+        }
+        self.tell_changes(&walk);
+        self.used = totals;
+        self.cgroups = walk;
+        let mut own: Vec<_> = own.into_iter().collect();
+        own.sort_unstable();
+        Ok((own, orphaned))
+    }
+
+    fn tell_changes(&mut self, walk: &BTreeMap<CgroupId, String>) {
+        for (id, path) in walk.iter().filter(|(id, path)| self.cgroups.get(id) != Some(path)) {
+            self.events.push(LifecycleEvent::CgroupMade { id: Some(*id), path: path.clone() });
+        }
+        for (id, path) in self.cgroups.iter().filter(|(id, _)| !walk.contains_key(id)) {
+            self.events.push(LifecycleEvent::CgroupRemoved { id: Some(*id), path: path.clone() });
+        }
+    }
+}
+
+impl CpuMeter for CgroupfsMeter {
+    fn kind(&self) -> CpuSourceKind {
+        CpuSourceKind::Cgroupfs
+    }
+
+    fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
+        let at = clock.now();
+        let mut places = self.host.read(at)?;
+        let (cgroups, orphaned) = self.poll_cgroups()?;
+        let root = cgroups
+            .iter()
+            .find(|(id, _)| self.cgroups.get(id).is_some_and(|path| path == "/"))
+            .map(|(id, _)| *id);
+        let mut used: BTreeMap<Consumer, CpuTime> = BTreeMap::new();
+        for (id, busy) in &cgroups {
+            if Some(*id) != root {
+                used.insert(Consumer::Tasks { cgroup: *id, process: None }, *busy);
+            }
+        }
+        used.insert(Consumer::Unknown, orphaned);
+        // Whatever no cgroup below the root has used is the root's own: kernel threads and processes outside every unit.
+        let busy: CpuTime = places.iter().map(PlaceWindow::busy).sum();
+        let outside = busy.saturating_sub(used.values().copied().sum());
+        let rest = Consumer::Tasks { cgroup: CgroupId(ROOT_CGROUP), process: None };
+        used.insert(rest, outside);
+        for process in self.processes.read(at, &self.tree, &mut self.events) {
+            // A process's time is part of its cgroup's, told apart.
+            let cgroup = if Some(process.cgroup) == root { CgroupId(ROOT_CGROUP) } else { process.cgroup };
+            let whole = used.entry(Consumer::Tasks { cgroup, process: None }).or_default();
+            let part = process.used.min(*whole);
+            *whole = whole.saturating_sub(part);
+            *used.entry(Consumer::Tasks { cgroup, process: Some(process.id) }).or_default() += part;
+        }
+        let start = std::mem::replace(&mut self.at, at);
+        let usage = spread(&mut places, used);
+        Ok(CpuWindow { start, end: at, places, usage })
+    }
+
+    fn events_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn events(&mut self, _clock: &dyn Clock) -> Vec<LifecycleEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    fn track(&mut self, process: ProcessId) -> Result<(), SourceError> {
+        self.processes.track(process);
+        Ok(())
+    }
+
+    fn untrack(&mut self, process: ProcessId) -> Result<(), SourceError> {
+        self.processes.untrack(process);
+        Ok(())
+    }
+
+    fn forget(&mut self, _consumer: Consumer) {}
+
+    fn own_process(&self) -> Option<ProcessId> {
+        self.processes.own()
+    }
+
+    fn health(&self) -> MeterHealth {
+        MeterHealth::default()
+    }
+}
+
+/// Splits everybody's time over the places as the host's busy time is split. Where the host's coarse clock saw less than the
+/// cgroups used, the cgroups are right.
+fn spread(places: &mut [PlaceWindow], used: BTreeMap<Consumer, CpuTime>) -> Vec<Usage> {
+    let weights: Vec<u64> = places.iter().map(|place| place.busy().0).collect();
+    let fallback: Vec<u64> = places.iter().map(|place| u64::from(place.cpus)).collect();
+    let mut usage = Vec::new();
+    let mut busy = vec![CpuTime::ZERO; places.len()];
+    for (consumer, used) in used.into_iter().filter(|(_, used)| *used > CpuTime::ZERO) {
+        let parts = apportion(used.0, &weights).or_else(|| apportion(used.0, &fallback));
+        for (place, part) in parts.unwrap_or_default().into_iter().enumerate().filter(|(_, part)| *part > 0) {
+            busy[place] += CpuTime(part);
+            usage.push(Usage { consumer, place, busy: CpuTime(part) });
+        }
+    }
+    for (place, busy) in places.iter_mut().zip(busy) {
+        place.elapsed = place.elapsed.max(busy);
+        place.idle = place.elapsed.saturating_sub(busy);
+    }
+    usage
+}
+
+fn parent(path: &str) -> Option<&str> {
+    match path.rsplit_once('/')? {
+        ("", "") => None,
+        ("", _) => Some("/"),
+        (parent, _) => Some(parent),
+    }
+}
+
+#[cfg(test)]
+mod tests;

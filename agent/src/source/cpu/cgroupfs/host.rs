@@ -1,0 +1,62 @@
+//! How long were the host's CPUs busy, by `/proc/stat`?
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::clock::MonoTime;
+use crate::host::{CpuTopology, HostRoots};
+use crate::model::cpu::PlaceWindow;
+use crate::source::SourceError;
+use crate::units::CpuTime;
+
+/// The host's CPUs as of the last poll.
+pub(super) struct HostClock {
+    file: PathBuf,
+    topology: CpuTopology,
+    /// Idle ticks by CPU number.
+    idle: HashMap<usize, u64>,
+    at: Option<MonoTime>,
+}
+
+impl HostClock {
+    pub(super) fn new(roots: &HostRoots, topology: &CpuTopology) -> Self {
+        Self { file: roots.proc.join("stat"), topology: topology.clone(), idle: HashMap::new(), at: None }
+    }
+
+    /// What the CPUs of each place did since the last call; nothing at the first.
+    pub(super) fn read(&mut self, at: MonoTime) -> Result<Vec<PlaceWindow>, SourceError> {
+        let doing = || format!("read {}", self.file.display());
+        let text = fs::read_to_string(&self.file).map_err(|cause| SourceError::transient(doing(), cause))?;
+        let now: HashMap<usize, u64> = text.lines().filter_map(idle_ticks).collect();
+        if now.is_empty() {
+            return Err(SourceError::broken(format!("{} has no line for any CPU", self.file.display())));
+        }
+        let elapsed = self.at.map_or(CpuTime::ZERO, |before| CpuTime::from(at.since(before)));
+        let places = self.topology.places().into_iter();
+        let mut windows: Vec<PlaceWindow> = places
+            .map(|place| PlaceWindow { place, cpus: 0, elapsed: CpuTime::ZERO, idle: CpuTime::ZERO })
+            .collect();
+        for (cpu, idle) in &now {
+            let place = self.topology.place(*cpu);
+            let Some(window) = windows.iter_mut().find(|window| window.place == place) else { continue };
+            window.cpus += 1;
+            // Idle ticks may go back a little (proc_stat(5)), and one tick may be longer than the window.
+            let ticks = idle.saturating_sub(self.idle.get(cpu).copied().unwrap_or(*idle));
+            window.elapsed += elapsed;
+            window.idle += CpuTime::from_clock_ticks(ticks).min(elapsed);
+        }
+        self.idle = now;
+        self.at = Some(at);
+        Ok(windows)
+    }
+}
+
+/// CPU number and ticks in idle and in iowait, of a line like `cpu0 user nice system idle iowait …`.
+fn idle_ticks(line: &str) -> Option<(usize, u64)> {
+    let (cpu, rest) = line.strip_prefix("cpu")?.split_once(' ')?;
+    let mut fields = rest.split_ascii_whitespace().skip(3).map(str::parse::<u64>);
+    let idle = fields.next()?.ok()?;
+    let iowait = fields.next().and_then(Result::ok).unwrap_or(0);
+    Some((cpu.parse().ok()?, idle.saturating_add(iowait)))
+}

@@ -1,0 +1,21 @@
+//! How much CPU time has a cgroup used, by its own files?
+
+use std::fs;
+
+use crate::source::cgroup_tree::CgroupTree;
+use crate::units::CpuTime;
+
+/// CPU time of a cgroup and everything below it since it was made; `None` when it is gone or does not say.
+pub(super) fn read(tree: &CgroupTree, cgroup: &str) -> Option<CpuTime> {
+    if tree.is_unified() {
+        // https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
+        let text = fs::read_to_string(tree.file(cgroup, "cpu.stat")).ok()?;
+        let microseconds: u64 =
+            text.lines().find_map(|line| line.strip_prefix("usage_usec "))?.trim().parse().ok()?;
+        Some(CpuTime(microseconds.checked_mul(1000)?))
+    } else {
+        // https://docs.kernel.org/admin-guide/cgroup-v1/cpuacct.html
+        let text = fs::read_to_string(tree.file(cgroup, "cpuacct.usage")).ok()?;
+        Some(CpuTime(text.trim().parse().ok()?))
+    }
+}

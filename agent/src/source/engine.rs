@@ -1,0 +1,58 @@
+//! What does the container engine itself use?
+//!
+//! By `/proc`, as the process named `dockerd`; asked once a tick, searched for only while it is not known.
+
+use procfs::process::Stat;
+
+use crate::clock::MonoTime;
+use crate::host::HostRoots;
+use crate::model::cpu::ProcessId;
+use crate::model::snapshot::EngineUse;
+use crate::source::identity::processes;
+use crate::units::{Bytes, CpuTime};
+
+const NAME: &str = "dockerd";
+
+/// Watches the engine's process.
+#[derive(Debug, Default)]
+pub struct EngineWatch {
+    process: Option<(ProcessId, u64)>,
+    last: Option<(MonoTime, u64)>,
+}
+
+impl EngineWatch {
+    /// Whether the process was there at the last reading.
+    pub fn is_known(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Usage since the last call; `None` when no engine runs.
+    pub fn read(&mut self, roots: &HostRoots, at: MonoTime) -> Option<EngineUse> {
+        let known = self
+            .process
+            .and_then(|(id, started)| processes::stat(roots, id).filter(|stat| stat.starttime == started));
+        let stat = match known {
+            Some(stat) => stat,
+            None => {
+                self.last = None;
+                self.process = None;
+                let (id, stat) = find(roots)?;
+                self.process = Some((id, stat.starttime));
+                stat
+            }
+        };
+        let ticks = stat.utime + stat.stime;
+        let cpus = self.last.and_then(|(before, then)| {
+            let used = CpuTime::from_clock_ticks(ticks.saturating_sub(then));
+            used.share_of(CpuTime::from(at.since(before)))
+        });
+        self.last = Some((at, ticks));
+        let page = rustix::param::page_size() as u64;
+        Some(EngineUse { cpus, resident: Bytes(stat.rss * page) })
+    }
+}
+
+fn find(roots: &HostRoots) -> Option<(ProcessId, Stat)> {
+    let found = processes::named(roots, &[NAME.to_owned()]).into_iter().next()?;
+    Some((found.id, processes::stat(roots, found.id)?))
+}
