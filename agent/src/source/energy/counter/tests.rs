@@ -1,0 +1,194 @@
+//! Are wraps, resets and stalls told apart, and does nothing get lost or invented?
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A 32-bit register of 2⁻¹⁶ J: 65.5 kJ.
+const MODULUS: u64 = 1 << 32;
+const BOUND: Watts = Watts(400.0);
+
+fn register() -> EnergyCounter {
+    EnergyCounter::new(EnergyUnit::joules_over_two_to(16), Some(u128::from(MODULUS)), BOUND)
+}
+
+fn at(milliseconds: u64) -> MonoTime {
+    MonoTime(milliseconds * 1_000_000)
+}
+
+/// Joules in counts of 2⁻¹⁶ J.
+const fn joules(joules: u64) -> u64 {
+    joules << 16
+}
+
+/// Milliseconds and counts; the expected event and total in joules at each.
+type Step = (u64, u64, Option<CounterEvent>, u64);
+
+fn check(name: &str, mut counter: EnergyCounter, steps: &[Step]) {
+    for (time, count, event, total) in steps {
+        assert_eq!(counter.observe(*count, at(*time)), *event, "{name} at {time} ms");
+        assert_eq!(counter.total(), MicroJoules(total * 1_000_000), "{name} at {time} ms");
+    }
+}
+
+const WRAP: Option<CounterEvent> = Some(CounterEvent::Wrap);
+const RESET: Option<CounterEvent> = Some(CounterEvent::Reset);
+
+#[test]
+fn table() {
+    let end = MODULUS;
+    let cases: &[(&str, &[Step])] = &[
+        ("plain", &[(0, joules(5), None, 0), (1000, joules(105), None, 100), (2000, joules(205), None, 200)]),
+        (
+            "wrap",
+            &[(0, end - joules(60), None, 0), (1000, joules(40), WRAP, 100), (2000, joules(90), None, 150)],
+        ),
+        ("wrap to zero", &[(0, end - joules(60), None, 0), (1000, 0, WRAP, 60)]),
+        ("reset", &[(0, joules(9000), None, 0), (1000, joules(3), RESET, 0), (2000, joules(103), None, 100)]),
+        ("reset near the start", &[(0, joules(30), None, 0), (1000, joules(3), RESET, 0)]),
+        ("first reading is large", &[(0, end - 1, None, 0), (1000, joules(1) - 1, WRAP, 1)]),
+        (
+            "jump ahead",
+            &[(0, joules(1), None, 0), (1000, joules(9000), RESET, 0), (2000, joules(9100), None, 100)],
+        ),
+        (
+            "garbage once, then back",
+            &[
+                (0, joules(1000), None, 0),
+                (1000, joules(30_000), RESET, 0),
+                (2000, joules(1200), RESET, 0),
+                (3000, joules(1300), None, 100),
+            ],
+        ),
+        (
+            "all ones once, then back",
+            &[
+                (0, joules(1000), None, 0),
+                (1000, u64::from(u32::MAX), RESET, 0),
+                (2000, joules(1001), RESET, 0),
+            ],
+        ),
+        (
+            "stall, then everything at once",
+            &[
+                (0, joules(10), None, 0),
+                (1000, joules(10), None, 0),
+                (9000, joules(10), None, 0),
+                (10_000, joules(3910), None, 3900),
+            ],
+        ),
+        (
+            "stall, then more than can be",
+            &[(0, joules(10), None, 0), (9000, joules(10), None, 0), (10_000, joules(4110), RESET, 0)],
+        ),
+        ("at the bound with slack", &[(0, 0, None, 0), (1000, joules(440), None, 440)]),
+        ("just above it", &[(0, 0, None, 0), (1000, joules(441), RESET, 0)]),
+        ("no time at all", &[(0, 0, None, 0), (0, joules(40), None, 40)]),
+        ("beyond the range", &[(0, end + joules(5), None, 0), (1000, joules(5), RESET, 0)]),
+    ];
+    for (name, steps) in cases {
+        check(name, register(), steps);
+    }
+}
+
+#[test]
+fn without_a_range_every_decrease_is_a_reset() {
+    let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, None, BOUND);
+    let million = 1_000_000;
+    let steps = [
+        (0, 9 * million, None, 0),
+        (1000, 10 * million, None, 1),
+        (2000, 0, RESET, 1),
+        (3000, million, None, 2),
+    ];
+    check("no range", counter.clone(), &steps);
+    assert_eq!(counter.wrap_time(), None);
+}
+
+#[test]
+fn after_a_rebaseline_anything_goes() {
+    let mut counter = register();
+    counter.observe(joules(5), at(0));
+    counter.observe(joules(15), at(1000));
+    counter.rebaseline();
+    assert_eq!(counter.observe(3, at(2000)), None);
+    assert_eq!(counter.total(), MicroJoules(10_000_000));
+    counter.observe(joules(1) + 3, at(3000));
+    assert_eq!(counter.total(), MicroJoules(11_000_000));
+}
+
+#[test]
+fn wrap_time_is_the_range_at_the_bound() {
+    // 65 536 J at 400 W.
+    assert_eq!(register().wrap_time(), Some(Duration::from_millis(163_840)));
+}
+
+#[test]
+fn a_bound_of_nothing_has_no_wrap_time() {
+    let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, Some(9), Watts(0.0));
+    assert_eq!(counter.wrap_time(), None);
+}
+
+proptest! {
+    /// Any plausible power over any gaps shorter than a wrap, from anywhere in the range.
+    #[test]
+    fn plausible_energy_is_counted_to_the_last_count(
+        start in 0..MODULUS,
+        windows in prop::collection::vec((1_u64..120_000, 0.0..=1.0_f64), 1..200),
+    ) {
+        let mut counter = register();
+        counter.observe(start, at(0));
+        let (mut time, mut spent, mut wraps) = (0, 0_u128, 0);
+        for (milliseconds, load) in windows {
+            time += milliseconds;
+            let microjoules = Watts(BOUND.0 * load).during(Duration::from_millis(milliseconds));
+            spent += (u128::from(microjoules.0) << 16) / 1_000_000;
+            let count = (u128::from(start) + spent) % u128::from(MODULUS);
+            match counter.observe(count as u64, at(time)) {
+                Some(CounterEvent::Wrap) => wraps += 1,
+                Some(CounterEvent::Reset) => prop_assert!(false, "no reset happened"),
+                None => {}
+            }
+            let exact = (spent * 1_000_000) >> 16;
+            prop_assert_eq!(u128::from(counter.total().0), exact);
+        }
+        prop_assert_eq!(wraps, (u128::from(start) + spent) / u128::from(MODULUS));
+    }
+
+    /// Whatever is read, at whatever times.
+    #[test]
+    fn totals_never_go_down_and_never_outrun_the_bound(
+        readings in prop::collection::vec((0_u64..20_000, 0..2 * MODULUS), 1..200),
+    ) {
+        let mut counter = register();
+        let (mut time, mut total, mut first, mut changes) = (0, MicroJoules::ZERO, None, 0_u32);
+        for (milliseconds, count) in readings {
+            time += milliseconds;
+            counter.observe(count, at(time));
+            changes += 1;
+            prop_assert!(counter.total() >= total);
+            total = counter.total();
+            let begun = *first.get_or_insert(at(time));
+            let most = BOUND.during(at(time).since(begun) + SLACK * changes);
+            prop_assert!(total <= most, "{} in {} ms", total, time);
+        }
+    }
+
+    /// A reset to anywhere that is too far for a wrap adds nothing, and counting goes on from there.
+    #[test]
+    fn a_reset_adds_nothing(
+        before in joules(1000)..MODULUS - joules(1000),
+        distance in joules(500)..joules(1000),
+        later in 0..joules(400),
+    ) {
+        let mut counter = register();
+        counter.observe(before, at(0));
+        for (time, count, event, total) in [
+            (1000, before - distance, RESET, 0),
+            (2000, before - distance + later, None, later),
+        ] {
+            prop_assert_eq!(counter.observe(count, at(time)), event);
+            prop_assert_eq!(counter.total(), EnergyUnit::joules_over_two_to(16).energy_of(u128::from(total)));
+        }
+    }
+}

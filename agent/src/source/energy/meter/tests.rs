@@ -1,0 +1,132 @@
+//! Does one counter's failure stay its own?
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::*;
+use crate::model::energy::{CounterEvent, Domain, Scope};
+use crate::source::energy::fixture::ManualClock;
+use crate::source::energy::unit::EnergyUnit;
+use crate::units::Watts;
+
+/// Gives what it was told to, one answer a reading.
+struct Script(VecDeque<Answer>);
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Count(u64),
+    Offline,
+    Fails,
+}
+use Answer::{Count, Fails, Offline};
+
+impl RawCounter for Script {
+    fn read(&mut self) -> Result<Option<u64>, SourceError> {
+        match self.0.pop_front().expect("the script is long enough") {
+            Count(count) => Ok(Some(count)),
+            Offline => Ok(None),
+            Fails => Err(SourceError::transient("read it", io::ErrorKind::TimedOut.into())),
+        }
+    }
+}
+
+fn part(answers: &[Answer]) -> Part {
+    // A megajoule, at 1 kW.
+    let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, Some(1_000_000_000_000), Watts(1000.0));
+    Part { raw: Box::new(Script(answers.iter().copied().collect())), counter }
+}
+
+fn zone(domain: Domain, parts: Vec<Part>) -> ZoneMeter {
+    let zone = Zone { scope: Scope::Package(0), domain };
+    ZoneMeter { zone, quantum: MicroJoules(1), parts }
+}
+
+fn totals(reading: &EnergyReading) -> Vec<(Domain, u64)> {
+    reading.zones.iter().map(|(_, zone)| (zone.zone.domain, zone.total.0)).collect()
+}
+
+fn start(zones: Vec<ZoneMeter>, clock: &ManualClock) -> Result<Box<dyn EnergyMeter>, SourceError> {
+    HardwareMeter::start(EnergySourceKind::Powercap, zones, vec![], clock)
+}
+
+#[test]
+fn a_failure_hides_no_other_counter_and_loses_no_energy() {
+    let clock = ManualClock::default();
+    let package = zone(Domain::Package, vec![part(&[Count(0), Count(10), Fails, Count(40)])]);
+    let dram = zone(Domain::Dram, vec![part(&[Count(0), Count(1), Count(2), Count(3)])]);
+    let mut meter = start(vec![dram, package], &clock).unwrap();
+    assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 0), (Domain::Dram, 0)]);
+    clock.advance(Duration::from_secs(1));
+    let reading = meter.read(&clock);
+    assert_eq!(totals(&reading), [(Domain::Dram, 1)]);
+    assert_eq!(reading.failures.len(), 1);
+    assert_eq!(reading.failures[0].0.domain, Domain::Package);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 30), (Domain::Dram, 2)]);
+}
+
+#[test]
+fn cores_are_summed_and_sleeping_ones_left_out() {
+    let clock = ManualClock::default();
+    let awake = part(&[Count(5), Count(5), Count(105), Count(205), Offline]);
+    let sleeping = part(&[Count(7), Count(7), Offline, Count(8), Offline]);
+    let mut meter = start(vec![zone(Domain::Core, vec![awake, sleeping])], &clock).unwrap();
+    for expected in [0, 100, 201] {
+        assert_eq!(totals(&meter.read(&clock)), [(Domain::Core, expected)]);
+    }
+    let reading = meter.read(&clock);
+    assert_eq!(reading.failures.len(), 1, "a zone with no core on line cannot be read");
+    assert!(reading.zones.is_empty());
+}
+
+#[test]
+fn a_meter_that_never_answered_does_not_start() {
+    let clock = ManualClock::default();
+    let failing = zone(Domain::Package, vec![part(&[Fails])]);
+    let error = start(vec![failing], &clock).err().unwrap();
+    assert_eq!(error.chain(), "cannot read it: timed out");
+    assert_eq!(start(vec![], &clock).err().unwrap().chain(), "no powercap energy counter was found");
+}
+
+#[test]
+fn a_meter_starts_when_some_zone_answers() {
+    let clock = ManualClock::default();
+    let failing = zone(Domain::Package, vec![part(&[Fails])]);
+    let working = zone(Domain::Dram, vec![part(&[Count(1)])]);
+    assert_eq!(start(vec![failing, working], &clock).unwrap().zones().len(), 2);
+}
+
+#[test]
+fn wraps_and_resets_are_told_by_zone() {
+    let clock = ManualClock::default();
+    let end = 1_000_000_000_000;
+    let package = part(&[Count(end - 5), Count(end - 5), Count(5), Count(end / 2)]);
+    let mut meter = start(vec![zone(Domain::Package, vec![package])], &clock).unwrap();
+    meter.read(&clock);
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        clock.advance(Duration::from_secs(1));
+        seen.extend(meter.read(&clock).events.into_iter().map(|(_, event)| event));
+    }
+    assert_eq!(seen, [CounterEvent::Wrap, CounterEvent::Reset]);
+}
+
+#[test]
+fn counters_are_read_four_times_a_wrap() {
+    let clock = ManualClock::default();
+    let meter = start(vec![zone(Domain::Package, vec![part(&[Count(1)])])], &clock).unwrap();
+    assert_eq!(meter.longest_gap(), Some(Duration::from_secs(250)));
+}
+
+#[test]
+fn a_rebaseline_forgets_the_time_asleep() {
+    let clock = ManualClock::default();
+    let package = part(&[Count(0), Count(0), Count(50), Count(7), Count(10)]);
+    let mut meter = start(vec![zone(Domain::Package, vec![package])], &clock).unwrap();
+    meter.read(&clock);
+    assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 50)]);
+    meter.rebaseline();
+    let reading = meter.read(&clock);
+    assert_eq!((totals(&reading), reading.events), (vec![(Domain::Package, 50)], vec![]));
+    assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 53)]);
+}

@@ -1,0 +1,79 @@
+//! How does a PMU describe itself and its events?
+//! (`Documentation/ABI/testing/sysfs-bus-event_source-devices-events`)
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::super::cpu_list;
+use super::super::unit::EnergyUnit;
+use crate::source::SourceError;
+
+/// A PMU's folder.
+#[derive(Debug)]
+pub(super) struct Pmu {
+    pub(super) folder: PathBuf,
+    /// Its number for `perf_event_open`, given at run time.
+    pub(super) number: u32,
+    /// One CPU for each of its counters; `None` when it does not say.
+    pub(super) cpus: Option<Vec<usize>>,
+}
+
+/// An energy event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Event {
+    /// For `perf_event_attr.config`.
+    pub(super) config: u64,
+    /// Energy of a count.
+    pub(super) unit: EnergyUnit,
+}
+
+impl Pmu {
+    /// `None` when there is no such PMU.
+    pub(super) fn read(folder: &Path) -> Result<Option<Self>, SourceError> {
+        let Some(number) = read(&folder.join("type"))? else { return Ok(None) };
+        let Ok(number) = number.parse() else { return Err(nonsense(&folder.join("type"), &number)) };
+        let mask = folder.join("cpumask");
+        let cpus = match read(&mask)? {
+            Some(list) => Some(cpu_list::parse(&list).ok_or_else(|| nonsense(&mask, &list))?),
+            None => None,
+        };
+        Ok(Some(Self { folder: folder.to_owned(), number, cpus }))
+    }
+
+    /// `None` when the PMU has no such event.
+    pub(super) fn event(&self, name: &str) -> Result<Option<Event>, SourceError> {
+        let file = |suffix: &str| self.folder.join("events").join(format!("{name}{suffix}"));
+        let Some(terms) = read(&file(""))? else { return Ok(None) };
+        let config = parse_terms(&terms).ok_or_else(|| nonsense(&file(""), &terms))?;
+        if let Some(unit) = read(&file(".unit"))?.filter(|unit| unit != "Joules") {
+            return Err(nonsense(&file(".unit"), &unit));
+        }
+        let scale = read(&file(".scale"))?.unwrap_or_default();
+        let unit = EnergyUnit::parse_joules(&scale).ok_or_else(|| nonsense(&file(".scale"), &scale))?;
+        Ok(Some(Event { config, unit }))
+    }
+}
+
+/// `event=0x02`. Both PMUs have this one term, the low bits of `config` (`PMU_FORMAT_ATTR(event, "config:0-7")`,
+/// `arch/x86/events/rapl.c`); anything else would be something else.
+fn parse_terms(text: &str) -> Option<u64> {
+    let number = text.strip_prefix("event=")?;
+    match number.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => number.parse().ok(),
+    }
+}
+
+/// A file's text; `None` when it is not there.
+fn read(path: &Path) -> Result<Option<String>, SourceError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SourceError::transient(format!("read {}", path.display()), error)),
+    }
+}
+
+fn nonsense(path: &Path, text: &str) -> SourceError {
+    SourceError::broken(format!("{} says {text:?}", path.display()))
+}

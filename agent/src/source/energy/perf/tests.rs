@@ -1,0 +1,266 @@
+//! Are events found, scaled and counted? The last on this kernel's real `msr` PMU, whose event 0 is the time stamp counter.
+
+use std::fs;
+use std::time::Duration;
+
+use expect_test::expect;
+use rustix::thread::CapabilitySet;
+use tempfile::TempDir;
+
+use super::super::fixture::{cpuinfo, host, without_capabilities, write_tree};
+use super::super::unit::EnergyUnit;
+use super::*;
+use crate::clock::SystemClock;
+use crate::host::CpuPlace;
+use crate::model::health::Reason;
+use crate::units::{MicroJoules, Watts};
+
+const PMU: &str = "sys/bus/event_source/devices/power";
+
+/// What the kernel writes for 2⁻³² J.
+const SCALE: &str = "2.3283064365386962890625e-10";
+
+fn write_event(root: &TempDir, pmu: &str, name: &str, terms: &str, scale: &str) {
+    let file = |suffix: &str| format!("events/{name}{suffix}");
+    let folder = root.path().join(pmu);
+    write_tree(&folder, &[(&file(""), terms), (&file(".scale"), scale), (&file(".unit"), "Joules")]);
+}
+
+fn topology(places: &[(u32, u32)]) -> CpuTopology {
+    let places: Vec<_> =
+        places.iter().map(|(package, die)| CpuPlace { package: *package, die: *die }).collect();
+    CpuTopology::from_places(&places)
+}
+
+fn try_open(roots: &HostRoots) -> Result<Box<dyn EnergyMeter>, SourceError> {
+    open(roots, &topology(&[(0, 0)]), &EnergyOptions::default(), &SystemClock)
+}
+
+fn why_not(root: &TempDir, roots: &HostRoots) -> String {
+    let error = try_open(roots).err().expect("it does not open");
+    let text = format!("{}\n{}\n", error.chain(), error.hint());
+    text.replace(&root.path().display().to_string(), "")
+}
+
+#[test]
+fn an_event_is_read_from_its_files() {
+    let (root, _) = host(&[(&format!("{PMU}/type"), "18"), (&format!("{PMU}/cpumask"), "0,64")]);
+    write_event(&root, PMU, "energy-pkg", "event=0x02", SCALE);
+    write_event(&root, PMU, "energy-ram", "event=19", "1e-9");
+    let pmu = Pmu::read(&root.path().join(PMU)).unwrap().unwrap();
+    assert_eq!((pmu.number, &pmu.cpus), (18, &Some(vec![0, 64])));
+    let event = pmu.event("energy-pkg").unwrap().unwrap();
+    assert_eq!((event.config, event.unit), (2, EnergyUnit::joules_over_two_to(32)));
+    assert_eq!(pmu.event("energy-ram").unwrap().unwrap().config, 19);
+    assert!(pmu.event("energy-psys").unwrap().is_none());
+}
+
+#[test]
+fn nonsense_is_named() {
+    let (root, _) = host(&[(&format!("{PMU}/type"), "18")]);
+    let pmu = Pmu::read(&root.path().join(PMU)).unwrap().unwrap();
+    for (terms, scale) in
+        [("", SCALE), ("config=2", SCALE), ("event=0x", SCALE), ("event=0x02", ""), ("event=0x02", "0")]
+    {
+        write_event(&root, PMU, "energy-pkg", terms, scale);
+        let error = pmu.event("energy-pkg").unwrap_err();
+        assert_eq!(error.reason(), Reason::Broken, "{terms} {scale}");
+        assert!(error.chain().contains("energy-pkg"), "{error}");
+    }
+    write_event(&root, PMU, "energy-pkg", "event=0x02", SCALE);
+    write_tree(root.path(), &[(&format!("{PMU}/events/energy-pkg.unit"), "Watts")]);
+    assert!(pmu.event("energy-pkg").unwrap_err().chain().ends_with(".unit says \"Watts\""));
+    for file in ["type", "cpumask"] {
+        write_tree(root.path(), &[(&format!("{PMU}/{file}"), "junk")]);
+        assert_eq!(Pmu::read(&root.path().join(PMU)).unwrap_err().reason(), Reason::Broken, "{file}");
+        write_tree(root.path(), &[(&format!("{PMU}/{file}"), "0")]);
+    }
+}
+
+#[test]
+fn places() {
+    let options = EnergyOptions::default();
+    let two_sockets = topology(&[(0, 0), (0, 0), (1, 0), (1, 0)]);
+    let dies = topology(&[(0, 0), (0, 1), (1, 0), (1, 1)]);
+    let amd = Processor::read(&host(&[("proc/cpuinfo", &cpuinfo("AuthenticAMD", 25, 17, "fpu"))]).1);
+    let (zones, notes) = (Vec::new, Vec::new);
+    let show = |topology: &CpuTopology, processor: Processor, mask: Option<&[usize]>, name: &str| {
+        let pmu = Pmu { folder: "power".into(), number: 1, cpus: mask.map(<[usize]>::to_vec) };
+        let search =
+            Search { topology, options: &options, processor, zones: zones(), notes: notes(), failure: None };
+        let places = search.places(&pmu, name).into_iter().map(|(scope, cpu)| format!("{scope} on {cpu}"));
+        places.collect::<Vec<_>>().join(", ")
+    };
+    let intel = Processor::default();
+    assert_eq!(show(&two_sockets, intel, Some(&[0, 2]), "energy-pkg"), "0 on 0, 1 on 2");
+    assert_eq!(show(&two_sockets, intel, None, "energy-pkg"), "0 on 0, 1 on 2");
+    assert_eq!(
+        show(&dies, intel, Some(&[0, 1, 2, 3]), "energy-pkg"),
+        "0-die-0 on 0, 0-die-1 on 1, 1-die-0 on 2, 1-die-1 on 3"
+    );
+    assert_eq!(show(&dies, intel, Some(&[0, 2]), "energy-pkg"), "0 on 0, 1 on 2", "counted by package");
+    assert_eq!(show(&dies, amd, Some(&[0, 1, 2, 3]), "energy-pkg"), "0 on 0, 1 on 2");
+    assert_eq!(show(&dies, amd, Some(&[0, 1, 2]), "energy-core"), "0 on 0, 0 on 1, 1 on 2");
+}
+
+#[test]
+fn why_not_without_the_pmu() {
+    let (root, roots) = host(&[("proc/cpuinfo", &cpuinfo("GenuineIntel", 6, 158, "fpu"))]);
+    expect![[r"
+        /sys/bus/event_source/devices/power is missing: the kernel has no energy PMU
+        modprobe rapl
+    "]]
+    .assert_eq(&why_not(&root, &roots));
+    write_tree(root.path(), &[("proc/cpuinfo", &cpuinfo("GenuineIntel", 6, 158, "hypervisor"))]);
+    assert!(why_not(&root, &roots).ends_with("virtual machine: no RAPL is passed through\n"));
+}
+
+#[test]
+fn why_not_with_events_the_kernel_does_not_know() {
+    let (root, roots) = host(&[(&format!("{PMU}/type"), "4000000000"), (&format!("{PMU}/cpumask"), "0")]);
+    expect![[r"
+        /sys/bus/event_source/devices/power has no event that counts
+
+    "]]
+    .assert_eq(&why_not(&root, &roots));
+    write_event(&root, PMU, "energy-pkg", "event=0x02", SCALE);
+    let text = why_not(&root, &roots);
+    if text.contains(MAY_COUNT) {
+        println!("skipped: {text}");
+        return;
+    }
+    expect![[r"
+        the kernel does not open energy-pkg on CPU 0: No such file or directory (os error 2)
+
+    "]]
+    .assert_eq(&text);
+}
+
+/// The number of the real PMU that counts time stamps, and a host whose energy PMU is that one: a count is `scale` joules.
+fn time_stamp_host(scale: &str) -> Option<(TempDir, HostRoots)> {
+    let real = HostRoots::default().sys.join("bus/event_source/devices/msr/type");
+    let Ok(number) = fs::read_to_string(&real) else {
+        println!("skipped: this kernel has no msr PMU ({})", real.display());
+        return None;
+    };
+    let (root, roots) = host(&[(&format!("{PMU}/type"), number.trim()), (&format!("{PMU}/cpumask"), "0")]);
+    write_event(&root, PMU, "energy-pkg", "event=0x00", scale);
+    match try_open(&roots) {
+        Err(error) if error.hint() == MAY_COUNT => {
+            println!("skipped: the msr PMU may not be opened: {}", error.chain());
+            None
+        }
+        Err(error) => panic!("the msr PMU is there and does not open: {}", error.chain()),
+        Ok(_) => Some((root, roots)),
+    }
+}
+
+/// Lets the real time go by.
+fn spin(duration: Duration) {
+    let begun = SystemClock.now();
+    while SystemClock.now().since(begun) < duration {
+        std::hint::spin_loop();
+    }
+}
+
+/// Opens two hosts that count time stamps in different units, and compares what they counted in the same while.
+#[test]
+fn real_counts_are_scaled() {
+    let Some((_keep, fine)) = time_stamp_host(SCALE) else { return };
+    let Some((_keep_too, coarse)) = time_stamp_host("1e-9") else { return };
+    let (mut fine, mut coarse) = (try_open(&fine).unwrap(), try_open(&coarse).unwrap());
+    assert_eq!(fine.kind(), EnergySourceKind::Perf);
+    assert_eq!(fine.longest_gap(), None);
+    let first = (fine.read(&SystemClock), coarse.read(&SystemClock));
+    for reading in [&first.0, &first.1] {
+        assert_eq!(reading.zones[0].1.total, MicroJoules::ZERO);
+        assert_eq!(reading.zones[0].1.zone.to_string(), "package-0");
+        assert_eq!(reading.zones[0].1.quantum, MicroJoules(61));
+    }
+    let mut last = MicroJoules::ZERO;
+    for _ in 0..5 {
+        spin(Duration::from_millis(20));
+        let (fine, coarse) = (fine.read(&SystemClock), coarse.read(&SystemClock));
+        assert!(fine.failures.is_empty() && fine.events.is_empty(), "{fine:?}");
+        let (fine, coarse) = (fine.zones[0].1.total, coarse.zones[0].1.total);
+        assert!(fine > last);
+        last = fine;
+        // 10⁻⁹ is 4.295 times 2⁻³².
+        let ratio = coarse.joules() / fine.joules();
+        assert!((4.0..4.6).contains(&ratio), "{coarse} / {fine}");
+    }
+}
+
+#[test]
+fn a_real_counter_that_outruns_the_bound_is_reset() {
+    let Some((_keep, roots)) = time_stamp_host("1e-3") else { return };
+    let options = EnergyOptions { plausible_power: Some(Watts(100.0)) };
+    let mut meter = open(&roots, &topology(&[(0, 0)]), &options, &SystemClock).unwrap();
+    meter.read(&SystemClock);
+    spin(Duration::from_millis(5));
+    let reading = meter.read(&SystemClock);
+    assert_eq!(reading.events.len(), 1, "megawatts are not believed");
+    assert_eq!(reading.zones[0].1.total, MicroJoules::ZERO);
+}
+
+#[test]
+fn real_cores_are_summed() {
+    let Some((root, roots)) = time_stamp_host(SCALE) else { return };
+    let number = fs::read_to_string(root.path().join(PMU).join("type")).unwrap();
+    let core = "sys/bus/event_source/devices/power_core";
+    // Twice the same CPU, for machines that have but one.
+    write_tree(root.path(), &[(&format!("{core}/type"), number.trim()), (&format!("{core}/cpumask"), "0,0")]);
+    write_event(&root, core, "energy-core", "event=0x00", SCALE);
+    let mut meter = try_open(&roots).unwrap();
+    meter.read(&SystemClock);
+    spin(Duration::from_millis(20));
+    let reading = meter.read(&SystemClock);
+    let names: Vec<_> = reading.zones.iter().map(|(_, zone)| zone.zone.to_string()).collect();
+    assert_eq!(names, ["package-0", "core-0"]);
+    let ratio = reading.zones[1].1.total.joules() / reading.zones[0].1.total.joules();
+    assert!((1.8..2.2).contains(&ratio), "{reading:?}");
+}
+
+#[test]
+fn some_cores_are_not_all_cores() {
+    let Some((root, roots)) = time_stamp_host(SCALE) else { return };
+    let number = fs::read_to_string(root.path().join(PMU).join("type")).unwrap();
+    let core = "sys/bus/event_source/devices/power_core";
+    write_tree(
+        root.path(),
+        &[(&format!("{core}/type"), number.trim()), (&format!("{core}/cpumask"), "0,8191")],
+    );
+    write_event(&root, core, "energy-core", "event=0x00", SCALE);
+    let meter = try_open(&roots).unwrap();
+    assert_eq!((meter.zones().len(), meter.notes().len()), (1, 1), "{:?}", meter.notes());
+}
+
+#[test]
+fn an_event_that_is_not_there_is_noted() {
+    let Some((root, roots)) = time_stamp_host(SCALE) else { return };
+    write_event(&root, PMU, "energy-psys", "event=0xff", SCALE);
+    write_event(&root, PMU, "energy-ram", "rubbish", SCALE);
+    let meter = try_open(&roots).unwrap();
+    assert_eq!(meter.zones().len(), 1);
+    let notes = meter.notes().join("\n").replace(&root.path().display().to_string(), "");
+    expect![[r#"
+        /sys/bus/event_source/devices/power/events/energy-ram says "rubbish", left out
+        the kernel does not open energy-psys on CPU 0: Invalid argument (os error 22), left out"#]]
+    .assert_eq(&notes);
+}
+
+#[test]
+fn why_not_without_permission() {
+    let Some((root, roots)) = time_stamp_host(SCALE) else { return };
+    let paranoid = fs::read_to_string(HostRoots::default().proc.join("sys/kernel/perf_event_paranoid"));
+    if paranoid.is_ok_and(|level| level.trim().parse().unwrap_or(2) <= 0) {
+        println!("skipped: kernel.perf_event_paranoid lets everyone count");
+        return;
+    }
+    let text =
+        without_capabilities(CapabilitySet::PERFMON | CapabilitySet::SYS_ADMIN, || why_not(&root, &roots));
+    expect![[r"
+        the kernel does not open energy-pkg on CPU 0: Permission denied (os error 13)
+        give the agent CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8) and, on Debian and Ubuntu, sysctl kernel.perf_event_paranoid=2; or give it CAP_SYS_ADMIN; or let it read powercap instead
+    "]].assert_eq(&text);
+}

@@ -1,0 +1,74 @@
+//! What does an `energy_uj` file say?
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
+
+use super::super::meter::RawCounter;
+use crate::source::SourceError;
+
+/// A counter file, kept open: sysfs writes its text anew for every read at its beginning, so a reading is one system call.
+#[derive(Debug)]
+pub(super) struct EnergyFile {
+    path: PathBuf,
+    file: Option<File>,
+    last: Option<u64>,
+}
+
+/// More than the 20 digits of 2⁶⁴.
+const LONGEST: usize = 64;
+
+impl EnergyFile {
+    /// Opened when it is first read.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None, last: None }
+    }
+
+    /// Whether the kept file still is the one at the path, as far as can be told without asking for it. Files of sysfs fail to
+    /// read once they are gone; others (bind mounts, simulated hosts) go on showing their last value, so one that stands
+    /// still is looked at.
+    fn is_stale(&self, file: &File, value: u64) -> bool {
+        self.last == Some(value) && file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+    }
+
+    fn read_number(&self, file: &File) -> Result<u64, SourceError> {
+        let mut buffer = [0; LONGEST];
+        let length = file
+            .read_at(&mut buffer, 0)
+            .map_err(|cause| SourceError::transient(format!("read {}", self.path.display()), cause))?;
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        let text = text.trim();
+        let Ok(number) = text.parse() else {
+            let path = self.path.display();
+            return Err(SourceError::broken(format!(
+                "{path} says {text:?}, which is no number of microjoules"
+            )));
+        };
+        Ok(number)
+    }
+
+    fn open(&self) -> io::Result<File> {
+        File::open(&self.path)
+    }
+}
+
+impl RawCounter for EnergyFile {
+    fn read(&mut self) -> Result<Option<u64>, SourceError> {
+        if let Some(file) = self.file.take()
+            && let Ok(value) = self.read_number(&file)
+            && !self.is_stale(&file, value)
+        {
+            self.file = Some(file);
+            self.last = Some(value);
+            return Ok(self.last);
+        }
+        // Gone, or cut short: the driver may have been loaded again meanwhile.
+        let file = self
+            .open()
+            .map_err(|cause| SourceError::transient(format!("open {}", self.path.display()), cause))?;
+        self.last = Some(self.read_number(&file)?);
+        self.file = Some(file);
+        Ok(self.last)
+    }
+}

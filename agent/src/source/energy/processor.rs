@@ -1,0 +1,131 @@
+//! Which processor is this, and in which units does it count energy?
+
+use std::fs;
+
+use super::unit::EnergyUnit;
+use crate::host::HostRoots;
+use crate::model::energy::Domain;
+
+#[cfg(test)]
+mod tests;
+
+/// Who made the processor, as far as its energy registers go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Vendor {
+    /// `GenuineIntel`.
+    Intel,
+    /// `AuthenticAMD`, and `HygonGenuine`, whose registers are AMD's.
+    Amd,
+    /// Anyone else.
+    #[default]
+    Other,
+}
+
+/// The first processor of `cpuinfo`; all are of the same kind as far as energy goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Processor {
+    pub(super) vendor: Vendor,
+    pub(super) family: u32,
+    pub(super) model: u32,
+    /// Whether a hypervisor says that it is there.
+    pub(super) is_virtual: bool,
+}
+
+impl Processor {
+    /// Reads `cpuinfo`; what it does not tell stays at its default.
+    pub(super) fn read(roots: &HostRoots) -> Self {
+        fs::read_to_string(roots.proc.join("cpuinfo"))
+            .map_or_else(|_| Self::default(), |text| Self::parse(&text))
+    }
+
+    fn parse(cpuinfo: &str) -> Self {
+        let mut processor = Self::default();
+        for line in cpuinfo.lines().take_while(|line| !line.is_empty()) {
+            let Some((key, value)) = line.split_once(':') else { continue };
+            let value = value.trim();
+            match key.trim() {
+                "vendor_id" => processor.vendor = Vendor::parse(value),
+                "cpu family" => processor.family = value.parse().unwrap_or(0),
+                "model" => processor.model = value.parse().unwrap_or(0),
+                "flags" => processor.is_virtual = value.split(' ').any(|flag| flag == "hypervisor"),
+                _ => {}
+            }
+        }
+        processor
+    }
+
+    /// The energy of one count of a register, given the exponent of the processor's general unit (ESU).
+    ///
+    /// In general 2⁻ᴱˢᵁ J (Intel SDM vol. 3B, "RAPL Interfaces"; AMD PPR, `RAPL_PWR_UNIT`). The exceptions are the
+    /// kernel's: `rapl_check_hw_unit()` in `arch/x86/events/rapl.c`, `rapl_get_domain_unit()` and `rapl_check_unit_atom()` in
+    /// `drivers/powercap/intel_rapl_common.c`.
+    pub(super) fn unit(self, domain: Domain, exponent: u32) -> EnergyUnit {
+        match domain {
+            Domain::Dram if self.is_intel(&SERVER_DRAM) => EnergyUnit::joules_over_two_to(16),
+            Domain::Psys if self.is_intel(&JOULE_PSYS) => EnergyUnit::JOULE,
+            _ if self.is_intel(&EARLY_ATOM) => EnergyUnit::microjoules_times_two_to(exponent),
+            _ => EnergyUnit::joules_over_two_to(exponent),
+        }
+    }
+
+    /// Whether package counters are per package even where a package has several dies
+    /// (`rapl_msrs_are_pkg_scope()`, `drivers/powercap/intel_rapl_common.c`).
+    pub(super) fn counts_by_package(self) -> bool {
+        self.vendor == Vendor::Amd
+    }
+
+    /// What would help where there are no counters: nothing on a virtual machine.
+    pub(super) fn hint(self, otherwise: &str) -> String {
+        if self.is_virtual {
+            "this looks like a virtual machine: no RAPL is passed through".to_owned()
+        } else {
+            otherwise.to_owned()
+        }
+    }
+
+    fn is_intel(self, models: &[u32]) -> bool {
+        self.vendor == Vendor::Intel && self.family == 6 && models.contains(&self.model)
+    }
+}
+
+impl Vendor {
+    fn parse(id: &str) -> Self {
+        match id {
+            "GenuineIntel" => Self::Intel,
+            "AuthenticAMD" | "HygonGenuine" => Self::Amd,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Servers whose DRAM register counts 2⁻¹⁶ J (15.3 µJ) whatever the general unit is: `RAPL_UNIT_QUIRK_INTEL_HSW` of
+/// `arch/x86/events/rapl.c`, after Intel 330784-001 (Xeon E5 v3 datasheet, volume 2). Model numbers:
+/// `arch/x86/include/asm/intel-family.h`.
+const SERVER_DRAM: [u32; 8] = [
+    0x3F, // Haswell-EP
+    0x4F, // Broadwell-EP
+    0x56, // Broadwell-DE
+    0x55, // Skylake-SP, Cascade Lake, Cooper Lake
+    0x6A, // Ice Lake-SP
+    0x6C, // Ice Lake-D
+    0x57, // Xeon Phi, Knights Landing
+    0x85, // Xeon Phi, Knights Mill
+];
+
+/// Servers whose platform register counts whole joules: `RAPL_UNIT_QUIRK_INTEL_SPR` of `arch/x86/events/rapl.c`; for
+/// Granite Rapids `has_fixed_rapl_psys_unit` of `tools/power/x86/turbostat/turbostat.c`.
+const JOULE_PSYS: [u32; 4] = [
+    0x8F, // Sapphire Rapids
+    0xCF, // Emerald Rapids
+    0xAD, // Granite Rapids
+    0xAE, // Granite Rapids-D
+];
+
+/// Processors whose general unit is 2ᴱˢᵁ µJ: `rapl_check_unit_atom()` of `drivers/powercap/intel_rapl_common.c`. Not those of
+/// servers (0x4D).
+const EARLY_ATOM: [u32; 4] = [
+    0x37, // Silvermont
+    0x4A, // Silvermont, phones
+    0x4C, // Airmont
+    0x5A, // Airmont, phones
+];
