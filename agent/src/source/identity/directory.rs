@@ -1,0 +1,278 @@
+//! Which workload does a cgroup belong to, and what do people call it?
+//!
+//! A book of what has been learned: cgroups from the kernel's events and from walks, names and images from container engines.
+//! No IO. A name unknown today may be learned tomorrow; until then a workload goes by what its path tells, and a cgroup whose
+//! path nobody knows by its number.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::model::cpu::CgroupId;
+use crate::model::workload::{Details, Identity, Pseudo, WorkloadId, WorkloadKind};
+use crate::source::identity::cgroup_path::{self, CgroupIdentity};
+
+/// What a container engine says about a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerFacts {
+    /// Its name, without the leading slash.
+    pub name: String,
+    /// The image it was made from, as the user named it.
+    pub image: Option<String>,
+    /// Labels that begin with `ffwatt.`, without that prefix.
+    pub labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+struct CgroupEntry {
+    workload: WorkloadId,
+    path: Arc<str>,
+    removed: bool,
+}
+
+#[derive(Debug)]
+struct WorkloadEntry {
+    identity: Identity,
+    root: String,
+    container: Option<String>,
+    /// Cgroups that are there now.
+    living: usize,
+    /// Every cgroup that is known to belong to it, removed ones included.
+    cgroups: Vec<CgroupId>,
+}
+
+/// The book.
+#[derive(Debug)]
+pub struct Directory {
+    cgroups: HashMap<CgroupId, CgroupEntry>,
+    workloads: HashMap<WorkloadId, WorkloadEntry>,
+    by_root: HashMap<String, WorkloadId>,
+    by_container: HashMap<String, WorkloadId>,
+    containers: HashMap<String, ContainerFacts>,
+    next: u32,
+}
+
+/// What became of a workload when a cgroup was made known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The workload the cgroup belongs to.
+    pub workload: WorkloadId,
+    /// Whether it is a container: those are worth showing before they have used anything.
+    pub is_container: bool,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            cgroups: HashMap::new(),
+            workloads: HashMap::new(),
+            by_root: HashMap::new(),
+            by_container: HashMap::new(),
+            containers: HashMap::new(),
+            next: Pseudo::ALL.len() as u32,
+        }
+    }
+}
+
+impl Directory {
+    /// A cgroup is there.
+    pub fn cgroup_made(&mut self, id: CgroupId, path: &str) -> Known {
+        if let Some(entry) = self.cgroups.get(&id)
+            && &*entry.path == path
+            && !entry.removed
+        {
+            let workload = entry.workload;
+            return Known { workload, is_container: self.is_container(workload) };
+        }
+        // An inode number used again, or a cgroup moved: what was known under it is over.
+        self.cgroup_removed(id);
+        let found = cgroup_path::identify(path);
+        let workload = if found.root == "/" { Pseudo::System.id() } else { self.workload_for(&found) };
+        if let Some(entry) = self.workloads.get_mut(&workload) {
+            entry.living += 1;
+        }
+        self.enter(id, CgroupEntry { workload, path: path.into(), removed: false });
+        Known { workload, is_container: self.is_container(workload) }
+    }
+
+    /// A cgroup is gone. Returns its workload when that was the last cgroup of it.
+    ///
+    /// The cgroup stays known: what its last tasks used may be read only now.
+    pub fn cgroup_removed(&mut self, id: CgroupId) -> Option<WorkloadId> {
+        let entry = self.cgroups.get_mut(&id).filter(|entry| !entry.removed)?;
+        entry.removed = true;
+        let workload = entry.workload;
+        let entry = self.workloads.get_mut(&workload)?;
+        entry.living = entry.living.saturating_sub(1);
+        (entry.living == 0).then_some(workload)
+    }
+
+    /// Compares with a complete walk: everything in it is there, everything else is gone. Returns workloads that are new or
+    /// back, and workloads that are gone.
+    pub fn reconcile(
+        &mut self,
+        walk: &BTreeMap<CgroupId, String>,
+    ) -> (Vec<Known>, Vec<(CgroupId, Option<WorkloadId>)>) {
+        let gone: Vec<CgroupId> = self
+            .cgroups
+            .iter()
+            .filter(|(id, entry)| !entry.removed && !walk.contains_key(id))
+            .map(|(id, _)| *id)
+            .collect();
+        let gone = gone.into_iter().map(|id| (id, self.cgroup_removed(id))).collect();
+        let mut known: Vec<Known> = walk.iter().map(|(id, path)| self.cgroup_made(*id, path)).collect();
+        known.sort_unstable_by_key(|known| known.workload);
+        known.dedup();
+        (known, gone)
+    }
+
+    /// Whether the cgroup's path is known.
+    pub fn knows(&self, id: CgroupId) -> bool {
+        self.cgroups.contains_key(&id)
+    }
+
+    /// The workload a cgroup belongs to; one by its number, when nobody knows its path.
+    pub fn workload_of(&mut self, id: CgroupId) -> WorkloadId {
+        if let Some(entry) = self.cgroups.get(&id) {
+            return entry.workload;
+        }
+        let name = format!("cgroup {}", id.0);
+        let found = CgroupIdentity { root: name.clone(), name, ..cgroup_path::identify("/") };
+        let workload = self.workload_for(&found);
+        self.enter(id, CgroupEntry { workload, path: "".into(), removed: true });
+        workload
+    }
+
+    /// The path of a cgroup, where known.
+    pub fn path_of(&self, id: CgroupId) -> Option<Arc<str>> {
+        self.cgroups.get(&id).map(|entry| Arc::clone(&entry.path)).filter(|path| !path.is_empty())
+    }
+
+    /// A workload's books are closed: forgets its cgroups that are gone, and it when none is left. Returns those cgroups.
+    pub fn close(&mut self, workload: WorkloadId) -> Vec<CgroupId> {
+        let Some(entry) = self.workloads.get_mut(&workload) else { return Vec::new() };
+        let cgroups = &mut self.cgroups;
+        let gone =
+            |id: &CgroupId| cgroups.get(id).is_none_or(|entry| entry.removed || entry.workload != workload);
+        let closed: Vec<CgroupId> = entry.cgroups.extract_if(.., |id| gone(id)).collect();
+        let over = entry.living == 0;
+        // One whose number was used again belongs to somebody else by now.
+        let mine = |id: &CgroupId| self.cgroups.get(id).is_some_and(|entry| entry.workload == workload);
+        let closed: Vec<CgroupId> = closed.into_iter().filter(mine).collect();
+        for id in &closed {
+            self.cgroups.remove(id);
+        }
+        if over && let Some(entry) = self.workloads.remove(&workload) {
+            self.by_root.remove(&entry.root);
+            entry.container.and_then(|container| self.by_container.remove(&container));
+        }
+        closed
+    }
+
+    /// An engine tells of a container, by its full id.
+    pub fn container_known(&mut self, id: &str, facts: ContainerFacts) {
+        if let Some(entry) = self.by_container.get(id).and_then(|workload| self.workloads.get_mut(workload)) {
+            entry.identity = with_facts(&entry.identity, &facts);
+        }
+        self.containers.insert(id.to_owned(), facts);
+    }
+
+    /// An engine has renamed a container.
+    pub fn container_renamed(&mut self, id: &str, name: &str) {
+        if let Some(facts) = self.containers.get(id) {
+            let facts = ContainerFacts { name: name.to_owned(), ..facts.clone() };
+            self.container_known(id, facts);
+        }
+    }
+
+    /// An engine has removed a container for good. Its workload keeps the name it had.
+    pub fn container_removed(&mut self, id: &str) {
+        self.containers.remove(id);
+    }
+
+    /// What a workload is.
+    pub fn identity(&self, id: WorkloadId) -> Identity {
+        match (id.pseudo(), self.workloads.get(&id)) {
+            (Some(pseudo), _) => Identity::pseudo(pseudo),
+            (None, Some(entry)) => entry.identity.clone(),
+            // Books are closed only after the account is folded; this keeps the function total.
+            (None, None) => Identity::pseudo(Pseudo::Ended),
+        }
+    }
+
+    /// Workloads that have a cgroup now.
+    pub fn living(&self) -> impl Iterator<Item = (WorkloadId, &Identity)> {
+        self.workloads.iter().filter(|(_, entry)| entry.living > 0).map(|(id, entry)| (*id, &entry.identity))
+    }
+
+    /// Number of cgroups known.
+    pub fn len(&self) -> usize {
+        self.cgroups.len()
+    }
+
+    /// Whether no cgroup is known.
+    pub fn is_empty(&self) -> bool {
+        self.cgroups.is_empty()
+    }
+
+    fn is_container(&self, id: WorkloadId) -> bool {
+        self.workloads.get(&id).is_some_and(|entry| entry.identity.kind.is_container())
+    }
+
+    fn workload_for(&mut self, found: &CgroupIdentity) -> WorkloadId {
+        if let Some(id) = self.by_root.get(&found.root) {
+            return *id;
+        }
+        let id = WorkloadId(self.next);
+        self.next += 1;
+        let details = Details {
+            image: None,
+            cgroup: Some(found.root.clone()),
+            runtime: found.runtime,
+            pod: found.pod.clone(),
+            labels: BTreeMap::new(),
+        };
+        let mut identity = Identity {
+            name: found.name.as_str().into(),
+            id: cgroup_path::short_id(found).into(),
+            kind: found.kind,
+            details: Arc::new(details),
+        };
+        if let Some(facts) = found.container.as_ref().and_then(|container| self.containers.get(container)) {
+            identity = with_facts(&identity, facts);
+        }
+        let container = found.container.clone();
+        if let Some(container) = &container {
+            self.by_container.insert(container.clone(), id);
+        }
+        let root = found.root.clone();
+        self.workloads
+            .insert(id, WorkloadEntry { identity, root, container, living: 0, cgroups: Vec::new() });
+        self.by_root.insert(found.root.clone(), id);
+        id
+    }
+
+    fn enter(&mut self, id: CgroupId, entry: CgroupEntry) {
+        if let Some(workload) = self.workloads.get_mut(&entry.workload) {
+            workload.cgroups.push(id);
+        }
+        self.cgroups.insert(id, entry);
+    }
+}
+
+fn with_facts(identity: &Identity, facts: &ContainerFacts) -> Identity {
+    let details = Details {
+        image: facts.image.clone(),
+        labels: facts.labels.clone(),
+        ..Details::clone(&identity.details)
+    };
+    // Kubernetes' container names are the engine's own construction; the pod is what people know.
+    let name = if identity.kind == WorkloadKind::Kubernetes || facts.name.is_empty() {
+        Arc::clone(&identity.name)
+    } else {
+        facts.name.as_str().into()
+    };
+    Identity { name, details: Arc::new(details), ..identity.clone() }
+}
+
+#[cfg(test)]
+mod tests;

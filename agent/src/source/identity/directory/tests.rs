@@ -1,0 +1,119 @@
+//! What is learned, when, and what is forgotten?
+
+use super::*;
+
+const CONTAINER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn docker_path() -> String {
+    format!("/system.slice/docker-{CONTAINER}.scope")
+}
+
+fn facts(name: &str) -> ContainerFacts {
+    ContainerFacts {
+        name: name.to_owned(),
+        image: Some("encoder:1".to_owned()),
+        labels: [("scenario".to_owned(), "ladder".to_owned())].into(),
+    }
+}
+
+#[test]
+fn a_container_is_named_by_its_engine_whenever_that_speaks() {
+    let mut late = Directory::default();
+    let id = late.cgroup_made(CgroupId(5), &docker_path()).workload;
+    assert_eq!(&*late.identity(id).name, "0123456789ab", "until then by its short id");
+    late.container_known(CONTAINER, facts("x264"));
+
+    let mut early = Directory::default();
+    early.container_known(CONTAINER, facts("x264"));
+    let same = early.cgroup_made(CgroupId(5), &docker_path()).workload;
+
+    for identity in [late.identity(id), early.identity(same)] {
+        assert_eq!(&*identity.name, "x264");
+        assert_eq!(&*identity.id, "0123456789ab");
+        assert_eq!(identity.details.image.as_deref(), Some("encoder:1"));
+        assert_eq!(identity.details.scenario(), Some("ladder"));
+    }
+}
+
+#[test]
+fn a_renamed_container_keeps_what_else_is_known() {
+    let mut directory = Directory::default();
+    let id = directory.cgroup_made(CgroupId(5), &docker_path()).workload;
+    directory.container_known(CONTAINER, facts("before"));
+    directory.container_renamed(CONTAINER, "after");
+    assert_eq!(&*directory.identity(id).name, "after");
+    assert_eq!(directory.identity(id).details.image.as_deref(), Some("encoder:1"));
+}
+
+#[test]
+fn nested_cgroups_are_one_workload_that_ends_with_the_last() {
+    let mut directory = Directory::default();
+    let whole = directory.cgroup_made(CgroupId(5), &docker_path()).workload;
+    let part = directory.cgroup_made(CgroupId(6), &format!("{}/init", docker_path())).workload;
+    assert_eq!(whole, part);
+    assert_eq!(directory.cgroup_removed(CgroupId(6)), None);
+    assert_eq!(directory.cgroup_removed(CgroupId(5)), Some(whole));
+    assert_eq!(directory.cgroup_removed(CgroupId(5)), None, "told twice");
+    assert_eq!(directory.workload_of(CgroupId(6)), whole, "late CPU time still finds its owner");
+}
+
+#[test]
+fn a_unit_that_restarts_is_the_same_workload() {
+    let mut directory = Directory::default();
+    let first = directory.cgroup_made(CgroupId(5), "/system.slice/nginx.service").workload;
+    directory.cgroup_removed(CgroupId(5));
+    assert_eq!(directory.cgroup_made(CgroupId(9), "/system.slice/nginx.service").workload, first);
+}
+
+#[test]
+fn an_inode_number_used_again_is_another_cgroup() {
+    let mut directory = Directory::default();
+    let first = directory.cgroup_made(CgroupId(5), "/a").workload;
+    let second = directory.cgroup_made(CgroupId(5), "/b").workload;
+    assert_ne!(first, second);
+    assert_eq!(directory.workload_of(CgroupId(5)), second);
+    assert_eq!(directory.living().count(), 1);
+}
+
+#[test]
+fn the_root_is_the_system() {
+    let mut directory = Directory::default();
+    assert_eq!(directory.cgroup_made(CgroupId(1), "/").workload, Pseudo::System.id());
+}
+
+#[test]
+fn a_cgroup_nobody_knows_goes_by_its_number() {
+    let mut directory = Directory::default();
+    let id = directory.workload_of(CgroupId(77));
+    assert_eq!(&*directory.identity(id).name, "cgroup 77");
+    assert_eq!(directory.workload_of(CgroupId(77)), id);
+    assert_ne!(directory.cgroup_made(CgroupId(77), "/late").workload, id, "its path was learned after all");
+}
+
+#[test]
+fn a_walk_says_what_came_and_what_went() {
+    let mut directory = Directory::default();
+    let gone = directory.cgroup_made(CgroupId(5), "/gone").workload;
+    let kept = directory.cgroup_made(CgroupId(6), "/kept").workload;
+    let walk =
+        [(CgroupId(1), "/".to_owned()), (CgroupId(6), "/kept".to_owned()), (CgroupId(7), docker_path())]
+            .into();
+    let (known, removed) = directory.reconcile(&walk);
+    assert_eq!(removed, [(CgroupId(5), Some(gone))]);
+    let containers: Vec<_> = known.iter().filter(|known| known.is_container).collect();
+    assert_eq!(containers.len(), 1);
+    assert!(known.iter().any(|known| known.workload == kept));
+}
+
+#[test]
+fn closing_the_books_frees_the_memory() {
+    let mut directory = Directory::default();
+    for round in 0..100 {
+        let id = CgroupId(1000 + round);
+        let workload = directory.cgroup_made(id, &format!("/job-{round}")).workload;
+        directory.cgroup_removed(id);
+        assert_eq!(directory.close(workload), [id]);
+    }
+    assert!(directory.is_empty());
+    assert!(directory.workloads.is_empty() && directory.by_root.is_empty());
+}

@@ -1,0 +1,223 @@
+//! What do people call a container? Asked of Docker's or Podman's socket.
+//!
+//! The list once, then the stream of events; when the engine is not there, stops or starts again, asked again. Only reading
+//! calls are made, and never on behalf of a scrape.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bollard::models::{ContainerSummary, EventMessage};
+use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
+use bollard::{API_DEFAULT_VERSION, Docker};
+use futures_util::StreamExt;
+
+use crate::clock::{Clock, SystemClock};
+use crate::source::identity::directory::ContainerFacts;
+use crate::source::{SourceError, chain};
+
+/// How long one request may take.
+const REQUEST_TIMEOUT_SECONDS: u64 = 10;
+
+/// Between two attempts to reach an engine: a container that starts right after its engine is still named within this time.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// A container engine to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engine {
+    /// Its name as a source: `docker` or `podman`.
+    pub name: &'static str,
+    /// Its socket.
+    pub socket: PathBuf,
+}
+
+/// Something an engine has said.
+#[derive(Debug)]
+pub enum EngineEvent {
+    /// It answers: from now on its events are heard.
+    Up,
+    /// It does not answer, or no longer.
+    Down(SourceError),
+    /// A container is there.
+    Known {
+        /// Its full id.
+        id: String,
+        /// What the engine says of it.
+        facts: ContainerFacts,
+    },
+    /// A container was renamed.
+    Renamed {
+        /// Its full id.
+        id: String,
+        /// Its new name.
+        name: String,
+    },
+    /// A container was removed.
+    Removed {
+        /// Its full id.
+        id: String,
+    },
+}
+
+/// Listens to an engine for ever, whether it is there or not. Ends when `tell` says that nobody listens any more.
+pub async fn listen(engine: Engine, tell: impl Fn(EngineEvent) -> bool) {
+    loop {
+        let error = match connect(&engine.socket).await {
+            Ok(docker) => match hear(&docker, &tell).await {
+                Ok(()) => return,
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        if !tell(EngineEvent::Down(error)) {
+            return;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Whether an engine answers, for `check`.
+pub async fn probe(socket: &Path) -> Result<String, SourceError> {
+    let docker = connect(socket).await?;
+    let version = docker.version().await.map_err(|error| failed("ask the engine's version", &error))?;
+    Ok(version.version.unwrap_or_else(|| "of unknown version".to_owned()))
+}
+
+async fn connect(socket: &Path) -> Result<Docker, SourceError> {
+    let hint = "start the engine, or say where its socket is with [containers] docker_socket / podman_socket";
+    if let Err(error) = std::fs::metadata(socket) {
+        return Err(match error.kind() {
+            io::ErrorKind::NotFound => {
+                SourceError::unavailable(format!("no socket at {}", socket.display()), hint)
+            }
+            _ => SourceError::transient(format!("look at {}", socket.display()), error),
+        });
+    }
+    let path = socket.to_string_lossy();
+    let docker = Docker::connect_with_unix(&path, REQUEST_TIMEOUT_SECONDS, API_DEFAULT_VERSION)
+        .map_err(|error| failed("connect to the engine", &error))?;
+    // An engine older than the library refuses the library's own version of the API.
+    docker.negotiate_version().await.map_err(|error| failed(&format!("reach the engine at {path}"), &error))
+}
+
+/// `Ok` when nobody listens any more.
+async fn hear(docker: &Docker, tell: &impl Fn(EngineEvent) -> bool) -> Result<(), SourceError> {
+    // The engine repeats its events from here on, so nothing falls between the list and the stream.
+    let since = SystemClock.wall().0 as u64;
+    let all = ListContainersOptionsBuilder::default().all(true).build();
+    let listed =
+        docker.list_containers(Some(all)).await.map_err(|error| failed("list the containers", &error))?;
+    let known =
+        listed.into_iter().filter_map(listed_facts).map(|(id, facts)| EngineEvent::Known { id, facts });
+    if !std::iter::once(EngineEvent::Up).chain(known).all(tell) {
+        return Ok(());
+    }
+    let filters: HashMap<&str, Vec<&str>> =
+        [("type", vec!["container"]), ("event", vec!["create", "start", "rename", "destroy"])].into();
+    let options = EventsOptionsBuilder::default().since(&since.to_string()).filters(&filters).build();
+    let mut events = Box::pin(docker.events(Some(options)));
+    while let Some(event) = events.next().await {
+        let event = event.map_err(|error| failed("hear the engine's events", &error))?;
+        if let Some(event) = translate(event)
+            && !tell(event)
+        {
+            return Ok(());
+        }
+    }
+    Err(SourceError::unavailable("the engine closed its event stream", "start the engine"))
+}
+
+fn listed_facts(container: ContainerSummary) -> Option<(String, ContainerFacts)> {
+    let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
+    let facts = ContainerFacts {
+        name: name.trim_start_matches('/').to_owned(),
+        image: container.image,
+        labels: own_labels(container.labels.unwrap_or_default()),
+    };
+    Some((container.id?, facts))
+}
+
+fn translate(event: EventMessage) -> Option<EngineEvent> {
+    let actor = event.actor?;
+    let id = actor.id?;
+    let mut attributes = actor.attributes.unwrap_or_default();
+    let name = attributes.remove("name").unwrap_or_default();
+    match event.action?.as_str() {
+        // An event carries the container's labels among its attributes.
+        "create" | "start" => {
+            let image = attributes.remove("image");
+            Some(EngineEvent::Known {
+                id,
+                facts: ContainerFacts { name, image, labels: own_labels(attributes) },
+            })
+        }
+        "rename" => Some(EngineEvent::Renamed { id, name: name.trim_start_matches('/').to_owned() }),
+        "destroy" => Some(EngineEvent::Removed { id }),
+        _ => None,
+    }
+}
+
+fn own_labels(labels: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    labels
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix("ffwatt.")?.to_owned(), value)))
+        .collect()
+}
+
+fn failed(doing: &str, error: &bollard::errors::Error) -> SourceError {
+    use bollard::errors::Error;
+    match error {
+        Error::IOError { err } => SourceError::transient(doing, io::Error::new(err.kind(), err.to_string())),
+        Error::RequestTimeoutError => SourceError::transient(doing, io::ErrorKind::TimedOut.into()),
+        Error::SocketNotFoundError(path) => {
+            SourceError::unavailable(format!("no socket at {path}"), "start the engine")
+        }
+        error => {
+            let text = chain(error);
+            if text.contains("Permission denied") {
+                return SourceError::transient(doing, io::Error::new(io::ErrorKind::PermissionDenied, text));
+            }
+            SourceError::transient(doing, io::Error::other(text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::EventActor;
+
+    use super::*;
+
+    fn event(action: &str, attributes: &[(&str, &str)]) -> EventMessage {
+        let attributes =
+            attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let actor = EventActor { id: Some("abc".into()), attributes: Some(attributes) };
+        EventMessage { action: Some(action.to_owned()), actor: Some(actor), ..EventMessage::default() }
+    }
+
+    #[test]
+    fn a_start_event_carries_name_image_and_labels() {
+        let attributes =
+            [("name", "x264"), ("image", "encoder:1"), ("ffwatt.scenario", "ladder"), ("other", "no")];
+        let Some(EngineEvent::Known { id, facts }) = translate(event("start", &attributes)) else { panic!() };
+        assert_eq!(
+            (id.as_str(), facts.name.as_str(), facts.image.as_deref()),
+            ("abc", "x264", Some("encoder:1"))
+        );
+        assert_eq!(facts.labels, [("scenario".to_owned(), "ladder".to_owned())].into());
+    }
+
+    #[test]
+    fn renames_and_removals() {
+        let renamed = translate(event("rename", &[("name", "/new"), ("oldName", "/old")]));
+        assert!(matches!(renamed, Some(EngineEvent::Renamed { name, .. }) if name == "new"));
+        assert!(matches!(translate(event("destroy", &[])), Some(EngineEvent::Removed { .. })));
+        assert!(translate(event("exec_create: sh", &[])).is_none());
+    }
+
+    #[test]
+    fn an_event_about_nothing_is_nothing() {
+        assert!(translate(EventMessage::default()).is_none());
+    }
+}

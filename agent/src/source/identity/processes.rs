@@ -1,0 +1,97 @@
+//! Which processes of a name are running, and in which cgroup is a process?
+
+use std::fs;
+use std::time::Duration;
+
+use procfs::FromRead;
+use procfs::process::Stat;
+
+use crate::host::HostRoots;
+use crate::model::cpu::ProcessId;
+use crate::units::CpuTime;
+
+/// Longest name the kernel keeps (`TASK_COMM_LEN` less the terminating zero).
+const NAME_LIMIT: usize = 15;
+
+/// A running process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its id.
+    pub id: ProcessId,
+    /// When it began, after boot.
+    pub since_boot: Duration,
+}
+
+/// Every process number in procfs.
+pub fn numbers(roots: &HostRoots) -> Vec<ProcessId> {
+    let Ok(entries) = fs::read_dir(&roots.proc) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(ProcessId).collect()
+}
+
+/// A process's `stat`; `None` when it is gone.
+pub fn stat(roots: &HostRoots, id: ProcessId) -> Option<Stat> {
+    Stat::from_file(roots.process(id.0, "stat")).ok()
+}
+
+/// A program's name as the kernel keeps it.
+pub fn kept_name(name: &str) -> &str {
+    let mut end = name.len().min(NAME_LIMIT);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
+}
+
+/// Running processes of these names.
+pub fn named(roots: &HostRoots, names: &[String]) -> Vec<Running> {
+    let is_wanted = |comm: &str| names.iter().any(|name| kept_name(name) == comm);
+    numbers(roots)
+        .into_iter()
+        .filter_map(|id| {
+            let stat = stat(roots, id).filter(|stat| is_wanted(&stat.comm))?;
+            Some(Running {
+                id,
+                since_boot: Duration::from_nanos(CpuTime::from_clock_ticks(stat.starttime).0),
+            })
+        })
+        .collect()
+}
+
+/// The path of a process's cgroup, in the v2 hierarchy or in v1's `cpuacct`.
+pub fn cgroup_path(roots: &HostRoots, id: ProcessId, unified: bool) -> Option<String> {
+    let text = fs::read_to_string(roots.process(id.0, "cgroup")).ok()?;
+    text.lines().find_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let is_it = if unified {
+            controllers.is_empty()
+        } else {
+            controllers.split(',').any(|name| name == "cpuacct")
+        };
+        is_it.then(|| path.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_at_fifteen_bytes() {
+        assert_eq!(kept_name("gst-launch-1.0"), "gst-launch-1.0");
+        assert_eq!(kept_name("a-very-long-program"), "a-very-long-pro");
+        assert_eq!(kept_name("vierzehn-zeicheä"), "vierzehn-zeiche");
+    }
+
+    #[test]
+    fn the_cgroup_of_a_process_in_either_hierarchy() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("7")).unwrap();
+        fs::write(root.path().join("7/cgroup"), "4:cpu,cpuacct:/v1/a\n1:name=systemd:/x\n0::/v2/a:b\n")
+            .unwrap();
+        let roots = HostRoots { proc: root.path().to_path_buf(), ..HostRoots::default() };
+        assert_eq!(cgroup_path(&roots, ProcessId(7), true).as_deref(), Some("/v2/a:b"));
+        assert_eq!(cgroup_path(&roots, ProcessId(7), false).as_deref(), Some("/v1/a"));
+        assert_eq!(cgroup_path(&roots, ProcessId(8), true), None);
+    }
+}
