@@ -1,0 +1,324 @@
+//! What has everybody been charged so far?
+//!
+//! Running totals of the host, of every workload and of every transcode. Totals never go down and sums never drop: whoever
+//! leaves is folded into an account that stays — `(ended)` some time after its end, `(other)` when there are more workloads
+//! than may be shown.
+//!
+//! **Invariant:** for every zone, Σ accounts = host, to the microjoule ([`Ledger::residual`] is 0).
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::attribution::demand::Claimant;
+use crate::attribution::{Charge, Share};
+use crate::clock::MonoTime;
+use crate::model::account::Account;
+use crate::model::energy::{Domain, Zone};
+use crate::model::transcode::TranscodeId;
+use crate::model::workload::{Pseudo, WorkloadId};
+use crate::units::{CpuTime, MicroJoules};
+
+/// How long and how much the ledger keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerLimits {
+    /// How long an account stays by itself after its end; two scrapes at least.
+    pub keep_ended: Duration,
+    /// Most accounts of workloads, and most of transcodes, shown by themselves; pseudo-workloads not counted.
+    pub shown: usize,
+}
+
+/// An account in the books.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entry {
+    /// The totals.
+    pub account: Account,
+    /// When its owner ended.
+    pub ended: Option<MonoTime>,
+    /// CPU time it ever used: decides who is shown. Unlike the account it survives folding, so that two workloads of a size do
+    /// not change places at every window.
+    rank: CpuTime,
+}
+
+impl Entry {
+    /// A new account in place of this one, from 0.
+    fn afresh(&self) -> Self {
+        Self { account: Account::default(), ..*self }
+    }
+}
+
+/// The books.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    limits: LedgerLimits,
+    zones: Vec<Zone>,
+    host: Vec<MicroJoules>,
+    workloads: Accounts<WorkloadId>,
+    transcodes: Accounts<TranscodeId>,
+}
+
+impl Ledger {
+    /// Empty books. The pseudo-workloads are there from the start.
+    pub fn new(limits: LedgerLimits) -> Self {
+        let mut workloads = Accounts::default();
+        for pseudo in Pseudo::ALL {
+            workloads.shown.insert(pseudo.id(), Entry::default());
+        }
+        Self { limits, zones: Vec::new(), host: Vec::new(), workloads, transcodes: Accounts::default() }
+    }
+
+    /// Zones seen so far; accounts are indexed by position here.
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    /// The host's total of each zone.
+    pub fn host(&self) -> &[MicroJoules] {
+        &self.host
+    }
+
+    /// Accounts of workloads shown by themselves, the folding ones included.
+    pub fn workloads(&self) -> impl Iterator<Item = (WorkloadId, &Entry)> {
+        self.workloads.shown.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// Accounts of transcodes shown by themselves.
+    pub fn transcodes(&self) -> impl Iterator<Item = (TranscodeId, &Entry)> {
+        self.transcodes.shown.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// Transcodes folded because they ended, and because there were too many.
+    pub fn folded_transcodes(&self) -> (&Account, &Account) {
+        (&self.transcodes.ended, &self.transcodes.other)
+    }
+
+    /// How many workloads and transcodes now share an `(other)` account.
+    pub fn folded(&self) -> (usize, usize) {
+        (self.workloads.folded.len(), self.transcodes.folded.len())
+    }
+
+    /// Index of a zone, which is entered into the books if it is new.
+    pub fn zone_index(&mut self, zone: Zone) -> usize {
+        if let Some(index) = self.zones.iter().position(|known| *known == zone) {
+            return index;
+        }
+        self.zones.push(zone);
+        self.host.push(MicroJoules::ZERO);
+        self.zones.len() - 1
+    }
+
+    /// Whether a zone counts towards "the energy" of something: zones that count never contain one another.
+    ///
+    /// Package and DRAM where there is a package; else the platform; else whatever there is.
+    pub fn counts(&self, zone: Zone) -> bool {
+        let has = |domain| self.zones.iter().any(|zone| zone.domain == domain);
+        match zone.domain {
+            Domain::Package => true,
+            Domain::Dram => has(Domain::Package) || !has(Domain::Psys),
+            Domain::Psys => !has(Domain::Package),
+            Domain::Core | Domain::Uncore => !has(Domain::Package) && !has(Domain::Psys),
+        }
+    }
+
+    /// Begins a window in which these used CPU time: decides who is shown by itself, and enters the time.
+    ///
+    /// Whoever is folded and has grown past the smallest shown changes places with it before anything is charged, so what it
+    /// uses now is already its own.
+    pub fn begin_window(&mut self, used: &[(Claimant, CpuTime)]) {
+        self.workloads.begin_window();
+        self.transcodes.begin_window();
+        for (claimant, busy) in used {
+            self.workloads.rank(claimant.workload, *busy);
+            if let Some(transcode) = claimant.transcode {
+                self.transcodes.rank(transcode, *busy);
+            }
+        }
+        self.fold_surplus();
+        for (claimant, busy) in used {
+            let enter = |account: &mut Account| {
+                account.cpu += *busy;
+                account.window_cpu += *busy;
+            };
+            self.workloads.charge(claimant.workload, enter);
+            if let Some(transcode) = claimant.transcode {
+                self.transcodes.charge(transcode, enter);
+            }
+        }
+    }
+
+    /// Opens an account, with 0 on every side, if there is none; re-opens one that had ended.
+    pub fn open_workload(&mut self, id: WorkloadId) {
+        self.workloads.open(id);
+    }
+
+    /// As [`Self::open_workload`], for a transcode.
+    pub fn open_transcode(&mut self, id: TranscodeId) {
+        self.transcodes.open(id);
+    }
+
+    /// Marks a workload as ended.
+    pub fn end_workload(&mut self, id: WorkloadId, at: MonoTime) {
+        self.workloads.end(id, at);
+    }
+
+    /// Marks a transcode as ended.
+    pub fn end_transcode(&mut self, id: TranscodeId, at: MonoTime) {
+        self.transcodes.end(id, at);
+    }
+
+    /// Enters the energy of a zone, and the charges that [`crate::attribution::attribute`] made of it with the bound on the
+    /// error of each.
+    pub fn charge(&mut self, zone: Zone, energy: MicroJoules, charges: &[(Charge, MicroJoules)]) {
+        let index = self.zone_index(zone);
+        let counts = self.counts(zone);
+        self.host[index] += energy;
+        for (charge, uncertainty) in charges {
+            let enter = |account: &mut Account| {
+                let entry = account.zone(index);
+                match charge.share {
+                    Share::Dynamic => entry.dynamic += charge.energy,
+                    Share::Idle => entry.idle += charge.energy,
+                }
+                entry.uncertainty += *uncertainty;
+                if counts {
+                    account.window_energy += charge.energy;
+                }
+            };
+            self.workloads.charge(charge.claimant.workload, enter);
+            if let Some(transcode) = charge.claimant.transcode {
+                self.transcodes.charge(transcode, enter);
+            }
+        }
+    }
+
+    fn fold_surplus(&mut self) {
+        self.workloads.fold_surplus(self.limits.shown, |id| id.pseudo().is_none());
+        self.transcodes.fold_surplus(self.limits.shown, |_| true);
+    }
+
+    /// Ends a window: folds what ended long enough ago. Returns the ids whose books are closed.
+    pub fn end_window(&mut self, now: MonoTime) -> (Vec<WorkloadId>, Vec<TranscodeId>) {
+        let closed = self.workloads.fold_ended(now, self.limits.keep_ended);
+        let closed_transcodes = self.transcodes.fold_ended(now, self.limits.keep_ended);
+        self.fold_surplus();
+        // Workloads fold into accounts that are workloads themselves.
+        for (pseudo, folded) in
+            [(Pseudo::Ended, &mut self.workloads.ended), (Pseudo::Other, &mut self.workloads.other)]
+        {
+            let entry = self.workloads.shown.entry(pseudo.id()).or_default();
+            entry.account.absorb(&std::mem::take(folded));
+        }
+        (closed, closed_transcodes)
+    }
+
+    /// Host minus the sum of all accounts, per zone: 0, or the books are wrong.
+    pub fn residual(&self) -> Vec<i128> {
+        let mut residual: Vec<i128> = self.host.iter().map(|energy| i128::from(energy.0)).collect();
+        let shown = self.workloads.shown.values().map(|entry| &entry.account);
+        let accounts = shown.chain([&self.workloads.ended, &self.workloads.other]);
+        for account in accounts {
+            for (left, charges) in residual.iter_mut().zip(&account.zones) {
+                *left -= i128::from(charges.energy().0);
+            }
+        }
+        residual
+    }
+}
+
+/// The accounts of one kind of thing.
+#[derive(Clone, Debug)]
+struct Accounts<Id> {
+    /// Shown by themselves.
+    shown: HashMap<Id, Entry>,
+    /// Charged to `other` since they were folded. They keep their rank, so that one that grows can come back.
+    folded: HashMap<Id, Entry>,
+    /// Sum of what ended and was folded.
+    ended: Account,
+    /// Sum of what was too much to show.
+    other: Account,
+}
+
+impl<Id> Default for Accounts<Id> {
+    fn default() -> Self {
+        Self {
+            shown: HashMap::new(),
+            folded: HashMap::new(),
+            ended: Account::default(),
+            other: Account::default(),
+        }
+    }
+}
+
+impl<Id: Copy + Ord + std::hash::Hash> Accounts<Id> {
+    fn begin_window(&mut self) {
+        let entries = self.shown.values_mut().chain(self.folded.values_mut());
+        for account in entries.map(|entry| &mut entry.account).chain([&mut self.ended, &mut self.other]) {
+            account.window_cpu = CpuTime::ZERO;
+            account.window_energy = MicroJoules::ZERO;
+        }
+    }
+
+    fn open(&mut self, id: Id) {
+        let entry = match self.folded.get_mut(&id) {
+            Some(entry) => entry,
+            None => self.shown.entry(id).or_default(),
+        };
+        entry.ended = None;
+    }
+
+    fn end(&mut self, id: Id, at: MonoTime) {
+        for entry in self.shown.get_mut(&id).into_iter().chain(self.folded.get_mut(&id)) {
+            entry.ended.get_or_insert(at);
+        }
+    }
+
+    fn rank(&mut self, id: Id, busy: CpuTime) {
+        let entry = match self.folded.get_mut(&id) {
+            Some(entry) => entry,
+            None => self.shown.entry(id).or_default(),
+        };
+        entry.rank += busy;
+    }
+
+    fn charge(&mut self, id: Id, enter: impl Fn(&mut Account)) {
+        if self.folded.contains_key(&id) {
+            enter(&mut self.other);
+        } else {
+            enter(&mut self.shown.entry(id).or_default().account);
+        }
+    }
+
+    fn fold_ended(&mut self, now: MonoTime, keep: Duration) -> Vec<Id> {
+        let is_over = |entry: &Entry| entry.ended.is_some_and(|ended| now.since(ended) >= keep);
+        let mut closed = Vec::new();
+        for (id, entry) in self.shown.extract_if(|_, entry| is_over(entry)) {
+            self.ended.absorb(&entry.account);
+            closed.push(id);
+        }
+        // What a folded one used is in `other` and stays there.
+        closed.extend(self.folded.extract_if(|_, entry| is_over(entry)).map(|(id, _)| id));
+        closed
+    }
+
+    /// Shows the largest `limit` of those that may be folded; of equals, those that were there first.
+    fn fold_surplus(&mut self, limit: usize, may_fold: impl Fn(Id) -> bool) {
+        let mut candidates: Vec<_> =
+            self.shown.iter().filter(|(id, _)| may_fold(**id)).map(|(id, entry)| (entry.rank, *id)).collect();
+        if candidates.len() <= limit && self.folded.is_empty() {
+            return;
+        }
+        candidates.extend(self.folded.iter().map(|(id, entry)| (entry.rank, *id)));
+        candidates.sort_unstable_by_key(|(rank, id)| (Reverse(*rank), *id));
+        for (place, (_, id)) in candidates.into_iter().enumerate() {
+            if place >= limit {
+                if let Some(entry) = self.shown.remove(&id) {
+                    self.other.absorb(&entry.account);
+                    self.folded.insert(id, entry.afresh());
+                }
+            } else if let Some(entry) = self.folded.remove(&id) {
+                // What it used while folded stays in `other`: a total that has been shown never goes down.
+                self.shown.insert(id, entry);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! How far off may a charge be?
+//!
+//! A bound, per window and claimant, made of what can be known about each reading:
+//!
+//! * the counter's step: half a step at each end of the window;
+//! * RAPL's update edge: the registers refresh about every millisecond (Intel SDM vol. 3B, "RAPL Interfaces"), so each end may
+//!   be off by what the zone draws in one;
+//! * skew: energy and CPU time are not read at the same instant, and what the zone drew between the two readings may belong
+//!   to somebody else;
+//! * the source's class: a model's joules are an estimate to begin with.
+//!
+//! The first two scale with the claimant's share; the skew is charged in full, for a claimant may have begun just then.
+
+use std::time::Duration;
+
+use crate::model::energy::EnergySourceKind;
+use crate::units::{MicroJoules, Ratio, Watts};
+
+/// RAPL's update period.
+const UPDATE_PERIOD: Duration = Duration::from_millis(1);
+
+/// Relative error of modelled energy. The default coefficients are means over many machine types, whose own figures at full
+/// load lie between about a half and one and a half of the mean
+/// (<https://www.cloudcarbonfootprint.org/docs/methodology/#appendix-i-energy-coefficients>).
+const MODEL_ERROR: Ratio = Ratio(0.5);
+
+/// How well a zone's window is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quality {
+    /// Where its energy comes from.
+    pub source: EnergySourceKind,
+    /// Step of its counter.
+    pub quantum: MicroJoules,
+    /// Distance between the energy reading and the CPU reading, both ends of the window added.
+    pub skew: Duration,
+}
+
+/// The bound on the error of `charged` out of `energy` that a zone spent in `duration`.
+pub fn bound(charged: MicroJoules, energy: MicroJoules, duration: Duration, quality: Quality) -> MicroJoules {
+    if energy == MicroJoules::ZERO {
+        return MicroJoules::ZERO;
+    }
+    let share = charged.0 as f64 / energy.0 as f64;
+    let power = energy.over(duration).unwrap_or(Watts(0.0));
+    let counter = match quality.source {
+        EnergySourceKind::Model => MicroJoules((energy.0 as f64 * MODEL_ERROR.0).round() as u64),
+        _ => quality.quantum + power.during(2 * UPDATE_PERIOD),
+    };
+    let shared = MicroJoules((counter.0 as f64 * share).ceil() as u64);
+    // Never more than everything: the truth lies between nothing and the zone's energy plus its own error.
+    (shared + power.during(quality.skew)).min(energy + counter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn measured(skew: Duration) -> Quality {
+        Quality { source: EnergySourceKind::Powercap, quantum: MicroJoules(61), skew }
+    }
+
+    #[test]
+    fn the_bound_follows_the_share() {
+        let energy = MicroJoules(50_000_000);
+        let whole = bound(energy, energy, SECOND, measured(Duration::ZERO));
+        assert_eq!(whole, MicroJoules(61 + 100_000), "one step and 2 ms of 50 W");
+        let half = bound(MicroJoules(25_000_000), energy, SECOND, measured(Duration::ZERO));
+        assert_eq!(half, MicroJoules(50_031));
+    }
+
+    #[test]
+    fn skew_is_charged_in_full() {
+        let energy = MicroJoules(50_000_000);
+        let small = bound(MicroJoules(1000), energy, SECOND, measured(Duration::from_millis(4)));
+        assert_eq!(small, MicroJoules(200_000 + 3));
+    }
+
+    #[test]
+    fn a_model_is_an_estimate_to_begin_with() {
+        let energy = MicroJoules(1_000_000);
+        let quality =
+            Quality { source: EnergySourceKind::Model, quantum: MicroJoules(1), skew: Duration::ZERO };
+        assert_eq!(bound(energy, energy, SECOND, quality), MicroJoules(500_000));
+    }
+
+    #[test]
+    fn nothing_spent_nothing_uncertain() {
+        assert_eq!(bound(MicroJoules::ZERO, MicroJoules::ZERO, SECOND, measured(SECOND)), MicroJoules::ZERO);
+    }
+}
