@@ -1,0 +1,179 @@
+//! Which metrics are there? Each is declared once, in the file of its family.
+
+use std::borrow::Cow;
+
+use crate::exposition::{Options, family};
+use crate::model::health::DurationHistogram;
+use crate::model::snapshot::Snapshot;
+
+/// A port and what it is for. No family is served on two of them, so that no sum counts twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Listener {
+    /// 9500: measured power and energy, as `rapl-exporter` served them.
+    Rapl,
+    /// 9501: container and engine usage, as `docker-stats-exporter` served them.
+    Docker,
+    /// 9510: everything new.
+    Main,
+}
+
+impl Listener {
+    /// All of them, by port.
+    pub const ALL: [Self; 3] = [Self::Rapl, Self::Docker, Self::Main];
+
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rapl => "rapl",
+            Self::Docker => "docker",
+            Self::Main => "main",
+        }
+    }
+
+    /// The port it has unless configured otherwise.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Rapl => 9500,
+            Self::Docker => 9501,
+            Self::Main => 9510,
+        }
+    }
+}
+
+/// What kind of metric it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only goes up; its name ends in `_total`.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Always 1: the labels are the message. Its name ends in `_info`.
+    Info,
+    /// Counts in buckets.
+    Histogram,
+}
+
+impl Kind {
+    /// As documentation calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Info => "info",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name, as queries write it.
+    pub name: &'static str,
+    /// What kind it is.
+    pub kind: Kind,
+    /// Unit, where the name ends in one that OpenMetrics should be told; legacy names keep theirs to themselves.
+    pub unit: Option<&'static str>,
+    /// One sentence.
+    pub help: &'static str,
+    /// Its labels, in the order they are written.
+    pub labels: &'static [&'static str],
+    /// Where it is served.
+    pub listener: Listener,
+    /// Takes its samples out of a snapshot.
+    pub fill: for<'a> fn(&'a Snapshot, Options, &mut Samples<'a>),
+}
+
+/// The value of a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// A whole number.
+    Whole(u64),
+    /// A number.
+    Number(f64),
+    /// A histogram.
+    Histogram(&'a DurationHistogram),
+}
+
+/// One sample: label values in the order of [`Metric::labels`], and the value. An empty label value is not written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample<'a> {
+    /// Label values.
+    pub labels: Vec<Cow<'a, str>>,
+    /// The value.
+    pub value: Value<'a>,
+}
+
+/// Takes the samples of one metric.
+#[derive(Debug, Default)]
+pub struct Samples<'a> {
+    samples: Vec<Sample<'a>>,
+}
+
+impl<'a> Samples<'a> {
+    /// Adds a sample with a number; one that is not finite is nothing that is known, and left out.
+    pub fn number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
+        if value.is_finite() {
+            self.samples.push(Sample { labels: labels.into(), value: Value::Number(value) });
+        }
+    }
+
+    /// Adds a sample with a whole number.
+    pub fn whole<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: u64) {
+        self.samples.push(Sample { labels: labels.into(), value: Value::Whole(value) });
+    }
+
+    /// Adds a histogram.
+    pub fn histogram<const N: usize>(&mut self, labels: [Cow<'a, str>; N], histogram: &'a DurationHistogram) {
+        self.samples.push(Sample { labels: labels.into(), value: Value::Histogram(histogram) });
+    }
+
+    /// All of them.
+    pub fn into_inner(self) -> Vec<Sample<'a>> {
+        self.samples
+    }
+}
+
+/// Every metric, grouped by family.
+pub fn metrics() -> impl Iterator<Item = &'static Metric> {
+    family::ALL.iter().flat_map(|family| family.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules() {
+        let mut names = HashSet::new();
+        for metric in metrics() {
+            let name = metric.name;
+            assert!(names.insert(name), "{name} is declared twice");
+            let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            assert!(name.bytes().all(legal), "{name}");
+            match metric.kind {
+                Kind::Counter => assert!(name.ends_with("_total"), "{name}"),
+                Kind::Info => assert!(name.ends_with("_info"), "{name}"),
+                Kind::Gauge | Kind::Histogram => {}
+            }
+            if let Some(unit) = metric.unit {
+                let base = name.trim_end_matches("_total");
+                assert!(base.ends_with(&format!("_{unit}")), "{name} does not end in its unit {unit}");
+            }
+            assert!(!metric.help.is_empty() && !metric.help.contains(['\n', '\\']), "{name}");
+            assert!(metric.help.ends_with('.'), "{name}: {}", metric.help);
+        }
+    }
+
+    #[test]
+    fn new_names_avoid_labels_that_scrapers_set() {
+        let reserved = ["instance", "job", "type", "le", "quantile", "region", "cluster", "env", "service"];
+        for metric in metrics().filter(|metric| metric.listener == Listener::Main) {
+            for label in metric.labels {
+                assert!(!reserved.contains(label), "{}: {label}", metric.name);
+            }
+        }
+    }
+}

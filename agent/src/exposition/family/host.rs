@@ -1,0 +1,64 @@
+//! `ffwatt_host_*` and `ffwatt_energy_*`: what the machine spent, counter by counter.
+
+use std::borrow::Cow;
+
+use crate::exposition::catalog::{Kind, Listener, Metric};
+use crate::model::snapshot::ZoneSnapshot;
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        name: "ffwatt_host_energy_joules_total",
+        kind: Kind::Counter,
+        unit: Some("joules"),
+        help: "Energy the host spent, by package and RAPL domain. The source says whether it was measured or modelled.",
+        labels: &["package", "domain", "source"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            let Some(source) = snapshot.method.energy_source else { return };
+            for zone in &snapshot.zones {
+                let [package, domain] = zone_labels(zone);
+                samples.number([package, domain, source.name().into()], zone.total.joules());
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_host_cpus",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "CPUs on line.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], u64::from(snapshot.host.cpus)),
+    },
+    Metric {
+        name: "ffwatt_energy_wraps_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Times an energy counter passed its range. Nothing is lost by it.",
+        labels: &["package", "domain"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for zone in &snapshot.zones {
+                samples.whole(zone_labels(zone), zone.wraps);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_energy_resets_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Times an energy counter was set back or jumped beyond the plausible. The energy of that tick is not known.",
+        labels: &["package", "domain"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for zone in &snapshot.zones {
+                samples.whole(zone_labels(zone), zone.resets);
+            }
+        },
+    },
+];
+
+/// The labels `package` and `domain`.
+pub(super) fn zone_labels(zone: &ZoneSnapshot) -> [Cow<'static, str>; 2] {
+    [zone.zone.scope.to_string().into(), zone.zone.domain.name().into()]
+}

@@ -1,0 +1,104 @@
+//! A snapshot as OpenMetrics text, written by the `prometheus-client` library.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::exposition::Options;
+use crate::exposition::catalog::{Kind, Listener, Metric, Sample, Samples, Value, metrics};
+use crate::model::snapshot::SharedSnapshot;
+
+pub(super) fn encode(snapshot: &SharedSnapshot, listener: Listener, options: Options) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(View { snapshot: snapshot.clone(), listener, options }));
+    let mut text = String::new();
+    // Writing into a string fails only when an encoder says so, and ours never does: the tests parse every family.
+    if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &registry) {
+        tracing::error!(%error, listener = listener.name(), "cannot encode the metrics");
+    }
+    text
+}
+
+/// One listener's view of a snapshot, in the form the library asks for.
+#[derive(Debug)]
+struct View {
+    snapshot: SharedSnapshot,
+    listener: Listener,
+    options: Options,
+}
+
+impl Collector for View {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for metric in metrics().filter(|metric| metric.listener == self.listener) {
+            let mut samples = Samples::default();
+            (metric.fill)(&self.snapshot, self.options, &mut samples);
+            let samples = samples.into_inner();
+            if !samples.is_empty() {
+                encode_metric(&mut encoder, metric, &samples)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn encode_metric(
+    encoder: &mut DescriptorEncoder<'_>,
+    metric: &Metric,
+    samples: &[Sample<'_>],
+) -> fmt::Result {
+    // The library puts unit and suffix on the name itself.
+    let base = match metric.kind {
+        Kind::Counter => metric.name.trim_end_matches("_total"),
+        Kind::Info => metric.name.trim_end_matches("_info"),
+        Kind::Gauge | Kind::Histogram => metric.name,
+    };
+    let unit = metric.unit.map(|unit| Unit::Other(unit.to_owned()));
+    let base = metric.unit.map_or(base, |unit| base.trim_end_matches(unit).trim_end_matches('_'));
+    let kind = match metric.kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Info => MetricType::Info,
+        Kind::Histogram => MetricType::Histogram,
+    };
+    let mut family = encoder.encode_descriptor(base, metric.help, unit.as_ref(), kind)?;
+    for sample in samples {
+        let labels: Vec<(&str, &str)> = metric
+            .labels
+            .iter()
+            .zip(&sample.labels)
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value): (_, &Cow<'_, str>)| (*name, value.as_ref()))
+            .collect();
+        if metric.kind == Kind::Info {
+            family.encode_info(&labels)?;
+        } else if labels.is_empty() {
+            encode_value(&mut family, metric.kind, sample.value)?;
+        } else {
+            encode_value(&mut family.encode_family(&labels)?, metric.kind, sample.value)?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_value(encoder: &mut MetricEncoder<'_>, kind: Kind, value: Value<'_>) -> fmt::Result {
+    match (kind, value) {
+        (Kind::Counter, Value::Whole(value)) => encoder.encode_counter::<NoLabelSet, u64, f64>(&value, None),
+        (Kind::Counter, Value::Number(value)) => encoder.encode_counter::<NoLabelSet, f64, f64>(&value, None),
+        (_, Value::Whole(value)) => encoder.encode_gauge(&value),
+        (_, Value::Number(value)) => encoder.encode_gauge(&value),
+        (_, Value::Histogram(histogram)) => {
+            let beyond = (f64::INFINITY, histogram.beyond);
+            let buckets: Vec<(f64, u64)> = histogram.buckets.iter().copied().chain([beyond]).collect();
+            encoder.encode_histogram::<NoLabelSet>(
+                histogram.sum.as_secs_f64(),
+                histogram.count(),
+                &buckets,
+                None,
+            )
+        }
+    }
+}
