@@ -1,0 +1,32 @@
+//! Which eBPF object does the agent carry?
+//!
+//! The one that `cargo xtask build-ebpf` left in `target/bpf/ffwatt-ebpf` (or `FFWATT_EBPF_OBJECT` names). Without one, an
+//! empty object and a warning, so that plain `cargo check` works on any machine; such an agent falls back to polling cgroupfs
+//! and says so.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-env-changed=FFWATT_EBPF_OBJECT");
+    let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let object = match env::var_os("FFWATT_EBPF_OBJECT") {
+        Some(path) => PathBuf::from(path),
+        None => manifest.join("../target/bpf/ffwatt-ebpf"),
+    };
+    println!("cargo::rerun-if-changed={}", object.display());
+    let bytes = match fs::read(&object) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            println!(
+                "cargo::warning=no eBPF object at {} ({error}): the agent will only poll cgroupfs. \
+                 Build it with `cargo xtask build-ebpf`.",
+                object.display()
+            );
+            Vec::new()
+        }
+    };
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("ffwatt-ebpf"), bytes)?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! `ffwatt run`: the pipeline, the listeners and the engines' streams, from start to a clean end.
+//!
+//! Order of the end: the listeners finish what they are answering, the pipeline ends its tick, and with it the eBPF programs are
+//! detached. Nothing is left in the kernel.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::exposition::Options;
+use crate::exposition::catalog::Listener;
+use crate::pipeline::{Mailbox, Message, OpenError, Pipeline, mailbox};
+use crate::server::{Addresses, Bound, ListenError};
+use crate::source::identity::docker::{self, Engine};
+
+/// How long answers may take to finish when the agent ends.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Runs until SIGINT or SIGTERM.
+pub fn run(config: &Config) -> anyhow::Result<()> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(run_async(config))
+}
+
+async fn run_async(config: &Config) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    // Ports first: whoever cannot be scraped need not be loaded into the kernel.
+    let bound = open_listeners(config).await?;
+    let mut addresses = Addresses::new();
+    for listener in &bound {
+        addresses.push((
+            listener.listener(),
+            listener.address().context("cannot ask a listener for its address")?,
+        ));
+    }
+    let (mailbox, inbox) = mailbox().context("cannot make the pipeline's mailbox")?;
+    let (publisher, snapshots) = watch::channel(None);
+    let pipeline = Pipeline::open(config, Box::new(SystemClock), inbox, publisher).map_err(with_hint)?;
+    let (stop, stopped) = watch::channel(false);
+    let addresses = Arc::new(addresses);
+    let mut tasks = JoinSet::new();
+    let options = Options { zone_names: config.compat.zones };
+    for listener in bound {
+        tasks.spawn(listener.serve(snapshots.clone(), options, Arc::clone(&addresses), stopped.clone()));
+    }
+    let engines: Vec<_> =
+        engines(config).map(|engine| tokio::spawn(listen_to(engine, mailbox.clone()))).collect();
+    let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run());
+    let ticking = ticking.context("cannot start the pipeline's thread")?;
+    announce(&addresses);
+    let mut alive = watch_end(ticking);
+    let ended_early = tokio::select! {
+        _ = interrupt.recv() => false,
+        _ = terminate.recv() => false,
+        _ = &mut alive => true,
+    };
+    tracing::info!("ending");
+    for engine in engines {
+        engine.abort();
+    }
+    mailbox.tell(Message::Stop);
+    let _ = stop.send(true);
+    let finish = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, finish).await.is_err() {
+        tracing::warn!("some answers were not finished");
+    }
+    if ended_early {
+        anyhow::bail!("the pipeline ended by itself; this is a bug worth reporting");
+    }
+    alive.await.context("the pipeline's thread is gone")?;
+    Ok(())
+}
+
+/// Waits for the pipeline's thread without blocking the runtime.
+fn watch_end(ticking: thread::JoinHandle<()>) -> tokio::task::JoinHandle<()> {
+    tokio::task::spawn_blocking(move || {
+        if ticking.join().is_err() {
+            tracing::error!("the pipeline panicked");
+        }
+    })
+}
+
+async fn open_listeners(config: &Config) -> anyhow::Result<Vec<Bound>> {
+    let mut bound = Vec::new();
+    for listener in Listener::ALL {
+        let port = match listener {
+            Listener::Rapl => config.listen.rapl_port,
+            Listener::Docker => config.listen.docker_port,
+            Listener::Main => config.listen.port,
+        };
+        if let Some(address) = config.address(port) {
+            bound.push(Bound::open(listener, address).await.map_err(listen_hint)?);
+        }
+    }
+    Ok(bound)
+}
+
+fn engines(config: &Config) -> impl Iterator<Item = Engine> {
+    let sockets =
+        [("docker", &config.containers.docker_socket), ("podman", &config.containers.podman_socket)];
+    sockets
+        .into_iter()
+        .filter(|(_, socket)| *socket != Path::new(""))
+        .map(|(name, socket)| Engine { name, socket: socket.clone() })
+}
+
+async fn listen_to(engine: Engine, mailbox: Mailbox) {
+    let name = engine.name;
+    docker::listen(engine, |event| mailbox.tell(Message::Engine { name, event })).await;
+}
+
+fn announce(addresses: &Addresses) {
+    for (listener, address) in addresses {
+        tracing::info!("{}: http://{address}/metrics", listener.name());
+    }
+}
+
+fn with_hint(error: OpenError) -> anyhow::Error {
+    let hint = error.hint().to_owned();
+    let error = anyhow::Error::new(error);
+    if hint.is_empty() { error } else { anyhow::anyhow!("{error:#} ({hint})") }
+}
+
+fn listen_hint(error: ListenError) -> anyhow::Error {
+    let hint = error.hint();
+    anyhow::anyhow!("{:#}: {hint}", anyhow::Error::new(error))
+}

@@ -1,0 +1,327 @@
+//! `ffwatt check`: what works on this host, why not, and what helps?
+//!
+//! Every source is really opened, as `run` would; nothing is left behind.
+
+use std::fmt::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::clock::SystemClock;
+use crate::config::{Config, CpuChoice, EnergyChoice};
+use crate::exposition::catalog::Listener;
+use crate::host::{CpuTopology, HostRoots};
+use crate::model::energy::EnergySourceKind;
+use crate::source::SourceError;
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cpu::bpf::{BpfMeter, Options};
+use crate::source::energy::{self, EnergyOptions};
+use crate::source::identity::docker;
+use crate::units::Watts;
+
+/// How long an engine may take to answer.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What one line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works.
+    Ok,
+    /// It works and would be used.
+    Used,
+    /// The host does not have it, and the agent does without.
+    Absent,
+    /// It could work and does not.
+    Problem,
+    /// Without it the agent cannot run.
+    Fatal,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Used => "used",
+            Self::Absent => "absent",
+            Self::Problem => "PROBLEM",
+            Self::Fatal => "FATAL",
+        }
+    }
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// What it is about: `cpu`, `energy`, `names`, `ports`, `state`.
+    pub subject: &'static str,
+    /// The source.
+    pub source: String,
+    /// How it is.
+    pub state: State,
+    /// Why, or what exactly.
+    pub detail: String,
+    /// What helps; empty when nothing does or need be done.
+    pub fix: String,
+}
+
+/// The whole report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Every source.
+    pub lines: Vec<Line>,
+    /// Where CPU times would come from.
+    pub cpu_source: Option<&'static str>,
+    /// Where energy would come from.
+    pub energy_source: Option<&'static str>,
+}
+
+/// What it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Everything the host has is used.
+    Ready,
+    /// The agent would run, but something could work and does not.
+    Limited,
+    /// The agent would not run.
+    CannotRun,
+}
+
+/// Looks at everything.
+pub fn report(config: &Config) -> anyhow::Result<Report> {
+    let roots = config.roots();
+    let mut report = Report { lines: Vec::new(), cpu_source: None, energy_source: None };
+    match CpuTopology::read(&roots) {
+        Ok(topology) => {
+            report.check_cpu(config, &roots, &topology);
+            report.check_energy(config, &roots, &topology);
+        }
+        Err(error) => report.add("cpu", "topology", State::Fatal, format!("{error}"), "set --path.sysfs"),
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    for (name, socket) in
+        [("docker", &config.containers.docker_socket), ("podman", &config.containers.podman_socket)]
+    {
+        runtime.block_on(report.check_engine(name, socket));
+    }
+    report.check_ports(config);
+    report.check_state_dir(config);
+    Ok(report)
+}
+
+impl Report {
+    fn add(
+        &mut self,
+        subject: &'static str,
+        source: &str,
+        state: State,
+        detail: impl Into<String>,
+        fix: &str,
+    ) {
+        let line =
+            Line { subject, source: source.to_owned(), state, detail: detail.into(), fix: fix.to_owned() };
+        self.lines.push(line);
+    }
+
+    fn add_error(&mut self, subject: &'static str, source: &str, error: &SourceError) {
+        // What a host lacks and cannot be given is no problem.
+        let is_absent = matches!(error, SourceError::Unavailable { hint, .. } if hint.is_empty());
+        let state = if is_absent { State::Absent } else { State::Problem };
+        self.add(subject, source, state, error.chain(), error.hint());
+    }
+
+    fn check_cpu(&mut self, config: &Config, roots: &HostRoots, topology: &CpuTopology) {
+        if config.cpu.source != CpuChoice::Cgroupfs {
+            let options =
+                Options { tracked: config.cpu.tracked.clone(), max_consumers: config.cpu.max_consumers };
+            match BpfMeter::load(roots, topology, &options, &SystemClock) {
+                Ok(_) => {
+                    let kernel = roots.kernel_release().unwrap_or_default();
+                    let detail =
+                        format!("eBPF programs load and attach on Linux {kernel}, {} CPUs", topology.len());
+                    self.add("cpu", "bpf", State::Used, detail, "");
+                    self.cpu_source = Some("bpf");
+                }
+                Err(error) => self.add_error("cpu", "bpf", &error),
+            }
+        }
+        let wanted = config.cpu.source != CpuChoice::Bpf;
+        match CgroupTree::find(roots) {
+            Ok(tree) => {
+                let version = if tree.is_unified() { "cgroup v2" } else { "cgroup v1" };
+                let used = self.cpu_source.is_none() && wanted;
+                let state = if used { State::Used } else { State::Ok };
+                self.add("cpu", "cgroupfs", state, format!("{version} at {}", tree.root().display()), "");
+                if used {
+                    self.cpu_source = Some("cgroupfs");
+                }
+            }
+            Err(error) => self.add_error("cpu", "cgroupfs", &error),
+        }
+        if self.cpu_source.is_none() {
+            self.add("cpu", "all", State::Fatal, "nothing tells who used the CPU", "see the lines above");
+        }
+    }
+
+    fn check_energy(&mut self, config: &Config, roots: &HostRoots, topology: &CpuTopology) {
+        let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
+        for (kind, choice) in [
+            (EnergySourceKind::Perf, EnergyChoice::Perf),
+            (EnergySourceKind::Powercap, EnergyChoice::Powercap),
+            (EnergySourceKind::Msr, EnergyChoice::Msr),
+        ] {
+            let may_be_used = config.energy.source == EnergyChoice::Auto || config.energy.source == choice;
+            match energy::open(kind, roots, topology, &options, &SystemClock) {
+                Ok(meter) => {
+                    let zones: Vec<String> = meter.zones().iter().map(ToString::to_string).collect();
+                    let used = self.energy_source.is_none() && may_be_used;
+                    let state = if used { State::Used } else { State::Ok };
+                    self.add("energy", kind.name(), state, zones.join(", "), "");
+                    if used {
+                        self.energy_source = Some(kind.name());
+                    }
+                }
+                Err(error) if may_be_used && self.energy_source.is_none() => {
+                    self.add_error("energy", kind.name(), &error);
+                }
+                Err(error) => self.add("energy", kind.name(), State::Absent, error.chain(), ""),
+            }
+        }
+        let may_be_used = matches!(config.energy.source, EnergyChoice::Auto | EnergyChoice::Model);
+        let used = self.energy_source.is_none() && may_be_used;
+        let (idle, busy) = (config.energy.model_idle_watts, config.energy.model_busy_watts);
+        let detail = format!("an estimate from CPU use: {idle} to {busy} W a virtual CPU; not measured");
+        self.add("energy", "model", if used { State::Used } else { State::Ok }, detail, "");
+        if used {
+            self.energy_source = Some("model");
+        }
+    }
+
+    async fn check_engine(&mut self, name: &'static str, socket: &Path) {
+        if socket == Path::new("") {
+            return;
+        }
+        match tokio::time::timeout(ENGINE_PATIENCE, docker::probe(socket)).await {
+            Ok(Ok(version)) => {
+                self.add("names", name, State::Used, format!("engine {version} at {}", socket.display()), "");
+            }
+            Ok(Err(error @ SourceError::Unavailable { .. })) => {
+                self.add("names", name, State::Absent, error.chain(), error.hint());
+            }
+            Ok(Err(error)) => {
+                let fix = "let the agent read the socket: run it as root or in the socket's group";
+                self.add("names", name, State::Problem, error.chain(), fix);
+            }
+            Err(_) => {
+                let detail = format!("the engine at {} does not answer", socket.display());
+                self.add("names", name, State::Problem, detail, "see the engine's own log");
+            }
+        }
+    }
+
+    fn check_ports(&mut self, config: &Config) {
+        for (listener, port) in [
+            (Listener::Rapl, config.listen.rapl_port),
+            (Listener::Docker, config.listen.docker_port),
+            (Listener::Main, config.listen.port),
+        ] {
+            let Some(address) = config.address(port) else {
+                self.add("ports", listener.name(), State::Absent, "turned off", "");
+                continue;
+            };
+            match TcpListener::bind(address) {
+                Ok(_) => self.add("ports", listener.name(), State::Ok, format!("{address} is free"), ""),
+                Err(cause) => {
+                    let error = crate::server::ListenError { address, listener, cause };
+                    let fix = format!("{} — or ffwatt runs already", error.hint());
+                    self.add(
+                        "ports",
+                        listener.name(),
+                        State::Fatal,
+                        format!("{error}: {}", error.cause),
+                        &fix,
+                    );
+                }
+            }
+        }
+    }
+
+    fn check_state_dir(&mut self, config: &Config) {
+        let folders = config.state_dirs();
+        match folders.iter().find(|folder| crate::pipeline::is_writable(folder).is_ok()) {
+            Some(folder) => self.add("state", "folder", State::Ok, folder.display().to_string(), ""),
+            None => {
+                let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+                let detail = format!("none can be written: {}", tried.join(", "));
+                self.add("state", "folder", State::Problem, detail, "choose one with --state-dir");
+            }
+        }
+    }
+
+    /// What it comes to.
+    pub fn verdict(&self) -> Verdict {
+        let has = |state| self.lines.iter().any(|line| line.state == state);
+        if has(State::Fatal) {
+            Verdict::CannotRun
+        } else if has(State::Problem) || self.energy_source.is_none() {
+            Verdict::Limited
+        } else {
+            Verdict::Ready
+        }
+    }
+
+    /// As a table.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut subject = "";
+        for line in &self.lines {
+            let shown = if line.subject == subject { "" } else { line.subject };
+            subject = line.subject;
+            let _ = writeln!(text, "{shown:<8}{:<10}{:<9}{}", line.source, line.state.word(), line.detail);
+            if !line.fix.is_empty() {
+                let _ = writeln!(text, "{:<27}fix: {}", "", line.fix);
+            }
+        }
+        let _ = writeln!(text, "\n{}", self.conclusion());
+        text
+    }
+
+    /// In one sentence.
+    fn conclusion(&self) -> String {
+        let cpu = match self.cpu_source {
+            Some("bpf") => "CPU time is exact (eBPF)",
+            Some(_) => "CPU time is polled (cgroupfs)",
+            None => "CPU time is not known",
+        };
+        let energy = match self.energy_source {
+            Some("model") => "energy is ESTIMATED, for nothing counts it here".to_owned(),
+            Some(source) => format!("energy is measured ({source})"),
+            None => "there is no energy".to_owned(),
+        };
+        let verdict = match self.verdict() {
+            Verdict::Ready => "ready",
+            Verdict::Limited => "ready, with limits",
+            Verdict::CannotRun => "cannot run",
+        };
+        format!("{verdict}: {cpu}; {energy}.")
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> anyhow::Result<String> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            verdict: Verdict,
+            #[serde(flatten)]
+            report: &'a Report,
+        }
+        let document = Document { verdict: self.verdict(), report: self };
+        Ok(serde_json::to_string_pretty(&document).context("cannot write the report as JSON")? + "\n")
+    }
+}

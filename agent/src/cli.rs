@@ -1,0 +1,134 @@
+//! What did the user ask for on the command line?
+//!
+//! The flags of the configuration come from [`KEYS`]; what they set is resolved in [`crate::config`].
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::Layers;
+use crate::config::keys::{KEYS, Key};
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Run the agent.
+    Run,
+    /// Look at every source and say what is wrong.
+    Check {
+        /// As JSON.
+        json: bool,
+    },
+    /// Print the configuration.
+    Config {
+        /// The defaults, whatever is configured.
+        default: bool,
+    },
+}
+
+/// The command line, understood.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// What to do.
+    pub action: Action,
+    /// Where the configuration comes from.
+    pub layers: Layers,
+}
+
+/// Where the configuration file is looked for when none is named.
+pub const DEFAULT_FILE: &str = "/etc/ffwatt/ffwatt.toml";
+
+/// The command line's grammar.
+pub fn command() -> Command {
+    let mut command = Command::new("ffwatt")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("What every ffmpeg container and transcode costs in joules")
+        .after_help("Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (check) works with limits.")
+        .max_term_width(100)
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .global(true)
+                .help(format!("Configuration file [default: {DEFAULT_FILE} if there is one] [env: FFWATT_CONFIG]")),
+        );
+    for key in KEYS {
+        command = command.arg(flag(key));
+    }
+    command
+        .subcommand(Command::new("run").about("Run the agent (the default)"))
+        .subcommand(
+            Command::new("check")
+                .about("Look at every source: its state, why, and what helps")
+                .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")),
+        )
+        .subcommand(
+            Command::new("config").about("Print the configuration in use, as a commented file").arg(
+                Arg::new("default").long("default").action(ArgAction::SetTrue).help("Print the defaults"),
+            ),
+        )
+}
+
+fn flag(key: &Key) -> Arg {
+    Arg::new(key.path)
+        .long(key.flag())
+        .value_name("VALUE")
+        .global(true)
+        .help(key.doc)
+        .help_heading("Configuration")
+}
+
+/// Understands the command line; `environment` is this process's.
+pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) -> Invocation {
+    let (action, matches) = match matches.subcommand() {
+        Some(("check", matches)) => (Action::Check { json: matches.get_flag("json") }, matches),
+        Some(("config", matches)) => (Action::Config { default: matches.get_flag("default") }, matches),
+        Some((_, matches)) => (Action::Run, matches),
+        None => (Action::Run, matches),
+    };
+    let named = matches.get_one::<String>("config").map(PathBuf::from);
+    let from_environment =
+        || environment.get(&OsString::from("FFWATT_CONFIG")).filter(|path| !path.is_empty());
+    let file = named
+        .or_else(|| from_environment().map(PathBuf::from))
+        .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
+    let flags = KEYS
+        .iter()
+        .filter_map(|key| Some((key.path, matches.get_one::<String>(key.path)?.clone())))
+        .collect();
+    Invocation { action, layers: Layers { file, environment, flags } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Invocation {
+        let arguments = std::iter::once("ffwatt").chain(arguments.iter().copied());
+        parse(&command().try_get_matches_from(arguments).unwrap(), BTreeMap::new())
+    }
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_before_and_after_the_subcommand() {
+        for arguments in [&["--interval", "2s", "run"][..], &["run", "--interval", "2s"], &["--interval=2s"]]
+        {
+            let invocation = parsed(arguments);
+            assert_eq!(invocation.action, Action::Run);
+            assert_eq!(invocation.layers.flags["interval"], "2s");
+        }
+        assert_eq!(parsed(&["check", "--json"]).action, Action::Check { json: true });
+        assert_eq!(parsed(&["--config", "x.toml"]).layers.file, Some("x.toml".into()));
+    }
+
+    #[test]
+    fn an_unknown_flag_is_an_error() {
+        assert!(command().try_get_matches_from(["ffwatt", "--listen.prot", "1"]).is_err());
+    }
+}

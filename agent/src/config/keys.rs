@@ -1,0 +1,174 @@
+//! Which keys are there? The one table behind the file, the environment, the flags and the documentation.
+
+/// One key of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Path in the file: `listen.port`. The flag is the same with dashes (`--listen.port`), the environment variable
+    /// `FFWATT_LISTEN_PORT`.
+    pub path: &'static str,
+    /// How a value is written.
+    pub kind: Kind,
+    /// Names in the environment that the exporters ffwatt replaces used, first wins.
+    pub upstream: &'static [&'static str],
+    /// One or two sentences.
+    pub doc: &'static str,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// A list of texts, in the environment and on the command line separated by commas.
+    List,
+}
+
+impl Key {
+    /// Its environment variable.
+    pub fn variable(&self) -> String {
+        format!("FFWATT_{}", self.path.replace('.', "_").to_uppercase())
+    }
+
+    /// Its flag, without the two dashes.
+    pub fn flag(&self) -> String {
+        self.path.replace('_', "-")
+    }
+}
+
+const fn key(path: &'static str, kind: Kind, upstream: &'static [&'static str], doc: &'static str) -> Key {
+    Key { path, kind, upstream, doc }
+}
+
+/// Every key, in the order of the file.
+pub const KEYS: &[Key] = &[
+    key(
+        "interval",
+        Kind::Text,
+        &[],
+        "Length of a tick: how often CPU time and energy are read and split. 100ms to 60s.",
+    ),
+    key(
+        "state_dir",
+        Kind::Text,
+        &[],
+        "Folder for what must survive a restart (what the machine draws when idle). \
+         Default: /var/lib/ffwatt, or the user's state directory when that cannot be written.",
+    ),
+    key(
+        "listen.address",
+        Kind::Text,
+        &[],
+        "Address of every listener. 127.0.0.1 keeps the figures on this host; 0.0.0.0 serves the network.",
+    ),
+    key(
+        "listen.port",
+        Kind::Integer,
+        &[],
+        "Port of the main listener: everything new, process metrics, the page.",
+    ),
+    key(
+        "listen.rapl_port",
+        Kind::Integer,
+        &["RAPL_EXPORTER_PORT", "CPU_EXPORTER_PORT"],
+        "Port of the rapl_* family; 0 turns it off.",
+    ),
+    key(
+        "listen.docker_port",
+        Kind::Integer,
+        &["DOCKER_STATS_PORT"],
+        "Port of the docker_* family; 0 turns it off.",
+    ),
+    key("path.procfs", Kind::Text, &[], "Where the host's procfs is."),
+    key("path.sysfs", Kind::Text, &[], "Where the host's sysfs is."),
+    key("path.devfs", Kind::Text, &[], "Where the host's device files are."),
+    key(
+        "path.cgroupfs",
+        Kind::Text,
+        &[],
+        "Where the host's cgroup file system is. Default: fs/cgroup below path.sysfs.",
+    ),
+    key(
+        "cpu.source",
+        Kind::Text,
+        &[],
+        "Where CPU times come from: bpf (exact), cgroupfs (polling), or auto: bpf where it can be had.",
+    ),
+    key(
+        "cpu.tracked",
+        Kind::List,
+        &[],
+        "Programs to tell apart inside their container: each run of one is a transcode with joules of its own.",
+    ),
+    key(
+        "cpu.max_consumers",
+        Kind::Integer,
+        &[],
+        "Room for cgroups and tracked processes in the kernel's accounting map. Beyond it, CPU time is unattributed and counted \
+         in ffwatt_lost_charges_total.",
+    ),
+    key(
+        "energy.source",
+        Kind::Text,
+        &[],
+        "Where energy comes from: perf, powercap, msr, model (an estimate), or auto: the first that works.",
+    ),
+    key(
+        "energy.plausible_watts",
+        Kind::Number,
+        &[],
+        "The most one counter can draw. A larger step is a reset, not energy. Default: four times the zone's power limit, or \
+         2000.",
+    ),
+    key("energy.model_idle_watts", Kind::Number, &[], "The model's power of one idle virtual CPU."),
+    key("energy.model_busy_watts", Kind::Number, &[], "The model's power of one busy virtual CPU."),
+    key(
+        "attribution.idle_policy",
+        Kind::Text,
+        &[],
+        "Who pays for what the machine draws when nobody runs: own (shown as the workload idle), proportional (to busy time), \
+         even, or reservation (by cpu.max and cpu.weight).",
+    ),
+    key(
+        "attribution.idle_watts",
+        Kind::Number,
+        &[],
+        "What one package draws when nobody runs. Default: learned, the lowest power sustained over 10 s on a quiet machine.",
+    ),
+    key(
+        "attribution.keep_ended",
+        Kind::Text,
+        &[],
+        "How long a workload or transcode stays visible after its end, before it is folded into (ended).",
+    ),
+    key(
+        "attribution.max_workloads",
+        Kind::Integer,
+        &[],
+        "Most workloads, and most transcodes, shown by themselves; the smallest beyond share (other).",
+    ),
+    key(
+        "containers.docker_socket",
+        Kind::Text,
+        &[],
+        "Docker's socket, for names, images and labels. Empty: do not ask.",
+    ),
+    key(
+        "containers.podman_socket",
+        Kind::Text,
+        &[],
+        "Podman's socket, for names, images and labels. Empty: do not ask.",
+    ),
+    key(
+        "compat.zones",
+        Kind::Text,
+        &[],
+        "Zone names on the rapl_* port: ffwatt (package_0, core_0: each joule once in zone=~\"package.*\") or upstream \
+         (package_0_core and bare core, as the exporter it replaces).",
+    ),
+    key("log.level", Kind::Text, &[], "error, warn, info, debug or trace."),
+    key("log.format", Kind::Text, &[], "text or json."),
+];

@@ -1,0 +1,198 @@
+//! How do file, environment and flags become one configuration, and which of them is to blame when they do not?
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use crate::config::Config;
+use crate::config::keys::{KEYS, Key, Kind};
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {path}", path = path.display())]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The file says something that cannot be understood.
+    #[error("in the configuration file {path}: {problem}", path = path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What, with line and key.
+        problem: String,
+    },
+    /// A value from the environment or the command line cannot be understood.
+    #[error("{origin}: {problem}")]
+    Value {
+        /// The variable or flag.
+        origin: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A value can be understood but not be used.
+    #[error("{key}: {problem} (set by {origin})")]
+    Invalid {
+        /// The key.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+        /// Where the value came from.
+        origin: String,
+    },
+}
+
+/// The layers above the defaults, lowest first.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// The configuration file; it must exist.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Values of flags by key path.
+    pub flags: BTreeMap<&'static str, String>,
+}
+
+impl Layers {
+    /// The effective configuration.
+    pub fn resolve(&self) -> Result<Config, ConfigError> {
+        let mut origins: BTreeMap<&'static str, String> = BTreeMap::new();
+        let mut config = match &self.file {
+            Some(path) => self.read_file(path, &mut origins)?,
+            None => Config::default(),
+        };
+        for key in KEYS {
+            let names =
+                std::iter::once(key.variable()).chain(key.upstream.iter().map(|name| (*name).to_owned()));
+            // An empty variable is how compose files say "not set".
+            let set = names.filter_map(|name| Some((self.environment.get(&OsString::from(&name))?, name)));
+            let Some((value, name)) = set.into_iter().find(|(value, _)| !value.is_empty()) else { continue };
+            let origin = format!("environment variable {name}");
+            config = with_value(&config, key, &value.to_string_lossy(), &origin)?;
+            origins.insert(key.path, origin);
+        }
+        for key in KEYS {
+            if let Some(value) = self.flags.get(key.path) {
+                let origin = format!("--{}", key.flag());
+                config = with_value(&config, key, value, &origin)?;
+                origins.insert(key.path, origin);
+            }
+        }
+        config.check().map_err(|(key, problem)| ConfigError::Invalid {
+            key,
+            problem,
+            origin: origins.remove(key).unwrap_or_else(|| "default".to_owned()),
+        })?;
+        config.user_state_dir = self.user_state_dir();
+        Ok(config)
+    }
+
+    /// <https://specifications.freedesktop.org/basedir-spec/latest/#variables>
+    fn user_state_dir(&self) -> Option<PathBuf> {
+        let variable =
+            |name: &str| self.environment.get(&OsString::from(name)).filter(|value| !value.is_empty());
+        let base = variable("XDG_STATE_HOME").map(PathBuf::from);
+        base.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")))
+            .map(|base| base.join("ffwatt"))
+    }
+
+    fn read_file(
+        &self,
+        path: &Path,
+        origins: &mut BTreeMap<&'static str, String>,
+    ) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|cause| ConfigError::Unreadable { path: path.to_path_buf(), cause })?;
+        let wrong = |error: toml::de::Error| ConfigError::File {
+            path: path.to_path_buf(),
+            problem: error.to_string().trim_end().to_owned(),
+        };
+        let config: Config = toml::from_str(&text).map_err(wrong)?;
+        let given: Table = toml::from_str(&text).map_err(wrong)?;
+        for key in KEYS.iter().filter(|key| look_up(&given, key.path).is_some()) {
+            origins.insert(key.path, format!("configuration file {}", path.display()));
+        }
+        Ok(config)
+    }
+}
+
+/// The configuration as a commented file.
+pub fn print(config: &Config) -> String {
+    let table = as_table(config);
+    let mut text =
+        String::from("# ffwatt configuration. Every key is optional; what is here are the values in use.\n");
+    let mut section = "";
+    for key in KEYS {
+        let (of, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+        if of != section {
+            section = of;
+            let _ = writeln!(text, "\n[{section}]");
+        }
+        let _ = writeln!(text, "\n{}", comment(key));
+        let _ = match look_up(&table, key.path) {
+            Some(value) => writeln!(text, "{name} = {value}"),
+            None => writeln!(text, "# {name} ="),
+        };
+    }
+    text
+}
+
+fn comment(key: &Key) -> String {
+    let mut names = key.variable();
+    for name in key.upstream {
+        names = format!("{names}, {name}");
+    }
+    format!("# {}\n# Environment: {names}. Flag: --{}", key.doc, key.flag())
+}
+
+fn with_value(config: &Config, key: &Key, text: &str, origin: &str) -> Result<Config, ConfigError> {
+    let wrong = |problem: String| ConfigError::Value { origin: origin.to_owned(), problem };
+    let value = match key.kind {
+        Kind::Text => Value::String(text.to_owned()),
+        Kind::Integer => {
+            let number = text.trim().parse();
+            Value::Integer(number.map_err(|_| wrong(format!("{text:?} is not a whole number")))?)
+        }
+        Kind::Number => {
+            let number = text.trim().parse();
+            Value::Float(number.map_err(|_| wrong(format!("{text:?} is not a number")))?)
+        }
+        Kind::List => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+        }
+    };
+    let mut table = as_table(config);
+    match key.path.split_once('.') {
+        None => table.insert(key.path.to_owned(), value),
+        Some((section, name)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            section.as_table_mut().and_then(|section| section.insert(name.to_owned(), value))
+        }
+    };
+    table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))
+}
+
+fn as_table(config: &Config) -> Table {
+    // Every part of the configuration is a table of plain values, so this cannot fail; a test holds it.
+    Table::try_from(config).unwrap_or_default()
+}
+
+fn look_up<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    match path.split_once('.') {
+        None => table.get(path),
+        Some((section, name)) => table.get(section)?.as_table()?.get(name),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! `ffwatt`: command line → configuration → logging → action.
+//!
+//! Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (`check`) works with limits.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use ffwatt::check;
+use ffwatt::cli::{self, Action};
+use ffwatt::config::{self, Config, LogFormat, LogLevel};
+use tracing::level_filters::LevelFilter;
+
+const EXIT_FAILED: u8 = 1;
+const EXIT_USAGE: u8 = 2;
+const EXIT_LIMITED: u8 = 3;
+
+fn main() -> ExitCode {
+    let matches = match cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are "errors" too, and go to standard output.
+            let _ = error.print();
+            return if error.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let invocation = cli::parse(&matches, std::env::vars_os().collect());
+    let config = match invocation.layers.resolve() {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&format!("{:#}", anyhow::Error::new(error)));
+            return EXIT_USAGE.into();
+        }
+    };
+    match act(&invocation.action, &config) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            EXIT_FAILED.into()
+        }
+    }
+}
+
+fn act(action: &Action, config: &Config) -> anyhow::Result<ExitCode> {
+    match action {
+        Action::Run => {
+            start_log(config);
+            ffwatt::agent::run(config).map(|()| ExitCode::SUCCESS)
+        }
+        Action::Check { json } => {
+            let report = check::report(config)?;
+            let text = if *json { report.json()? } else { report.text() };
+            print(&text)?;
+            Ok(match report.verdict() {
+                check::Verdict::Ready => ExitCode::SUCCESS,
+                check::Verdict::Limited => EXIT_LIMITED.into(),
+                check::Verdict::CannotRun => EXIT_FAILED.into(),
+            })
+        }
+        Action::Config { default } => {
+            let config = if *default { &Config::default() } else { config };
+            print(&config::print(config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Standard output may be a pipe that closes early.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+fn complain(message: &str) {
+    // Where standard error cannot be written to, nobody is left to tell.
+    let _ = writeln!(std::io::stderr(), "ffwatt: {message}");
+}
+
+fn start_log(config: &Config) {
+    let level = match config.log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

@@ -1,0 +1,265 @@
+//! The only place that knows every stage: sources → attribution → (join) → snapshot.
+//!
+//! One thread owns the state. It sleeps until the next tick, a life-cycle event from the kernel or a message, and publishes an
+//! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
+
+mod energy;
+mod identity;
+mod publish;
+mod sources;
+mod state_dir;
+mod wait;
+mod zones;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::attribution::IdlePolicy;
+use crate::attribution::demand::{Claimant, Demand};
+use crate::attribution::idle::IdleLearner;
+use crate::attribution::ledger::{Ledger, LedgerLimits};
+use crate::clock::{Clock, MonoTime};
+use crate::config::Config;
+use crate::host::HostRoots;
+use crate::model::cpu::{Consumer, CpuWindow};
+use crate::model::health::DurationHistogram;
+use crate::model::snapshot::SharedSnapshot;
+use crate::model::workload::Pseudo;
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cpu::CpuMeter;
+use crate::units::Watts;
+
+use energy::EnergySource;
+use identity::Identities;
+use sources::HealthBook;
+use state_dir::StateDir;
+use wait::{Inbox, Wake};
+use zones::ZoneBook;
+
+pub use sources::OpenError;
+pub(crate) use state_dir::is_writable;
+pub use wait::{Mailbox, Message, mailbox};
+
+/// Bounds of the tick histogram in seconds: from a small host to one that is in trouble.
+const TICK_BOUNDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
+
+/// The state of the agent.
+pub struct Pipeline {
+    clock: Box<dyn Clock>,
+    roots: HostRoots,
+    interval: Duration,
+    policy: IdlePolicy,
+    configured_idle: Option<Watts>,
+    cpu: Box<dyn CpuMeter>,
+    energy: EnergySource,
+    tree: Option<CgroupTree>,
+    identities: Identities,
+    zones: ZoneBook,
+    learner: IdleLearner,
+    ledger: Ledger,
+    health: HealthBook,
+    slow: publish::SlowFigures,
+    state: StateDir,
+    inbox: Inbox,
+    publisher: watch::Sender<Option<SharedSnapshot>>,
+    tick: u64,
+    last_tick: MonoTime,
+    missed_ticks: u64,
+    asleep: Duration,
+    ticks: DurationHistogram,
+}
+
+impl Pipeline {
+    /// Opens every source. What the host lacks is noted and done without; what the configuration demands and the host cannot
+    /// give is an error.
+    pub fn open(
+        config: &Config,
+        clock: Box<dyn Clock>,
+        inbox: Inbox,
+        publisher: watch::Sender<Option<SharedSnapshot>>,
+    ) -> Result<Self, OpenError> {
+        let roots = config.roots();
+        let mut health = HealthBook::default();
+        let topology = sources::topology(&roots)?;
+        let cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
+        let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
+        let tree = CgroupTree::find(&roots).ok();
+        let state = StateDir::open(&config.state_dirs(), &roots);
+        let learner = IdleLearner::new(state.load_idle());
+        let limits = LedgerLimits {
+            keep_ended: config.attribution.keep_ended.0,
+            shown: config.attribution.max_workloads as usize,
+        };
+        let mut pipeline = Self {
+            interval: config.interval.0,
+            policy: config.attribution.idle_policy.into(),
+            configured_idle: config.attribution.idle_watts.map(Watts),
+            tick: 0,
+            last_tick: clock.now(),
+            missed_ticks: 0,
+            asleep: clock.suspended(),
+            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone()),
+            zones: ZoneBook::default(),
+            ledger: Ledger::new(limits),
+            slow: publish::SlowFigures::default(),
+            ticks: DurationHistogram::new(&TICK_BOUNDS),
+            clock,
+            roots,
+            cpu,
+            energy,
+            tree,
+            learner,
+            health,
+            state,
+            inbox,
+            publisher,
+        };
+        pipeline.begin();
+        Ok(pipeline)
+    }
+
+    /// Runs until told to stop. Dropping the pipeline afterwards detaches the programs.
+    pub fn run(mut self) {
+        let mut due = self.clock.now().plus(self.interval);
+        loop {
+            let wake = self.inbox.wait(&*self.clock, self.next_wake(due), self.cpu.events_fd());
+            if matches!(wake, Wake::Stop) {
+                break;
+            }
+            self.take_events();
+            self.take_messages();
+            let now = self.clock.now();
+            if now >= due {
+                self.tick();
+                due = self.next_due(due);
+            } else {
+                self.energy.keep_up(&*self.clock, &mut self.zones);
+            }
+        }
+        self.state.save_idle(self.learner.learned());
+    }
+
+    /// Energy counters of a small range must be read more often than a long tick would.
+    fn next_wake(&self, due: MonoTime) -> MonoTime {
+        match self.energy.longest_gap() {
+            Some(gap) => due.min(self.zones.last_read().unwrap_or(self.last_tick).plus(gap)),
+            None => due,
+        }
+    }
+
+    /// The next point of the raster; those that went by while the agent could not run are counted, not made up for.
+    fn next_due(&mut self, due: MonoTime) -> MonoTime {
+        let mut next = due.plus(self.interval);
+        let now = self.clock.now();
+        while next <= now {
+            next = next.plus(self.interval);
+            self.missed_ticks += 1;
+        }
+        next
+    }
+
+    /// What is there from the start: cgroups, and encoders that already run.
+    fn begin(&mut self) {
+        self.walk();
+        let tree = self.tree.as_ref();
+        self.identities.find_running(&self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.ledger);
+        self.baseline_energy();
+    }
+
+    fn take_events(&mut self) {
+        for event in self.cpu.events(&*self.clock) {
+            let tree = self.tree.as_ref();
+            self.identities.event(event, &self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.ledger);
+        }
+    }
+
+    fn take_messages(&mut self) {
+        for message in self.inbox.take() {
+            match message {
+                Message::Engine { name, event } => {
+                    self.identities.engine_event(name, event, &mut self.health)
+                }
+                Message::Stop => {}
+            }
+        }
+    }
+
+    fn walk(&mut self) {
+        let Some(tree) = &self.tree else { return };
+        match tree.walk() {
+            Ok(walk) => self.identities.walked(&walk, self.clock.now(), &mut self.ledger),
+            Err(error) => self.health.failed("cgroup_tree", &error),
+        }
+    }
+
+    fn tick(&mut self) {
+        let began = self.clock.now();
+        self.notice_sleep();
+        // Energy and CPU time as close together as can be: what lies between is in the stated uncertainty.
+        let energy = self.energy.read(&*self.clock);
+        let window = self.read_cpu();
+        self.take_events();
+        let duration = began.since(self.last_tick);
+        self.last_tick = began;
+        self.tick += 1;
+        if self.identities.needs_walk(&window, self.cpu.health().lost_events, began) {
+            self.walk();
+        }
+        let demand = self.demand(&window);
+        self.ledger.begin_window(&demand.totals());
+        self.charge_energy(energy, &window, &demand);
+        self.identities.settle(&window, began, &mut *self.cpu, &mut self.ledger);
+        let (workloads, transcodes) = self.ledger.end_window(began);
+        self.identities.close(&workloads, &transcodes, &mut *self.cpu);
+        self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
+        self.ticks.observe(self.clock.now().since(began));
+        let snapshot = self.snapshot(&window, duration);
+        self.publisher.send_replace(Some(Arc::new(snapshot)));
+    }
+
+    /// A machine that slept may have lost its counters, and nobody ran meanwhile.
+    fn notice_sleep(&mut self) {
+        let asleep = self.clock.suspended();
+        // The two clocks are read one after the other, so a little difference is nothing.
+        if asleep > self.asleep + Duration::from_millis(100) {
+            tracing::info!(slept = ?(asleep - self.asleep), "the machine slept: energy counters begin anew");
+            self.energy.rebaseline();
+        }
+        self.asleep = asleep;
+    }
+
+    fn read_cpu(&mut self) -> CpuWindow {
+        let name = self.cpu.kind().name();
+        match self.cpu.read(&*self.clock) {
+            Ok(window) => {
+                self.health.works(name);
+                window
+            }
+            Err(error) => {
+                self.health.failed(name, &error);
+                let now = self.clock.now();
+                CpuWindow { start: now, end: now, ..CpuWindow::default() }
+            }
+        }
+    }
+
+    fn demand(&mut self, window: &CpuWindow) -> Demand {
+        let mut demand = Demand::default();
+        for place in &window.places {
+            demand.add_capacity(place.place, place.elapsed);
+        }
+        for usage in &window.usage {
+            let claimant = match usage.consumer {
+                Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
+                Consumer::Unknown => Claimant::workload(Pseudo::Unattributed.id()),
+                Consumer::Tasks { cgroup, process } => {
+                    self.identities.claimant(cgroup, process, &self.roots, &*self.clock, &mut self.ledger)
+                }
+            };
+            demand.add(claimant, window.places[usage.place].place, usage.busy);
+        }
+        demand
+    }
+}

@@ -1,0 +1,325 @@
+//! Who is whose? Life-cycle events, walks and engine messages into the two books of identity, and the ends of things.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::Read;
+use std::time::Duration;
+
+use agent_common::ROOT_CGROUP;
+
+use crate::attribution::demand::Claimant;
+use crate::attribution::ledger::Ledger;
+use crate::clock::{Clock, MonoTime, WallTime};
+use crate::host::HostRoots;
+use crate::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
+use crate::model::transcode::TranscodeId;
+use crate::model::workload::{Identity, Pseudo, WorkloadId};
+use crate::pipeline::sources::HealthBook;
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cpu::{CpuMeter, LifecycleEvent};
+use crate::source::identity::directory::Directory;
+use crate::source::identity::docker::EngineEvent;
+use crate::source::identity::processes;
+use crate::source::identity::transcodes::{Transcode, Transcodes};
+
+/// Longest command line that is read; what an encoder is asked to do is said long before.
+const CMDLINE_LIMIT: u64 = 256 * 1024;
+
+/// Between two walks that were asked for, however often they are.
+const WALK_PAUSE: Duration = Duration::from_secs(1);
+
+/// A walk nobody asked for, in case an event was lost without being counted.
+const WALK_PERIOD: Duration = Duration::from_secs(60);
+
+/// Ticks without CPU time after which a process or cgroup that is gone has certainly told all.
+const SILENT_TICKS: u32 = 2;
+
+/// The books, and what is about to leave them.
+#[derive(Debug)]
+pub(super) struct Identities {
+    directory: Directory,
+    transcodes: Transcodes,
+    own: Option<ProcessId>,
+    tracked: Vec<String>,
+    /// Ended transcodes and removed cgroups whose last CPU time may still come, with the ticks they have been silent.
+    ending: HashMap<Ending, u32>,
+    lost_events: u64,
+    walk_wanted: bool,
+    last_walk: Option<MonoTime>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Ending {
+    Transcode(TranscodeId),
+    Cgroup(CgroupId),
+}
+
+impl Identities {
+    pub(super) fn new(own: Option<ProcessId>, tracked: Vec<String>) -> Self {
+        Self {
+            directory: Directory::default(),
+            transcodes: Transcodes::default(),
+            own,
+            tracked,
+            ending: HashMap::new(),
+            lost_events: 0,
+            walk_wanted: false,
+            last_walk: None,
+        }
+    }
+
+    /// Encoders that were started before the agent.
+    pub(super) fn find_running(
+        &mut self,
+        roots: &HostRoots,
+        clock: &dyn Clock,
+        cpu: &mut dyn CpuMeter,
+        tree: Option<&CgroupTree>,
+        ledger: &mut Ledger,
+    ) {
+        for found in processes::named(roots, &self.tracked) {
+            if Some(found.id) == self.own {
+                continue;
+            }
+            if let Err(error) = cpu.track(found.id) {
+                tracing::warn!(
+                    process = found.id.0,
+                    "an encoder that already runs is not told apart: {}",
+                    error.chain()
+                );
+                continue;
+            }
+            let cgroup = tree
+                .and_then(|tree| tree.id(&processes::cgroup_path(roots, found.id, tree.is_unified())?).ok());
+            let workload = cgroup.map_or(Pseudo::System.id(), |cgroup| self.workload_of(cgroup));
+            let uptime = Duration::from_nanos(clock.now().0) + clock.suspended();
+            let age = uptime.saturating_sub(found.since_boot);
+            let started = WallTime(clock.wall().0 - age.as_secs_f64());
+            let id = self.transcodes.started(found.id, workload, started, &cmdline(roots, found.id));
+            ledger.open_transcode(id);
+        }
+    }
+
+    /// Something came or went.
+    pub(super) fn event(
+        &mut self,
+        event: LifecycleEvent,
+        roots: &HostRoots,
+        clock: &dyn Clock,
+        cpu: &mut dyn CpuMeter,
+        tree: Option<&CgroupTree>,
+        ledger: &mut Ledger,
+    ) {
+        match event {
+            LifecycleEvent::CgroupMade { id, path } => {
+                // Without BTF the kernel side cannot tell ids, nor v1 hierarchies from v2: the directory can.
+                let Some(id) = id.or_else(|| tree?.id(&path).ok()) else { return };
+                let known = self.directory.cgroup_made(id, &path);
+                self.ending.remove(&Ending::Cgroup(id));
+                ledger.open_workload(known.workload);
+            }
+            LifecycleEvent::CgroupRemoved { id: Some(id), .. } => {
+                self.cgroup_removed(id, clock.now(), ledger)
+            }
+            LifecycleEvent::CgroupRemoved { id: None, .. } => self.walk_wanted = true,
+            LifecycleEvent::Exec { at, process, cgroup } if Some(process) != self.own => {
+                if !self.directory.knows(cgroup)
+                    && let Some(path) = processes::cgroup_path(roots, process, true)
+                    && cgroup.0 != ROOT_CGROUP
+                {
+                    let known = self.directory.cgroup_made(cgroup, &path);
+                    ledger.open_workload(known.workload);
+                }
+                // Should its number have been released just now, it is told apart again; else this changes nothing.
+                if let Err(error) = cpu.track(process) {
+                    tracing::warn!(process = process.0, "an encoder is not told apart: {}", error.chain());
+                }
+                let started = WallTime(clock.wall().0 - clock.now().since(at).as_secs_f64());
+                let workload = self.workload_of(cgroup);
+                let id = self.transcodes.started(process, workload, started, &cmdline(roots, process));
+                ledger.open_transcode(id);
+            }
+            LifecycleEvent::Exec { .. } => {}
+            LifecycleEvent::Exit { at, process, status } => {
+                let ended = WallTime(clock.wall().0 - clock.now().since(at).as_secs_f64());
+                if let Some(id) = self.transcodes.ended(process, ended, status) {
+                    self.ending.insert(Ending::Transcode(id), 0);
+                }
+            }
+        }
+    }
+
+    /// A container engine has said something.
+    pub(super) fn engine_event(&mut self, name: &'static str, event: EngineEvent, health: &mut HealthBook) {
+        match event {
+            EngineEvent::Up => health.works(name),
+            EngineEvent::Down(error) => health.failed(name, &error),
+            EngineEvent::Known { id, facts } => self.directory.container_known(&id, facts),
+            EngineEvent::Renamed { id, name } => self.directory.container_renamed(&id, &name),
+            EngineEvent::Removed { id } => self.directory.container_removed(&id),
+        }
+    }
+
+    /// Whether the cgroups should be walked before this window is charged.
+    pub(super) fn needs_walk(&mut self, window: &CpuWindow, lost_events: u64, now: MonoTime) -> bool {
+        self.walk_wanted |= lost_events > self.lost_events;
+        self.lost_events = lost_events;
+        let since = self.last_walk.map_or(Duration::MAX, |last| now.since(last));
+        let has_strangers = || {
+            window.usage.iter().any(|usage| match usage.consumer {
+                Consumer::Tasks { cgroup, .. } => cgroup.0 != ROOT_CGROUP && !self.directory.knows(cgroup),
+                Consumer::Kernel | Consumer::Unknown => false,
+            })
+        };
+        since >= WALK_PERIOD || (since >= WALK_PAUSE && (self.walk_wanted || has_strangers()))
+    }
+
+    /// The cgroups have been walked.
+    pub(super) fn walked(&mut self, walk: &BTreeMap<CgroupId, String>, now: MonoTime, ledger: &mut Ledger) {
+        self.walk_wanted = false;
+        self.last_walk = Some(now);
+        let (known, gone) = self.directory.reconcile(walk);
+        // Containers are shown before they have used anything; of units and slices only those that do.
+        for known in known.iter().filter(|known| known.is_container) {
+            ledger.open_workload(known.workload);
+        }
+        for (cgroup, workload) in gone {
+            self.ending.insert(Ending::Cgroup(cgroup), 0);
+            if let Some(workload) = workload {
+                ledger.end_workload(workload, now);
+            }
+        }
+    }
+
+    /// Who is to be charged for CPU time of a cgroup, or of a tracked process in it.
+    pub(super) fn claimant(
+        &mut self,
+        cgroup: CgroupId,
+        process: Option<ProcessId>,
+        roots: &HostRoots,
+        clock: &dyn Clock,
+        ledger: &mut Ledger,
+    ) -> Claimant {
+        if process.is_some() && process == self.own {
+            return Claimant::workload(Pseudo::Ffwatt.id());
+        }
+        let workload = self.workload_of(cgroup);
+        let transcode = process.map(|process| {
+            let id = self.transcodes.of(process).unwrap_or_else(|| {
+                // Its start was lost: what it does can still be read, if it is still there.
+                let id = self.transcodes.started(process, workload, clock.wall(), &cmdline(roots, process));
+                ledger.open_transcode(id);
+                id
+            });
+            self.transcodes.seen(process, cgroup);
+            id
+        });
+        Claimant { workload, transcode }
+    }
+
+    /// Lets go of what ended, once its last CPU time has been read.
+    pub(super) fn settle(
+        &mut self,
+        window: &CpuWindow,
+        now: MonoTime,
+        cpu: &mut dyn CpuMeter,
+        ledger: &mut Ledger,
+    ) {
+        if self.ending.is_empty() {
+            return;
+        }
+        let heard: HashSet<Consumer> = window.usage.iter().map(|usage| usage.consumer).collect();
+        let mut done = Vec::new();
+        for (ending, silent) in &mut self.ending {
+            let has_spoken = match ending {
+                Ending::Cgroup(cgroup) => heard.contains(&Consumer::Tasks { cgroup: *cgroup, process: None }),
+                Ending::Transcode(id) => self.transcodes.get(*id).is_some_and(|transcode| {
+                    transcode.consumers.iter().any(|consumer| heard.contains(consumer))
+                }),
+            };
+            *silent = if has_spoken { 0 } else { *silent + 1 };
+            if *silent >= SILENT_TICKS {
+                done.push(*ending);
+            }
+        }
+        for ending in done {
+            self.ending.remove(&ending);
+            match ending {
+                Ending::Cgroup(cgroup) => cpu.forget(Consumer::Tasks { cgroup, process: None }),
+                Ending::Transcode(id) => self.release(id, now, cpu, ledger),
+            }
+        }
+    }
+
+    fn release(&mut self, id: TranscodeId, now: MonoTime, cpu: &mut dyn CpuMeter, ledger: &mut Ledger) {
+        ledger.end_transcode(id, now);
+        let Some(transcode) = self.transcodes.get(id) else { return };
+        // Its number may be another transcode's by now; then it stays tracked.
+        if self.transcodes.of(transcode.process) == Some(id) {
+            if let Err(error) = cpu.untrack(transcode.process) {
+                tracing::warn!(
+                    process = transcode.process.0,
+                    "cannot stop tracking a process: {}",
+                    error.chain()
+                );
+            }
+            for consumer in &transcode.consumers {
+                cpu.forget(*consumer);
+            }
+        }
+        self.transcodes.release(id);
+    }
+
+    /// The books of these are closed: forget them.
+    pub(super) fn close(
+        &mut self,
+        workloads: &[WorkloadId],
+        transcodes: &[TranscodeId],
+        cpu: &mut dyn CpuMeter,
+    ) {
+        for id in workloads {
+            for cgroup in self.directory.close(*id) {
+                cpu.forget(Consumer::Tasks { cgroup, process: None });
+            }
+        }
+        for id in transcodes {
+            self.transcodes.close(*id);
+        }
+    }
+
+    /// What a workload is.
+    pub(super) fn identity(&self, id: WorkloadId) -> Identity {
+        self.directory.identity(id)
+    }
+
+    /// One transcode.
+    pub(super) fn transcode(&self, id: TranscodeId) -> Option<&Transcode> {
+        self.transcodes.get(id)
+    }
+
+    /// Workloads that have a cgroup now.
+    pub(super) fn living(&self) -> impl Iterator<Item = (WorkloadId, &Identity)> {
+        self.directory.living()
+    }
+
+    fn workload_of(&mut self, cgroup: CgroupId) -> WorkloadId {
+        if cgroup.0 == ROOT_CGROUP { Pseudo::System.id() } else { self.directory.workload_of(cgroup) }
+    }
+
+    fn cgroup_removed(&mut self, id: CgroupId, now: MonoTime, ledger: &mut Ledger) {
+        if let Some(workload) = self.directory.cgroup_removed(id) {
+            ledger.end_workload(workload, now);
+        }
+        self.ending.insert(Ending::Cgroup(id), 0);
+    }
+}
+
+/// A process's command line; empty when it is gone.
+fn cmdline(roots: &HostRoots, process: ProcessId) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(roots.process(process.0, "cmdline")) {
+        // What could be read before a failure is better than nothing.
+        let _ = file.take(CMDLINE_LIMIT).read_to_end(&mut bytes);
+    }
+    bytes
+}

@@ -1,0 +1,183 @@
+//! What do readers get to see? The books as one immutable snapshot.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::clock::MonoTime;
+use crate::host::HostRoots;
+use crate::model::cpu::CpuWindow;
+use crate::model::health::ProcessUse;
+use crate::model::reservation::Reservation;
+use crate::model::snapshot::{
+    EngineUse, HostSnapshot, MemoryUse, Method, Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot,
+};
+use crate::model::workload::{WorkloadId, WorkloadKind};
+use crate::pipeline::Pipeline;
+use crate::pipeline::identity::Identities;
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::engine::EngineWatch;
+use crate::source::{memory, own_process, reservation};
+use crate::units::{Bytes, CpuTime};
+
+/// How often single files are read, whatever the tick.
+const QUICK_PERIOD: Duration = Duration::from_secs(1);
+
+/// How often files of every workload are read.
+const SLOW_PERIOD: Duration = Duration::from_secs(5);
+
+/// Figures that change slowly, or cost a file a workload: read now and then.
+#[derive(Debug, Default)]
+pub(super) struct SlowFigures {
+    quick: Option<MonoTime>,
+    slow: Option<MonoTime>,
+    cpus: u32,
+    installed: Option<Bytes>,
+    memory: HashMap<WorkloadId, MemoryUse>,
+    reservations: HashMap<WorkloadId, Reservation>,
+    engine: EngineWatch,
+    engine_use: Option<EngineUse>,
+    process: ProcessUse,
+}
+
+impl SlowFigures {
+    pub(super) fn refresh(
+        &mut self,
+        now: MonoTime,
+        window: &CpuWindow,
+        identities: &Identities,
+        tree: Option<&CgroupTree>,
+        roots: &HostRoots,
+    ) {
+        let is_due = |last: Option<MonoTime>, period| last.is_none_or(|last| now.since(last) >= period);
+        if !window.places.is_empty() {
+            self.cpus = window.places.iter().map(|place| place.cpus).sum();
+        }
+        if is_due(self.quick, QUICK_PERIOD) {
+            self.quick = Some(now);
+            self.process = own_process::read().unwrap_or(self.process);
+            let engine = identities.living().any(|(_, identity)| identity.kind == WorkloadKind::Docker);
+            if engine || self.engine.is_known() || is_due(self.slow, SLOW_PERIOD) {
+                self.engine_use = self.engine.read(roots, now);
+            }
+        }
+        if is_due(self.slow, SLOW_PERIOD) {
+            self.slow = Some(now);
+            self.installed = self.installed.or_else(|| roots.memory());
+            self.memory.clear();
+            self.reservations.clear();
+            for (id, identity) in identities.living() {
+                let Some((tree, cgroup)) = tree.zip(identity.details.cgroup.as_deref()) else { continue };
+                self.reservations.insert(id, reservation::read(tree, cgroup));
+                if identity.kind.is_container() {
+                    self.memory.extend(memory::read(tree, cgroup).map(|memory| (id, memory)));
+                }
+            }
+        }
+    }
+
+    pub(super) fn cpus(&self) -> u32 {
+        self.cpus
+    }
+
+    pub(super) fn reservation(&self, id: WorkloadId) -> Option<Reservation> {
+        self.reservations.get(&id).copied()
+    }
+}
+
+impl Pipeline {
+    pub(super) fn snapshot(&self, window: &CpuWindow, duration: Duration) -> Snapshot {
+        let (ended, other) = self.ledger.folded_transcodes();
+        Snapshot {
+            tick: self.tick,
+            at: window.end,
+            wall: self.clock.wall(),
+            window: duration,
+            host: self.host(window),
+            method: Method {
+                cpu_source: self.cpu.kind(),
+                energy_source: self.energy.kind(),
+                idle_policy: self.policy.name(),
+                idle_is_shared: self.policy != crate::attribution::IdlePolicy::Own,
+            },
+            zones: self.zone_snapshots(window),
+            workloads: self.workload_snapshots(),
+            transcodes: self.transcode_snapshots(),
+            ended_transcodes: ended.clone(),
+            other_transcodes: other.clone(),
+            folded: self.ledger.folded(),
+            engine: self.slow.engine_use,
+            sources: self.health.all().clone(),
+            meter: self.cpu.health(),
+            process: self.slow.process,
+            ticks: self.ticks.clone(),
+            missed_ticks: self.missed_ticks,
+        }
+    }
+
+    fn host(&self, window: &CpuWindow) -> HostSnapshot {
+        let elapsed: CpuTime = window.places.iter().map(|place| place.elapsed).sum();
+        let busy: CpuTime = window.places.iter().map(|place| place.busy()).sum();
+        HostSnapshot {
+            cpus: self.slow.cpus,
+            utilisation: busy.share_of(elapsed),
+            memory: self.slow.installed,
+        }
+    }
+
+    fn zone_snapshots(&self, window: &CpuWindow) -> Vec<ZoneSnapshot> {
+        let zones = self.ledger.zones().iter().zip(self.ledger.host()).zip(self.ledger.residual());
+        zones
+            .map(|((zone, total), residual)| {
+                let state = self.zones.get(*zone);
+                ZoneSnapshot {
+                    zone: *zone,
+                    total: *total,
+                    power: state.and_then(|state| state.power),
+                    idle_power: self.idle_power(*zone, window),
+                    residual,
+                    wraps: state.map_or(0, |state| state.wraps),
+                    resets: state.map_or(0, |state| state.resets),
+                    counts: self.ledger.counts(*zone),
+                }
+            })
+            .collect()
+    }
+
+    fn workload_snapshots(&self) -> Vec<WorkloadSnapshot> {
+        let mut workloads: Vec<(WorkloadId, WorkloadSnapshot)> = self
+            .ledger
+            .workloads()
+            .map(|(id, entry)| {
+                let snapshot = WorkloadSnapshot {
+                    identity: self.identities.identity(id),
+                    account: entry.account.clone(),
+                    running: entry.ended.is_none(),
+                    memory: self.slow.memory.get(&id).copied(),
+                };
+                (id, snapshot)
+            })
+            .collect();
+        // Scrapers cache the order.
+        workloads.sort_unstable_by_key(|(id, _)| *id);
+        workloads.into_iter().map(|(_, snapshot)| snapshot).collect()
+    }
+
+    fn transcode_snapshots(&self) -> Vec<TranscodeSnapshot> {
+        let mut transcodes: Vec<_> = self.ledger.transcodes().collect();
+        transcodes.sort_unstable_by_key(|(id, _)| *id);
+        transcodes
+            .into_iter()
+            .filter_map(|(id, entry)| {
+                let transcode = self.identities.transcode(id)?;
+                Some(TranscodeSnapshot {
+                    identity: transcode.identity.clone(),
+                    workload: self.identities.identity(transcode.workload),
+                    account: entry.account.clone(),
+                    started: transcode.started,
+                    ended: transcode.ended,
+                    status: transcode.status,
+                })
+            })
+            .collect()
+    }
+}

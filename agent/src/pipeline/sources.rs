@@ -1,0 +1,141 @@
+//! Which sources are there, and how are they?
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::clock::Clock;
+use crate::config::{Config, CpuChoice};
+use crate::host::{CpuTopology, HostRoots};
+use crate::model::health::SourceHealth;
+use crate::source::SourceError;
+use crate::source::cpu::CpuMeter;
+use crate::source::cpu::bpf::{BpfMeter, Options};
+use crate::source::cpu::cgroupfs::CgroupfsMeter;
+
+/// Why the agent cannot run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Without CPU times there is nothing to split energy by.
+    #[error("no source of CPU times works: {problems}")]
+    NoCpu {
+        /// Every source that was tried, with its problem.
+        problems: String,
+        /// What would help.
+        hint: String,
+    },
+    /// The host's CPUs cannot be listed.
+    #[error("cannot list the host's CPUs in {folder}")]
+    NoTopology {
+        /// Where they were looked for.
+        folder: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+impl OpenError {
+    /// What would help; empty when nothing would.
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::NoCpu { hint, .. } => hint,
+            Self::NoTopology { .. } => "say where the host's sysfs is with --path.sysfs",
+        }
+    }
+}
+
+pub(super) fn topology(roots: &HostRoots) -> Result<CpuTopology, OpenError> {
+    let folder = roots.sys.join("devices/system/cpu").display().to_string();
+    CpuTopology::read(roots).map_err(|cause| OpenError::NoTopology { folder, cause })
+}
+
+/// eBPF where it can be had, else polling; or the one the configuration names.
+pub(super) fn open_cpu(
+    config: &Config,
+    roots: &HostRoots,
+    topology: &CpuTopology,
+    clock: &dyn Clock,
+    health: &mut HealthBook,
+) -> Result<Box<dyn CpuMeter>, OpenError> {
+    let mut problems = Vec::new();
+    let mut hint = String::new();
+    if config.cpu.source != CpuChoice::Cgroupfs {
+        let options =
+            Options { tracked: config.cpu.tracked.clone(), max_consumers: config.cpu.max_consumers };
+        match BpfMeter::load(roots, topology, &options, clock) {
+            Ok(meter) => {
+                health.works("bpf");
+                return Ok(Box::new(meter));
+            }
+            Err(error) => {
+                problems.push(format!("bpf: {}", error.chain()));
+                error.hint().clone_into(&mut hint);
+                health.failed("bpf", &error);
+            }
+        }
+    }
+    if config.cpu.source != CpuChoice::Bpf {
+        match CgroupfsMeter::open(roots, topology, &config.cpu.tracked, clock) {
+            Ok(meter) => {
+                health.works("cgroupfs");
+                return Ok(Box::new(meter));
+            }
+            Err(error) => {
+                problems.push(format!("cgroupfs: {}", error.chain()));
+                health.failed("cgroupfs", &error);
+            }
+        }
+    }
+    Err(OpenError::NoCpu { problems: problems.join("; "), hint })
+}
+
+/// The state of every source that was asked.
+#[derive(Debug, Default)]
+pub(super) struct HealthBook {
+    sources: BTreeMap<&'static str, SourceHealth>,
+    /// What has been logged: an error is said once, not every tick.
+    said: HashSet<(&'static str, String)>,
+}
+
+impl HealthBook {
+    /// A source works.
+    pub(super) fn works(&mut self, name: &'static str) {
+        let source = self.sources.entry(name).or_default();
+        if source.up {
+            return;
+        }
+        if !source.problem.is_empty() {
+            tracing::info!(source = name, "works again");
+            self.said.retain(|(said, _)| *said != name);
+        }
+        source.up = true;
+        source.problem.clear();
+        source.hint.clear();
+    }
+
+    /// A source does not work.
+    pub(super) fn failed(&mut self, name: &'static str, error: &SourceError) {
+        let source = self.sources.entry(name).or_default();
+        source.up = false;
+        source.problem = error.chain();
+        error.hint().clone_into(&mut source.hint);
+        self.note(name, error);
+    }
+
+    /// A part of a source does not work; the source itself still does.
+    pub(super) fn note(&mut self, name: &'static str, error: &SourceError) {
+        *self.sources.entry(name).or_default().errors.entry(error.reason()).or_default() += 1;
+        let problem = error.chain();
+        if self.said.insert((name, problem.clone())) {
+            match (error, error.hint()) {
+                (SourceError::Unavailable { .. }, "") => tracing::info!(source = name, "{problem}"),
+                (SourceError::Unavailable { .. }, hint) => tracing::info!(source = name, hint, "{problem}"),
+                _ => tracing::warn!(source = name, "{problem}"),
+            }
+        }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &BTreeMap<&'static str, SourceHealth> {
+        &self.sources
+    }
+}

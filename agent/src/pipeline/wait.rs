@@ -1,0 +1,102 @@
+//! What does the pipeline wait for?
+//!
+//! One thread waits for three things at once: the next tick, the kernel's ring buffer, and messages from the other tasks, which
+//! ring through an eventfd.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use crate::clock::{Clock, MonoTime};
+use crate::source::identity::docker::EngineEvent;
+
+/// What other tasks tell the pipeline.
+#[derive(Debug)]
+pub enum Message {
+    /// A container engine has said something.
+    Engine {
+        /// Which engine.
+        name: &'static str,
+        /// What.
+        event: EngineEvent,
+    },
+    /// End.
+    Stop,
+}
+
+/// Where other tasks leave messages.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    sender: Sender<Message>,
+    bell: Arc<OwnedFd>,
+}
+
+impl Mailbox {
+    /// Leaves a message and rings. `false` when the pipeline is gone.
+    pub fn tell(&self, message: Message) -> bool {
+        if self.sender.send(message).is_err() {
+            return false;
+        }
+        // The only way this can fail is a counter that is full, and then the bell is ringing already.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        true
+    }
+}
+
+/// The pipeline's end.
+#[derive(Debug)]
+pub struct Inbox {
+    receiver: Receiver<Message>,
+    bell: Arc<OwnedFd>,
+    waiting: Vec<Message>,
+}
+
+/// Both ends.
+pub fn mailbox() -> io::Result<(Mailbox, Inbox)> {
+    let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let (sender, receiver) = channel();
+    Ok((Mailbox { sender, bell: Arc::clone(&bell) }, Inbox { receiver, bell, waiting: Vec::new() }))
+}
+
+/// Why the wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// There is something to do.
+    Work,
+    /// The pipeline is to end.
+    Stop,
+}
+
+impl Inbox {
+    /// Waits until `until`, an event from the kernel or a message.
+    pub(super) fn wait(
+        &mut self,
+        clock: &dyn Clock,
+        until: MonoTime,
+        kernel: Option<BorrowedFd<'_>>,
+    ) -> Wake {
+        let left = until.since(clock.now());
+        if left > Duration::ZERO {
+            let mut sources = vec![PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
+            sources.extend(kernel.map(|kernel| PollFd::from_borrowed_fd(kernel, PollFlags::IN)));
+            let timeout = Timespec::try_from(left).ok();
+            // An interrupted wait is a short wait: the caller looks at the clock anyway.
+            let _ = poll(&mut sources, timeout.as_ref());
+        }
+        let mut rings = [0; 8];
+        // Empty when nobody rang.
+        let _ = rustix::io::read(&*self.bell, &mut rings);
+        self.waiting.extend(self.receiver.try_iter());
+        let is_stop = |message: &Message| matches!(message, Message::Stop);
+        if self.waiting.iter().any(is_stop) { Wake::Stop } else { Wake::Work }
+    }
+
+    /// The messages that have come in.
+    pub(super) fn take(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.waiting)
+    }
+}

@@ -1,0 +1,178 @@
+//! What does a listener answer?
+//!
+//! Every listener has four paths, and answers them from the last snapshot: a request does no IO, waits for no tick and takes no
+//! lock that a tick could hold.
+//!
+//! * `/metrics` — the listener's families; text 0.0.4, or OpenMetrics when `Accept` asks for it; gzip when asked.
+//! * `/health` — `OK`, as long as the process answers at all; `/healthz` is the same.
+//! * `/ready` — 200 once there is a snapshot, 503 before; `/-/ready` is the same.
+//! * `/` — a page that says what this is.
+
+mod landing;
+mod rendered;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::exposition::catalog::Listener;
+use crate::exposition::{Format, Options};
+use crate::model::snapshot::SharedSnapshot;
+use crate::server::rendered::Rendered;
+
+/// Prometheus gives up after 10 s by default; whoever waits longer is not a scraper.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a listener cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} for the {} family", listener.name())]
+pub struct ListenError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What it was for.
+    pub listener: Listener,
+    /// Why not.
+    #[source]
+    pub cause: io::Error,
+}
+
+impl ListenError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        let flag = match self.listener {
+            Listener::Main => "--listen.port",
+            Listener::Rapl => "--listen.rapl-port",
+            Listener::Docker => "--listen.docker-port",
+        };
+        match self.cause.kind() {
+            io::ErrorKind::AddrInUse => {
+                let port = self.address.port();
+                format!(
+                    "`ss -ltnp 'sport = :{port}'` shows who has it; stop that, or choose another port with {flag}"
+                )
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "choose an address of this host with --listen.address".to_owned()
+            }
+            _ => format!("choose another port with {flag}"),
+        }
+    }
+}
+
+/// The last snapshot, as the pipeline publishes it; `None` before the first.
+pub type Snapshots = watch::Receiver<Option<SharedSnapshot>>;
+
+/// A listener that is open but does not answer yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: Listener,
+    socket: TcpListener,
+}
+
+impl Bound {
+    /// Opens a listener.
+    pub async fn open(listener: Listener, address: SocketAddr) -> Result<Self, ListenError> {
+        let socket = TcpListener::bind(address).await;
+        socket.map(|socket| Self { listener, socket }).map_err(|cause| ListenError {
+            address,
+            listener,
+            cause,
+        })
+    }
+
+    /// The address it has.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Which listener it is.
+    pub fn listener(&self) -> Listener {
+        self.listener
+    }
+
+    /// Answers until `stop` says so; then finishes what is being answered.
+    pub async fn serve(
+        self,
+        snapshots: Snapshots,
+        options: Options,
+        directory: Arc<Addresses>,
+        mut stop: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let router = router(self.listener, snapshots, options, directory);
+        let stopped = async move {
+            // An error means that whoever could say so is gone: stop as well.
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        axum::serve(self.socket, router).with_graceful_shutdown(stopped).await
+    }
+}
+
+/// Where every listener is, for the page.
+pub type Addresses = Vec<(Listener, SocketAddr)>;
+
+struct Context {
+    listener: Listener,
+    snapshots: Snapshots,
+    rendered: Rendered,
+    addresses: Arc<Addresses>,
+}
+
+/// The routes of one listener.
+fn router(listener: Listener, snapshots: Snapshots, options: Options, addresses: Arc<Addresses>) -> Router {
+    let rendered = Rendered::new(listener, options);
+    let context = Arc::new(Context { listener, snapshots, rendered, addresses });
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health", get(health))
+        .route("/healthz", get(health))
+        .route("/ready", get(ready))
+        .route("/-/ready", get(ready))
+        .route("/", get(landing))
+        .with_state(context)
+        .layer(CompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
+        .layer(CatchPanicLayer::new())
+}
+
+async fn metrics(State(context): State<Arc<Context>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = Format::negotiate(accept);
+    let snapshot = context.snapshots.borrow().clone();
+    match snapshot {
+        Some(snapshot) => {
+            let body = context.rendered.body(&snapshot, format);
+            ([(CONTENT_TYPE, format.content_type())], body).into_response()
+        }
+        None => not_ready(),
+    }
+}
+
+async fn health() -> &'static str {
+    "OK\n"
+}
+
+async fn ready(State(context): State<Arc<Context>>) -> Response {
+    if context.snapshots.borrow().is_some() { "ready\n".into_response() } else { not_ready() }
+}
+
+fn not_ready() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the first tick is not over\n").into_response()
+}
+
+async fn landing(State(context): State<Arc<Context>>) -> Html<String> {
+    let snapshot = context.snapshots.borrow().clone();
+    Html(landing::page(context.listener, &context.addresses, snapshot.as_deref()))
+}

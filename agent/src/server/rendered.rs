@@ -1,0 +1,44 @@
+//! Is it rendered already? Many scrapers of one tick share one body.
+
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::Bytes;
+
+use crate::exposition::catalog::Listener;
+use crate::exposition::{Format, Options, render};
+use crate::model::snapshot::SharedSnapshot;
+
+/// The bodies of the last tick that was asked for.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    listener: Listener,
+    options: Options,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    tick: Option<u64>,
+    classic: Option<Bytes>,
+    open_metrics: Option<Bytes>,
+}
+
+impl Rendered {
+    pub(super) fn new(listener: Listener, options: Options) -> Self {
+        Self { listener, options, last: Mutex::default() }
+    }
+
+    /// The body of a snapshot; rendered when nobody has asked for it in this format before. The lock is held only while
+    /// rendering, and only readers take it.
+    pub(super) fn body(&self, snapshot: &SharedSnapshot, format: Format) -> Bytes {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.tick != Some(snapshot.tick) {
+            *last = Last { tick: Some(snapshot.tick), ..Last::default() };
+        }
+        let body = match format {
+            Format::Classic => &mut last.classic,
+            Format::OpenMetrics => &mut last.open_metrics,
+        };
+        body.get_or_insert_with(|| render(snapshot, self.listener, format, self.options).into()).clone()
+    }
+}
