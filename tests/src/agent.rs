@@ -1,0 +1,198 @@
+//! The agent as a program: started, scraped, ended.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::command::eventually;
+use crate::exposition::Exposition;
+use crate::http::{self, Answer};
+
+/// How long the agent may take to its first tick, on a loaded machine.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it may take to end.
+const END_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The listeners' ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// `rapl_*`.
+    pub rapl: u16,
+    /// `docker_*`.
+    pub docker: u16,
+    /// Everything new.
+    pub main: u16,
+}
+
+impl Ports {
+    /// Ports that were free a moment ago.
+    pub fn free() -> anyhow::Result<Self> {
+        // Held at once, so that they differ.
+        let held: Vec<TcpListener> =
+            (0..3).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+        let ports = held
+            .iter()
+            .map(|listener| Ok(listener.local_addr()?.port()))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let [rapl, docker, main] = ports[..] else { bail!("three ports were asked for") };
+        Ok(Self { rapl, docker, main })
+    }
+}
+
+/// The built binary beside the running test or task: `target/debug/ffwatt`, or where `FFWATT_BINARY` says.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    if let Some(path) = std::env::var_os("FFWATT_BINARY") {
+        return Ok(PathBuf::from(path));
+    }
+    let own = std::env::current_exe().context("cannot tell where this program is")?;
+    let found = own.ancestors().skip(1).map(|folder| folder.join("ffwatt")).find(|path| path.is_file());
+    found.context("no built ffwatt beside this program: run `cargo build --package ffwatt` first")
+}
+
+/// A running agent; killed when dropped.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+    log: PathBuf,
+    /// Its ports.
+    pub ports: Ports,
+    folder: tempfile::TempDir,
+}
+
+impl Agent {
+    /// Starts the agent with these flags on free ports, and waits for its first tick. The environment is empty but for `PATH`.
+    pub fn start(flags: &[&str]) -> anyhow::Result<Self> {
+        let mut agent = Self::spawn(&binary()?, flags, &[])?;
+        agent.wait_ready()?;
+        Ok(agent)
+    }
+
+    /// Starts the agent and waits for nothing.
+    pub fn spawn(binary: &Path, flags: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let ports = Ports::free()?;
+        let folder = tempfile::tempdir().context("cannot make a folder")?;
+        let log = folder.path().join("log");
+        let mut command = Command::new(binary);
+        command
+            .env_clear()
+            .envs(environment.iter().copied())
+            .env("FFWATT_LISTEN_PORT", ports.main.to_string())
+            .env("FFWATT_LISTEN_RAPL_PORT", ports.rapl.to_string())
+            .env("FFWATT_LISTEN_DOCKER_PORT", ports.docker.to_string())
+            .env("FFWATT_STATE_DIR", folder.path().join("state"))
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).context("cannot make a log")?);
+        let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
+        Ok(Self { child, log, ports, folder })
+    }
+
+    /// Waits for the first tick.
+    pub fn wait_ready(&mut self) -> anyhow::Result<()> {
+        let port = self.ports.main;
+        let mut ended = None;
+        let ready = eventually("the agent is ready", START_PATIENCE, || {
+            ended = self.child.try_wait().ok().flatten();
+            let is_ready = http::get(port, "/ready").is_ok_and(|answer| answer.status == 200);
+            (is_ready || ended.is_some()).then_some(())
+        });
+        if let Some(status) = ended {
+            bail!("the agent ended with {status}: {}", self.log());
+        }
+        ready.with_context(|| format!("its log: {}", self.log()))
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its state folder.
+    pub fn state_dir(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Scrapes the main listener.
+    pub fn scrape(&self) -> anyhow::Result<Exposition> {
+        self.scrape_port(self.ports.main)
+    }
+
+    /// Scrapes a listener.
+    pub fn scrape_port(&self, port: u16) -> anyhow::Result<Exposition> {
+        let answer = self.get(port, "/metrics")?;
+        Exposition::parse(&answer.text())
+    }
+
+    /// Gets a path of a listener; anything but 200 is an error.
+    pub fn get(&self, port: u16, path: &str) -> anyhow::Result<Answer> {
+        let answer = http::get(port, path)?;
+        if answer.status != 200 {
+            bail!("{path} on {port} answers {}: {}", answer.status, answer.text());
+        }
+        Ok(answer)
+    }
+
+    /// Ticks so far.
+    pub fn ticks(&self) -> anyhow::Result<u64> {
+        Ok(self.scrape()?.sum("ffwatt_tick_duration_seconds_count", &[]).unwrap_or(0.0) as u64)
+    }
+
+    /// Waits until this many whole ticks have gone by, so that everything that was before is in the figures.
+    pub fn wait_ticks(&self, count: u64) -> anyhow::Result<Exposition> {
+        let from = self.ticks()?;
+        eventually("the agent ticks", Duration::from_secs(60), || {
+            self.ticks().ok().filter(|ticks| *ticks >= from + count)
+        })?;
+        self.scrape()
+    }
+
+    /// Asks the scrape again and again until it answers the question.
+    pub fn until<T>(&self, what: &str, ask: impl Fn(&Exposition) -> Option<T>) -> anyhow::Result<T> {
+        eventually(what, START_PATIENCE, || ask(&self.scrape().ok()?))
+            .with_context(|| format!("the agent's log: {}", self.log()))
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id())?).context("a child has a process id")?;
+        kill_process(pid, signal).context("cannot signal the agent")
+    }
+
+    /// Ends it as an operator would, and returns how it ended and what it had logged.
+    pub fn stop(self) -> anyhow::Result<(ExitStatus, String)> {
+        self.stop_by(Signal::TERM)
+    }
+
+    /// Ends it by this signal.
+    pub fn stop_by(mut self, signal: Signal) -> anyhow::Result<(ExitStatus, String)> {
+        self.signal(signal)?;
+        self.wait_end()
+    }
+
+    /// Waits for its end.
+    pub fn wait_end(&mut self) -> anyhow::Result<(ExitStatus, String)> {
+        let status = eventually("the agent ends", END_PATIENCE, || self.child.try_wait().ok().flatten())
+            .with_context(|| format!("its log: {}", self.log()))?;
+        Ok((status, self.log()))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,92 @@
+//! Real cgroups on the running kernel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::command::eventually;
+
+/// The cgroup v2 hierarchy, on pure and on hybrid hosts.
+pub fn root() -> anyhow::Result<PathBuf> {
+    let candidates = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(PathBuf::from);
+    let found = candidates.into_iter().find(|folder| folder.join("cgroup.controllers").exists());
+    found.context("no cgroup v2 hierarchy is mounted")
+}
+
+/// A cgroup; its processes are killed and it is removed when dropped.
+#[derive(Debug)]
+pub struct Cgroup {
+    folder: PathBuf,
+    /// Its path within the hierarchy.
+    pub path: String,
+}
+
+impl Cgroup {
+    /// Makes a cgroup at this path within the hierarchy.
+    pub fn make(path: &str) -> anyhow::Result<Self> {
+        let folder = root()?.join(path.trim_start_matches('/'));
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the cgroup {}", folder.display()))?;
+        Ok(Self { folder, path: format!("/{}", path.trim_start_matches('/')) })
+    }
+
+    /// A command that runs inside: it enters by itself, so that all its CPU time is the cgroup's.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        let enter = "echo $$ > \"$0\" && exec \"$@\"";
+        command.args(["-c", enter]).arg(self.folder.join("cgroup.procs")).arg(program).stdin(Stdio::null());
+        command
+    }
+
+    /// CPU time of the cgroup by the kernel's own book-keeping.
+    pub fn cpu_stat(&self) -> anyhow::Result<Duration> {
+        let text = fs::read_to_string(self.folder.join("cpu.stat")).context("cannot read cpu.stat")?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("usage_usec "))
+            .context("cpu.stat has no usage")?;
+        Ok(Duration::from_micros(line.trim().parse()?))
+    }
+
+    /// Removes the cgroup, waiting for its last processes to be gone.
+    pub fn remove(self) -> anyhow::Result<()> {
+        remove(&self.folder)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Removed already, or beyond helping.
+        let _ = remove(&self.folder);
+    }
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    eventually("the cgroup is removed", Duration::from_secs(10), || {
+        if !folder.exists() {
+            return Some(());
+        }
+        kill_all(folder);
+        fs::remove_dir(folder).ok()
+    })
+}
+
+fn kill_all(folder: &Path) {
+    for pid in fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default().lines() {
+        let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may be gone by now.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Waits for a child and checks that it succeeded.
+pub fn finish(mut child: Child) -> anyhow::Result<()> {
+    let status = child.wait().context("cannot wait for a child")?;
+    anyhow::ensure!(status.success(), "a child ended with {status}");
+    Ok(())
+}

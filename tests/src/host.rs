@@ -1,0 +1,298 @@
+//! Fixture hosts: trees of files that look like the `/proc`, `/sys` and `/dev` of machines we do not have.
+//!
+//! They stand in for energy hardware only; the agent on top of them is the real binary. CPU time comes from fixture cgroups, by polling.
+//! A test changes the files and waits for the next tick: see [`Host::step`].
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+/// A container's id, for the fixture's cgroups.
+pub const CONTAINER: &str = "4f1c0a7be95d26b8c3d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5";
+
+/// Cgroups every fixture host has.
+pub const CGROUPS: [&str; 4] = [
+    "system.slice/docker-4f1c0a7be95d26b8c3d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5.scope",
+    "system.slice/nginx.service",
+    "ffrtmp/job-7",
+    "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1b2c3d4e_5f60_7182_93a4_b5c6d7e8f901.slice/\
+     cri-containerd-aa11bb22cc33dd44ee55ff6600112233445566778899aabbccddeeff00112233.scope",
+];
+
+/// A RAPL zone of the powercap interface.
+#[derive(Clone, Copy, Debug)]
+pub struct PowercapZone {
+    /// Its folder: `intel-rapl:0`, `intel-rapl:0:1`, `intel-rapl-mmio:0`.
+    pub folder: &'static str,
+    /// What its `name` file says.
+    pub name: &'static str,
+    /// Where its counter stands at first, in microjoules.
+    pub energy: u64,
+    /// `max_energy_range_uj`.
+    pub range: u64,
+}
+
+/// The range of a client's package: (2^32 − 1) steps of 61 µJ, truncated as the kernel does.
+pub const CLIENT_RANGE: u64 = 262_143_328_850;
+
+/// The range of newer packages: (2^32 − 1) steps of 15.258 µJ.
+pub const SERVER_RANGE: u64 = 65_532_610_987;
+
+/// The range of server DRAM: steps of 15.3 µJ.
+pub const DRAM_RANGE: u64 = 65_712_999_613;
+
+/// A fixture host.
+#[derive(Debug)]
+pub struct Host {
+    folder: tempfile::TempDir,
+    packages: u32,
+    used: BTreeMap<String, u64>,
+    idle: u64,
+}
+
+const fn zone(folder: &'static str, name: &'static str, energy: u64, range: u64) -> PowercapZone {
+    PowercapZone { folder, name, energy, range }
+}
+
+impl Host {
+    /// A laptop: one package with cores and graphics, the platform, and the memory-mapped duplicate.
+    pub fn client() -> anyhow::Result<Self> {
+        let host = Self::bare(&[(0, 0); 4], "GenuineIntel")?;
+        host.powercap(&[
+            zone("intel-rapl:0", "package-0", 1_000_000, CLIENT_RANGE),
+            zone("intel-rapl:0:0", "core", 500_000, CLIENT_RANGE),
+            zone("intel-rapl:0:1", "uncore", 20_000, CLIENT_RANGE),
+            zone("intel-rapl:1", "psys", 3_000_000, CLIENT_RANGE),
+            zone("intel-rapl-mmio:0", "package-0", 900_000, CLIENT_RANGE),
+        ])?;
+        Ok(host)
+    }
+
+    /// A server with two sockets, each with memory of its own.
+    pub fn two_socket() -> anyhow::Result<Self> {
+        let host = Self::bare(&[(0, 0), (0, 0), (1, 0), (1, 0)], "GenuineIntel")?;
+        host.powercap(&[
+            zone("intel-rapl:0", "package-0", 5_000_000, SERVER_RANGE),
+            zone("intel-rapl:0:0", "dram", 700_000, DRAM_RANGE),
+            zone("intel-rapl:1", "package-1", 6_000_000, SERVER_RANGE),
+            zone("intel-rapl:1:0", "dram", 800_000, DRAM_RANGE),
+        ])?;
+        Ok(host)
+    }
+
+    /// A socket of two dies that are counted apart.
+    pub fn multi_die() -> anyhow::Result<Self> {
+        let host = Self::bare(&[(0, 0), (0, 0), (0, 1), (0, 1)], "GenuineIntel")?;
+        host.powercap(&[
+            zone("intel-rapl:0", "package-0-die-0", 100, SERVER_RANGE),
+            zone("intel-rapl:0:0", "dram", 100, DRAM_RANGE),
+            zone("intel-rapl:1", "package-0-die-1", 100, SERVER_RANGE),
+            zone("intel-rapl:1:0", "dram", 100, DRAM_RANGE),
+        ])?;
+        Ok(host)
+    }
+
+    /// An AMD machine, as powercap shows it.
+    pub fn amd() -> anyhow::Result<Self> {
+        let host = Self::bare(&[(0, 0); 4], "AuthenticAMD")?;
+        host.powercap(&[
+            zone("intel-rapl:0", "package-0", 1, SERVER_RANGE),
+            zone("intel-rapl:0:0", "core", 1, SERVER_RANGE),
+        ])?;
+        Ok(host)
+    }
+
+    /// An Intel machine without powercap, with its registers.
+    pub fn intel_registers() -> anyhow::Result<Self> {
+        let host = Self::bare(&[(0, 0), (0, 0)], "GenuineIntel")?;
+        for cpu in 0..2 {
+            // Energy unit 2^-14 J in bits 12:8; package, cores, graphics; no platform register.
+            host.register(cpu, 0x606, 14 << 8)?;
+            for (address, value) in [(0x611, 1000), (0x639, 500), (0x641, 10), (0x619, 70)] {
+                host.register(cpu, address, value)?;
+            }
+        }
+        Ok(host)
+    }
+
+    /// An AMD machine without powercap, with its registers: cores are counted one by one.
+    pub fn amd_registers() -> anyhow::Result<Self> {
+        let host = Self::bare(&[(0, 0), (0, 0)], "AuthenticAMD")?;
+        for cpu in 0..2 {
+            host.register(cpu, 0xc001_0299, 16 << 8)?;
+            host.register(cpu, 0xc001_029a, 100)?;
+            host.register(cpu, 0xc001_029b, 1000)?;
+        }
+        Ok(host)
+    }
+
+    /// A virtual machine: nothing counts energy.
+    pub fn without_energy() -> anyhow::Result<Self> {
+        Self::bare(&[(0, 0), (0, 0)], "GenuineIntel")
+    }
+
+    /// CPUs by package and die, cgroups, and nothing that counts energy.
+    fn bare(cpus: &[(u32, u32)], vendor: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder")?;
+        let packages = cpus.iter().map(|(package, _)| package + 1).max().unwrap_or(1);
+        let mut host = Self { folder, packages, used: BTreeMap::new(), idle: 0 };
+        let mut cpuinfo = String::new();
+        for (cpu, (package, die)) in cpus.iter().enumerate() {
+            let topology = format!("sys/devices/system/cpu/cpu{cpu}/topology");
+            host.write(&format!("{topology}/physical_package_id"), &format!("{package}\n"))?;
+            host.write(&format!("{topology}/die_id"), &format!("{die}\n"))?;
+            host.write(&format!("{topology}/core_id"), &format!("{cpu}\n"))?;
+            host.write(&format!("{topology}/thread_siblings_list"), &format!("{cpu}\n"))?;
+            cpuinfo.push_str(&format!(
+                "processor\t: {cpu}\nvendor_id\t: {vendor}\ncpu family\t: {}\nmodel\t\t: 158\nmodel name\t: Fixture\n\n",
+                if vendor == "AuthenticAMD" { 25 } else { 6 }
+            ));
+        }
+        host.write("proc/cpuinfo", &cpuinfo)?;
+        host.write("proc/meminfo", "MemTotal:       16777216 kB\n")?;
+        host.write("proc/sys/kernel/osrelease", "6.1.0-fixture\n")?;
+        host.write("cgroup/cgroup.controllers", "cpu memory\n")?;
+        host.used.insert(String::new(), 0);
+        for cgroup in CGROUPS {
+            // A cgroup counts what is below it too.
+            let mut path = String::new();
+            for part in cgroup.split('/') {
+                path = if path.is_empty() { part.to_owned() } else { format!("{path}/{part}") };
+                host.used.insert(path.clone(), 0);
+            }
+        }
+        host.write(&format!("cgroup/{}/memory.current", CGROUPS[0]), "104857600\n")?;
+        host.write(&format!("cgroup/{}/memory.stat", CGROUPS[0]), "anon 1\ninactive_file 20971520\n")?;
+        host.write(&format!("cgroup/{}/memory.max", CGROUPS[0]), "max\n")?;
+        host.write_cpu_times(cpus.len())?;
+        Ok(host)
+    }
+
+    /// Flags that put the agent onto this host, with nothing of the real one.
+    pub fn flags(&self) -> Vec<String> {
+        let at = |name: &str| self.folder.path().join(name).display().to_string();
+        let flags = [
+            ("path.procfs", at("proc")),
+            ("path.sysfs", at("sys")),
+            ("path.devfs", at("dev")),
+            ("path.cgroupfs", at("cgroup")),
+            ("cpu.source", "cgroupfs".to_owned()),
+            ("containers.docker-socket", String::new()),
+            ("containers.podman-socket", String::new()),
+        ];
+        flags.into_iter().map(|(flag, value)| format!("--{flag}={value}")).collect()
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+        // In one step: the agent sees the old text or the new one, as with a file of sysfs.
+        let new = path.with_extension("new");
+        fs::write(&new, text).with_context(|| format!("cannot write {}", new.display()))?;
+        fs::rename(&new, &path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Where a file of the host is.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// A file of a powercap zone.
+    pub fn zone_file(&self, folder: &str, name: &str) -> String {
+        format!("{}/{name}", zone_folder(folder))
+    }
+
+    /// Sets a powercap counter.
+    pub fn set_energy(&self, folder: &str, microjoules: u64) -> anyhow::Result<()> {
+        let path = self.path(&self.zone_file(folder, "energy_uj"));
+        // In place: the agent keeps the file open, as it would in sysfs. Padded, so that a shorter number leaves nothing behind.
+        let file =
+            OpenOptions::new().write(true).open(&path).with_context(|| format!("no {}", path.display()))?;
+        file.write_all_at(format!("{microjoules:<20}\n").as_bytes(), 0).context("cannot set a counter")
+    }
+
+    /// Sets a register.
+    pub fn register(&self, cpu: u32, address: u64, value: u64) -> anyhow::Result<()> {
+        let path = self.path(&format!("dev/cpu/{cpu}/msr"));
+        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+        file.write_all_at(&value.to_le_bytes(), address).context("cannot set a register")
+    }
+
+    /// One step of the host's life: CPU time of cgroups in milliseconds, everything else idle.
+    pub fn step(&mut self, used: &[(&str, u64)]) -> anyhow::Result<()> {
+        for (cgroup, milliseconds) in used {
+            for (path, total) in &mut self.used {
+                if path.is_empty() || *path == *cgroup || cgroup.starts_with(&format!("{path}/")) {
+                    *total += milliseconds;
+                }
+            }
+        }
+        // More idle time than can have passed: whatever the cgroups did not use was idle.
+        self.idle += 1_000_000;
+        let cpus = fs::read_dir(self.path("sys/devices/system/cpu"))?.count();
+        self.write_cpu_times(cpus)
+    }
+
+    /// Number of packages.
+    pub fn packages(&self) -> u32 {
+        self.packages
+    }
+
+    fn write_cpu_times(&self, cpus: usize) -> anyhow::Result<()> {
+        let mut stat = String::from("cpu  0 0 0 0 0 0 0 0 0 0\n");
+        for cpu in 0..cpus {
+            stat.push_str(&format!("cpu{cpu} 0 0 0 {} 0 0 0 0 0 0\n", self.idle));
+        }
+        for (cgroup, milliseconds) in &self.used {
+            self.write(
+                &format!("cgroup/{cgroup}/cpu.stat"),
+                &format!("usage_usec {}\n", milliseconds * 1000),
+            )?;
+        }
+        self.write("proc/stat", &stat)
+    }
+
+    /// Lays zones out as sysfs does: nested folders below `devices`, and a flat list of links below `class`.
+    fn powercap(&self, zones: &[PowercapZone]) -> anyhow::Result<()> {
+        let class = self.path("sys/class/powercap");
+        fs::create_dir_all(&class)?;
+        for zone in zones {
+            let folder = zone_folder(zone.folder);
+            let range = zone.range.to_string();
+            let energy = format!("{:<20}", zone.energy);
+            for (file, text) in [
+                ("name", zone.name),
+                ("energy_uj", &energy),
+                ("max_energy_range_uj", &range),
+                ("enabled", "1"),
+            ] {
+                self.write(&format!("{folder}/{file}"), &format!("{text}\n"))?;
+            }
+            symlink(self.path(&folder), class.join(zone.folder)).context("cannot link a zone")?;
+        }
+        for control in ["intel-rapl", "intel-rapl-mmio"] {
+            let folder = self.path(&format!("sys/devices/virtual/powercap/{control}"));
+            if folder.exists() {
+                symlink(folder, class.join(control)).context("cannot link a control type")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `intel-rapl:0:1` is nested: `…/intel-rapl/intel-rapl:0/intel-rapl:0:1`.
+fn zone_folder(folder: &str) -> String {
+    let control = folder.split(':').next().unwrap_or(folder);
+    let mut path = format!("sys/devices/virtual/powercap/{control}");
+    let mut name = control.to_owned();
+    for number in folder.split(':').skip(1) {
+        name = format!("{name}:{number}");
+        path = format!("{path}/{name}");
+    }
+    path
+}

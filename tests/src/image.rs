@@ -1,0 +1,47 @@
+//! An image with ffmpeg, made of this host's own files: nothing is pulled.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+use crate::command::{find, output};
+use crate::engine::Engine;
+
+/// Makes an image with ffmpeg, busybox and the libraries they need.
+pub fn make(engine: &Engine, name: &str) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("cannot make a folder")?;
+    let root = folder.path();
+    for directory in ["bin", "usr", "tmp", "proc", "sys", "dev"] {
+        fs::create_dir_all(root.join(directory))?;
+    }
+    let busybox = find("busybox").context("there is no busybox here (package busybox-static)")?;
+    fs::copy(busybox, root.join("bin/busybox"))?;
+    for applet in ["sh", "sleep", "true", "timeout", "cat"] {
+        symlink("busybox", root.join("bin").join(applet))?;
+    }
+    let ffmpeg = find("ffmpeg").context("there is no ffmpeg here (package ffmpeg)")?;
+    fs::copy(&ffmpeg, root.join("bin/ffmpeg"))?;
+    for library in libraries(&ffmpeg)? {
+        let to = root.join(library.strip_prefix("/").unwrap_or(&library));
+        fs::create_dir_all(to.parent().context("a library is in a folder")?)?;
+        fs::copy(&library, &to).with_context(|| format!("cannot copy {}", library.display()))?;
+    }
+    let mut tar = Command::new("tar").arg("-C").arg(root).args(["-c", "."]).stdout(Stdio::piped()).spawn()?;
+    let archive = tar.stdout.take().context("tar writes to a pipe")?;
+    let mut import = engine.docker();
+    import.args(["import", "-", name]).stdin(archive).stdout(Stdio::null());
+    let status = import.status().context("cannot run docker import")?;
+    anyhow::ensure!(tar.wait()?.success() && status.success(), "cannot make the image {name}");
+    Ok(())
+}
+
+/// The libraries a program is linked with, the loader included.
+fn libraries(program: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let text = output(Command::new("ldd").arg(program))?;
+    let paths = text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
+    Ok(paths.filter(|path| path.exists()).collect())
+}

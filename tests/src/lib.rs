@@ -1,0 +1,14 @@
+//! The harness of the black-box tests and of the demo: the real binary, real cgroups, a real Docker engine, real ffmpeg.
+//!
+//! Fixture trees ([`host`]) stand in only for hardware that is not there. Everything that is started is owned by a value that ends
+//! it when dropped.
+
+pub mod agent;
+pub mod cgroup;
+pub mod command;
+pub mod engine;
+pub mod exposition;
+pub mod host;
+pub mod http;
+pub mod image;
+pub mod referee;

@@ -1,0 +1,58 @@
+//! Is a scrape well-formed? Asked of those who will read it: promtool, and the strict OpenMetrics parser of Prometheus' Python client.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use crate::command::find;
+
+/// Findings of promtool that are known and meant: names that other people's dashboards use.
+const MEANT: [(&str, &str); 2] = [
+    ("docker_containers_total", "non-counter metrics should not have \"_total\" suffix"),
+    ("rapl_energy_joules_total", "use base unit"),
+];
+
+/// Asks promtool about text 0.0.4.
+pub fn promtool(text: &str) -> anyhow::Result<()> {
+    let program = find("promtool").context("there is no promtool here (package prometheus)")?;
+    let (output, error) = feed(Command::new(program).args(["check", "metrics"]), text)?;
+    let is_meant =
+        |line: &&str| MEANT.iter().any(|(name, finding)| line.starts_with(name) && line.ends_with(finding));
+    let findings: Vec<&str> = output
+        .lines()
+        .chain(error.lines())
+        .filter(|line| !line.is_empty())
+        .filter(|line| !is_meant(line))
+        .collect();
+    if !findings.is_empty() {
+        bail!("promtool: {}", findings.join("; "));
+    }
+    Ok(())
+}
+
+/// Asks the strict parser about OpenMetrics text.
+pub fn openmetrics(text: &str) -> anyhow::Result<()> {
+    let python = std::env::var_os("FFWATT_PYTHON").map(PathBuf::from).context(
+        "FFWATT_PYTHON does not name a Python with the package prometheus_client; `cargo xtask test` makes one",
+    )?;
+    let script = "import sys\n\
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
+        families = list(parse(sys.stdin.read()))\n\
+        assert families, 'no families'\n";
+    let (_, error) = feed(Command::new(python).args(["-c", script]), text)?;
+    if !error.is_empty() {
+        bail!("not strict OpenMetrics: {error}");
+    }
+    Ok(())
+}
+
+fn feed(command: &mut Command, text: &str) -> anyhow::Result<(String, String)> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("cannot start a referee")?;
+    child.stdin.take().context("a referee reads from a pipe")?.write_all(text.as_bytes())?;
+    let output = child.wait_with_output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((text(&output.stdout), text(&output.stderr)))
+}

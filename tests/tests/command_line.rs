@@ -1,0 +1,166 @@
+//! What does the program say, and how does it end?
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+use rustix::process::Signal;
+use tests::agent::{Agent, binary};
+use tests::command::{eventually, now};
+use tests::host::Host;
+
+fn ffwatt(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(binary().unwrap());
+    command.env_clear().envs(environment.iter().copied()).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn version_and_help() {
+    let version = ffwatt(&["--version"], &[]);
+    assert!(version.status.success());
+    assert_eq!(text(&version.stdout), format!("ffwatt {}\n", env!("CARGO_PKG_VERSION")));
+    let help = text(&ffwatt(&["--help"], &[]).stdout);
+    for word in [
+        "run",
+        "check",
+        "config",
+        "--interval",
+        "--listen.address",
+        "--path.sysfs",
+        "--energy.source",
+        "Exit codes",
+    ] {
+        assert!(help.contains(word), "{word:?} is not in the help");
+    }
+}
+
+#[test]
+fn the_printed_configuration_can_be_used() {
+    let printed = ffwatt(&["config", "--interval", "3s"], &[("RAPL_EXPORTER_PORT", "1234")]);
+    let text = text(&printed.stdout);
+    assert!(text.contains("interval = \"3s\"") && text.contains("rapl_port = 1234"), "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ffwatt.toml");
+    std::fs::write(&file, &text).unwrap();
+    let again = ffwatt(&["config", "--config", file.to_str().unwrap()], &[]);
+    assert_eq!(String::from_utf8_lossy(&again.stdout), text);
+    let by_environment = ffwatt(&["config"], &[("FFWATT_CONFIG", file.to_str().unwrap())]);
+    assert_eq!(String::from_utf8_lossy(&by_environment.stdout), text);
+}
+
+#[test]
+fn wrong_usage_and_wrong_configuration_end_with_2_and_name_the_culprit() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ffwatt.toml");
+    std::fs::write(&file, "interval = \"1s\"\n\n[energy]\nsorce = \"model\"\n").unwrap();
+    let file = file.to_str().unwrap();
+    let table: [(&[&str], &[(&str, &str)], &[&str]); 5] = [
+        (&["--config", file], &[], &[file, "line 4", "sorce", "source"]),
+        (&["--config", "/no/such.toml"], &[], &["/no/such.toml"]),
+        (&["--no-such-flag"], &[], &["--no-such-flag"]),
+        (&["run", "--interval", "1ms"], &[], &["interval", "100ms"]),
+        (&["check"], &[("DOCKER_STATS_PORT", "many")], &["DOCKER_STATS_PORT", "many"]),
+    ];
+    for (arguments, environment, words) in table {
+        let output = ffwatt(arguments, environment);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let error = text(&output.stderr);
+        for word in words {
+            assert!(error.contains(word), "{word:?} is not in {error:?}");
+        }
+    }
+}
+
+#[test]
+fn a_port_in_use_ends_it_with_one_line_that_says_how_to_find_the_culprit() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output =
+        ffwatt(&["run", "--listen.rapl-port", &port, "--cpu.source=cgroupfs", "--log.level=error"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for word in [port.as_str(), "rapl", "ss -ltnp", "--listen.rapl-port"] {
+        assert!(error.contains(word), "{word:?} is not in {error:?}");
+    }
+}
+
+#[test]
+fn check_names_the_fix_for_everything_that_is_wrong() {
+    let host = Host::without_energy().unwrap();
+    let flags = host.flags();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let arguments: Vec<&str> = std::iter::once("check")
+        .chain(flags.iter().map(String::as_str))
+        .chain(["--listen.port", &port, "--energy.source", "powercap", "--state-dir", "/proc/nowhere"])
+        .collect();
+    let output = ffwatt(&arguments, &[]);
+    assert_eq!(output.status.code(), Some(1), "a port in use: it could not run");
+    let report = text(&output.stdout);
+    for words in ["FATAL", "ss -ltnp", "powercap", "there is no energy", "--state-dir"] {
+        assert!(report.contains(words), "{words:?} is not in\n{report}");
+    }
+    let json = ffwatt(&[&arguments[..], &["--json"]].concat(), &[]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["verdict"], "cannotrun");
+    assert!(
+        json["lines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|line| line["source"] == "powercap" && line["state"] != "used")
+    );
+}
+
+#[test]
+fn check_on_a_host_with_everything_is_content() {
+    let host = Host::two_socket().unwrap();
+    let flags = host.flags();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_str().unwrap();
+    let ports = ["--listen.port=39510", "--listen.rapl-port=39500", "--listen.docker-port=39501"];
+    let arguments: Vec<&str> = std::iter::once("check")
+        .chain(flags.iter().map(String::as_str))
+        .chain(ports)
+        .chain(["--energy.source=powercap", "--state-dir", state])
+        .collect();
+    let output = ffwatt(&arguments, &[]);
+    let report = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{report}");
+    assert!(report.contains("package-0, dram-0, package-1, dram-1"), "{report}");
+    assert!(report.contains("energy is measured (powercap)"), "{report}");
+}
+
+#[test]
+fn it_ends_cleanly_by_interrupt_and_by_term() {
+    let host = Host::client().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    for signal in [Signal::INT, Signal::TERM] {
+        let agent = Agent::start(&flags).unwrap();
+        let (status, log) = agent.stop_by(signal).unwrap();
+        assert!(status.success(), "{signal:?}: {status}: {log}");
+    }
+}
+
+#[test]
+fn it_is_not_ready_before_the_first_tick_and_healthy_all_along() {
+    let host = Host::client().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(["--interval=30s"]).collect();
+    let agent = Agent::spawn(&binary().unwrap(), &flags, &[]).unwrap();
+    let port = agent.ports.main;
+    let health = eventually("it answers", std::time::Duration::from_secs(20), || {
+        tests::http::get(port, "/health").ok()
+    });
+    assert_eq!(health.unwrap().status, 200);
+    assert_eq!(tests::http::get(port, "/ready").unwrap().status, 503);
+    assert_eq!(tests::http::get(port, "/metrics").unwrap().status, 503);
+    let began = now();
+    let (status, _) = agent.stop().unwrap();
+    assert!(status.success() && began.elapsed().as_secs() < 10, "a long tick does not keep it from ending");
+}

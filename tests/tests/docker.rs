@@ -1,0 +1,207 @@
+//! Are containers known by their names? A private Docker engine, an image with real ffmpeg, the real agent. Needs root.
+//!
+//! Run alone (`--test-threads=1`): each test starts an engine of its own.
+
+use std::time::Duration;
+
+use tests::agent::Agent;
+use tests::command::eventually;
+use tests::engine::Engine;
+use tests::exposition::Exposition;
+use tests::image;
+
+const IMAGE: &str = "encoder:1";
+const ENERGY: &str = "ffwatt_workload_energy_joules_total";
+
+fn engine() -> Engine {
+    let engine = Engine::start_private().unwrap();
+    image::make(&engine, IMAGE).unwrap();
+    engine
+}
+
+fn agent(engine: &Engine) -> Agent {
+    let socket = engine.socket().to_str().unwrap().to_owned();
+    let agent = Agent::start(&[
+        "--cpu.source=bpf",
+        "--containers.docker-socket",
+        &socket,
+        "--containers.podman-socket=",
+    ])
+    .unwrap();
+    agent.until("the engine is known", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
+    agent
+}
+
+fn is_up(scrape: &Exposition) -> Option<bool> {
+    scrape.sum("ffwatt_source_up", &[("source", "docker")]).map(|up| up == 1.0)
+}
+
+/// Starts a container; returns its id.
+fn start(engine: &Engine, options: &[&str], command: &[&str]) -> String {
+    let words = [&["run", "--detach", "--network=none"][..], options, &[IMAGE], command].concat();
+    engine.run(&words).unwrap()
+}
+
+const ENCODE: [&str; 18] = [
+    "ffmpeg",
+    "-nostdin",
+    "-loglevel",
+    "error",
+    "-re",
+    "-f",
+    "lavfi",
+    "-i",
+    "testsrc2=size=320x240:rate=30",
+    "-t",
+    "60",
+    "-c:v",
+    "libx264",
+    "-preset",
+    "veryfast",
+    "-f",
+    "null",
+    "-",
+];
+
+/// What the shells in the containers do to be seen.
+const BURN: &str = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+
+fn of_container(id: &str) -> [(&'static str, String); 2] {
+    [("kind", "docker".to_owned()), ("id", id[..12].to_owned())]
+}
+
+fn energy_of(scrape: &Exposition, id: &str) -> Option<f64> {
+    let labels = of_container(id);
+    let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    scrape.sum(ENERGY, &labels)
+}
+
+fn name_of(scrape: &Exposition, id: &str) -> Option<String> {
+    let labels = of_container(id);
+    let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    scrape.find("ffwatt_workload_info", &labels).next().map(|sample| sample.label("workload").to_owned())
+}
+
+#[test]
+fn an_encode_in_a_container_has_name_image_labels_energy_and_a_transcode() {
+    let engine = engine();
+    let agent = agent(&engine);
+    let id = start(
+        &engine,
+        &["--name", "live-1", "--label", "ffwatt.scenario=ladder a", "--label", "other=x"],
+        &ENCODE,
+    );
+    let key = [("workload", "live-1"), ("kind", "docker")];
+    agent.until("it draws power", |scrape| scrape.sum(ENERGY, &key).filter(|energy| *energy > 0.1)).unwrap();
+    let scrape = agent.wait_ticks(1).unwrap();
+    let info = scrape.find("ffwatt_workload_info", &key).next().unwrap();
+    assert_eq!(info.label("id"), &id[..12]);
+    assert_eq!(info.label("image"), IMAGE);
+    assert_eq!(info.label("scenario"), "ladder a");
+    assert_eq!(info.label("runtime"), "docker");
+    let transcode =
+        scrape.find("ffwatt_transcode_energy_joules_total", &[("workload", "live-1")]).next().unwrap();
+    assert_eq!(
+        ["scenario", "codec", "preset", "resolution"].map(|label| transcode.label(label)),
+        ["ladder a", "libx264", "veryfast", "320x240"]
+    );
+    assert!(transcode.value > 0.0);
+    let docker = agent.scrape_port(agent.ports.docker).unwrap();
+    let container = [("container", "live-1")];
+    assert!(docker.sum("docker_container_cpu_percent", &container).unwrap() > 0.0);
+    assert!(docker.sum("docker_container_memory_percent", &container).unwrap() > 0.0);
+    assert!(docker.sum("docker_containers_total_cpu_percent", &[]).unwrap() > 0.0);
+    assert_eq!(docker.sum("docker_containers_total", &[]), Some(1.0));
+    assert_eq!(docker.sum("docker_stats_exporter_up", &[]), Some(1.0));
+    assert!(docker.sum("docker_engine_memory_kb", &[]).unwrap() > 1000.0);
+    assert!(docker.sum("docker_engine_cpu_percent", &[]).unwrap() >= 0.0);
+    assert!(scrape.residuals().values().all(|left| *left == 0));
+}
+
+#[test]
+fn a_container_that_lives_300_ms_is_named_and_has_its_energy() {
+    let engine = engine();
+    let agent = agent(&engine);
+    let ids: Vec<String> = (0..3)
+        .map(|number| {
+            let name = format!("brief-{number}");
+            // Removed at once when it ends: nobody can be asked about it any more.
+            let burn = format!("timeout 0.3 sh -c 'while :; do :; done'; {BURN}");
+            start(&engine, &["--rm", "--name", &name], &["sh", "-c", &burn])
+        })
+        .collect();
+    eventually("they are gone", Duration::from_secs(20), || {
+        engine.run(&["ps", "--all", "--quiet"]).ok().filter(String::is_empty)
+    })
+    .unwrap();
+    let scrape = agent.wait_ticks(2).unwrap();
+    for (number, id) in ids.iter().enumerate() {
+        assert_eq!(name_of(&scrape, id), Some(format!("brief-{number}")));
+        assert!(energy_of(&scrape, id).unwrap() > 0.2, "{:?}", energy_of(&scrape, id));
+    }
+    assert!(scrape.residuals().values().all(|left| *left == 0));
+}
+
+#[test]
+fn a_container_that_restarts_is_the_same_and_one_that_is_renamed_is_renamed() {
+    let engine = engine();
+    let agent = agent(&engine);
+    let id = start(&engine, &["--name", "first"], &["sh", "-c", &format!("{BURN}; sleep 600")]);
+    let before = agent
+        .until("it draws power", |scrape| energy_of(scrape, &id).filter(|energy| *energy > 0.0))
+        .unwrap();
+    engine.run(&["restart", "--time=0", "first"]).unwrap();
+    let after = agent.until("it draws power again", |scrape| {
+        energy_of(scrape, &id).filter(|energy| *energy > before * 1.5)
+    });
+    after.unwrap();
+    engine.run(&["rename", "first", "second"]).unwrap();
+    agent
+        .until("it has its new name", |scrape| name_of(scrape, &id).filter(|name| name == "second"))
+        .unwrap();
+    engine.run(&["rm", "--force", "second"]).unwrap();
+    let scrape = agent.wait_ticks(2).unwrap();
+    assert_eq!(name_of(&scrape, &id).as_deref(), Some("second"), "it stays visible after its end");
+    let docker = agent.scrape_port(agent.ports.docker).unwrap();
+    assert_eq!(docker.sum("docker_containers_total", &[]), Some(0.0));
+    assert_eq!(docker.all("docker_container_cpu_percent").count(), 0, "nothing vanished is shown as running");
+}
+
+#[test]
+fn an_engine_that_starts_later_or_restarts_is_found_again() {
+    let mut engine = engine();
+    engine.stop_daemon().unwrap();
+    let socket = engine.socket().to_str().unwrap().to_owned();
+    let agent = Agent::start(&[
+        "--cpu.source=bpf",
+        "--containers.docker-socket",
+        &socket,
+        "--containers.podman-socket=",
+    ])
+    .unwrap();
+    agent.until("the engine is known to be away", |scrape| is_up(scrape).filter(|up| !*up)).unwrap();
+    for round in 0..2 {
+        engine.start_daemon().unwrap();
+        agent.until("the engine is back", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
+        let name = format!("round-{round}");
+        let id = start(&engine, &["--name", &name], &["sh", "-c", BURN]);
+        agent
+            .until("the container has its name", |scrape| name_of(scrape, &id).filter(|known| *known == name))
+            .unwrap();
+        engine.stop_daemon().unwrap();
+        agent.until("the engine is away", |scrape| is_up(scrape).filter(|up| !*up)).unwrap();
+        let scrape = agent.wait_ticks(1).unwrap();
+        assert_eq!(name_of(&scrape, &id), Some(name), "what was learned is not forgotten");
+        assert!(scrape.residuals().values().all(|left| *left == 0));
+    }
+}
+
+#[test]
+fn a_container_that_ran_before_the_agent_is_named() {
+    let engine = engine();
+    let id = start(&engine, &["--name", "early"], &["sleep", "600"]);
+    let agent = agent(&engine);
+    agent.until("it is named", |scrape| name_of(scrape, &id).filter(|name| name == "early")).unwrap();
+    let scrape = agent.scrape().unwrap();
+    assert!(energy_of(&scrape, &id).is_some(), "a container is shown before it has used anything");
+}

@@ -1,0 +1,125 @@
+//! What is on the wire? A live agent on a fixture host, asked in every way a scraper may ask.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use tests::agent::Agent;
+use tests::exposition::Exposition;
+use tests::host::Host;
+use tests::http::{get, request};
+use tests::referee;
+
+fn agent(host: &Host) -> Agent {
+    let flags = host.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(["--interval=200ms"]).collect();
+    Agent::start(&flags).unwrap()
+}
+
+const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+
+#[test]
+fn every_listener_answers_both_formats_to_the_satisfaction_of_the_referees() {
+    let host = Host::two_socket().unwrap();
+    let agent = agent(&host);
+    for port in [agent.ports.rapl, agent.ports.docker, agent.ports.main] {
+        let classic = get(port, "/metrics").unwrap();
+        assert_eq!(classic.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+        Exposition::parse(&classic.text()).unwrap();
+        referee::promtool(&classic.text()).unwrap();
+        let open = request(port, "GET", "/metrics", &[("Accept", OPENMETRICS)]).unwrap();
+        assert_eq!(
+            open.header("content-type"),
+            Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        );
+        assert!(open.text().ends_with("# EOF\n"));
+        referee::openmetrics(&open.text()).unwrap();
+        let names = |text: &str| {
+            Exposition::parse(text).unwrap().names().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (mut one, mut other) = (names(&classic.text()), names(&open.text()));
+        one.sort();
+        other.sort();
+        assert_eq!(one, other, "the formats differ in form only");
+    }
+}
+
+#[test]
+fn no_family_is_served_twice() {
+    let host = Host::client().unwrap();
+    let agent = agent(&host);
+    let mut seen = std::collections::HashSet::new();
+    for port in [agent.ports.rapl, agent.ports.docker, agent.ports.main] {
+        for name in agent.scrape_port(port).unwrap().names() {
+            assert!(seen.insert(name.to_owned()), "{name} is served on two ports");
+        }
+    }
+}
+
+#[test]
+fn paths_methods_and_query_strings() {
+    let host = Host::client().unwrap();
+    let agent = agent(&host);
+    for port in [agent.ports.rapl, agent.ports.docker, agent.ports.main] {
+        for path in ["/health", "/healthz"] {
+            let answer = get(port, path).unwrap();
+            assert_eq!((answer.status, answer.text().as_str()), (200, "OK\n"));
+        }
+        for path in ["/ready", "/-/ready", "/metrics?name[]=up", "/"] {
+            assert_eq!(get(port, path).unwrap().status, 200, "{path}");
+        }
+        assert_eq!(get(port, "/nothing").unwrap().status, 404);
+        assert_eq!(request(port, "POST", "/metrics", &[]).unwrap().status, 405);
+        let head = request(port, "HEAD", "/metrics", &[]).unwrap();
+        assert_eq!((head.status, head.body.len()), (200, 0));
+    }
+}
+
+#[test]
+fn gzip_when_asked_for() {
+    let host = Host::client().unwrap();
+    let agent = agent(&host);
+    let plain = get(agent.ports.main, "/metrics").unwrap();
+    assert_eq!(plain.header("content-encoding"), None);
+    let packed = request(agent.ports.main, "GET", "/metrics", &[("Accept-Encoding", "gzip")]).unwrap();
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert!(packed.body.len() * 3 < plain.body.len(), "{} of {}", packed.body.len(), plain.body.len());
+    let mut gunzip =
+        Command::new("gzip").arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut gunzip.stdin.take().unwrap(), &packed.body).unwrap();
+    let mut text = String::new();
+    gunzip.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    gunzip.wait().unwrap();
+    assert!(Exposition::parse(&text).unwrap().names().contains("ffwatt_build_info"));
+}
+
+#[test]
+fn many_scrapers_see_the_same_numbers_and_take_nothing_from_each_other() {
+    let mut host = Host::client().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(["--interval=2s"]).collect();
+    let agent = Agent::start(&flags).unwrap();
+    agent.wait_ticks(1).unwrap();
+    host.set_energy("intel-rapl:0", 8_000_000).unwrap();
+    host.step(&[("system.slice/nginx.service", 900)]).unwrap();
+    agent.wait_ticks(1).unwrap();
+    let bodies: Vec<String> = (0..8).map(|_| get(agent.ports.rapl, "/metrics").unwrap().text()).collect();
+    let energy: Vec<Option<f64>> = bodies
+        .iter()
+        .map(|body| {
+            Exposition::parse(body).unwrap().sum("rapl_energy_joules_total", &[("zone", "package_0")])
+        })
+        .collect();
+    assert!(energy.iter().all(|energy| *energy == Some(7.0)), "{energy:?}");
+}
+
+#[test]
+fn the_page_says_what_it_is_and_that_nothing_is_measured() {
+    let host = Host::without_energy().unwrap();
+    let agent = agent(&host);
+    let page = get(agent.ports.main, "/").unwrap();
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    let text = page.text();
+    for words in ["ffwatt", "Energy is estimated", "powercap", "metrics"] {
+        assert!(text.contains(words), "{words:?} is not on the page");
+    }
+}

@@ -1,0 +1,378 @@
+//! Is the CPU time right? The real eBPF program on the running kernel, against the kernel's own book-keeping. Needs root.
+//!
+//! Run alone (`--test-threads=1`): these tests measure the host.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tests::agent::{Agent, binary};
+use tests::cgroup::{Cgroup, finish};
+use tests::command::{eventually, output};
+use tests::exposition::Exposition;
+
+const CPU: &str = "ffwatt_workload_cpu_seconds_total";
+const ENERGY: &str = "ffwatt_workload_energy_joules_total";
+
+/// On the real host, but deaf to container engines.
+const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
+
+fn agent(more: &[&str]) -> Agent {
+    Agent::start(&[&FLAGS[..], more].concat()).unwrap()
+}
+
+/// A shell that burns CPU for this long.
+fn burn(cgroup: &Cgroup, seconds: f64) -> Child {
+    let mut command = cgroup.command("timeout");
+    command.args([&seconds.to_string(), "sh", "-c", "while :; do :; done"]).spawn().unwrap()
+}
+
+fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
+    scrape.sum(CPU, &[("workload", workload)])
+}
+
+fn assert_closed(scrape: &Exposition) {
+    let residuals = scrape.residuals();
+    assert!(!residuals.is_empty());
+    assert!(residuals.values().all(|left| *left == 0), "{residuals:?}");
+    let shown: Vec<_> = scrape.all("ffwatt_attribution_residual_joules").map(|sample| sample.value).collect();
+    assert!(shown.iter().all(|left| left.abs() < f64::EPSILON), "{shown:?}");
+}
+
+#[test]
+fn the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent() {
+    let agent = agent(&[]);
+    let cgroup = Cgroup::make("ffwatt-test/busy").unwrap();
+    let workers = [burn(&cgroup, 5.0), burn(&cgroup, 5.0)];
+    for mut worker in workers {
+        worker.wait().unwrap();
+    }
+    let scrape = agent.wait_ticks(2).unwrap();
+    let kernel = cgroup.cpu_stat().unwrap().as_secs_f64();
+    let ours = cpu_of(&scrape, &cgroup.path).unwrap();
+    println!(
+        "busy cgroup over 5 s: kernel {kernel:.4} s, ffwatt {ours:.4} s, off by {:.3} %",
+        (ours / kernel - 1.0) * 100.0
+    );
+    assert!((ours / kernel - 1.0).abs() < 0.005, "kernel {kernel}, ffwatt {ours}");
+    assert_closed(&scrape);
+}
+
+#[test]
+fn two_hundred_jobs_of_50_ms_are_all_captured_under_their_names() {
+    // Under emulation the first would be folded before the last has run.
+    let agent = agent(&["--attribution.keep-ended=1h"]);
+    let mut kernel: BTreeMap<String, f64> = BTreeMap::new();
+    for number in 0..200 {
+        let cgroup = Cgroup::make(&format!("ffwatt-test/job-{number}")).unwrap();
+        burn(&cgroup, 0.05).wait().unwrap();
+        kernel.insert(cgroup.path.clone(), cgroup.cpu_stat().unwrap().as_secs_f64());
+        cgroup.remove().unwrap();
+    }
+    let scrape = agent.wait_ticks(2).unwrap();
+    let mut captured = 0.0;
+    for (path, seconds) in &kernel {
+        let ours = cpu_of(&scrape, path).unwrap_or_else(|| panic!("{path} is not known by its name"));
+        captured += ours.min(*seconds);
+        assert!(scrape.sum(ENERGY, &[("workload", path)]).unwrap() > 0.0, "{path} has no energy");
+    }
+    let all: f64 = kernel.values().sum();
+    println!(
+        "200 jobs of 50 ms: kernel {all:.3} s, captured {captured:.3} s, {:.2} %",
+        captured / all * 100.0
+    );
+    assert!(captured / all >= 0.99, "captured {captured} of {all}");
+    assert_closed(&scrape);
+}
+
+#[test]
+fn a_thread_that_never_switches_is_counted_at_every_tick() {
+    let agent = agent(&["--interval=100ms"]);
+    let cgroup = Cgroup::make("ffwatt-test/steady").unwrap();
+    // On one CPU that nobody else wants: it is switched away from next to never.
+    let mut command = cgroup.command("taskset");
+    command.args(["-c", "1", "timeout", "4", "sh", "-c", "while :; do :; done"]);
+    let mut worker = command.spawn().unwrap();
+    agent.until("it runs", |scrape| cpu_of(scrape, &cgroup.path).filter(|cpu| *cpu > 0.3)).unwrap();
+    let mut ticks: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+    while ticks.len() < 25 {
+        let scrape = agent.scrape().unwrap();
+        let tick = scrape.sum("ffwatt_tick_duration_seconds_count", &[]).unwrap() as u64;
+        let at = scrape.sum("ffwatt_last_tick_timestamp_seconds", &[]).unwrap();
+        ticks.insert(tick, (at, cpu_of(&scrape, &cgroup.path).unwrap()));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let shares: Vec<f64> = ticks
+        .values()
+        .zip(ticks.values().skip(1))
+        .map(|((before, cpu_before), (at, cpu))| (cpu - cpu_before) / (at - before))
+        .collect();
+    let (least, most) =
+        (shares.iter().copied().fold(f64::MAX, f64::min), shares.iter().copied().fold(0.0, f64::max));
+    println!("a busy thread at {} ticks of 100 ms: {least:.3} to {most:.3} of each", shares.len());
+    assert!(least > 0.5 && most < 1.5, "{shares:?}");
+}
+
+#[test]
+fn two_ffmpegs_in_one_cgroup_are_told_apart() {
+    let agent = agent(&[]);
+    let cgroup = Cgroup::make("ffwatt-test/pair").unwrap();
+    let encode = |encoder: &str, preset: &str| {
+        let source = "testsrc2=size=320x240:rate=30";
+        let line = format!(
+            "TIMEFORMAT='%3U %3S'; time ffmpeg -nostdin -loglevel quiet -re -f lavfi -i {source} -t 4 \
+             -c:v {encoder} -preset {preset} -f null - 2>/dev/null"
+        );
+        cgroup.command("bash").args(["-c", &line]).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children = [("libx264", encode("libx264", "medium")), ("libx265", encode("libx265", "fast"))];
+    let mut own: BTreeMap<&str, f64> = BTreeMap::new();
+    for (encoder, child) in children {
+        let output = child.wait_with_output().unwrap();
+        let times = String::from_utf8_lossy(&output.stderr).into_owned();
+        own.insert(encoder, times.split_whitespace().map(|time| time.parse::<f64>().unwrap()).sum());
+    }
+    let scrape = agent.wait_ticks(4).unwrap();
+    for (encoder, seconds) in &own {
+        let labels = [("workload", cgroup.path.as_str()), ("codec", *encoder)];
+        let ours = scrape.sum("ffwatt_transcode_cpu_seconds_total", &labels).unwrap();
+        println!("{encoder}: the kernel says {seconds:.3} s, ffwatt {ours:.3} s");
+        // The kernel's figure has the shell's fork and the loading of the program in it, which are not ffmpeg's yet.
+        assert!((ours - seconds).abs() < 0.01 * seconds + 0.015, "{encoder}: {seconds} against {ours}");
+        assert!(scrape.sum("ffwatt_transcode_energy_joules_total", &labels).unwrap() > 0.0);
+        let running =
+            scrape.find("ffwatt_transcode_info", &labels).next().unwrap().label("transcode").to_owned();
+        let key = [("transcode", running.as_str())];
+        assert_eq!(scrape.sum("ffwatt_transcode_running", &key), Some(0.0));
+        assert_eq!(scrape.sum("ffwatt_transcode_exit_code", &key), Some(0.0));
+    }
+    let parts = scrape.sum("ffwatt_transcode_energy_joules_total", &[("workload", &cgroup.path)]).unwrap();
+    let whole = scrape.sum(ENERGY, &[("workload", &cgroup.path)]).unwrap();
+    assert!(parts <= whole + 1e-9, "the transcodes' {parts} J are part of the workload's {whole} J");
+    assert_closed(&scrape);
+}
+
+#[test]
+fn an_ffmpeg_that_ran_before_the_agent_is_a_transcode_too() {
+    let cgroup = Cgroup::make("ffwatt-test/early").unwrap();
+    let mut command = cgroup.command("ffmpeg");
+    command.args([
+        "-nostdin",
+        "-loglevel",
+        "error",
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=320x240:rate=30",
+        "-t",
+        "30",
+    ]);
+    let mut child = command.args(["-c:v", "libx264", "-f", "null", "-"]).spawn().unwrap();
+    eventually("it runs", Duration::from_secs(10), || {
+        cgroup.cpu_stat().ok().filter(|used| used.as_millis() > 100)
+    })
+    .unwrap();
+    let agent = agent(&[]);
+    let labels = [("workload", "/ffwatt-test/early"), ("codec", "libx264")];
+    let used = agent.until("it is known", |scrape| {
+        scrape.sum("ffwatt_transcode_cpu_seconds_total", &labels).filter(|used| *used > 0.0)
+    });
+    used.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    agent
+        .until("its end is known", |scrape| {
+            let info = scrape.find("ffwatt_transcode_info", &labels).next()?.label("transcode").to_owned();
+            let code = scrape.sum("ffwatt_transcode_exit_code", &[("transcode", &info)])?;
+            (code == 137.0).then_some(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
+    let agent = agent(&["--interval=100ms"]);
+    let cgroups: Vec<Cgroup> =
+        (0..4).map(|number| Cgroup::make(&format!("ffwatt-test/storm-{number}")).unwrap()).collect();
+    let children: Vec<Child> = cgroups
+        .iter()
+        .map(|cgroup| {
+            let storm = "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done";
+            cgroup.command("sh").args(["-c", storm]).spawn().unwrap()
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_closed(&agent.scrape().unwrap());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for child in children {
+        finish(child).unwrap();
+    }
+    let scrape = agent.wait_ticks(2).unwrap();
+    for cgroup in &cgroups {
+        let (kernel, ours) =
+            (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+        assert!((ours / kernel - 1.0).abs() < 0.02, "{}: kernel {kernel}, ffwatt {ours}", cgroup.path);
+    }
+    assert_eq!(scrape.sum("ffwatt_lost_charges_total", &[]), Some(0.0));
+    assert_eq!(scrape.sum("ffwatt_lost_events_total", &[]), Some(0.0));
+}
+
+#[test]
+fn ten_thousand_cgroups_come_and_go() {
+    let agent = agent(&[]);
+    let parent = Cgroup::make("ffwatt-test/many").unwrap();
+    let cgroups: Vec<Cgroup> =
+        (0..10_000).map(|number| Cgroup::make(&format!("ffwatt-test/many/{number}")).unwrap()).collect();
+    for cgroup in cgroups.iter().step_by(200) {
+        finish(
+            cgroup
+                .command("sh")
+                .args(["-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"])
+                .spawn()
+                .unwrap(),
+        )
+        .unwrap();
+    }
+    let scrape = agent.wait_ticks(3).unwrap();
+    assert_closed(&scrape);
+    let shown = scrape.all(CPU).filter(|sample| sample.label("kind") != "pseudo").count();
+    assert!(shown <= 1000, "{shown} workloads are shown");
+    assert!(scrape.sum("ffwatt_workloads_folded", &[]).unwrap() >= 9000.0);
+    // Whoever used something is among those shown by themselves.
+    for cgroup in cgroups.iter().step_by(200) {
+        let ours = cpu_of(&scrape, &cgroup.path).unwrap_or_else(|| panic!("{} is not shown", cgroup.path));
+        let kernel = cgroup.cpu_stat().unwrap().as_secs_f64();
+        assert!(ours >= kernel * 0.95, "{}: kernel {kernel}, ffwatt {ours}", cgroup.path);
+    }
+    drop(cgroups);
+    drop(parent);
+    let scrape = agent.wait_ticks(3).unwrap();
+    assert_closed(&scrape);
+    let (status, log) = agent.stop().unwrap();
+    assert!(status.success(), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn a_full_accounting_map_is_counted_and_its_time_is_not_lost() {
+    let agent = agent(&["--cpu.max-consumers=8"]);
+    let cgroups: Vec<Cgroup> =
+        (0..16).map(|number| Cgroup::make(&format!("ffwatt-test/full-{number}")).unwrap()).collect();
+    for cgroup in &cgroups {
+        burn(cgroup, 0.1).wait().unwrap();
+    }
+    let scrape = agent.wait_ticks(2).unwrap();
+    assert!(scrape.sum("ffwatt_lost_charges_total", &[]).unwrap() > 0.0);
+    let unattributed = scrape.sum(CPU, &[("workload", "unattributed")]).unwrap();
+    let named: f64 = cgroups.iter().filter_map(|cgroup| cpu_of(&scrape, &cgroup.path)).sum();
+    let kernel: f64 = cgroups.iter().map(|cgroup| cgroup.cpu_stat().unwrap().as_secs_f64()).sum();
+    assert!(
+        unattributed > 0.0 && unattributed + named >= kernel * 0.99,
+        "{unattributed} + {named} of {kernel}"
+    );
+    assert!(scrape.sum(ENERGY, &[("workload", "unattributed")]).unwrap() > 0.0);
+    assert_closed(&scrape);
+}
+
+#[test]
+fn the_agents_own_share_is_shown() {
+    let agent = agent(&["--interval=100ms"]);
+    let scrape = agent.wait_ticks(10).unwrap();
+    let share = scrape.sum(CPU, &[("workload", "ffwatt"), ("kind", "pseudo")]).unwrap();
+    let process = scrape.sum("process_cpu_seconds_total", &[]).unwrap();
+    assert!(share > 0.0 && share <= process + 0.1, "ffwatt {share}, process {process}");
+    assert!(scrape.sum(ENERGY, &[("workload", "ffwatt")]).unwrap() > 0.0);
+}
+
+#[test]
+fn nothing_is_left_in_the_kernel_however_it_ends() {
+    let before = eventually("no agent is left of another test", Duration::from_secs(5), || {
+        (programs() == 0).then_some(0)
+    })
+    .unwrap();
+    for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
+        let agent = agent(&[]);
+        assert!(programs() >= before + 7, "the programs are loaded while it runs");
+        let _ = agent.stop_by(signal).unwrap();
+        eventually("the programs are gone", Duration::from_secs(5), || (programs() == before).then_some(()))
+            .unwrap();
+    }
+}
+
+/// Programs of ours in the kernel.
+fn programs() -> usize {
+    let list = output(Command::new("bpftool").args(["prog", "list"])).unwrap();
+    let ours = ["switch", "flush", "control", "cgroup_mkdir", "cgroup_rmdir", "process_exec", "process_exit"];
+    let is_ours =
+        |line: &str| ours.iter().any(|name| line.contains(&format!("raw_tracepoint  name {name} ")));
+    list.lines().filter(|line| is_ours(line)).count()
+}
+
+#[test]
+fn without_bpf_it_polls_and_says_so() {
+    let agent = Agent::start(&[
+        "--cpu.source=cgroupfs",
+        "--containers.docker-socket=",
+        "--containers.podman-socket=",
+    ])
+    .unwrap();
+    let cgroup = Cgroup::make("ffwatt-test/polled").unwrap();
+    burn(&cgroup, 3.0).wait().unwrap();
+    let scrape = agent.wait_ticks(2).unwrap();
+    let info = scrape.all("ffwatt_attribution_info").next().unwrap();
+    assert_eq!(info.label("cpu_source"), "cgroupfs");
+    let (kernel, ours) = (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+    assert!((ours / kernel - 1.0).abs() < 0.02, "kernel {kernel}, ffwatt {ours}");
+    assert_closed(&scrape);
+}
+
+#[test]
+fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
+    // A copy, so that whoever has no rights may read it.
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("ffwatt");
+    std::fs::copy(binary().unwrap(), &copy).unwrap();
+    output(Command::new("chmod").args(["755", folder.path().to_str().unwrap()])).unwrap();
+    let nobody = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+            "--bounding-set=-all",
+        ]);
+        command.arg(&copy).args(arguments).env_clear();
+        command
+    };
+    let check = nobody(&["check", "--listen.port=39610", "--listen.rapl-port=0", "--listen.docker-port=0"])
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert_eq!(check.status.code(), Some(3), "{report}");
+    assert!(report.contains("CAP_BPF") && report.contains("CPU time is polled"), "{report}");
+    let state = folder.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    output(Command::new("chown").arg("65534:65534").arg(&state)).unwrap();
+    let wrapper = folder.path().join("as-nobody");
+    let script = format!(
+        "#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all {} \"$@\"\n",
+        copy.display()
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    output(Command::new("chmod").arg("755").arg(&wrapper)).unwrap();
+    let state = state.to_str().unwrap();
+    let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
+    let mut agent = Agent::spawn(&wrapper, &["--state-dir", state], &path).unwrap();
+    agent.wait_ready().unwrap();
+    let scrape = agent.scrape().unwrap();
+    assert_eq!(scrape.sum("ffwatt_source_up", &[("source", "bpf")]), Some(0.0));
+    assert_eq!(scrape.sum("ffwatt_source_up", &[("source", "cgroupfs")]), Some(1.0));
+    assert!(agent.log().contains("CAP_BPF"), "{}", agent.log());
+    assert_closed(&scrape);
+}
