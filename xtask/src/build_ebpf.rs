@@ -1,0 +1,201 @@
+//! The eBPF object: which toolchain makes it, and what is missing?
+//!
+//! eBPF needs a compiler that can build `core` for a target without a ready-made one, and a linker that speaks BPF:
+//!
+//! * rustup's nightly with `rust-src`, where there is one; else
+//! * Debian's `rustc-web` with its library source, told to accept unstable flags;
+//! * `bpf-linker`, whose LLVM must not be older than the compiler's: from `PATH`, or built into `target/tools`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::install;
+use crate::process::{self, find, output, say, succeeds};
+use crate::root;
+
+const TARGET: &str = "bpfel-unknown-none";
+const LINKER_VERSION: &str = "0.13.0";
+/// The LLVM majors that this version of the linker can be built with, newest first.
+const LINKER_LLVMS: [u32; 3] = [23, 22, 21];
+const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "cargo-web"];
+
+/// A compiler that can build for eBPF.
+struct Toolchain {
+    cargo: PathBuf,
+    /// `RUSTC` and whatever else must be set.
+    environment: Vec<(&'static str, String)>,
+    arguments: Vec<&'static str>,
+    llvm: u32,
+    sysroot: PathBuf,
+}
+
+/// Builds the object; returns its path.
+pub(crate) fn run() -> anyhow::Result<PathBuf> {
+    let root = root()?;
+    let toolchain = toolchain()?;
+    let linker = linker(&root, toolchain.llvm)?;
+    let built = root.join("target/bpf").join(TARGET).join("release/ffwatt-ebpf");
+    let object = root.join("target/bpf/ffwatt-ebpf");
+    let mut command = Command::new(&toolchain.cargo);
+    // What cargo and rustup set for xtask itself is not meant for another toolchain.
+    for name in
+        ["RUSTUP_TOOLCHAIN", "RUSTC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO", "CARGO_ENCODED_RUSTFLAGS"]
+    {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(&root)
+        .envs(toolchain.environment.iter().map(|(name, value)| (name, value)))
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(&root, &toolchain, &linker).join("\u{1f}"))
+        .args(&toolchain.arguments)
+        .args(["build", "--quiet", "--package", "agent-ebpf", "--bin", "ffwatt-ebpf", "--release"])
+        .args(["-Z", "build-std=core", "--target", TARGET, "--target-dir", "target/bpf"]);
+    process::run(&mut command)?;
+    // Written only when it changed, so that the agent is not built again for nothing.
+    let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    if fs::read(&object).ok().as_ref() != Some(&bytes) {
+        fs::write(&object, &bytes).with_context(|| format!("cannot write {}", object.display()))?;
+    }
+    say(&format!("{} ({} kB)", object.display(), bytes.len() / 1000));
+    Ok(object)
+}
+
+fn rustflags(root: &Path, toolchain: &Toolchain, linker: &Path) -> Vec<String> {
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let mut flags = vec![
+        format!("-Clinker={}", linker.display()),
+        // The linker turns debug information into BTF.
+        "-Cdebuginfo=2".to_owned(),
+        "-Clink-arg=--btf".to_owned(),
+        "-Dwarnings".to_owned(),
+        "--cfg=bpf_target_arch=\"x86_64\"".to_owned(),
+        // The object is part of the product: it must not tell where it was built.
+        format!("--remap-path-prefix={}=ffwatt", root.display()),
+        format!("--remap-path-prefix={}=rust", toolchain.sysroot.display()),
+    ];
+    flags.extend(cargo_home.or(home).map(|home| format!("--remap-path-prefix={}=cargo", home.display())));
+    flags
+}
+
+fn toolchain() -> anyhow::Result<Toolchain> {
+    if let Some(toolchain) = nightly() {
+        return Ok(toolchain);
+    }
+    if let Some(toolchain) = debian() {
+        return Ok(toolchain);
+    }
+    let advice = "rustup toolchain install nightly --component rust-src";
+    if find("apt-get").is_none() || !DEBIAN_PACKAGES.iter().all(|name| install::is_offered(name)) {
+        bail!("no compiler here can build for eBPF; get one with: {advice}");
+    }
+    install::packages("building for eBPF", &DEBIAN_PACKAGES)
+        .with_context(|| format!("or, instead: {advice}"))?;
+    debian().with_context(|| format!("Debian's rustc-web cannot build for eBPF; instead: {advice}"))
+}
+
+/// rustup's nightly, when it has the source of `core`.
+fn nightly() -> Option<Toolchain> {
+    let rustup = find("rustup")?;
+    let sysroot =
+        output(Command::new(&rustup).args(["run", "nightly", "rustc", "--print", "sysroot"])).ok()?;
+    let sysroot = PathBuf::from(sysroot.trim());
+    if !has_source(&sysroot) {
+        return None;
+    }
+    let version = output(Command::new(&rustup).args(["run", "nightly", "rustc", "-vV"])).ok()?;
+    Some(Toolchain {
+        cargo: rustup,
+        environment: Vec::new(),
+        arguments: vec!["run", "nightly", "cargo"],
+        llvm: llvm_major(&version)?,
+        sysroot,
+    })
+}
+
+/// Debian's `rustc-web`: a stable compiler that is told to accept unstable flags.
+fn debian() -> Option<Toolchain> {
+    let (rustc, cargo) = (Path::new("/usr/bin/rustc"), PathBuf::from("/usr/bin/cargo"));
+    let sysroot = PathBuf::from(output(Command::new(rustc).args(["--print", "sysroot"])).ok()?.trim());
+    if !has_source(&sysroot) || !cargo.exists() {
+        return None;
+    }
+    let version = output(Command::new(rustc).arg("-vV")).ok()?;
+    // The workspace asks for this edition of the language; an older rustc-web is no use.
+    let minor: u32 = version.lines().next()?.split('.').nth(1)?.parse().ok()?;
+    (minor >= 95).then_some(())?;
+    let environment = vec![("RUSTC", rustc.display().to_string()), ("RUSTC_BOOTSTRAP", "1".to_owned())];
+    Some(Toolchain { cargo, environment, arguments: Vec::new(), llvm: llvm_major(&version)?, sysroot })
+}
+
+fn has_source(sysroot: &Path) -> bool {
+    sysroot.join("lib/rustlib/src/rust/library/core/Cargo.toml").exists()
+}
+
+fn llvm_major(version: &str) -> Option<u32> {
+    let line = version.lines().find_map(|line| line.strip_prefix("LLVM version:"))?;
+    line.trim().split('.').next()?.parse().ok()
+}
+
+/// `bpf-linker`: the one we built, the one in `PATH`, or one to be built now.
+fn linker(root: &Path, llvm: u32) -> anyhow::Result<PathBuf> {
+    let tools = root.join("target/tools");
+    let ours = tools.join("bin/bpf-linker");
+    for candidate in std::iter::once(ours.clone()).chain(find("bpf-linker")) {
+        if succeeds(Command::new(&candidate).arg("--version")) {
+            return Ok(candidate);
+        }
+    }
+    let usable = |major: &u32| *major >= llvm;
+    let prefix = |major: u32| PathBuf::from(format!("/usr/lib/llvm-{major}"));
+    let installed = |major: &u32| prefix(*major).join("bin/llvm-config").exists();
+    let found = LINKER_LLVMS.into_iter().filter(usable).find(installed);
+    let major = match found {
+        Some(major) => major,
+        None => {
+            let package = |major: &u32| format!("llvm-{major}-dev");
+            let offered = LINKER_LLVMS
+                .into_iter()
+                .filter(usable)
+                .rev()
+                .find(|major| install::is_offered(&package(major)));
+            let Some(major) = offered else {
+                bail!(
+                    "bpf-linker is missing, and there is no LLVM {llvm} or newer here to build it with; install it from \
+                     https://github.com/aya-rs/bpf-linker/releases into a folder in PATH"
+                );
+            };
+            install::packages("building bpf-linker", &[&package(&major)])?;
+            major
+        }
+    };
+    // llvm-sys compiles a little C++.
+    if find("g++").is_none() {
+        install::packages("building bpf-linker", &["g++"])?;
+    }
+    say("building bpf-linker into target/tools (once, about two minutes)");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path =
+        std::env::join_paths(std::iter::once(prefix(major).join("bin")).chain(std::env::split_paths(&path)))?;
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .env("LLVM_PREFIX", prefix(major))
+        .env("PATH", path)
+        .env_remove("RUSTFLAGS")
+        .args([
+            "install",
+            "bpf-linker",
+            "--locked",
+            "--quiet",
+            "--version",
+            LINKER_VERSION,
+            "--no-default-features",
+        ])
+        .args(["--features", &format!("llvm-{major}"), "--root"])
+        .arg(&tools);
+    process::run(&mut command)?;
+    Ok(ours)
+}

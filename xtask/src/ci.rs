@@ -1,0 +1,102 @@
+//! What is checked before a change is accepted? README's test command; a CI machine runs the demo as well.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::process::{is_root, run, say};
+use crate::{build_ebpf, demo, install, root, tidy};
+
+/// Tools of the black-box tests, by Debian package.
+const PACKAGES: [&str; 6] = ["ffmpeg", "prometheus", "docker.io", "iptables", "busybox-static", "procps"];
+
+/// The strict referee of OpenMetrics.
+const PYTHON_PACKAGES: [&str; 1] = ["prometheus_client==0.26.0"];
+
+/// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
+const ALONE: [&str; 2] = ["kernel", "docker"];
+
+/// Tests that do not mind company.
+const TOGETHER: [&str; 4] = ["hosts", "faults", "command_line", "http"];
+
+/// Everything, or only what needs neither root nor tools.
+pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
+    let root = root()?;
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(&root).args(arguments);
+        command
+    };
+    if !quick && !is_root() {
+        bail!(
+            "the kernel and Docker tests need root: run `sudo -E env PATH=\"$PATH\" cargo xtask test`, \
+             or only what does not: `cargo xtask test --quick`"
+        );
+    }
+    step("format");
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    step("house rules");
+    tidy::run()?;
+    step("a checkout without the eBPF toolchain");
+    run(cargo(&["check", "--quiet", "--package", "ffwatt"])
+        .env("FFWATT_EBPF_OBJECT", "/no/object")
+        .env("CARGO_TARGET_DIR", root.join("target/plain")))?;
+    if !quick {
+        step("eBPF object");
+        build_ebpf::run()?;
+    }
+    step("clippy");
+    let lint = [
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--exclude",
+        "agent-ebpf",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    run(&mut cargo(&lint))?;
+    step("unit tests");
+    run(&mut cargo(&["test", "--quiet", "--workspace", "--exclude", "agent-ebpf", "--exclude", "tests"]))?;
+    if quick {
+        say("\nok, as far as can be told without root: the black-box tests did not run");
+        return Ok(());
+    }
+    step("tools");
+    install::packages("the black-box tests", &PACKAGES)?;
+    let python = install::python(&root, &PYTHON_PACKAGES)?;
+    step("black-box tests");
+    run(&mut cargo(&["build", "--quiet", "--package", "ffwatt", "--package", "tests", "--all-targets"]))?;
+    let together: Vec<&str> = TOGETHER.iter().flat_map(|name| ["--test", *name]).collect();
+    run(&mut black_box(cargo(&["test", "--quiet", "--package", "tests", "--lib"]), &together, &python, &[]))?;
+    for name in ALONE {
+        run(&mut black_box(
+            cargo(&["test", "--package", "tests"]),
+            &["--test", name],
+            &python,
+            &["--test-threads=1"],
+        ))?;
+    }
+    Ok(())
+}
+
+/// What a CI machine runs.
+pub(crate) fn ci() -> anyhow::Result<()> {
+    test(false)?;
+    step("demo");
+    demo::run(&demo::Options { debug: true, seconds: 10 })?;
+    say("\nok");
+    Ok(())
+}
+
+fn black_box(mut command: Command, targets: &[&str], python: &Path, arguments: &[&str]) -> Command {
+    command.args(targets).arg("--").args(arguments).env("FFWATT_PYTHON", PathBuf::from(python));
+    command
+}
+
+fn step(name: &str) {
+    say(&format!("\n== {name}"));
+}

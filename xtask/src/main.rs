@@ -1,0 +1,99 @@
+//! `cargo xtask …`: everything that is done with this repository, with nothing but cargo to start from.
+
+mod build_ebpf;
+mod ci;
+mod demo;
+mod docs;
+mod install;
+mod process;
+mod tidy;
+mod vm;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+fn main() -> ExitCode {
+    match run(&command().get_matches()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            process::say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Command {
+    let debug = || {
+        Arg::new("debug")
+            .long("debug")
+            .action(ArgAction::SetTrue)
+            .help("Use the debug build, quicker to make")
+    };
+    let seconds =
+        Arg::new("seconds").long("seconds").value_name("N").default_value("20").help("Length of the encodes");
+    Command::new("xtask")
+        .about("Tasks of the ffwatt repository")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("build-ebpf").about("Build the eBPF object into target/bpf; installs what it needs"),
+        )
+        .subcommand(
+            Command::new("demo")
+                .about("Set up, build, run the agent beside real encodes, and print what they cost")
+                .arg(debug())
+                .arg(seconds.value_parser(clap::value_parser!(u64).range(5..=3600))),
+        )
+        .subcommand(
+            Command::new("test").about("Everything that is checked before a change is accepted").arg(
+                Arg::new("quick")
+                    .long("quick")
+                    .action(ArgAction::SetTrue)
+                    .help("Only what needs neither root nor tools"),
+            ),
+        )
+        .subcommand(
+            Command::new("ci").about("What a continuous-integration machine runs: test, and the demo"),
+        )
+        .subcommand(
+            Command::new("docs")
+                .about("Write the generated documentation (docs/METRICS.md, docs/CONFIGURATION.md)"),
+        )
+        .subcommand(
+            Command::new("vm").about("Run the kernel tests on other kernels, under QEMU").arg(
+                Arg::new("kernel")
+                    .long("kernel")
+                    .value_name("SERIES")
+                    .action(ArgAction::Append)
+                    .help("5.10, 6.1 or 6.12; all of them when not given"),
+            ),
+        )
+        .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
+}
+
+fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    match matches.subcommand() {
+        Some(("build-ebpf", _)) => build_ebpf::run().map(drop),
+        Some(("demo", matches)) => {
+            let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
+            demo::run(&demo::Options { debug: matches.get_flag("debug"), seconds })
+        }
+        Some(("test", matches)) => ci::test(matches.get_flag("quick")),
+        Some(("ci", _)) => ci::ci(),
+        Some(("docs", _)) => docs::write(),
+        Some(("vm", matches)) => {
+            let series: Vec<String> = matches.get_many("kernel").into_iter().flatten().cloned().collect();
+            vm::run(&series)
+        }
+        Some(("tidy", _)) => tidy::run(),
+        _ => anyhow::bail!("no such task"),
+    }
+}
+
+/// The repository's root.
+fn root() -> anyhow::Result<PathBuf> {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    Ok(manifest.parent().context("the manifest has a parent folder")?.to_path_buf())
+}

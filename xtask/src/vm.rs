@@ -1,0 +1,292 @@
+//! `cargo xtask vm`: the kernel tests on kernels other than this machine's.
+//!
+//! Debian's cloud kernels, booted under QEMU in software (so that it works everywhere) with an initramfs of busybox, the agent and the
+//! kernel tests, and nothing else: cgroup v2 is all ours there.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::process::{find, output, run as run_command, say};
+use crate::{build_ebpf, install, root};
+
+/// A kernel series and the Debian suite that has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kernel {
+    pub(crate) series: &'static str,
+    suite: &'static str,
+}
+
+/// The series that are tested, oldest first.
+pub(crate) const KERNELS: [Kernel; 3] = [
+    Kernel { series: "5.10", suite: "bullseye" },
+    Kernel { series: "6.1", suite: "bookworm" },
+    Kernel { series: "6.12", suite: "bookworm-backports" },
+];
+
+/// Kernel tests that need neither ffmpeg nor a second user; the rest runs on this machine's kernel.
+const TESTS: [&str; 7] = [
+    "the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent",
+    "two_hundred_jobs_of_50_ms_are_all_captured_under_their_names",
+    "a_thread_that_never_switches_is_counted_at_every_tick",
+    "the_sums_close_in_every_scrape_under_a_storm_of_forks",
+    "a_full_accounting_map_is_counted_and_its_time_is_not_lost",
+    "the_agents_own_share_is_shown",
+    "nothing_is_left_in_the_kernel_however_it_ends",
+];
+
+/// Programs the tests call, beside busybox.
+const PROGRAMS: [&str; 1] = ["bpftool"];
+
+const APPLETS: [&str; 13] = [
+    "sh", "mount", "mkdir", "ip", "cat", "uname", "poweroff", "timeout", "taskset", "true", "rm", "sleep",
+    "grep",
+];
+
+/// What the machine prints last, before its result.
+const RESULT: &str = "VM-RESULT:";
+
+/// Seconds the tests may take inside, in software emulation; then the machine ends itself.
+const PATIENCE: u32 = 900;
+
+pub(crate) fn run(series: &[String]) -> anyhow::Result<()> {
+    let root = root()?;
+    let kernels: Vec<Kernel> = KERNELS
+        .into_iter()
+        .filter(|kernel| series.is_empty() || series.iter().any(|wanted| wanted == kernel.series))
+        .collect();
+    ensure!(
+        !kernels.is_empty(),
+        "no such kernel; there are {}",
+        KERNELS.map(|kernel| kernel.series).join(", ")
+    );
+    install::packages("booting other kernels", &["qemu-system-x86", "busybox-static", "bpftool", "cpio"])?;
+    build_ebpf::run()?;
+    let mut build = Command::new(env!("CARGO"));
+    build.current_dir(&root).args([
+        "build",
+        "--quiet",
+        "--package",
+        "ffwatt",
+        "--package",
+        "tests",
+        "--tests",
+        "--bins",
+    ]);
+    run_command(&mut build)?;
+    let mut failed = Vec::new();
+    for kernel in kernels {
+        let image = fetch(&root, kernel)?;
+        let initramfs = initramfs(&root)?;
+        if let Err(error) = boot(emulator(&root)?, kernel, &image, &initramfs) {
+            say(&format!("Linux {}: {error:#}", kernel.series));
+            failed.push(kernel.series);
+        }
+    }
+    ensure!(failed.is_empty(), "failed on Linux {}", failed.join(", "));
+    Ok(())
+}
+
+/// Downloads and unpacks a kernel below `target/vm`; returns its image.
+fn fetch(root: &Path, kernel: Kernel) -> anyhow::Result<PathBuf> {
+    let suite = Suite { folder: root.join("target/vm").join(kernel.series), name: kernel.suite };
+    if let Some(image) = image_in(&suite.folder) {
+        return Ok(image);
+    }
+    suite.update()?;
+    // The newest of the series: names carry an ABI number.
+    let names = output(suite.apt("apt-cache").args(["pkgnames", &format!("linux-image-{}", kernel.series)]))?;
+    let numbers = |name: &str| -> Vec<u32> {
+        name.split(|character: char| !character.is_ascii_digit())
+            .filter_map(|number| number.parse().ok())
+            .collect()
+    };
+    let newest = names.lines().filter(|name| name.ends_with("-cloud-amd64")).max_by_key(|name| numbers(name));
+    let newest = newest.with_context(|| format!("{} has no cloud kernel {}", kernel.suite, kernel.series))?;
+    suite.unpack(&[newest])?;
+    image_in(&suite.folder).context("the package has no kernel image")
+}
+
+/// A suite of Debian, from wherever this machine's apt gets Debian, without touching its own lists.
+struct Suite {
+    folder: PathBuf,
+    name: &'static str,
+}
+
+impl Suite {
+    fn apt(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.join("cache"));
+        for (option, value) in [
+            ("Dir::Etc::sourcelist", self.folder.join("sources.list")),
+            ("Dir::Etc::sourceparts", PathBuf::from("-")),
+            ("Dir::State::lists", self.folder.join("lists")),
+            ("Dir::Cache", self.folder.join("cache")),
+        ] {
+            command.arg("-o").arg(format!("{option}={}", value.display()));
+        }
+        command
+    }
+
+    fn update(&self) -> anyhow::Result<()> {
+        for part in ["lists/partial", "cache/archives/partial", "unpacked"] {
+            fs::create_dir_all(self.folder.join(part))?;
+        }
+        let uris = output(Command::new("apt-get").args([
+            "indextargets",
+            "--format",
+            "$(REPO_URI)",
+            "Created-By: Packages",
+        ]))?;
+        let is_debian = |uri: &&str| uri.trim_end_matches('/').ends_with("/debian");
+        let mirror = uris.lines().find(is_debian).context("apt knows no Debian mirror")?;
+        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+        let list = format!("deb [signed-by={keyring}] {mirror} {} main\n", self.name);
+        fs::write(self.folder.join("sources.list"), list)?;
+        run_command(self.apt("apt-get").args(["-q", "-o", "Acquire::Check-Valid-Until=false", "update"]))
+    }
+
+    fn unpack(&self, packages: &[&str]) -> anyhow::Result<()> {
+        run_command(self.apt("apt-get").args(["-q", "download"]).args(packages))?;
+        for entry in fs::read_dir(self.folder.join("cache"))?.flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "deb") {
+                run_command(
+                    Command::new("dpkg").arg("-x").arg(entry.path()).arg(self.folder.join("unpacked")),
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first QEMU whose software emulation runs Linux 6.12: 7.2 crashes it at the first storm of forks, with or without the agent.
+const GOOD_QEMU: u32 = 8;
+
+/// QEMU, with where it finds its parts: this machine's, or a newer one below `target/vm`.
+fn emulator(root: &Path) -> anyhow::Result<Command> {
+    let version = output(Command::new("qemu-system-x86_64").arg("--version"))?;
+    let major = version.split(' ').find_map(|word| word.split('.').next()?.parse::<u32>().ok());
+    if major.is_some_and(|major| major >= GOOD_QEMU) {
+        return Ok(Command::new("qemu-system-x86_64"));
+    }
+    let suite = Suite { folder: root.join("target/vm/qemu"), name: "bookworm-backports" };
+    let unpacked = suite.folder.join("unpacked");
+    let program = unpacked.join("usr/bin/qemu-system-x86_64");
+    if !program.exists() {
+        suite.update()?;
+        suite.unpack(&["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios"])?;
+    }
+    let mut command = Command::new(program);
+    command.env("QEMU_MODULE_DIR", unpacked.join("usr/lib/x86_64-linux-gnu/qemu"));
+    command.arg("-L").arg(unpacked.join("usr/share/qemu")).arg("-L").arg(unpacked.join("usr/share/seabios"));
+    Ok(command)
+}
+
+fn image_in(folder: &Path) -> Option<PathBuf> {
+    let boot = fs::read_dir(folder.join("unpacked/boot")).ok()?;
+    boot.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("vmlinuz-"))
+}
+
+/// busybox, the agent, the kernel tests and what they are linked with.
+fn initramfs(root: &Path) -> anyhow::Result<PathBuf> {
+    let tree = root.join("target/vm/initramfs");
+    let _ = fs::remove_dir_all(&tree);
+    for folder in ["bin", "proc", "sys", "dev", "tmp", "var/lib", "etc"] {
+        fs::create_dir_all(tree.join(folder))?;
+    }
+    let busybox = find("busybox").context("there is no busybox")?;
+    fs::copy(busybox, tree.join("bin/busybox"))?;
+    for applet in APPLETS {
+        symlink("busybox", tree.join("bin").join(applet))?;
+    }
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("debug");
+    add_program(&tree, &target.join("ffwatt"), "ffwatt")?;
+    add_program(&tree, &newest_test(&target)?, "kernel-tests")?;
+    for program in PROGRAMS {
+        add_program(&tree, &find(program).with_context(|| format!("there is no {program}"))?, program)?;
+    }
+    let init = tree.join("init");
+    fs::write(&init, init_script())?;
+    fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
+    let image = root.join("target/vm/initramfs.cpio");
+    let pack = format!("cd {} && find . | cpio --quiet -o -H newc > {}", tree.display(), image.display());
+    run_command(Command::new("sh").args(["-c", &pack]))?;
+    Ok(image)
+}
+
+fn newest_test(target: &Path) -> anyhow::Result<PathBuf> {
+    let is_it = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with("kernel-") && path.extension().is_none()
+    };
+    let found =
+        fs::read_dir(target.join("deps"))?.flatten().map(|entry| entry.path()).filter(|path| is_it(path));
+    let newest = found.max_by_key(|path| path.metadata().and_then(|metadata| metadata.modified()).ok());
+    newest.context("the kernel tests are not built")
+}
+
+fn add_program(tree: &Path, program: &Path, name: &str) -> anyhow::Result<()> {
+    fs::copy(program, tree.join("bin").join(name))
+        .with_context(|| format!("cannot copy {}", program.display()))?;
+    let libraries = output(Command::new("ldd").arg(program))?;
+    for library in libraries.split_whitespace().filter(|word| word.starts_with('/')).map(Path::new) {
+        let to = tree.join(library.strip_prefix("/")?);
+        if !to.exists() && library.exists() {
+            fs::create_dir_all(to.parent().context("a library is in a folder")?)?;
+            fs::copy(library, to)?;
+        }
+    }
+    Ok(())
+}
+
+fn init_script() -> String {
+    format!(
+        "#!/bin/sh\n\
+         export PATH=/bin FFWATT_BINARY=/bin/ffwatt TMPDIR=/tmp RUST_BACKTRACE=0\n\
+         mount -t proc none /proc; mount -t sysfs none /sys; mount -t devtmpfs none /dev\n\
+         mount -t cgroup2 none /sys/fs/cgroup; mount -t tmpfs none /tmp\n\
+         ip link set lo up\n\
+         echo \"Linux $(uname -r)\"\n\
+         ffwatt check --containers.docker-socket= --containers.podman-socket=\n\
+         timeout {PATIENCE} kernel-tests --test-threads=1 --nocapture --exact {}\n\
+         echo \"{RESULT} $?\"\n\
+         poweroff -f\n",
+        TESTS.join(" ")
+    )
+}
+
+/// Boots, shows what the machine prints, and takes its result.
+fn boot(emulator: Command, kernel: Kernel, image: &Path, initramfs: &Path) -> anyhow::Result<()> {
+    say(&format!("\n== Linux {}", kernel.series));
+    let mut command = emulator;
+    command
+        .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024"])
+        .args(["-nographic", "-no-reboot", "-nic", "none", "-append", "console=ttyS0 quiet panic=-1"])
+        .arg("-kernel")
+        .arg(image)
+        .arg("-initrd")
+        .arg(initramfs)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut machine = command.spawn().context("cannot start QEMU")?;
+    let console = machine.stdout.take().context("QEMU has a console")?;
+    let mut result = None;
+    for line in BufReader::new(console).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).trim_end().to_owned();
+        match line.split_once(RESULT) {
+            Some((_, code)) => result = code.trim().parse::<i32>().ok(),
+            None => say(&line),
+        }
+    }
+    machine.wait().context("cannot wait for QEMU")?;
+    match result {
+        Some(0) => Ok(()),
+        Some(code) => bail!("the tests ended with {code}"),
+        None => bail!("the machine ended without a result"),
+    }
+}
