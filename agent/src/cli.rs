@@ -46,6 +46,8 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("What every ffmpeg container and transcode costs in joules")
         .after_help("Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (check) works with limits.")
+        // A wrapper can add flags behind the ones it is given: the last one counts.
+        .args_override_self(true)
         .max_term_width(100)
         .arg(
             Arg::new("config")

@@ -118,15 +118,23 @@ impl Host {
         Ok(host)
     }
 
-    /// An AMD machine without powercap, with its registers: cores are counted one by one.
+    /// An AMD machine without powercap, with its registers: cores are counted one by one. See [`Self::set_amd_package`].
     pub fn amd_registers() -> anyhow::Result<Self> {
         let host = Self::bare(&[(0, 0), (0, 0)], "AuthenticAMD")?;
         for cpu in 0..2 {
+            // Energy unit 2^-16 J in bits 12:8.
             host.register(cpu, 0xc001_0299, 16 << 8)?;
-            host.register(cpu, 0xc001_029a, 100)?;
-            host.register(cpu, 0xc001_029b, 1000)?;
         }
+        host.set_amd_package(1000)?;
         Ok(host)
+    }
+
+    /// Sets the package counter of [`Self::amd_registers`], on every CPU.
+    ///
+    /// AMD's three registers are neighbours: one byte apart in a plain file, which they are not in the device. So the core counter
+    /// shows 256 × this + 16, and the energy unit stays what it is.
+    pub fn set_amd_package(&self, value: u32) -> anyhow::Result<()> {
+        (0..2).try_for_each(|cpu| self.register(cpu, 0xc001_029b, value.into()))
     }
 
     /// A virtual machine: nothing counts energy.

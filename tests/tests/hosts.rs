@@ -1,0 +1,186 @@
+//! What does the agent say on machines we do not have? The real binary on each fixture host, against a golden file.
+//!
+//! A golden file is the whole of the three listeners after one step of the host's life, less the values that depend on when the test
+//! ran. `UPDATE_EXPECT=1` writes them anew; read the difference before committing it.
+
+use std::path::Path;
+
+use expect_test::expect_file;
+use tests::agent::Agent;
+use tests::exposition::Exposition;
+use tests::host::{CGROUPS, Host};
+use tests::http::{get, request};
+use tests::referee;
+
+/// Series whose values depend on the clock, the machine or the build. Everything else is equal on every run.
+const VARIES: [&str; 12] = [
+    "process_",
+    "rapl_power_watts",
+    "docker_container_cpu_percent",
+    "docker_containers_total_cpu_percent",
+    "ffwatt_build_info",
+    "ffwatt_host_power_watts",
+    "ffwatt_last_tick_timestamp_seconds",
+    "ffwatt_tick_duration_seconds_bucket",
+    "ffwatt_tick_duration_seconds_count",
+    "ffwatt_tick_duration_seconds_sum",
+    // On a fixture host nothing is idle between two steps.
+    "ffwatt_workload_cpu_seconds_total{workload=\"system\"",
+    "ffwatt_workload_energy_uncertainty_joules",
+];
+
+/// The model's energy is power × time.
+const VARIES_WITH_MODEL: [&str; 4] = [
+    "rapl_energy_joules_total",
+    "ffwatt_host_energy_joules_total",
+    "ffwatt_host_idle_power_watts",
+    "ffwatt_workload_energy_joules_total",
+];
+
+/// One life: a first reading, then CPU time and energy at once, then the tick that has both.
+fn live(host: &mut Host, flags: &[&str], step: impl FnOnce(&mut Host)) -> Agent {
+    let own = host.flags();
+    let flags: Vec<&str> =
+        own.iter().map(String::as_str).chain(["--interval=1s"]).chain(flags.iter().copied()).collect();
+    let agent = Agent::start(&flags).unwrap();
+    agent.wait_ticks(1).unwrap();
+    // Right behind a tick, so that the next one is far and sees all of it.
+    step(host);
+    agent.wait_ticks(2).unwrap();
+    agent
+}
+
+fn work(host: &mut Host) {
+    host.step(&[(CGROUPS[0], 700), (CGROUPS[1], 100), (CGROUPS[2], 150), (CGROUPS[3], 50)]).unwrap();
+}
+
+/// Everything the listeners say, well-formed by every judge, with its sums closed, is in the golden file.
+fn compare(agent: &Agent, golden: &str, varies: &[&str]) {
+    let mut all = String::new();
+    for (port, name) in [
+        (agent.ports.rapl, "rapl family"),
+        (agent.ports.docker, "docker family"),
+        (agent.ports.main, "main listener"),
+    ] {
+        let classic = get(port, "/metrics").unwrap().text();
+        referee::promtool(&classic).unwrap();
+        let scrape = Exposition::parse(&classic).unwrap();
+        for ((package, domain), residual) in scrape.residuals() {
+            assert_eq!(residual, 0, "package {package:?}, domain {domain:?}");
+        }
+        let accept = [("Accept", "application/openmetrics-text;version=1.0.0")];
+        referee::openmetrics(&request(port, "GET", "/metrics", &accept).unwrap().text()).unwrap();
+        all.push_str(&format!("# ffwatt golden file: {name}\n{}\n", stable(&classic, varies)));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(golden);
+    expect_file![path].assert_eq(&all);
+}
+
+/// The scrape with `~` for every value that varies, and without help texts: docs/METRICS.md has them.
+fn stable(text: &str, varies: &[&str]) -> String {
+    let mut stable = String::new();
+    for line in text.lines().filter(|line| !line.starts_with("# HELP")) {
+        let varies = varies.iter().chain(&VARIES).any(|name| line.starts_with(name));
+        match line.rsplit_once(' ') {
+            Some((series, _)) if varies => stable.push_str(&format!("{series} ~\n")),
+            _ => stable.push_str(&format!("{line}\n")),
+        }
+    }
+    stable
+}
+
+#[test]
+fn a_client_with_psys_and_the_memory_mapped_duplicate() {
+    let mut host = Host::client().unwrap();
+    let agent = live(&mut host, &["--energy.source=powercap"], |host| {
+        host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+        host.set_energy("intel-rapl:0:0", 9_500_001).unwrap();
+        host.set_energy("intel-rapl:0:1", 40_000).unwrap();
+        host.set_energy("intel-rapl:1", 23_000_003).unwrap();
+        host.set_energy("intel-rapl-mmio:0", 12_900_000).unwrap();
+        work(host);
+    });
+    compare(&agent, "client.prom", &[]);
+}
+
+#[test]
+fn two_sockets_with_memory_of_their_own() {
+    let mut host = Host::two_socket().unwrap();
+    let agent = live(&mut host, &["--energy.source=powercap"], |host| {
+        host.set_energy("intel-rapl:0", 45_000_000).unwrap();
+        host.set_energy("intel-rapl:0:0", 3_700_007).unwrap();
+        host.set_energy("intel-rapl:1", 36_000_001).unwrap();
+        host.set_energy("intel-rapl:1:0", 2_800_000).unwrap();
+        work(host);
+    });
+    compare(&agent, "two_socket.prom", &[]);
+}
+
+#[test]
+fn two_dies_of_one_socket_are_one_package() {
+    let mut host = Host::multi_die().unwrap();
+    let agent = live(&mut host, &["--energy.source=powercap"], |host| {
+        host.set_energy("intel-rapl:0", 10_000_100).unwrap();
+        host.set_energy("intel-rapl:0:0", 1_000_100).unwrap();
+        host.set_energy("intel-rapl:1", 20_000_100).unwrap();
+        host.set_energy("intel-rapl:1:0", 2_000_100).unwrap();
+        work(host);
+    });
+    compare(&agent, "multi_die.prom", &[]);
+}
+
+#[test]
+fn amd_by_powercap() {
+    let mut host = Host::amd().unwrap();
+    let agent = live(&mut host, &["--energy.source=powercap"], |host| {
+        host.set_energy("intel-rapl:0", 20_000_001).unwrap();
+        host.set_energy("intel-rapl:0:0", 7_000_001).unwrap();
+        work(host);
+    });
+    compare(&agent, "amd.prom", &[]);
+}
+
+#[test]
+fn intel_by_registers() {
+    let mut host = Host::intel_registers().unwrap();
+    // By the automatic order: no powercap, so the registers.
+    let agent = live(&mut host, &[], |host| {
+        for (address, value) in [(0x611, 1000 + (20 << 14)), (0x639, 500 + (12 << 14)), (0x619, 70 + (3 << 14))] {
+            (0..2).for_each(|cpu| host.register(cpu, address, value).unwrap());
+        }
+        work(host);
+    });
+    compare(&agent, "intel_registers.prom", &[]);
+}
+
+#[test]
+fn amd_by_registers() {
+    let mut host = Host::amd_registers().unwrap();
+    let agent = live(&mut host, &["--energy.source=msr"], |host| {
+        // 256 J and one step of the package; the cores go once around and 256 steps further.
+        host.set_amd_package(1000 + (256 << 16) + 1).unwrap();
+        work(host);
+    });
+    compare(&agent, "amd_registers.prom", &[]);
+}
+
+#[test]
+fn a_virtual_machine_is_estimated_and_says_so() {
+    let mut host = Host::without_energy().unwrap();
+    let agent = live(&mut host, &[], work);
+    compare(&agent, "without_energy.prom", &VARIES_WITH_MODEL);
+    assert!(agent.log().contains("energy is estimated from CPU use"), "{}", agent.log());
+}
+
+#[test]
+fn zone_names_of_the_exporter_it_replaces() {
+    let mut host = Host::client().unwrap();
+    let agent = live(&mut host, &["--compat.zones=upstream"], |host| {
+        host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+    });
+    let scrape = agent.scrape_port(agent.ports.rapl).unwrap();
+    assert_eq!(scrape.sum("rapl_energy_joules_total", &[("zone", "package_0")]), Some(12.0));
+    for zone in ["package_0_core", "core", "package_0_uncore", "uncore", "psys"] {
+        assert_eq!(scrape.sum("rapl_energy_joules_total", &[("zone", zone)]), Some(0.0), "{zone}");
+    }
+}
