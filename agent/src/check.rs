@@ -33,6 +33,8 @@ pub enum State {
     Ok,
     /// It works and would be used.
     Used,
+    /// Something to know of the source above.
+    Note,
     /// The host does not have it, and the agent does without.
     Absent,
     /// It could work and does not.
@@ -46,6 +48,7 @@ impl State {
         match self {
             Self::Ok => "ok",
             Self::Used => "used",
+            Self::Note => "note",
             Self::Absent => "absent",
             Self::Problem => "PROBLEM",
             Self::Fatal => "FATAL",
@@ -184,6 +187,9 @@ impl Report {
                     let used = self.energy_source.is_none() && may_be_used;
                     let state = if used { State::Used } else { State::Ok };
                     self.add("energy", kind.name(), state, zones.join(", "), "");
+                    for note in meter.notes() {
+                        self.add("energy", kind.name(), State::Note, note, "");
+                    }
                     if used {
                         self.energy_source = Some(kind.name());
                     }
@@ -270,7 +276,7 @@ impl Report {
         let has = |state| self.lines.iter().any(|line| line.state == state);
         if has(State::Fatal) {
             Verdict::CannotRun
-        } else if has(State::Problem) || self.energy_source.is_none() {
+        } else if has(State::Problem) || matches!(self.energy_source, None | Some("model")) {
             Verdict::Limited
         } else {
             Verdict::Ready

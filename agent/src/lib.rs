@@ -30,3 +30,6 @@ pub mod config;
 pub mod cli;
 pub mod agent;
 pub mod check;
+
+#[cfg(test)]
+mod documented;

@@ -84,7 +84,9 @@ fn garbage_in_a_counter_is_no_energy() {
     host.set_energy("intel-rapl:0", 1_000_000 + STEP).unwrap();
     agent.wait_ticks(2).unwrap();
     let file = host.zone_file("intel-rapl:0", "energy_uj");
-    for garbage in ["", "\n", "watts\n", "-5\n", "1e9\n", "99999999999999999999999\n", "12 34\n", "\u{0}\u{0}\n"] {
+    for garbage in
+        ["", "\n", "watts\n", "-5\n", "1e9\n", "99999999999999999999999\n", "12 34\n", "\u{0}\u{0}\n"]
+    {
         fs::write(host.path(&file), garbage).unwrap();
         let during = agent.wait_ticks(2).unwrap();
         assert_eq!(package_energy(&during), STEP_JOULES, "{garbage:?}");

@@ -117,7 +117,7 @@ fn two_sockets_with_memory_of_their_own() {
 }
 
 #[test]
-fn two_dies_of_one_socket_are_one_package() {
+fn two_dies_of_one_socket_are_counted_apart() {
     let mut host = Host::multi_die().unwrap();
     let agent = live(&mut host, &["--energy.source=powercap"], |host| {
         host.set_energy("intel-rapl:0", 10_000_100).unwrap();
@@ -145,7 +145,9 @@ fn intel_by_registers() {
     let mut host = Host::intel_registers().unwrap();
     // By the automatic order: no powercap, so the registers.
     let agent = live(&mut host, &[], |host| {
-        for (address, value) in [(0x611, 1000 + (20 << 14)), (0x639, 500 + (12 << 14)), (0x619, 70 + (3 << 14))] {
+        for (address, value) in
+            [(0x611, 1000 + (20 << 14)), (0x639, 500 + (12 << 14)), (0x619, 70 + (3 << 14))]
+        {
             (0..2).for_each(|cpu| host.register(cpu, address, value).unwrap());
         }
         work(host);

@@ -76,6 +76,9 @@ impl EnergySource {
             match energy::open(kind, roots, topology, &options, clock) {
                 Ok(meter) => {
                     health.works(kind.name());
+                    for note in meter.notes() {
+                        tracing::info!(source = kind.name(), "{note}");
+                    }
                     return Self::Meter(meter);
                 }
                 Err(error) => health.failed(kind.name(), &error),

@@ -57,11 +57,11 @@ fn open_registers(
     }
     if !probe.has_device {
         let what = format!("{} has no msr device", roots.dev.join("cpu").display());
-        return Err(SourceError::unavailable(what, processor.hint("modprobe msr")));
+        return Err(processor.unavailable(&what, "modprobe msr"));
     }
     if probe.zones.is_empty() {
         let what = "none of this processor's energy registers counts";
-        return Err(SourceError::unavailable(what, processor.hint("")));
+        return Err(processor.unavailable(what, ""));
     }
     HardwareMeter::start(EnergySourceKind::Msr, probe.zones, probe.notes, clock)
 }
@@ -161,10 +161,10 @@ impl Probe<'_> {
                 format!("the msr devices in {path} may not be read: {cause}"),
                 "run the agent as root with CAP_SYS_RAWIO, or prefer powercap, which needs less",
             ),
-            _ if register::is_not_implemented(&cause) => SourceError::unavailable(
-                format!("this processor has no energy unit register ({:#x})", self.layout.unit),
-                self.processor.hint(""),
-            ),
+            _ if register::is_not_implemented(&cause) => {
+                let what = format!("this processor has no energy unit register ({:#x})", self.layout.unit);
+                self.processor.unavailable(&what, "")
+            }
             _ => SourceError::transient(format!("read register {:#x} in {path}", self.layout.unit), cause),
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn open(
     let devices = roots.sys.join("bus/event_source/devices");
     let Some(packages) = Pmu::read(&devices.join("power"))? else {
         let what = format!("{} is missing: the kernel has no energy PMU", devices.join("power").display());
-        return Err(SourceError::unavailable(what, processor.hint("modprobe rapl")));
+        return Err(processor.unavailable(&what, "modprobe rapl"));
     };
     let mut search =
         Search { topology, options, processor, zones: Vec::new(), notes: Vec::new(), failure: None };
@@ -47,7 +47,7 @@ pub(super) fn open(
     }
     if search.zones.is_empty() {
         let what = format!("{} has no event that counts", devices.join("power").display());
-        return Err(search.failure.unwrap_or_else(|| SourceError::unavailable(what, processor.hint(""))));
+        return Err(search.failure.unwrap_or_else(|| processor.unavailable(&what, "")));
     }
     HardwareMeter::start(EnergySourceKind::Perf, search.zones, search.notes, clock)
 }

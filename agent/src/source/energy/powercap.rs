@@ -76,10 +76,9 @@ fn package_power(zone: Zone, limits: &[(Zone, Limits)]) -> Option<Watts> {
 fn no_folder(class: &Path, processor: Processor, cause: io::Error) -> SourceError {
     let path = class.display();
     match cause.kind() {
-        io::ErrorKind::NotFound => SourceError::unavailable(
-            format!("{path} is missing: the kernel has no powercap"),
-            processor.hint(LOAD_DRIVER),
-        ),
+        io::ErrorKind::NotFound => {
+            processor.unavailable(&format!("{path} is missing: the kernel has no powercap"), LOAD_DRIVER)
+        }
         io::ErrorKind::PermissionDenied => {
             SourceError::unavailable(format!("{path} may not be listed"), MAY_READ)
         }
@@ -93,7 +92,7 @@ fn no_zones(class: &Path, folders: &tree::Folders, processor: Processor, notes: 
         return SourceError::unavailable(format!("the zones of {path} lead nowhere"), UNMASK);
     }
     if folders.zones.is_empty() {
-        return SourceError::unavailable(format!("{path} has no RAPL zones"), processor.hint(LOAD_DRIVER));
+        return processor.unavailable(&format!("{path} has no RAPL zones"), LOAD_DRIVER);
     }
     SourceError::unavailable(format!("{path} has no zone that is known: {}", notes.join("; ")), "")
 }

@@ -5,6 +5,7 @@ use std::fs;
 use super::unit::EnergyUnit;
 use crate::host::HostRoots;
 use crate::model::energy::Domain;
+use crate::source::SourceError;
 
 #[cfg(test)]
 mod tests;
@@ -74,12 +75,15 @@ impl Processor {
         self.vendor == Vendor::Amd
     }
 
-    /// What would help where there are no counters: nothing on a virtual machine.
-    pub(super) fn hint(self, otherwise: &str) -> String {
+    /// There are no counters, and `hint` would help: but not on a virtual machine.
+    pub(super) fn unavailable(self, what: &str, hint: &str) -> SourceError {
         if self.is_virtual {
-            "this looks like a virtual machine: no RAPL is passed through".to_owned()
+            SourceError::unavailable(
+                format!("{what} (a virtual machine that no RAPL is passed through to)"),
+                "",
+            )
         } else {
-            otherwise.to_owned()
+            SourceError::unavailable(what, hint)
         }
     }
 

@@ -382,21 +382,21 @@ fn why_not_without_the_device() {
 fn why_not_on_a_virtual_machine() {
     let host = Host::new(&cpuinfo("AuthenticAMD", 25, 17, "fpu hypervisor"), &[(0, 0)]);
     expect![[r"
-        /dev/cpu has no msr device
-        this looks like a virtual machine: no RAPL is passed through
+        /dev/cpu has no msr device (a virtual machine that no RAPL is passed through to)
+
     "]]
     .assert_eq(&host.why_not());
     host.set(0, &[(0x10, 1)]);
     expect![[r"
-        this processor has no energy unit register (0xc0010299)
-        this looks like a virtual machine: no RAPL is passed through
+        this processor has no energy unit register (0xc0010299) (a virtual machine that no RAPL is passed through to)
+
     "]]
     .assert_eq(&host.why_not());
     // KVM answers zero for energy registers.
     host.set(0, &[(0xC001_0299, 0), (0xC001_029B, 0)]).siblings(&[(0, "0")]);
     expect![[r"
-        none of this processor's energy registers counts
-        this looks like a virtual machine: no RAPL is passed through
+        none of this processor's energy registers counts (a virtual machine that no RAPL is passed through to)
+
     "]]
     .assert_eq(&host.why_not());
 }

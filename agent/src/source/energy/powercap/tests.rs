@@ -455,8 +455,8 @@ fn why_not_without_the_folder() {
     let guest = cpuinfo("GenuineIntel", 6, 158, "fpu hypervisor");
     let guest = Host::new(|root| write_tree(root, &[("proc/cpuinfo", &guest)]));
     expect![[r"
-        /sys/class/powercap is missing: the kernel has no powercap
-        this looks like a virtual machine: no RAPL is passed through
+        /sys/class/powercap is missing: the kernel has no powercap (a virtual machine that no RAPL is passed through to)
+
     "]]
     .assert_eq(&guest.why_not());
 }
