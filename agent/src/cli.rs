@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::config::Layers;
 use crate::config::keys::{KEYS, Key};
+use crate::config::{FILE_VARIABLE, Layers};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +91,7 @@ pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) ->
         None => (Action::Run, matches),
     };
     let named = matches.get_one::<String>("config").map(PathBuf::from);
-    let from_environment =
-        || environment.get(&OsString::from("FFWATT_CONFIG")).filter(|path| !path.is_empty());
+    let from_environment = || environment.get(&OsString::from(FILE_VARIABLE)).filter(|path| !path.is_empty());
     let file = named
         .or_else(|| from_environment().map(PathBuf::from))
         .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));

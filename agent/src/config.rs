@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::attribution::IdlePolicy;
 use crate::host::HostRoots;
 
-pub use layers::{ConfigError, Layers, print};
+pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use crate::config::keys::KEYS;
 use crate::config::{Config, print};
 use crate::exposition::catalog::{Listener, Metric, metrics};
 
-const GENERATED: &str = "<!-- Written by `cargo xtask docs` from the code; a test fails when it is stale. -->\n";
+const GENERATED: &str =
+    "<!-- Written by `cargo xtask docs` from the code; a test fails when it is stale. -->\n";
 
 fn assert_documented(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(file);
@@ -51,7 +52,7 @@ fn documented_configuration() {
     text.push_str(
         "\nDefaults ← file ← environment ← flags: the last one that says something counts. The file is the one that `--config` or \
          `FFWATT_CONFIG` names, else `/etc/ffwatt/ffwatt.toml` if there is one. `ffwatt config` prints what is in use.\n\n\
-         An unknown key, in the file or as a `FFWATT_` variable, is an error that names it. The names in the last column are those \
+         An unknown key in the file is an error that names it; an unknown variable that begins with `FFWATT_`, a warning. The names in the last column are those \
          of the exporters that ffwatt replaces; they count after ffwatt's own.\n\n\
          | key | environment | flag | also read |\n|---|---|---|---|\n",
     );

@@ -25,6 +25,12 @@ fn main() -> ExitCode {
         }
     };
     let invocation = cli::parse(&matches, std::env::vars_os().collect());
+    for name in invocation.layers.unknown_variables() {
+        let name = name.to_string_lossy();
+        complain(&format!(
+            "warning: the environment variable {name} is none of ours; `ffwatt config` lists them"
+        ));
+    }
     let config = match invocation.layers.resolve() {
         Ok(config) => config,
         Err(error) => {

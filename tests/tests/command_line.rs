@@ -75,6 +75,14 @@ fn wrong_usage_and_wrong_configuration_end_with_2_and_name_the_culprit() {
 }
 
 #[test]
+fn a_variable_that_is_none_of_ours_is_a_warning() {
+    let output = ffwatt(&["config"], &[("FFWATT_INTERVALL", "2s"), ("FFWATT_INTERVAL", "3s")]);
+    assert!(output.status.success());
+    let warning = text(&output.stderr);
+    assert!(warning.contains("FFWATT_INTERVALL") && warning.lines().count() == 1, "{warning}");
+}
+
+#[test]
 fn a_port_in_use_ends_it_with_one_line_that_says_how_to_find_the_culprit() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -1,5 +1,8 @@
 //! Which keys are there? The one table behind the file, the environment, the flags and the documentation.
 
+/// What ffwatt's own environment variables begin with.
+pub const PREFIX: &str = "FFWATT_";
+
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -30,7 +33,7 @@ pub enum Kind {
 impl Key {
     /// Its environment variable.
     pub fn variable(&self) -> String {
-        format!("FFWATT_{}", self.path.replace('.', "_").to_uppercase())
+        format!("{PREFIX}{}", self.path.replace('.', "_").to_uppercase())
     }
 
     /// Its flag, without the two dashes.

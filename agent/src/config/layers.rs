@@ -1,7 +1,7 @@
 //! How do file, environment and flags become one configuration, and which of them is to blame when they do not?
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use crate::config::Config;
-use crate::config::keys::{KEYS, Key, Kind};
+use crate::config::keys::{KEYS, Key, Kind, PREFIX};
+
+/// The variable that names the configuration file.
+pub const FILE_VARIABLE: &str = "FFWATT_CONFIG";
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +97,15 @@ impl Layers {
         })?;
         config.user_state_dir = self.user_state_dir();
         Ok(config)
+    }
+
+    /// Variables that look like ours and are not. No error: orchestrators make variables of their own out of a service's name.
+    pub fn unknown_variables(&self) -> impl Iterator<Item = &OsStr> {
+        let is_known = |name: &str| name == FILE_VARIABLE || KEYS.iter().any(|key| key.variable() == name);
+        self.environment
+            .keys()
+            .map(OsString::as_os_str)
+            .filter(move |name| name.to_str().is_some_and(|name| name.starts_with(PREFIX) && !is_known(name)))
     }
 
     /// <https://specifications.freedesktop.org/basedir-spec/latest/#variables>
