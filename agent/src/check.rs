@@ -261,13 +261,12 @@ impl Report {
 
     fn check_state_dir(&mut self, config: &Config) {
         let folders = config.state_dirs();
-        match folders.iter().find(|folder| crate::pipeline::is_writable(folder).is_ok()) {
-            Some(folder) => self.add("state", "folder", State::Ok, folder.display().to_string(), ""),
-            None => {
-                let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-                let detail = format!("none can be written: {}", tried.join(", "));
-                self.add("state", "folder", State::Problem, detail, "choose one with --state-dir");
-            }
+        if let Some(folder) = folders.iter().find(|folder| crate::pipeline::is_writable(folder).is_ok()) {
+            self.add("state", "folder", State::Ok, folder.display().to_string(), "");
+        } else {
+            let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+            let detail = format!("none can be written: {}", tried.join(", "));
+            self.add("state", "folder", State::Problem, detail, "choose one with --state-dir");
         }
     }
 

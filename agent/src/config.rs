@@ -279,7 +279,7 @@ impl Default for Attribution {
         Self {
             idle_policy: IdleChoice::Own,
             idle_watts: None,
-            keep_ended: Span(Duration::from_secs(120)),
+            keep_ended: Span(Duration::from_mins(2)),
             max_workloads: 1000,
         }
     }
@@ -329,7 +329,7 @@ impl Config {
 
     /// What the types cannot say.
     fn check(&self) -> Result<(), (&'static str, String)> {
-        let (shortest, longest) = (Duration::from_millis(100), Duration::from_secs(60));
+        let (shortest, longest) = (Duration::from_millis(100), Duration::from_mins(1));
         if !(shortest..=longest).contains(&self.interval.0) {
             return Err(("interval", format!("{} is outside 100ms to 60s", self.interval)));
         }

@@ -179,7 +179,7 @@ impl Pipeline {
         for message in self.inbox.take() {
             match message {
                 Message::Engine { name, event } => {
-                    self.identities.engine_event(name, event, &mut self.health)
+                    self.identities.engine_event(name, event, &mut self.health);
                 }
                 Message::Stop => {}
             }
@@ -224,7 +224,7 @@ impl Pipeline {
         let asleep = self.clock.suspended();
         // The two clocks are read one after the other, so a little difference is nothing.
         if asleep > self.asleep + Duration::from_millis(100) {
-            tracing::info!(slept = ?(asleep - self.asleep), "the machine slept: energy counters begin anew");
+            tracing::info!(slept = ?asleep.saturating_sub(self.asleep), "the machine slept: energy counters begin anew");
             self.energy.rebaseline();
         }
         self.asleep = asleep;

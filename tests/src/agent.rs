@@ -152,7 +152,7 @@ impl Agent {
     /// Waits until this many whole ticks have gone by, so that everything that was before is in the figures.
     pub fn wait_ticks(&self, count: u64) -> anyhow::Result<Exposition> {
         let from = self.ticks()?;
-        eventually("the agent ticks", Duration::from_secs(60), || {
+        eventually("the agent ticks", Duration::from_mins(1), || {
             self.ticks().ok().filter(|ticks| *ticks >= from + count)
         })?;
         self.scrape()

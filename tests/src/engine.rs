@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use crate::command::{eventually, find, output};
 
 /// How long an engine may take to answer.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 
 /// An engine that answers.
 #[derive(Debug)]

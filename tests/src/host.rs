@@ -4,6 +4,7 @@
 //! A test changes the files and waits for the next tick: see [`Host::step`].
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::PathBuf;
@@ -154,10 +155,9 @@ impl Host {
             host.write(&format!("{topology}/die_id"), &format!("{die}\n"))?;
             host.write(&format!("{topology}/core_id"), &format!("{cpu}\n"))?;
             host.write(&format!("{topology}/thread_siblings_list"), &format!("{cpu}\n"))?;
-            cpuinfo.push_str(&format!(
-                "processor\t: {cpu}\nvendor_id\t: {vendor}\ncpu family\t: {}\nmodel\t\t: 158\nmodel name\t: Fixture\n\n",
-                if vendor == "AuthenticAMD" { 25 } else { 6 }
-            ));
+            let family = if vendor == "AuthenticAMD" { 25 } else { 6 };
+            writeln!(cpuinfo, "processor\t: {cpu}\nvendor_id\t: {vendor}\ncpu family\t: {family}")?;
+            writeln!(cpuinfo, "model\t\t: 158\nmodel name\t: Fixture\n")?;
         }
         host.write("proc/cpuinfo", &cpuinfo)?;
         host.write("proc/meminfo", "MemTotal:       16777216 kB\n")?;
@@ -254,7 +254,7 @@ impl Host {
     fn write_cpu_times(&self, cpus: usize) -> anyhow::Result<()> {
         let mut stat = String::from("cpu  0 0 0 0 0 0 0 0 0 0\n");
         for cpu in 0..cpus {
-            stat.push_str(&format!("cpu{cpu} 0 0 0 {} 0 0 0 0 0 0\n", self.idle));
+            writeln!(stat, "cpu{cpu} 0 0 0 {} 0 0 0 0 0 0", self.idle)?;
         }
         for (cgroup, milliseconds) in &self.used {
             self.write(

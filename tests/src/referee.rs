@@ -1,4 +1,4 @@
-//! Is a scrape well-formed? Asked of those who will read it: promtool, and the strict OpenMetrics parser of Prometheus' Python client.
+//! Is a scrape well-formed? Asked of those who will read it: promtool, and the strict `OpenMetrics` parser of Prometheus' Python client.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub fn promtool(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks the strict parser about OpenMetrics text.
+/// Asks the strict parser about `OpenMetrics` text.
 pub fn openmetrics(text: &str) -> anyhow::Result<()> {
     let python = std::env::var_os("FFWATT_PYTHON").map(PathBuf::from).context(
         "FFWATT_PYTHON does not name a Python with the package prometheus_client; `cargo xtask test` makes one",

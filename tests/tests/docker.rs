@@ -2,6 +2,12 @@
 //!
 //! Run alone (`--test-threads=1`): each test starts an engine of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
+
 use std::time::Duration;
 
 use tests::agent::Agent;

@@ -2,6 +2,12 @@
 //!
 //! Each test looks at the state before, during and after, and that the sums still close.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
+
 use std::fs;
 
 use tests::agent::Agent;

@@ -3,6 +3,13 @@
 //! A golden file is the whole of the three listeners after one step of the host's life, less the values that depend on when the test
 //! ran. `UPDATE_EXPECT=1` writes them anew; read the difference before committing it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
+
+use std::fmt::Write;
 use std::path::Path;
 
 use expect_test::expect_file;
@@ -70,7 +77,7 @@ fn compare(agent: &Agent, golden: &str, varies: &[&str]) {
         }
         let accept = [("Accept", "application/openmetrics-text;version=1.0.0")];
         referee::openmetrics(&request(port, "GET", "/metrics", &accept).unwrap().text()).unwrap();
-        all.push_str(&format!("# ffwatt golden file: {name}\n{}\n", stable(&classic, varies)));
+        write!(all, "# ffwatt golden file: {name}\n{}\n", stable(&classic, varies)).unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(golden);
     expect_file![path].assert_eq(&all);
@@ -82,8 +89,8 @@ fn stable(text: &str, varies: &[&str]) -> String {
     for line in text.lines().filter(|line| !line.starts_with("# HELP")) {
         let varies = varies.iter().chain(&VARIES).any(|name| line.starts_with(name));
         match line.rsplit_once(' ') {
-            Some((series, _)) if varies => stable.push_str(&format!("{series} ~\n")),
-            _ => stable.push_str(&format!("{line}\n")),
+            Some((series, _)) if varies => writeln!(stable, "{series} ~").unwrap(),
+            _ => writeln!(stable, "{line}").unwrap(),
         }
     }
     stable

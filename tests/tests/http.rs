@@ -1,5 +1,11 @@
 //! What is on the wire? A live agent on a fixture host, asked in every way a scraper may ask.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
+
 use std::io::Read;
 use std::process::{Command, Stdio};
 

@@ -153,24 +153,20 @@ fn linker(root: &Path, llvm: u32) -> anyhow::Result<PathBuf> {
     let prefix = |major: u32| PathBuf::from(format!("/usr/lib/llvm-{major}"));
     let installed = |major: &u32| prefix(*major).join("bin/llvm-config").exists();
     let found = LINKER_LLVMS.into_iter().filter(usable).find(installed);
-    let major = match found {
-        Some(major) => major,
-        None => {
-            let package = |major: &u32| format!("llvm-{major}-dev");
-            let offered = LINKER_LLVMS
-                .into_iter()
-                .filter(usable)
-                .rev()
-                .find(|major| install::is_offered(&package(major)));
-            let Some(major) = offered else {
-                bail!(
-                    "bpf-linker is missing, and there is no LLVM {llvm} or newer here to build it with; install it from \
-                     https://github.com/aya-rs/bpf-linker/releases into a folder in PATH"
-                );
-            };
-            install::packages("building bpf-linker", &[&package(&major)])?;
-            major
-        }
+    let major = if let Some(major) = found {
+        major
+    } else {
+        let package = |major: &u32| format!("llvm-{major}-dev");
+        let offered =
+            LINKER_LLVMS.into_iter().filter(usable).rev().find(|major| install::is_offered(&package(major)));
+        let Some(major) = offered else {
+            bail!(
+                "bpf-linker is missing, and there is no LLVM {llvm} or newer here to build it with; install it from \
+                 https://github.com/aya-rs/bpf-linker/releases into a folder in PATH"
+            );
+        };
+        install::packages("building bpf-linker", &[&package(&major)])?;
+        major
     };
     // llvm-sys compiles a little C++.
     if find("g++").is_none() {

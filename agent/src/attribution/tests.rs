@@ -129,7 +129,7 @@ fn a_reading_that_failed_is_owed_by_everybody_who_ran_since() {
 }
 
 fn ledger(shown: usize) -> Ledger {
-    Ledger::new(LedgerLimits { keep_ended: Duration::from_secs(120), shown })
+    Ledger::new(LedgerLimits { keep_ended: Duration::from_mins(2), shown })
 }
 
 fn run(ledger: &mut Ledger, uses: &[(WorkloadId, CpuPlace, u64)], joules: u64) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::io;
+use std::num::{ParseFloatError, ParseIntError};
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
@@ -70,7 +71,7 @@ impl Layers {
     pub fn resolve(&self) -> Result<Config, ConfigError> {
         let mut origins: BTreeMap<&'static str, String> = BTreeMap::new();
         let mut config = match &self.file {
-            Some(path) => self.read_file(path, &mut origins)?,
+            Some(path) => read_file(path, &mut origins)?,
             None => Config::default(),
         };
         for key in KEYS {
@@ -116,25 +117,21 @@ impl Layers {
         base.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")))
             .map(|base| base.join("ffwatt"))
     }
+}
 
-    fn read_file(
-        &self,
-        path: &Path,
-        origins: &mut BTreeMap<&'static str, String>,
-    ) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|cause| ConfigError::Unreadable { path: path.to_path_buf(), cause })?;
-        let wrong = |error: toml::de::Error| ConfigError::File {
-            path: path.to_path_buf(),
-            problem: error.to_string().trim_end().to_owned(),
-        };
-        let config: Config = toml::from_str(&text).map_err(wrong)?;
-        let given: Table = toml::from_str(&text).map_err(wrong)?;
-        for key in KEYS.iter().filter(|key| look_up(&given, key.path).is_some()) {
-            origins.insert(key.path, format!("configuration file {}", path.display()));
-        }
-        Ok(config)
+fn read_file(path: &Path, origins: &mut BTreeMap<&'static str, String>) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Unreadable { path: path.to_path_buf(), cause })?;
+    let wrong = |error: toml::de::Error| ConfigError::File {
+        path: path.to_path_buf(),
+        problem: error.to_string().trim_end().to_owned(),
+    };
+    let config: Config = toml::from_str(&text).map_err(wrong)?;
+    let given: Table = toml::from_str(&text).map_err(wrong)?;
+    for key in KEYS.iter().filter(|key| look_up(&given, key.path).is_some()) {
+        origins.insert(key.path, format!("configuration file {}", path.display()));
     }
+    Ok(config)
 }
 
 /// The configuration as a commented file.
@@ -172,11 +169,13 @@ fn with_value(config: &Config, key: &Key, text: &str, origin: &str) -> Result<Co
         Kind::Text => Value::String(text.to_owned()),
         Kind::Integer => {
             let number = text.trim().parse();
-            Value::Integer(number.map_err(|_| wrong(format!("{text:?} is not a whole number")))?)
+            let explain = |error: ParseIntError| wrong(format!("{text:?} is not a whole number: {error}"));
+            Value::Integer(number.map_err(explain)?)
         }
         Kind::Number => {
             let number = text.trim().parse();
-            Value::Float(number.map_err(|_| wrong(format!("{text:?} is not a number")))?)
+            let explain = |error: ParseFloatError| wrong(format!("{text:?} is not a number: {error}"));
+            Value::Float(number.map_err(explain)?)
         }
         Kind::List => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());

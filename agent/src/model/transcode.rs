@@ -66,6 +66,6 @@ mod tests {
         assert_eq!(ExitStatus::from_wait_status(0), ExitStatus::Code(0));
         assert_eq!(ExitStatus::from_wait_status(1 << 8), ExitStatus::Code(1));
         assert_eq!(ExitStatus::from_wait_status(9), ExitStatus::Signal(9));
-        assert_eq!(ExitStatus::from_wait_status(0x80 | 11), ExitStatus::Signal(11), "with a core dump");
+        assert_eq!(ExitStatus::from_wait_status(0x8b), ExitStatus::Signal(11), "with a core dump");
     }
 }

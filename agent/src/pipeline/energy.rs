@@ -17,7 +17,7 @@ use crate::pipeline::sources::HealthBook;
 use crate::pipeline::zones::ZoneBook;
 use crate::source::energy::model::{Coefficients, ModelMeter};
 use crate::source::energy::{self, EnergyMeter, EnergyOptions, EnergyReading};
-use crate::units::Watts;
+use crate::units::{MicroJoules, Watts};
 
 /// Where energy comes from.
 pub(super) enum EnergySource {
@@ -156,7 +156,7 @@ impl Pipeline {
                 let readings = model.advance(window);
                 for reading in &readings {
                     // The estimate begins with the first window, not with the second.
-                    self.zones.baseline(window.start, &ZoneReading { total: Default::default(), ..*reading });
+                    self.zones.baseline(window.start, &ZoneReading { total: MicroJoules::ZERO, ..*reading });
                 }
                 readings.into_iter().map(|reading| (window.end, reading)).collect()
             }

@@ -29,7 +29,7 @@ const CMDLINE_LIMIT: u64 = 256 * 1024;
 const WALK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A walk nobody asked for, in case an event was lost without being counted.
-const WALK_PERIOD: Duration = Duration::from_secs(60);
+const WALK_PERIOD: Duration = Duration::from_mins(1);
 
 /// Ticks without CPU time after which a process or cgroup that is gone has certainly told all.
 const SILENT_TICKS: u32 = 2;
@@ -119,7 +119,7 @@ impl Identities {
                 ledger.open_workload(known.workload);
             }
             LifecycleEvent::CgroupRemoved { id: Some(id), .. } => {
-                self.cgroup_removed(id, clock.now(), ledger)
+                self.cgroup_removed(id, clock.now(), ledger);
             }
             LifecycleEvent::CgroupRemoved { id: None, .. } => self.walk_wanted = true,
             LifecycleEvent::Exec { at, process, cgroup } if Some(process) != self.own => {

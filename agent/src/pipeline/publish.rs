@@ -116,7 +116,7 @@ impl Pipeline {
 
     fn host(&self, window: &CpuWindow) -> HostSnapshot {
         let elapsed: CpuTime = window.places.iter().map(|place| place.elapsed).sum();
-        let busy: CpuTime = window.places.iter().map(|place| place.busy()).sum();
+        let busy: CpuTime = window.places.iter().map(super::super::model::cpu::PlaceWindow::busy).sum();
         HostSnapshot {
             cpus: self.slow.cpus,
             utilisation: busy.share_of(elapsed),

@@ -82,21 +82,21 @@ impl CgroupTree {
             .id("/")
             .map_err(|cause| SourceError::transient(format!("read {}", self.root.display()), cause))?;
         found.insert(id, "/".to_owned());
-        self.walk_below(&self.root, "", 0, &mut found);
+        walk_below(&self.root, "", 0, &mut found);
         Ok(found)
     }
+}
 
-    fn walk_below(&self, folder: &Path, path: &str, depth: usize, found: &mut BTreeMap<CgroupId, String>) {
-        let Ok(entries) = fs::read_dir(folder) else { return };
-        for entry in entries.flatten() {
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || depth >= MAX_DEPTH {
-                continue;
-            }
-            let Ok(metadata) = entry.metadata() else { continue };
-            let path = format!("{path}/{}", entry.file_name().to_string_lossy());
-            self.walk_below(&entry.path(), &path, depth + 1, found);
-            found.insert(CgroupId(metadata.ino()), path);
+fn walk_below(folder: &Path, path: &str, depth: usize, found: &mut BTreeMap<CgroupId, String>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || depth >= MAX_DEPTH {
+            continue;
         }
+        let Ok(metadata) = entry.metadata() else { continue };
+        let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+        walk_below(&entry.path(), &path, depth + 1, found);
+        found.insert(CgroupId(metadata.ino()), path);
     }
 }
 

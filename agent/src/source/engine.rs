@@ -31,15 +31,14 @@ impl EngineWatch {
         let known = self
             .process
             .and_then(|(id, started)| processes::stat(roots, id).filter(|stat| stat.starttime == started));
-        let stat = match known {
-            Some(stat) => stat,
-            None => {
-                self.last = None;
-                self.process = None;
-                let (id, stat) = find(roots)?;
-                self.process = Some((id, stat.starttime));
-                stat
-            }
+        let stat = if let Some(stat) = known {
+            stat
+        } else {
+            self.last = None;
+            self.process = None;
+            let (id, stat) = find(roots)?;
+            self.process = Some((id, stat.starttime));
+            stat
         };
         let ticks = stat.utime + stat.stime;
         let cpus = self.last.and_then(|(before, then)| {

@@ -103,8 +103,7 @@ fn a_missing_file_is_an_error() {
 
 #[test]
 fn the_table_of_keys_is_complete() {
-    let mut everything = Config::default();
-    everything.state_dir = Some("/s".into());
+    let mut everything = Config { state_dir: Some("/s".into()), ..Config::default() };
     everything.path.cgroupfs = Some("/c".into());
     everything.energy.plausible_watts = Some(1.0);
     everything.attribution.idle_watts = Some(1.0);

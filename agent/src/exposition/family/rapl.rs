@@ -61,7 +61,7 @@ pub(super) const METRICS: &[Metric] = &[
 ];
 
 fn is_measured(snapshot: &Snapshot) -> bool {
-    snapshot.method.energy_source.is_some_and(|source| source.is_measured())
+    snapshot.method.energy_source.is_some_and(crate::model::energy::EnergySourceKind::is_measured)
 }
 
 fn measured(snapshot: &Snapshot) -> impl Iterator<Item = &ZoneSnapshot> {

@@ -135,7 +135,7 @@ pub(super) const METRICS: &[Metric] = &[
                 match transcode.status {
                     Some(ExitStatus::Code(code)) => samples.whole(key(transcode), u64::from(code)),
                     Some(ExitStatus::Signal(signal)) => {
-                        samples.whole(key(transcode), SIGNAL_BASE + u64::from(signal))
+                        samples.whole(key(transcode), SIGNAL_BASE + u64::from(signal));
                     }
                     None => {}
                 }

@@ -7,7 +7,8 @@ pub struct CommandLine {
 pub fn parse(b: &[u8]) -> CommandLine {
     let t = String::from_utf8_lossy(b);
     let a: Vec<&str> = t.split('\0').collect();
-    let c = a.iter().position(|x| *x == "-c:v").and_then(|i| a.get(i + 1)).map(|s| s.to_string());
+    let c =
+        a.iter().position(|x| *x == "-c:v").and_then(|i| a.get(i + 1)).map(std::string::ToString::to_string);
     CommandLine { program: a[0].rsplit('/').next().unwrap_or("").into(), c }
 }
 impl CommandLine {
