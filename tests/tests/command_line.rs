@@ -57,13 +57,16 @@ fn the_printed_configuration_can_be_used() {
     assert_eq!(String::from_utf8_lossy(&by_environment.stdout), text);
 }
 
+/// Arguments, environment, and what the error must say.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
+
 #[test]
 fn wrong_usage_and_wrong_configuration_end_with_2_and_name_the_culprit() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ffwatt.toml");
     std::fs::write(&file, "interval = \"1s\"\n\n[energy]\nsorce = \"model\"\n").unwrap();
     let file = file.to_str().unwrap();
-    let table: [(&[&str], &[(&str, &str)], &[&str]); 5] = [
+    let table: [Case<'_>; 5] = [
         (&["--config", file], &[], &[file, "line 4", "sorce", "source"]),
         (&["--config", "/no/such.toml"], &[], &["/no/such.toml"]),
         (&["--no-such-flag"], &[], &["--no-such-flag"]),

@@ -1,0 +1,425 @@
+//! Are command lines read as whoever wrote them meant them?
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::*;
+
+/// Everything that is said of it, absent things left out. Words are split at spaces; `'…'` keeps them together.
+fn check(line: &str, expected: &Expect) {
+    let found = parse(words(line).join("\0").as_bytes());
+    let mut parts = vec![found.program.clone()];
+    let facts = [
+        ("", found.codec()),
+        ("standard ", found.codec_standard()),
+        ("by ", found.hardware()),
+        ("preset ", found.preset()),
+        ("size ", found.resolution()),
+        ("", found.bitrate().map(|bitrate| format!("{} bit/s", bitrate.0))),
+    ];
+    parts.extend(facts.into_iter().filter_map(|(what, fact)| Some(format!("{what}{}", fact?))));
+    parts.push(format!("{} of {}", found.rendition_count(), found.output_count()));
+    expected.assert_eq(&parts.join(", "));
+}
+
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in line.split('\'').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+#[test]
+fn one_output() {
+    check(
+        "ffmpeg -y -i in.mp4 -c:v libx264 -preset fast -b:v 2500k -s 1280x720 -c:a aac out.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset fast, size 1280x720, 2500000 bit/s, 1 of 1"],
+    );
+    check(
+        "/usr/lib/jellyfin-ffmpeg/ffmpeg -hide_banner -i x.mkv -codec:v:0 libx265 -crf 28 x.mp4",
+        &expect!["ffmpeg, libx265, standard hevc, by cpu, preset medium, 1 of 1"],
+    );
+    check(
+        "ffmpeg-7.1 -re -f lavfi -i testsrc2=size=640x360:rate=30 -t 10 -c:v libx264 -preset ultrafast -f null -",
+        &expect!["ffmpeg-7.1, libx264, standard h264, by cpu, preset ultrafast, size 640x360, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -vcodec libx264 -vb 5M -vf scale=-2:720 out.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 720p, 5000000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v libsvtav1 -preset 8 -crf 35 -svtav1-params tune=0 out.mkv",
+        &expect!["ffmpeg, libsvtav1, standard av1, by cpu, preset 8, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v libsvtav1 -svtav1-params preset=5:tbr=1800 out.mkv",
+        &expect!["ffmpeg, libsvtav1, standard av1, by cpu, preset 5, 1800000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v libvpx-vp9 -b:v 0 -crf 30 -cpu-used 4 -row-mt 1 out.webm",
+        &expect!["ffmpeg, libvpx-vp9, standard vp9, by cpu, preset cpu-used=4, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v libvpx -deadline realtime -b:v 1M out.webm",
+        &expect!["ffmpeg, libvpx, standard vp8, by cpu, preset realtime, 1000000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v libaom-av1 -cpu-used 6 -crf 30 -b:v 0 out.mp4",
+        &expect!["ffmpeg, libaom-av1, standard av1, by cpu, preset cpu-used=6, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v librav1e -speed 8 -b:v 2Mi out.mp4",
+        &expect!["ffmpeg, librav1e, standard av1, by cpu, preset speed=8, 2097152 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.y4m -c:v libx264 -x264-params bitrate=2500:vbv-maxrate=2500 out.264",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 2500000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mov -c:v prores_ks -profile:v 3 out.mov",
+        &expect!["ffmpeg, prores_ks, standard prores, by cpu, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mov -c:v libfuture -b:v 1M out.mp4",
+        &expect!["ffmpeg, libfuture, 1000000 bit/s, 1 of 1"],
+    );
+}
+
+#[test]
+fn in_hardware() {
+    check(
+        "ffmpeg -hwaccel cuda -hwaccel_output_format cuda -i a.mp4 -vf scale_cuda=1280:720 -c:v h264_nvenc -preset p4 -tune ll -b:v 3M out.mp4",
+        &expect![
+            "ffmpeg, h264_nvenc, standard h264, by nvenc, preset p4, size 1280x720, 3000000 bit/s, 1 of 1"
+        ],
+    );
+    check(
+        "ffmpeg -hwaccel qsv -c:v h264_qsv -i a.mp4 -vf vpp_qsv=w=1920:h=1080 -c:v hevc_qsv -preset veryfast -global_quality 25 out.mp4",
+        &expect!["ffmpeg, hevc_qsv, standard hevc, by qsv, preset veryfast, size 1920x1080, 1 of 1"],
+    );
+    check(
+        "ffmpeg -vaapi_device /dev/dri/renderD128 -i a.mp4 -vf 'format=nv12,hwupload,scale_vaapi=w=1280:h=720' -c:v h264_vaapi -compression_level 4 -qp 24 out.mp4",
+        &expect![
+            "ffmpeg, h264_vaapi, standard h264, by vaapi, preset compression_level=4, size 1280x720, 1 of 1"
+        ],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v av1_amf -quality balanced -b:v 4M out.mp4",
+        &expect!["ffmpeg, av1_amf, standard av1, by amf, preset balanced, 4000000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v hevc_videotoolbox -b:v 6000k out.mp4",
+        &expect!["ffmpeg, hevc_videotoolbox, standard hevc, by videotoolbox, 6000000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v h264_v4l2m2m -b:v 2M out.mp4",
+        &expect!["ffmpeg, h264_v4l2m2m, standard h264, by v4l2m2m, 2000000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -c:v av1_vulkan out.mkv -c:v nvenc_hevc b.mkv",
+        &expect!["ffmpeg, av1_vulkan+nvenc_hevc, standard av1+hevc, by vulkan+nvenc, 2 of 2"],
+    );
+}
+
+#[test]
+fn several_outputs() {
+    check(
+        "ffmpeg -i in.mp4 -s 1920x1080 -c:v libx264 -preset fast -b:v 5M hi.mp4 -s hd720 -c:v libx264 -preset veryfast -b:v 2500k lo.mp4",
+        &expect![
+            "ffmpeg, libx264, standard h264, by cpu, preset fast+veryfast, size 1920x1080+1280x720, 7500000 bit/s, 2 of 2"
+        ],
+    );
+    check(
+        "ffmpeg -i in.mp4 -c:v libx264 -b:v 2M a.mp4 -c:v libx265 -crf 28 b.mp4 -c copy c.mkv",
+        &expect!["ffmpeg, libx264+libx265, standard h264+hevc, by cpu, preset medium, 3 of 3"],
+    );
+    check(
+        "ffmpeg -i in.mp4 -map 0:v -map 0:v -map 0:a -c:v:0 libx264 -b:v:0 4M -s:v:0 1280x720 -c:v:1 libx265 -b:v:1 1M -s:v:1 640x360 -c:a copy out.mkv",
+        &expect![
+            "ffmpeg, libx264+libx265, standard h264+hevc, by cpu, preset medium, size 1280x720+640x360, 5000000 bit/s, 2 of 1"
+        ],
+    );
+    check(
+        "ffmpeg -i in.mp4 -map 0:v -map 0:a -c:0 libx264 -c:1 aac out.mkv",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i in.mp4 -map 0 -map -0:a -c:v libx264 out.mkv",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i in.mp4 -map 0:v -map 0:a -c:v libx264 -b:v 2M -c:a aac -f tee '[f=mpegts]udp://10.0.0.1:1234|[f=flv]rtmp://live/key|archive.mkv'",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 2000000 bit/s, 1 of 3"],
+    );
+}
+
+#[test]
+fn ladders() {
+    check(
+        "ffmpeg -i in.mp4 -filter_complex '[0:v]split=3[a][b][c];[a]scale=1920:1080[v1];[b]scale=w=1280:h=720[v2];[c]scale=640x360[v3]' \
+         -map [v1] -c:v:0 libx264 -b:v:0 5M -map [v2] -c:v:1 libx264 -b:v:1 2.5M -map [v3] -c:v:2 libx264 -b:v:2 800k \
+         -map a:0 -preset veryfast -f hls -var_stream_map 'v:0 v:1 v:2' out_%v.m3u8",
+        &expect![
+            "ffmpeg, libx264, standard h264, by cpu, preset veryfast, size 1920x1080+1280x720+640x360, 8300000 bit/s, 3 of 3"
+        ],
+    );
+    check(
+        "ffmpeg -i in.mp4 -filter_complex '[0:v]split=2[x][y]; [x]scale=-2:720[o1]; [y]scale=-2:480[o2]' -map [o1] -c:v libx264 a.mp4 -map [o2] -c:v libx264 b.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 720p+480p, 2 of 2"],
+    );
+    check(
+        "ffmpeg -f lavfi -i testsrc2=s=hd1080 -filter_complex 'split[a][b],[a]scale=-2:720[o1],[b]scale=iw/4:-2[o2]' -map [o1] -map [o2] -c:v libx264 x.mkv",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 1280x720+480x270, 2 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -i logo.png -filter_complex 'overlay=10:10,scale=1280:720' -c:v libx264 -c:a copy out.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 1280x720, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -i b.mp4 -filter_complex '[0:v][0:a][1:v][1:a]concat=n=2:v=1:a=1[v][a]' -map [v] -map [a] -c:v libx264 out.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i a.mp4 -filter_complex '[o]scale=640:360[small];[0:v]null[o];[0:a]volume=2[loud]' -map [small] -map [loud] -c:v libx264 out.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 640x360, 1 of 1"],
+    );
+}
+
+#[test]
+fn sizes() {
+    let size = |filter: &str, expected: &Expect| {
+        check(
+            &format!("ffmpeg -f lavfi -i color=c=black:s=1920x1080 -vf '{filter}' -c:v libx264 o.mp4"),
+            expected,
+        );
+    };
+    size(
+        "scale=-1:480",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 853x480, 1 of 1"],
+    );
+    size(
+        "scale=-2:480",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 854x480, 1 of 1"],
+    );
+    size(
+        "scale=-16:480",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 848x480, 1 of 1"],
+    );
+    size(
+        "scale=trunc(oh*a/2)*2:480",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 852x480, 1 of 1"],
+    );
+    size(
+        r"scale=min(1280\,iw):-2",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 1280x720, 1 of 1"],
+    );
+    size(
+        "scale=0:540",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 1920x540, 1 of 1"],
+    );
+    size(
+        "scale=s=hd480",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 852x480, 1 of 1"],
+    );
+    size(
+        "crop=1080:1080,scale=540:-1",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 540x540, 1 of 1"],
+    );
+    size(
+        "transpose=1",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 1080x1920, 1 of 1"],
+    );
+    size(
+        "scale=1280:1280:force_original_aspect_ratio=decrease",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 1280x720, 1 of 1"],
+    );
+    size(
+        "scale=640:640:force_original_aspect_ratio=decrease,pad=640:640:(ow-iw)/2:(oh-ih)/2",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 640x640, 1 of 1"],
+    );
+    size(
+        "fps=25,drawtext=text=a\\:b:x=1,format=yuv420p",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 1920x1080, 1 of 1"],
+    );
+    size(
+        r"scale=hypot(3\,4):480",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 480p, 1 of 1"],
+    );
+    check(
+        "ffmpeg -f rawvideo -s 352x288 -pix_fmt yuv420p -r 30 -i in.yuv -c:v libx264 o.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 352x288, 1 of 1"],
+    );
+    check(
+        "ffmpeg -f x11grab -video_size vga -i :0.0 -c:v libx264 o.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 640x480, 1 of 1"],
+    );
+    check(
+        "ffmpeg -f lavfi -i smptebars -vf scale=1280:720 -s 640x360 -c:v libx264 o.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 640x360, 1 of 1"],
+    );
+}
+
+#[test]
+fn nothing_is_encoded() {
+    check("ffmpeg -i in.mp4 -c copy out.mkv", &expect!["ffmpeg, copy, standard copy, 1 of 1"]);
+    check(
+        "ffmpeg -i in.mp4 -c:v copy -c:a aac -f flv rtmp://host/live/secret",
+        &expect!["ffmpeg, copy, standard copy, 1 of 1"],
+    );
+    check("ffmpeg -i in.mp4 -vn -c:a libmp3lame out.mp3", &expect!["ffmpeg, 0 of 1"]);
+    check("ffmpeg -i in.mp4 out.wav", &expect!["ffmpeg, 0 of 1"]);
+    check("ffmpeg -i in.flac -b:a 128k out.m4a", &expect!["ffmpeg, 0 of 1"]);
+    check("ffmpeg -i in.mp3 -c:v libx264 out.mkv", &expect!["ffmpeg, 0 of 1"]);
+    check("ffmpeg -f lavfi -i sine=f=440 -t 1 out.mkv", &expect!["ffmpeg, 0 of 1"]);
+    check("ffmpeg -i in.mp4 -f null -", &expect!["ffmpeg, 0 of 1"]);
+    check("ffmpeg -i in.mp4 -map 0:a -c:a aac out.mp4", &expect!["ffmpeg, 0 of 1"]);
+    check("ffmpeg -i in.mp4", &expect!["ffmpeg, 0 of 0"]);
+    check("ffmpeg -version", &expect!["ffmpeg, 0 of 0"]);
+    check("ffmpeg -h full", &expect!["ffmpeg, 0 of 0"]);
+    check("ffprobe -v error in.mp4", &expect!["ffprobe, 0 of 0"]);
+    check("", &expect![", 0 of 0"]);
+}
+
+#[test]
+fn defaults() {
+    check(
+        "ffmpeg -i in.avi out.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"],
+    );
+    check("ffmpeg -i in.avi out.webm", &expect!["ffmpeg, libvpx-vp9, standard vp9, by cpu, 1 of 1"]);
+    check(
+        "ffmpeg -i in.avi -f flv rtmp://host/app/key",
+        &expect!["ffmpeg, flv, standard flv1, by cpu, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i in.avi -f mpegts udp://host:1",
+        &expect!["ffmpeg, mpeg2video, standard mpeg2, by cpu, 1 of 1"],
+    );
+    check("ffmpeg -i in.avi out.strange", &expect!["ffmpeg, 1 of 1"]);
+    check(
+        "ffmpeg -i in.avi -c:v h264 out.mkv",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i in.avi -c:v libx264 -c:v libx265 out.mkv",
+        &expect!["ffmpeg, libx265, standard hevc, by cpu, preset medium, 1 of 1"],
+    );
+}
+
+#[test]
+fn options_that_are_no_files() {
+    check(
+        "ffmpeg -nostdin -loglevel error -progress http://127.0.0.1:9510/progress/1 -stats_period 1 -i a.mp4 -shortest -c:v libx264 -movflags +faststart -metadata title=out.mp4 -maxrate 3M -bufsize 6M out.mp4",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"],
+    );
+    check(
+        "ffmpeg -y -i a.mp4 -c:v libx264 -b:v 2M -pass 1 -an -f null /dev/null",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 2000000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i - -c:v libx264 -f mpegts -",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"],
+    );
+    check("ffmpeg -i a.mp4 -c:v", &expect!["ffmpeg, 0 of 0"]);
+}
+
+#[test]
+fn gstreamer_pipelines() {
+    check(
+        "gst-launch-1.0 -e videotestsrc ! video/x-raw,width=1280,height=720,framerate=30/1 ! x264enc speed-preset=veryfast bitrate=2500 ! mp4mux ! filesink location=o.mp4",
+        &expect![
+            "gst-launch-1.0, x264enc, standard h264, by cpu, preset veryfast, size 1280x720, 2500000 bit/s, 1 of 1"
+        ],
+    );
+    check(
+        "gst-launch-1.0 'filesrc location=a ! decodebin ! videoscale ! video/x-raw, width=(int)640, height=(int)360 ! x265enc speed-preset=3 ! fakesink'",
+        &expect!["gst-launch-1.0, x265enc, standard hevc, by cpu, preset veryfast, size 640x360, 1 of 0"],
+    );
+    check(
+        "gst-launch-1.0 videotestsrc ! tee name=t ! queue ! nvh264enc preset=low-latency-hq bitrate=4000 ! fakesink t. ! queue ! vah265enc bitrate=2000 ! rtmpsink location=x",
+        &expect![
+            "gst-launch-1.0, nvh264enc+vah265enc, standard h264+hevc, by nvenc+vaapi, 6000000 bit/s, 2 of 1"
+        ],
+    );
+    check(
+        "gst-launch-1.0 videotestsrc ! vp9enc target-bitrate=1000000 cpu-used=8 ! webmmux ! filesink location=o",
+        &expect!["gst-launch-1.0, vp9enc, standard vp9, by cpu, preset cpu-used=8, 1000000 bit/s, 1 of 1"],
+    );
+    check(
+        "gst-launch-1.0 audiotestsrc ! voaacenc ! mp4mux ! filesink location=o.mp4",
+        &expect!["gst-launch-1.0, 0 of 1"],
+    );
+}
+
+#[test]
+fn labels_are_cut_and_printable() {
+    let output = |number: u32| format!("-s {}x100 -c:v libx264 {number}.mp4", number + 100);
+    let outputs: Vec<String> = (0..50).map(output).collect();
+    let found = parse(words(&format!("ffmpeg -i a.mp4 {}", outputs.join(" "))).join("\0").as_bytes());
+    let size = found.resolution().unwrap();
+    assert_eq!((size.chars().count(), size.ends_with('…')), (64, true), "{size}");
+    assert_eq!((found.output_count(), found.rendition_count()), (50, 50));
+    let found = parse(b"ffmpeg\0-i\0a\0-c:v\0lib\nx\x1b264\xff\0o.mp4\0");
+    assert_eq!(found.codec().as_deref(), Some("lib?x?264\u{fffd}"));
+}
+
+/// Words of which command lines are made.
+const WORDS: [&str; 34] = [
+    "ffmpeg",
+    "-i",
+    "in.mp4",
+    "out.mp4",
+    "-",
+    "-c:v",
+    "libx264",
+    "copy",
+    "-map",
+    "0:v",
+    "[v]",
+    "-0:a",
+    "-vf",
+    "scale=-2:720",
+    "scale=((((((((((((((((((iw))))))))))))))))))",
+    "-filter_complex",
+    "[0:v]split[a][v];[a]scale=1:'2",
+    "-s",
+    "0x0",
+    "99999999999x1",
+    "-b:v",
+    "1e400",
+    "-preset",
+    "",
+    ":",
+    "-:",
+    "-f",
+    "tee",
+    "lavfi",
+    "crop=-1:iw/0",
+    "-c:v:99999999999999999999",
+    "]",
+    "\\",
+    "'",
+];
+
+proptest! {
+    #[test]
+    fn anything_is_read_and_labels_are_bounded(
+        noise in proptest::collection::vec(any::<u8>(), 0..200),
+        words in proptest::collection::vec(proptest::sample::select(&WORDS[..]), 0..40),
+        program in proptest::sample::select(&["ffmpeg", "gst-launch-1.0", "other"][..]),
+    ) {
+        let line = [program.as_bytes(), b"\0", words.join("\0").as_bytes(), b"\0", &noise].concat();
+        let found = parse(&line);
+        for label in [found.codec(), found.codec_standard(), found.hardware(), found.preset(), found.resolution()].into_iter().flatten() {
+            prop_assert!(label.chars().count() <= MAX_CHARACTERS, "{}", label);
+            prop_assert!(!label.chars().any(char::is_control), "{:?}", label);
+        }
+        let ended = [&line[..], b"\0"].concat();
+        prop_assert_eq!(parse(&ended).program, found.program);
+    }
+}
