@@ -1,6 +1,7 @@
 //! What do readers get to see? The books as one immutable snapshot.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use crate::clock::MonoTime;
@@ -65,12 +66,14 @@ impl SlowFigures {
             self.installed = self.installed.or_else(|| roots.memory());
             self.memory.clear();
             self.reservations.clear();
-            for (id, identity) in identities.living() {
-                let Some((tree, cgroup)) = tree.zip(identity.details.cgroup.as_deref()) else { continue };
-                self.reservations.insert(id, reservation::read(tree, cgroup));
-                if identity.kind.is_container() {
-                    self.memory.extend(memory::read(tree, cgroup).map(|memory| (id, memory)));
-                }
+        }
+        // All when they are due; meanwhile who is new.
+        for (id, identity) in identities.living() {
+            let Some((tree, cgroup)) = tree.zip(identity.details.cgroup.as_deref()) else { continue };
+            let Entry::Vacant(entry) = self.reservations.entry(id) else { continue };
+            entry.insert(reservation::read(tree, cgroup));
+            if identity.kind.is_container() {
+                self.memory.extend(memory::read(tree, cgroup).map(|memory| (id, memory)));
             }
         }
     }
