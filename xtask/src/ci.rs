@@ -9,7 +9,8 @@ use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, install, root, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 6] = ["ffmpeg", "prometheus", "docker.io", "iptables", "busybox-static", "procps"];
+const PACKAGES: [&str; 7] =
+    ["ffmpeg", "prometheus", "docker.io", "iptables", "busybox-static", "procps", "bpftool"];
 
 /// The strict referee of OpenMetrics.
 const PYTHON_PACKAGES: [&str; 1] = ["prometheus_client==0.26.0"];
