@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::IdlePolicy;
+use crate::exposition::ZoneNames;
 use crate::host::HostRoots;
 
 pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
@@ -162,17 +163,6 @@ impl From<IdleChoice> for IdlePolicy {
             IdleChoice::Reservation => Self::Reservation,
         }
     }
-}
-
-/// How `rapl_*` spells its zones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ZoneNames {
-    /// `package_0`, `core_0`, …: `zone=~"package.*"` counts each joule once.
-    #[default]
-    Ffwatt,
-    /// `package_0`, `package_0_core` and bare `core`, as the exporter it replaces.
-    Upstream,
 }
 
 /// How much to log.

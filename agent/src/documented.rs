@@ -7,7 +7,8 @@ use expect_test::expect_file;
 
 use crate::config::keys::KEYS;
 use crate::config::{Config, print};
-use crate::exposition::catalog::{Listener, Metric, metrics};
+use crate::exposition::catalog::{Listener, Metric};
+use crate::exposition::family::metrics;
 
 const GENERATED: &str =
     "<!-- Written by `cargo xtask docs` from the code; a test fails when it is stale. -->\n";

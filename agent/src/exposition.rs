@@ -1,7 +1,7 @@
 //! Stage 4: a snapshot as bytes that Prometheus reads.
 //!
 //! Formats only: what is not in the snapshot is not shown, and nothing here does IO. Metrics are built afresh from each snapshot,
-//! so nothing stale can survive. The catalog ([`catalog::METRICS`]) declares each metric once; a metric nobody has a sample
+//! so nothing stale can survive. Each metric is declared once, in its [`family`]; a metric nobody has a sample
 //! of is left out.
 
 pub mod catalog;
@@ -9,7 +9,8 @@ pub mod classic;
 pub mod family;
 mod openmetrics;
 
-use crate::config::ZoneNames;
+use serde::{Deserialize, Serialize};
+
 use crate::exposition::catalog::Listener;
 use crate::model::snapshot::SharedSnapshot;
 
@@ -53,6 +54,17 @@ impl Format {
         }
         if open_metrics > 0.0 && open_metrics >= classic { Self::OpenMetrics } else { Self::Classic }
     }
+}
+
+/// How `rapl_*` spells its zones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZoneNames {
+    /// `package_0`, `core_0`, …: `zone=~"package.*"` counts each joule once.
+    #[default]
+    Ffwatt,
+    /// `package_0`, `package_0_core` and bare `core`, as the exporter it replaces.
+    Upstream,
 }
 
 /// What can be chosen about the exposition.

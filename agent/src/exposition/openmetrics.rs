@@ -9,7 +9,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::exposition::Options;
-use crate::exposition::catalog::{Kind, Listener, Metric, Sample, Samples, Value, metrics};
+use crate::exposition::catalog::{Kind, Listener, Metric, Sample, Samples, Value};
+use crate::exposition::family::metrics;
 use crate::model::snapshot::SharedSnapshot;
 
 pub(super) fn encode(snapshot: &SharedSnapshot, listener: Listener, options: Options) -> String {

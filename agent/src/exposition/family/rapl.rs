@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::config::ZoneNames;
 use crate::exposition::Options;
+use crate::exposition::ZoneNames;
 use crate::exposition::catalog::{Kind, Listener, Metric, Samples};
 use crate::model::energy::{Domain, Scope, Zone};
 use crate::model::snapshot::{Snapshot, ZoneSnapshot};
