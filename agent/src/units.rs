@@ -14,6 +14,16 @@ use std::time::Duration;
 pub struct MicroJoules(pub u64);
 
 impl MicroJoules {
+    /// From joules, to the nearest microjoule; `None` for what is no energy.
+    pub fn from_joules(joules: f64) -> Option<Self> {
+        (0.0..1e13).contains(&joules).then(|| Self((joules * 1e6).round() as u64))
+    }
+
+    /// The energy in kilowatt hours.
+    pub fn kilowatt_hours(self) -> f64 {
+        self.joules() / JOULES_PER_KILOWATT_HOUR
+    }
+
     /// No energy.
     pub const ZERO: Self = Self(0);
 
@@ -66,6 +76,9 @@ impl fmt::Display for MicroJoules {
         write!(f, "{}.{:06} J", self.0 / 1_000_000, self.0 % 1_000_000)
     }
 }
+
+/// 1000 W for 3600 s.
+const JOULES_PER_KILOWATT_HOUR: f64 = 3.6e6;
 
 /// Power in watts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
@@ -150,6 +163,33 @@ impl Ratio {
         self.0 * 100.0
     }
 }
+
+/// An amount of money, in the currency that goes with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Money(pub f64);
+
+/// A number of pixels that were encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Pixels(pub f64);
+
+/// A VMAF score, 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Vmaf(pub f64);
+
+impl Vmaf {
+    /// A score; `None` when it is none.
+    pub fn new(score: f64) -> Option<Self> {
+        (0.0..=100.0).contains(&score).then_some(Self(score))
+    }
+}
+
+/// A ratio in decibels; infinite for pictures that are the same.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Decibels(pub f64);
+
+/// Grams of carbon dioxide, or of what warms as much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Grams(pub f64);
 
 /// An amount of memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

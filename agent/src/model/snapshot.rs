@@ -9,6 +9,7 @@ use crate::model::account::Account;
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::health::{DurationHistogram, MeterHealth, ProcessUse, SourceHealth};
+use crate::model::joined::Joined;
 use crate::model::transcode::{ExitStatus, TranscodeIdentity};
 use crate::model::workload::Identity;
 use crate::units::{Bytes, MicroJoules, Ratio, Watts};
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub other_transcodes: Account,
     /// How many workloads and transcodes are folded for being too many.
     pub folded: (usize, usize),
+    /// The last run's scenarios.
+    pub joined: Arc<Joined>,
     /// The container engine.
     pub engine: Option<EngineUse>,
     /// Sources by name.

@@ -1,0 +1,244 @@
+//! What a run's scenarios cost, as everybody sees it. Unknown is `None`.
+
+use std::time::Duration;
+
+use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
+
+/// The last run, joined with energy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Joined {
+    /// Whether the newest result file could be read; `None` before the folder was looked at.
+    pub is_readable: Option<bool>,
+    /// Its scenarios.
+    pub scenarios: Vec<ScenarioFigures>,
+    /// What may be spent, and what has been.
+    pub budgets: Vec<BudgetFigures>,
+}
+
+/// Where a scenario's joules come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnergyBasis {
+    /// Counted by hardware and attributed.
+    Measured,
+    /// Estimated from CPU use and attributed.
+    Modelled,
+    /// The result file's own figure.
+    File,
+}
+
+impl EnergyBasis {
+    /// As a label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Modelled => "model",
+            Self::File => "file",
+        }
+    }
+}
+
+/// How it was found whose joules a scenario's are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matched {
+    /// The file names a workload.
+    Container,
+    /// The file names a transcode.
+    Transcode,
+    /// A container's label `ffwatt.scenario` has the scenario's name.
+    Label,
+    /// All transcodes that ran in its window.
+    Overlap,
+    /// The whole host, for a baseline.
+    Host,
+    /// Nobody: the joules are the file's.
+    File,
+}
+
+impl Matched {
+    /// As a label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Transcode => "transcode",
+            Self::Label => "label",
+            Self::Overlap => "overlap",
+            Self::Host => "host",
+            Self::File => "file",
+        }
+    }
+}
+
+/// One scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScenarioFigures {
+    /// What it is called and was asked to do.
+    pub names: Names,
+    /// How long it ran.
+    pub duration: Option<Duration>,
+    /// Its energy.
+    pub energy: Option<ScenarioEnergy>,
+    /// Against the run's baseline.
+    pub net: Option<Net>,
+    /// What its streams were to be expected to draw, by the run's other scenarios.
+    pub predicted: Option<PredictedPower>,
+    /// Quality scores.
+    pub vmaf: Option<Vmaf>,
+    /// PSNR.
+    pub psnr: Option<Decibels>,
+    /// SSIM.
+    pub ssim: Option<Ratio>,
+    /// How long computing the scores took.
+    pub quality_took: Option<Duration>,
+    /// Frames lost of all.
+    pub drop_rate: Option<Ratio>,
+    /// Frames that were lost.
+    pub dropped: Option<u64>,
+    /// Frames a second that were reached.
+    pub reached_rate: Option<f64>,
+    /// Frames encoded, over all renditions.
+    pub frames: Option<f64>,
+    /// Pixels encoded, over all renditions.
+    pub pixels: Option<Pixels>,
+    /// What was got for energy.
+    pub efficiency: Efficiency,
+    /// What it cost, in the prices' currency first.
+    pub costs: Vec<Costs>,
+    /// Its carbon.
+    pub carbon: Option<Grams>,
+    /// Carbon of an hour of it.
+    pub carbon_an_hour: Option<Grams>,
+    /// Carbon of an hour less than the baseline's.
+    pub carbon_avoided_an_hour: Option<Grams>,
+}
+
+/// Labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Name of the result file without its ending.
+    pub run: String,
+    /// The scenario's name as written.
+    pub scenario: String,
+    /// The same as the quality and cost families spell it.
+    pub label: String,
+    /// Bitrate as written.
+    pub bitrate: String,
+    /// Picture size as written.
+    pub resolution: String,
+    /// Frames a second.
+    pub frame_rate: String,
+    /// Encodes at once.
+    pub streams: String,
+    /// Renditions.
+    pub ladder: String,
+    /// `cpu`, `gpu`, ….
+    pub encoder_type: String,
+    /// `h264` where the file does not say, as upstream has it.
+    pub encoder: String,
+    /// `veryfast` where the file does not say, as upstream has it.
+    pub preset: String,
+}
+
+/// A scenario's energy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScenarioEnergy {
+    /// Its joules.
+    pub energy: MicroJoules,
+    /// Its CPU time, where that is known.
+    pub cpu: Option<CpuTime>,
+    /// Mean power over its window.
+    pub mean: Option<Watts>,
+    /// Spread of its power from tick to tick (sample standard deviation).
+    pub deviation: Option<Watts>,
+    /// Mean power of graphics cards, by the file.
+    pub gpu: Option<Watts>,
+    /// Mean use of all containers together, of one CPU.
+    pub containers: Option<Ratio>,
+    /// Mean use of the engine, of one CPU.
+    pub engine: Option<Ratio>,
+    /// Where the joules come from.
+    pub basis: EnergyBasis,
+    /// Whose they are.
+    pub matched: Matched,
+}
+
+/// A scenario against the run's baseline: by the host's power, which has everything in it that the encode caused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Net {
+    /// Mean power of the host above the baseline's.
+    pub power: Watts,
+    /// The share of the baseline's power that is.
+    pub increase: Option<Ratio>,
+    /// The same over the scenario's time, in watt hours; negative when it drew less.
+    pub energy_watt_hours: f64,
+    /// Use of containers above the baseline's, of one CPU.
+    pub containers: Option<Ratio>,
+}
+
+/// Expected power, with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PredictedPower {
+    /// Mean power.
+    pub power: Watts,
+    /// Lower end.
+    pub low: Watts,
+    /// Upper end.
+    pub high: Watts,
+}
+
+/// What was got for energy. The unit is in the name.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Efficiency {
+    pub megabits_per_watt: Option<f64>,
+    pub pixels_per_joule: Option<f64>,
+    pub vmaf_per_watt: Option<f64>,
+    pub quality_weighted_pixels_per_joule: Option<f64>,
+    pub joules_per_frame: Option<f64>,
+    pub joules_per_megapixel: Option<f64>,
+    pub joules_per_vmaf_point: Option<f64>,
+    pub watt_hours_per_megabit: Option<f64>,
+}
+
+/// What a scenario cost, in one currency.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Costs {
+    /// The currency.
+    pub currency: String,
+    /// Energy.
+    pub energy: Option<Money>,
+    /// The machine, by time.
+    pub compute: Option<Money>,
+    /// Both.
+    pub total: Option<Money>,
+    /// Busy cores.
+    pub compute_by_load: Option<Money>,
+    /// Energy and busy cores.
+    pub total_by_load: Option<Money>,
+    /// One pixel of the total.
+    pub per_pixel: Option<Money>,
+    /// One viewer's hour of the total.
+    pub per_watch_hour: Option<Money>,
+    /// An hour's energy.
+    pub energy_an_hour: Option<Money>,
+    /// An hour's energy less than the baseline's.
+    pub energy_saved_an_hour: Option<Money>,
+    /// Energy and busy cores for an hour of output.
+    pub per_output_hour: Option<Money>,
+}
+
+/// A budget.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BudgetFigures {
+    /// `day` or `month`.
+    pub period: &'static str,
+    /// A currency, or `kWh`.
+    pub unit: String,
+    /// What may be spent.
+    pub limit: f64,
+    /// What has been.
+    pub spent: f64,
+    /// The share of it.
+    pub used: Option<Ratio>,
+    /// What it will have been at the end.
+    pub forecast: Option<f64>,
+}

@@ -1,0 +1,14 @@
+//! What energy costs where, as somebody's own file has it.
+
+use std::collections::BTreeMap;
+
+use crate::units::{Grams, Money};
+
+/// Prices and carbon intensities by region, as a file of one's own has them. They go before the table's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnPrices {
+    /// Price of a kilowatt hour.
+    pub prices: BTreeMap<String, Money>,
+    /// Grams of CO2 a kilowatt hour.
+    pub carbon: BTreeMap<String, Grams>,
+}
