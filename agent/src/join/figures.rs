@@ -1,0 +1,333 @@
+//! What do a run's scenarios come to?
+
+use std::time::Duration;
+
+use crate::clock::WallTime;
+use crate::join::bitrate::{self, Dialect};
+use crate::join::cost::{self, Tariff};
+use crate::join::history::{History, Subject};
+use crate::join::prediction::{Model, Observation};
+use crate::join::pricing::Rate;
+use crate::join::{efficiency, facts, finite, matching, quotient};
+use crate::model::joined::{
+    Costs, Efficiency, EnergyBasis, Matched, Names, Net, PredictedPower, ScenarioEnergy, ScenarioFigures,
+};
+use crate::model::scenario::{Run, Scenario};
+use crate::units::{CpuTime, Grams, MicroJoules, Money, Ratio, Watts};
+
+/// A window counts as known when no more than this is missing at its beginning, and no more than a twentieth of it.
+const MAY_BE_MISSING: Duration = Duration::from_secs(2);
+
+/// What costs are made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prices {
+    /// The tariff.
+    pub tariff: Tariff,
+    /// Its currency.
+    pub currency: String,
+    /// Currencies to show costs in besides.
+    pub also: Vec<Rate>,
+    /// Carbon of a kilowatt hour.
+    pub carbon: Grams,
+    /// Viewers of a scenario that does not say how many.
+    pub viewers: u32,
+}
+
+/// A scenario's energy as it was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Found {
+    /// Whose joules they are, and where they come from.
+    pub energy: Option<ScenarioEnergy>,
+    /// The host's mean power in the scenario's window.
+    pub host: Option<Watts>,
+}
+
+impl Found {
+    /// Whether the past told: then it tells the same for ever.
+    pub fn is_attributed(&self) -> bool {
+        self.energy.is_some_and(|energy| energy.basis != EnergyBasis::File)
+    }
+}
+
+/// All scenarios of a run, given the energy of each.
+pub fn figures(run: &Run, found: &[Found], prices: &Prices) -> Vec<ScenarioFigures> {
+    let baseline = run.scenarios.iter().position(facts::is_baseline);
+    let baseline = baseline.and_then(|index| found.get(index));
+    let observations: Vec<Observation> = run
+        .scenarios
+        .iter()
+        .zip(found)
+        .filter(|(scenario, _)| !facts::is_baseline(scenario))
+        .filter_map(|(scenario, found)| {
+            Some(Observation { streams: facts::streams(scenario), power: found.energy?.mean? })
+        })
+        .collect();
+    let model = Model::fit(&observations);
+    let all = run.scenarios.iter().zip(found);
+    all.map(|(scenario, found)| one(&run.id, scenario, found, baseline, model.as_ref(), prices)).collect()
+}
+
+/// A scenario's energy: attributed where the past is known for its whole window, else the file's own. `basis` is where
+/// attributed joules come from.
+pub fn find(scenario: &Scenario, history: &History, basis: EnergyBasis) -> Found {
+    let Some((from, to)) = scenario.window else {
+        return Found { energy: from_file(scenario), host: None };
+    };
+    let host =
+        known(history, &[Subject::Host], from, to).and_then(|(energy, _)| energy.over(between(from, to)));
+    let attributed = matching::find(scenario, &history.candidates()).and_then(|(matched, subjects)| {
+        let (energy, cpu) = known(history, &subjects, from, to)?;
+        let powers: Vec<f64> = history
+            .within(from, to)
+            .filter_map(|tick| Some(tick.charge(&subjects).energy.over(tick.length())?.0))
+            .collect();
+        Some(ScenarioEnergy {
+            energy,
+            cpu: Some(cpu),
+            mean: energy.over(between(from, to)),
+            deviation: deviation(&powers).map(Watts),
+            gpu: scenario.power.gpu_mean,
+            containers: mean(
+                history.within(from, to).map(|tick| tick.containers.share_of(tick.length().into())),
+            ),
+            engine: mean(history.within(from, to).map(|tick| tick.engine)),
+            basis,
+            matched,
+        })
+    });
+    Found { energy: attributed.or_else(|| from_file(scenario)), host }
+}
+
+/// Energy and CPU time, when the past is known for the whole window.
+fn known(
+    history: &History,
+    subjects: &[Subject],
+    from: WallTime,
+    to: WallTime,
+) -> Option<(MicroJoules, CpuTime)> {
+    let spent = history.over(subjects, from, to);
+    let missing = between(from, to).saturating_sub(spent.covered);
+    // What is not over yet is not known: half a window's joules would be taken for all of them.
+    let is_over = history.ends().is_some_and(|ends| ends.0 >= to.0);
+    let is_known = is_over && missing <= MAY_BE_MISSING && missing * 20 <= between(from, to);
+    is_known.then_some((spent.charge.energy, spent.charge.cpu))
+}
+
+/// The file's own joules: as it says, else its mean power for its time, else the sum under its power.
+fn from_file(scenario: &Scenario) -> Option<ScenarioEnergy> {
+    let duration = scenario.duration();
+    let series = scenario.series.step.and_then(|step| cost::integral(&scenario.series.watts, step));
+    let by_mean = || Some(scenario.power.mean?.during(duration?));
+    let energy = scenario.power.energy.or_else(by_mean).or_else(|| MicroJoules::from_joules(series?))?;
+    let seconds = |values: &[f64]| {
+        let sum = scenario.series.step.and_then(|step| cost::integral(values, step))?;
+        Some(CpuTime((sum * 1e9).round() as u64))
+    };
+    let cpu = match (seconds(&scenario.series.cores), seconds(&scenario.series.gpus)) {
+        (None, None) => None,
+        (cores, gpus) => Some(cores.unwrap_or_default() + gpus.unwrap_or_default()),
+    };
+    Some(ScenarioEnergy {
+        energy,
+        cpu,
+        mean: scenario.power.mean.or_else(|| energy.over(duration?)),
+        deviation: deviation(&scenario.series.watts).map(Watts),
+        gpu: scenario.power.gpu_mean,
+        containers: None,
+        engine: None,
+        basis: EnergyBasis::File,
+        matched: Matched::File,
+    })
+}
+
+fn one(
+    run: &str,
+    scenario: &Scenario,
+    found: &Found,
+    baseline: Option<&Found>,
+    model: Option<&Model>,
+    prices: &Prices,
+) -> ScenarioFigures {
+    let is_baseline = facts::is_baseline(scenario);
+    let duration = scenario.duration();
+    let energy = found.energy;
+    let baseline = baseline.filter(|_| !is_baseline);
+    let mean = energy.and_then(|energy| energy.mean);
+    let baseline_mean = baseline.and_then(|baseline| baseline.energy?.mean);
+    let carbon_an_hour = mean.map(|mean| cost::carbon(mean.during(HOUR), prices.carbon));
+    let baseline_carbon = baseline_mean.map(|mean| cost::carbon(mean.during(HOUR), prices.carbon));
+    let main = costs(scenario, energy, baseline_mean, prices);
+    let converted = prices.also.iter().map(|rate| main.in_currency(rate)).collect::<Vec<_>>();
+    ScenarioFigures {
+        names: names(run, scenario),
+        duration,
+        net: baseline.and_then(|baseline| net(found, baseline, duration?)),
+        predicted: model.filter(|_| !is_baseline).map(|model| {
+            let prediction = model.predict(facts::streams(scenario));
+            PredictedPower { power: prediction.power, low: prediction.low, high: prediction.high }
+        }),
+        vmaf: scenario.quality.vmaf,
+        psnr: scenario.quality.psnr,
+        ssim: scenario.quality.ssim,
+        quality_took: scenario.quality.took,
+        drop_rate: drop_rate(scenario),
+        dropped: scenario.dropped,
+        reached_rate: scenario.reached_rate,
+        frames: facts::frames(scenario),
+        pixels: facts::pixels(scenario),
+        efficiency: efficiency_of(scenario, energy),
+        costs: std::iter::once(main).chain(converted).collect(),
+        carbon: energy.map(|energy| cost::carbon(energy.energy, prices.carbon)),
+        carbon_an_hour,
+        carbon_avoided_an_hour: baseline_carbon.zip(carbon_an_hour).map(|(then, now)| Grams(then.0 - now.0)),
+        energy,
+    }
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn names(run: &str, scenario: &Scenario) -> Names {
+    let or = |text: &Option<String>, otherwise: &str| text.clone().unwrap_or_else(|| otherwise.to_owned());
+    Names {
+        run: run.to_owned(),
+        scenario: scenario.name.clone(),
+        label: facts::label(scenario),
+        bitrate: or(&scenario.bitrate, ""),
+        resolution: or(&scenario.resolution, ""),
+        frame_rate: scenario.frame_rate.map(|rate| rate.to_string()).unwrap_or_default(),
+        streams: facts::streams(scenario).to_string(),
+        ladder: facts::ladder(scenario),
+        encoder_type: facts::encoder_type(scenario),
+        encoder: or(&scenario.encoder, "h264"),
+        preset: or(&scenario.preset, "veryfast"),
+    }
+}
+
+/// Against the baseline, by the host's power where both are known, else by the scenarios' own.
+fn net(found: &Found, baseline: &Found, duration: Duration) -> Option<Net> {
+    let own = |found: &Found| found.energy.filter(|energy| energy.basis == EnergyBasis::File)?.mean;
+    let (with, without) = match (found.host, baseline.host) {
+        (Some(with), Some(without)) => (with, without),
+        _ => (own(found)?, own(baseline)?),
+    };
+    let power = with.0 - without.0;
+    let containers = |found: &Found| found.energy?.containers;
+    Some(Net {
+        power: Watts(power),
+        increase: quotient(power, without.0).map(Ratio),
+        energy_watt_hours: power * duration.as_secs_f64() / HOUR.as_secs_f64(),
+        containers: containers(found)
+            .zip(containers(baseline))
+            .map(|(with, without)| Ratio(with.0 - without.0)),
+    })
+}
+
+fn drop_rate(scenario: &Scenario) -> Option<Ratio> {
+    quotient(scenario.dropped? as f64, scenario.frames? as f64).map(Ratio)
+}
+
+fn efficiency_of(scenario: &Scenario, energy: Option<ScenarioEnergy>) -> Efficiency {
+    let Some(energy) = energy else { return Efficiency::default() };
+    let power = energy.mean.map(|mean| Watts(mean.0 + energy.gpu.unwrap_or_default().0));
+    let (pixels, vmaf) = (facts::pixels(scenario), scenario.quality.vmaf);
+    let joules = energy.energy.joules();
+    let results_bitrate = scenario.bitrate.as_deref().and_then(|text| bitrate::parse(text, Dialect::Results));
+    let bitrate = scenario.bitrate.as_deref().and_then(|text| bitrate::parse(text, Dialect::Advisor));
+    Efficiency {
+        megabits_per_watt: bitrate.zip(power).and_then(|(bitrate, power)| {
+            efficiency::throughput_per_watt(bitrate, facts::streams(scenario), power)
+        }),
+        pixels_per_joule: pixels.and_then(|pixels| efficiency::pixels_per_joule(pixels, energy.energy)),
+        vmaf_per_watt: vmaf.zip(power).and_then(|(vmaf, power)| efficiency::quality_per_watt(vmaf, power)),
+        quality_weighted_pixels_per_joule: pixels.zip(vmaf).and_then(|(pixels, vmaf)| {
+            efficiency::quality_weighted_pixels_per_joule(pixels, vmaf, energy.energy)
+        }),
+        joules_per_frame: facts::frames(scenario).and_then(|frames| quotient(joules, frames)),
+        joules_per_megapixel: pixels.and_then(|pixels| quotient(joules, pixels.0 / 1e6)),
+        joules_per_vmaf_point: vmaf.and_then(|vmaf| quotient(joules, vmaf.0)),
+        watt_hours_per_megabit: results_bitrate
+            .and_then(|bitrate| quotient(energy.energy.kilowatt_hours() * 1000.0, bitrate.0)),
+    }
+}
+
+fn costs(
+    scenario: &Scenario,
+    energy: Option<ScenarioEnergy>,
+    baseline: Option<Watts>,
+    prices: &Prices,
+) -> Costs {
+    let tariff = &prices.tariff;
+    let duration = scenario.duration();
+    let spent = energy.map(|energy| tariff.energy(energy.energy));
+    // The seed's own terms have graphics cards in its power.
+    let gpu = energy.and_then(|energy| Some(tariff.energy(energy.gpu?.during(duration?))));
+    let spent = spent.map(|spent| Money(spent.0 + gpu.unwrap_or_default().0));
+    let compute = duration.map(|duration| tariff.machine(duration));
+    let by_load = energy.and_then(|energy| energy.cpu).map(|cpu| tariff.cores(cpu));
+    let total = cost::total(spent, compute);
+    let total_by_load = by_load.and_then(|by_load| cost::total(spent, Some(by_load)));
+    let mean = energy.and_then(|energy| energy.mean);
+    let an_hour = mean.map(|mean| tariff.energy_an_hour(mean));
+    let baseline_hour = baseline.map(|mean| tariff.energy_an_hour(mean));
+    let viewers = scenario.viewers.unwrap_or(prices.viewers);
+    let hours = duration.map(|duration| duration.as_secs_f64() / HOUR.as_secs_f64());
+    Costs {
+        currency: prices.currency.clone(),
+        energy: spent,
+        compute,
+        total,
+        compute_by_load: by_load,
+        total_by_load,
+        per_pixel: total
+            .zip(facts::pixels(scenario))
+            .and_then(|(total, pixels)| cost::per_pixel(total, pixels)),
+        per_watch_hour: total
+            .zip(duration)
+            .and_then(|(total, duration)| cost::per_watch_hour(total, duration, viewers)),
+        energy_an_hour: an_hour,
+        energy_saved_an_hour: baseline_hour.zip(an_hour).map(|(then, now)| Money(then.0 - now.0)),
+        per_output_hour: total_by_load
+            .zip(hours)
+            .and_then(|(total, hours)| quotient(total.0, hours))
+            .map(Money),
+    }
+}
+
+impl Costs {
+    fn in_currency(&self, rate: &Rate) -> Self {
+        let of = |amount: Option<Money>| amount.map(|amount| rate.of(amount));
+        Self {
+            currency: rate.currency.clone(),
+            energy: of(self.energy),
+            compute: of(self.compute),
+            total: of(self.total),
+            compute_by_load: of(self.compute_by_load),
+            total_by_load: of(self.total_by_load),
+            per_pixel: of(self.per_pixel),
+            per_watch_hour: of(self.per_watch_hour),
+            energy_an_hour: of(self.energy_an_hour),
+            energy_saved_an_hour: of(self.energy_saved_an_hour),
+            per_output_hour: of(self.per_output_hour),
+        }
+    }
+}
+
+/// Sample standard deviation; `None` for fewer than two.
+fn deviation(values: &[f64]) -> Option<f64> {
+    let freedom = values.len().checked_sub(1).filter(|freedom| *freedom > 0)?;
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    finite((values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / freedom as f64).sqrt())
+}
+
+/// The mean of what is known.
+fn mean(values: impl Iterator<Item = Option<Ratio>>) -> Option<Ratio> {
+    let values: Vec<f64> = values.flatten().map(|value| value.0).collect();
+    quotient(values.iter().sum(), values.len() as f64).map(Ratio)
+}
+
+fn between(from: WallTime, to: WallTime) -> Duration {
+    Duration::try_from_secs_f64(to.0 - from.0).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

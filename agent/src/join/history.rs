@@ -1,0 +1,320 @@
+//! Who spent how much between two moments?
+//!
+//! Each tick's charges, kept for a while. A window's energy is the sum over its ticks, the two at its ends in part: within a tick
+//! energy is taken to flow evenly. Totals only grow, so a snapshot that was missed is in the one that follows.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, VecDeque};
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::WallTime;
+use crate::join::matching::Candidate;
+use crate::model::snapshot::Snapshot;
+use crate::units::{CpuTime, MicroJoules, Ratio};
+
+/// Whose charges.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// Everything: the domains that add up (package and dram), the CPU time of all who ran.
+    Host,
+    /// A workload, by the name people know and its short id.
+    Workload {
+        /// Its name.
+        name: Arc<str>,
+        /// Its short id; empty for pseudo-workloads.
+        id: Arc<str>,
+    },
+    /// A transcode, by its key.
+    Transcode(Arc<str>),
+}
+
+/// What somebody was charged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// Energy in the domains that add up.
+    pub energy: MicroJoules,
+    /// CPU time.
+    pub cpu: CpuTime,
+}
+
+impl AddAssign for Charge {
+    fn add_assign(&mut self, other: Self) {
+        self.energy += other.energy;
+        self.cpu += other.cpu;
+    }
+}
+
+/// What somebody was charged in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// The charge.
+    pub charge: Charge,
+    /// How much of the window is known.
+    pub covered: Duration,
+}
+
+/// The charges of one tick; whoever was charged nothing is left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    /// When the last tick was over.
+    pub from: WallTime,
+    /// When this one was.
+    pub to: WallTime,
+    /// Who was charged what.
+    pub charges: HashMap<Subject, Charge>,
+    /// CPU time of all containers together.
+    pub containers: CpuTime,
+    /// Use of the engine, of one CPU.
+    pub engine: Option<Ratio>,
+}
+
+impl Tick {
+    /// What subjects were charged, together.
+    pub fn charge(&self, subjects: &[Subject]) -> Charge {
+        let mut sum = Charge::default();
+        for subject in subjects {
+            sum += self.charges.get(subject).copied().unwrap_or_default();
+        }
+        sum
+    }
+
+    /// How long it was.
+    pub fn length(&self) -> Duration {
+        between(self.from, self.to)
+    }
+}
+
+/// The last while.
+#[derive(Debug)]
+pub struct History {
+    span: Duration,
+    ticks: VecDeque<Tick>,
+    totals: HashMap<Subject, Charge>,
+    containers: CpuTime,
+    last: Option<WallTime>,
+    known: HashMap<Subject, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    candidate: Candidate,
+    seen: WallTime,
+}
+
+impl History {
+    /// A history as long as this.
+    pub fn new(span: Duration) -> Self {
+        Self {
+            span,
+            ticks: VecDeque::new(),
+            totals: HashMap::new(),
+            containers: CpuTime(0),
+            last: None,
+            known: HashMap::new(),
+        }
+    }
+
+    /// A past that is known already, from elsewhere.
+    pub fn of(ticks: Vec<Tick>, candidates: Vec<Candidate>) -> Self {
+        let mut history = Self::new(Duration::MAX);
+        let seen = ticks.last().map_or(WallTime(0.0), |tick| tick.to);
+        history.ticks = ticks.into();
+        for candidate in candidates {
+            history.known.insert(candidate.subject.clone(), Known { candidate, seen });
+        }
+        history
+    }
+
+    /// Takes in a snapshot; what it adds. `None` for the first one, which is a baseline, and when no time has passed.
+    ///
+    /// A subject that appears later begins at nothing: all its total is of this tick.
+    pub fn push(&mut self, snapshot: &Snapshot) -> Option<&Tick> {
+        let totals = totals(snapshot);
+        self.remember(snapshot);
+        let in_containers =
+            snapshot.workloads.iter().filter(|workload| workload.identity.kind.is_container());
+        let containers = in_containers.map(|workload| workload.account.cpu).sum();
+        let containers_before = std::mem::replace(&mut self.containers, containers);
+        let from = self.last.replace(snapshot.wall);
+        let before = std::mem::replace(&mut self.totals, totals);
+        let from = from.filter(|from| from.0 < snapshot.wall.0)?;
+        let mut charges = HashMap::new();
+        for (subject, total) in &self.totals {
+            let then = before.get(subject).copied().unwrap_or_default();
+            let charge = Charge {
+                energy: total.energy.saturating_sub(then.energy),
+                cpu: total.cpu.saturating_sub(then.cpu),
+            };
+            if charge != Charge::default() {
+                charges.insert(subject.clone(), charge);
+            }
+        }
+        let containers = containers.saturating_sub(containers_before);
+        let engine = snapshot.engine.and_then(|engine| engine.cpus);
+        self.ticks.push_back(Tick { from, to: snapshot.wall, charges, containers, engine });
+        while self.ticks.front().is_some_and(|tick| between(tick.to, snapshot.wall) > self.span) {
+            self.ticks.pop_front();
+        }
+        self.ticks.back()
+    }
+
+    /// Everybody who was there in the last while.
+    pub fn candidates(&self) -> impl Iterator<Item = &Candidate> + Clone {
+        self.known.values().map(|known| &known.candidate)
+    }
+
+    fn remember(&mut self, snapshot: &Snapshot) {
+        for workload in &snapshot.workloads {
+            let identity = &workload.identity;
+            let subject = Subject::Workload { name: identity.name.clone(), id: identity.id.clone() };
+            let scenario = identity.details.scenario().map(str::to_owned);
+            let candidate = Candidate { subject: subject.clone(), scenario, ran: None };
+            self.known.insert(subject, Known { candidate, seen: snapshot.wall });
+        }
+        for transcode in &snapshot.transcodes {
+            let subject = Subject::Transcode(transcode.identity.key.clone());
+            let ended = transcode.ended.unwrap_or(snapshot.wall);
+            let scenario = transcode.workload.details.scenario().map(str::to_owned);
+            let ran = Some((transcode.started, ended));
+            let candidate = Candidate { subject: subject.clone(), scenario, ran };
+            self.known.insert(subject, Known { candidate, seen: snapshot.wall });
+        }
+        // Who has gone is kept for as long as there are charges of it.
+        let span = self.span;
+        self.known.retain(|_, known| between(known.seen, snapshot.wall) <= span);
+    }
+
+    /// When what is known begins.
+    pub fn begins(&self) -> Option<WallTime> {
+        self.ticks.front().map(|tick| tick.from)
+    }
+
+    /// The last tick.
+    pub fn last(&self) -> Option<&Tick> {
+        self.ticks.back()
+    }
+
+    /// When it ends.
+    pub fn ends(&self) -> Option<WallTime> {
+        self.ticks.back().map(|tick| tick.to)
+    }
+
+    /// What subjects were charged in a window, together.
+    pub fn over(&self, subjects: &[Subject], from: WallTime, to: WallTime) -> Spent {
+        let mut spent = Spent::default();
+        // Neither backwards nor at no time at all.
+        if from.0.partial_cmp(&to.0) != Some(Ordering::Less) {
+            return spent;
+        }
+        for tick in &self.ticks {
+            let overlap = between(later(from, tick.from), earlier(to, tick.to));
+            if overlap.is_zero() {
+                continue;
+            }
+            spent.covered += overlap;
+            let part = overlap.as_secs_f64() / tick.length().as_secs_f64();
+            spent.charge += scaled(tick.charge(subjects), part);
+        }
+        spent
+    }
+
+    /// The ticks that lie within a window, whole.
+    pub fn within(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Tick> {
+        self.ticks.iter().filter(move |tick| from.0 <= tick.from.0 && tick.to.0 <= to.0)
+    }
+}
+
+/// A part of a charge, to the nearest unit.
+fn scaled(charge: Charge, part: f64) -> Charge {
+    if part >= 1.0 {
+        return charge;
+    }
+    Charge {
+        energy: MicroJoules((charge.energy.0 as f64 * part).round() as u64),
+        cpu: CpuTime((charge.cpu.0 as f64 * part).round() as u64),
+    }
+}
+
+fn totals(snapshot: &Snapshot) -> HashMap<Subject, Charge> {
+    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
+    let mut totals = HashMap::new();
+    let mut host = Charge::default();
+    for workload in &snapshot.workloads {
+        let charge = Charge { energy: workload.account.energy(counts), cpu: workload.account.cpu };
+        host.cpu += charge.cpu;
+        let subject =
+            Subject::Workload { name: workload.identity.name.clone(), id: workload.identity.id.clone() };
+        // Two cgroups may be one workload's to people: their charges add up.
+        *totals.entry(subject).or_default() += charge;
+    }
+    for transcode in &snapshot.transcodes {
+        let charge = Charge { energy: transcode.account.energy(counts), cpu: transcode.account.cpu };
+        *totals.entry(Subject::Transcode(transcode.identity.key.clone())).or_default() += charge;
+    }
+    host.energy = snapshot.zones.iter().filter(|zone| zone.counts).map(|zone| zone.total).sum();
+    totals.insert(Subject::Host, host);
+    totals
+}
+
+fn earlier(one: WallTime, other: WallTime) -> WallTime {
+    if one.0 < other.0 { one } else { other }
+}
+
+fn later(one: WallTime, other: WallTime) -> WallTime {
+    if one.0 > other.0 { one } else { other }
+}
+
+/// From one moment to the other; nothing when they are the other way round, or no moments at all.
+fn between(from: WallTime, to: WallTime) -> Duration {
+    Duration::try_from_secs_f64(to.0 - from.0).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transcode() -> Subject {
+        Subject::Transcode("7-1".into())
+    }
+
+    /// Ticks of a second from `from` on, each with these microjoules.
+    fn ticks(from: f64, energies: &[u64]) -> Vec<Tick> {
+        let tick = |(index, energy): (usize, &u64)| {
+            let charge = Charge { energy: MicroJoules(*energy), cpu: CpuTime(energy * 10) };
+            let from = from + index as f64;
+            Tick {
+                from: WallTime(from),
+                to: WallTime(from + 1.0),
+                charges: HashMap::from([(transcode(), charge)]),
+                containers: CpuTime(0),
+                engine: None,
+            }
+        };
+        energies.iter().enumerate().map(tick).collect()
+    }
+
+    #[test]
+    fn both_ends_of_a_window_count_in_part() {
+        let history = History::of(ticks(100.0, &[1000, 2000, 4000]), Vec::new());
+        let over = |from, to| history.over(&[transcode()], WallTime(from), WallTime(to));
+        assert_eq!(over(100.0, 103.0).charge, Charge { energy: MicroJoules(7000), cpu: CpuTime(70_000) });
+        assert_eq!(over(100.5, 102.25).charge.energy, MicroJoules(500 + 2000 + 1000));
+        assert_eq!(over(101.25, 101.5).charge.energy, MicroJoules(500));
+        assert_eq!(over(101.25, 101.5).covered, Duration::from_millis(250));
+        assert_eq!(over(98.0, 100.5).covered, Duration::from_millis(500));
+        assert_eq!(over(110.0, 120.0), Spent::default());
+        assert_eq!(over(103.0, 100.0), Spent::default());
+        assert_eq!(over(f64::NAN, 101.0), Spent::default());
+    }
+
+    #[test]
+    fn nobody_and_several() {
+        let history = History::of(ticks(0.0, &[5]), Vec::new());
+        let (from, to) = (WallTime(0.0), WallTime(1.0));
+        assert_eq!(history.over(&[Subject::Host], from, to).charge, Charge::default());
+        assert_eq!(history.over(&[transcode(), transcode()], from, to).charge.energy, MicroJoules(10));
+        assert_eq!((history.begins(), history.ends()), (Some(from), Some(to)));
+    }
+}
