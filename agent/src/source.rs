@@ -10,6 +10,7 @@ pub mod identity;
 pub mod memory;
 pub mod own_process;
 pub mod reservation;
+pub mod results;
 
 use std::io;
 
