@@ -56,6 +56,9 @@ impl ListenError {
             Listener::Main => "--listen.port",
             Listener::Rapl => "--listen.rapl-port",
             Listener::Docker => "--listen.docker-port",
+            Listener::Results => "--listen.results-port",
+            Listener::Qoe => "--listen.qoe-port",
+            Listener::Cost => "--listen.cost-port",
         };
         match self.cause.kind() {
             io::ErrorKind::AddrInUse => {

@@ -13,19 +13,28 @@ pub enum Listener {
     Rapl,
     /// 9501: container and engine usage, as `docker-stats-exporter` served them.
     Docker,
+    /// 9502: the last run's scenarios, as `results-exporter` served them.
+    Results,
+    /// 9503: quality of the last run, as `qoe-exporter` served it.
+    Qoe,
+    /// 9504: cost of the last run, as `cost-exporter` served it.
+    Cost,
     /// 9510: everything new.
     Main,
 }
 
 impl Listener {
     /// All of them, by port.
-    pub const ALL: [Self; 3] = [Self::Rapl, Self::Docker, Self::Main];
+    pub const ALL: [Self; 6] = [Self::Rapl, Self::Docker, Self::Results, Self::Qoe, Self::Cost, Self::Main];
 
     /// A word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rapl => "rapl",
             Self::Docker => "docker",
+            Self::Results => "results",
+            Self::Qoe => "qoe",
+            Self::Cost => "cost",
             Self::Main => "main",
         }
     }
@@ -35,6 +44,9 @@ impl Listener {
         match self {
             Self::Rapl => 9500,
             Self::Docker => 9501,
+            Self::Results => 9502,
+            Self::Qoe => 9503,
+            Self::Cost => 9504,
             Self::Main => 9510,
         }
     }
@@ -114,6 +126,13 @@ impl<'a> Samples<'a> {
     /// Adds a sample with a number; one that is not finite is nothing that is known, and left out.
     pub fn number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
         if value.is_finite() {
+            self.samples.push(Sample { labels: labels.into(), value: Value::Number(value) });
+        }
+    }
+
+    /// Adds a sample with a number that may be infinite and mean it.
+    pub fn any_number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
+        if !value.is_nan() {
             self.samples.push(Sample { labels: labels.into(), value: Value::Number(value) });
         }
     }

@@ -1,11 +1,15 @@
 //! The metrics, one file a family: a metric's file can be guessed from its name.
 
 pub mod attribution;
+pub mod cost;
 pub mod docker;
 pub mod health;
 pub mod host;
 pub mod process;
+pub mod qoe;
 pub mod rapl;
+pub mod results;
+pub mod scenario;
 pub mod transcode;
 pub mod workload;
 
@@ -15,9 +19,13 @@ use crate::exposition::catalog::Metric;
 const ALL: &[&[Metric]] = &[
     rapl::METRICS,
     docker::METRICS,
+    results::METRICS,
+    qoe::METRICS,
+    cost::METRICS,
     host::METRICS,
     workload::METRICS,
     transcode::METRICS,
+    scenario::METRICS,
     attribution::METRICS,
     health::METRICS,
     process::METRICS,

@@ -42,6 +42,9 @@ fn describe(listener: Listener) -> &'static str {
     match listener {
         Listener::Rapl => "rapl_*: measured power and energy",
         Listener::Docker => "docker_*: containers and engine",
+        Listener::Results => "results_*: scenarios of the last run",
+        Listener::Qoe => "qoe_*: what quality a watt bought",
+        Listener::Cost => "cost_*: what the scenarios cost",
         Listener::Main => "ffwatt_*: everything new",
     }
 }
