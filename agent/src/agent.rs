@@ -4,7 +4,7 @@
 //! detached. Nothing is left in the kernel.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exposition::Options;
 use crate::exposition::catalog::Listener;
-use crate::pipeline::{Mailbox, Message, OpenError, Pipeline, mailbox};
+use crate::model::joined::Joined;
+use crate::pipeline::{self, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
 use crate::server::{Addresses, Bound, ListenError};
 use crate::source::identity::docker::{self, Engine};
 
@@ -49,7 +50,11 @@ async fn run_async(config: &Config) -> anyhow::Result<()> {
     }
     let (mailbox, inbox) = mailbox().context("cannot make the pipeline's mailbox")?;
     let (publisher, snapshots) = watch::channel(None);
-    let pipeline = Pipeline::open(config, Box::new(SystemClock), inbox, publisher).map_err(with_hint)?;
+    let (join_publisher, joined) = watch::channel(Arc::new(Joined::default()));
+    let prices = pipeline::prices(config)?;
+    let joiner = Joiner::open(config, prices, snapshots.clone(), join_publisher);
+    let pipeline =
+        Pipeline::open(config, Box::new(SystemClock), inbox, publisher, joined).map_err(with_hint)?;
     let (stop, stopped) = watch::channel(false);
     let addresses = Arc::new(addresses);
     let mut tasks = JoinSet::new();
@@ -61,6 +66,10 @@ async fn run_async(config: &Config) -> anyhow::Result<()> {
         engines(config).map(|engine| tokio::spawn(listen_to(engine, mailbox.clone()))).collect();
     let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run());
     let ticking = ticking.context("cannot start the pipeline's thread")?;
+    let (stop_joining, joining_stopped) = mpsc::channel();
+    let joining =
+        thread::Builder::new().name("joiner".to_owned()).spawn(move || joiner.run(&joining_stopped));
+    let joining = joining.context("cannot start the joiner's thread")?;
     announce(&addresses);
     let mut alive = watch_end(ticking);
     let ended_early = tokio::select! {
@@ -74,6 +83,7 @@ async fn run_async(config: &Config) -> anyhow::Result<()> {
     }
     mailbox.tell(Message::Stop);
     let _ = stop.send(true);
+    drop(stop_joining);
     let finish = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, finish).await.is_err() {
         tracing::warn!("some answers were not finished");
@@ -82,6 +92,9 @@ async fn run_async(config: &Config) -> anyhow::Result<()> {
         anyhow::bail!("the pipeline ended by itself; this is a bug worth reporting");
     }
     alive.await.context("the pipeline's thread is gone")?;
+    if joining.join().is_err() {
+        tracing::error!("the joiner panicked");
+    }
     Ok(())
 }
 
@@ -97,11 +110,7 @@ fn watch_end(ticking: thread::JoinHandle<()>) -> tokio::task::JoinHandle<()> {
 async fn open_listeners(config: &Config) -> anyhow::Result<Vec<Bound>> {
     let mut bound = Vec::new();
     for listener in Listener::ALL {
-        let port = match listener {
-            Listener::Rapl => config.listen.rapl_port,
-            Listener::Docker => config.listen.docker_port,
-            Listener::Main => config.listen.port,
-        };
+        let port = config.listen.port_of(listener);
         if let Some(address) = config.address(port) {
             bound.push(Bound::open(listener, address).await.map_err(listen_hint)?);
         }

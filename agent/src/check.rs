@@ -233,11 +233,8 @@ impl Report {
     }
 
     fn check_ports(&mut self, config: &Config) {
-        for (listener, port) in [
-            (Listener::Rapl, config.listen.rapl_port),
-            (Listener::Docker, config.listen.docker_port),
-            (Listener::Main, config.listen.port),
-        ] {
+        for listener in Listener::ALL {
+            let port = config.listen.port_of(listener);
             let Some(address) = config.address(port) else {
                 self.add("ports", listener.name(), State::Absent, "turned off", "");
                 continue;

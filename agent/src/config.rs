@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attribution::IdlePolicy;
 use crate::exposition::ZoneNames;
+use crate::exposition::catalog::Listener;
 use crate::host::HostRoots;
 
 pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
@@ -27,6 +28,7 @@ pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
 pub struct Config {
     pub interval: Span,
     pub state_dir: Option<PathBuf>,
+    pub results_dir: Option<PathBuf>,
     /// The user's own state folder, from the environment.
     #[serde(skip)]
     user_state_dir: Option<PathBuf>,
@@ -36,6 +38,10 @@ pub struct Config {
     pub energy: Energy,
     pub attribution: Attribution,
     pub containers: Containers,
+    pub results: Results,
+    pub price: Price,
+    pub budget: Budget,
+    pub ledger: LedgerLimits,
     pub compat: Compat,
     pub log: Log,
 }
@@ -48,6 +54,54 @@ pub struct Listen {
     pub port: u16,
     pub rapl_port: u16,
     pub docker_port: u16,
+    pub results_port: u16,
+    pub qoe_port: u16,
+    pub cost_port: u16,
+}
+
+/// Result files of encodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
+pub struct Results {
+    pub rescan: Span,
+}
+
+/// What things cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
+pub struct Price {
+    pub per_kwh: Option<f64>,
+    pub per_cpu_hour: f64,
+    pub per_gpu_hour: f64,
+    pub per_core_second: Option<f64>,
+    pub per_joule: Option<f64>,
+    pub currency: String,
+    pub also: Vec<String>,
+    pub region: String,
+    pub file: Option<PathBuf>,
+    pub viewers: u32,
+}
+
+/// What may be spent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
+pub struct Budget {
+    pub cost_per_day: Option<f64>,
+    pub cost_per_month: Option<f64>,
+    pub kwh_per_day: Option<f64>,
+    pub kwh_per_month: Option<f64>,
+}
+
+/// What is kept of the past.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
+pub struct LedgerLimits {
+    pub max_age: Span,
+    pub max_megabytes: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +262,12 @@ impl Serialize for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        // A bare number is seconds: the exporters that ffwatt replaces have them so.
+        if let Some(time) =
+            text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        {
+            return Ok(Self(time));
+        }
         humantime::parse_duration(&text).map(Self).map_err(|error| {
             serde::de::Error::custom(format!("{text:?} is no length of time such as \"1s\": {error}"))
         })
@@ -219,6 +279,7 @@ impl Default for Config {
         Self {
             interval: Span(Duration::from_secs(1)),
             state_dir: None,
+            results_dir: None,
             user_state_dir: None,
             listen: Listen::default(),
             path: Paths::default(),
@@ -226,6 +287,10 @@ impl Default for Config {
             energy: Energy::default(),
             attribution: Attribution::default(),
             containers: Containers::default(),
+            results: Results::default(),
+            price: Price::default(),
+            budget: Budget::default(),
+            ledger: LedgerLimits::default(),
             compat: Compat::default(),
             log: Log::default(),
         }
@@ -234,7 +299,58 @@ impl Default for Config {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), port: 9510, rapl_port: 9500, docker_port: 9501 }
+        Self {
+            address: Ipv4Addr::LOCALHOST.into(),
+            port: 9510,
+            rapl_port: 9500,
+            docker_port: 9501,
+            results_port: 9502,
+            qoe_port: 9503,
+            cost_port: 9504,
+        }
+    }
+}
+
+impl Listen {
+    /// The port of a listener; 0 when it is turned off.
+    pub fn port_of(&self, listener: Listener) -> u16 {
+        match listener {
+            Listener::Rapl => self.rapl_port,
+            Listener::Docker => self.docker_port,
+            Listener::Results => self.results_port,
+            Listener::Qoe => self.qoe_port,
+            Listener::Cost => self.cost_port,
+            Listener::Main => self.port,
+        }
+    }
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self { rescan: Span(Duration::from_millis(500)) }
+    }
+}
+
+impl Default for Price {
+    fn default() -> Self {
+        Self {
+            per_kwh: None,
+            per_cpu_hour: 0.5,
+            per_gpu_hour: 0.0,
+            per_core_second: None,
+            per_joule: None,
+            currency: "USD".to_owned(),
+            also: Vec::new(),
+            region: "default".to_owned(),
+            file: None,
+            viewers: 1,
+        }
+    }
+}
+
+impl Default for LedgerLimits {
+    fn default() -> Self {
+        Self { max_age: Span(Duration::from_hours(90 * 24)), max_megabytes: 1024 }
     }
 }
 
@@ -312,6 +428,12 @@ impl Config {
         }
     }
 
+    /// Where result files are: as configured, else beside what survives a restart.
+    pub fn results_dir(&self) -> PathBuf {
+        let beside_state = || self.state_dirs().into_iter().next().unwrap_or_default().join("results");
+        self.results_dir.clone().unwrap_or_else(beside_state)
+    }
+
     /// A listener's address; `None` when its port is 0, which turns it off.
     pub fn address(&self, port: u16) -> Option<SocketAddr> {
         (port != 0).then(|| SocketAddr::new(self.listen.address, port))
@@ -351,6 +473,24 @@ impl Config {
                 return Err((key, "must be a number of watts, 0 or more".into()));
             }
         }
+        for (key, amount) in [
+            ("price.per_kwh", self.price.per_kwh),
+            ("price.per_cpu_hour", Some(self.price.per_cpu_hour)),
+            ("price.per_gpu_hour", Some(self.price.per_gpu_hour)),
+            ("price.per_core_second", self.price.per_core_second),
+            ("price.per_joule", self.price.per_joule),
+            ("budget.cost_per_day", self.budget.cost_per_day),
+            ("budget.cost_per_month", self.budget.cost_per_month),
+            ("budget.kwh_per_day", self.budget.kwh_per_day),
+            ("budget.kwh_per_month", self.budget.kwh_per_month),
+        ] {
+            if amount.is_some_and(|amount| !amount.is_finite() || amount < 0.0) {
+                return Err((key, "must be a number, 0 or more".into()));
+            }
+        }
+        if self.results.rescan.0 < Duration::from_millis(100) {
+            return Err(("results.rescan", "must not be under 100ms".into()));
+        }
         if self.energy.model_busy_watts < self.energy.model_idle_watts {
             return Err(("energy.model_busy_watts", "must not be below model_idle_watts".into()));
         }
@@ -358,6 +498,9 @@ impl Config {
             ("listen.port", self.listen.port),
             ("listen.rapl_port", self.listen.rapl_port),
             ("listen.docker_port", self.listen.docker_port),
+            ("listen.results_port", self.listen.results_port),
+            ("listen.qoe_port", self.listen.qoe_port),
+            ("listen.cost_port", self.listen.cost_port),
         ];
         for (index, (key, port)) in ports.iter().enumerate() {
             if let Some((other, _)) = ports[..index].iter().find(|(_, taken)| port == taken && *port != 0) {

@@ -3,7 +3,7 @@
 //! Data flows one way:
 //!
 //! ```text
-//! sources ──► attribution ──► exposition
+//! sources ──► attribution ──► join ──► exposition
 //! cpu   energy   identity     (listeners, command line)
 //! ```
 //!
@@ -22,6 +22,8 @@ pub mod model;
 
 pub mod source;
 pub mod attribution;
+pub mod join;
+pub mod ledger;
 pub mod exposition;
 pub mod server;
 pub mod pipeline;

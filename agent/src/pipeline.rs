@@ -3,8 +3,10 @@
 //! One thread owns the state. It sleeps until the next tick, a life-cycle event from the kernel or a message, and publishes an
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
 
+mod bookkeeping;
 mod energy;
 mod identity;
+mod joining;
 mod publish;
 mod sources;
 mod state_dir;
@@ -25,6 +27,7 @@ use crate::config::Config;
 use crate::host::HostRoots;
 use crate::model::cpu::{Consumer, CpuWindow};
 use crate::model::health::DurationHistogram;
+use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
 use crate::model::workload::Pseudo;
 use crate::source::cgroup_tree::CgroupTree;
@@ -38,6 +41,7 @@ use state_dir::StateDir;
 use wait::{Inbox, Wake};
 use zones::ZoneBook;
 
+pub use joining::{Joiner, PriceError, prices};
 pub use sources::OpenError;
 pub(crate) use state_dir::is_writable;
 pub use wait::{Mailbox, Message, mailbox};
@@ -64,6 +68,7 @@ pub struct Pipeline {
     state: StateDir,
     inbox: Inbox,
     publisher: watch::Sender<Option<SharedSnapshot>>,
+    joined: watch::Receiver<Arc<Joined>>,
     tick: u64,
     last_tick: MonoTime,
     missed_ticks: u64,
@@ -79,6 +84,7 @@ impl Pipeline {
         clock: Box<dyn Clock>,
         inbox: Inbox,
         publisher: watch::Sender<Option<SharedSnapshot>>,
+        joined: watch::Receiver<Arc<Joined>>,
     ) -> Result<Self, OpenError> {
         let roots = config.roots();
         let mut health = HealthBook::default();
@@ -115,6 +121,7 @@ impl Pipeline {
             state,
             inbox,
             publisher,
+            joined,
         };
         pipeline.begin();
         Ok(pipeline)

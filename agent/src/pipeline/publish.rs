@@ -108,6 +108,7 @@ impl Pipeline {
             ended_transcodes: ended.clone(),
             other_transcodes: other.clone(),
             folded: self.ledger.folded(),
+            joined: self.joined.borrow().clone(),
             engine: self.slow.engine_use,
             sources: self.health.all().clone(),
             meter: self.cpu.health(),

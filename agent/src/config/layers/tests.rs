@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::config::{EnergyChoice, Span};
+use crate::config::{Budget, EnergyChoice, Span};
 
 fn layers(
     file: &str,
@@ -104,7 +104,18 @@ fn a_missing_file_is_an_error() {
 #[test]
 fn the_table_of_keys_is_complete() {
     let mut everything = Config { state_dir: Some("/s".into()), ..Config::default() };
+    everything.results_dir = Some("/r".into());
     everything.path.cgroupfs = Some("/c".into());
+    everything.price.per_kwh = Some(1.0);
+    everything.price.per_core_second = Some(1.0);
+    everything.price.per_joule = Some(1.0);
+    everything.price.file = Some("/p".into());
+    everything.budget = Budget {
+        cost_per_day: Some(1.0),
+        cost_per_month: Some(1.0),
+        kwh_per_day: Some(1.0),
+        kwh_per_month: Some(1.0),
+    };
     everything.energy.plausible_watts = Some(1.0);
     everything.attribution.idle_watts = Some(1.0);
     let table = as_table(&everything);

@@ -1,0 +1,222 @@
+//! How do result files and energy come together? A second thread: no tick and no scrape ever waits for a file.
+//!
+//! It follows the pipeline's snapshots to know the past, looks at the results folder now and then, and hands what it finds to
+//! the pipeline, which shows it with the next snapshot.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::clock::WallTime;
+use crate::config::{self, Config};
+use crate::join::cost::Tariff;
+use crate::join::figures::{self, Found, Prices};
+use crate::join::history::History;
+use crate::join::pricing::Rate;
+use crate::model::energy::EnergySourceKind;
+use crate::model::joined::{BudgetFigures, EnergyBasis, Joined};
+use crate::model::prices::OwnPrices;
+use crate::model::scenario::{Run, Scenario};
+use crate::model::snapshot::SharedSnapshot;
+use crate::pipeline::bookkeeping::Bookkeeper;
+use crate::source::SourceError;
+use crate::source::results::{self, Folder};
+use crate::units::{Grams, Money};
+
+/// How far back the past is known tick by tick.
+const PAST: Duration = Duration::from_mins(15);
+
+/// The thread's state.
+#[derive(Debug)]
+pub struct Joiner {
+    folder: Folder,
+    rescan: Duration,
+    budget: config::Budget,
+    prices: Prices,
+    history: History,
+    run: Run,
+    is_readable: Option<bool>,
+    /// What was found out about scenarios while their past was known, with the window it was for.
+    found: HashMap<String, (Option<(WallTime, WallTime)>, Found)>,
+    bookkeeper: Option<Bookkeeper>,
+    budgets: Vec<BudgetFigures>,
+    snapshots: watch::Receiver<Option<SharedSnapshot>>,
+    publisher: watch::Sender<Arc<Joined>>,
+}
+
+/// Why there is no joiner.
+#[derive(Debug, thiserror::Error)]
+pub enum PriceError {
+    /// The price file cannot be used.
+    #[error("price.file")]
+    File(#[source] SourceError),
+    /// A currency cannot be understood.
+    #[error("price.also: {0:?} is no currency with a rate such as \"EUR=0.92\"")]
+    Rate(String),
+    /// The region has no prices.
+    #[error("price.region: {region:?} is in neither the table of regions nor price.file; set price.per_kwh")]
+    Region {
+        /// The region.
+        region: String,
+    },
+}
+
+/// The prices that the configuration comes to.
+pub fn prices(config: &Config) -> Result<Prices, PriceError> {
+    let price = &config.price;
+    let own = match &price.file {
+        Some(path) => results::read_prices(path).map_err(PriceError::File)?,
+        None => OwnPrices::default(),
+    };
+    let per_kwh = price.per_kwh.filter(|amount| *amount > 0.0).map(Money);
+    if per_kwh.is_none() && !own.knows(&price.region) {
+        return Err(PriceError::Region { region: price.region.clone() });
+    }
+    let also = price.also.iter().map(|text| Rate::parse(text).ok_or_else(|| PriceError::Rate(text.clone())));
+    Ok(Prices {
+        tariff: Tariff::new(
+            per_kwh.unwrap_or_else(|| own.kilowatt_hour(&price.region)),
+            Money(price.per_cpu_hour),
+            Money(price.per_gpu_hour),
+            price.per_core_second.map(Money),
+            price.per_joule.map(Money),
+        ),
+        currency: price.currency.clone(),
+        also: also.collect::<Result<_, _>>()?,
+        carbon: Grams(own.grams(&price.region).0),
+        viewers: price.viewers,
+    })
+}
+
+impl Joiner {
+    /// A joiner that has looked at the results folder once, so that the first snapshot has what is there.
+    pub fn open(
+        config: &Config,
+        prices: Prices,
+        snapshots: watch::Receiver<Option<SharedSnapshot>>,
+        publisher: watch::Sender<Arc<Joined>>,
+    ) -> Self {
+        let mut joiner = Self {
+            folder: Folder::new(config.results_dir()),
+            rescan: config.results.rescan.0,
+            budget: config.budget.clone(),
+            prices,
+            history: History::new(PAST),
+            run: Run::default(),
+            is_readable: None,
+            found: HashMap::new(),
+            bookkeeper: Bookkeeper::open(config),
+            budgets: Vec::new(),
+            snapshots,
+            publisher,
+        };
+        joiner.rescan();
+        joiner.publish(EnergyBasis::Modelled);
+        joiner
+    }
+
+    /// Runs until `stop` is told something, or nobody is left to.
+    pub fn run(mut self, stop: &Receiver<()>) {
+        while matches!(stop.recv_timeout(self.rescan), Err(RecvTimeoutError::Timeout)) {
+            let is_new = self.rescan();
+            let basis = self.follow();
+            if is_new || basis.is_some() {
+                self.publish(basis.unwrap_or(EnergyBasis::Modelled));
+            }
+        }
+    }
+
+    /// Takes in the last snapshot; where its energy comes from, when there is a new one.
+    fn follow(&mut self) -> Option<EnergyBasis> {
+        let snapshot = self.snapshots.borrow_and_update().clone()?;
+        let is_measured = snapshot.method.energy_source.is_some_and(EnergySourceKind::is_measured);
+        let basis = if is_measured { EnergyBasis::Measured } else { EnergyBasis::Modelled };
+        let is_new = self.history.push(&snapshot).is_some();
+        if let (true, Some(bookkeeper)) = (is_new, &mut self.bookkeeper) {
+            bookkeeper.write(&snapshot, &self.history, basis);
+            if let Some(budgets) = bookkeeper.budgets(snapshot.wall, &self.budget, &self.prices) {
+                self.budgets = budgets;
+            }
+        }
+        Some(basis)
+    }
+
+    /// Looks whether there is a new result file; the last one that could be read stays until then.
+    fn rescan(&mut self) -> bool {
+        let read = self.folder.changed().and_then(|file| match file {
+            Some(file) => results::parse(&file.path, &file.bytes).map(Some),
+            None => Ok(None),
+        });
+        let was_readable = self.is_readable;
+        match read {
+            Ok(Some((run, findings))) => {
+                for finding in findings {
+                    tracing::warn!("{finding}");
+                }
+                tracing::info!(run = run.id, scenarios = run.scenarios.len(), "result file read");
+                self.run = run;
+                self.is_readable = Some(true);
+                true
+            }
+            Ok(None) => {
+                // Nothing has changed; a broken file is still broken.
+                self.is_readable.get_or_insert(true);
+                was_readable != self.is_readable
+            }
+            // A folder that nobody has made yet has no results in it.
+            Err(SourceError::Unavailable { .. }) => {
+                self.is_readable.get_or_insert(true);
+                was_readable != self.is_readable
+            }
+            Err(error) => {
+                if was_readable != Some(false) {
+                    tracing::warn!("{}: the last results stay", error.chain());
+                }
+                self.is_readable = Some(false);
+                was_readable != Some(false)
+            }
+        }
+    }
+
+    fn publish(&mut self, basis: EnergyBasis) {
+        let mut found = HashMap::new();
+        let mut energies = Vec::new();
+        for scenario in &self.run.scenarios {
+            // The past of what is over does not change, but is forgotten tick by tick.
+            let before = self.found.get(&scenario.name).filter(|(window, _)| *window == scenario.window);
+            let energy = before.map_or_else(|| self.find(scenario, basis), |(_, found)| *found);
+            if energy.is_attributed() {
+                found.insert(scenario.name.clone(), (scenario.window, energy));
+            }
+            energies.push(energy);
+        }
+        self.found = found;
+        let scenarios = figures::figures(&self.run, &energies, &self.prices);
+        let joined = Joined { is_readable: self.is_readable, scenarios, budgets: self.budgets.clone() };
+        self.publisher.send_if_modified(|last| {
+            let is_new = **last != joined;
+            if is_new {
+                *last = Arc::new(joined);
+            }
+            is_new
+        });
+    }
+
+    /// By what is remembered, else by what is written down.
+    fn find(&self, scenario: &Scenario, basis: EnergyBasis) -> Found {
+        let recent = figures::find(scenario, &self.history, basis);
+        let is_older =
+            |(start, _): &(WallTime, WallTime)| self.history.begins().is_none_or(|begins| start.0 < begins.0);
+        let (false, Some((from, to))) = (recent.is_attributed(), scenario.window.filter(is_older)) else {
+            return recent;
+        };
+        let Some(past) = self.bookkeeper.as_ref().and_then(|bookkeeper| bookkeeper.past(from, to)) else {
+            return recent;
+        };
+        let basis = past.basis.unwrap_or(basis);
+        figures::find(scenario, &History::of(past.ticks, past.candidates), basis)
+    }
+}
