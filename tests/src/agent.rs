@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -26,22 +27,41 @@ pub struct Ports {
     pub rapl: u16,
     /// `docker_*`.
     pub docker: u16,
+    /// `results_*`.
+    pub results: u16,
+    /// `qoe_*`.
+    pub qoe: u16,
+    /// `cost_*`.
+    pub cost: u16,
     /// Everything new.
     pub main: u16,
 }
 
 impl Ports {
-    /// Ports that were free a moment ago.
+    /// All of them.
+    pub fn all(&self) -> [u16; 6] {
+        [self.rapl, self.docker, self.results, self.qoe, self.cost, self.main]
+    }
+
+    /// Ports that were free a moment ago, below those that connections get from the kernel: none of those can take one of them
+    /// in the meantime.
     pub fn free() -> anyhow::Result<Self> {
-        // Held at once, so that they differ.
-        let held: Vec<TcpListener> =
-            (0..3).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-        let ports = held
-            .iter()
-            .map(|listener| Ok(listener.local_addr()?.port()))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let [rapl, docker, main] = ports[..] else { bail!("three ports were asked for") };
-        Ok(Self { rapl, docker, main })
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        // Test binaries run side by side: each begins somewhere else.
+        let begin = (std::process::id() % 600) as u16 * 20;
+        let mut ports = (0..u16::MAX).filter_map(|_| {
+            let port = 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+            TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+        });
+        let mut port = || ports.next().context("no port below 32000 is free");
+        Ok(Self {
+            rapl: port()?,
+            docker: port()?,
+            results: port()?,
+            qoe: port()?,
+            cost: port()?,
+            main: port()?,
+        })
     }
 }
 
@@ -85,6 +105,9 @@ impl Agent {
             .env("FFWATT_LISTEN_PORT", ports.main.to_string())
             .env("FFWATT_LISTEN_RAPL_PORT", ports.rapl.to_string())
             .env("FFWATT_LISTEN_DOCKER_PORT", ports.docker.to_string())
+            .env("FFWATT_LISTEN_RESULTS_PORT", ports.results.to_string())
+            .env("FFWATT_LISTEN_QOE_PORT", ports.qoe.to_string())
+            .env("FFWATT_LISTEN_COST_PORT", ports.cost.to_string())
             .env("FFWATT_STATE_DIR", folder.path().join("state"))
             .args(flags)
             .stdin(Stdio::null())

@@ -9,7 +9,9 @@ use anyhow::{Context, bail};
 use crate::command::find;
 
 /// Findings of promtool that are known and meant: names that other people's dashboards use.
-const MEANT: [(&str, &str); 2] = [
+const MEANT: [(&str, &str); 4] = [
+    ("cost_total", "non-counter metrics should not have \"_total\" suffix"),
+    ("results_scenarios_total", "non-counter metrics should not have \"_total\" suffix"),
     ("docker_containers_total", "non-counter metrics should not have \"_total\" suffix"),
     ("rapl_energy_joules_total", "use base unit"),
 ];

@@ -139,7 +139,14 @@ fn check_on_a_host_with_everything_is_content() {
     let flags = host.flags();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().to_str().unwrap();
-    let ports = ["--listen.port=39510", "--listen.rapl-port=39500", "--listen.docker-port=39501"];
+    let ports = [
+        "--listen.port=39510",
+        "--listen.rapl-port=39500",
+        "--listen.docker-port=39501",
+        "--listen.results-port=39502",
+        "--listen.qoe-port=39503",
+        "--listen.cost-port=39504",
+    ];
     let arguments: Vec<&str> = std::iter::once("check")
         .chain(flags.iter().map(String::as_str))
         .chain(ports)

@@ -27,7 +27,7 @@ const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0,text/plain
 fn every_listener_answers_both_formats_to_the_satisfaction_of_the_referees() {
     let host = Host::two_socket().unwrap();
     let agent = agent(&host);
-    for port in [agent.ports.rapl, agent.ports.docker, agent.ports.main] {
+    for port in agent.ports.all() {
         let classic = get(port, "/metrics").unwrap();
         assert_eq!(classic.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
         Exposition::parse(&classic.text()).unwrap();
@@ -54,7 +54,7 @@ fn no_family_is_served_twice() {
     let host = Host::client().unwrap();
     let agent = agent(&host);
     let mut seen = std::collections::HashSet::new();
-    for port in [agent.ports.rapl, agent.ports.docker, agent.ports.main] {
+    for port in agent.ports.all() {
         for name in agent.scrape_port(port).unwrap().names() {
             assert!(seen.insert(name.to_owned()), "{name} is served on two ports");
         }
@@ -65,7 +65,7 @@ fn no_family_is_served_twice() {
 fn paths_methods_and_query_strings() {
     let host = Host::client().unwrap();
     let agent = agent(&host);
-    for port in [agent.ports.rapl, agent.ports.docker, agent.ports.main] {
+    for port in agent.ports.all() {
         for path in ["/health", "/healthz"] {
             let answer = get(port, path).unwrap();
             assert_eq!((answer.status, answer.text().as_str()), (200, "OK\n"));
