@@ -19,7 +19,7 @@ const PYTHON_PACKAGES: [&str; 1] = ["prometheus_client==0.26.0"];
 const ALONE: [&str; 2] = ["kernel", "docker"];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 4] = ["hosts", "faults", "command_line", "http"];
+const TOGETHER: [&str; 5] = ["hosts", "faults", "command_line", "http", "results"];
 
 /// Everything, or only what needs neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
