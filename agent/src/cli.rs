@@ -8,11 +8,12 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::bench;
 use crate::config::keys::{KEYS, Key};
 use crate::config::{FILE_VARIABLE, Layers};
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Action {
     /// Run the agent.
     Run,
@@ -21,6 +22,8 @@ pub enum Action {
         /// As JSON.
         json: bool,
     },
+    /// Run scenarios.
+    Bench(Box<Result<bench::Options, bench::BatchError>>),
     /// Print the configuration.
     Config {
         /// The defaults, whatever is configured.
@@ -29,7 +32,7 @@ pub enum Action {
 }
 
 /// The command line, understood.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Invocation {
     /// What to do.
     pub action: Action,
@@ -66,6 +69,7 @@ pub fn command() -> Command {
                 .about("Look at every source: its state, why, and what helps")
                 .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")),
         )
+        .subcommand(bench::command())
         .subcommand(
             Command::new("config").about("Print the configuration in use, as a commented file").arg(
                 Arg::new("default").long("default").action(ArgAction::SetTrue).help("Print the defaults"),
@@ -86,6 +90,7 @@ fn flag(key: &Key) -> Arg {
 pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) -> Invocation {
     let (action, matches) = match matches.subcommand() {
         Some(("check", matches)) => (Action::Check { json: matches.get_flag("json") }, matches),
+        Some(("bench", matches)) => (Action::Bench(Box::new(bench::options(matches))), matches),
         Some(("config", matches)) => (Action::Config { default: matches.get_flag("default") }, matches),
         Some((_, matches)) => (Action::Run, matches),
         None => (Action::Run, matches),
@@ -121,10 +126,10 @@ mod tests {
         for arguments in [&["--interval", "2s", "run"][..], &["run", "--interval", "2s"], &["--interval=2s"]]
         {
             let invocation = parsed(arguments);
-            assert_eq!(invocation.action, Action::Run);
+            assert!(matches!(invocation.action, Action::Run));
             assert_eq!(invocation.layers.flags["interval"], "2s");
         }
-        assert_eq!(parsed(&["check", "--json"]).action, Action::Check { json: true });
+        assert!(matches!(parsed(&["check", "--json"]).action, Action::Check { json: true }));
         assert_eq!(parsed(&["--config", "x.toml"]).layers.file, Some("x.toml".into()));
     }
 

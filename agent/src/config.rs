@@ -262,15 +262,20 @@ impl Serialize for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        // A bare number is seconds: the exporters that ffwatt replaces have them so.
-        if let Some(time) =
-            text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        {
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Span {
+    /// `100ms`, `1s`, `2m`; a bare number is seconds: the tools that ffwatt replaces have them so.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let seconds = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        if let Some(time) = seconds {
             return Ok(Self(time));
         }
-        humantime::parse_duration(&text).map(Self).map_err(|error| {
-            serde::de::Error::custom(format!("{text:?} is no length of time such as \"1s\": {error}"))
-        })
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|error| format!("{text:?} is no length of time such as \"1s\": {error}"))
     }
 }
 

@@ -31,6 +31,7 @@ pub mod pipeline;
 pub mod config;
 pub mod cli;
 pub mod agent;
+pub mod bench;
 pub mod check;
 
 #[cfg(test)]

@@ -4,16 +4,22 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use ffwatt::bench::{self, Ending};
 use ffwatt::check;
 use ffwatt::cli::{self, Action};
 use ffwatt::config::{self, Config, LogFormat, LogLevel};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 const EXIT_LIMITED: u8 = 3;
+/// As shells have it for SIGINT.
+const EXIT_STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
     let matches = match cli::command().try_get_matches() {
@@ -38,7 +44,7 @@ fn main() -> ExitCode {
             return EXIT_USAGE.into();
         }
     };
-    match act(&invocation.action, &config) {
+    match act(invocation.action, &config) {
         Ok(code) => code,
         Err(error) => {
             complain(&format!("{error:#}"));
@@ -47,7 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn act(action: &Action, config: &Config) -> anyhow::Result<ExitCode> {
+fn act(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
     match action {
         Action::Run => {
             start_log(config);
@@ -55,7 +61,7 @@ fn act(action: &Action, config: &Config) -> anyhow::Result<ExitCode> {
         }
         Action::Check { json } => {
             let report = check::report(config)?;
-            let text = if *json { report.json()? } else { report.text() };
+            let text = if json { report.json()? } else { report.text() };
             print(&text)?;
             Ok(match report.verdict() {
                 check::Verdict::Ready => ExitCode::SUCCESS,
@@ -63,12 +69,49 @@ fn act(action: &Action, config: &Config) -> anyhow::Result<ExitCode> {
                 check::Verdict::CannotRun => EXIT_FAILED.into(),
             })
         }
+        Action::Bench(options) => {
+            let options = match *options {
+                Ok(options) => options,
+                Err(error) => {
+                    complain(&format!("{:#}", anyhow::Error::new(error)));
+                    return Ok(EXIT_USAGE.into());
+                }
+            };
+            start_log(config);
+            Ok(match bench::run(&options, config, &stop_by_signal()?, &mut std::io::stdout())? {
+                Ending::Done => ExitCode::SUCCESS,
+                Ending::Failed => EXIT_FAILED.into(),
+                Ending::Stopped => EXIT_STOPPED.into(),
+            })
+        }
         Action::Config { default } => {
-            let config = if *default { &Config::default() } else { config };
+            let config = if default { &Config::default() } else { config };
             print(&config::print(config))?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Becomes true with SIGINT or SIGTERM.
+fn stop_by_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let entered = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    drop(entered);
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        told.store(true, Ordering::Relaxed);
+    });
+    Ok(stop)
 }
 
 /// Standard output may be a pipe that closes early.

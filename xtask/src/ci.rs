@@ -16,7 +16,7 @@ const PACKAGES: [&str; 7] =
 const PYTHON_PACKAGES: [&str; 1] = ["prometheus_client==0.26.0"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 2] = ["kernel", "docker"];
+const ALONE: [&str; 3] = ["kernel", "docker", "bench"];
 
 /// Tests that do not mind company.
 const TOGETHER: [&str; 5] = ["hosts", "faults", "command_line", "http", "results"];

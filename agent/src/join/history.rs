@@ -127,9 +127,10 @@ impl History {
         history
     }
 
-    /// Takes in a snapshot; what it adds. `None` for the first one, which is a baseline, and when no time has passed.
+    /// Takes in a snapshot; what it adds. `None` when no time has passed.
     ///
-    /// A subject that appears later begins at nothing: all its total is of this tick.
+    /// Totals begin at nothing when the agent does: those of the first snapshot are of all its ticks so far, those of a subject
+    /// that appears later of the tick in which it does.
     pub fn push(&mut self, snapshot: &Snapshot) -> Option<&Tick> {
         let totals = totals(snapshot);
         self.remember(snapshot);
@@ -137,9 +138,12 @@ impl History {
             snapshot.workloads.iter().filter(|workload| workload.identity.kind.is_container());
         let containers = in_containers.map(|workload| workload.account.cpu).sum();
         let containers_before = std::mem::replace(&mut self.containers, containers);
-        let from = self.last.replace(snapshot.wall);
+        let since_start = snapshot.window.as_secs_f64() * snapshot.tick as f64;
+        let from = self.last.replace(snapshot.wall).unwrap_or(WallTime(snapshot.wall.0 - since_start));
         let before = std::mem::replace(&mut self.totals, totals);
-        let from = from.filter(|from| from.0 < snapshot.wall.0)?;
+        if from.0 >= snapshot.wall.0 {
+            return None;
+        }
         let mut charges = HashMap::new();
         for (subject, total) in &self.totals {
             let then = before.get(subject).copied().unwrap_or_default();

@@ -1,0 +1,198 @@
+//! `ffwatt bench`: what do encodes cost on this machine? Real ffmpeg, one scenario after the other, and a result file.
+//!
+//! Each scenario runs in a cgroup of its own, `ffrtmp/<scenario>`, so that an agent beside it tells its joules from everybody
+//! else's. The file is written after every scenario: whatever happens then, what is done is kept.
+
+mod batch;
+mod cgroup;
+mod command;
+mod encode;
+mod file;
+mod options;
+mod plan;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::host::HostRoots;
+
+pub use batch::BatchError;
+pub use options::{Options, command, options};
+
+use encode::{Encode, Outcome};
+use file::ResultFile;
+use plan::Scenario;
+
+/// How often running encodes are looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Why a bench cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The batch file cannot be used.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// A file or program cannot be used.
+    #[error("cannot {doing}")]
+    Io {
+        /// What was attempted.
+        doing: String,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+impl BenchError {
+    fn io(doing: impl Into<String>, cause: std::io::Error) -> Self {
+        Self::Io { doing: doing.into(), cause }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All scenarios are done.
+    Done,
+    /// Some encodes failed or did not keep up.
+    Failed,
+    /// Somebody stopped it; what was done is in the file.
+    Stopped,
+}
+
+/// Runs all scenarios. `stop` ends it between two polls; what is done stays in the file.
+pub fn run(
+    options: &Options,
+    config: &Config,
+    stop: &Arc<AtomicBool>,
+    out: &mut dyn Write,
+) -> Result<Ending, BenchError> {
+    let scenarios = options.scenarios()?;
+    let folder = options.output_dir.clone().unwrap_or_else(|| config.results_dir());
+    let mut file = ResultFile::create(&folder)?;
+    let roots = config.roots();
+    let bar = progress(&scenarios);
+    let mut outcomes: Vec<(String, Outcome)> = Vec::new();
+    let mut ending = Ending::Done;
+    for (index, scenario) in scenarios.iter().enumerate() {
+        bar.set_message(format!("{}/{} {}", index + 1, scenarios.len(), scenario.name));
+        let Some(outcome) = one(scenario, options, &roots, &folder, stop, &bar)? else {
+            ending = Ending::Stopped;
+            break;
+        };
+        if outcome.problem.is_some() {
+            ending = Ending::Failed;
+        }
+        file.add(scenario, &outcome)?;
+        outcomes.push((scenario.name.clone(), outcome));
+    }
+    bar.finish_and_clear();
+    let written = |cause| BenchError::io("write to standard output", cause);
+    report(&outcomes, out).map_err(written)?;
+    writeln!(out, "\n{} of {} scenarios in {}", outcomes.len(), scenarios.len(), file.path().display())
+        .map_err(written)?;
+    Ok(ending)
+}
+
+/// One scenario from its first process to its last; `None` when it was stopped.
+fn one(
+    scenario: &Scenario,
+    options: &Options,
+    roots: &HostRoots,
+    folder: &std::path::Path,
+    stop: &AtomicBool,
+    bar: &ProgressBar,
+) -> Result<Option<Outcome>, BenchError> {
+    let mut encode = Encode::start(scenario, options, roots, folder)?;
+    let wait = |time: Duration, encode: &mut Encode| {
+        let clock = SystemClock;
+        let begin = clock.now();
+        while clock.now().since(begin) < time && !encode.has_ended() {
+            if stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            std::thread::sleep(POLL);
+            bar.tick();
+        }
+        bar.inc(time.as_secs());
+        true
+    };
+    let goes_on = wait(scenario.stabilization, &mut encode);
+    encode.begin_window();
+    let goes_on = goes_on && wait(scenario.duration, &mut encode);
+    let outcome = encode.end();
+    let goes_on = goes_on && (scenario.is_baseline() || wait_quietly(scenario.cooldown, stop));
+    Ok(goes_on.then_some(outcome))
+}
+
+fn wait_quietly(time: Duration, stop: &AtomicBool) -> bool {
+    let clock = SystemClock;
+    let begin = clock.now();
+    while clock.now().since(begin) < time {
+        if stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        std::thread::sleep(POLL);
+    }
+    true
+}
+
+/// A bar on standard error, when that is a terminal.
+fn progress(scenarios: &[Scenario]) -> ProgressBar {
+    let seconds: u64 =
+        scenarios.iter().map(|scenario| (scenario.stabilization + scenario.duration).as_secs()).sum();
+    let bar = ProgressBar::new(seconds);
+    // A template that does not parse is seen by everybody who runs it; the plain bar does as well.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg} ({eta} left)") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn report(outcomes: &[(String, Outcome)], out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(out, "{:<34}{:>9}{:>9}{:>8}{:>9}  ended", "scenario", "seconds", "frames", "fps", "dropped")?;
+    for (name, outcome) in outcomes {
+        let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+        let whole = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+        writeln!(
+            out,
+            "{:<34}{:>9.1}{:>9}{:>8}{:>9}  {}",
+            name,
+            outcome.window.1.0 - outcome.window.0.0,
+            whole(outcome.frames),
+            number(outcome.frame_rate()),
+            whole(outcome.dropped),
+            outcome.problem.as_deref().unwrap_or("well"),
+        )?;
+    }
+    Ok(())
+}
+
+/// A name that can be a folder's.
+fn slug(name: &str) -> String {
+    let plain = |character: char| {
+        if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' }
+    };
+    let text: String = name.chars().map(plain).collect();
+    let parts: Vec<&str> = text.split('-').filter(|part| !part.is_empty()).collect();
+    let slug: String = parts.join("-").chars().take(60).collect();
+    if slug.is_empty() { "scenario".to_owned() } else { slug }
+}
+
+/// Where a scenario writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Nowhere: the encode is all that is measured.
+    Null,
+    /// Files in a folder.
+    Folder(PathBuf),
+    /// A server: `rtmp://`, `srt://` or `udp://`.
+    Url(String),
+}

@@ -1,0 +1,48 @@
+//! Where does a scenario run, so that an agent can tell its joules?
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::host::HostRoots;
+use crate::source::cgroup_tree::CgroupTree;
+
+/// The parent of all scenarios' cgroups.
+const PARENT: &str = "ffrtmp";
+
+/// A cgroup that goes when its owner does.
+#[derive(Debug)]
+pub(super) struct Cgroup {
+    folder: PathBuf,
+    /// The workload's name to an agent.
+    pub(super) workload: String,
+}
+
+impl Cgroup {
+    /// Makes a cgroup; `None`, with the reason, where that is not allowed.
+    pub(super) fn create(roots: &HostRoots, slug: &str) -> Result<Self, String> {
+        let tree = CgroupTree::find(roots).map_err(|error| error.chain())?;
+        let folder = tree.root().join(PARENT).join(slug);
+        fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        Ok(Self { folder, workload: format!("{PARENT}/{slug}") })
+    }
+
+    /// The file that moves a process into it.
+    pub(super) fn processes(&self) -> PathBuf {
+        self.folder.join("cgroup.procs")
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // A process that has just ended may still be on its way out of it.
+        for _ in 0..50 {
+            if fs::remove_dir(&self.folder).is_ok() || !self.folder.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // Others may still have theirs in it.
+        let _ = self.folder.parent().map(Path::new).map(fs::remove_dir);
+    }
+}

@@ -1,0 +1,213 @@
+//! How is ffmpeg told to encode a stream?
+
+use std::path::Path;
+
+use crate::bench::plan::Scenario;
+use crate::bench::{Target, slug};
+use crate::model::scenario::Picture;
+use crate::units::Pixels;
+
+/// An encoder by the names upstream has for it.
+pub(super) fn encoder(name: &str) -> &str {
+    match name {
+        "h264" => "libx264",
+        "h265" | "hevc" => "libx265",
+        "av1" => "libsvtav1",
+        "vp9" => "libvpx-vp9",
+        other => other,
+    }
+}
+
+/// The preset that an encoder has unless one is chosen: about as fast as upstream's `veryfast`.
+pub(super) fn default_preset(encoder: &str) -> Option<&'static str> {
+    match encoder {
+        "libx264" | "libx265" => Some("veryfast"),
+        "libsvtav1" => Some("10"),
+        name if name.ends_with("_nvenc") => Some("p4"),
+        _ => None,
+    }
+}
+
+/// What one ffmpeg of a scenario is given.
+#[derive(Debug)]
+pub(super) struct Stream<'a> {
+    pub(super) scenario: &'a Scenario,
+    /// Its number within the scenario.
+    pub(super) index: usize,
+    pub(super) encoder: &'a str,
+    pub(super) preset: Option<&'a str>,
+    pub(super) target: &'a Target,
+    /// As fast as it goes instead of in real time.
+    pub(super) is_fast: bool,
+}
+
+impl Stream<'_> {
+    /// The arguments. Progress is written to standard output.
+    pub(super) fn arguments(&self, folder: &Path) -> Vec<String> {
+        let outputs = match &self.scenario.outputs[..] {
+            [] => vec![self.scenario.picture],
+            outputs => outputs.to_vec(),
+        };
+        // The source is as large as the largest rendition: nothing is scaled up.
+        let largest = |one: &&Picture, other: &&Picture| one.pixels().0.total_cmp(&other.pixels().0);
+        let source = outputs.iter().max_by(largest).copied().unwrap_or(self.scenario.picture);
+        let mut words = Words::default();
+        words.add("-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2");
+        if !self.is_fast {
+            words.add("-re");
+        }
+        let Picture { width, height, frame_rate } = source;
+        words.add(&format!("-f lavfi -i testsrc2=size={width}x{height}:rate={frame_rate}"));
+        words.add("-f lavfi -i sine=frequency=1000:sample_rate=48000");
+        if self.scenario.outputs.is_empty() {
+            words.add("-map 0:v -map 1:a");
+            self.output(&mut words, source, source, 0, folder);
+        } else {
+            words.add("-filter_complex");
+            words.word(&ladder(&outputs));
+            for (number, picture) in outputs.iter().enumerate() {
+                words.add(&format!("-map [v{number}] -map 1:a"));
+                self.output(&mut words, *picture, source, number, folder);
+            }
+        }
+        words.0
+    }
+
+    fn output(&self, words: &mut Words, picture: Picture, source: Picture, number: usize, folder: &Path) {
+        words.add(&format!("-c:v {}", self.encoder));
+        if let Some(preset) = self.preset {
+            words.add(&format!("-preset {preset}"));
+        }
+        match self.encoder {
+            "libx264" => words.add("-tune zerolatency"),
+            "libx265" => words.add("-x265-params log-level=error"),
+            _ => {}
+        }
+        let asked = self.scenario.streams.get(self.index).map_or("", String::as_str);
+        let kilobits = share(asked, picture, source);
+        words.add(&format!("-b:v {kilobits}k"));
+        // SVT-AV1 takes a bound only with constant quality.
+        if self.encoder != "libsvtav1" {
+            words.add(&format!("-maxrate {kilobits}k -bufsize {}k", kilobits * 2));
+        }
+        words.add(&format!("-pix_fmt yuv420p -g {:.0}", picture.frame_rate * 2.0));
+        words.add("-c:a aac -b:a 128k");
+        let name = format!("{}_{}_{number}", slug(&self.scenario.name), self.index);
+        match self.target {
+            Target::Null => words.add("-f null -"),
+            Target::Folder(_) => {
+                words.add("-y");
+                words.word(&folder.join(format!("{name}.ts")).display().to_string());
+            }
+            Target::Url(url) => {
+                let format = if url.starts_with("rtmp") { "flv" } else { "mpegts" };
+                words.add(&format!("-f {format}"));
+                let separator = if url.starts_with("rtmp") && !url.ends_with('/') { "/" } else { "" };
+                let address =
+                    if url.starts_with("rtmp") { format!("{url}{separator}{name}") } else { url.clone() };
+                words.word(&address);
+            }
+        }
+    }
+}
+
+/// The bitrate of a rendition in kbit/s: the largest has the scenario's, the others in proportion to their pixels a second.
+fn share(asked: &str, picture: Picture, largest: Picture) -> u64 {
+    use crate::join::bitrate::{Dialect, parse};
+    let kilobits = parse(asked, Dialect::Runner).map_or(0.0, |megabits| megabits.0 * 1000.0);
+    let speed = |picture: Picture| {
+        let Pixels(pixels) = picture.pixels();
+        pixels * picture.frame_rate
+    };
+    (kilobits * speed(picture) / speed(largest)).round().max(1.0) as u64
+}
+
+/// One source, decoded once, scaled to each rendition.
+fn ladder(outputs: &[Picture]) -> String {
+    let split: Vec<String> = (0..outputs.len()).map(|number| format!("[s{number}]")).collect();
+    let scale = |(number, picture): (usize, &Picture)| {
+        let Picture { width, height, frame_rate } = picture;
+        format!("[s{number}]scale={width}:{height},fps={frame_rate}[v{number}]")
+    };
+    let scales: Vec<String> = outputs.iter().enumerate().map(scale).collect();
+    format!("[0:v]split={}{};{}", outputs.len(), split.concat(), scales.join(";"))
+}
+
+#[derive(Debug, Default)]
+struct Words(Vec<String>);
+
+impl Words {
+    /// Words between spaces.
+    fn add(&mut self, text: &str) {
+        self.0.extend(text.split(' ').map(str::to_owned));
+    }
+
+    /// One word, spaces and all.
+    fn word(&mut self, text: &str) {
+        self.0.push(text.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::bench::plan::Times;
+
+    fn check(scenario: &Scenario, encoder: &str, target: &Target, expected: &Expect) {
+        let preset = default_preset(encoder);
+        let stream = Stream { scenario, index: 0, encoder, preset, target, is_fast: false };
+        expected.assert_eq(&stream.arguments(Path::new("/out")).join(" "));
+    }
+
+    fn single() -> Scenario {
+        let second = Duration::from_secs(1);
+        let times = Times { baseline: second, duration: second, stabilization: second, cooldown: second };
+        Scenario::single("2.5 Mbps Stream", "2500k", times)
+    }
+
+    #[test]
+    fn one_rendition() {
+        check(
+            &single(),
+            "libx264",
+            &Target::Null,
+            &expect![
+                "-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=1000:sample_rate=48000 -map 0:v -map 1:a -c:v libx264 -preset veryfast -tune zerolatency -b:v 2500k -maxrate 2500k -bufsize 5000k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -f null -"
+            ],
+        );
+        check(
+            &single(),
+            "libsvtav1",
+            &Target::Folder("/out".into()),
+            &expect![
+                "-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=1000:sample_rate=48000 -map 0:v -map 1:a -c:v libsvtav1 -preset 10 -b:v 2500k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -y /out/2-5-mbps-stream_0_0.ts"
+            ],
+        );
+        check(
+            &single(),
+            "h264_nvenc",
+            &Target::Url("rtmp://host/live".into()),
+            &expect![
+                "-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=1000:sample_rate=48000 -map 0:v -map 1:a -c:v h264_nvenc -preset p4 -b:v 2500k -maxrate 2500k -bufsize 5000k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -f flv rtmp://host/live/2-5-mbps-stream_0_0"
+            ],
+        );
+    }
+
+    #[test]
+    fn a_ladder_is_one_ffmpeg_with_all_its_renditions() {
+        let picture = |width, height| Picture { width, height, frame_rate: 30.0 };
+        let scenario = Scenario { outputs: vec![picture(1280, 720), picture(640, 360)], ..single() };
+        check(
+            &scenario,
+            "libx265",
+            &Target::Null,
+            &expect![
+                "-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=1000:sample_rate=48000 -filter_complex [0:v]split=2[s0][s1];[s0]scale=1280:720,fps=30[v0];[s1]scale=640:360,fps=30[v1] -map [v0] -map 1:a -c:v libx265 -preset veryfast -x265-params log-level=error -b:v 2500k -maxrate 2500k -bufsize 5000k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -f null - -map [v1] -map 1:a -c:v libx265 -preset veryfast -x265-params log-level=error -b:v 625k -maxrate 625k -bufsize 1250k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -f null -"
+            ],
+        );
+    }
+}

@@ -1,0 +1,283 @@
+//! How does a scenario run, and did it run well?
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::bench::cgroup::Cgroup;
+use crate::bench::command::{self, Stream};
+use crate::bench::options::Options;
+use crate::bench::plan::Scenario;
+use crate::bench::{BenchError, Target, slug};
+use crate::clock::{Clock, MonoTime, SystemClock, WallTime};
+use crate::host::HostRoots;
+
+/// How long an ffmpeg may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// In real time, a stream that is slower than this falls behind: its viewers would see it stop.
+const LEAST_SPEED: f64 = 0.95;
+
+/// What ffmpeg last said of its progress.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    frames: u64,
+    dropped: u64,
+    /// How much has been written, in microseconds of output.
+    written: i64,
+    /// When it said so.
+    at: MonoTime,
+}
+
+impl Progress {
+    /// Output a second since `before`: ffmpeg's own figure counts its start too.
+    fn speed_since(&self, before: &Self) -> Option<f64> {
+        let elapsed = self.at.since(before.at).as_secs_f64();
+        let written = (self.written - before.written) as f64 / 1e6;
+        (before.at > MonoTime(0) && elapsed > 0.0).then_some(written / elapsed)
+    }
+}
+
+/// A running scenario. Its processes end with it.
+#[derive(Debug)]
+pub(super) struct Encode {
+    processes: Vec<Process>,
+    cgroup: Option<Cgroup>,
+    encoder: String,
+    preset: Option<String>,
+    begun: (WallTime, Vec<Progress>),
+    is_paced: bool,
+}
+
+/// One ffmpeg.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    progress: Arc<Mutex<Progress>>,
+    readers: Vec<JoinHandle<()>>,
+    errors: Arc<Mutex<String>>,
+}
+
+/// How a scenario went.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) window: (WallTime, WallTime),
+    pub(super) frames: Option<u64>,
+    pub(super) dropped: Option<u64>,
+    pub(super) speed: Option<f64>,
+    /// What went wrong.
+    pub(super) problem: Option<String>,
+    /// The workload that an agent charged.
+    pub(super) workload: Option<String>,
+    pub(super) encoder: String,
+    pub(super) preset: Option<String>,
+}
+
+impl Outcome {
+    pub(super) fn frame_rate(&self) -> Option<f64> {
+        let seconds = self.window.1.0 - self.window.0.0;
+        (seconds > 0.0).then(|| self.frames.map(|frames| frames as f64 / seconds)).flatten()
+    }
+}
+
+impl Encode {
+    /// Starts all streams of a scenario.
+    pub(super) fn start(
+        scenario: &Scenario,
+        options: &Options,
+        roots: &HostRoots,
+        folder: &Path,
+    ) -> Result<Self, BenchError> {
+        let encoder = scenario.encoder.as_deref().unwrap_or(&options.encoder);
+        let encoder = command::encoder(encoder).to_owned();
+        let chosen = scenario.preset.clone().or_else(|| options.preset.clone());
+        let preset = chosen.or_else(|| command::default_preset(&encoder).map(str::to_owned));
+        let cgroup = if scenario.is_baseline() {
+            None
+        } else {
+            Cgroup::create(roots, &slug(&scenario.name))
+                .inspect_err(|problem| tracing::warn!("{problem}: the encodes run in the bench's own cgroup"))
+                .ok()
+        };
+        let mut encode = Self {
+            processes: Vec::new(),
+            cgroup,
+            encoder,
+            preset,
+            begun: (SystemClock.wall(), Vec::new()),
+            is_paced: !options.is_fast,
+        };
+        let folder = if let Target::Folder(folder) = &options.target { folder } else { folder };
+        for index in 0..scenario.streams.len() {
+            let stream = Stream {
+                scenario,
+                index,
+                encoder: &encode.encoder,
+                preset: encode.preset.as_deref(),
+                target: &options.target,
+                is_fast: options.is_fast,
+            };
+            let process = Process::start(&options.ffmpeg, &stream.arguments(folder), encode.cgroup.as_ref())?;
+            encode.processes.push(process);
+        }
+        Ok(encode)
+    }
+
+    /// Whether an encode has ended that should not have.
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.processes.iter_mut().any(|process| matches!(process.child.try_wait(), Ok(Some(_)) | Err(_)))
+    }
+
+    /// From now on it counts.
+    pub(super) fn begin_window(&mut self) {
+        self.begun = (SystemClock.wall(), self.progress());
+    }
+
+    /// Up to now it counted. Ends all its processes.
+    pub(super) fn end(mut self) -> Outcome {
+        let ended = SystemClock.wall();
+        let now = self.progress();
+        let mut problem = self.processes.iter_mut().find_map(Process::problem);
+        for process in &mut self.processes {
+            process.end();
+        }
+        let sum = |of: fn(&Progress) -> u64| {
+            let total: u64 = now.iter().map(of).sum();
+            let before: u64 = self.begun.1.iter().map(of).sum();
+            (!now.is_empty()).then_some(total.saturating_sub(before))
+        };
+        let speeds = now.iter().zip(&self.begun.1).filter_map(|(now, before)| now.speed_since(before));
+        let speed = speeds.min_by(f64::total_cmp);
+        if self.is_paced && problem.is_none() && speed.is_some_and(|speed| speed < LEAST_SPEED) {
+            problem = speed.map(|speed| format!("fell behind: speed {speed:.2}"));
+        }
+        if problem.is_none() && sum(|progress| progress.frames) == Some(0) {
+            problem = Some("not a frame was encoded".to_owned());
+        }
+        Outcome {
+            window: (self.begun.0, ended),
+            frames: sum(|progress| progress.frames),
+            dropped: sum(|progress| progress.dropped),
+            speed,
+            problem,
+            workload: self.cgroup.as_ref().map(|cgroup| cgroup.workload.clone()),
+            encoder: self.encoder.clone(),
+            preset: self.preset.clone(),
+        }
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        let read = |process: &Process| *process.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        self.processes.iter().map(read).collect()
+    }
+}
+
+impl Process {
+    fn start(ffmpeg: &str, arguments: &[String], cgroup: Option<&Cgroup>) -> Result<Self, BenchError> {
+        let mut command = match cgroup {
+            // The shell moves itself into the cgroup before it becomes ffmpeg: not a cycle is charged elsewhere.
+            Some(cgroup) => {
+                let mut command = Command::new("sh");
+                let script = r#"echo 0 > "$1" && shift && exec "$@""#;
+                command.args(["-c", script, "sh"]).arg(cgroup.processes()).arg(ffmpeg);
+                command
+            }
+            None => Command::new(ffmpeg),
+        };
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|cause| BenchError::io(format!("start {ffmpeg}"), cause))?;
+        let progress = Arc::new(Mutex::new(Progress::default()));
+        let errors = Arc::new(Mutex::new(String::new()));
+        let mut readers = Vec::new();
+        if let Some(output) = child.stdout.take() {
+            let progress = Arc::clone(&progress);
+            readers.push(std::thread::spawn(move || follow(output, &progress)));
+        }
+        if let Some(output) = child.stderr.take() {
+            let errors = Arc::clone(&errors);
+            readers.push(std::thread::spawn(move || collect(output, &errors)));
+        }
+        Ok(Self { child, progress, readers, errors })
+    }
+
+    /// Why it is not running, when it should be.
+    fn problem(&mut self) -> Option<String> {
+        let status = match self.child.try_wait() {
+            Ok(None) => return None,
+            Ok(Some(status)) => status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        // What it has said is whole once it is gone.
+        self.join();
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = errors.lines().next_back().unwrap_or("and said nothing");
+        Some(format!("ffmpeg ended ({status}): {last}"))
+    }
+
+    /// Asks it to end, and ends it when it does not.
+    fn end(&mut self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid) {
+            // It may end in this very moment.
+            let _ = kill_process(pid, Signal::TERM);
+            let clock = SystemClock;
+            let begin = clock.now();
+            while matches!(self.child.try_wait(), Ok(None)) && clock.now().since(begin) < GRACE {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.join();
+    }
+
+    fn join(&mut self) {
+        for reader in self.readers.drain(..) {
+            // A reader ends with its pipe, and has nothing to panic about.
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// `key=value` lines, a block of them each time; see `-progress` in ffmpeg(1).
+fn follow(output: ChildStdout, progress: &Mutex<Progress>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        let Some((key, value)) = line.split_once('=') else { continue };
+        let value = value.trim();
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match key {
+            "frame" => progress.frames = value.parse().unwrap_or(progress.frames),
+            "drop_frames" => progress.dropped = value.parse().unwrap_or(progress.dropped),
+            "out_time_us" => progress.written = value.parse().unwrap_or(progress.written),
+            // The last line of a block.
+            "progress" => progress.at = SystemClock.now(),
+            _ => {}
+        }
+    }
+}
+
+/// The last of what it says.
+fn collect(output: ChildStderr, errors: &Mutex<String>) {
+    const MOST: usize = 16 << 10;
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while output.by_ref().take(MOST as u64).read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+        let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
+        if errors.len() > MOST {
+            errors.clear();
+        }
+        errors.push_str(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+}

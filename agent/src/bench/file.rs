@@ -1,0 +1,91 @@
+//! How is a result file written? Upstream's schema, whole after every scenario.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use jiff::Zoned;
+use serde_json::{Value, json};
+
+use crate::bench::BenchError;
+use crate::bench::encode::Outcome;
+use crate::bench::plan::Scenario;
+use crate::model::scenario::Picture;
+
+/// A result file that grows.
+#[derive(Debug)]
+pub(super) struct ResultFile {
+    path: PathBuf,
+    date: String,
+    scenarios: Vec<Value>,
+}
+
+impl ResultFile {
+    /// A file named by the local time; written with the first scenario.
+    pub(super) fn create(folder: &Path) -> Result<Self, BenchError> {
+        fs::create_dir_all(folder)
+            .map_err(|cause| BenchError::io(format!("make {}", folder.display()), cause))?;
+        let now = Zoned::now();
+        let path = folder.join(format!("test_results_{}.json", now.strftime("%Y%m%d_%H%M%S")));
+        Ok(Self { path, date: now.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(), scenarios: Vec::new() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a scenario and writes the file, in one step for whoever reads it.
+    pub(super) fn add(&mut self, scenario: &Scenario, outcome: &Outcome) -> Result<(), BenchError> {
+        self.scenarios.push(entry(scenario, outcome));
+        let document = json!({ "test_date": self.date, "scenarios": self.scenarios });
+        let failed = |cause| BenchError::io(format!("write {}", self.path.display()), cause);
+        let text = serde_json::to_vec_pretty(&document).map_err(|error| failed(error.into()))?;
+        let new = self.path.with_extension("json.new");
+        let mut file = File::create(&new).map_err(failed)?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&new, &self.path).map_err(failed)
+    }
+}
+
+fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
+    let picture = |picture: &Picture| {
+        json!({
+            "resolution": format!("{}x{}", picture.width, picture.height),
+            "fps": rate(picture.frame_rate),
+        })
+    };
+    let outputs: Vec<Value> = scenario.outputs.iter().map(picture).collect();
+    let mut entry = json!({
+        "name": scenario.name,
+        "bitrate": scenario.bitrate(),
+        "resolution": format!("{}x{}", scenario.picture.width, scenario.picture.height),
+        "fps": rate(scenario.picture.frame_rate),
+        "duration": scenario.duration.as_secs_f64(),
+        "start_time": outcome.window.0.0,
+        "end_time": outcome.window.1.0,
+        "outputs": if outputs.is_empty() { Value::Null } else { outputs.into() },
+    });
+    let mut add = |name: &str, value: Option<Value>| {
+        if let (Some(value), Some(fields)) = (value, entry.as_object_mut()) {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    if !scenario.is_baseline() {
+        add("streams", Some(scenario.streams.len().into()));
+        add("encoder", Some(outcome.encoder.clone().into()));
+        add("encoder_type", Some(outcome.encoder.clone().into()));
+        add("preset", outcome.preset.clone().map(Value::from));
+        add("total_frames", outcome.frames.map(Value::from));
+        add("dropped_frames", outcome.dropped.map(Value::from));
+        add("avg_fps", outcome.frame_rate().map(Value::from));
+        add("speed", outcome.speed.map(Value::from));
+        add("container", outcome.workload.clone().map(Value::from));
+    }
+    add("failed", outcome.problem.clone().map(Value::from));
+    entry
+}
+
+/// A whole number where it is one, as upstream has it.
+fn rate(rate: f64) -> Value {
+    if rate.fract() == 0.0 { Value::from(rate as u64) } else { Value::from(rate) }
+}

@@ -1,0 +1,261 @@
+//! What was asked for on the command line?
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::bench::Target;
+use crate::bench::batch::{self, BatchError, Overrides};
+use crate::bench::plan::{self, Scenario, Times};
+use crate::config::Span;
+use crate::model::scenario::Picture;
+
+/// Before a window: an encoder's buffers are full by then.
+const STABILIZATION: Duration = Duration::from_secs(5);
+
+/// After it: clocks and fans calm down.
+const COOLDOWN: Duration = Duration::from_secs(5);
+
+const BASELINE: Duration = Duration::from_mins(1);
+
+const DURATION: Duration = Duration::from_mins(1);
+
+/// What to run, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(super) work: Work,
+    pub(super) overrides: Overrides,
+    pub(super) output_dir: Option<PathBuf>,
+    pub(super) target: Target,
+    pub(super) encoder: String,
+    pub(super) preset: Option<String>,
+    pub(super) ffmpeg: String,
+    pub(super) is_fast: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Work {
+    /// The suite, then two and four streams at once.
+    All,
+    Suite,
+    Single {
+        name: String,
+        bitrate: String,
+        picture: Picture,
+        outputs: Vec<Picture>,
+        with_baseline: bool,
+    },
+    Multi(Vec<String>),
+    Batch(PathBuf),
+}
+
+/// The grammar of the subcommand.
+pub fn command() -> Command {
+    let time = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("TIME").value_parser(Span::parse).global(true).help(help)
+    };
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).global(true).help(help)
+    };
+    Command::new("bench")
+        .about("Encode one scenario after the other, and write a result file")
+        .arg(time("duration", "How long each scenario is measured: 60 (seconds) or 2m [default: 60s]"))
+        .arg(time("stabilization", "How long it runs before that [default: 5s]"))
+        .arg(time("cooldown", "How long to wait after each [default: 5s]"))
+        .arg(text("output-dir", "FOLDER", "Where the result file goes [default: --results-dir]"))
+        .arg(text(
+            "target",
+            "TARGET",
+            "Where encodes go: null, a folder, or rtmp://, srt://, udp:// [default: null]",
+        ))
+        .arg(text("encoder", "NAME", "h264, h265, av1, vp9 or any encoder of ffmpeg's [default: h264]"))
+        .arg(text("preset", "NAME", "The encoder's preset [default: veryfast, or what is like it]"))
+        .arg(text("ffmpeg", "PROGRAM", "Which ffmpeg [default: ffmpeg]"))
+        .arg(
+            Arg::new("fast")
+                .long("fast")
+                .action(ArgAction::SetTrue)
+                .global(true)
+                .help("As fast as it goes, instead of in real time"),
+        )
+        .subcommand(Command::new("suite").about("A baseline, four bitrates, three sizes, two frame rates"))
+        .subcommand(
+            Command::new("single")
+                .about("One stream")
+                .arg(
+                    Arg::new("name").long("name").value_name("NAME").required(true).help("What it is called"),
+                )
+                .arg(
+                    Arg::new("bitrate")
+                        .long("bitrate")
+                        .value_name("RATE")
+                        .required(true)
+                        .help("Its bitrate: 2500k"),
+                )
+                .arg(
+                    Arg::new("resolution")
+                        .long("resolution")
+                        .value_name("SIZE")
+                        .default_value("1280x720")
+                        .help("Its size"),
+                )
+                .arg(
+                    Arg::new("fps")
+                        .long("fps")
+                        .value_name("NUMBER")
+                        .default_value("30")
+                        .value_parser(value_parser!(f64))
+                        .help("Its frames a second"),
+                )
+                .arg(
+                    Arg::new("outputs")
+                        .long("outputs")
+                        .value_name("SIZE@FPS,…")
+                        .value_delimiter(',')
+                        .help("Renditions of a ladder: 1920x1080@30,1280x720@30"),
+                )
+                .arg(
+                    Arg::new("with-baseline")
+                        .long("with-baseline")
+                        .action(ArgAction::SetTrue)
+                        .help("Measure the idle machine first"),
+                ),
+        )
+        .subcommand(
+            Command::new("multi")
+                .about("Several streams at once")
+                .arg(
+                    Arg::new("count")
+                        .long("count")
+                        .value_name("NUMBER")
+                        .value_parser(value_parser!(u32).range(1..=256))
+                        .required(true)
+                        .help("How many"),
+                )
+                .arg(
+                    Arg::new("bitrate")
+                        .long("bitrate")
+                        .value_name("RATE")
+                        .default_value("2500k")
+                        .help("Of each"),
+                )
+                .arg(
+                    Arg::new("bitrates")
+                        .long("bitrates")
+                        .value_name("RATE,…")
+                        .value_delimiter(',')
+                        .help("One for each"),
+                ),
+        )
+        .subcommand(
+            Command::new("batch").about("The scenarios of a file").arg(
+                Arg::new("file").long("file").value_name("FILE").required(true).help("A batch file (JSON)"),
+            ),
+        )
+}
+
+/// Understands the subcommand's arguments.
+pub fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
+    let (work, matches) = match matches.subcommand() {
+        Some(("suite", matches)) => (Work::Suite, matches),
+        Some(("single", matches)) => (single(matches)?, matches),
+        Some(("multi", matches)) => (multi(matches)?, matches),
+        Some(("batch", matches)) => (Work::Batch(text(matches, "file").unwrap_or_default().into()), matches),
+        _ => (Work::All, matches),
+    };
+    let time = |name: &str| matches.get_one::<Span>(name).map(|span| span.0);
+    let target = match text(matches, "target").as_deref() {
+        None | Some("null") => Target::Null,
+        Some(url) if url.contains("://") => Target::Url(url.to_owned()),
+        Some(folder) => Target::Folder(folder.into()),
+    };
+    Ok(Options {
+        work,
+        overrides: Overrides {
+            duration: time("duration"),
+            stabilization: time("stabilization"),
+            cooldown: time("cooldown"),
+        },
+        output_dir: text(matches, "output-dir").map(PathBuf::from),
+        target,
+        encoder: text(matches, "encoder").unwrap_or_else(|| "h264".to_owned()),
+        preset: text(matches, "preset"),
+        ffmpeg: text(matches, "ffmpeg").unwrap_or_else(|| "ffmpeg".to_owned()),
+        is_fast: matches.get_flag("fast"),
+    })
+}
+
+fn single(matches: &ArgMatches) -> Result<Work, BatchError> {
+    let wrong = |flag: &'static str| move |problem: String| BatchError::Flag { flag, problem };
+    let bitrate = text(matches, "bitrate").unwrap_or_default();
+    batch::checked(&bitrate).map_err(wrong("--bitrate"))?;
+    let (width, height) =
+        batch::even(&text(matches, "resolution").unwrap_or_default()).map_err(wrong("--resolution"))?;
+    let frame_rate = matches.get_one::<f64>("fps").copied().filter(|rate| (1.0..=240.0).contains(rate));
+    let frame_rate = frame_rate.ok_or_else(|| wrong("--fps")("not from 1 to 240".to_owned()))?;
+    let outputs = matches.get_many::<String>("outputs").into_iter().flatten().map(|text| {
+        let (size, rate) = text.split_once('@').unwrap_or((text, ""));
+        let (width, height) = batch::even(size).map_err(wrong("--outputs"))?;
+        let rate = if rate.is_empty() { Some(frame_rate) } else { rate.parse().ok() };
+        let rate = rate.filter(|rate| (1.0..=240.0).contains(rate));
+        let frame_rate = rate.ok_or_else(|| wrong("--outputs")(format!("{text:?} has no frame rate")))?;
+        Ok(Picture { width, height, frame_rate })
+    });
+    Ok(Work::Single {
+        name: text(matches, "name").unwrap_or_default(),
+        bitrate,
+        picture: Picture { width, height, frame_rate },
+        outputs: outputs.collect::<Result<_, BatchError>>()?,
+        with_baseline: matches.get_flag("with-baseline"),
+    })
+}
+
+fn multi(matches: &ArgMatches) -> Result<Work, BatchError> {
+    let count = matches.get_one::<u32>("count").copied().unwrap_or(1) as usize;
+    let wrong = |problem: String| BatchError::Flag { flag: "--bitrates", problem };
+    let bitrates = match matches.get_many::<String>("bitrates") {
+        Some(bitrates) => bitrates.cloned().collect(),
+        None => vec![text(matches, "bitrate").unwrap_or_default(); count],
+    };
+    if bitrates.len() != count {
+        return Err(wrong(format!("{} bitrates for --count {count}", bitrates.len())));
+    }
+    for bitrate in &bitrates {
+        batch::checked(bitrate).map_err(wrong)?;
+    }
+    Ok(Work::Multi(bitrates))
+}
+
+fn text(matches: &ArgMatches, name: &str) -> Option<String> {
+    matches.get_one::<String>(name).cloned()
+}
+
+impl Options {
+    /// The scenarios to run, none with another's name.
+    pub(super) fn scenarios(&self) -> Result<Vec<Scenario>, BatchError> {
+        let times = Times {
+            baseline: self.overrides.duration.unwrap_or(BASELINE),
+            duration: self.overrides.duration.unwrap_or(DURATION),
+            stabilization: self.overrides.stabilization.unwrap_or(STABILIZATION),
+            cooldown: self.overrides.cooldown.unwrap_or(COOLDOWN),
+        };
+        let same = |count: usize| Scenario::multi(vec!["2500k".to_owned(); count], times);
+        let scenarios = match &self.work {
+            Work::All => plan::suite(times).into_iter().chain([same(2), same(4)]).collect(),
+            Work::Suite => plan::suite(times),
+            Work::Single { name, bitrate, picture, outputs, with_baseline } => {
+                let baseline = with_baseline.then(|| Scenario::baseline(times));
+                let single = Scenario {
+                    picture: *picture,
+                    outputs: outputs.clone(),
+                    ..Scenario::single(name, bitrate, times)
+                };
+                baseline.into_iter().chain([single]).collect()
+            }
+            Work::Multi(bitrates) => vec![Scenario::multi(bitrates.clone(), times)],
+            Work::Batch(file) => batch::read(file, times, self.overrides)?,
+        };
+        Ok(plan::with_unique_names(scenarios))
+    }
+}

@@ -1,0 +1,155 @@
+//! Does a bench encode what it says, and do its joules arrive? Real ffmpeg in cgroups, beside the real agent with eBPF.
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tests::agent::{Agent, binary};
+use tests::command::{Owned, eventually};
+
+fn bench(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary().unwrap());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).arg("bench");
+    command.arg("--output-dir").arg(folder).args(["--cooldown=0", "--stabilization=0.5"]).args(arguments);
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The scenarios of the only result file.
+fn scenarios(folder: &Path) -> Vec<Value> {
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [file] = &files[..] else { panic!("{files:?}") };
+    let document: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    document["scenarios"].as_array().unwrap().clone()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_batch_of_four_scenarios_has_its_joules_on_every_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = folder.path().join("batch.json");
+    fs::write(
+        &batch,
+        r#"[{"type":"baseline","duration":1},
+        {"name":"x264","bitrate":"300k","resolution":"320x180","fps":25},
+        {"name":"x265","bitrate":"300k","resolution":"320x180","fps":25,"encoder":"h265","preset":"ultrafast"},
+        {"type":"multi","count":2,"bitrate":"200k","resolution":"160x90"},
+        {"name":"ladder","bitrate":"400k","outputs":[{"resolution":"320x180","fps":25},{"resolution":"160x90","fps":25}]}]"#,
+    )
+    .unwrap();
+    let results = folder.path().join("results");
+    let flag = format!("--results-dir={}", results.display());
+    let flags =
+        ["--interval=200ms", "--cpu.source=bpf", "--energy.source=model", "--containers.docker-socket="];
+    let agent = Agent::start(&[&flags[..], &[&flag, "--containers.podman-socket="]].concat()).unwrap();
+    let output =
+        bench(&results, &["--duration=2", "batch", "--file", batch.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let all = scenarios(&results);
+    let names: Vec<&str> = all.iter().map(|scenario| scenario["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Baseline (Idle)", "x264", "x265", "2 Streams @ 200k", "ladder"]);
+    for scenario in &all[1..] {
+        // 2 s of 25 frames, give or take what was said between two looks.
+        let streams = scenario["streams"].as_f64().unwrap();
+        let rate = scenario["fps"].as_f64().unwrap();
+        let frames = scenario["total_frames"].as_f64().unwrap() / streams;
+        assert!((rate * 1.5..=rate * 2.5).contains(&frames), "{scenario}");
+        assert!(scenario["failed"].is_null() && scenario["speed"].as_f64().unwrap() > 0.9, "{scenario}");
+    }
+    let main = agent
+        .until("the last scenario's joules", |scrape| {
+            let energy = scrape.find("ffwatt_scenario_energy_joules", &[("scenario", "ladder")]).next()?;
+            (energy.value > 0.0).then(|| scrape.clone())
+        })
+        .unwrap();
+    for name in &names[1..] {
+        let of = [("scenario", *name)];
+        let info = main.find("ffwatt_scenario_info", &of).next().unwrap();
+        assert_eq!([info.label("matched"), info.label("basis")], ["container", "model"], "{name}");
+        assert!(main.sum("ffwatt_scenario_joules_per_frame", &of).unwrap() > 0.0);
+    }
+    let results = agent.scrape_port(agent.ports.results).unwrap();
+    let with = |name| -> Vec<&str> { results.all(name).map(|sample| sample.label("scenario")).collect() };
+    assert_eq!(with("results_scenario_total_energy_joules"), names);
+    assert_eq!(with("results_scenario_net_power_watts"), names[1..]);
+    let of = [("scenario", "ladder")];
+    let ladder = results.find("results_scenario_duration_seconds", &of).next().unwrap();
+    assert_eq!(ladder.label("output_ladder"), "320x180@25,160x90@25");
+    let cost = agent.scrape_port(agent.ports.cost).unwrap();
+    assert_eq!(cost.all("cost_total_load_aware").count(), 5, "a baseline has the host's");
+    assert!(main.residuals().values().all(|left| *left == 0));
+}
+
+#[test]
+fn an_encoder_that_is_not_there_is_a_failed_scenario_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = folder.path().join("batch.json");
+    fs::write(
+        &batch,
+        r#"[{"name":"bad","bitrate":"300k","resolution":"320x180","encoder":"libnosuch"},
+            {"name":"good","bitrate":"300k","resolution":"320x180"}]"#,
+    )
+    .unwrap();
+    let results = folder.path().join("results");
+    let output =
+        bench(&results, &["--duration=1", "batch", "--file", batch.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let all = scenarios(&results);
+    assert!(all[0]["failed"].as_str().unwrap().contains("libnosuch"), "{}", all[0]);
+    assert!(all[1]["failed"].is_null());
+}
+
+#[test]
+fn what_is_done_is_kept_when_it_is_stopped_and_nothing_is_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = bench(folder.path(), &["--duration=1", "--ffmpeg=ffmpeg", "suite"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = Owned(command.spawn().unwrap());
+    eventually("the second scenario is written", Duration::from_secs(30), || {
+        let file = fs::read_dir(folder.path())
+            .ok()?
+            .flatten()
+            .find(|entry| entry.path().extension().is_some_and(|extension| extension == "json"))?;
+        let document: Value = serde_json::from_slice(&fs::read(file.path()).ok()?).ok()?;
+        (document["scenarios"].as_array()?.len() >= 2).then_some(())
+    })
+    .unwrap();
+    let own = child.0.id().to_string();
+    kill_process(Pid::from_raw(i32::try_from(child.0.id()).unwrap()).unwrap(), Signal::INT).unwrap();
+    let status = child.0.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert!(scenarios(folder.path()).len() >= 2);
+    let children = Command::new("pgrep").args(["-P", &own]).output().unwrap();
+    assert_eq!(text(&children.stdout), "", "no ffmpeg is left");
+}
+
+#[test]
+fn mistakes_end_it_with_2_and_name_the_culprit() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, words) in [
+        (&["single", "--name=a", "--bitrate=fast"][..], "--bitrate"),
+        (&["single", "--name=a", "--bitrate=1M", "--resolution=721x480"], "--resolution"),
+        (&["multi", "--count=3", "--bitrates=1M,2M"], "--bitrates"),
+        (&["multi", "--count=0"], "--count"),
+    ] {
+        let output = bench(folder.path(), arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(text(&output.stderr).contains(words), "{}", said(&output));
+    }
+    let missing = bench(folder.path(), &["batch", "--file=/no/such.json"]).output().unwrap();
+    assert!(!missing.status.success() && text(&missing.stderr).contains("/no/such.json"));
+}
