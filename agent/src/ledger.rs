@@ -5,6 +5,7 @@
 //! at every tick, with its totals so far: writing it again changes nothing, and an agent that is killed loses one tick at most.
 
 mod read;
+mod scenarios;
 mod schema;
 mod write;
 

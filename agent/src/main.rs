@@ -12,6 +12,8 @@ use ffwatt::bench::{self, Ending};
 use ffwatt::check;
 use ffwatt::cli::{self, Action};
 use ffwatt::config::{self, Config, LogFormat, LogLevel};
+use ffwatt::pipeline;
+use ffwatt::report;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
@@ -83,6 +85,13 @@ fn act(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
                 Ending::Failed => EXIT_FAILED.into(),
                 Ending::Stopped => EXIT_STOPPED.into(),
             })
+        }
+        Action::Report(options) => {
+            start_log(config);
+            let mut text = Vec::new();
+            report::run(&options, config, &pipeline::prices(config)?, &mut text)?;
+            print(&String::from_utf8_lossy(&text))?;
+            Ok(ExitCode::SUCCESS)
         }
         Action::Config { default } => {
             let config = if default { &Config::default() } else { config };

@@ -173,9 +173,10 @@ fn one(
         drop_rate: drop_rate(scenario),
         dropped: scenario.dropped,
         reached_rate: scenario.reached_rate,
-        frames: facts::frames(scenario),
-        pixels: facts::pixels(scenario),
-        efficiency: efficiency_of(scenario, energy),
+        // A baseline's picture is a word in its file: nothing is encoded.
+        frames: facts::frames(scenario).filter(|_| !is_baseline),
+        pixels: facts::pixels(scenario).filter(|_| !is_baseline),
+        efficiency: efficiency_of(scenario, energy.filter(|_| !is_baseline)),
         costs: std::iter::once(main).chain(converted).collect(),
         carbon: energy.map(|energy| cost::carbon(energy.energy, prices.carbon)),
         carbon_an_hour,

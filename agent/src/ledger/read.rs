@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use rusqlite::{Row, params};
 
 use crate::clock::WallTime;
-use crate::join::history::{Charge, Subject, Tick};
+use crate::join::figures::{self, Found};
+use crate::join::history::{Charge, History, Subject, Tick};
 use crate::join::matching::Candidate;
 use crate::ledger::schema::{bucket_of, slot};
 use crate::ledger::write::{NANOSECONDS_PER_MICROSECOND, start_of};
 use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError, TranscodeRow};
 use crate::model::joined::EnergyBasis;
+use crate::model::scenario::Scenario;
 use crate::units::{CpuTime, MicroJoules};
 
 /// What was in a window and right beside it.
@@ -22,6 +24,14 @@ pub struct Past {
     pub candidates: Vec<Candidate>,
     /// Where its joules come from; measured only when all are.
     pub basis: Option<EnergyBasis>,
+}
+
+impl Past {
+    /// A scenario's energy by it.
+    pub fn find(self, scenario: &Scenario) -> Found {
+        let basis = self.basis.unwrap_or(EnergyBasis::Modelled);
+        figures::find(scenario, &History::of(self.ticks, self.candidates), basis)
+    }
 }
 
 /// By what transcodes are put together in a report.

@@ -45,6 +45,20 @@ const MIGRATIONS: [&str; 1] = ["
         measured INTEGER,
         PRIMARY KEY (key, started)
     ) STRICT, WITHOUT ROWID;
+    -- What a scenario was found to have been charged, tick by tick: finer than its buckets.
+    CREATE TABLE scenario (
+        run TEXT NOT NULL,
+        name TEXT NOT NULL,
+        began REAL NOT NULL,
+        ended REAL NOT NULL,
+        energy INTEGER NOT NULL,
+        cpu INTEGER,
+        deviation REAL,
+        host REAL,
+        matched TEXT NOT NULL,
+        measured INTEGER NOT NULL,
+        PRIMARY KEY (run, name, began, ended)
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX transcode_by_end ON transcode (ended);
 "];
 

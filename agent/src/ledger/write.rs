@@ -129,6 +129,7 @@ impl Ledger {
             ("DELETE FROM known WHERE start < ?1", start),
             ("DELETE FROM transcode WHERE ended < ?1", start),
             ("DELETE FROM subject WHERE last < ?1", start),
+            ("DELETE FROM scenario WHERE ended < ?1", start),
         ] {
             self.connection.execute(statement, [bound]).map_err(|cause| self.failed(cause))?;
         }

@@ -55,6 +55,10 @@ pub enum Matched {
 }
 
 impl Matched {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Container, Self::Transcode, Self::Label, Self::Overlap, Self::Host, Self::File];
+
     /// As a label.
     pub fn name(self) -> &'static str {
         match self {

@@ -12,10 +12,11 @@ use jiff::{Timestamp, ToSpan, Unit};
 use crate::clock::{Clock, SystemClock, WallTime};
 use crate::config::{self, Config};
 use crate::join::budget::Budget;
-use crate::join::figures::Prices;
+use crate::join::figures::{Found, Prices};
 use crate::join::history::History;
-use crate::ledger::{self, Buckets, Ledger, LedgerError, Past, TranscodeRow};
+use crate::ledger::{self, Buckets, Ledger, LedgerError, TranscodeRow};
 use crate::model::joined::{BudgetFigures, EnergyBasis};
+use crate::model::scenario::Scenario;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
 use crate::model::transcode::ExitStatus;
 use crate::source::chain;
@@ -122,10 +123,21 @@ impl Bookkeeper {
         })
     }
 
-    /// What is written of a window.
-    pub(super) fn past(&self, from: WallTime, to: WallTime) -> Option<Past> {
-        // Said by whoever writes.
-        self.ledger.past(from, to).ok()
+    /// A scenario's energy by what is written of its window.
+    pub(super) fn past(&self, from: WallTime, to: WallTime, scenario: &Scenario) -> Option<Found> {
+        // A file that cannot be read is said by whoever writes.
+        Some(self.ledger.past(from, to).ok()?.find(scenario))
+    }
+
+    /// Writes down what a scenario was found to have been charged.
+    pub(super) fn remember(&mut self, run: &str, scenario: &Scenario, found: &Found) {
+        let result = self.ledger.remember(run, scenario, found);
+        self.note(result);
+    }
+
+    /// What was written down about a scenario.
+    pub(super) fn recall(&self, run: &str, scenario: &Scenario) -> Option<Found> {
+        self.ledger.recall(run, scenario).ok()?
     }
 
     /// How budgets stand, once a minute; also when what is too old is dropped.

@@ -189,6 +189,9 @@ impl Joiner {
             let before = self.found.get(&scenario.name).filter(|(window, _)| *window == scenario.window);
             let energy = before.map_or_else(|| self.find(scenario, basis), |(_, found)| *found);
             if energy.is_attributed() {
+                if let (None, Some(bookkeeper)) = (before, &mut self.bookkeeper) {
+                    bookkeeper.remember(&self.run.id, scenario, &energy);
+                }
                 found.insert(scenario.name.clone(), (scenario.window, energy));
             }
             energies.push(energy);
@@ -213,10 +216,10 @@ impl Joiner {
         let (false, Some((from, to))) = (recent.is_attributed(), scenario.window.filter(is_older)) else {
             return recent;
         };
-        let Some(past) = self.bookkeeper.as_ref().and_then(|bookkeeper| bookkeeper.past(from, to)) else {
-            return recent;
-        };
-        let basis = past.basis.unwrap_or(basis);
-        figures::find(scenario, &History::of(past.ticks, past.candidates), basis)
+        let written = self.bookkeeper.as_ref().and_then(|bookkeeper| {
+            let recalled = bookkeeper.recall(&self.run.id, scenario);
+            recalled.or_else(|| bookkeeper.past(from, to, scenario))
+        });
+        written.unwrap_or(recent)
     }
 }

@@ -66,6 +66,7 @@ fn attributed_energy_and_the_hosts_power_above_the_baseline() {
     let energy = baseline.energy.unwrap();
     assert_eq!((energy.energy, energy.matched), (MicroJoules(300_000_000), Matched::Host));
     assert!(baseline.net.is_none(), "a baseline is not compared with itself");
+    assert_eq!((baseline.pixels, baseline.efficiency), (None, Efficiency::default()), "and encodes nothing");
     let energy = encode.energy.unwrap();
     assert_eq!((energy.energy, energy.matched), (MicroJoules(600_000_000), Matched::Container));
     assert_eq!((energy.mean, energy.deviation), (Some(Watts(20.0)), Some(Watts(0.0))));

@@ -1,0 +1,212 @@
+//! `ffwatt report`: which encode was worth its joules?
+//!
+//! Of a run: its result file, joined with what the agent's ledger says of it, whether the agent runs or not. Of the past: the
+//! ledger's transcodes, put together. Measures of efficiency are ranked each by itself; they have different units.
+
+mod csv;
+mod text;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
+
+use crate::clock::WallTime;
+use crate::config::Config;
+use crate::join::figures::{self, Found, Prices};
+use crate::join::history::History;
+use crate::ledger::{Grouping, Ledger, LedgerError};
+use crate::model::joined::{EnergyBasis, ScenarioFigures};
+use crate::source::SourceError;
+use crate::source::results::{self, Folder};
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The result file cannot be used.
+    #[error(transparent)]
+    Results(#[from] SourceError),
+    /// There is none.
+    #[error("no result file (test_results_*.json) in {folder}: run `ffwatt bench`, or name a file", folder = folder.display())]
+    NoResults {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A scenario to compare is not in the file.
+    #[error("--compare: {run} has no scenario {name:?}; it has {known}")]
+    NoScenario {
+        /// The file.
+        run: String,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Standard output cannot be written to.
+    #[error("cannot write the report")]
+    Output(#[from] std::io::Error),
+}
+
+/// What to report, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    file: Option<PathBuf>,
+    by: Option<Grouping>,
+    compare: Option<(String, String)>,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Text,
+    Csv,
+    Json,
+}
+
+/// The grammar of the subcommand.
+pub fn command() -> Command {
+    Command::new("report")
+        .about("Rank a run's scenarios by what they bought for a joule, or add up finished transcodes")
+        .arg(Arg::new("file").value_name("FILE").help("A result file [default: the newest in --results-dir]"))
+        .arg(
+            Arg::new("by")
+                .long("by")
+                .value_name("WHAT")
+                .value_parser(PossibleValuesParser::new(["scenario", "codec", "workload"]))
+                .help("Add up the ledger's transcodes instead, by this"),
+        )
+        .arg(
+            Arg::new("compare")
+                .long("compare")
+                .num_args(2)
+                .value_names(["ONE", "OTHER"])
+                .help("Compare two scenarios"),
+        )
+        .arg(Arg::new("csv").long("csv").action(ArgAction::SetTrue).help("Print CSV, in upstream's columns"))
+        .arg(
+            Arg::new("json").long("json").action(ArgAction::SetTrue).conflicts_with("csv").help("Print JSON"),
+        )
+}
+
+/// Understands the subcommand's arguments.
+pub fn options(matches: &ArgMatches) -> Options {
+    let by = matches.get_one::<String>("by").map(|by| match by.as_str() {
+        "scenario" => Grouping::Scenario,
+        "codec" => Grouping::Codec,
+        _ => Grouping::Workload,
+    });
+    let mut compare = matches.get_many::<String>("compare").into_iter().flatten().cloned();
+    Options {
+        file: matches.get_one::<String>("file").map(PathBuf::from),
+        by,
+        compare: compare.next().zip(compare.next()),
+        form: match (matches.get_flag("csv"), matches.get_flag("json")) {
+            (true, _) => Form::Csv,
+            (_, true) => Form::Json,
+            _ => Form::Text,
+        },
+    }
+}
+
+/// Writes the report.
+pub fn run(
+    options: &Options,
+    config: &Config,
+    prices: &Prices,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    let ledger = open_ledger(config);
+    if let Some(by) = options.by {
+        let groups = ledger?.groups(WallTime(0.0), WallTime(f64::MAX), by)?;
+        match options.form {
+            Form::Text => text::groups(&groups, prices, out)?,
+            Form::Csv => csv::groups(&groups, out)?,
+            Form::Json => csv::groups_as_json(&groups, out)?,
+        }
+        return Ok(());
+    }
+    let (run, figures) = figures_of_run(options.file.as_deref(), config, ledger.ok().as_ref(), prices)?;
+    if let Some((one, other)) = &options.compare {
+        let find = |name: &str| {
+            let found = figures.iter().find(|figures| figures.names.scenario == name);
+            found.ok_or_else(|| ReportError::NoScenario {
+                run: run.clone(),
+                name: name.to_owned(),
+                known: figures
+                    .iter()
+                    .map(|figures| figures.names.scenario.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+        };
+        return Ok(text::comparison(find(one)?, find(other)?, out)?);
+    }
+    match options.form {
+        Form::Text => text::run(&run, &figures, out)?,
+        Form::Csv => csv::run(&figures, out)?,
+        Form::Json => csv::run_as_json(&figures, out)?,
+    }
+    Ok(())
+}
+
+/// The first of the state folders with a ledger.
+fn open_ledger(config: &Config) -> Result<Ledger, LedgerError> {
+    let mut first = None;
+    for folder in config.state_dirs() {
+        match Ledger::open_for_reading(&folder) {
+            Ok(ledger) => return Ok(ledger),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    Err(first.unwrap_or(LedgerError::Missing { path: PathBuf::new() }))
+}
+
+/// The file that is named, else the newest.
+fn read(file: Option<&Path>, config: &Config) -> Result<(PathBuf, Vec<u8>), ReportError> {
+    if let Some(path) = file {
+        let bytes = std::fs::read(path)
+            .map_err(|cause| SourceError::transient(format!("read {}", path.display()), cause))?;
+        return Ok((path.to_path_buf(), bytes));
+    }
+    match Folder::new(config.results_dir()).changed() {
+        Ok(Some(file)) => Ok((file.path, file.bytes)),
+        Ok(None) | Err(SourceError::Unavailable { .. }) => {
+            Err(ReportError::NoResults { folder: config.results_dir() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn figures_of_run(
+    file: Option<&Path>,
+    config: &Config,
+    ledger: Option<&Ledger>,
+    prices: &Prices,
+) -> Result<(String, Vec<ScenarioFigures>), ReportError> {
+    let (path, bytes) = read(file, config)?;
+    let (run, findings) = results::parse(&path, &bytes)?;
+    for finding in findings {
+        tracing::warn!("{finding}");
+    }
+    let nothing = History::of(Vec::new(), Vec::new());
+    let mut found = Vec::new();
+    for scenario in &run.scenarios {
+        let written = match (ledger, scenario.window) {
+            (Some(ledger), Some((from, to))) => match ledger.recall(&run.id, scenario)? {
+                Some(found) => Some(found),
+                None => Some(ledger.past(from, to)?.find(scenario)),
+            },
+            _ => None,
+        };
+        found.push(
+            written.unwrap_or_else(|| -> Found { figures::find(scenario, &nothing, EnergyBasis::File) }),
+        );
+    }
+    Ok((run.id.clone(), figures::figures(&run, &found, prices)))
+}
+
+#[cfg(test)]
+mod tests;

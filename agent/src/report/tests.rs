@@ -1,0 +1,106 @@
+//! Does a report say what a video engineer can act on?
+
+use expect_test::expect;
+
+use super::*;
+use crate::join::cost::Tariff;
+use crate::units::{Grams, Money};
+
+const RUN: &str = r#"{"scenarios":[
+ {"name":"Baseline (Idle)","start_time":100,"end_time":110,"power":{"mean_watts":5}},
+ {"name":"x264","start_time":200,"end_time":210,"bitrate":"2500k","resolution":"1280x720","fps":30,
+  "power":{"total_energy_joules":100},"vmaf_score":90,"streams":1},
+ {"name":"x265","start_time":300,"end_time":310,"bitrate":"2500k","resolution":"1280x720","fps":30,
+  "power":{"total_energy_joules":250},"vmaf_score":95},
+ {"name":"slow x264","start_time":400,"end_time":410,"bitrate":"2500k","resolution":"1920x1080","fps":30,
+  "power":{"total_energy_joules":300},"vmaf_score":92}]}"#;
+
+fn report(compare: Option<(&str, &str)>, form: Form) -> Result<String, ReportError> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test_results_1.json");
+    std::fs::write(&file, RUN).unwrap();
+    let tariff = Tariff::new(Money(0.12), Money(0.5), Money(0.0), None, None);
+    let prices =
+        Prices { tariff, currency: "USD".into(), also: Vec::new(), carbon: Grams(400.0), viewers: 1 };
+    let compare = compare.map(|(one, other)| (one.to_owned(), other.to_owned()));
+    let options = Options { file: Some(file), by: None, compare, form };
+    let mut config = Config::default();
+    config.state_dir = Some(folder.path().into());
+    let mut out = Vec::new();
+    run(&options, &config, &prices, &mut out)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn a_run_ranked_by_each_measure_on_its_own() {
+    expect![[r"
+        test_results_1
+
+        scenario                             joules    watts   J/frame    VMAF         cost    g CO2  energy by
+        Baseline (Idle)                      50.000    5.000         -       - 0.001391 USD   0.0056  the file
+        x264                                100.000   10.000    0.3333    90.0 0.001392 USD   0.0111  the file
+        x265                                250.000   25.000    0.8333    95.0 0.001397 USD   0.0278  the file
+        slow x264                           300.000   30.000    1.0000    92.0 0.001399 USD   0.0333  the file
+
+        By quality-weighted pixels for a joule
+           1. x264                              2488320.0000
+           2. slow x264                         1907712.0000
+           3. x265                              1050624.0000
+
+        By VMAF points for a watt
+           1. x264                                    9.0000
+           2. x265                                    3.8000
+           3. slow x264                               3.0667
+
+        By pixels for a joule
+           1. x264                              2764800.0000
+           2. slow x264                         2073600.0000
+           3. x265                              1105920.0000
+
+        By megabits a second for a watt
+           1. x264                                    0.2500
+           2. x265                                    0.1000
+           3. slow x264                               0.0833
+
+        The most pixels for a joule of each ladder
+              1280x720@30                     x264
+              1920x1080@30                    slow x264
+
+        Worth a look: nothing here has more VMAF for fewer joules
+              x264                            VMAF 90.0 for 100.000 J
+              x265                            VMAF 95.0 for 250.000 J
+    "]].assert_eq(&report(None, Form::Text).unwrap());
+}
+
+#[test]
+fn two_scenarios_side_by_side() {
+    expect![[r"
+                                                            x264            x265    change
+        joules                                          100.0000        250.0000  +150.0 %
+        watts                                            10.0000         25.0000  +150.0 %
+        joules a frame                                    0.3333          0.8333  +150.0 %
+        VMAF                                             90.0000         95.0000    +5.6 %
+        grams of CO2                                      0.0111          0.0278  +150.0 %
+        quality-weighted pixels for a joule         2488320.0000    1050624.0000   -57.8 %
+        VMAF points for a watt                            9.0000          3.8000   -57.8 %
+        pixels for a joule                          2764800.0000    1105920.0000   -60.0 %
+        megabits a second for a watt                      0.2500          0.1000   -60.0 %
+    "]]
+    .assert_eq(&report(Some(("x264", "x265")), Form::Text).unwrap());
+    let error = report(Some(("x264", "av1")), Form::Text).unwrap_err().to_string();
+    assert!(error.contains("\"av1\"") && error.contains("slow x264"), "{error}");
+}
+
+#[test]
+fn csv_and_json() {
+    expect![[r"
+        name,bitrate,resolution,fps,duration,mean_power_w,median_power_w,total_energy_wh,predicted_mean_power_w,net_power_w,net_energy_wh,net_container_cpu_pct,docker_overhead_w,docker_overhead_pct,container_cpu_pct,container_power_w,efficiency_score,efficiency_rank,output_ladder,total_pixels
+        x264,2500k,1280x720,30,10,10,,0.027777777777777776,,5,0.013888888888888888,,,,,,2764800,1,1280x720@30,276480000
+        slow x264,2500k,1920x1080,30,10,30,,0.08333333333333333,,25,0.06944444444444445,,,,,,2073600,2,1920x1080@30,622080000
+        x265,2500k,1280x720,30,10,25,,0.06944444444444445,,20,0.05555555555555555,,,,,,1105920,3,1280x720@30,276480000
+        Baseline (Idle),,,,10,5,,0.013888888888888888,,,,,,,,,,,unknown,
+    "]].assert_eq(&report(None, Form::Csv).unwrap());
+    let json: serde_json::Value = serde_json::from_str(&report(None, Form::Json).unwrap()).unwrap();
+    assert_eq!(json[1]["energy_joules"], 100.0);
+    assert!(json[0]["vmaf"].is_null(), "unknown is null");
+}

@@ -1,0 +1,170 @@
+//! The report for people.
+
+use std::io::{self, Write};
+
+use crate::join::cost;
+use crate::join::figures::Prices;
+use crate::ledger::Group;
+use crate::model::joined::{Efficiency, EnergyBasis, ScenarioFigures};
+
+/// A measure of efficiency: its title, its figure, and how many digits tell.
+type Measure = (&'static str, fn(&Efficiency) -> Option<f64>);
+
+/// More is better in all of them.
+const MEASURES: [Measure; 4] = [
+    ("quality-weighted pixels for a joule", |efficiency| efficiency.quality_weighted_pixels_per_joule),
+    ("VMAF points for a watt", |efficiency| efficiency.vmaf_per_watt),
+    ("pixels for a joule", |efficiency| efficiency.pixels_per_joule),
+    ("megabits a second for a watt", |efficiency| efficiency.megabits_per_watt),
+];
+
+/// A run: what its scenarios took and cost, rankings, the best of each ladder, the front of quality against energy.
+pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{name}\n")?;
+    writeln!(
+        out,
+        "{:<32}{:>11}{:>9}{:>10}{:>8}{:>13}{:>9}  energy by",
+        "scenario", "joules", "watts", "J/frame", "VMAF", "cost", "g CO2"
+    )?;
+    for figures in all {
+        let energy = figures.energy;
+        let cost = figures.costs.first();
+        let total =
+            cost.and_then(|cost| Some((cost.total_by_load.or(cost.total)?.0, cost.currency.as_str())));
+        writeln!(
+            out,
+            "{:<32}{:>11}{:>9}{:>10}{:>8}{:>13}{:>9}  {}",
+            figures.names.scenario,
+            shown(energy.map(|energy| energy.energy.joules()), 3),
+            shown(energy.and_then(|energy| Some(energy.mean?.0)), 3),
+            shown(figures.efficiency.joules_per_frame, 4),
+            shown(figures.vmaf.map(|vmaf| vmaf.0), 1),
+            total.map_or_else(|| "-".to_owned(), |(amount, currency)| format!("{amount:.6} {currency}")),
+            shown(figures.carbon.map(|carbon| carbon.0), 4),
+            energy.map_or("nobody knows", |energy| match energy.basis {
+                EnergyBasis::Measured => "measured",
+                EnergyBasis::Modelled => "ESTIMATE",
+                EnergyBasis::File => "the file",
+            }),
+        )?;
+    }
+    for (title, figure) in MEASURES {
+        let ranking = ranked(all, figure);
+        if !ranking.is_empty() {
+            writeln!(out, "\nBy {title}")?;
+        }
+        for (place, (figures, score)) in ranking.iter().enumerate() {
+            writeln!(out, "{:>4}. {:<32}{score:>14.4}", place + 1, figures.names.scenario)?;
+        }
+    }
+    best_of_ladders(all, out)?;
+    let front = front(all);
+    if !front.is_empty() {
+        writeln!(out, "\nWorth a look: nothing here has more VMAF for fewer joules")?;
+        for (figures, vmaf, joules) in front {
+            writeln!(out, "      {:<32}VMAF {vmaf:.1} for {joules:.3} J", figures.names.scenario)?;
+        }
+    }
+    Ok(())
+}
+
+/// Those with a score, the best first.
+pub(super) fn ranked(
+    all: &[ScenarioFigures],
+    figure: impl Fn(&Efficiency) -> Option<f64>,
+) -> Vec<(&ScenarioFigures, f64)> {
+    let mut ranking: Vec<(&ScenarioFigures, f64)> =
+        all.iter().filter_map(|figures| Some((figures, figure(&figures.efficiency)?))).collect();
+    ranking.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    ranking
+}
+
+fn best_of_ladders(all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<()> {
+    let ranking = ranked(all, |efficiency| efficiency.pixels_per_joule);
+    let mut ladders: Vec<&str> = ranking.iter().map(|(figures, _)| figures.names.ladder.as_str()).collect();
+    ladders.sort_unstable();
+    ladders.dedup();
+    if ladders.len() > 1 {
+        writeln!(out, "\nThe most pixels for a joule of each ladder")?;
+        for ladder in ladders {
+            if let Some((figures, _)) = ranking.iter().find(|(figures, _)| figures.names.ladder == ladder) {
+                writeln!(out, "      {ladder:<32}{}", figures.names.scenario)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Those that nobody beats in both VMAF and joules, by rising energy.
+pub(super) fn front(all: &[ScenarioFigures]) -> Vec<(&ScenarioFigures, f64, f64)> {
+    let mut points: Vec<(&ScenarioFigures, f64, f64)> = all
+        .iter()
+        .filter_map(|figures| Some((figures, figures.vmaf?.0, figures.energy?.energy.joules())))
+        .collect();
+    points.sort_by(|(_, vmaf, joules), (_, other_vmaf, other)| {
+        joules.total_cmp(other).then(other_vmaf.total_cmp(vmaf))
+    });
+    let mut best = f64::NEG_INFINITY;
+    points.retain(|(_, vmaf, _)| {
+        let is_better = *vmaf > best;
+        best = best.max(*vmaf);
+        is_better
+    });
+    points
+}
+
+/// Two scenarios side by side, the second in percent of the first.
+pub(super) fn comparison(
+    one: &ScenarioFigures,
+    other: &ScenarioFigures,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "{:<40}{:>16}{:>16}{:>10}", "", one.names.scenario, other.names.scenario, "change")?;
+    let mut row = |title: &str, figure: &dyn Fn(&ScenarioFigures) -> Option<f64>| {
+        let (first, second) = (figure(one), figure(other));
+        let change = first.zip(second).filter(|(first, _)| *first > 0.0);
+        let change = change.map_or_else(
+            || "-".to_owned(),
+            |(first, second)| format!("{:+.1} %", (second / first - 1.0) * 100.0),
+        );
+        writeln!(out, "{title:<40}{:>16}{:>16}{change:>10}", shown(first, 4), shown(second, 4))
+    };
+    row("joules", &|figures| Some(figures.energy?.energy.joules()))?;
+    row("watts", &|figures| Some(figures.energy?.mean?.0))?;
+    row("joules a frame", &|figures| figures.efficiency.joules_per_frame)?;
+    row("VMAF", &|figures| Some(figures.vmaf?.0))?;
+    row("grams of CO2", &|figures| Some(figures.carbon?.0))?;
+    for (title, figure) in MEASURES {
+        row(title, &|figures| figure(&figures.efficiency))?;
+    }
+    Ok(())
+}
+
+/// Transcodes put together.
+pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<32}{:>10}{:>12}{:>13}{:>10}{:>14}{:>10}",
+        "", "transcodes", "seconds", "joules", "watts", "cost", "g CO2"
+    )?;
+    for group in groups {
+        let name = if group.name.is_empty() { "(none)" } else { &group.name };
+        let cost = prices.tariff.energy(group.energy).0 + prices.tariff.cores(group.cpu).0;
+        let watts = (group.seconds > 0.0).then(|| group.energy.joules() / group.seconds);
+        writeln!(
+            out,
+            "{name:<32}{:>10}{:>12.1}{:>13.3}{:>10}{:>14}{:>10.4}",
+            group.transcodes,
+            group.seconds,
+            group.energy.joules(),
+            shown(watts, 3),
+            format!("{cost:.6} {}", prices.currency),
+            cost::carbon(group.energy, prices.carbon).0,
+        )?;
+    }
+    Ok(())
+}
+
+fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
