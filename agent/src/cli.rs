@@ -11,6 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::bench;
 use crate::config::keys::{KEYS, Key};
 use crate::config::{FILE_VARIABLE, Layers};
+use crate::quality;
 use crate::report;
 
 /// What to do.
@@ -25,6 +26,8 @@ pub enum Action {
     },
     /// Run scenarios.
     Bench(Box<Result<bench::Options, bench::BatchError>>),
+    /// Compare encodes with their sources.
+    Quality(Result<quality::Options, String>),
     /// Rank a run, or add up the past.
     Report(report::Options),
     /// Print the configuration.
@@ -73,6 +76,7 @@ pub fn command() -> Command {
                 .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")),
         )
         .subcommand(bench::command())
+        .subcommand(quality::command())
         .subcommand(report::command())
         .subcommand(
             Command::new("config").about("Print the configuration in use, as a commented file").arg(
@@ -95,6 +99,7 @@ pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) ->
     let (action, matches) = match matches.subcommand() {
         Some(("check", matches)) => (Action::Check { json: matches.get_flag("json") }, matches),
         Some(("bench", matches)) => (Action::Bench(Box::new(bench::options(matches))), matches),
+        Some(("quality", matches)) => (Action::Quality(quality::options(matches)), matches),
         Some(("report", matches)) => (Action::Report(report::options(matches)), matches),
         Some(("config", matches)) => (Action::Config { default: matches.get_flag("default") }, matches),
         Some((_, matches)) => (Action::Run, matches),

@@ -32,6 +32,7 @@ pub mod config;
 pub mod cli;
 pub mod agent;
 pub mod bench;
+pub mod quality;
 pub mod report;
 pub mod check;
 

@@ -13,6 +13,7 @@ use ffwatt::check;
 use ffwatt::cli::{self, Action};
 use ffwatt::config::{self, Config, LogFormat, LogLevel};
 use ffwatt::pipeline;
+use ffwatt::quality::{self, QualityError};
 use ffwatt::report;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -85,6 +86,23 @@ fn act(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
                 Ending::Failed => EXIT_FAILED.into(),
                 Ending::Stopped => EXIT_STOPPED.into(),
             })
+        }
+        Action::Quality(options) => {
+            let options = match options {
+                Ok(options) => options,
+                Err(problem) => {
+                    complain(&problem);
+                    return Ok(EXIT_USAGE.into());
+                }
+            };
+            start_log(config);
+            let mut text = Vec::new();
+            let all_well = match quality::run(&options, &*stop_by_signal()?, &mut text) {
+                Err(QualityError::Stopped) => return Ok(EXIT_STOPPED.into()),
+                result => result?,
+            };
+            print(&String::from_utf8_lossy(&text))?;
+            Ok(if all_well { ExitCode::SUCCESS } else { EXIT_FAILED.into() })
         }
         Action::Report(options) => {
             start_log(config);

@@ -12,14 +12,14 @@ use crate::{build_ebpf, demo, install, root, tidy};
 const PACKAGES: [&str; 7] =
     ["ffmpeg", "prometheus", "docker.io", "iptables", "busybox-static", "procps", "bpftool"];
 
-/// The strict referee of OpenMetrics.
-const PYTHON_PACKAGES: [&str; 1] = ["prometheus_client==0.26.0"];
+/// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
+const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
 const ALONE: [&str; 3] = ["kernel", "docker", "bench"];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 5] = ["hosts", "faults", "command_line", "http", "results"];
+const TOGETHER: [&str; 6] = ["hosts", "faults", "command_line", "http", "results", "quality"];
 
 /// Everything, or only what needs neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {

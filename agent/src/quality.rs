@@ -1,0 +1,200 @@
+//! `ffwatt quality`: how good is what an encode has left of its source?
+//!
+//! VMAF, PSNR and SSIM by ffmpeg's own filters, all in one run. Frames are aligned from the first on, the encode is scaled to the
+//! source's size and brought to its rate: what had to be done is said. The scores can go into a result file.
+
+mod compare;
+mod options;
+mod probe;
+mod scores;
+mod store;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+pub use compare::{Comparison, Tools, compare};
+pub use options::{Options, command, options};
+pub use scores::Scores;
+
+/// Why there are no scores.
+#[derive(Debug, thiserror::Error)]
+pub enum QualityError {
+    /// A program is not there or does not start.
+    #[error("cannot run {program}: install ffmpeg, or say where it is with --ffmpeg")]
+    NoProgram {
+        /// Its name.
+        program: String,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// A file has no video, or is none at all.
+    #[error("{path}: {problem}", path = path.display())]
+    Input {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The comparison failed.
+    #[error("comparing {path}: {problem}", path = path.display())]
+    Compare {
+        /// The encode's path.
+        path: PathBuf,
+        /// What ffmpeg said.
+        problem: String,
+    },
+    /// It took too long.
+    #[error("comparing {path}: not done after {limit:?}; allow more with --timeout", path = path.display())]
+    Timeout {
+        /// The encode's path.
+        path: PathBuf,
+        /// How long it was allowed.
+        limit: Duration,
+    },
+    /// Somebody stopped it.
+    #[error("stopped")]
+    Stopped,
+    /// The result file cannot be used.
+    #[error("the result file {path}: {problem}", path = path.display())]
+    ResultFile {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot {doing}")]
+    Io {
+        /// What was attempted.
+        doing: String,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+impl QualityError {
+    fn io(doing: impl Into<String>, cause: std::io::Error) -> Self {
+        Self::Io { doing: doing.into(), cause }
+    }
+}
+
+/// A source and what an encode has made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The source.
+    pub reference: PathBuf,
+    /// The encode.
+    pub distorted: PathBuf,
+}
+
+/// Compares all pairs, some at a time, and writes what was found. Whether all could be compared.
+pub fn run(options: &Options, stop: &AtomicBool, out: &mut dyn Write) -> Result<bool, QualityError> {
+    let tools = Tools::find(&options.ffmpeg)?;
+    if !tools.has_vmaf {
+        tracing::warn!(
+            "{} has no libvmaf, so VMAF is left out: `pip install imageio-ffmpeg` carries an ffmpeg that has it; \
+             name it with --ffmpeg",
+            options.ffmpeg
+        );
+    }
+    let bar = ProgressBar::new(0);
+    // A template that does not parse is seen by everybody who runs it; the plain bar does as well.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} frames ({eta} left)") {
+        bar.set_style(style);
+    }
+    let next = AtomicUsize::new(0);
+    let found: Mutex<Vec<(usize, Result<Comparison, QualityError>)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.min(options.pairs.len()) {
+            scope.spawn(|| {
+                while let Some((index, pair)) = claim(&next, &options.pairs) {
+                    let result = compare(&tools, pair, options.timeout, stop, &bar);
+                    found.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_by_key(|(index, _)| *index);
+    let mut all_well = true;
+    let mut comparisons = Vec::new();
+    for (index, result) in found {
+        match (result, options.pairs.get(index)) {
+            (Ok(comparison), Some(pair)) => comparisons.push((pair, comparison)),
+            (Err(QualityError::Stopped), _) => return Err(QualityError::Stopped),
+            (Err(error), _) => {
+                all_well = false;
+                tracing::error!("{}", crate::source::chain(&error));
+            }
+            (Ok(_), None) => {}
+        }
+    }
+    for (_, comparison) in &comparisons {
+        for finding in &comparison.findings {
+            tracing::info!("{finding}");
+        }
+    }
+    if let (Some((file, scenario)), [(_, comparison)]) = (&options.result, &comparisons[..]) {
+        store::write(file, scenario, &comparison.scores)?;
+    }
+    print(&comparisons, options.as_json, out).map_err(|cause| QualityError::io("write the scores", cause))?;
+    Ok(all_well)
+}
+
+fn claim<'a>(next: &AtomicUsize, pairs: &'a [Pair]) -> Option<(usize, &'a Pair)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    Some((index, pairs.get(index)?))
+}
+
+fn print(all: &[(&Pair, Comparison)], as_json: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    if as_json {
+        let entry = |(pair, comparison): &(&Pair, Comparison)| {
+            let scores = &comparison.scores;
+            json!({
+                "reference": pair.reference,
+                "distorted": pair.distorted,
+                "vmaf": scores.vmaf.map(|vmaf| vmaf.0),
+                "psnr_db": scores.psnr.map(scores::number_or_inf),
+                "ssim": scores.ssim.map(|ssim| ssim.0),
+                "frames": scores.frames,
+                "seconds": scores.took.as_secs_f64(),
+                "findings": comparison.findings,
+            })
+        };
+        let entries: Vec<Value> = all.iter().map(entry).collect();
+        serde_json::to_writer_pretty(&mut *out, &entries)?;
+        return writeln!(out);
+    }
+    writeln!(
+        out,
+        "{:<40}{:>9}{:>9}{:>9}{:>9}{:>9}",
+        "encode", "VMAF", "PSNR dB", "SSIM", "frames", "seconds"
+    )?;
+    for (pair, comparison) in all {
+        let scores = &comparison.scores;
+        let shown = |value: Option<f64>, digits: usize| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+        };
+        writeln!(
+            out,
+            "{:<40}{:>9}{:>9}{:>9}{:>9}{:>9.1}",
+            pair.distorted.display(),
+            shown(scores.vmaf.map(|vmaf| vmaf.0), 2),
+            shown(scores.psnr.map(|psnr| psnr.0), 2),
+            shown(scores.ssim.map(|ssim| ssim.0), 4),
+            scores.frames,
+            scores.took.as_secs_f64(),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! How are two videos compared?
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use rustix::process::{Pid, setpriority_process};
+
+use crate::clock::{Clock, SystemClock};
+use crate::quality::probe::{self, Video, rate_of};
+use crate::quality::scores::{self, Scores};
+use crate::quality::{Pair, QualityError};
+
+/// Encodes on the same machine go first.
+const LOWEST_PRIORITY: i32 = 19;
+
+/// How often a running comparison is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The programs at hand.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    ffmpeg: String,
+    /// Whether it has libvmaf.
+    pub has_vmaf: bool,
+}
+
+impl Tools {
+    /// Asks an ffmpeg what it can.
+    pub fn find(ffmpeg: &str) -> Result<Self, QualityError> {
+        let output = Command::new(ffmpeg)
+            .args(["-hide_banner", "-filters"])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|cause| QualityError::NoProgram { program: ffmpeg.to_owned(), cause })?;
+        let has_vmaf =
+            String::from_utf8_lossy(&output.stdout).split_whitespace().any(|word| word == "libvmaf");
+        Ok(Self { ffmpeg: ffmpeg.to_owned(), has_vmaf })
+    }
+}
+
+/// What was found out about a pair.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The scores.
+    pub scores: Scores,
+    /// What had to be done to make them comparable.
+    pub findings: Vec<String>,
+}
+
+/// A folder that goes with its owner.
+#[derive(Debug)]
+struct Workshop(PathBuf);
+
+impl Workshop {
+    fn open() -> Result<Self, QualityError> {
+        // Unique on this host for as long as this process lives.
+        let name = format!("ffwatt-quality-{}-{}", std::process::id(), SystemClock.now().0);
+        let folder = std::env::temp_dir().join(name);
+        let made = fs::create_dir(&folder);
+        made.map_err(|cause| QualityError::io(format!("make {}", folder.display()), cause))?;
+        Ok(Self(folder))
+    }
+
+    fn read(&self, name: &str) -> String {
+        // A filter that has written nothing has no score.
+        fs::read_to_string(self.0.join(name)).unwrap_or_default()
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        // Nothing is lost with it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Compares a pair: aligned from the first frame on, at the source's size and rate, as far as the shorter goes.
+pub fn compare(
+    tools: &Tools,
+    pair: &Pair,
+    timeout: Duration,
+    stop: &AtomicBool,
+    bar: &ProgressBar,
+) -> Result<Comparison, QualityError> {
+    let reference = probe::probe(&pair.reference)?;
+    let distorted = probe::probe(&pair.distorted)?;
+    let begin = SystemClock.now();
+    let workshop = Workshop::open()?;
+    let expected = reference.frames().min(distorted.frames());
+    bar.inc_length(expected.unwrap_or(0));
+    let absolute = |path: &Path| {
+        fs::canonicalize(path).map_err(|cause| QualityError::io(format!("find {}", path.display()), cause))
+    };
+    let mut command = Command::new(&tools.ffmpeg);
+    command
+        .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-progress", "pipe:1", "-i"])
+        .arg(absolute(&pair.distorted)?)
+        .arg("-i")
+        .arg(absolute(&pair.reference)?)
+        .arg("-filter_complex")
+        .arg(graph(&reference, &distorted, tools.has_vmaf));
+    for number in 0..metrics(tools.has_vmaf).len() {
+        command.args(["-map", &format!("[o{number}]"), "-f", "null", "-"]);
+    }
+    // Logs have plain names in a folder of their own: nothing in a path needs to be escaped.
+    command.current_dir(&workshop.0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child =
+        command.spawn().map_err(|cause| QualityError::NoProgram { program: tools.ffmpeg.clone(), cause })?;
+    wait(child, pair, timeout, stop, bar)?;
+    let psnr = scores::psnr(&workshop.read("psnr.log"));
+    let ssim = scores::ssim(&workshop.read("ssim.log"));
+    let frames = psnr.map_or(0, |(_, frames)| frames);
+    if frames == 0 {
+        let problem = "not a frame in common".to_owned();
+        return Err(QualityError::Compare { path: pair.distorted.clone(), problem });
+    }
+    let scores = Scores {
+        vmaf: scores::vmaf(&workshop.read("vmaf.json")),
+        psnr: psnr.map(|(psnr, _)| psnr),
+        ssim: ssim.map(|(ssim, _)| ssim),
+        frames,
+        took: SystemClock.now().since(begin),
+    };
+    Ok(Comparison { findings: findings(pair, &reference, &distorted, frames), scores })
+}
+
+fn metrics(has_vmaf: bool) -> Vec<&'static str> {
+    let vmaf = has_vmaf.then_some("libvmaf=log_fmt=json:log_path=vmaf.json:shortest=1");
+    ["psnr=stats_file=psnr.log:shortest=1", "ssim=stats_file=ssim.log:shortest=1"]
+        .into_iter()
+        .chain(vmaf)
+        .collect()
+}
+
+/// The encode first, as the filters want it.
+fn graph(reference: &Video, distorted: &Video, has_vmaf: bool) -> String {
+    let metrics = metrics(has_vmaf);
+    let labels = |letter: char| {
+        let labels: Vec<String> = (0..metrics.len()).map(|number| format!("[{letter}{number}]")).collect();
+        labels.concat()
+    };
+    let (width, height, rate) = (reference.width, reference.height, &reference.rate);
+    let rated = if same_rate(reference, distorted) { String::new() } else { format!("fps={rate},") };
+    let count = metrics.len();
+    let mut graph = format!(
+        "[0:v]setpts=PTS-STARTPTS,{rated}scale={width}:{height}:flags=bicubic,format=yuv420p,split={count}{};\
+         [1:v]setpts=PTS-STARTPTS,format=yuv420p,split={count}{}",
+        labels('d'),
+        labels('r')
+    );
+    for (number, metric) in metrics.iter().enumerate() {
+        graph.extend([";", &format!("[d{number}][r{number}]{metric}[o{number}]")]);
+    }
+    graph
+}
+
+fn same_rate(reference: &Video, distorted: &Video) -> bool {
+    let rates = rate_of(&reference.rate).zip(rate_of(&distorted.rate));
+    rates.is_some_and(|(one, other)| (one / other - 1.0).abs() < 0.001)
+}
+
+fn findings(pair: &Pair, reference: &Video, distorted: &Video, frames: u64) -> Vec<String> {
+    let shown = pair.distorted.display();
+    let mut findings = Vec::new();
+    if (reference.width, reference.height) != (distorted.width, distorted.height) {
+        let Video { width, height, .. } = distorted;
+        findings.push(format!(
+            "{shown}: scaled from {width}x{height} to the source's {}x{}",
+            reference.width, reference.height
+        ));
+    }
+    if !same_rate(reference, distorted) {
+        findings.push(format!(
+            "{shown}: brought from {} to the source's {} frames a second",
+            distorted.rate, reference.rate
+        ));
+    }
+    if let Some(all) = reference.frames().max(distorted.frames()).filter(|all| frames + 1 < *all) {
+        findings.push(format!("{shown}: {frames} of {all} frames compared; the rest has no counterpart"));
+    }
+    findings
+}
+
+/// Follows a child to its end, or ends it.
+fn wait(
+    mut child: Child,
+    pair: &Pair,
+    timeout: Duration,
+    stop: &AtomicBool,
+    bar: &ProgressBar,
+) -> Result<(), QualityError> {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // As fast as it may is what it gets when that is refused.
+        let _ = setpriority_process(Some(pid), LOWEST_PRIORITY);
+    }
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        scope.spawn(move || follow(output, bar));
+        let errors = scope.spawn(move || {
+            let mut text = String::new();
+            // Half of what it said is better than nothing.
+            let _ = errors.map(|errors| errors.take(64 << 10).read_to_string(&mut text));
+            text
+        });
+        let begin = SystemClock.now();
+        let status = loop {
+            match child.try_wait() {
+                Ok(Some(status)) => break status,
+                Ok(None) => {}
+                Err(cause) => return Err(QualityError::io("wait for ffmpeg", cause)),
+            }
+            let is_late = SystemClock.now().since(begin) > timeout;
+            if is_late || stop.load(Ordering::Relaxed) {
+                // It may have ended by itself in this moment.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(if is_late {
+                    QualityError::Timeout { path: pair.distorted.clone(), limit: timeout }
+                } else {
+                    QualityError::Stopped
+                });
+            }
+            std::thread::sleep(POLL);
+        };
+        let said = errors.join().unwrap_or_default();
+        if status.success() {
+            return Ok(());
+        }
+        let problem = said.lines().next_back().unwrap_or("ffmpeg failed and said nothing").to_owned();
+        Err(QualityError::Compare { path: pair.distorted.clone(), problem })
+    })
+}
+
+fn follow(output: Option<std::process::ChildStdout>, bar: &ProgressBar) {
+    let mut before = 0;
+    for line in output.into_iter().flat_map(|output| BufReader::new(output).lines().map_while(Result::ok)) {
+        if let Some(frames) = line.strip_prefix("frame=").and_then(|text| text.trim().parse::<u64>().ok()) {
+            bar.inc(frames.saturating_sub(before));
+            before = before.max(frames);
+        }
+    }
+}

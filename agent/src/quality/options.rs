@@ -1,0 +1,93 @@
+//! What was asked for on the command line?
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::config::Span;
+use crate::quality::Pair;
+
+/// Upstream's limit.
+const TIMEOUT: Duration = Duration::from_mins(5);
+
+/// What to compare, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(super) pairs: Vec<Pair>,
+    pub(super) ffmpeg: String,
+    pub(super) timeout: Duration,
+    pub(super) jobs: usize,
+    pub(super) as_json: bool,
+    /// A result file and the scenario in it that the scores are of.
+    pub(super) result: Option<(PathBuf, String)>,
+}
+
+/// The grammar of the subcommand.
+pub fn command() -> Command {
+    Command::new("quality")
+        .about("VMAF, PSNR and SSIM of encodes against their sources")
+        .arg(
+            Arg::new("pairs")
+                .value_names(["REFERENCE", "DISTORTED"])
+                .num_args(2..)
+                .required(true)
+                .help("Source and encode, as many pairs as you like"),
+        )
+        .arg(
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("TIME")
+                .value_parser(Span::parse)
+                .help("How long a pair may take [default: 5m]"),
+        )
+        .arg(
+            Arg::new("jobs")
+                .long("jobs")
+                .value_name("NUMBER")
+                .value_parser(value_parser!(u16).range(1..))
+                .help("Pairs at a time [default: half the CPUs]"),
+        )
+        .arg(Arg::new("ffmpeg").long("ffmpeg").value_name("PROGRAM").help("Which ffmpeg [default: ffmpeg]"))
+        .arg(
+            Arg::new("result")
+                .long("result")
+                .value_name("FILE")
+                .requires("scenario")
+                .help("Write the scores of one pair into this result file"),
+        )
+        .arg(Arg::new("scenario").long("scenario").value_name("NAME").help("Its scenario"))
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
+}
+
+/// Understands the subcommand's arguments; an error in words.
+pub fn options(matches: &ArgMatches) -> Result<Options, String> {
+    let files: Vec<PathBuf> =
+        matches.get_many::<String>("pairs").into_iter().flatten().map(PathBuf::from).collect();
+    let pairs: Vec<Pair> = files
+        .chunks(2)
+        .filter_map(|pair| match pair {
+            [reference, distorted] => {
+                Some(Pair { reference: reference.clone(), distorted: distorted.clone() })
+            }
+            _ => None,
+        })
+        .collect();
+    if files.len() % 2 == 1 {
+        return Err("files come in pairs: source, encode".to_owned());
+    }
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let result = text("result").map(PathBuf::from).zip(text("scenario"));
+    if result.is_some() && pairs.len() != 1 {
+        return Err("--result: the scores of one pair go into one scenario".to_owned());
+    }
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Options {
+        pairs,
+        ffmpeg: text("ffmpeg").unwrap_or_else(|| "ffmpeg".to_owned()),
+        timeout: matches.get_one::<Span>("timeout").map_or(TIMEOUT, |span| span.0),
+        jobs: matches.get_one::<u16>("jobs").map_or((cpus / 2).max(1), |jobs| usize::from(*jobs)),
+        as_json: matches.get_flag("json"),
+        result,
+    })
+}

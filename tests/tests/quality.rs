@@ -1,0 +1,156 @@
+//! Are scores what they should be? Real ffmpeg on small clips, one build without libvmaf and one with it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tests::agent::binary;
+use tests::command::output;
+
+/// A source of two seconds, and what encoders have made of it.
+struct Clips(tempfile::TempDir);
+
+impl Clips {
+    fn make() -> Self {
+        let clips = Self(tempfile::tempdir().unwrap());
+        let source = "testsrc2=size=320x180:rate=25:duration=2";
+        ffmpeg(&["-f", "lavfi", "-i", source, "-c:v", "ffv1", &clips.path("source.mkv")]);
+        clips
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    /// An encode of the source.
+    fn encode(&self, name: &str, options: &[&str]) -> String {
+        let (source, path) = (self.path("source.mkv"), self.path(name));
+        ffmpeg(&[&["-i", &source, "-c:v", "libx264"], options, &[&path]].concat());
+        path
+    }
+}
+
+fn ffmpeg(arguments: &[&str]) {
+    output(Command::new("ffmpeg").args(["-y", "-nostdin", "-v", "error"]).args(arguments)).unwrap();
+}
+
+fn quality(arguments: &[&str]) -> Output {
+    let path = std::env::var_os("PATH").unwrap();
+    Command::new(binary().unwrap())
+        .env_clear()
+        .env("PATH", path)
+        .arg("quality")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn scores(arguments: &[&str]) -> Vec<Value> {
+    let output = quality(&[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// An ffmpeg with libvmaf, as a Python package carries it.
+fn ffmpeg_with_vmaf() -> String {
+    let python = std::env::var_os("FFWATT_PYTHON").map(PathBuf::from).unwrap();
+    let script = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())";
+    output(Command::new(python).args(["-c", script])).unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_same_is_perfect_and_less_is_less() {
+    let clips = Clips::make();
+    let source = clips.path("source.mkv");
+    let (good, bad) = (clips.encode("good.mp4", &["-crf", "20"]), clips.encode("bad.mp4", &["-crf", "42"]));
+    let with_vmaf = ffmpeg_with_vmaf();
+    let found =
+        scores(&["--ffmpeg", &with_vmaf, "--jobs=2", &source, &source, &source, &good, &source, &bad]);
+    let [same, good, bad] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((&same["psnr_db"], &same["ssim"], &same["frames"]), (&"inf".into(), &1.0.into(), &50.into()));
+    assert!(same["vmaf"].as_f64().unwrap() > 99.0, "{same}");
+    for metric in ["vmaf", "psnr_db", "ssim"] {
+        let of = |scores: &Value| scores[metric].as_f64().unwrap();
+        assert!(of(good) > of(bad), "{metric}: {good} {bad}");
+    }
+    assert_eq!(good["findings"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn without_libvmaf_the_others_are_there_and_it_is_said_where_to_get_it() {
+    let clips = Clips::make();
+    let (source, encode) = (clips.path("source.mkv"), clips.encode("e.mp4", &[]));
+    let filters = output(Command::new("ffmpeg").args(["-hide_banner", "-filters"])).unwrap();
+    let output = quality(&[&source, &encode]);
+    assert!(output.status.success());
+    if !filters.split_whitespace().any(|word| word == "libvmaf") {
+        assert!(text(&output.stderr).contains("has no libvmaf"), "{}", text(&output.stderr));
+        let row = text(&output.stdout);
+        assert!(row.lines().nth(1).unwrap().split_whitespace().nth(1) == Some("-"), "{row}");
+    }
+}
+
+#[test]
+fn another_size_rate_and_length_are_brought_together_and_said() {
+    let clips = Clips::make();
+    let source = clips.path("source.mkv");
+    let small = clips.encode("small.mp4", &["-s", "160x90", "-r", "50", "-t", "1", "-crf", "10"]);
+    let [found] = &scores(&[&source, &small])[..] else { panic!() };
+    let findings = found["findings"].to_string();
+    for words in ["160x90 to the source's 320x180", "50/1 to the source's 25/1", "25 of 50 frames"] {
+        assert!(findings.contains(words), "{words:?} is not in {findings}");
+    }
+    assert!(found["psnr_db"].as_f64().unwrap() > 20.0, "the right frames are compared: {found}");
+}
+
+#[test]
+fn scores_go_into_the_result_file_and_nothing_else_changes() {
+    let clips = Clips::make();
+    let source = clips.path("source.mkv");
+    let file = clips.path("test_results_1.json");
+    fs::write(&file, r#"{"z":[1],"scenarios":[{"name":"other"},{"name":"same","own":{"b":1,"a":2}}]}"#)
+        .unwrap();
+    let output = quality(&["--result", &file, "--scenario", "same", &source, &source]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let after: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(
+        (&after["z"], &after["scenarios"][0]),
+        (&serde_json::json!([1]), &serde_json::json!({"name": "other"}))
+    );
+    let scenario = &after["scenarios"][1];
+    assert_eq!((&scenario["psnr_score"], &scenario["own"]["a"]), (&"inf".into(), &2.into()));
+    assert!(scenario["quality_seconds"].as_f64().unwrap() > 0.0);
+    let left: Vec<_> = fs::read_dir(Path::new(&file).parent().unwrap()).unwrap().flatten().collect();
+    assert_eq!(left.len(), 2, "source and result file, and nothing beside them");
+}
+
+#[test]
+fn what_cannot_be_compared_is_named_and_the_rest_goes_on() {
+    let clips = Clips::make();
+    let source = clips.path("source.mkv");
+    let sound = clips.path("sound.wav");
+    ffmpeg(&["-f", "lavfi", "-i", "sine=duration=1", &sound]);
+    let output = quality(&[&source, &sound, &source, "/no/such.mp4", &source, &source]);
+    assert_eq!(output.status.code(), Some(1));
+    let (said, rows) = (text(&output.stderr), text(&output.stdout));
+    assert!(
+        said.contains("sound.wav: no video in it") && said.contains("/no/such.mp4: No such file"),
+        "{said}"
+    );
+    assert!(rows.contains("source.mkv"), "{rows}");
+    let late = quality(&["--timeout=0", &source, &source]);
+    assert!(!late.status.success() && text(&late.stderr).contains("--timeout"), "{}", text(&late.stderr));
+    assert_eq!(quality(&[&source, &source, &source]).status.code(), Some(2), "files come in pairs");
+    let nowhere = quality(&["--ffmpeg=/no/ffmpeg", &source, &source]);
+    assert!(text(&nowhere.stderr).contains("/no/ffmpeg"), "{}", text(&nowhere.stderr));
+}
