@@ -23,6 +23,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// In real time, a stream that is slower than this falls behind: its viewers would see it stop.
 const LEAST_SPEED: f64 = 0.95;
 
+/// Encoders write in lumps: less than this behind is none.
+const LEAST_LAG: Duration = Duration::from_secs(1);
+
 /// What ffmpeg last said of its progress.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
@@ -35,11 +38,12 @@ struct Progress {
 }
 
 impl Progress {
-    /// Output a second since `before`: ffmpeg's own figure counts its start too.
-    fn speed_since(&self, before: &Self) -> Option<f64> {
-        let elapsed = self.at.since(before.at).as_secs_f64();
-        let written = (self.written - before.written) as f64 / 1e6;
-        (before.at > MonoTime(0) && elapsed > 0.0).then_some(written / elapsed)
+    /// Output a second since `before`, and how far that is behind: ffmpeg's own figure counts its start too.
+    fn speed_since(&self, before: &Self) -> Option<(f64, Duration)> {
+        let elapsed = self.at.since(before.at);
+        let written = Duration::from_micros(u64::try_from(self.written - before.written).ok()?);
+        let speed = written.as_secs_f64() / elapsed.as_secs_f64();
+        (before.at > MonoTime(0) && !elapsed.is_zero()).then_some((speed, elapsed.saturating_sub(written)))
     }
 }
 
@@ -152,9 +156,12 @@ impl Encode {
             (!now.is_empty()).then_some(total.saturating_sub(before))
         };
         let speeds = now.iter().zip(&self.begun.1).filter_map(|(now, before)| now.speed_since(before));
-        let speed = speeds.min_by(f64::total_cmp);
-        if self.is_paced && problem.is_none() && speed.is_some_and(|speed| speed < LEAST_SPEED) {
-            problem = speed.map(|speed| format!("fell behind: speed {speed:.2}"));
+        let slowest = speeds.min_by(|(one, _), (other, _)| one.total_cmp(other));
+        if let (true, None, Some((speed, lag))) = (self.is_paced, &problem, slowest)
+            && speed < LEAST_SPEED
+            && lag > LEAST_LAG
+        {
+            problem = Some(format!("fell behind: speed {speed:.2}"));
         }
         if problem.is_none() && sum(|progress| progress.frames) == Some(0) {
             problem = Some("not a frame was encoded".to_owned());
@@ -163,7 +170,7 @@ impl Encode {
             window: (self.begun.0, ended),
             frames: sum(|progress| progress.frames),
             dropped: sum(|progress| progress.dropped),
-            speed,
+            speed: slowest.map(|(speed, _)| speed),
             problem,
             workload: self.cgroup.as_ref().map(|cgroup| cgroup.workload.clone()),
             encoder: self.encoder.clone(),
