@@ -14,12 +14,15 @@ use crate::clock::SystemClock;
 use crate::config::{Config, CpuChoice, EnergyChoice};
 use crate::exposition::catalog::Listener;
 use crate::host::{CpuTopology, HostRoots};
+use crate::ledger::{Ledger, LedgerError};
 use crate::model::energy::EnergySourceKind;
+use crate::pipeline;
 use crate::source::SourceError;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::energy::{self, EnergyOptions};
 use crate::source::identity::docker;
+use crate::source::results::{self, Folder};
 use crate::units::Watts;
 
 /// How long an engine may take to answer.
@@ -116,6 +119,7 @@ pub fn report(config: &Config) -> anyhow::Result<Report> {
     }
     report.check_ports(config);
     report.check_state_dir(config);
+    report.check_results(config);
     Ok(report)
 }
 
@@ -264,6 +268,53 @@ impl Report {
             let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
             let detail = format!("none can be written: {}", tried.join(", "));
             self.add("state", "folder", State::Problem, detail, "choose one with --state-dir");
+        }
+    }
+
+    fn check_results(&mut self, config: &Config) {
+        let mut folder = Folder::new(config.results_dir());
+        let shown = folder.path().display().to_string();
+        let read = folder.changed().and_then(|file| match file {
+            Some(file) => Ok(Some((results::parse(&file.path, &file.bytes)?.0, file.path))),
+            None => Ok(None),
+        });
+        match read {
+            Ok(Some((run, path))) => {
+                let detail = format!("{}, {} scenarios", path.display(), run.scenarios.len());
+                self.add("results", "folder", State::Used, detail, "");
+            }
+            Ok(None) => {
+                self.add("results", "folder", State::Ok, format!("no result file in {shown} yet"), "");
+            }
+            Err(error @ SourceError::Unavailable { .. }) => {
+                self.add("results", "folder", State::Absent, error.chain(), error.hint());
+            }
+            Err(error) => {
+                let fix = "the last good results stay until it is mended or a newer file is there";
+                self.add("results", "folder", State::Problem, error.chain(), fix);
+            }
+        }
+        match pipeline::prices(config) {
+            Ok(prices) => {
+                let (per_kwh, carbon) = (prices.tariff.joule.0 * 3.6e6, prices.carbon.0);
+                let detail = format!("{per_kwh:.4} {} and {carbon} g CO2 a kWh", prices.currency);
+                self.add("results", "prices", State::Ok, detail, "");
+            }
+            Err(error) => {
+                self.add("results", "prices", State::Fatal, crate::source::chain(&error), "correct that key");
+            }
+        }
+        let opened = config.state_dirs().into_iter().map(|folder| Ledger::open_for_reading(&folder));
+        let mut tried = opened.map(|opened| opened.and_then(|ledger| ledger.bytes()));
+        match tried.next() {
+            Some(Ok(bytes)) => self.add("results", "ledger", State::Ok, format!("{} kB", bytes / 1024), ""),
+            None | Some(Err(LedgerError::Missing { .. })) => {
+                self.add("results", "ledger", State::Ok, "not begun yet", "");
+            }
+            Some(Err(error)) => {
+                let fix = "without it nothing is kept over a restart";
+                self.add("results", "ledger", State::Problem, crate::source::chain(&error), fix);
+            }
         }
     }
 
