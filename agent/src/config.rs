@@ -6,20 +6,20 @@
 
 pub mod keys;
 mod layers;
+mod values;
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attribution::IdlePolicy;
 use crate::exposition::ZoneNames;
 use crate::exposition::catalog::Listener;
 use crate::host::HostRoots;
 
 pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
+pub use values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Span};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,119 +164,6 @@ pub struct Compat {
 pub struct Log {
     pub level: LogLevel,
     pub format: LogFormat,
-}
-
-/// Which CPU meter to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CpuChoice {
-    /// eBPF, else cgroupfs.
-    #[default]
-    Auto,
-    /// eBPF only.
-    Bpf,
-    /// cgroupfs only.
-    Cgroupfs,
-}
-
-/// Which energy source to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EnergyChoice {
-    /// The first that works: perf, powercap, msr, model.
-    #[default]
-    Auto,
-    /// The `power` PMU only.
-    Perf,
-    /// powercap only.
-    Powercap,
-    /// Model-specific registers only.
-    Msr,
-    /// The model, even where there are meters.
-    Model,
-}
-
-/// [`IdlePolicy`] as written in the configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "see IdlePolicy")]
-pub enum IdleChoice {
-    #[default]
-    Own,
-    Proportional,
-    Even,
-    Reservation,
-}
-
-impl From<IdleChoice> for IdlePolicy {
-    fn from(choice: IdleChoice) -> Self {
-        match choice {
-            IdleChoice::Own => Self::Own,
-            IdleChoice::Proportional => Self::Proportional,
-            IdleChoice::Even => Self::Even,
-            IdleChoice::Reservation => Self::Reservation,
-        }
-    }
-}
-
-/// How much to log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the usual levels")]
-pub enum LogLevel {
-    Error,
-    Warn,
-    #[default]
-    Info,
-    Debug,
-    Trace,
-}
-
-/// How to log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// A length of time, written `100ms`, `1s`, `2m`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(pub Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
-    }
-}
-
-impl Serialize for Span {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-impl Span {
-    /// `100ms`, `1s`, `2m`; a bare number is seconds: the tools that ffwatt replaces have them so.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let seconds = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        if let Some(time) = seconds {
-            return Ok(Self(time));
-        }
-        humantime::parse_duration(text)
-            .map(Self)
-            .map_err(|error| format!("{text:?} is no length of time such as \"1s\": {error}"))
-    }
 }
 
 impl Default for Config {
