@@ -15,30 +15,31 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::exposition::Options;
 use crate::exposition::catalog::Listener;
 use crate::model::joined::Joined;
-use crate::pipeline::{self, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
+use crate::pipeline::{self, Change, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
 use crate::server::{Addresses, Bound, ListenError};
 use crate::source::identity::docker::{self, Engine};
 
 /// How long answers may take to finish when the agent ends.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Runs until SIGINT or SIGTERM.
-pub fn run(config: &Config) -> anyhow::Result<()> {
+/// Runs until SIGINT or SIGTERM. With SIGHUP, prices, budgets and the results folder are what `reload` says.
+pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<()> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(run_async(config))
+    runtime.block_on(run_async(config, reload))
 }
 
-async fn run_async(config: &Config) -> anyhow::Result<()> {
+async fn run_async(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     // Ports first: whoever cannot be scraped need not be loaded into the kernel.
     let bound = open_listeners(config).await?;
     let mut addresses = Addresses::new();
@@ -52,9 +53,9 @@ async fn run_async(config: &Config) -> anyhow::Result<()> {
     let (publisher, snapshots) = watch::channel(None);
     let (join_publisher, joined) = watch::channel(Arc::new(Joined::default()));
     let prices = pipeline::prices(config)?;
-    let joiner = Joiner::open(config, prices, snapshots.clone(), join_publisher);
+    let joiner = Joiner::open(config, prices.clone(), mailbox.clone(), snapshots.clone(), join_publisher);
     let pipeline =
-        Pipeline::open(config, Box::new(SystemClock), inbox, publisher, joined).map_err(with_hint)?;
+        Pipeline::open(config, Box::new(SystemClock), inbox, publisher, joined, prices).map_err(with_hint)?;
     let (stop, stopped) = watch::channel(false);
     let addresses = Arc::new(addresses);
     let mut tasks = JoinSet::new();
@@ -66,16 +67,26 @@ async fn run_async(config: &Config) -> anyhow::Result<()> {
         engines(config).map(|engine| tokio::spawn(listen_to(engine, mailbox.clone()))).collect();
     let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run());
     let ticking = ticking.context("cannot start the pipeline's thread")?;
-    let (stop_joining, joining_stopped) = mpsc::channel();
-    let joining =
-        thread::Builder::new().name("joiner".to_owned()).spawn(move || joiner.run(&joining_stopped));
+    let (changes, changed) = mpsc::channel();
+    let joining = thread::Builder::new().name("joiner".to_owned()).spawn(move || joiner.run(&changed));
     let joining = joining.context("cannot start the joiner's thread")?;
     announce(&addresses);
     let mut alive = watch_end(ticking);
-    let ended_early = tokio::select! {
-        _ = interrupt.recv() => false,
-        _ = terminate.recv() => false,
-        _ = &mut alive => true,
+    let ended_early = loop {
+        tokio::select! {
+            _ = interrupt.recv() => break false,
+            _ = terminate.recv() => break false,
+            _ = &mut alive => break true,
+            _ = hangup.recv() => match changed_config(&reload) {
+                Ok(change) => {
+                    tracing::info!("prices, budgets and the results folder are read again");
+                    mailbox.tell(Message::Prices(change.prices.clone()));
+                    // A joiner that is gone has been complained about.
+                    let _ = changes.send(change);
+                }
+                Err(error) => tracing::error!("{error:#}: everything stays as it was"),
+            },
+        }
     };
     tracing::info!("ending");
     for engine in engines {
@@ -83,7 +94,7 @@ async fn run_async(config: &Config) -> anyhow::Result<()> {
     }
     mailbox.tell(Message::Stop);
     let _ = stop.send(true);
-    drop(stop_joining);
+    drop(changes);
     let finish = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, finish).await.is_err() {
         tracing::warn!("some answers were not finished");
@@ -96,6 +107,12 @@ async fn run_async(config: &Config) -> anyhow::Result<()> {
         tracing::error!("the joiner panicked");
     }
     Ok(())
+}
+
+fn changed_config(reload: &impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<Change> {
+    let config = reload()?;
+    let prices = pipeline::prices(&config)?;
+    Ok(Change { config, prices })
 }
 
 /// Waits for the pipeline's thread without blocking the runtime.

@@ -10,7 +10,9 @@ mod encode;
 mod file;
 mod options;
 mod plan;
+mod scoring;
 
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::host::HostRoots;
+use crate::quality::QualityError;
+use crate::source::chain;
 
 pub use batch::BatchError;
 pub use options::{Options, command, options};
@@ -77,21 +81,41 @@ pub fn run(
     let scenarios = options.scenarios()?;
     let folder = options.output_dir.clone().unwrap_or_else(|| config.results_dir());
     let mut file = ResultFile::create(&folder)?;
+    let encodes = Encodes::open(options)?;
     let roots = config.roots();
     let bar = progress(&scenarios);
     let mut outcomes: Vec<(String, Outcome)> = Vec::new();
     let mut ending = Ending::Done;
     for (index, scenario) in scenarios.iter().enumerate() {
         bar.set_message(format!("{}/{} {}", index + 1, scenarios.len(), scenario.name));
-        let Some(outcome) = one(scenario, options, &roots, &folder, stop, &bar)? else {
+        let target = encodes.target(options);
+        let Some(mut outcome) = one(scenario, options, &target, &roots, stop, &bar)? else {
             ending = Ending::Stopped;
             break;
         };
         if outcome.problem.is_some() {
             ending = Ending::Failed;
+        } else if let (true, Target::Folder(folder), false) =
+            (options.is_scored, &target, scenario.is_baseline())
+        {
+            match scoring::score(scenario, folder, &options.ffmpeg, &config.quality, stop) {
+                Ok(quality) => outcome.quality = quality,
+                Err(QualityError::Stopped) => ending = Ending::Stopped,
+                Err(error) => {
+                    tracing::error!("{}: not scored: {}", scenario.name, chain(&error));
+                    ending = Ending::Failed;
+                }
+            }
         }
+        encodes.clear(scenario);
+        // What was encoded well is kept, scored or not.
         file.add(scenario, &outcome)?;
         outcomes.push((scenario.name.clone(), outcome));
+        let goes_on = ending != Ending::Stopped;
+        if !goes_on || !(scenario.is_baseline() || wait_quietly(scenario.cooldown, stop)) {
+            ending = Ending::Stopped;
+            break;
+        }
     }
     bar.finish_and_clear();
     let written = |cause| BenchError::io("write to standard output", cause);
@@ -105,12 +129,12 @@ pub fn run(
 fn one(
     scenario: &Scenario,
     options: &Options,
+    target: &Target,
     roots: &HostRoots,
-    folder: &std::path::Path,
     stop: &AtomicBool,
     bar: &ProgressBar,
 ) -> Result<Option<Outcome>, BenchError> {
-    let mut encode = Encode::start(scenario, options, roots, folder)?;
+    let mut encode = Encode::start(scenario, options, target, roots)?;
     let wait = |time: Duration, encode: &mut Encode| {
         let clock = SystemClock;
         let begin = clock.now();
@@ -125,11 +149,51 @@ fn one(
         true
     };
     let goes_on = wait(scenario.stabilization, &mut encode);
-    encode.begin_window();
+    if !scenario.stabilization.is_zero() {
+        encode.begin_window();
+    }
     let goes_on = goes_on && wait(scenario.duration, &mut encode);
     let outcome = encode.end();
-    let goes_on = goes_on && (scenario.is_baseline() || wait_quietly(scenario.cooldown, stop));
     Ok(goes_on.then_some(outcome))
+}
+
+/// Where encodes are kept until they are scored.
+#[derive(Debug)]
+struct Encodes(Option<PathBuf>);
+
+impl Encodes {
+    fn open(options: &Options) -> Result<Self, BenchError> {
+        if let Target::Folder(folder) = &options.target {
+            fs::create_dir_all(folder)
+                .map_err(|cause| BenchError::io(format!("make {}", folder.display()), cause))?;
+        }
+        if !(options.is_scored && options.target == Target::Null) {
+            return Ok(Self(None));
+        }
+        let folder = std::env::temp_dir().join(format!("ffwatt-bench-{}", std::process::id()));
+        fs::create_dir(&folder)
+            .map_err(|cause| BenchError::io(format!("make {}", folder.display()), cause))?;
+        Ok(Self(Some(folder)))
+    }
+
+    fn target(&self, options: &Options) -> Target {
+        self.0.clone().map_or_else(|| options.target.clone(), Target::Folder)
+    }
+
+    /// They are scored: drops those that nobody asked for.
+    fn clear(&self, scenario: &Scenario) {
+        for file in self.0.iter().flat_map(|folder| command::files(scenario, folder)) {
+            // One that was never written is as good as gone.
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+impl Drop for Encodes {
+    fn drop(&mut self) {
+        // Nothing is lost with it.
+        let _ = self.0.as_ref().map(fs::remove_dir_all);
+    }
 }
 
 fn wait_quietly(time: Duration, stop: &AtomicBool) -> bool {

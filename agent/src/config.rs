@@ -6,19 +6,22 @@
 
 pub mod keys;
 mod layers;
+mod sections;
 mod values;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::exposition::ZoneNames;
-use crate::exposition::catalog::Listener;
 use crate::host::HostRoots;
 
 pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
+pub use sections::{
+    Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Quality,
+    Results,
+};
 pub use values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Span};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
@@ -39,131 +42,12 @@ pub struct Config {
     pub attribution: Attribution,
     pub containers: Containers,
     pub results: Results,
+    pub quality: Quality,
     pub price: Price,
     pub budget: Budget,
     pub ledger: LedgerLimits,
     pub compat: Compat,
     pub log: Log,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Listen {
-    pub address: IpAddr,
-    pub port: u16,
-    pub rapl_port: u16,
-    pub docker_port: u16,
-    pub results_port: u16,
-    pub qoe_port: u16,
-    pub cost_port: u16,
-}
-
-/// Result files of encodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Results {
-    pub rescan: Span,
-}
-
-/// What things cost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Price {
-    pub per_kwh: Option<f64>,
-    pub per_cpu_hour: f64,
-    pub per_gpu_hour: f64,
-    pub per_core_second: Option<f64>,
-    pub per_joule: Option<f64>,
-    pub currency: String,
-    pub also: Vec<String>,
-    pub region: String,
-    pub file: Option<PathBuf>,
-    pub viewers: u32,
-}
-
-/// What may be spent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Budget {
-    pub cost_per_day: Option<f64>,
-    pub cost_per_month: Option<f64>,
-    pub kwh_per_day: Option<f64>,
-    pub kwh_per_month: Option<f64>,
-}
-
-/// What is kept of the past.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct LedgerLimits {
-    pub max_age: Span,
-    pub max_megabytes: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Paths {
-    pub procfs: PathBuf,
-    pub sysfs: PathBuf,
-    pub devfs: PathBuf,
-    pub cgroupfs: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Cpu {
-    pub source: CpuChoice,
-    pub tracked: Vec<String>,
-    pub max_consumers: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Energy {
-    pub source: EnergyChoice,
-    pub plausible_watts: Option<f64>,
-    pub model_idle_watts: f64,
-    pub model_busy_watts: f64,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Attribution {
-    pub idle_policy: IdleChoice,
-    pub idle_watts: Option<f64>,
-    pub keep_ended: Span,
-    pub max_workloads: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Containers {
-    pub docker_socket: PathBuf,
-    pub podman_socket: PathBuf,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Compat {
-    pub zones: ZoneNames,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
-pub struct Log {
-    pub level: LogLevel,
-    pub format: LogFormat,
 }
 
 impl Default for Config {
@@ -180,121 +64,13 @@ impl Default for Config {
             attribution: Attribution::default(),
             containers: Containers::default(),
             results: Results::default(),
+            quality: Quality::default(),
             price: Price::default(),
             budget: Budget::default(),
             ledger: LedgerLimits::default(),
             compat: Compat::default(),
             log: Log::default(),
         }
-    }
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            address: Ipv4Addr::LOCALHOST.into(),
-            port: 9510,
-            rapl_port: 9500,
-            docker_port: 9501,
-            results_port: 9502,
-            qoe_port: 9503,
-            cost_port: 9504,
-        }
-    }
-}
-
-impl Listen {
-    /// The port of a listener; 0 when it is turned off.
-    pub fn port_of(&self, listener: Listener) -> u16 {
-        match listener {
-            Listener::Rapl => self.rapl_port,
-            Listener::Docker => self.docker_port,
-            Listener::Results => self.results_port,
-            Listener::Qoe => self.qoe_port,
-            Listener::Cost => self.cost_port,
-            Listener::Main => self.port,
-        }
-    }
-}
-
-impl Default for Results {
-    fn default() -> Self {
-        Self { rescan: Span(Duration::from_millis(500)) }
-    }
-}
-
-impl Default for Price {
-    fn default() -> Self {
-        Self {
-            per_kwh: None,
-            per_cpu_hour: 0.5,
-            per_gpu_hour: 0.0,
-            per_core_second: None,
-            per_joule: None,
-            currency: "USD".to_owned(),
-            also: Vec::new(),
-            region: "default".to_owned(),
-            file: None,
-            viewers: 1,
-        }
-    }
-}
-
-impl Default for LedgerLimits {
-    fn default() -> Self {
-        Self { max_age: Span(Duration::from_hours(90 * 24)), max_megabytes: 1024 }
-    }
-}
-
-impl Default for Paths {
-    fn default() -> Self {
-        let roots = HostRoots::default();
-        Self { procfs: roots.proc, sysfs: roots.sys, devfs: roots.dev, cgroupfs: None }
-    }
-}
-
-impl Default for Cpu {
-    fn default() -> Self {
-        let tracked = ["ffmpeg", "gst-launch-1.0"].map(str::to_owned).into();
-        Self { source: CpuChoice::Auto, tracked, max_consumers: 16_384 }
-    }
-}
-
-impl Default for Energy {
-    fn default() -> Self {
-        let model = crate::source::energy::model::Coefficients::default();
-        Self {
-            source: EnergyChoice::Auto,
-            plausible_watts: None,
-            model_idle_watts: model.idle.0,
-            model_busy_watts: model.busy.0,
-        }
-    }
-}
-
-impl Default for Attribution {
-    fn default() -> Self {
-        Self {
-            idle_policy: IdleChoice::Own,
-            idle_watts: None,
-            keep_ended: Span(Duration::from_mins(2)),
-            max_workloads: 1000,
-        }
-    }
-}
-
-impl Default for Containers {
-    fn default() -> Self {
-        Self {
-            docker_socket: PathBuf::from("/var/run/docker.sock"),
-            podman_socket: PathBuf::from("/run/podman/podman.sock"),
-        }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Text }
     }
 }
 
@@ -379,6 +155,9 @@ impl Config {
             if amount.is_some_and(|amount| !amount.is_finite() || amount < 0.0) {
                 return Err((key, "must be a number, 0 or more".into()));
             }
+        }
+        if self.quality.ffmpeg.is_empty() {
+            return Err(("quality.ffmpeg", "names no program".into()));
         }
         if self.results.rescan.0 < Duration::from_millis(100) {
             return Err(("results.rescan", "must not be under 100ms".into()));

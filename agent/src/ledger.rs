@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::clock::WallTime;
 use crate::model::joined::EnergyBasis;
+use crate::model::scenario::Quality;
 use crate::units::{CpuTime, MicroJoules};
 
 pub use read::{Group, Grouping, Past};
@@ -98,6 +99,10 @@ pub struct TranscodeRow {
     pub cpu: CpuTime,
     /// Whether the joules were measured.
     pub basis: Option<EnergyBasis>,
+    /// Frames it has put out.
+    pub frames: Option<u64>,
+    /// How good they are.
+    pub quality: Quality,
 }
 
 impl Ledger {

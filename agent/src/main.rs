@@ -11,7 +11,7 @@ use anyhow::Context;
 use ffwatt::bench::{self, Ending};
 use ffwatt::check;
 use ffwatt::cli::{self, Action};
-use ffwatt::config::{self, Config, LogFormat, LogLevel};
+use ffwatt::config::{self, Config, Layers, LogFormat, LogLevel};
 use ffwatt::pipeline;
 use ffwatt::quality::{self, QualityError};
 use ffwatt::report;
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
             return EXIT_USAGE.into();
         }
     };
-    match act(invocation.action, &config) {
+    match act(invocation.action, &config, &invocation.layers) {
         Ok(code) => code,
         Err(error) => {
             complain(&format!("{error:#}"));
@@ -56,11 +56,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn act(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
+fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitCode> {
     match action {
         Action::Run => {
             start_log(config);
-            ffwatt::agent::run(config).map(|()| ExitCode::SUCCESS)
+            ffwatt::agent::run(config, || layers.resolve()).map(|()| ExitCode::SUCCESS)
         }
         Action::Check { json } => {
             let report = check::report(config)?;
@@ -97,7 +97,7 @@ fn act(action: Action, config: &Config) -> anyhow::Result<ExitCode> {
             };
             start_log(config);
             let mut text = Vec::new();
-            let all_well = match quality::run(&options, &*stop_by_signal()?, &mut text) {
+            let all_well = match quality::run(&options, config, &*stop_by_signal()?, &mut text) {
                 Err(QualityError::Stopped) => return Ok(EXIT_STOPPED.into()),
                 result => result?,
             };

@@ -25,6 +25,7 @@ use crate::attribution::ledger::{Ledger, LedgerLimits};
 use crate::clock::{Clock, MonoTime};
 use crate::config::Config;
 use crate::host::HostRoots;
+use crate::join::figures::Prices;
 use crate::model::cpu::{Consumer, CpuWindow};
 use crate::model::health::DurationHistogram;
 use crate::model::joined::Joined;
@@ -41,7 +42,7 @@ use state_dir::StateDir;
 use wait::{Inbox, Wake};
 use zones::ZoneBook;
 
-pub use joining::{Joiner, PriceError, prices};
+pub use joining::{Change, Joiner, PriceError, prices};
 pub use sources::OpenError;
 pub(crate) use state_dir::is_writable;
 pub use wait::{Mailbox, Message, mailbox};
@@ -69,6 +70,7 @@ pub struct Pipeline {
     inbox: Inbox,
     publisher: watch::Sender<Option<SharedSnapshot>>,
     joined: watch::Receiver<Arc<Joined>>,
+    prices: Prices,
     tick: u64,
     last_tick: MonoTime,
     missed_ticks: u64,
@@ -85,6 +87,7 @@ impl Pipeline {
         inbox: Inbox,
         publisher: watch::Sender<Option<SharedSnapshot>>,
         joined: watch::Receiver<Arc<Joined>>,
+        prices: Prices,
     ) -> Result<Self, OpenError> {
         let roots = config.roots();
         let mut health = HealthBook::default();
@@ -122,6 +125,7 @@ impl Pipeline {
             inbox,
             publisher,
             joined,
+            prices,
         };
         pipeline.begin();
         Ok(pipeline)
@@ -188,6 +192,10 @@ impl Pipeline {
                 Message::Engine { name, event } => {
                     self.identities.engine_event(name, event, &mut self.health);
                 }
+                Message::Child(process) => {
+                    self.identities.child_started(process, &self.roots, &*self.clock, &mut *self.cpu);
+                }
+                Message::Prices(prices) => self.prices = prices,
                 Message::Stop => {}
             }
         }

@@ -8,9 +8,10 @@ mod options;
 mod probe;
 mod scores;
 mod store;
+mod watch;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,9 +20,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-pub use compare::{Comparison, Tools, compare};
+use crate::config::Config;
+
+pub use compare::{Comparison, Terms, Tools, compare};
 pub use options::{Options, command, options};
-pub use scores::Scores;
+pub use scores::{Scores, number_or_inf};
+pub use watch::{Job, Watcher};
 
 /// Why there are no scores.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +86,7 @@ pub enum QualityError {
 }
 
 impl QualityError {
-    fn io(doing: impl Into<String>, cause: std::io::Error) -> Self {
+    pub(crate) fn io(doing: impl Into<String>, cause: std::io::Error) -> Self {
         Self::Io { doing: doing.into(), cause }
     }
 }
@@ -97,15 +101,14 @@ pub struct Pair {
 }
 
 /// Compares all pairs, some at a time, and writes what was found. Whether all could be compared.
-pub fn run(options: &Options, stop: &AtomicBool, out: &mut dyn Write) -> Result<bool, QualityError> {
-    let tools = Tools::find(&options.ffmpeg)?;
-    if !tools.has_vmaf {
-        tracing::warn!(
-            "{} has no libvmaf, so VMAF is left out: `pip install imageio-ffmpeg` carries an ffmpeg that has it; \
-             name it with --ffmpeg",
-            options.ffmpeg
-        );
-    }
+pub fn run(
+    options: &Options,
+    config: &Config,
+    stop: &AtomicBool,
+    out: &mut dyn Write,
+) -> Result<bool, QualityError> {
+    let tools = Tools::find(options.ffmpeg.as_deref().unwrap_or(&config.quality.ffmpeg))?;
+    let timeout = options.timeout.unwrap_or(config.quality.timeout).0;
     let bar = ProgressBar::new(0);
     // A template that does not parse is seen by everybody who runs it; the plain bar does as well.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} frames ({eta} left)") {
@@ -116,8 +119,9 @@ pub fn run(options: &Options, stop: &AtomicBool, out: &mut dyn Write) -> Result<
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.min(options.pairs.len()) {
             scope.spawn(|| {
+                let terms = Terms { timeout, stop, bar: &bar, started: &|_| {} };
                 while let Some((index, pair)) = claim(&next, &options.pairs) {
-                    let result = compare(&tools, pair, options.timeout, stop, &bar);
+                    let result = compare(&tools, pair, &terms);
                     found.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
                 }
             });
@@ -149,6 +153,12 @@ pub fn run(options: &Options, stop: &AtomicBool, out: &mut dyn Write) -> Result<
     }
     print(&comparisons, options.as_json, out).map_err(|cause| QualityError::io("write the scores", cause))?;
     Ok(all_well)
+}
+
+/// How long a video plays, where its file says it.
+pub fn length(path: &Path) -> Result<Option<Duration>, QualityError> {
+    let seconds = probe::probe(path)?.seconds;
+    Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
 }
 
 fn claim<'a>(next: &AtomicUsize, pairs: &'a [Pair]) -> Option<(usize, &'a Pair)> {

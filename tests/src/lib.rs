@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod command;
 pub mod engine;
 pub mod exposition;
+pub mod ffmpeg;
 pub mod host;
 pub mod http;
 pub mod image;

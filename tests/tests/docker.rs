@@ -14,6 +14,7 @@ use tests::agent::Agent;
 use tests::command::eventually;
 use tests::engine::Engine;
 use tests::exposition::Exposition;
+use tests::ffmpeg;
 use tests::image;
 
 const IMAGE: &str = "encoder:1";
@@ -121,6 +122,72 @@ fn an_encode_in_a_container_has_name_image_labels_energy_and_a_transcode() {
     assert_eq!(docker.sum("docker_stats_exporter_up", &[]), Some(1.0));
     assert!(docker.sum("docker_engine_memory_kb", &[]).unwrap() > 1000.0);
     assert!(docker.sum("docker_engine_cpu_percent", &[]).unwrap() >= 0.0);
+    assert!(scrape.residuals().values().all(|left| *left == 0));
+}
+
+#[test]
+fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from() {
+    let engine = engine();
+    let clips = tempfile::tempdir().unwrap();
+    let path = |name: &str| clips.path().join(name).display().to_string();
+    let source = "testsrc2=size=320x180:rate=25:duration=4";
+    ffmpeg::run(&["-f", "lavfi", "-i", source, "-c:v", "ffv1", &path("source.mkv")]).unwrap();
+    let socket = engine.socket().to_str().unwrap().to_owned();
+    let with_vmaf = format!("--quality.ffmpeg={}", ffmpeg::with_vmaf().unwrap());
+    let agent = Agent::start(&[
+        "--cpu.source=bpf",
+        "--energy.source=model",
+        "--containers.docker-socket",
+        &socket,
+        "--containers.podman-socket=",
+        &with_vmaf,
+    ])
+    .unwrap();
+    agent.until("the engine is known", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
+    let labels = |output: &str| {
+        ["reference=".to_owned() + &path("source.mkv"), "output=".to_owned() + &path(output)]
+            .map(|label| format!("ffwatt.{label}"))
+    };
+    let mount = format!("{0}:{0}", clips.path().display());
+    for (name, labelled) in [("good", "good.mkv"), ("lost", "elsewhere.mkv")] {
+        let [reference, output] = labels(labelled);
+        let options = ["--name", name, "--volume", &mount, "--label", &reference, "--label", &output];
+        // It stays for as long as it takes the agent to learn its labels.
+        let encode = format!(
+            "ffmpeg -nostdin -v error -re -i {} -c:v libx264 -preset veryfast {}",
+            path("source.mkv"),
+            path(&format!("{name}.mkv"))
+        );
+        start(&engine, &options, &["sh", "-c", &encode]);
+    }
+    let done = |outcome| [("outcome", outcome)];
+    let scrape = agent
+        .until("one is scored and one is not", |scrape| {
+            let count = |outcome| scrape.sum("ffwatt_quality_comparisons_total", &done(outcome));
+            (count("done") == Some(1.0) && count("failed") == Some(1.0)).then(|| scrape.clone())
+        })
+        .unwrap();
+    let good = [("workload", "good")];
+    assert!(scrape.sum("ffwatt_transcode_vmaf_score", &good).unwrap() > 50.0);
+    assert_eq!(scrape.sum("ffwatt_transcode_frames_total", &good), Some(100.0));
+    let energy = scrape.sum("ffwatt_transcode_energy_joules_total", &good).unwrap();
+    let each = scrape.sum("ffwatt_transcode_joules_per_frame", &good).unwrap();
+    assert!((each - energy / 100.0).abs() < 1e-9, "{each} of {energy}");
+    let per_hour = scrape.sum("ffwatt_transcode_cost_per_output_hour", &good).unwrap();
+    let cost = scrape.sum("ffwatt_transcode_cost", &good).unwrap();
+    assert!((per_hour / (cost * 900.0) - 1.0).abs() < 0.02, "{per_hour} for an hour, {cost} for 4 s");
+    assert!(scrape.sum("ffwatt_transcode_carbon_grams", &good).unwrap() > 0.0);
+    assert_eq!(scrape.sum("ffwatt_transcode_vmaf_score", &[("workload", "lost")]), None);
+    assert!(
+        agent.log().contains("elsewhere.mkv") && agent.log().contains("mount its folder"),
+        "{}",
+        agent.log()
+    );
+    // Comparing is the agent's own work: not somebody's transcode, and on its own bill.
+    assert_eq!(scrape.all("ffwatt_transcode_info").count(), 2);
+    let own = scrape.sum("ffwatt_workload_cpu_seconds_total", &[("workload", "ffwatt")]).unwrap();
+    let process = scrape.sum("process_cpu_seconds_total", &[]).unwrap();
+    assert!(own > process + 0.1, "{own} s on its bill, {process} s its own process's");
     assert!(scrape.residuals().values().all(|left| *left == 0));
 }
 

@@ -6,12 +6,13 @@
 )]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tests::agent::binary;
 use tests::command::output;
+use tests::ffmpeg;
 
 /// A source of two seconds, and what encoders have made of it.
 struct Clips(tempfile::TempDir);
@@ -20,7 +21,7 @@ impl Clips {
     fn make() -> Self {
         let clips = Self(tempfile::tempdir().unwrap());
         let source = "testsrc2=size=320x180:rate=25:duration=2";
-        ffmpeg(&["-f", "lavfi", "-i", source, "-c:v", "ffv1", &clips.path("source.mkv")]);
+        ffmpeg::run(&["-f", "lavfi", "-i", source, "-c:v", "ffv1", &clips.path("source.mkv")]).unwrap();
         clips
     }
 
@@ -31,13 +32,9 @@ impl Clips {
     /// An encode of the source.
     fn encode(&self, name: &str, options: &[&str]) -> String {
         let (source, path) = (self.path("source.mkv"), self.path(name));
-        ffmpeg(&[&["-i", &source, "-c:v", "libx264"], options, &[&path]].concat());
+        ffmpeg::run(&[&["-i", &source, "-c:v", "libx264"], options, &[&path]].concat()).unwrap();
         path
     }
-}
-
-fn ffmpeg(arguments: &[&str]) {
-    output(Command::new("ffmpeg").args(["-y", "-nostdin", "-v", "error"]).args(arguments)).unwrap();
 }
 
 fn quality(arguments: &[&str]) -> Output {
@@ -61,19 +58,12 @@ fn scores(arguments: &[&str]) -> Vec<Value> {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// An ffmpeg with libvmaf, as a Python package carries it.
-fn ffmpeg_with_vmaf() -> String {
-    let python = std::env::var_os("FFWATT_PYTHON").map(PathBuf::from).unwrap();
-    let script = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())";
-    output(Command::new(python).args(["-c", script])).unwrap().trim().to_owned()
-}
-
 #[test]
 fn the_same_is_perfect_and_less_is_less() {
     let clips = Clips::make();
     let source = clips.path("source.mkv");
     let (good, bad) = (clips.encode("good.mp4", &["-crf", "20"]), clips.encode("bad.mp4", &["-crf", "42"]));
-    let with_vmaf = ffmpeg_with_vmaf();
+    let with_vmaf = ffmpeg::with_vmaf().unwrap();
     let found =
         scores(&["--ffmpeg", &with_vmaf, "--jobs=2", &source, &source, &source, &good, &source, &bad]);
     let [same, good, bad] = &found[..] else { panic!("{found:?}") };
@@ -139,7 +129,7 @@ fn what_cannot_be_compared_is_named_and_the_rest_goes_on() {
     let clips = Clips::make();
     let source = clips.path("source.mkv");
     let sound = clips.path("sound.wav");
-    ffmpeg(&["-f", "lavfi", "-i", "sine=duration=1", &sound]);
+    ffmpeg::run(&["-f", "lavfi", "-i", "sine=duration=1", &sound]).unwrap();
     let output = quality(&[&source, &sound, &source, "/no/such.mp4", &source, &source]);
     assert_eq!(output.status.code(), Some(1));
     let (said, rows) = (text(&output.stderr), text(&output.stdout));

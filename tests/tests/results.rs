@@ -214,6 +214,54 @@ fn a_broken_file_leaves_the_last_good_one_and_is_said() {
 }
 
 #[test]
+fn a_hangup_reads_prices_and_the_results_folder_again() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("ffwatt.toml");
+    let configure = |price: &str, results: &Path| {
+        let text = format!(
+            "results_dir = {:?}\n[price]\nper_kwh = {price}\nper_cpu_hour = 0.0\n",
+            results.display().to_string()
+        );
+        fs::write(&file, text).unwrap();
+    };
+    configure("3.6", folder.path());
+    let host = Host::client().unwrap();
+    let flags = host.flags();
+    let config = format!("--config={}", file.display());
+    let flags: Vec<&str> =
+        flags.iter().map(String::as_str).chain([config.as_str(), "--interval=200ms"]).collect();
+    let agent = Agent::start(&flags).unwrap();
+    let scenario = |name: &str| {
+        format!(
+            r#"{{"scenarios":[{{"name":"{name}","start_time":1000,"end_time":1010,"power":{{"mean_watts":100}}}}]}}"#
+        )
+    };
+    write(folder.path(), "test_results_1.json", &scenario("first"));
+    write(other.path(), "test_results_1.json", &scenario("second"));
+    let until = |what: &str, ask: &dyn Fn(&Exposition) -> bool| {
+        let found = tests::command::eventually(what, Duration::from_secs(10), || {
+            agent.scrape_port(agent.ports.cost).ok().filter(|scrape| ask(scrape))
+        });
+        found.unwrap_or_else(|error| panic!("{error}: {}", agent.log()))
+    };
+    let is = |name: &'static str, cost: f64| {
+        move |scrape: &Exposition| {
+            scrape.sum("cost_total", &[("scenario", name)]).is_some_and(|found| (found - cost).abs() < 1e-12)
+        }
+    };
+    until("a joule is a millionth", &is("first", 0.001));
+    configure("\"much\"", folder.path());
+    agent.signal(rustix::process::Signal::HUP).unwrap();
+    until("the mistake is said", &|_| agent.log().contains("everything stays as it was"));
+    assert!(agent.log().contains("per_kwh"), "{}", agent.log());
+    until("the old price", &is("first", 0.001));
+    configure("7.2", other.path());
+    agent.signal(rustix::process::Signal::HUP).unwrap();
+    until("the new price and folder", &is("second", 0.002));
+    assert!(agent.stop().unwrap().0.success());
+}
+
+#[test]
 fn prices_that_cannot_be_used_end_it_with_the_key_at_fault() {
     let host = Host::client().unwrap();
     let flags = host.flags();

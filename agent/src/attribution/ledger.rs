@@ -33,6 +33,8 @@ pub struct LedgerLimits {
 pub struct Entry {
     /// The totals.
     pub account: Account,
+    /// When its owner began, where somebody saw it.
+    pub began: Option<MonoTime>,
     /// When its owner ended.
     pub ended: Option<MonoTime>,
     /// CPU time it ever used: decides who is shown. Unlike the account it survives folding, so that two workloads of a size do
@@ -146,14 +148,15 @@ impl Ledger {
         }
     }
 
-    /// Opens an account, with 0 on every side, if there is none; re-opens one that had ended.
-    pub fn open_workload(&mut self, id: WorkloadId) {
-        self.workloads.open(id);
+    /// Opens an account, with 0 on every side, if there is none; re-opens one that had ended. `began` is when its owner was
+    /// seen to begin.
+    pub fn open_workload(&mut self, id: WorkloadId, began: Option<MonoTime>) {
+        self.workloads.open(id, began);
     }
 
     /// As [`Self::open_workload`], for a transcode.
     pub fn open_transcode(&mut self, id: TranscodeId) {
-        self.transcodes.open(id);
+        self.transcodes.open(id, None);
     }
 
     /// Marks a workload as ended.
@@ -258,12 +261,14 @@ impl<Id: Copy + Ord + std::hash::Hash> Accounts<Id> {
         }
     }
 
-    fn open(&mut self, id: Id) {
+    fn open(&mut self, id: Id, began: Option<MonoTime>) {
         let entry = match self.folded.get_mut(&id) {
             Some(entry) => entry,
-            None => self.shown.entry(id).or_default(),
+            None => self.shown.entry(id).or_insert_with(|| Entry { began, ..Entry::default() }),
         };
-        entry.ended = None;
+        if entry.ended.take().is_some() {
+            entry.began = began;
+        }
     }
 
     fn end(&mut self, id: Id, at: MonoTime) {

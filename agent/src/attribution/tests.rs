@@ -153,7 +153,7 @@ fn energy_of(ledger: &Ledger, id: WorkloadId) -> Option<u64> {
 #[test]
 fn an_ended_workload_stays_for_two_minutes_and_is_then_folded() {
     let mut ledger = ledger(10);
-    ledger.open_workload(A);
+    ledger.open_workload(A, None);
     run(&mut ledger, &[(A, SOCKET_0, 10)], 5);
     ledger.end_workload(A, MonoTime(0));
     ledger.end_window(MonoTime(119_000_000_000));
@@ -184,8 +184,8 @@ fn the_smallest_beyond_the_limit_share_one_account_and_may_come_back() {
 #[test]
 fn whoever_uses_something_takes_the_place_of_one_that_never_did() {
     let mut ledger = ledger(1);
-    ledger.open_workload(A);
-    ledger.open_workload(B);
+    ledger.open_workload(A, None);
+    ledger.open_workload(B, None);
     run(&mut ledger, &[], 1);
     ledger.end_window(MonoTime(0));
     assert_eq!(energy_of(&ledger, A), Some(0), "of equals the first");

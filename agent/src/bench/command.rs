@@ -1,6 +1,6 @@
 //! How is ffmpeg told to encode a stream?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::bench::plan::Scenario;
 use crate::bench::{Target, slug};
@@ -44,30 +44,24 @@ pub(super) struct Stream<'a> {
 impl Stream<'_> {
     /// The arguments. Progress is written to standard output.
     pub(super) fn arguments(&self, folder: &Path) -> Vec<String> {
-        let outputs = match &self.scenario.outputs[..] {
-            [] => vec![self.scenario.picture],
-            outputs => outputs.to_vec(),
-        };
-        // The source is as large as the largest rendition: nothing is scaled up.
-        let largest = |one: &&Picture, other: &&Picture| one.pixels().0.total_cmp(&other.pixels().0);
-        let source = outputs.iter().max_by(largest).copied().unwrap_or(self.scenario.picture);
+        let outputs = pictures(self.scenario);
+        let picture = largest(self.scenario);
         let mut words = Words::default();
         words.add("-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2");
         if !self.is_fast {
             words.add("-re");
         }
-        let Picture { width, height, frame_rate } = source;
-        words.add(&format!("-f lavfi -i testsrc2=size={width}x{height}:rate={frame_rate}"));
+        words.add(&format!("-f lavfi -i {}", source(picture)));
         words.add("-f lavfi -i sine=frequency=1000:sample_rate=48000");
         if self.scenario.outputs.is_empty() {
             words.add("-map 0:v -map 1:a");
-            self.output(&mut words, source, source, 0, folder);
+            self.output(&mut words, picture, picture, 0, folder);
         } else {
             words.add("-filter_complex");
             words.word(&ladder(&outputs));
-            for (number, picture) in outputs.iter().enumerate() {
+            for (number, rendition) in outputs.iter().enumerate() {
                 words.add(&format!("-map [v{number}] -map 1:a"));
-                self.output(&mut words, *picture, source, number, folder);
+                self.output(&mut words, *rendition, picture, number, folder);
             }
         }
         words.0
@@ -92,12 +86,12 @@ impl Stream<'_> {
         }
         words.add(&format!("-pix_fmt yuv420p -g {:.0}", picture.frame_rate * 2.0));
         words.add("-c:a aac -b:a 128k");
-        let name = format!("{}_{}_{number}", slug(&self.scenario.name), self.index);
+        let name = name(self.scenario, self.index, number);
         match self.target {
             Target::Null => words.add("-f null -"),
             Target::Folder(_) => {
                 words.add("-y");
-                words.word(&folder.join(format!("{name}.ts")).display().to_string());
+                words.word(&folder.join(format!("{name}.mkv")).display().to_string());
             }
             Target::Url(url) => {
                 let format = if url.starts_with("rtmp") { "flv" } else { "mpegts" };
@@ -109,6 +103,39 @@ impl Stream<'_> {
             }
         }
     }
+}
+
+/// What is encoded: the renditions, or the one picture.
+fn pictures(scenario: &Scenario) -> Vec<Picture> {
+    match &scenario.outputs[..] {
+        [] => vec![scenario.picture],
+        outputs => outputs.to_vec(),
+    }
+}
+
+/// The source is as large as the largest rendition: nothing is scaled up.
+pub(super) fn largest(scenario: &Scenario) -> Picture {
+    let by_size = |one: &Picture, other: &Picture| one.pixels().0.total_cmp(&other.pixels().0);
+    pictures(scenario).into_iter().max_by(by_size).unwrap_or(scenario.picture)
+}
+
+/// What ffmpeg draws it with.
+pub(super) fn source(picture: Picture) -> String {
+    let Picture { width, height, frame_rate } = picture;
+    format!("testsrc2=size={width}x{height}:rate={frame_rate}")
+}
+
+/// What a stream's rendition is called.
+fn name(scenario: &Scenario, stream: usize, rendition: usize) -> String {
+    format!("{}_{stream}_{rendition}", slug(&scenario.name))
+}
+
+/// The files of all streams and renditions, for a scenario that writes into this folder.
+pub(super) fn files(scenario: &Scenario, folder: &Path) -> Vec<PathBuf> {
+    let renditions = pictures(scenario).len();
+    let all = (0..scenario.streams.len())
+        .flat_map(|stream| (0..renditions).map(move |rendition| (stream, rendition)));
+    all.map(|(stream, rendition)| folder.join(format!("{}.mkv", name(scenario, stream, rendition)))).collect()
 }
 
 /// The bitrate of a rendition in kbit/s: the largest has the scenario's, the others in proportion to their pixels a second.
@@ -184,7 +211,7 @@ mod tests {
             "libsvtav1",
             &Target::Folder("/out".into()),
             &expect![
-                "-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=1000:sample_rate=48000 -map 0:v -map 1:a -c:v libsvtav1 -preset 10 -b:v 2500k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -y /out/2-5-mbps-stream_0_0.ts"
+                "-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=1000:sample_rate=48000 -map 0:v -map 1:a -c:v libsvtav1 -preset 10 -b:v 2500k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -y /out/2-5-mbps-stream_0_0.mkv"
             ],
         );
         check(

@@ -16,6 +16,7 @@ use crate::bench::plan::Scenario;
 use crate::bench::{BenchError, Target, slug};
 use crate::clock::{Clock, MonoTime, SystemClock, WallTime};
 use crate::host::HostRoots;
+use crate::model::scenario::Quality;
 
 /// How long an ffmpeg may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -23,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// In real time, a stream that is slower than this falls behind: its viewers would see it stop.
 const LEAST_SPEED: f64 = 0.95;
 
-/// Encoders write in lumps: less than this behind is none.
+/// ffmpeg takes a while to start: less than this behind is none.
 const LEAST_LAG: Duration = Duration::from_secs(1);
 
 /// What ffmpeg last said of its progress.
@@ -33,18 +34,6 @@ struct Progress {
     dropped: u64,
     /// How much has been written, in microseconds of output.
     written: i64,
-    /// When it said so.
-    at: MonoTime,
-}
-
-impl Progress {
-    /// Output a second since `before`, and how far that is behind: ffmpeg's own figure counts its start too.
-    fn speed_since(&self, before: &Self) -> Option<(f64, Duration)> {
-        let elapsed = self.at.since(before.at);
-        let written = Duration::from_micros(u64::try_from(self.written - before.written).ok()?);
-        let speed = written.as_secs_f64() / elapsed.as_secs_f64();
-        (before.at > MonoTime(0) && !elapsed.is_zero()).then_some((speed, elapsed.saturating_sub(written)))
-    }
 }
 
 /// A running scenario. Its processes end with it.
@@ -63,6 +52,7 @@ pub(super) struct Encode {
 struct Process {
     child: Child,
     progress: Arc<Mutex<Progress>>,
+    started: MonoTime,
     readers: Vec<JoinHandle<()>>,
     errors: Arc<Mutex<String>>,
 }
@@ -80,6 +70,7 @@ pub(super) struct Outcome {
     pub(super) workload: Option<String>,
     pub(super) encoder: String,
     pub(super) preset: Option<String>,
+    pub(super) quality: Quality,
 }
 
 impl Outcome {
@@ -94,8 +85,8 @@ impl Encode {
     pub(super) fn start(
         scenario: &Scenario,
         options: &Options,
+        target: &Target,
         roots: &HostRoots,
-        folder: &Path,
     ) -> Result<Self, BenchError> {
         let encoder = scenario.encoder.as_deref().unwrap_or(&options.encoder);
         let encoder = command::encoder(encoder).to_owned();
@@ -116,14 +107,14 @@ impl Encode {
             begun: (SystemClock.wall(), Vec::new()),
             is_paced: !options.is_fast,
         };
-        let folder = if let Target::Folder(folder) = &options.target { folder } else { folder };
+        let folder = if let Target::Folder(folder) = target { folder.as_path() } else { Path::new("") };
         for index in 0..scenario.streams.len() {
             let stream = Stream {
                 scenario,
                 index,
                 encoder: &encode.encoder,
                 preset: encode.preset.as_deref(),
-                target: &options.target,
+                target,
                 is_fast: options.is_fast,
             };
             let process = Process::start(&options.ffmpeg, &stream.arguments(folder), encode.cgroup.as_ref())?;
@@ -137,25 +128,34 @@ impl Encode {
         self.processes.iter_mut().any(|process| matches!(process.child.try_wait(), Ok(Some(_)) | Err(_)))
     }
 
-    /// From now on it counts.
+    /// From now on it counts, not from its start on.
     pub(super) fn begin_window(&mut self) {
         self.begun = (SystemClock.wall(), self.progress());
     }
 
-    /// Up to now it counted. Ends all its processes.
+    /// Ends all its processes; it counts up to the end of the last.
     pub(super) fn end(mut self) -> Outcome {
-        let ended = SystemClock.wall();
-        let now = self.progress();
+        let told = SystemClock.now();
         let mut problem = self.processes.iter_mut().find_map(Process::problem);
+        for process in &mut self.processes {
+            process.tell_to_end();
+        }
         for process in &mut self.processes {
             process.end();
         }
+        // An encoder writes what it still holds when it is told to end: these are its frames and its joules too.
+        let ended = SystemClock.wall();
+        let now = self.progress();
         let sum = |of: fn(&Progress) -> u64| {
             let total: u64 = now.iter().map(of).sum();
             let before: u64 = self.begun.1.iter().map(of).sum();
             (!now.is_empty()).then_some(total.saturating_sub(before))
         };
-        let speeds = now.iter().zip(&self.begun.1).filter_map(|(now, before)| now.speed_since(before));
+        let speeds = self.processes.iter().zip(&now).filter_map(|(process, now)| {
+            let elapsed = told.since(process.started);
+            let written = Duration::from_micros(u64::try_from(now.written).ok()?);
+            Some((written.as_secs_f64() / elapsed.as_secs_f64(), elapsed.saturating_sub(written)))
+        });
         let slowest = speeds.min_by(|(one, _), (other, _)| one.total_cmp(other));
         if let (true, None, Some((speed, lag))) = (self.is_paced, &problem, slowest)
             && speed < LEAST_SPEED
@@ -175,6 +175,7 @@ impl Encode {
             workload: self.cgroup.as_ref().map(|cgroup| cgroup.workload.clone()),
             encoder: self.encoder.clone(),
             preset: self.preset.clone(),
+            quality: Quality::default(),
         }
     }
 
@@ -186,17 +187,16 @@ impl Encode {
 
 impl Process {
     fn start(ffmpeg: &str, arguments: &[String], cgroup: Option<&Cgroup>) -> Result<Self, BenchError> {
-        let mut command = match cgroup {
-            // The shell moves itself into the cgroup before it becomes ffmpeg: not a cycle is charged elsewhere.
-            Some(cgroup) => {
-                let mut command = Command::new("sh");
-                let script = r#"echo 0 > "$1" && shift && exec "$@""#;
-                command.args(["-c", script, "sh"]).arg(cgroup.processes()).arg(ffmpeg);
-                command
-            }
-            None => Command::new(ffmpeg),
-        };
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // The shell moves itself into the cgroup before it becomes ffmpeg: not a cycle is charged elsewhere. And where util-linux
+        // is there, a bench that is killed takes its ffmpegs with it.
+        let script = r#"if [ -n "$1" ]; then echo 0 > "$1" || exit 125; fi; shift
+            command -v setpriv > /dev/null && exec setpriv --pdeathsig KILL "$@"
+            exec "$@""#;
+        let processes = cgroup.map(Cgroup::processes).unwrap_or_default();
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(processes).arg(ffmpeg).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = SystemClock.now();
         let mut child = command.spawn().map_err(|cause| BenchError::io(format!("start {ffmpeg}"), cause))?;
         let progress = Arc::new(Mutex::new(Progress::default()));
         let errors = Arc::new(Mutex::new(String::new()));
@@ -209,7 +209,7 @@ impl Process {
             let errors = Arc::clone(&errors);
             readers.push(std::thread::spawn(move || collect(output, &errors)));
         }
-        Ok(Self { child, progress, readers, errors })
+        Ok(Self { child, progress, started, readers, errors })
     }
 
     /// Why it is not running, when it should be.
@@ -226,17 +226,20 @@ impl Process {
         Some(format!("ffmpeg ended ({status}): {last}"))
     }
 
-    /// Asks it to end, and ends it when it does not.
-    fn end(&mut self) {
+    fn tell_to_end(&mut self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid) {
             // It may end in this very moment.
             let _ = kill_process(pid, Signal::TERM);
-            let clock = SystemClock;
-            let begin = clock.now();
-            while matches!(self.child.try_wait(), Ok(None)) && clock.now().since(begin) < GRACE {
-                std::thread::sleep(Duration::from_millis(20));
-            }
+        }
+    }
+
+    /// Waits for its end, and ends it when it does not.
+    fn end(&mut self) {
+        let clock = SystemClock;
+        let begin = clock.now();
+        while matches!(self.child.try_wait(), Ok(None)) && clock.now().since(begin) < GRACE {
+            std::thread::sleep(Duration::from_millis(5));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -253,6 +256,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        self.tell_to_end();
         self.end();
     }
 }
@@ -267,8 +271,6 @@ fn follow(output: ChildStdout, progress: &Mutex<Progress>) {
             "frame" => progress.frames = value.parse().unwrap_or(progress.frames),
             "drop_frames" => progress.dropped = value.parse().unwrap_or(progress.dropped),
             "out_time_us" => progress.written = value.parse().unwrap_or(progress.written),
-            // The last line of a block.
-            "progress" => progress.at = SystemClock.now(),
             _ => {}
         }
     }

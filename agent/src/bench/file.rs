@@ -11,6 +11,7 @@ use crate::bench::BenchError;
 use crate::bench::encode::Outcome;
 use crate::bench::plan::Scenario;
 use crate::model::scenario::Picture;
+use crate::quality::number_or_inf;
 
 /// A result file that grows.
 #[derive(Debug)]
@@ -79,6 +80,11 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
         add("dropped_frames", outcome.dropped.map(Value::from));
         add("avg_fps", outcome.frame_rate().map(Value::from));
         add("speed", outcome.speed.map(Value::from));
+        let quality = outcome.quality;
+        add("vmaf_score", quality.vmaf.map(|vmaf| vmaf.0.into()));
+        add("psnr_score", quality.psnr.map(number_or_inf));
+        add("ssim_score", quality.ssim.map(|ssim| ssim.0.into()));
+        add("quality_seconds", quality.took.map(|took| took.as_secs_f64().into()));
         add("container", outcome.workload.clone().map(Value::from));
     }
     add("failed", outcome.problem.clone().map(Value::from));

@@ -11,8 +11,8 @@ use crate::bench::plan::{self, Scenario, Times};
 use crate::config::Span;
 use crate::model::scenario::Picture;
 
-/// Before a window: an encoder's buffers are full by then.
-const STABILIZATION: Duration = Duration::from_secs(5);
+/// An encoder's start is part of what it costs, unless somebody wants to leave it out.
+const STABILIZATION: Duration = Duration::ZERO;
 
 /// After it: clocks and fans calm down.
 const COOLDOWN: Duration = Duration::from_secs(5);
@@ -32,6 +32,7 @@ pub struct Options {
     pub(super) preset: Option<String>,
     pub(super) ffmpeg: String,
     pub(super) is_fast: bool,
+    pub(super) is_scored: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ pub fn command() -> Command {
     Command::new("bench")
         .about("Encode one scenario after the other, and write a result file")
         .arg(time("duration", "How long each scenario is measured: 60 (seconds) or 2m [default: 60s]"))
-        .arg(time("stabilization", "How long it runs before that [default: 5s]"))
+        .arg(time("stabilization", "How long it runs before that; its start is then left out [default: 0s]"))
         .arg(time("cooldown", "How long to wait after each [default: 5s]"))
         .arg(text("output-dir", "FOLDER", "Where the result file goes [default: --results-dir]"))
         .arg(text(
@@ -78,6 +79,13 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .global(true)
                 .help("As fast as it goes, instead of in real time"),
+        )
+        .arg(
+            Arg::new("quality")
+                .long("quality")
+                .action(ArgAction::SetTrue)
+                .global(true)
+                .help("Keep what is encoded, and score it (VMAF, PSNR, SSIM) after each scenario"),
         )
         .subcommand(Command::new("suite").about("A baseline, four bitrates, three sizes, two frame rates"))
         .subcommand(
@@ -170,6 +178,12 @@ pub fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
         Some(url) if url.contains("://") => Target::Url(url.to_owned()),
         Some(folder) => Target::Folder(folder.into()),
     };
+    let is_scored = matches.get_flag("quality");
+    if is_scored && matches!(target, Target::Url(_)) {
+        let problem =
+            "what goes to a server cannot be scored: leave --target out, or name a folder".to_owned();
+        return Err(BatchError::Flag { flag: "--quality", problem });
+    }
     Ok(Options {
         work,
         overrides: Overrides {
@@ -183,6 +197,7 @@ pub fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
         preset: text(matches, "preset"),
         ffmpeg: text(matches, "ffmpeg").unwrap_or_else(|| "ffmpeg".to_owned()),
         is_fast: matches.get_flag("fast"),
+        is_scored,
     })
 }
 

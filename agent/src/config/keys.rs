@@ -196,6 +196,20 @@ pub const KEYS: &[Key] = &[
         "How often the results folder is looked at. A bare number is seconds.",
     ),
     key(
+        "quality.ffmpeg",
+        Kind::Text,
+        &[],
+        "The ffmpeg that compares encodes with their sources; VMAF needs one with libvmaf.",
+    ),
+    key("quality.timeout", Kind::Text, &[], "How long one comparison may take."),
+    key(
+        "quality.max_cpus",
+        Kind::Integer,
+        &[],
+        "CPUs the agent may use to score finished transcodes whose container has the labels ffwatt.reference and ffwatt.output \
+         (paths as the agent sees them); 0: do not score.",
+    ),
+    key(
         "price.per_kwh",
         Kind::Number,
         &["ENERGY_COST_PER_KWH", "ENERGY_COST"],

@@ -5,6 +5,7 @@ pub mod cost;
 pub mod docker;
 pub mod health;
 pub mod host;
+pub mod output;
 pub mod process;
 pub mod qoe;
 pub mod rapl;
@@ -25,6 +26,7 @@ const ALL: &[&[Metric]] = &[
     host::METRICS,
     workload::METRICS,
     transcode::METRICS,
+    output::METRICS,
     scenario::METRICS,
     attribution::METRICS,
     health::METRICS,

@@ -1,5 +1,6 @@
 //! What do a run's scenarios come to?
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::WallTime;
@@ -24,7 +25,7 @@ pub struct Prices {
     /// The tariff.
     pub tariff: Tariff,
     /// Its currency.
-    pub currency: String,
+    pub currency: Arc<str>,
     /// Currencies to show costs in besides.
     pub also: Vec<Rate>,
     /// Carbon of a kilowatt hour.

@@ -1,7 +1,7 @@
 //! Who spent how much between two moments?
 //!
 //! Each tick's charges, kept for a while. A window's energy is the sum over its ticks, the two at its ends in part: within a tick
-//! energy is taken to flow evenly. Totals only grow, so a snapshot that was missed is in the one that follows.
+//! energy is taken to flow evenly over the time its subject was there. Totals only grow, so a snapshot that was missed is in the one that follows.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
@@ -174,15 +174,19 @@ impl History {
             let identity = &workload.identity;
             let subject = Subject::Workload { name: identity.name.clone(), id: identity.id.clone() };
             let scenario = identity.details.scenario().map(str::to_owned);
-            let candidate = Candidate { subject: subject.clone(), scenario, ran: None };
+            let life = match workload.life {
+                (None, None) => None,
+                (began, ended) => Some((began.unwrap_or_default(), ended.unwrap_or(snapshot.wall))),
+            };
+            let candidate = Candidate { subject: subject.clone(), scenario, life };
             self.known.insert(subject, Known { candidate, seen: snapshot.wall });
         }
         for transcode in &snapshot.transcodes {
             let subject = Subject::Transcode(transcode.identity.key.clone());
             let ended = transcode.ended.unwrap_or(snapshot.wall);
             let scenario = transcode.workload.details.scenario().map(str::to_owned);
-            let ran = Some((transcode.started, ended));
-            let candidate = Candidate { subject: subject.clone(), scenario, ran };
+            let life = Some((transcode.started, ended));
+            let candidate = Candidate { subject: subject.clone(), scenario, life };
             self.known.insert(subject, Known { candidate, seen: snapshot.wall });
         }
         // Who has gone is kept for as long as there are charges of it.
@@ -218,10 +222,22 @@ impl History {
                 continue;
             }
             spent.covered += overlap;
-            let part = overlap.as_secs_f64() / tick.length().as_secs_f64();
-            spent.charge += scaled(tick.charge(subjects), part);
+            for subject in subjects {
+                let charge = tick.charges.get(subject).copied().unwrap_or_default();
+                spent.charge += scaled(charge, self.part_of(subject, tick, from, to));
+            }
         }
         spent
+    }
+
+    /// The part of a tick's charge that falls into a window. It flowed evenly while its subject was there: a transcode that began
+    /// in the middle of a tick with the window is in it with all of the tick's charge.
+    fn part_of(&self, subject: &Subject, tick: &Tick, from: WallTime, to: WallTime) -> f64 {
+        let life = self.known.get(subject).and_then(|known| known.candidate.life);
+        let there = life.map(|(began, ended)| (later(began, tick.from), earlier(ended, tick.to)));
+        // What was counted only after its end is of no better known time than the tick's.
+        let (began, ended) = there.filter(|(began, ended)| began.0 < ended.0).unwrap_or((tick.from, tick.to));
+        between(later(from, began), earlier(to, ended)).as_secs_f64() / between(began, ended).as_secs_f64()
     }
 
     /// The ticks that lie within a window, whole.
@@ -311,6 +327,18 @@ mod tests {
         assert_eq!(over(110.0, 120.0), Spent::default());
         assert_eq!(over(103.0, 100.0), Spent::default());
         assert_eq!(over(f64::NAN, 101.0), Spent::default());
+    }
+
+    #[test]
+    fn who_was_there_for_a_part_of_a_tick_was_charged_in_that_part() {
+        let life = Some((WallTime(100.4), WallTime(102.5)));
+        let candidate = Candidate { subject: transcode(), scenario: None, life };
+        let history = History::of(ticks(100.0, &[600, 1000, 500, 7]), vec![candidate]);
+        let over = |from, to| history.over(&[transcode()], WallTime(from), WallTime(to)).charge.energy.0;
+        assert_eq!(over(100.4, 102.5), 2100, "all of it, and nothing for the time before");
+        assert_eq!(over(100.0, 104.0), 2107, "and what came after its end");
+        assert_eq!(over(100.7, 102.25), 300 + 1000 + 250);
+        assert_eq!(over(100.0, 100.4), 0);
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub struct Candidate {
     pub subject: Subject,
     /// The container's `ffwatt.scenario`.
     pub scenario: Option<String>,
-    /// When a transcode ran; workloads have no such bounds.
-    pub ran: Option<(WallTime, WallTime)>,
+    /// When it was there, as far as is known: what it was charged, it was charged between the two.
+    pub life: Option<(WallTime, WallTime)>,
 }
 
 /// Who a scenario's joules are charged to; `None` when nobody is found.
@@ -63,7 +63,8 @@ pub fn find<'a>(
 fn overlapping<'a>(scenario: &Scenario, candidates: impl Iterator<Item = &'a Candidate>) -> Vec<Subject> {
     let Some((start, end)) = scenario.window else { return Vec::new() };
     let runs = |candidate: &&Candidate| {
-        candidate.ran.is_some_and(|(began, ended)| began.0 < end.0 && start.0 < ended.0)
+        let is_transcode = matches!(candidate.subject, Subject::Transcode(_));
+        is_transcode && candidate.life.is_some_and(|(began, ended)| began.0 < end.0 && start.0 < ended.0)
     };
     candidates.filter(runs).map(|candidate| candidate.subject.clone()).collect()
 }
@@ -74,12 +75,12 @@ mod tests {
 
     fn workload(name: &str, id: &str, scenario: Option<&str>) -> Candidate {
         let subject = Subject::Workload { name: name.into(), id: id.into() };
-        Candidate { subject, scenario: scenario.map(str::to_owned), ran: None }
+        Candidate { subject, scenario: scenario.map(str::to_owned), life: None }
     }
 
     fn transcode(key: &str, began: f64, ended: f64) -> Candidate {
-        let ran = Some((WallTime(began), WallTime(ended)));
-        Candidate { subject: Subject::Transcode(key.into()), scenario: None, ran }
+        let life = Some((WallTime(began), WallTime(ended)));
+        Candidate { subject: Subject::Transcode(key.into()), scenario: None, life }
     }
 
     fn all() -> Vec<Candidate> {

@@ -1,5 +1,7 @@
 //! What does energy cost here, in money and carbon?
 
+use std::sync::Arc;
+
 use crate::model::prices::OwnPrices;
 use crate::units::{Grams, Money};
 
@@ -49,7 +51,7 @@ fn in_table(region: &str) -> (&'static str, f64, f64) {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rate {
     /// Its name.
-    pub currency: String,
+    pub currency: Arc<str>,
     /// How much of it one unit of the prices' currency is.
     pub factor: f64,
 }
@@ -61,7 +63,7 @@ impl Rate {
         let (currency, factor) = (currency.trim(), factor.trim().parse().ok()?);
         let is_named = !currency.is_empty() && currency.chars().all(char::is_alphanumeric);
         (is_named && f64::is_normal(factor) && factor > 0.0)
-            .then(|| Self { currency: currency.to_owned(), factor })
+            .then(|| Self { currency: currency.into(), factor })
     }
 
     /// An amount in this currency.

@@ -12,8 +12,8 @@ use crate::ledger::schema::{bucket_of, slot};
 use crate::ledger::write::{NANOSECONDS_PER_MICROSECOND, start_of};
 use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError, TranscodeRow};
 use crate::model::joined::EnergyBasis;
-use crate::model::scenario::Scenario;
-use crate::units::{CpuTime, MicroJoules};
+use crate::model::scenario::{Quality, Scenario};
+use crate::units::{CpuTime, Decibels, MicroJoules, Ratio, Vmaf};
 
 /// What was in a window and right beside it.
 #[derive(Debug, Default)]
@@ -106,12 +106,22 @@ impl Ledger {
             let candidate = candidates.entry(subject.clone()).or_insert_with(|| Candidate {
                 subject: subject.clone(),
                 scenario: Some(scenario).filter(|scenario| !scenario.is_empty()),
-                ran: is_transcode.then_some((tick.from, tick.to)),
+                life: is_transcode.then_some((tick.from, tick.to)),
             });
-            if let Some((_, ended)) = &mut candidate.ran {
+            if let Some((_, ended)) = &mut candidate.life {
                 *ended = tick.to;
             }
             tick.charges.insert(subject, charge);
+        }
+        let mut lives = self
+            .connection
+            .prepare_cached("SELECT key, started, ended FROM transcode WHERE ended >= ?1 AND started < ?2")?;
+        let mut rows = lives.query(params![first, end])?;
+        while let Some(row) = rows.next()? {
+            let subject = Subject::Transcode(row.get::<_, String>(0)?.into());
+            if let Some(candidate) = candidates.get_mut(&subject) {
+                candidate.life = Some((WallTime(row.get(1)?), WallTime(row.get(2)?)));
+            }
         }
         past.candidates = candidates.into_values().collect();
         Ok(past)
@@ -143,7 +153,8 @@ impl Ledger {
     ) -> Result<Vec<TranscodeRow>, LedgerError> {
         let read = || {
             let mut statement = self.connection.prepare_cached(
-                "SELECT key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured
+                "SELECT key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
+                        frames, vmaf, psnr, ssim
                  FROM transcode WHERE ended >= ?1 AND ended <= ?2 ORDER BY ended DESC LIMIT ?3",
             )?;
             let rows = statement.query_map(params![from.0, to.0, most], transcode)?;
@@ -204,6 +215,13 @@ fn transcode(row: &Row<'_>) -> rusqlite::Result<TranscodeRow> {
         energy: MicroJoules(whole(row, 9)?),
         cpu: CpuTime(whole(row, 10)?),
         basis: is_measured.map(|is| if is { EnergyBasis::Measured } else { EnergyBasis::Modelled }),
+        frames: row.get::<_, Option<i64>>(12)?.and_then(|frames| u64::try_from(frames).ok()),
+        quality: Quality {
+            vmaf: row.get::<_, Option<f64>>(13)?.and_then(Vmaf::new),
+            psnr: row.get::<_, Option<f64>>(14)?.map(Decibels),
+            ssim: row.get::<_, Option<f64>>(15)?.map(Ratio),
+            took: None,
+        },
     })
 }
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::ledger::{BUCKET_SECONDS, LedgerError};
 
 /// One step each, from nothing to the newest version. Steps that have been released are never changed.
-const MIGRATIONS: [&str; 1] = ["
+pub(super) const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE subject (
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,          -- host, workload, transcode
@@ -60,6 +60,12 @@ const MIGRATIONS: [&str; 1] = ["
         PRIMARY KEY (run, name, began, ended)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX transcode_by_end ON transcode (ended);
+", "
+    -- What a transcode has put out, and how good that is; NULL where nobody knows.
+    ALTER TABLE transcode ADD COLUMN frames INTEGER;
+    ALTER TABLE transcode ADD COLUMN vmaf REAL;
+    ALTER TABLE transcode ADD COLUMN psnr REAL;
+    ALTER TABLE transcode ADD COLUMN ssim REAL;
 "];
 
 /// Slots count from 2020 on: they are a byte shorter so.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::join::history::{Charge, Subject, Tick};
+use crate::model::transcode::Output;
+use crate::units::{Decibels, Vmaf};
 
 const NOW: WallTime = WallTime(1_800_000_000.0);
 
@@ -76,6 +78,36 @@ fn writing_again_counts_nothing_twice() {
     assert_eq!(energy_of(&ledger, "a"), 5);
     let rows = ledger.transcodes(WallTime(0.0), WallTime(f64::MAX), 10).unwrap();
     assert_eq!(rows, [row("7-1", 10)], "the last word counts");
+}
+
+#[test]
+fn a_score_that_comes_later_stays_when_the_row_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = open(folder.path());
+    let quality =
+        Quality { vmaf: Some(Vmaf(93.5)), psnr: Some(Decibels(f64::INFINITY)), ..Quality::default() };
+    let output = Output { frames: Some(250), quality, ..Output::default() };
+    ledger.score("7-1", NOW, &output).unwrap();
+    let rows = |ledger: &Ledger| ledger.transcodes(WallTime(0.0), WallTime(f64::MAX), 10).unwrap();
+    assert_eq!(rows(&ledger), [], "there is nothing to score yet");
+    ledger.record(&mut Buckets::default(), &HashMap::new(), &[row("7-1", 9)]).unwrap();
+    ledger.score("7-1", NOW, &output).unwrap();
+    ledger.record(&mut Buckets::default(), &HashMap::new(), &[row("7-1", 10)]).unwrap();
+    assert_eq!(rows(&ledger), [TranscodeRow { frames: Some(250), quality, ..row("7-1", 10) }]);
+}
+
+#[test]
+fn a_ledger_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = Connection::open(folder.path().join(FILE)).unwrap();
+    old.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    old.execute_batch(
+        "INSERT INTO transcode VALUES ('7-1', 5.0, 6.0, 'w', '', 'libx264', '', '', 0, 42, 7, 1); PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let rows = open(folder.path()).transcodes(WallTime(0.0), NOW, 10).unwrap();
+    assert_eq!((rows[0].energy.0, rows[0].frames, rows[0].quality), (42, None, Quality::default()));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::join::matching::Candidate;
 use crate::ledger::schema::{SUBJECTS, slot};
 use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError, Past, TranscodeRow};
 use crate::model::joined::EnergyBasis;
+use crate::model::transcode::Output;
 use crate::units::{CpuTime, MicroJoules};
 
 /// The ledger counts CPU time in microseconds: nobody bills nanoseconds, and rows are a tenth smaller.
@@ -188,9 +189,14 @@ fn write_bucket(
 
 fn write_transcode(transaction: &Transaction<'_>, row: &TranscodeRow) -> rusqlite::Result<()> {
     let mut write = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO transcode
-         (key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO transcode
+         (key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
+          frames, vmaf, psnr, ssim)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+         ON CONFLICT DO UPDATE SET
+         ended = ?3, workload = ?4, scenario = ?5, codec = ?6, preset = ?7, resolution = ?8, exit = ?9, energy = ?10,
+         cpu = ?11, measured = ?12, frames = coalesce(?13, frames), vmaf = coalesce(?14, vmaf),
+         psnr = coalesce(?15, psnr), ssim = coalesce(?16, ssim)",
     )?;
     write.execute(params![
         row.key,
@@ -205,8 +211,31 @@ fn write_transcode(transaction: &Transaction<'_>, row: &TranscodeRow) -> rusqlit
         i64::try_from(row.energy.0).unwrap_or(i64::MAX),
         i64::try_from(row.cpu.0).unwrap_or(i64::MAX),
         row.basis.map(|basis| basis == EnergyBasis::Measured),
+        row.frames.map(|frames| i64::try_from(frames).unwrap_or(i64::MAX)),
+        row.quality.vmaf.map(|vmaf| vmaf.0),
+        row.quality.psnr.map(|psnr| psnr.0),
+        row.quality.ssim.map(|ssim| ssim.0),
     ])?;
     Ok(())
+}
+
+impl Ledger {
+    /// Writes down what a transcode has put out, if it has a row already.
+    pub fn score(&mut self, key: &str, started: WallTime, output: &Output) -> Result<(), LedgerError> {
+        let quality = output.quality;
+        let written = self.connection.execute(
+            "UPDATE transcode SET frames = ?3, vmaf = ?4, psnr = ?5, ssim = ?6 WHERE key = ?1 AND started = ?2",
+            params![
+                key,
+                started.0,
+                output.frames.map(|frames| i64::try_from(frames).unwrap_or(i64::MAX)),
+                quality.vmaf.map(|vmaf| vmaf.0),
+                quality.psnr.map(|psnr| psnr.0),
+                quality.ssim.map(|ssim| ssim.0),
+            ],
+        );
+        written.map(|_| ()).map_err(|cause| self.failed(cause))
+    }
 }
 
 /// Kind, name and short id of a subject, as the table has them.

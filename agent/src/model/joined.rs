@@ -1,7 +1,10 @@
 //! What a run's scenarios cost, as everybody sees it. Unknown is `None`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::transcode::Output;
 use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
 
 /// The last run, joined with energy.
@@ -13,6 +16,19 @@ pub struct Joined {
     pub scenarios: Vec<ScenarioFigures>,
     /// What may be spent, and what has been.
     pub budgets: Vec<BudgetFigures>,
+    /// What transcodes have put out, by key, where that is known.
+    pub outputs: BTreeMap<Arc<str>, Output>,
+    /// Finished transcodes that were compared with their sources.
+    pub comparisons: Comparisons,
+}
+
+/// Comparisons of finished transcodes with their sources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Comparisons {
+    /// Those that gave scores.
+    pub done: u64,
+    /// Those that did not.
+    pub failed: u64,
 }
 
 /// Where a scenario's joules come from.
@@ -142,6 +158,30 @@ pub struct Names {
     pub preset: String,
 }
 
+/// What a transcode has cost so far. The unit is in the name.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct TranscodeFigures {
+    pub joules_per_frame: Option<f64>,
+    pub joules_per_megapixel: Option<f64>,
+    pub joules_per_vmaf_point: Option<f64>,
+    pub vmaf_per_watt: Option<f64>,
+    /// In each currency.
+    pub costs: Vec<TranscodeCost>,
+    pub carbon: Option<Grams>,
+}
+
+/// What a transcode has cost, in one currency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TranscodeCost {
+    /// The currency.
+    pub currency: Arc<str>,
+    /// Energy and busy cores.
+    pub total: Money,
+    /// The same for an hour of output.
+    pub per_output_hour: Option<Money>,
+}
+
 /// A scenario's energy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScenarioEnergy {
@@ -207,7 +247,7 @@ pub struct Efficiency {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Costs {
     /// The currency.
-    pub currency: String,
+    pub currency: Arc<str>,
     /// Energy.
     pub energy: Option<Money>,
     /// The machine, by time.

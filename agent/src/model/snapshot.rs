@@ -9,8 +9,8 @@ use crate::model::account::Account;
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::health::{DurationHistogram, MeterHealth, ProcessUse, SourceHealth};
-use crate::model::joined::Joined;
-use crate::model::transcode::{ExitStatus, TranscodeIdentity};
+use crate::model::joined::{Joined, TranscodeFigures};
+use crate::model::transcode::{ExitStatus, Output, TranscodeIdentity};
 use crate::model::workload::Identity;
 use crate::units::{Bytes, MicroJoules, Ratio, Watts};
 
@@ -133,6 +133,8 @@ pub struct WorkloadSnapshot {
     pub account: Account,
     /// Whether it is still there.
     pub running: bool,
+    /// When it was seen to begin, and when it ended: what it was charged, it was charged between the two.
+    pub life: (Option<WallTime>, Option<WallTime>),
     /// Memory it uses, and the most it may.
     pub memory: Option<MemoryUse>,
 }
@@ -161,6 +163,10 @@ pub struct TranscodeSnapshot {
     pub ended: Option<WallTime>,
     /// How it ended, where the kernel tells.
     pub status: Option<ExitStatus>,
+    /// What it has put out, as far as is known.
+    pub output: Output,
+    /// What that has cost; `None` where nothing tells energy.
+    pub figures: Option<TranscodeFigures>,
 }
 
 /// The container engine's own process.

@@ -1,6 +1,10 @@
 //! One run of an encoder: what it was asked to do.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::scenario::Quality;
+use crate::units::Pixels;
 
 /// A transcode's number within this run of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +40,19 @@ pub struct TranscodeIdentity {
     pub key: Arc<str>,
     /// What it was asked to do.
     pub encode: Arc<Encode>,
+}
+
+/// What a transcode has put out so far. Unknown is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Output {
+    /// Frames, over all renditions.
+    pub frames: Option<u64>,
+    /// Pixels, over all renditions.
+    pub pixels: Option<Pixels>,
+    /// How long it plays.
+    pub length: Option<Duration>,
+    /// How good it is.
+    pub quality: Quality,
 }
 
 /// How a process ended.

@@ -18,7 +18,7 @@ use crate::ledger::{self, Buckets, Ledger, LedgerError, TranscodeRow};
 use crate::model::joined::{BudgetFigures, EnergyBasis};
 use crate::model::scenario::Scenario;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
-use crate::model::transcode::ExitStatus;
+use crate::model::transcode::{ExitStatus, Output};
 use crate::source::chain;
 use crate::units::{CpuTime, MicroJoules, Ratio};
 
@@ -120,7 +120,15 @@ impl Bookkeeper {
             energy,
             cpu,
             basis: Some(basis),
+            frames: transcode.output.frames,
+            quality: transcode.output.quality,
         })
+    }
+
+    /// Writes down what a transcode has put out.
+    pub(super) fn score(&mut self, key: &str, started: WallTime, output: &Output) {
+        let result = self.ledger.score(key, started, output);
+        self.note(result);
     }
 
     /// A scenario's energy by what is written of its window.
@@ -138,6 +146,11 @@ impl Bookkeeper {
     /// What was written down about a scenario.
     pub(super) fn recall(&self, run: &str, scenario: &Scenario) -> Option<Found> {
         self.ledger.recall(run, scenario).ok()?
+    }
+
+    /// Budgets have changed: they are added up at the next tick.
+    pub(super) fn hurry(&mut self) {
+        self.slow = None;
     }
 
     /// How budgets stand, once a minute; also when what is too old is dropped.

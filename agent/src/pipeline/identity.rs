@@ -116,7 +116,7 @@ impl Identities {
                 let Some(id) = id.or_else(|| tree?.id(&path).ok()) else { return };
                 let known = self.directory.cgroup_made(id, &path);
                 self.ending.remove(&Ending::Cgroup(id));
-                ledger.open_workload(known.workload);
+                ledger.open_workload(known.workload, Some(clock.now()));
             }
             LifecycleEvent::CgroupRemoved { id: Some(id), .. } => {
                 self.cgroup_removed(id, clock.now(), ledger);
@@ -128,18 +128,30 @@ impl Identities {
                     && cgroup.0 != ROOT_CGROUP
                 {
                     let known = self.directory.cgroup_made(cgroup, &path);
-                    ledger.open_workload(known.workload);
+                    ledger.open_workload(known.workload, None);
                 }
                 // Should its number have been released just now, it is told apart again; else this changes nothing.
                 if let Err(error) = cpu.track(process) {
                     tracing::warn!(process = process.0, "an encoder is not told apart: {}", error.chain());
                 }
                 let started = WallTime(clock.wall().0 - clock.now().since(at).as_secs_f64());
-                let workload = self.workload_of(cgroup);
-                let id = self.transcodes.started(process, workload, started, &cmdline(roots, process));
-                ledger.open_transcode(id);
+                let cmdline = cmdline(roots, process);
+                if self.is_own_child(process, roots) {
+                    self.transcodes.started(process, Pseudo::Ffwatt.id(), started, &cmdline);
+                } else {
+                    let workload = self.workload_of(cgroup);
+                    let id = self.transcodes.started(process, workload, started, &cmdline);
+                    ledger.open_transcode(id);
+                }
             }
             LifecycleEvent::Exec { .. } => {}
+            // A child is tracked for being the agent's, not for its name: becoming another program is not its end.
+            LifecycleEvent::Exit { process, .. }
+                if self.transcodes.of(process).is_some_and(|id| self.is_own(id))
+                    && processes::is_running(roots, process) =>
+            {
+                self.child_started(process, roots, clock, cpu);
+            }
             LifecycleEvent::Exit { at, process, status } => {
                 let ended = WallTime(clock.wall().0 - clock.now().since(at).as_secs_f64());
                 if let Some(id) = self.transcodes.ended(process, ended, status) {
@@ -181,7 +193,7 @@ impl Identities {
         let (known, gone) = self.directory.reconcile(walk);
         // Containers are shown before they have used anything; of units and slices only those that do.
         for known in known.iter().filter(|known| known.is_container) {
-            ledger.open_workload(known.workload);
+            ledger.open_workload(known.workload, None);
         }
         for (cgroup, workload) in gone {
             self.ending.insert(Ending::Cgroup(cgroup), 0);
@@ -214,6 +226,10 @@ impl Identities {
             self.transcodes.seen(process, cgroup);
             id
         });
+        // What the agent starts is the agent's.
+        if transcode.is_some_and(|id| self.is_own(id)) {
+            return Claimant::workload(Pseudo::Ffwatt.id());
+        }
         Claimant { workload, transcode }
     }
 
@@ -268,6 +284,39 @@ impl Identities {
             }
         }
         self.transcodes.release(id);
+        if self.is_own(id) {
+            // It has no books that could be closed.
+            self.transcodes.close(id);
+        }
+    }
+
+    /// The agent itself has started a process, of whatever name.
+    pub(super) fn child_started(
+        &mut self,
+        process: ProcessId,
+        roots: &HostRoots,
+        clock: &dyn Clock,
+        cpu: &mut dyn CpuMeter,
+    ) {
+        match cpu.track(process) {
+            Ok(()) => {
+                let cmdline = cmdline(roots, process);
+                self.transcodes.started(process, Pseudo::Ffwatt.id(), clock.wall(), &cmdline);
+            }
+            Err(error) => {
+                tracing::warn!(process = process.0, "a child is charged to its cgroup: {}", error.chain());
+            }
+        }
+    }
+
+    fn is_own(&self, id: TranscodeId) -> bool {
+        self.transcodes.get(id).is_some_and(|transcode| transcode.workload == Pseudo::Ffwatt.id())
+    }
+
+    fn is_own_child(&self, process: ProcessId, roots: &HostRoots) -> bool {
+        let Some(own) = self.own else { return false };
+        let parent = processes::stat(roots, process).and_then(|stat| u32::try_from(stat.ppid).ok());
+        parent == Some(own.0)
     }
 
     /// The books of these are closed: forget them.

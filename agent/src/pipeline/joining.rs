@@ -3,7 +3,7 @@
 //! It follows the pipeline's snapshots to know the past, looks at the results folder now and then, and hands what it finds to
 //! the pipeline, which shows it with the next snapshot.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -16,14 +16,18 @@ use crate::join::cost::Tariff;
 use crate::join::figures::{self, Found, Prices};
 use crate::join::history::History;
 use crate::join::pricing::Rate;
+use crate::model::cpu::ProcessId;
 use crate::model::energy::EnergySourceKind;
-use crate::model::joined::{BudgetFigures, EnergyBasis, Joined};
+use crate::model::joined::{BudgetFigures, Comparisons, EnergyBasis, Joined};
 use crate::model::prices::OwnPrices;
-use crate::model::scenario::{Run, Scenario};
-use crate::model::snapshot::SharedSnapshot;
+use crate::model::scenario::{Quality, Run, Scenario};
+use crate::model::snapshot::{SharedSnapshot, Snapshot};
+use crate::model::transcode::Output;
 use crate::pipeline::bookkeeping::Bookkeeper;
-use crate::source::SourceError;
+use crate::pipeline::wait::{Mailbox, Message};
+use crate::quality::Watcher;
 use crate::source::results::{self, Folder};
+use crate::source::{SourceError, chain};
 use crate::units::{Grams, Money};
 
 /// How far back the past is known tick by tick.
@@ -43,8 +47,22 @@ pub struct Joiner {
     found: HashMap<String, (Option<(WallTime, WallTime)>, Found)>,
     bookkeeper: Option<Bookkeeper>,
     budgets: Vec<BudgetFigures>,
+    watcher: Option<Watcher>,
+    outputs: BTreeMap<Arc<str>, Output>,
+    comparisons: Comparisons,
+    /// Scores of transcodes, by the scenario that their container is labelled with.
+    labelled: HashMap<String, Quality>,
     snapshots: watch::Receiver<Option<SharedSnapshot>>,
     publisher: watch::Sender<Arc<Joined>>,
+}
+
+/// Prices, budgets and the results folder are others now.
+#[derive(Debug)]
+pub struct Change {
+    /// Where they stand.
+    pub config: Config,
+    /// What the prices come to.
+    pub prices: Prices,
 }
 
 /// Why there is no joiner.
@@ -84,7 +102,7 @@ pub fn prices(config: &Config) -> Result<Prices, PriceError> {
             price.per_core_second.map(Money),
             price.per_joule.map(Money),
         ),
-        currency: price.currency.clone(),
+        currency: price.currency.as_str().into(),
         also: also.collect::<Result<_, _>>()?,
         carbon: Grams(own.grams(&price.region).0),
         viewers: price.viewers,
@@ -96,6 +114,7 @@ impl Joiner {
     pub fn open(
         config: &Config,
         prices: Prices,
+        mailbox: Mailbox,
         snapshots: watch::Receiver<Option<SharedSnapshot>>,
         publisher: watch::Sender<Arc<Joined>>,
     ) -> Self {
@@ -110,6 +129,10 @@ impl Joiner {
             found: HashMap::new(),
             bookkeeper: Bookkeeper::open(config),
             budgets: Vec::new(),
+            watcher: watcher(&config.quality, mailbox),
+            outputs: BTreeMap::new(),
+            comparisons: Comparisons::default(),
+            labelled: HashMap::new(),
             snapshots,
             publisher,
         };
@@ -118,14 +141,34 @@ impl Joiner {
         joiner
     }
 
-    /// Runs until `stop` is told something, or nobody is left to.
-    pub fn run(mut self, stop: &Receiver<()>) {
-        while matches!(stop.recv_timeout(self.rescan), Err(RecvTimeoutError::Timeout)) {
+    /// Runs until nobody is left to tell it of changes.
+    pub fn run(mut self, changes: &Receiver<Change>) {
+        loop {
+            let has_changed = match changes.recv_timeout(self.rescan) {
+                Ok(change) => {
+                    self.change(change);
+                    true
+                }
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let is_new = self.rescan();
             let basis = self.follow();
-            if is_new || basis.is_some() {
+            if is_new || has_changed || basis.is_some() {
                 self.publish(basis.unwrap_or(EnergyBasis::Modelled));
             }
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        let Change { config, prices } = change;
+        self.folder = Folder::new(config.results_dir());
+        self.rescan = config.results.rescan.0;
+        self.budget = config.budget.clone();
+        self.prices = prices;
+        self.is_readable = None;
+        if let Some(bookkeeper) = &mut self.bookkeeper {
+            bookkeeper.hurry();
         }
     }
 
@@ -135,6 +178,7 @@ impl Joiner {
         let is_measured = snapshot.method.energy_source.is_some_and(EnergySourceKind::is_measured);
         let basis = if is_measured { EnergyBasis::Measured } else { EnergyBasis::Modelled };
         let is_new = self.history.push(&snapshot).is_some();
+        self.score(&snapshot);
         if let (true, Some(bookkeeper)) = (is_new, &mut self.bookkeeper) {
             bookkeeper.write(&snapshot, &self.history, basis);
             if let Some(budgets) = bookkeeper.budgets(snapshot.wall, &self.budget, &self.prices) {
@@ -142,6 +186,36 @@ impl Joiner {
             }
         }
         Some(basis)
+    }
+
+    /// Has what has finished compared with its source, and takes in what was.
+    fn score(&mut self, snapshot: &Snapshot) {
+        let Some(watcher) = &mut self.watcher else { return };
+        watcher.follow(&snapshot.transcodes);
+        for (job, result) in watcher.scored() {
+            match result {
+                Ok(output) => {
+                    self.comparisons.done += 1;
+                    if let Some(bookkeeper) = &mut self.bookkeeper {
+                        bookkeeper.score(&job.key, job.started, &output);
+                    }
+                    self.outputs.insert(job.key, output);
+                    self.labelled.extend(job.scenario.map(|scenario| (scenario, output.quality)));
+                }
+                Err(error) => {
+                    self.comparisons.failed += 1;
+                    tracing::warn!("transcode {} is not scored: {}", job.key, chain(&error));
+                }
+            }
+        }
+        let is_shown = |key: &Arc<str>| snapshot.transcodes.iter().any(|one| one.identity.key == *key);
+        self.outputs.retain(|key, _| is_shown(key));
+        // A result file may come some time after its encodes.
+        let is_labelled = |name: &str| {
+            snapshot.transcodes.iter().any(|one| one.workload.details.scenario() == Some(name))
+                || self.run.scenarios.iter().any(|scenario| scenario.name == name)
+        };
+        self.labelled.retain(|name, _| is_labelled(name));
     }
 
     /// Looks whether there is a new result file; the last one that could be read stays until then.
@@ -182,6 +256,12 @@ impl Joiner {
     }
 
     fn publish(&mut self, basis: EnergyBasis) {
+        for scenario in &mut self.run.scenarios {
+            // What the file says goes first.
+            if let (None, Some(quality)) = (scenario.quality.psnr, self.labelled.get(&scenario.name)) {
+                scenario.quality = *quality;
+            }
+        }
         let mut found = HashMap::new();
         let mut energies = Vec::new();
         for scenario in &self.run.scenarios {
@@ -198,7 +278,13 @@ impl Joiner {
         }
         self.found = found;
         let scenarios = figures::figures(&self.run, &energies, &self.prices);
-        let joined = Joined { is_readable: self.is_readable, scenarios, budgets: self.budgets.clone() };
+        let joined = Joined {
+            is_readable: self.is_readable,
+            scenarios,
+            budgets: self.budgets.clone(),
+            outputs: self.outputs.clone(),
+            comparisons: self.comparisons,
+        };
         self.publisher.send_if_modified(|last| {
             let is_new = **last != joined;
             if is_new {
@@ -222,4 +308,14 @@ impl Joiner {
         });
         written.unwrap_or(recent)
     }
+}
+
+fn watcher(config: &config::Quality, mailbox: Mailbox) -> Option<Watcher> {
+    let started = move |process| {
+        mailbox.tell(Message::Child(ProcessId(process)));
+    };
+    Watcher::start(config, started)
+        .inspect_err(|error| tracing::warn!("finished transcodes are not scored: no thread for it: {error}"))
+        .ok()
+        .flatten()
 }

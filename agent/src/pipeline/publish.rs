@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use crate::clock::MonoTime;
+use crate::clock::{MonoTime, WallTime};
 use crate::host::HostRoots;
+use crate::join;
+use crate::join::history::Charge;
 use crate::model::cpu::CpuWindow;
 use crate::model::health::ProcessUse;
 use crate::model::reservation::Reservation;
@@ -148,6 +150,8 @@ impl Pipeline {
     }
 
     fn workload_snapshots(&self) -> Vec<WorkloadSnapshot> {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let on_the_wall = |at: MonoTime| WallTime(wall.0 - now.since(at).as_secs_f64());
         let mut workloads: Vec<(WorkloadId, WorkloadSnapshot)> = self
             .ledger
             .workloads()
@@ -156,6 +160,7 @@ impl Pipeline {
                     identity: self.identities.identity(id),
                     account: entry.account.clone(),
                     running: entry.ended.is_none(),
+                    life: (entry.began.map(on_the_wall), entry.ended.map(on_the_wall)),
                     memory: self.slow.memory.get(&id).copied(),
                 };
                 (id, snapshot)
@@ -167,12 +172,21 @@ impl Pipeline {
     }
 
     fn transcode_snapshots(&self) -> Vec<TranscodeSnapshot> {
+        let joined = self.joined.borrow().clone();
+        let zones = self.ledger.zones();
+        let counts = |zone: usize| zones.get(zone).is_some_and(|zone| self.ledger.counts(*zone));
+        let wall = self.clock.wall();
         let mut transcodes: Vec<_> = self.ledger.transcodes().collect();
         transcodes.sort_unstable_by_key(|(id, _)| *id);
         transcodes
             .into_iter()
             .filter_map(|(id, entry)| {
                 let transcode = self.identities.transcode(id)?;
+                let output = joined.outputs.get(&transcode.identity.key).copied().unwrap_or_default();
+                let seconds = transcode.ended.unwrap_or(wall).0 - transcode.started.0;
+                let ran = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+                let charge = Charge { energy: entry.account.energy(counts), cpu: entry.account.cpu };
+                let figures = || join::transcode::figures(charge, ran, &output, &self.prices);
                 Some(TranscodeSnapshot {
                     identity: transcode.identity.clone(),
                     workload: self.identities.identity(transcode.workload),
@@ -180,6 +194,8 @@ impl Pipeline {
                     started: transcode.started,
                     ended: transcode.ended,
                     status: transcode.status,
+                    output,
+                    figures: (!zones.is_empty()).then(figures),
                 })
             })
             .collect()

@@ -12,6 +12,8 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use crate::clock::{Clock, MonoTime};
+use crate::join::figures::Prices;
+use crate::model::cpu::ProcessId;
 use crate::source::identity::docker::EngineEvent;
 
 /// What other tasks tell the pipeline.
@@ -24,6 +26,10 @@ pub enum Message {
         /// What.
         event: EngineEvent,
     },
+    /// The agent has started a process: what it uses is the agent's.
+    Child(ProcessId),
+    /// Prices have changed.
+    Prices(Prices),
     /// End.
     Stop,
 }

@@ -11,12 +11,14 @@ use indicatif::ProgressBar;
 use rustix::process::{Pid, setpriority_process};
 
 use crate::clock::{Clock, SystemClock};
+use crate::model::transcode::Output;
 use crate::quality::probe::{self, Video, rate_of};
 use crate::quality::scores::{self, Scores};
 use crate::quality::{Pair, QualityError};
+use crate::units::Pixels;
 
 /// Encodes on the same machine go first.
-const LOWEST_PRIORITY: i32 = 19;
+pub(super) const LOWEST_PRIORITY: i32 = 19;
 
 /// How often a running comparison is looked at.
 const POLL: Duration = Duration::from_millis(50);
@@ -24,7 +26,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// The programs at hand.
 #[derive(Clone, Debug)]
 pub struct Tools {
-    ffmpeg: String,
+    ffmpeg: PathBuf,
     /// Whether it has libvmaf.
     pub has_vmaf: bool,
 }
@@ -39,7 +41,17 @@ impl Tools {
             .map_err(|cause| QualityError::NoProgram { program: ffmpeg.to_owned(), cause })?;
         let has_vmaf =
             String::from_utf8_lossy(&output.stdout).split_whitespace().any(|word| word == "libvmaf");
-        Ok(Self { ffmpeg: ffmpeg.to_owned(), has_vmaf })
+        if !has_vmaf {
+            tracing::warn!(
+                "{ffmpeg} has no libvmaf, so VMAF is left out: `pip install imageio-ffmpeg` carries an ffmpeg that has it; \
+                 name it with --ffmpeg or quality.ffmpeg"
+            );
+        }
+        // It is run in another folder than this.
+        let path = Path::new(ffmpeg);
+        let ffmpeg =
+            if ffmpeg.contains('/') { fs::canonicalize(path).unwrap_or(path.into()) } else { path.into() };
+        Ok(Self { ffmpeg, has_vmaf })
     }
 }
 
@@ -48,6 +60,8 @@ impl Tools {
 pub struct Comparison {
     /// The scores.
     pub scores: Scores,
+    /// What was encoded.
+    pub output: Output,
     /// What had to be done to make them comparable.
     pub findings: Vec<String>,
 }
@@ -79,20 +93,26 @@ impl Drop for Workshop {
     }
 }
 
+/// How a comparison is run.
+pub struct Terms<'a> {
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Ends it when it becomes true.
+    pub stop: &'a AtomicBool,
+    /// Moves with every frame.
+    pub bar: &'a ProgressBar,
+    /// Is told the number of the process that does the work.
+    pub started: &'a dyn Fn(u32),
+}
+
 /// Compares a pair: aligned from the first frame on, at the source's size and rate, as far as the shorter goes.
-pub fn compare(
-    tools: &Tools,
-    pair: &Pair,
-    timeout: Duration,
-    stop: &AtomicBool,
-    bar: &ProgressBar,
-) -> Result<Comparison, QualityError> {
+pub fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<Comparison, QualityError> {
     let reference = probe::probe(&pair.reference)?;
     let distorted = probe::probe(&pair.distorted)?;
     let begin = SystemClock.now();
     let workshop = Workshop::open()?;
     let expected = reference.frames().min(distorted.frames());
-    bar.inc_length(expected.unwrap_or(0));
+    terms.bar.inc_length(expected.unwrap_or(0));
     let absolute = |path: &Path| {
         fs::canonicalize(path).map_err(|cause| QualityError::io(format!("find {}", path.display()), cause))
     };
@@ -109,9 +129,11 @@ pub fn compare(
     }
     // Logs have plain names in a folder of their own: nothing in a path needs to be escaped.
     command.current_dir(&workshop.0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child =
-        command.spawn().map_err(|cause| QualityError::NoProgram { program: tools.ffmpeg.clone(), cause })?;
-    wait(child, pair, timeout, stop, bar)?;
+    let child = command
+        .spawn()
+        .map_err(|cause| QualityError::NoProgram { program: tools.ffmpeg.display().to_string(), cause })?;
+    (terms.started)(child.id());
+    wait(child, pair, terms)?;
     let psnr = scores::psnr(&workshop.read("psnr.log"));
     let ssim = scores::ssim(&workshop.read("ssim.log"));
     let frames = psnr.map_or(0, |(_, frames)| frames);
@@ -126,7 +148,15 @@ pub fn compare(
         frames,
         took: SystemClock.now().since(begin),
     };
-    Ok(Comparison { findings: findings(pair, &reference, &distorted, frames), scores })
+    let output = Output {
+        frames: distorted.frames().or(Some(frames)),
+        pixels: Some(Pixels(
+            (distorted.width * distorted.height * distorted.frames().unwrap_or(frames)) as f64,
+        )),
+        length: distorted.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        quality: scores.quality(),
+    };
+    Ok(Comparison { findings: findings(pair, &reference, &distorted, frames), output, scores })
 }
 
 fn metrics(has_vmaf: bool) -> Vec<&'static str> {
@@ -187,13 +217,8 @@ fn findings(pair: &Pair, reference: &Video, distorted: &Video, frames: u64) -> V
 }
 
 /// Follows a child to its end, or ends it.
-fn wait(
-    mut child: Child,
-    pair: &Pair,
-    timeout: Duration,
-    stop: &AtomicBool,
-    bar: &ProgressBar,
-) -> Result<(), QualityError> {
+fn wait(mut child: Child, pair: &Pair, terms: &Terms<'_>) -> Result<(), QualityError> {
+    let Terms { timeout, stop, bar, .. } = *terms;
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // As fast as it may is what it gets when that is refused.
         let _ = setpriority_process(Some(pid), LOWEST_PRIORITY);

@@ -1,22 +1,19 @@
 //! What was asked for on the command line?
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::Span;
 use crate::quality::Pair;
 
-/// Upstream's limit.
-const TIMEOUT: Duration = Duration::from_mins(5);
-
 /// What to compare, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub(super) pairs: Vec<Pair>,
-    pub(super) ffmpeg: String,
-    pub(super) timeout: Duration,
+    /// Instead of the configured one.
+    pub(super) ffmpeg: Option<String>,
+    pub(super) timeout: Option<Span>,
     pub(super) jobs: usize,
     pub(super) as_json: bool,
     /// A result file and the scenario in it that the scores are of.
@@ -39,7 +36,7 @@ pub fn command() -> Command {
                 .long("timeout")
                 .value_name("TIME")
                 .value_parser(Span::parse)
-                .help("How long a pair may take [default: 5m]"),
+                .help("How long a pair may take [default: quality.timeout]"),
         )
         .arg(
             Arg::new("jobs")
@@ -48,7 +45,12 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(u16).range(1..))
                 .help("Pairs at a time [default: half the CPUs]"),
         )
-        .arg(Arg::new("ffmpeg").long("ffmpeg").value_name("PROGRAM").help("Which ffmpeg [default: ffmpeg]"))
+        .arg(
+            Arg::new("ffmpeg")
+                .long("ffmpeg")
+                .value_name("PROGRAM")
+                .help("Which ffmpeg [default: quality.ffmpeg]"),
+        )
         .arg(
             Arg::new("result")
                 .long("result")
@@ -84,8 +86,8 @@ pub fn options(matches: &ArgMatches) -> Result<Options, String> {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
         pairs,
-        ffmpeg: text("ffmpeg").unwrap_or_else(|| "ffmpeg".to_owned()),
-        timeout: matches.get_one::<Span>("timeout").map_or(TIMEOUT, |span| span.0),
+        ffmpeg: text("ffmpeg"),
+        timeout: matches.get_one::<Span>("timeout").copied(),
         jobs: matches.get_one::<u16>("jobs").map_or((cpus / 2).max(1), |jobs| usize::from(*jobs)),
         as_json: matches.get_flag("json"),
         result,

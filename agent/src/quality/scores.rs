@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::model::scenario::Quality;
 use crate::units::{Decibels, Ratio, Vmaf};
 
 /// The largest value of a sample of 8 bits, which pictures are compared in.
@@ -22,6 +23,13 @@ pub struct Scores {
     pub frames: u64,
     /// How long it took.
     pub took: Duration,
+}
+
+impl Scores {
+    /// As results have them.
+    pub fn quality(&self) -> Quality {
+        Quality { vmaf: self.vmaf, psnr: self.psnr, ssim: self.ssim, took: Some(self.took) }
+    }
 }
 
 /// libvmaf's JSON log.
@@ -54,7 +62,7 @@ fn mean(log: &str, field: &str) -> Option<(f64, u64)> {
 }
 
 /// A PSNR for JSON, which has no infinite numbers.
-pub(super) fn number_or_inf(psnr: Decibels) -> Value {
+pub fn number_or_inf(psnr: Decibels) -> Value {
     if psnr.0.is_finite() { Value::from(psnr.0) } else { Value::from("inf") }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn run_as_json(all: &[ScenarioFigures], out: &mut dyn Write) -> io::R
             "vmaf_per_watt": figures.efficiency.vmaf_per_watt,
             "quality_weighted_pixels_per_joule": figures.efficiency.quality_weighted_pixels_per_joule,
             "megabits_per_watt": figures.efficiency.megabits_per_watt,
-            "currency": cost.map(|cost| cost.currency.clone()),
+            "currency": cost.map(|cost| cost.currency.to_string()),
             "cost": cost.and_then(|cost| Some(cost.total_by_load.or(cost.total)?.0)),
             "carbon_grams": figures.carbon.map(|carbon| carbon.0),
         })

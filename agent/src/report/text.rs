@@ -29,8 +29,7 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
     for figures in all {
         let energy = figures.energy;
         let cost = figures.costs.first();
-        let total =
-            cost.and_then(|cost| Some((cost.total_by_load.or(cost.total)?.0, cost.currency.as_str())));
+        let total = cost.and_then(|cost| Some((cost.total_by_load.or(cost.total)?.0, &*cost.currency)));
         writeln!(
             out,
             "{:<32}{:>11}{:>9}{:>10}{:>8}{:>13}{:>9}  {}",

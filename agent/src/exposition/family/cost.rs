@@ -95,7 +95,7 @@ fn each<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, figure: impl Fn(&
         for cost in &scenario.costs {
             if let Some(amount) = figure(cost) {
                 let [name, streams, bitrate, encoder] = labels(scenario);
-                samples.number([name, cost.currency.as_str().into(), streams, bitrate, encoder], amount.0);
+                samples.number([name, (*cost.currency).into(), streams, bitrate, encoder], amount.0);
             }
         }
     }

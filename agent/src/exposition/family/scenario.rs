@@ -74,7 +74,7 @@ pub(super) const METRICS: &[Metric] = &[
                 for cost in &scenario.costs {
                     if let Some(total) = cost.total_by_load.or(cost.total) {
                         let name = Cow::Borrowed(scenario.names.scenario.as_str());
-                        samples.number([name, cost.currency.as_str().into()], total.0);
+                        samples.number([name, (*cost.currency).into()], total.0);
                     }
                 }
             }
@@ -92,7 +92,7 @@ pub(super) const METRICS: &[Metric] = &[
                 for cost in &scenario.costs {
                     if let Some(amount) = cost.per_output_hour {
                         let name = Cow::Borrowed(scenario.names.scenario.as_str());
-                        samples.number([name, cost.currency.as_str().into()], amount.0);
+                        samples.number([name, (*cost.currency).into()], amount.0);
                     }
                 }
             }

@@ -153,7 +153,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
 ];
 
-fn key(transcode: &TranscodeSnapshot) -> [Cow<'_, str>; 2] {
+pub(super) fn key(transcode: &TranscodeSnapshot) -> [Cow<'_, str>; 2] {
     [(&*transcode.identity.key).into(), (&*transcode.workload.name).into()]
 }
 

@@ -35,7 +35,7 @@ fn history() -> History {
         let from = 1000.0 + f64::from(second);
         Tick { from: WallTime(from), to: WallTime(from + 1.0), charges, containers: CpuTime(0), engine: None }
     };
-    let candidate = Candidate { subject: workload(), scenario: None, ran: None };
+    let candidate = Candidate { subject: workload(), scenario: None, life: None };
     History::of((0..100).map(tick).collect(), vec![candidate])
 }
 
@@ -87,7 +87,7 @@ fn costs_in_every_currency_add_up() {
         let sum = cost.energy.unwrap().0 + cost.compute.unwrap().0;
         assert!((cost.total.unwrap().0 - sum).abs() < 1e-15);
     }
-    assert_eq!((euros.currency.as_str(), euros.total.unwrap().0), ("EUR", dollars.total.unwrap().0 / 2.0));
+    assert_eq!((&*euros.currency, euros.total.unwrap().0), ("EUR", dollars.total.unwrap().0 / 2.0));
 }
 
 #[test]

@@ -33,6 +33,11 @@ pub fn stat(roots: &HostRoots, id: ProcessId) -> Option<Stat> {
     Stat::from_file(roots.process(id.0, "stat")).ok()
 }
 
+/// Whether a process is there and has not ended.
+pub fn is_running(roots: &HostRoots, id: ProcessId) -> bool {
+    stat(roots, id).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+}
+
 /// A program's name as the kernel keeps it.
 pub fn kept_name(name: &str) -> &str {
     let mut end = name.len().min(NAME_LIMIT);

@@ -1,0 +1,74 @@
+//! How good are a scenario's encodes? Compared with the source, which ffmpeg draws once more.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+
+use crate::bench::command;
+use crate::bench::plan::Scenario;
+use crate::config;
+use crate::model::scenario::Quality;
+use crate::quality::{Pair, QualityError, Terms, Tools, compare};
+use crate::units::{Decibels, Ratio, Vmaf};
+
+/// The mean scores of all streams and renditions of a scenario, whose files are in `folder`.
+pub(super) fn score(
+    scenario: &Scenario,
+    folder: &Path,
+    ffmpeg: &str,
+    config: &config::Quality,
+    stop: &AtomicBool,
+) -> Result<Quality, QualityError> {
+    let tools = Tools::find(&config.ffmpeg)?;
+    let encodes = command::files(scenario, folder);
+    let reference = folder.join("source.mkv");
+    draw(scenario, &reference, ffmpeg, longest(&encodes))?;
+    let mut all = Vec::new();
+    for distorted in encodes {
+        let pair = Pair { reference: reference.clone(), distorted };
+        let bar = ProgressBar::hidden();
+        let terms = Terms { timeout: config.timeout.0, stop, bar: &bar, started: &|_| {} };
+        let comparison = compare(&tools, &pair, &terms)?;
+        all.push(comparison.scores);
+    }
+    std::fs::remove_file(&reference)
+        .map_err(|cause| QualityError::io(format!("remove {}", reference.display()), cause))?;
+    let mean = |values: Vec<Option<f64>>| {
+        let count = values.len() as f64;
+        values.into_iter().sum::<Option<f64>>().map(|sum| sum / count)
+    };
+    Ok(Quality {
+        vmaf: mean(all.iter().map(|scores| Some(scores.vmaf?.0)).collect()).and_then(Vmaf::new),
+        psnr: mean(all.iter().map(|scores| Some(scores.psnr?.0)).collect()).map(Decibels),
+        ssim: mean(all.iter().map(|scores| Some(scores.ssim?.0)).collect()).map(Ratio),
+        took: Some(all.iter().map(|scores| scores.took).sum()),
+    })
+}
+
+/// How long the source has to be; encodes of a live source are as long as they took.
+fn longest(encodes: &[PathBuf]) -> Duration {
+    let lengths = encodes.iter().filter_map(|encode| crate::quality::length(encode).ok().flatten());
+    lengths.max().unwrap_or(Duration::from_secs(1))
+}
+
+/// The picture that the scenario's encoders were given, without loss.
+fn draw(scenario: &Scenario, file: &Path, ffmpeg: &str, length: Duration) -> Result<(), QualityError> {
+    let source = command::source(command::largest(scenario));
+    let output = Command::new(ffmpeg)
+        .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i", &source, "-t"])
+        .arg(length.as_secs_f64().to_string())
+        .args(["-c:v", "ffv1", "-pix_fmt", "yuv420p"])
+        .arg(file)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| QualityError::NoProgram { program: ffmpeg.to_owned(), cause })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let problem = said.lines().next_back().unwrap_or("ffmpeg failed and said nothing").to_owned();
+    Err(QualityError::Compare { path: file.to_path_buf(), problem })
+}

@@ -1,0 +1,144 @@
+//! How good is what has just been encoded? Scores finished transcodes while the agent runs.
+//!
+//! One thread, one comparison at a time, on as many CPUs as it may use and behind everybody else: what it starts inherits both.
+//! Its ffmpegs are the agent's own children, and charged to the agent.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use indicatif::ProgressBar;
+use rustix::process::setpriority_process;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::clock::WallTime;
+use crate::config::Quality;
+use crate::model::snapshot::TranscodeSnapshot;
+use crate::model::transcode::{ExitStatus, Output};
+use crate::quality::compare::{LOWEST_PRIORITY, Terms, Tools, compare};
+use crate::quality::{Pair, QualityError};
+
+/// A finished transcode to score.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its key.
+    pub key: Arc<str>,
+    /// When it began.
+    pub started: WallTime,
+    /// The container's `ffwatt.scenario`.
+    pub scenario: Option<String>,
+    pair: Pair,
+}
+
+/// Scores what it is shown.
+#[derive(Debug)]
+pub struct Watcher {
+    seen: HashSet<Arc<str>>,
+    jobs: Option<Sender<Job>>,
+    done: Receiver<(Job, Result<Output, QualityError>)>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watcher {
+    /// Begins; `None` when the configuration does not want it. `started` is told the numbers of the processes that do the work.
+    pub fn start(config: &Quality, started: impl Fn(u32) + Send + 'static) -> std::io::Result<Option<Self>> {
+        if config.max_cpus == 0 {
+            return Ok(None);
+        }
+        let (jobs, to_do) = channel::<Job>();
+        let (report, done) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (told, config) = (Arc::clone(&stop), config.clone());
+        let work = move || {
+            keep_back(config.max_cpus as usize);
+            for job in to_do {
+                let result = score(&job, &config, &told, &started);
+                if told.load(Ordering::Relaxed) || report.send((job, result)).is_err() {
+                    break;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("quality".to_owned()).spawn(work)?;
+        Ok(Some(Self { seen: HashSet::new(), jobs: Some(jobs), done, stop, thread: Some(thread) }))
+    }
+
+    /// Takes transcodes that have ended well and whose container says what they were made from and into.
+    pub fn follow(&mut self, transcodes: &[TranscodeSnapshot]) {
+        for transcode in transcodes {
+            let key = &transcode.identity.key;
+            let is_good = matches!(transcode.status, None | Some(ExitStatus::Code(0)));
+            if transcode.ended.is_none() || !is_good || self.seen.contains(key) {
+                continue;
+            }
+            let Some(pair) = pair_of(transcode) else { continue };
+            self.seen.insert(Arc::clone(key));
+            let scenario = transcode.workload.details.scenario().map(str::to_owned);
+            let job = Job { key: Arc::clone(key), started: transcode.started, scenario, pair };
+            // It ends only with the agent.
+            self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
+        }
+        let shown: HashSet<&Arc<str>> = transcodes.iter().map(|transcode| &transcode.identity.key).collect();
+        self.seen.retain(|key| shown.contains(key));
+    }
+
+    /// What has been scored since the last time.
+    pub fn scored(&self) -> impl Iterator<Item = (Job, Result<Output, QualityError>)> {
+        self.done.try_iter()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.jobs = None;
+        // Its ffmpeg is ended with it; it has nothing to panic about.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn pair_of(transcode: &TranscodeSnapshot) -> Option<Pair> {
+    let labels = &transcode.workload.details.labels;
+    let path = |name: &str| labels.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    Some(Pair { reference: path("reference")?, distorted: path("output")? })
+}
+
+fn score(
+    job: &Job,
+    config: &Quality,
+    stop: &AtomicBool,
+    started: &dyn Fn(u32),
+) -> Result<Output, QualityError> {
+    for (label, path) in [("reference", &job.pair.reference), ("output", &job.pair.distorted)] {
+        if !Path::is_file(path) {
+            let problem = format!(
+                "the label ffwatt.{label} names it, and it is no file that the agent sees: mount its folder at the same place"
+            );
+            return Err(QualityError::Input { path: path.clone(), problem });
+        }
+    }
+    let tools = Tools::find(&config.ffmpeg)?;
+    let bar = ProgressBar::hidden();
+    let terms = Terms { timeout: config.timeout.0, stop, bar: &bar, started };
+    let comparison = compare(&tools, &job.pair, &terms)?;
+    for finding in &comparison.findings {
+        tracing::info!("{finding}");
+    }
+    Ok(comparison.output)
+}
+
+/// Keeps this thread, and what it starts, on this many CPUs and behind everybody else.
+fn keep_back(cpus: usize) {
+    // Where the host forbids it, the comparison runs like anybody else: it is charged to the agent in any case.
+    let _ = setpriority_process(None, LOWEST_PRIORITY);
+    if let Ok(allowed) = sched_getaffinity(None) {
+        let mut few = CpuSet::new();
+        // The last ones: the first is where most interrupts are.
+        let usable = (0..CpuSet::MAX_CPU).rev().filter(|cpu| allowed.is_set(*cpu));
+        usable.take(cpus).for_each(|cpu| few.set(cpu));
+        let _ = sched_setaffinity(None, &few);
+    }
+}

@@ -1,0 +1,21 @@
+//! Which ffmpegs are there?
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::command::output;
+
+/// Runs the host's own.
+pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
+    output(Command::new("ffmpeg").args(["-y", "-nostdin", "-v", "error"]).args(arguments)).map(|_| ())
+}
+
+/// One with libvmaf, as a Python package carries it.
+pub fn with_vmaf() -> anyhow::Result<String> {
+    let python = std::env::var_os("FFWATT_PYTHON").map(PathBuf::from);
+    let python = python.context("FFWATT_PYTHON names no Python: run the tests by `cargo xtask test`")?;
+    let script = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())";
+    Ok(output(Command::new(python).args(["-c", script]))?.trim().to_owned())
+}
