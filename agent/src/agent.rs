@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use sd_notify::NotifyState;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -19,6 +20,7 @@ use crate::config::{Config, ConfigError};
 use crate::exposition::Options;
 use crate::exposition::catalog::Listener;
 use crate::model::joined::Joined;
+use crate::model::snapshot::SharedSnapshot;
 use crate::pipeline::{self, Change, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
 use crate::server::{Addresses, Bound, ListenError};
 use crate::source::identity::docker::{self, Engine};
@@ -71,6 +73,7 @@ async fn run_async(config: &Config, reload: impl Fn() -> Result<Config, ConfigEr
     let joining = thread::Builder::new().name("joiner".to_owned()).spawn(move || joiner.run(&changed));
     let joining = joining.context("cannot start the joiner's thread")?;
     announce(&addresses);
+    let supervisor = tokio::spawn(tell_supervisor(snapshots.clone()));
     let mut alive = watch_end(ticking);
     let ended_early = loop {
         tokio::select! {
@@ -89,6 +92,8 @@ async fn run_async(config: &Config, reload: impl Fn() -> Result<Config, ConfigEr
         }
     };
     tracing::info!("ending");
+    supervisor.abort();
+    supervise(NotifyState::Stopping);
     for engine in engines {
         engine.abort();
     }
@@ -113,6 +118,23 @@ fn changed_config(reload: &impl Fn() -> Result<Config, ConfigError>) -> anyhow::
     let config = reload()?;
     let prices = pipeline::prices(&config)?;
     Ok(Change { config, prices })
+}
+
+/// Tells systemd that the agent is ready with its first tick, and alive with every other.
+async fn tell_supervisor(mut snapshots: watch::Receiver<Option<SharedSnapshot>>) {
+    if snapshots.changed().await.is_ok() {
+        supervise(NotifyState::Ready);
+    }
+    while snapshots.changed().await.is_ok() {
+        supervise(NotifyState::Watchdog);
+    }
+}
+
+/// Where nobody supervises, nothing happens.
+fn supervise(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(false, &[state]) {
+        tracing::debug!("systemd cannot be told: {error}");
+    }
 }
 
 /// Waits for the pipeline's thread without blocking the runtime.

@@ -27,7 +27,7 @@ use crate::host::HostRoots;
 use crate::quality::QualityError;
 use crate::source::chain;
 
-pub use batch::BatchError;
+pub use batch::{BatchError, count_scenarios};
 pub use options::{Options, command, options};
 
 use encode::{Encode, Outcome};

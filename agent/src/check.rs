@@ -2,6 +2,8 @@
 //!
 //! Every source is really opened, as `run` would; nothing is left behind.
 
+mod ready;
+
 use std::fmt::Write;
 use std::net::TcpListener;
 use std::path::Path;
@@ -24,6 +26,8 @@ use crate::source::energy::{self, EnergyOptions};
 use crate::source::identity::docker;
 use crate::source::results::{self, Folder};
 use crate::units::Watts;
+
+pub use ready::ready;
 
 /// How long an engine may take to answer.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(5);

@@ -23,6 +23,8 @@ pub enum Action {
     Check {
         /// As JSON.
         json: bool,
+        /// Only whether the agent that runs here has figures.
+        ready: bool,
     },
     /// Run scenarios.
     Bench(Box<Result<bench::Options, bench::BatchError>>),
@@ -73,7 +75,14 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("check")
                 .about("Look at every source: its state, why, and what helps")
-                .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")),
+                .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
+                .arg(
+                    Arg::new("ready")
+                        .long("ready")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("json")
+                        .help("Only ask the agent that runs here whether it has figures (for health checks)"),
+                ),
         )
         .subcommand(bench::command())
         .subcommand(quality::command())
@@ -97,7 +106,9 @@ fn flag(key: &Key) -> Arg {
 /// Understands the command line; `environment` is this process's.
 pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) -> Invocation {
     let (action, matches) = match matches.subcommand() {
-        Some(("check", matches)) => (Action::Check { json: matches.get_flag("json") }, matches),
+        Some(("check", matches)) => {
+            (Action::Check { json: matches.get_flag("json"), ready: matches.get_flag("ready") }, matches)
+        }
         Some(("bench", matches)) => (Action::Bench(Box::new(bench::options(matches))), matches),
         Some(("quality", matches)) => (Action::Quality(quality::options(matches)), matches),
         Some(("report", matches)) => (Action::Report(report::options(matches)), matches),
@@ -139,7 +150,7 @@ mod tests {
             assert!(matches!(invocation.action, Action::Run));
             assert_eq!(invocation.layers.flags["interval"], "2s");
         }
-        assert!(matches!(parsed(&["check", "--json"]).action, Action::Check { json: true }));
+        assert!(matches!(parsed(&["check", "--json"]).action, Action::Check { json: true, ready: false }));
         assert_eq!(parsed(&["--config", "x.toml"]).layers.file, Some("x.toml".into()));
     }
 

@@ -62,7 +62,14 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
             start_log(config);
             ffwatt::agent::run(config, || layers.resolve()).map(|()| ExitCode::SUCCESS)
         }
-        Action::Check { json } => {
+        Action::Check { ready: true, .. } => Ok(match check::ready(config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(problem) => {
+                complain(&problem);
+                EXIT_FAILED.into()
+            }
+        }),
+        Action::Check { json, .. } => {
             let report = check::report(config)?;
             let text = if json { report.json()? } else { report.text() };
             print(&text)?;

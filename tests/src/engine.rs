@@ -54,9 +54,21 @@ impl Engine {
         &self.socket
     }
 
+    /// `docker build`, by BuildKit. Newer clients need a plugin for it that may not be there; Debian's own has it.
+    pub fn build(&self) -> Command {
+        let debians = Path::new("/usr/bin/docker");
+        let mut command = self.client(if debians.is_file() { debians } else { Path::new("docker") });
+        command.env("DOCKER_BUILDKIT", "1").arg("build");
+        command
+    }
+
     /// `docker`, told to talk to this engine.
     pub fn docker(&self) -> Command {
-        let mut command = Command::new("docker");
+        self.client(Path::new("docker"))
+    }
+
+    fn client(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.arg("--host").arg(format!("unix://{}", self.socket.display())).stdin(Stdio::null());
         command
     }

@@ -25,11 +25,32 @@ pub fn make(engine: &Engine, name: &str) -> anyhow::Result<()> {
     }
     let ffmpeg = find("ffmpeg").context("there is no ffmpeg here (package ffmpeg)")?;
     fs::copy(&ffmpeg, root.join("bin/ffmpeg"))?;
-    for library in libraries(&ffmpeg)? {
+    copy_libraries(&ffmpeg, root)?;
+    import(engine, name, root)
+}
+
+/// Makes an image with nothing but the libraries that a program needs: what a base of a static program would be, for a dynamic one.
+pub fn make_base(engine: &Engine, name: &str, program: &Path) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("cannot make a folder")?;
+    let root = folder.path();
+    // Where the agent mounts the host, and keeps its state.
+    for directory in ["tmp", "host/proc", "host/sys", "results", "var/lib/ffwatt", "var/run"] {
+        fs::create_dir_all(root.join(directory))?;
+    }
+    copy_libraries(program, root)?;
+    import(engine, name, root)
+}
+
+fn copy_libraries(program: &Path, root: &Path) -> anyhow::Result<()> {
+    for library in libraries(program)? {
         let to = root.join(library.strip_prefix("/").unwrap_or(&library));
         fs::create_dir_all(to.parent().context("a library is in a folder")?)?;
         fs::copy(&library, &to).with_context(|| format!("cannot copy {}", library.display()))?;
     }
+    Ok(())
+}
+
+fn import(engine: &Engine, name: &str, root: &Path) -> anyhow::Result<()> {
     let mut tar = Command::new("tar").arg("-C").arg(root).args(["-c", "."]).stdout(Stdio::piped()).spawn()?;
     let archive = tar.stdout.take().context("tar writes to a pipe")?;
     let mut import = engine.docker();

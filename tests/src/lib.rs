@@ -12,4 +12,7 @@ pub mod ffmpeg;
 pub mod host;
 pub mod http;
 pub mod image;
+pub mod namespace;
+pub mod prometheus;
+pub mod rapl;
 pub mod referee;

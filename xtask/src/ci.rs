@@ -6,17 +6,28 @@ use std::process::Command;
 use anyhow::bail;
 
 use crate::process::{is_root, run, say};
-use crate::{build_ebpf, demo, install, root, tidy};
+use crate::{build_ebpf, demo, dist, install, root, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 7] =
-    ["ffmpeg", "prometheus", "docker.io", "iptables", "busybox-static", "procps", "bpftool"];
+const PACKAGES: [&str; 11] = [
+    "ffmpeg",
+    "prometheus",
+    "docker.io",
+    "docker-compose",
+    "iptables",
+    "busybox-static",
+    "procps",
+    "bpftool",
+    "iproute2",
+    "curl",
+    "systemd",
+];
 
 /// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 3] = ["kernel", "docker", "bench"];
+const ALONE: [&str; 5] = ["kernel", "docker", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
 const TOGETHER: [&str; 6] = ["hosts", "faults", "command_line", "http", "results", "quality"];
@@ -73,6 +84,7 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     run(&mut cargo(&["build", "--quiet", "--package", "ffwatt", "--package", "tests", "--all-targets"]))?;
     let together: Vec<&str> = TOGETHER.iter().flat_map(|name| ["--test", *name]).collect();
     run(&mut black_box(cargo(&["test", "--quiet", "--package", "tests", "--lib"]), &together, &python, &[]))?;
+    dist::run_all(dist::Options { binary_only: false, debug: true })?;
     for name in ALONE {
         run(&mut black_box(
             cargo(&["test", "--package", "tests"]),

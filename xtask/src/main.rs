@@ -2,9 +2,12 @@
 
 mod build_ebpf;
 mod ci;
+mod dashboards;
 mod demo;
+mod dist;
 mod docs;
 mod install;
+mod measure;
 mod process;
 mod tidy;
 mod vm;
@@ -62,6 +65,20 @@ fn command() -> Command {
                 .about("Write the generated documentation (docs/METRICS.md, docs/CONFIGURATION.md)"),
         )
         .subcommand(
+            Command::new("dist")
+                .about(
+                    "What a release consists of, in target/dist: program, tarball, Debian package, checksums",
+                )
+                .arg(debug())
+                .arg(
+                    Arg::new("binary-only")
+                        .long("binary-only")
+                        .action(ArgAction::SetTrue)
+                        .help("Only the program"),
+                ),
+        )
+        .subcommand(Command::new("dashboards").about("Write Grafana's dashboards (grafana/dashboards)"))
+        .subcommand(
             Command::new("vm").about("Run the kernel tests on other kernels, under QEMU").arg(
                 Arg::new("kernel")
                     .long("kernel")
@@ -69,6 +86,20 @@ fn command() -> Command {
                     .action(ArgAction::Append)
                     .help("5.10, 6.1 or 6.12; all of them when not given"),
             ),
+        )
+        .subcommand(Command::new("bench").about("Measure the agent's own parts (minutes; prints tables)"))
+        .subcommand(
+            Command::new("fuzz")
+                .about("Feed every parser hostile input")
+                .arg(
+                    Arg::new("seconds")
+                        .long("seconds")
+                        .value_name("N")
+                        .default_value("300")
+                        .value_parser(clap::value_parser!(u64).range(1..))
+                        .help("Time for each target"),
+                )
+                .arg(Arg::new("target").value_name("TARGET").help("Only this one")),
         )
         .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
 }
@@ -83,9 +114,19 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("test", matches)) => ci::test(matches.get_flag("quick")),
         Some(("ci", _)) => ci::ci(),
         Some(("docs", _)) => docs::write(),
+        Some(("dist", matches)) => dist::run_all(dist::Options {
+            binary_only: matches.get_flag("binary-only"),
+            debug: matches.get_flag("debug"),
+        }),
+        Some(("dashboards", _)) => dashboards::write(),
         Some(("vm", matches)) => {
             let series: Vec<String> = matches.get_many("kernel").into_iter().flatten().cloned().collect();
             vm::run(&series)
+        }
+        Some(("bench", _)) => measure::bench(),
+        Some(("fuzz", matches)) => {
+            let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
+            measure::fuzz(seconds, matches.get_one::<String>("target").map(String::as_str))
         }
         Some(("tidy", _)) => tidy::run(),
         _ => anyhow::bail!("no such task"),

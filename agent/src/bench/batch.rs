@@ -49,6 +49,13 @@ pub(super) fn read(path: &Path, times: Times, overrides: Overrides) -> Result<Ve
     parse(&text, times, overrides).map_err(|problem| BatchError::Format { path: path.to_path_buf(), problem })
 }
 
+/// How many scenarios a batch file asks for, or what is wrong with it.
+pub fn count_scenarios(text: &[u8]) -> Result<usize, String> {
+    let second = Duration::from_secs(1);
+    let times = Times { baseline: second, duration: second, stabilization: second, cooldown: second };
+    Ok(parse(text, times, Overrides::default())?.len())
+}
+
 /// Times from the command line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Overrides {

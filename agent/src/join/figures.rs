@@ -13,6 +13,7 @@ use crate::join::{efficiency, facts, finite, matching, quotient};
 use crate::model::joined::{
     Costs, Efficiency, EnergyBasis, Matched, Names, Net, PredictedPower, ScenarioEnergy, ScenarioFigures,
 };
+use crate::model::prices::EnergyPrice;
 use crate::model::scenario::{Run, Scenario};
 use crate::units::{CpuTime, Grams, MicroJoules, Money, Ratio, Watts};
 
@@ -33,6 +34,17 @@ pub struct Prices {
     /// Viewers of a scenario that does not say how many.
     pub viewers: u32,
 }
+
+impl Prices {
+    /// What a kilowatt hour comes to.
+    pub fn energy(&self) -> EnergyPrice {
+        let kilowatt_hour = self.tariff.energy(MicroJoules(KILOWATT_HOUR));
+        EnergyPrice { kilowatt_hour, currency: self.currency.clone(), carbon: self.carbon }
+    }
+}
+
+/// In microjoules.
+const KILOWATT_HOUR: u64 = 3_600_000_000_000;
 
 /// A scenario's energy as it was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -94,6 +94,8 @@ pub struct History {
     totals: HashMap<Subject, Charge>,
     containers: CpuTime,
     last: Option<WallTime>,
+    /// Whether each tick is later than the one before it: until somebody sets the wall clock back.
+    is_sorted: bool,
     known: HashMap<Subject, Known>,
 }
 
@@ -112,6 +114,7 @@ impl History {
             totals: HashMap::new(),
             containers: CpuTime(0),
             last: None,
+            is_sorted: true,
             known: HashMap::new(),
         }
     }
@@ -120,6 +123,7 @@ impl History {
     pub fn of(ticks: Vec<Tick>, candidates: Vec<Candidate>) -> Self {
         let mut history = Self::new(Duration::MAX);
         let seen = ticks.last().map_or(WallTime(0.0), |tick| tick.to);
+        history.is_sorted = ticks.is_sorted_by(|one, other| one.to.0 <= other.from.0);
         history.ticks = ticks.into();
         for candidate in candidates {
             history.known.insert(candidate.subject.clone(), Known { candidate, seen });
@@ -142,6 +146,7 @@ impl History {
         let from = self.last.replace(snapshot.wall).unwrap_or(WallTime(snapshot.wall.0 - since_start));
         let before = std::mem::replace(&mut self.totals, totals);
         if from.0 >= snapshot.wall.0 {
+            self.is_sorted = false;
             return None;
         }
         let mut charges = HashMap::new();
@@ -216,7 +221,7 @@ impl History {
         if from.0.partial_cmp(&to.0) != Some(Ordering::Less) {
             return spent;
         }
-        for tick in &self.ticks {
+        for tick in self.touching(from, to) {
             let overlap = between(later(from, tick.from), earlier(to, tick.to));
             if overlap.is_zero() {
                 continue;
@@ -240,9 +245,16 @@ impl History {
         between(later(from, began), earlier(to, ended)).as_secs_f64() / between(began, ended).as_secs_f64()
     }
 
+    /// The ticks that a window may touch.
+    fn touching(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Tick> {
+        let first = if self.is_sorted { self.ticks.partition_point(|tick| tick.to.0 <= from.0) } else { 0 };
+        let is_over = move |tick: &&Tick| self.is_sorted && tick.from.0 >= to.0;
+        self.ticks.range(first..).take_while(move |tick| !is_over(tick))
+    }
+
     /// The ticks that lie within a window, whole.
     pub fn within(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Tick> {
-        self.ticks.iter().filter(move |tick| from.0 <= tick.from.0 && tick.to.0 <= to.0)
+        self.touching(from, to).filter(move |tick| from.0 <= tick.from.0 && tick.to.0 <= to.0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What energy costs where, as somebody's own file has it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::units::{Grams, Money};
 
@@ -11,4 +12,15 @@ pub struct OwnPrices {
     pub prices: BTreeMap<String, Money>,
     /// Grams of CO2 a kilowatt hour.
     pub carbon: BTreeMap<String, Grams>,
+}
+
+/// What energy costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnergyPrice {
+    /// A kilowatt hour.
+    pub kilowatt_hour: Money,
+    /// In this currency.
+    pub currency: Arc<str>,
+    /// Carbon dioxide of a kilowatt hour.
+    pub carbon: Grams,
 }

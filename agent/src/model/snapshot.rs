@@ -10,6 +10,7 @@ use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::health::{DurationHistogram, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
+use crate::model::prices::EnergyPrice;
 use crate::model::transcode::{ExitStatus, Output, TranscodeIdentity};
 use crate::model::workload::Identity;
 use crate::units::{Bytes, MicroJoules, Ratio, Watts};
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub folded: (usize, usize),
     /// The last run's scenarios.
     pub joined: Arc<Joined>,
+    /// What energy costs.
+    pub prices: EnergyPrice,
     /// The container engine.
     pub engine: Option<EngineUse>,
     /// Sources by name.

@@ -111,6 +111,7 @@ impl Pipeline {
             other_transcodes: other.clone(),
             folded: self.ledger.folded(),
             joined: self.joined.borrow().clone(),
+            prices: self.prices.energy(),
             engine: self.slow.engine_use,
             sources: self.health.all().clone(),
             meter: self.cpu.health(),

@@ -43,24 +43,24 @@ fn a_run_ranked_by_each_measure_on_its_own() {
         slow x264                           300.000   30.000    1.0000    92.0 0.001399 USD   0.0333  the file
 
         By quality-weighted pixels for a joule
-           1. x264                              2488320.0000
-           2. slow x264                         1907712.0000
-           3. x265                              1050624.0000
+           1. x264                                  2.49 M
+           2. slow x264                             1.91 M
+           3. x265                                  1.05 M
 
         By VMAF points for a watt
-           1. x264                                    9.0000
-           2. x265                                    3.8000
-           3. slow x264                               3.0667
+           1. x264                                  9.0000
+           2. x265                                  3.8000
+           3. slow x264                             3.0667
 
         By pixels for a joule
-           1. x264                              2764800.0000
-           2. slow x264                         2073600.0000
-           3. x265                              1105920.0000
+           1. x264                                  2.76 M
+           2. slow x264                             2.07 M
+           3. x265                                  1.11 M
 
         By megabits a second for a watt
-           1. x264                                    0.2500
-           2. x265                                    0.1000
-           3. slow x264                               0.0833
+           1. x264                                  0.2500
+           2. x265                                  0.1000
+           3. slow x264                             0.0833
 
         The most pixels for a joule of each ladder
               1280x720@30                     x264

@@ -53,7 +53,7 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
             writeln!(out, "\nBy {title}")?;
         }
         for (place, (figures, score)) in ranking.iter().enumerate() {
-            writeln!(out, "{:>4}. {:<32}{score:>14.4}", place + 1, figures.names.scenario)?;
+            writeln!(out, "{:>4}. {:<32}{:>12}", place + 1, figures.names.scenario, short(*score))?;
         }
     }
     best_of_ladders(all, out)?;
@@ -65,6 +65,15 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
         }
     }
     Ok(())
+}
+
+/// Four digits and more are nobody's to compare.
+fn short(score: f64) -> String {
+    match score {
+        score if score >= 1e6 => format!("{:.2} M", score / 1e6),
+        score if score >= 1e4 => format!("{:.2} k", score / 1e3),
+        score => format!("{score:.4}"),
+    }
 }
 
 /// Those with a score, the best first.

@@ -59,6 +59,9 @@ pub(super) const METRICS: &[Metric] = &[
         "Joules for a point of VMAF.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| scenario.efficiency.joules_per_vmaf_point),
     ),
+    gauge("ffwatt_scenario_vmaf_score", None, "VMAF of a scenario's output.", |snapshot, _, samples| {
+        each(snapshot, samples, |scenario| Some(scenario.vmaf?.0));
+    }),
     gauge("ffwatt_scenario_vmaf_per_watt", None, "VMAF points for a watt.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| scenario.efficiency.vmaf_per_watt);
     }),
@@ -104,6 +107,27 @@ pub(super) const METRICS: &[Metric] = &[
         "Carbon dioxide of a scenario's energy.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.carbon?.0)),
     ),
+    Metric {
+        name: "ffwatt_energy_price_per_kwh",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "What a kilowatt hour costs here.",
+        labels: &["currency"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            let prices = &snapshot.prices;
+            samples.number([Cow::Borrowed(&*prices.currency)], prices.kilowatt_hour.0);
+        },
+    },
+    Metric {
+        name: "ffwatt_carbon_intensity_grams_per_kwh",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Carbon dioxide of a kilowatt hour here.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.number([], snapshot.prices.carbon.0),
+    },
     budget("ffwatt_budget_limit", "What may be spent in a period.", |snapshot, _, samples| {
         each_budget(snapshot, samples, |budget| Some(budget.limit));
     }),

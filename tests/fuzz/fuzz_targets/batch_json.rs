@@ -1,0 +1,10 @@
+//! Whatever stands in a batch file: scenarios or a reason.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Err(problem) = ffwatt::bench::count_scenarios(bytes) {
+        assert!(!problem.is_empty());
+    }
+});

@@ -1,0 +1,56 @@
+//! A network of our own: every port is free in it, and names mean what the test says.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use crate::command::{Owned, output};
+
+/// A network and mount namespace with a loopback and a hosts file; gone when dropped.
+#[derive(Debug)]
+pub struct Namespace {
+    holder: Owned,
+    _folder: tempfile::TempDir,
+}
+
+impl Namespace {
+    /// One in which these names are 127.0.0.1.
+    pub fn start(names: &[&str]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder")?;
+        let hosts = folder.path().join("hosts");
+        fs::write(&hosts, format!("127.0.0.1 localhost {}\n", names.join(" ")))
+            .context("cannot write hosts")?;
+        let script = r#"ip link set lo up && mount --bind "$1" /etc/hosts && echo ready && exec sleep 3600"#;
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--mount", "sh", "-c", script, "sh"]).arg(&hosts);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut holder = Owned(child.context("cannot run unshare")?);
+        let out = holder.0.stdout.take().context("a child's output is a pipe")?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line).context("cannot read from unshare")?;
+        if line.trim() != "ready" {
+            bail!("cannot make a network namespace: this needs root, iproute2 and util-linux");
+        }
+        Ok(Self { holder, _folder: folder })
+    }
+
+    /// A program that runs in it.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        let target = self.holder.0.id().to_string();
+        command.args(["--target", &target, "--net", "--mount", "--"]).arg(program).stdin(Stdio::null());
+        command
+    }
+
+    /// What an address in it answers to a form.
+    pub fn post(&self, url: &str, fields: &[(&str, &str)]) -> anyhow::Result<String> {
+        let mut command = self.command("curl");
+        command.args(["--silent", "--show-error", "--max-time", "20"]);
+        for (name, value) in fields {
+            command.arg("--data-urlencode").arg(format!("{name}={value}"));
+        }
+        output(command.arg(url))
+    }
+}

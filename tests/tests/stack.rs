@@ -1,0 +1,291 @@
+//! Does every panel, variable, rule and alert have data? A real Prometheus with the shipped configuration scrapes the real agent
+//! during real encodes. Needs root. Run alone: it starts an engine and measures the host.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::agent::binary;
+use tests::command::{Owned, eventually, output};
+use tests::engine::Engine;
+use tests::ffmpeg;
+use tests::image;
+use tests::namespace::Namespace;
+use tests::prometheus::Prometheus;
+use tests::rapl::LiveRapl;
+
+/// The names that the shipped configuration scrapes.
+const NAMES: [&str; 6] =
+    ["ffwatt", "rapl-exporter", "docker-stats-exporter", "results-exporter", "qoe-exporter", "cost-exporter"];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// The agent, an engine with encodes in containers, and Prometheus, as the compose file has them.
+struct Stack<'a> {
+    prometheus: Prometheus<'a>,
+    _agent: Owned,
+    _engine: Engine,
+    _rapl: LiveRapl,
+    _folder: tempfile::TempDir,
+}
+
+fn start(namespace: &Namespace) -> Stack<'_> {
+    let folder = tempfile::tempdir().unwrap();
+    let rapl = LiveRapl::start().unwrap();
+    let engine = Engine::start_private().unwrap();
+    image::make(&engine, "encoder:1").unwrap();
+    let prometheus = Prometheus::start(namespace, &repository().join("packaging/prometheus")).unwrap();
+    let in_folder = |name: &str| folder.path().join(name).display().to_string();
+    let vmaf = ffmpeg::with_vmaf().unwrap();
+    let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
+    agent.args([
+        &format!("--path.sysfs={}", rapl.path().display()),
+        "--path.cgroupfs=/sys/fs/cgroup",
+        "--energy.source=powercap",
+        &format!("--results-dir={}", in_folder("results")),
+        &format!("--state-dir={}", in_folder("state")),
+        &format!("--containers.docker-socket={}", engine.socket().display()),
+        "--containers.podman-socket=",
+        &format!("--quality.ffmpeg={vmaf}"),
+        "--budget.kwh-per-month=100",
+        "--attribution.idle-watts=8",
+    ]);
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let agent = Owned(agent.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    let ask = || namespace.command("curl").args(["-sf", "http://localhost:9510/ready"]).output().ok();
+    eventually("the agent is ready", Duration::from_secs(30), || ask()?.status.success().then_some(()))
+        .unwrap_or_else(|error| panic!("{error}: {}", fs::read_to_string(in_folder("log")).unwrap()));
+    encode_in_containers(&engine, folder.path());
+    encode_scenarios(folder.path(), &vmaf);
+    Stack { prometheus, _agent: agent, _engine: engine, _rapl: rapl, _folder: folder }
+}
+
+/// One that goes on, and one that ends and is scored.
+fn encode_in_containers(engine: &Engine, folder: &Path) {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let source = "testsrc2=size=320x180:rate=25:duration=4";
+    ffmpeg::run(&["-f", "lavfi", "-i", source, "-c:v", "ffv1", &path("source.mkv")]).unwrap();
+    let mount = format!("{0}:{0}", folder.display());
+    let run = |name: &str, labels: &[&str], encode: &str| {
+        let mut words = vec!["run", "--detach", "--network=none", "--name", name, "--volume", &mount];
+        words.extend(labels.iter().flat_map(|label| ["--label", label]));
+        words.extend(["encoder:1", "sh", "-c", encode]);
+        engine.run(&words).unwrap();
+    };
+    let live = "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=25 -c:v libx264 -preset veryfast -f null -";
+    run("live", &[], live);
+    let (reference, encode) = (path("source.mkv"), path("vod.mkv"));
+    let labels = [format!("ffwatt.reference={reference}"), format!("ffwatt.output={encode}")];
+    let vod = format!("ffmpeg -nostdin -v error -re -i {reference} -c:v libx264 -preset veryfast {encode}");
+    run("vod", &labels.each_ref().map(String::as_str), &vod);
+}
+
+fn encode_scenarios(folder: &Path, vmaf: &str) {
+    let mut bench = Command::new(binary().unwrap());
+    bench
+        .args(["bench", "--duration=3", "--cooldown=0", "--quality"])
+        .arg(format!("--quality.ffmpeg={vmaf}"))
+        .arg(format!("--output-dir={}", folder.join("results").display()))
+        .args(["batch", "--file"])
+        .arg(repository().join("tests/scenarios/codecs.json"));
+    output(&mut bench).unwrap();
+}
+
+/// Where an expression stands, and what it is.
+struct Expression {
+    place: String,
+    text: String,
+}
+
+/// Every query of every panel and variable.
+fn of_dashboards() -> Vec<Expression> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(repository().join("grafana/dashboards")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        let uid = dashboard["uid"].as_str().unwrap();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let place = format!("{uid} / {}", panel["title"].as_str().unwrap());
+                all.push(Expression { place, text: target["expr"].as_str().unwrap().to_owned() });
+            }
+        }
+        for variable in dashboard["templating"]["list"].as_array().unwrap() {
+            let Some(definition) = variable["definition"].as_str() else { continue };
+            let inner = definition.strip_prefix("label_values(").unwrap().strip_suffix(')').unwrap();
+            let (metric, label) = inner.rsplit_once(", ").unwrap();
+            let place = format!("{uid} / variable {}", variable["name"].as_str().unwrap());
+            all.push(Expression { place, text: format!("count by ({label}) ({metric}{{{label}!=\"\"}})") });
+        }
+    }
+    all
+}
+
+/// A dashboard's variables, as somebody who has chosen nothing has them.
+fn chosen(expression: &str) -> String {
+    let mut text = expression.to_owned();
+    for (name, value) in [
+        ("$__rate_interval", "20s"),
+        ("$__range", "5m"),
+        ("$instance", ".*"),
+        ("$run_id", ".*"),
+        ("$output_ladder", ".*"),
+        ("$encoder_type", ".*"),
+        ("$currency", "USD"),
+        ("$price", "0.30"),
+        ("$carbon", "50"),
+    ] {
+        text = text.replace(name, value);
+    }
+    assert!(!text.replace("\"$1", "").contains('$'), "a variable nobody knows: {text}");
+    text
+}
+
+/// Every recorded series by its name, and what every alert compares: the alert itself is quiet on a good day.
+fn of_rules() -> Vec<Expression> {
+    let mut all = Vec::new();
+    for (file, word) in [("rules.yml", "- record: "), ("alerts.yml", "- alert: ")] {
+        let text = fs::read_to_string(repository().join("packaging/prometheus").join(file)).unwrap();
+        let mut name = String::new();
+        for line in text.lines().map(str::trim) {
+            if let Some(found) = line.strip_prefix(word) {
+                found.clone_into(&mut name);
+            } else if let Some(expression) = line.strip_prefix("expr: ") {
+                if word == "- record: " {
+                    all.push(Expression { place: format!("rules / {name}"), text: name.clone() });
+                } else {
+                    let expression = expression.trim_matches('\'').replace("''", "'");
+                    let sides = compared(&expression)
+                        .into_iter()
+                        .map(|text| Expression { place: format!("alerts / {name}"), text });
+                    all.extend(sides);
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Both sides of an alert's comparison, where they are more than a number.
+fn compared(expression: &str) -> Vec<String> {
+    let expression = expression.split(" unless ").next().unwrap();
+    let (mut depth, mut cut) = (0, None);
+    for (place, character) in expression.char_indices() {
+        depth += match character {
+            '(' | '{' | '[' => 1,
+            ')' | '}' | ']' => -1,
+            _ => 0,
+        };
+        if depth == 0 && [" > ", " < ", " == "].iter().any(|sign| expression[place..].starts_with(sign)) {
+            cut = Some(place);
+        }
+    }
+    let (left, right) = expression.split_at(cut.unwrap());
+    let right = right.trim_start_matches([' ', '>', '<', '=']);
+    let is_number = |text: &&str| text.parse::<f64>().is_err();
+    // Which level is asked for by a label is another level here.
+    let general = |text: &str| text.replace("{energy_source=\"model\"}", "");
+    [left, right].into_iter().filter(is_number).map(general).collect()
+}
+
+/// Places and metrics without data here, and why.
+fn excused() -> Vec<(String, String)> {
+    let text = fs::read_to_string(repository().join("tests/no_data_here.txt")).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let split = |line: &str| {
+        let (what, reason) = line.split_once(": ").unwrap();
+        assert!(!reason.is_empty());
+        let (place, metric) = what.rsplit_once(" / ").unwrap();
+        (place.to_owned(), metric.to_owned())
+    };
+    lines.map(split).collect()
+}
+
+#[test]
+fn every_panel_variable_rule_and_alert_has_data() {
+    let namespace = Namespace::start(&NAMES).unwrap();
+    let stack = start(&namespace);
+    let mut missing: Vec<Expression> = of_dashboards().into_iter().chain(of_rules()).collect();
+    for expression in &mut missing {
+        expression.text = chosen(&expression.text);
+    }
+    assert!(missing.len() > 150, "{} expressions", missing.len());
+    let excused = excused();
+    let is_excused = |expression: &Expression| {
+        let stands = |(place, metric): &(String, String)| {
+            *place == expression.place && expression.text.contains(metric.as_str())
+        };
+        excused.iter().any(stands)
+    };
+    let mut rounds = 0;
+    let last = eventually("everything has data", Duration::from_mins(2), || {
+        // Whatever once had data has it: series come as ticks and scrapes do.
+        missing.retain(|expression| stack.prometheus.query(&expression.text).unwrap().is_empty());
+        rounds += 1;
+        missing.iter().all(is_excused).then_some(())
+    });
+    let left: BTreeSet<String> = missing
+        .iter()
+        .filter(|expression| !is_excused(expression))
+        .map(|expression| format!("{}: {}", expression.place, expression.text))
+        .collect();
+    last.unwrap_or_else(|error| {
+        panic!("{error}; without data:\n{}", left.into_iter().collect::<Vec<_>>().join("\n"))
+    });
+    for (place, metric) in &excused {
+        let stands =
+            |expression: &Expression| expression.place == *place && expression.text.contains(metric.as_str());
+        assert!(
+            missing.iter().any(stands),
+            "{place} / {metric} has data, or is gone: strike it off the list"
+        );
+    }
+    assert_eq!(stack.prometheus.value("count(up == 1)").unwrap() as usize, NAMES.len() + 1);
+    assert!(stack.prometheus.query("up == 0").unwrap().is_empty(), "all targets are up");
+    // What was counted is what was there: 20 and 3 W, to within the edges of a window.
+    let watts = stack
+        .prometheus
+        .value(r#"sum(rate(ffwatt_host_energy_joules_total{domain=~"package|dram"}[20s]))"#)
+        .unwrap();
+    assert!((watts / 23.0 - 1.0).abs() < 0.05, "{watts} W");
+    let of = |name: &str| format!("sum({name}{{domain=~\"package|dram\"}})");
+    let [workloads, host] =
+        ["ffwatt_workload_energy_joules_total", "ffwatt_host_energy_joules_total"].map(of);
+    let difference = stack.prometheus.value(&format!("{workloads} - {host}")).unwrap();
+    assert!(difference.abs() < 1e-6, "{difference} J are missing or too many");
+    assert!(stack.prometheus.query("ffwatt_attribution_residual_joules != 0").unwrap().is_empty());
+}
+
+#[test]
+fn configuration_and_rules_are_what_promtool_takes() {
+    let folder = repository().join("packaging/prometheus");
+    let promtool =
+        |arguments: &[&str]| output(Command::new("promtool").current_dir(&folder).args(arguments)).unwrap();
+    promtool(&["check", "config", "prometheus.yml"]);
+    promtool(&["check", "rules", "rules.yml", "alerts.yml"]);
+    promtool(&["test", "rules", "alerts_test.yml"]);
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let (alerts, tests, words) = (
+        read("packaging/prometheus/alerts.yml"),
+        read("packaging/prometheus/alerts_test.yml"),
+        read("docs/ALERTS.md"),
+    );
+    for name in alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(
+            tests.contains(&format!("- name: {name} fires"))
+                && tests.contains(&format!("- name: {name} is quiet"))
+        );
+        assert!(words.contains(&format!("\n## {name}\n")), "docs/ALERTS.md says nothing of {name}");
+        assert!(
+            alerts.contains(&format!("docs/ALERTS.md#{}\n", name.to_lowercase())),
+            "{name} has no runbook"
+        );
+    }
+}

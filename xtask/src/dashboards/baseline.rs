@@ -1,0 +1,39 @@
+//! Baseline vs Test: what did an encode add to the idle machine?
+
+use super::panel::{lines, table};
+use super::{Dashboard, SCENARIOS};
+
+pub(crate) fn dashboard() -> Dashboard {
+    let of = |metric: &str| format!(r#"{metric}{{run_id=~"$run_id"}}"#);
+    let scenario = "{{scenario}}";
+    Dashboard {
+        file: "baseline-vs-test",
+        uid: "baseline-vs-test",
+        title: "Baseline vs Test",
+        description: "What each scenario added to the machine as it was during the run's baseline.",
+        refresh: "10s",
+        since: "now-1h",
+        variables: SCENARIOS[..1].to_vec(),
+        panels: vec![
+            lines("Power added", "watt", "The host's mean power above that during the baseline.")
+                .query(of("results_scenario_delta_power_watts"), scenario),
+            lines(
+                "Container CPU added",
+                "percent",
+                "CPU use of all containers above that during the baseline.",
+            )
+            .query(of("results_scenario_net_container_cpu_percent"), scenario),
+            lines(
+                "Energy added",
+                "watth",
+                "The host's energy above the baseline's power over the same time.",
+            )
+            .query(of("results_scenario_delta_energy_wh"), scenario),
+            table("Increase", "percent", "The host's power above the baseline's, in percent of it.")
+                .query(of("results_scenario_power_pct_increase"), "")
+                .column("scenario", "Scenario", "string")
+                .column("Value", "Increase", "percent")
+                .size(12, 8),
+        ],
+    }
+}

@@ -1,0 +1,66 @@
+//! Energy Efficiency Analysis: what did a joule buy?
+
+use super::panel::{BAD, GOOD, WARN, bars, lines, table};
+use super::{Dashboard, SCENARIOS};
+
+const REAL: &str = r#"{scenario!~".*[Bb]aseline.*", run_id=~"$run_id", output_ladder=~"$output_ladder", encoder_type=~"$encoder_type"}"#;
+
+pub(crate) fn dashboard() -> Dashboard {
+    let by = |labels: &str, metric: &str| format!("max by ({labels}) ({metric}{REAL})");
+    let each = "scenario, output_ladder, encoder_type, streams";
+    let legend = "{{scenario}} ({{output_ladder}})";
+    Dashboard {
+        file: "energy-efficiency",
+        uid: "energy-efficiency-dashboard",
+        title: "Energy Efficiency Analysis",
+        description: "Pixels, frames and bits for a joule, by scenario of the last run.",
+        refresh: "30s",
+        since: "now-1h",
+        variables: SCENARIOS.to_vec(),
+        panels: vec![
+            table("Leaderboard", "none", "Pixels for a joule, power and energy of each scenario. Sort by any column.")
+                .query(format!("sort_desc({})", by(each, "results_scenario_efficiency_score")), "")
+                .query(by(each, "results_scenario_mean_power_watts"), "")
+                .query(by(each, "results_scenario_total_energy_joules"), "")
+                .column("scenario", "Scenario", "string")
+                .column("output_ladder", "Ladder", "string")
+                .column("encoder_type", "Encoder", "string")
+                .column("streams", "Streams", "string")
+                .column("Value #A", "Pixels for a joule", "short")
+                .column("Value #B", "Mean power", "watt")
+                .column("Value #C", "Energy", "joule"),
+            bars("Pixels for a joule", "short", "More is better.")
+                .query(format!("sort_desc({})", by("scenario, output_ladder, encoder_type", "results_scenario_efficiency_score")), legend),
+            bars("Energy above the best of its ladder", "joule", "What the thriftiest scenario of the same ladder would have saved.")
+                .query(
+                    format!(
+                        "{} - on (output_ladder) group_left () min by (output_ladder) (results_scenario_total_energy_joules{REAL})",
+                        by("scenario, output_ladder", "results_scenario_total_energy_joules")
+                    ),
+                    legend,
+                )
+                .thresholds(GOOD, &[(100.0, WARN), (500.0, BAD)]),
+            bars("Power by streams and encoder", "watt", "How power grows with the number of streams.").query(
+                format!("avg by (streams, encoder_type) (results_scenario_mean_power_watts{REAL})"),
+                "{{streams}} × {{encoder_type}}",
+            ),
+            bars("Efficiency by ladder", "short", "Pixels for a joule, the best scenario of each ladder.")
+                .query(format!("sort_desc(max by (output_ladder) (results_scenario_efficiency_score{REAL}))"), "{{output_ladder}}"),
+            lines("Energy for a megabit a second", "watth", "Watt hours for each megabit a second that was asked for.")
+                .query(by("scenario, output_ladder, encoder_type", "results_scenario_energy_wh_per_mbps"), legend),
+            lines("Energy for a frame", "none", "Millijoules for a frame.")
+                .query(by("scenario, output_ladder, encoder_type", "results_scenario_energy_mj_per_frame"), legend),
+            table("Power above the baseline", "none", "The host's power against the run's baseline.")
+                .query(by(each, "results_scenario_power_pct_increase"), "")
+                .query(by(each, "results_scenario_mean_power_watts"), "")
+                .query(by(each, "results_scenario_delta_power_watts"), "")
+                .column("scenario", "Scenario", "string")
+                .column("output_ladder", "Ladder", "string")
+                .column("encoder_type", "Encoder", "string")
+                .column("streams", "Streams", "string")
+                .column("Value #A", "Increase", "percent")
+                .column("Value #B", "Encode's power", "watt")
+                .column("Value #C", "Host's power above baseline", "watt"),
+        ],
+    }
+}

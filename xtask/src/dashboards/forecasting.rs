@@ -1,0 +1,40 @@
+//! Efficiency Forecasting: which scenario to choose?
+
+use super::panel::{bars, lines, pie, table};
+use super::{Dashboard, SCENARIOS};
+
+pub(crate) fn dashboard() -> Dashboard {
+    let of = |metric: &str| {
+        format!(r#"max by (scenario) ({metric}{{run_id=~"$run_id", scenario!~"(?i).*baseline.*"}})"#)
+    };
+    let score = of("results_scenario_efficiency_score");
+    Dashboard {
+        file: "efficiency-forecasting",
+        uid: "efficiency-forecasting",
+        title: "Efficiency Forecasting",
+        description: "Scores of the last run's scenarios, and what they are expected to be by the fit over all of them.",
+        refresh: "30s",
+        since: "now-1h",
+        variables: SCENARIOS[..1].to_vec(),
+        panels: vec![
+            lines("Efficiency", "short", "Pixels for a joule, as measured.").query(&*score, "{{scenario}}"),
+            lines("Expected efficiency", "short", "Pixels for a joule of the energy that the fit predicts.")
+                .query(of("results_scenario_predicted_efficiency_score"), "{{scenario}}"),
+            table("Rankings", "none", "Efficiency, power, energy and pixels of each scenario.")
+                .query(format!("sort_desc({score})"), "")
+                .query(of("results_scenario_mean_power_watts"), "")
+                .query(of("results_scenario_total_energy_joules"), "")
+                .query(of("results_scenario_total_pixels"), "")
+                .column("scenario", "Scenario", "string")
+                .column("Value #A", "Pixels for a joule", "short")
+                .column("Value #B", "Mean power", "watt")
+                .column("Value #C", "Energy", "joule")
+                .column("Value #D", "Pixels", "short"),
+            bars("The five best", "short", "Pixels for a joule.")
+                .query(format!("topk(5, {score})"), "{{scenario}}"),
+            pie("Scores beside each other", "short", "Pixels for a joule.")
+                .query(&*score, "{{scenario}}")
+                .size(12, 8),
+        ],
+    }
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask bench` and `cargo xtask fuzz`: commands for whoever has the time.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::process::{run, say, succeeds};
+use crate::root;
+
+/// Where fuzz targets are.
+const FUZZ: &str = "tests/fuzz";
+
+/// The micro benches. They measure; nothing in the tests depends on them.
+pub(crate) fn bench() -> anyhow::Result<()> {
+    run(Command::new(env!("CARGO")).current_dir(root()?).args([
+        "bench",
+        "--quiet",
+        "--package",
+        "ffwatt",
+        "--benches",
+    ]))
+}
+
+/// Every fuzz target for so many seconds, from its corpus on.
+pub(crate) fn fuzz(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
+    let root = root()?;
+    let tool = root.join("target/tools/bin/cargo-fuzz");
+    if !tool.is_file() {
+        let mut install = Command::new(env!("CARGO"));
+        install.args(["install", "--locked", "cargo-fuzz", "--root"]).arg(root.join("target/tools"));
+        run(&mut install)?;
+    }
+    if !succeeds(Command::new("cargo").args(["+nightly", "--version"])) {
+        bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
+    }
+    let targets = targets(&root)?;
+    if let Some(only) = only.filter(|only| !targets.iter().any(|target| target == only)) {
+        bail!("no fuzz target {only:?}; there are {}", targets.join(", "));
+    }
+    for target in targets.iter().filter(|target| only.is_none_or(|only| only == *target)) {
+        say(&format!("\n== {target}, {seconds} s"));
+        // What was found before is gone on with; what is committed is where it begins.
+        let corpus = root.join("target/fuzz/corpus").join(target);
+        std::fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
+        let mut fuzz = Command::new(&tool);
+        fuzz.current_dir(root.join(FUZZ))
+            .env("RUSTUP_TOOLCHAIN", "nightly")
+            .env("FFWATT_EBPF_OBJECT", "/no/object")
+            .args(["fuzz", "run", "--fuzz-dir", ".", "--target-dir"])
+            .arg(root.join("target/fuzz"))
+            .arg(target)
+            .arg(&corpus)
+            .arg(Path::new("seeds").join(target))
+            .arg("--")
+            .args([&format!("-max_total_time={seconds}"), "-max_len=8192", "-print_final_stats=1"]);
+        run(&mut fuzz)?;
+    }
+    Ok(())
+}
+
+fn targets(root: &Path) -> anyhow::Result<Vec<String>> {
+    let folder = root.join(FUZZ).join("fuzz_targets");
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.ok()?.path();
+        path.file_stem()?.to_str().map(str::to_owned)
+    };
+    let mut targets: Vec<String> = entries.filter_map(name).collect();
+    targets.sort();
+    Ok(targets)
+}
