@@ -61,6 +61,15 @@ impl<'a> Prometheus<'a> {
         }
     }
 
+    /// What an expression came to over the last while, every five seconds.
+    pub fn range(&self, expression: &str, end: f64, length: Duration) -> anyhow::Result<Vec<Value>> {
+        let (start, end) = ((end - length.as_secs_f64()).to_string(), end.to_string());
+        let fields = [("query", expression), ("start", &start), ("end", &end), ("step", "5")];
+        let text = self.namespace.post(&format!("{ADDRESS}/api/v1/query_range"), &fields)?;
+        let answer: Value = serde_json::from_str(&text).with_context(|| format!("{expression}: {text}"))?;
+        Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default())
+    }
+
     /// The value of the only series.
     pub fn value(&self, expression: &str) -> anyhow::Result<f64> {
         let series = self.query(expression)?;

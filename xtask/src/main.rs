@@ -89,6 +89,9 @@ fn command() -> Command {
         )
         .subcommand(Command::new("bench").about("Measure the agent's own parts (minutes; prints tables)"))
         .subcommand(
+            Command::new("pictures").about("Draw the data of every dashboard, into docs/pictures (root)"),
+        )
+        .subcommand(
             Command::new("fuzz")
                 .about("Feed every parser hostile input")
                 .arg(
@@ -124,6 +127,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             vm::run(&series)
         }
         Some(("bench", _)) => measure::bench(),
+        Some(("pictures", _)) => measure::pictures(),
         Some(("fuzz", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
             measure::fuzz(seconds, matches.get_one::<String>("target").map(String::as_str))

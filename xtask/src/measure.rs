@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use crate::process::{run, say, succeeds};
-use crate::root;
+use crate::{install, root};
 
 /// Where fuzz targets are.
 const FUZZ: &str = "tests/fuzz";
@@ -20,6 +20,27 @@ pub(crate) fn bench() -> anyhow::Result<()> {
         "ffwatt",
         "--benches",
     ]))
+}
+
+/// Pictures of the data of every dashboard, into `docs/pictures`.
+pub(crate) fn pictures() -> anyhow::Result<()> {
+    let root = root()?;
+    let python = install::python(&root, &["imageio-ffmpeg==0.8.1", "matplotlib==3.10.3"])?;
+    let series = root.join("target/series");
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(&root).args(arguments);
+        command
+    };
+    run(&mut cargo(&["build", "--quiet", "--package", "ffwatt"]))?;
+    let every = "every_panel_variable_rule_and_alert_has_data";
+    run(cargo(&["test", "--package", "tests", "--test", "stack", "--", every])
+        .env("FFWATT_PYTHON", &python)
+        .env("FFWATT_SERIES", &series))?;
+    run(Command::new(&python)
+        .arg(root.join("tests/pictures.py"))
+        .arg(&series)
+        .arg(root.join("docs/pictures")))
 }
 
 /// Every fuzz target for so many seconds, from its corpus on.
