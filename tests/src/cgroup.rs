@@ -33,6 +33,11 @@ impl Cgroup {
         Ok(Self { folder, path: format!("/{}", path.trim_start_matches('/')) })
     }
 
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A command that runs inside: it enters by itself, so that all its CPU time is the cgroup's.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("/bin/sh");

@@ -16,3 +16,4 @@ pub mod namespace;
 pub mod prometheus;
 pub mod rapl;
 pub mod referee;
+pub mod simulator;

@@ -1,5 +1,6 @@
 //! `cargo xtask …`: everything that is done with this repository, with nothing but cargo to start from.
 
+mod accuracy;
 mod build_ebpf;
 mod ci;
 mod dashboards;
@@ -8,6 +9,7 @@ mod dist;
 mod docs;
 mod install;
 mod measure;
+mod overhead;
 mod process;
 mod tidy;
 mod vm;
@@ -104,6 +106,22 @@ fn command() -> Command {
                 )
                 .arg(Arg::new("target").value_name("TARGET").help("Only this one")),
         )
+        .subcommand(
+            Command::new("accuracy")
+                .about("Measure the agent's error on simulated hosts, into docs/ACCURACY.md (root, minutes)")
+                .arg(
+                    Arg::new("seconds")
+                        .long("seconds")
+                        .value_name("N")
+                        .default_value("60")
+                        .value_parser(clap::value_parser!(u64).range(10..))
+                        .help("Length of each run"),
+                ),
+        )
+        .subcommand(
+            Command::new("overhead")
+                .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)"),
+        )
         .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
 }
 
@@ -127,6 +145,10 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             vm::run(&series)
         }
         Some(("bench", _)) => measure::bench(),
+        Some(("accuracy", matches)) => {
+            accuracy::measure(*matches.get_one::<u64>("seconds").context("--seconds has a default")?)
+        }
+        Some(("overhead", _)) => overhead::measure(),
         Some(("pictures", _)) => measure::pictures(),
         Some(("fuzz", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;

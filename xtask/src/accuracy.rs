@@ -1,0 +1,133 @@
+//! `cargo xtask accuracy`: how far off are the joules? The agent on simulated hosts whose true joules are known, and what others
+//! on the same machine say of the host.
+
+mod jobs;
+mod table;
+mod windows;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+use tests::agent::Agent;
+use tests::cgroup::Cgroup;
+use tests::command::Owned;
+use tests::simulator::{Machine, Power, Simulator};
+
+use crate::process::{is_root, run, say};
+use crate::{build_ebpf, root};
+
+/// The parent of everything that draws power here.
+const PARENT: &str = "ffwatt-accuracy";
+
+/// What one machine is like: 12 W idle, 9 W for each busy CPU.
+const LINEAR: Machine = Machine { power: Power::Linear(9.0), idle: 12.0, range: 262_143_328_850 };
+
+/// The same, with a curve.
+const CONCAVE: Machine = Machine { power: Power::Concave(18.0), ..LINEAR };
+
+/// A workload: its name, and what its shell does.
+const WORKLOADS: [(&str, &str); 6] = [
+    ("steady", "while :; do :; done"),
+    ("bursty", "while :; do timeout 0.05 sh -c 'while :; do :; done'; sleep 0.05; done"),
+    ("fork-storm", "while :; do /bin/true; done"),
+    ("many-threads", "for i in 1 2 3 4 5 6 7 8; do (while :; do /bin/true; sleep 0.01; done) & done; wait"),
+    (
+        "x264",
+        "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=640x360:rate=30 -c:v libx264 -preset veryfast -f null -",
+    ),
+    (
+        "x265",
+        "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libx265 -preset superfast -x265-params log-level=error -f null -",
+    ),
+];
+
+/// A simulated host with the agent on it, both below [`PARENT`].
+struct Stage {
+    simulator: Simulator,
+    agent: Agent,
+    _workloads: Vec<(Cgroup, Owned)>,
+    _own: [Cgroup; 2],
+}
+
+impl Stage {
+    /// `names`: which of [`WORKLOADS`] run.
+    fn set(machine: Machine, binary: &Path, names: &[&str], flags: &[&str]) -> anyhow::Result<Self> {
+        let own = ["agent", "simulator"].map(|name| Cgroup::make(&format!("{PARENT}/{name}")));
+        let [agents, simulators] = own;
+        let (agents, simulators) = (agents?, simulators?);
+        // Whoever measures draws power too: this process is part of the machine.
+        fs::write(simulators.folder().join("cgroup.procs"), std::process::id().to_string())
+            .context("cannot enter a cgroup")?;
+        let mut workloads = Vec::new();
+        for (name, script) in WORKLOADS.iter().filter(|(name, _)| names.contains(name)) {
+            let cgroup = Cgroup::make(&format!("{PARENT}/{name}"))?;
+            let mut command = cgroup.command("sh");
+            command.args(["-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
+            workloads.push((cgroup, Owned(command.spawn().context("cannot start a workload")?)));
+        }
+        let simulator = Simulator::start(machine, PARENT, names)?;
+        let sysfs = format!("--path.sysfs={}", simulator.path().display());
+        let idle = format!("--attribution.idle-watts={}", machine.idle);
+        let fixed = [
+            sysfs.as_str(),
+            "--path.cgroupfs=/sys/fs/cgroup",
+            "--cpu.source=bpf",
+            "--energy.source=powercap",
+            "--containers.docker-socket=",
+            "--containers.podman-socket=",
+            &idle,
+        ];
+        let mut agent = Agent::spawn(binary, &[&fixed[..], flags].concat(), &[])?;
+        agent.wait_ready()?;
+        fs::write(agents.folder().join("cgroup.procs"), agent.pid().to_string())
+            .context("cannot put the agent into a cgroup")?;
+        Ok(Self { simulator, agent, _workloads: workloads, _own: [agents, simulators] })
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Out of the cgroup, or it could not go.
+        let procs = tests::cgroup::root().map(|root| root.join("cgroup.procs"));
+        let _ = procs.map(|procs| fs::write(procs, std::process::id().to_string()));
+    }
+}
+
+/// Measures everything, prints the tables, writes docs/ACCURACY.md.
+pub(crate) fn measure(seconds: u64) -> anyhow::Result<()> {
+    anyhow::ensure!(is_root(), "accuracy needs root: it loads eBPF programs and makes cgroups");
+    let root = root()?;
+    build_ebpf::run()?;
+    let mut build = Command::new(env!("CARGO"));
+    run(build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "ffwatt"]))?;
+    let binary = root.join("target/release/ffwatt");
+    let mut report = table::Report::new(seconds)?;
+    for (title, machine) in [("linear", LINEAR), ("concave", CONCAVE)] {
+        for (interval, lengths) in [("100ms", &[0.1][..]), ("1s", &[1.0, 10.0])] {
+            say(&format!("\n== {title} power, tick of {interval}, {seconds} s"));
+            let found = windows::measure(machine, &binary, interval, lengths, Duration::from_secs(seconds))?;
+            report.windows(title, interval, &found);
+        }
+    }
+    say("\n== jobs by length");
+    report.jobs(&jobs::capture(LINEAR, &binary)?);
+    say("\n== a counter that goes around, and one that is set back");
+    report.counters(&windows::wraps(LINEAR, &binary)?, &windows::reset(LINEAR, &binary)?);
+    report.finish(&root)
+}
+
+/// `node_exporter` on the same counters, where it is installed.
+fn node_exporter(sysfs: &Path, port: u16) -> Option<Owned> {
+    let mut command = Command::new("prometheus-node-exporter");
+    command
+        .arg(format!("--path.sysfs={}", sysfs.display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .args(["--collector.disable-defaults", "--collector.rapl"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let child: Child = command.spawn().ok()?;
+    Some(Owned(child))
+}

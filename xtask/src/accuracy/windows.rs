@@ -1,0 +1,211 @@
+//! How far off is a window's energy, for each workload?
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use tests::agent::{Agent, Ports};
+use tests::command::{eventually, now};
+use tests::exposition::Exposition;
+use tests::http;
+use tests::simulator::{Machine, Simulator};
+
+use super::{PARENT, Stage, WORKLOADS, node_exporter};
+
+/// Below this power a relative error says nothing: a quarter of a watt.
+const LEAST_WATTS: f64 = 0.25;
+
+/// Until everybody runs and the counter is known.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// What was found in one run.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) rows: Vec<Row>,
+    /// The host's energy over the whole run, of the truth.
+    pub(super) host: f64,
+    /// The same by `node_exporter`, where it is installed.
+    pub(super) node_exporter: Option<f64>,
+    /// The largest residual of any scrape, in microjoules.
+    pub(super) residual: i128,
+}
+
+/// One workload, at one length of window.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) workload: &'static str,
+    pub(super) length: f64,
+    /// Relative errors, smallest first.
+    pub(super) errors: Vec<f64>,
+    /// Windows whose error was within the stated uncertainty.
+    pub(super) covered: usize,
+}
+
+/// What the agent says at a tick.
+#[derive(Debug)]
+struct Reading {
+    at: f64,
+    host: f64,
+    energy: BTreeMap<&'static str, f64>,
+    uncertainty: BTreeMap<&'static str, f64>,
+}
+
+fn read(scrape: &Exposition) -> Option<Reading> {
+    let of = |metric: &str| -> BTreeMap<&'static str, f64> {
+        let value = |name: &'static str| {
+            let path = format!("/{PARENT}/{name}");
+            Some((name, scrape.sum(metric, &[("workload", &path), ("domain", "package")])?))
+        };
+        WORKLOADS.iter().filter_map(|(name, _)| value(name)).collect()
+    };
+    Some(Reading {
+        at: scrape.sum("ffwatt_last_tick_timestamp_seconds", &[])?,
+        host: scrape.sum("ffwatt_host_energy_joules_total", &[("domain", "package")])?,
+        energy: of("ffwatt_workload_energy_joules_total"),
+        uncertainty: of("ffwatt_workload_energy_uncertainty_joules_total"),
+    })
+}
+
+/// Every tick for a while, and the largest residual seen.
+fn follow(agent: &Agent, length: Duration) -> anyhow::Result<(Vec<Reading>, i128)> {
+    let (begin, mut readings, mut residual) = (now(), Vec::<Reading>::new(), 0);
+    while begin.elapsed() < length {
+        let scrape = agent.scrape()?;
+        residual = scrape.residuals().values().copied().fold(residual, |most, left| most.max(left.abs()));
+        let reading = read(&scrape).context("a scrape without energy")?;
+        if readings.last().is_none_or(|last| reading.at > last.at) {
+            readings.push(reading);
+        }
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    Ok((readings, residual))
+}
+
+/// All workloads at once.
+pub(super) fn measure(
+    machine: Machine,
+    binary: &Path,
+    interval: &str,
+    lengths: &[f64],
+    time: Duration,
+) -> anyhow::Result<Found> {
+    let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
+    let stage = Stage::set(machine, binary, &names, &[&format!("--interval={interval}")])?;
+    let port = Ports::free()?.main;
+    let exporter = node_exporter(&stage.simulator.path(), port);
+    let by_exporter = || {
+        Exposition::parse(&http::get(port, "/metrics").ok()?.text())
+            .ok()?
+            .sum("node_rapl_package_joules_total", &[])
+    };
+    std::thread::sleep(WARM_UP);
+    let asked = || Some((by_exporter()?, stage.simulator.at(tests::simulator::wall() - 0.005)?.host));
+    let before = exporter.as_ref().and_then(|_| asked());
+    let (readings, residual) = follow(&stage.agent, time)?;
+    let after = before.and_then(|_| asked());
+    let mut found = Found { residual, ..Found::default() };
+    if let (Some(first), Some(last)) = (readings.first(), readings.last()) {
+        let (from, to) = truths(&stage.simulator, first, last)?;
+        found.host = (last.host - first.host) / (to.host - from.host) - 1.0;
+    }
+    found.node_exporter = before
+        .zip(after)
+        .map(|((then, true_then), (now, true_now))| (now - then) / (true_now - true_then) - 1.0);
+    for length in lengths {
+        for name in &names {
+            let name = WORKLOADS.iter().find(|(known, _)| known == name).map_or("", |(name, _)| name);
+            found.rows.push(row(&stage.simulator, &readings, name, *length)?);
+        }
+    }
+    Ok(found)
+}
+
+fn truths(
+    simulator: &Simulator,
+    first: &Reading,
+    last: &Reading,
+) -> anyhow::Result<(tests::simulator::Truth, tests::simulator::Truth)> {
+    let at = |time: f64| simulator.at(time).context("a tick outside the simulated time");
+    Ok((at(first.at)?, at(last.at)?))
+}
+
+fn row(
+    simulator: &Simulator,
+    readings: &[Reading],
+    workload: &'static str,
+    length: f64,
+) -> anyhow::Result<Row> {
+    let mut row = Row { workload, length, errors: Vec::new(), covered: 0 };
+    let mut begin = 0;
+    for (end, last) in readings.iter().enumerate() {
+        let first = &readings[begin];
+        // A tick is as long as it is, give or take its own jitter.
+        if last.at - first.at < length * 0.95 {
+            continue;
+        }
+        begin = end;
+        let (from, to) = truths(simulator, first, last)?;
+        let truth = simulator.by_name(&to)[workload] - simulator.by_name(&from)[workload];
+        let of = |readings: fn(&Reading) -> &BTreeMap<&'static str, f64>| {
+            Some(readings(last).get(workload)? - readings(first).get(workload)?)
+        };
+        let (Some(energy), Some(uncertainty)) = (of(|one| &one.energy), of(|one| &one.uncertainty)) else {
+            continue;
+        };
+        if truth < LEAST_WATTS * length {
+            continue;
+        }
+        row.errors.push((energy - truth).abs() / truth);
+        row.covered += usize::from((energy - truth).abs() <= uncertainty);
+    }
+    row.errors.sort_by(f64::total_cmp);
+    Ok(row)
+}
+
+/// A counter that was tried hard.
+#[derive(Debug)]
+pub(super) struct Counter {
+    /// How often it went around or was set back.
+    pub(super) times: f64,
+    /// The agent's joules less the true ones.
+    pub(super) difference: f64,
+    pub(super) total: f64,
+}
+
+/// A range so small that it goes around every second or two.
+pub(super) fn wraps(machine: Machine, binary: &Path) -> anyhow::Result<Counter> {
+    let machine = Machine { range: 50_000_000, ..machine };
+    let stage = Stage::set(machine, binary, &["steady"], &["--interval=1s", "--energy.plausible-watts=100"])?;
+    counter(&stage, "ffwatt_energy_wraps_total", Duration::from_secs(15), || {})
+}
+
+/// Set back once, in the middle.
+pub(super) fn reset(machine: Machine, binary: &Path) -> anyhow::Result<Counter> {
+    let stage =
+        Stage::set(machine, binary, &["steady"], &["--interval=100ms", "--energy.plausible-watts=100"])?;
+    let reset = || {
+        stage.simulator.reset();
+        // Its energy is one tick's.
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    counter(&stage, "ffwatt_energy_resets_total", Duration::from_secs(5), reset)
+}
+
+fn counter(stage: &Stage, metric: &str, time: Duration, event: impl Fn()) -> anyhow::Result<Counter> {
+    std::thread::sleep(Duration::from_secs(2));
+    let scrape = |what: &str| -> anyhow::Result<(Reading, f64)> {
+        eventually(what, Duration::from_secs(5), || {
+            let scrape = stage.agent.scrape().ok()?;
+            Some((read(&scrape)?, scrape.sum(metric, &[]).unwrap_or(0.0)))
+        })
+    };
+    let (first, before) = scrape("a first reading")?;
+    std::thread::sleep(time / 2);
+    event();
+    std::thread::sleep(time / 2);
+    let (last, after) = scrape("a last reading")?;
+    let (from, to) = truths(&stage.simulator, &first, &last)?;
+    let total = to.host - from.host;
+    Ok(Counter { times: after - before, difference: last.host - first.host - total, total })
+}
