@@ -1,8 +1,8 @@
 //! A host whose true joules are known: energy counters that advance every millisecond by a power model over the kernel's own CPU
 //! accounting of real processes in real cgroups.
 //!
-//! The truth is what cgroups below one parent used, by their `cpu.stat`; whatever runs outside it draws nothing here, and is part of
-//! the error that is found.
+//! The truth is what cgroups used by their `cpu.stat`, of what the whole machine used, kernel threads included: the root's
+//! `cpuacct.usage`, which a host with cgroup v1 has. Without it, what runs outside the parent draws nothing.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +23,9 @@ const STEP: Duration = Duration::from_millis(1);
 
 /// What one step of a client's counter is, in joules.
 const QUANTUM: f64 = 61e-6;
+
+/// CPU time of everything, in nanoseconds.
+const WHOLE_MACHINE: &str = "/sys/fs/cgroup/cpuacct/cpuacct.usage";
 
 /// How power follows from busy CPUs.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +99,10 @@ impl Simulator {
         let parent = cgroup::root()?.join(parent);
         let open =
             |path: PathBuf| File::open(&path).with_context(|| format!("cannot open {}", path.display()));
-        let all = open(parent.join("cpu.stat"))?;
+        let all = match File::open(WHOLE_MACHINE) {
+            Ok(file) => file,
+            Err(_) => open(parent.join("cpu.stat"))?,
+        };
         let each: Vec<File> = names
             .iter()
             .map(|name| open(parent.join(name).join("cpu.stat")))
@@ -154,7 +160,7 @@ fn advance(machine: Machine, counter: &File, all: &File, each: &[File], shared: 
     let mut last = now();
     let mut used: Vec<f64> = std::iter::once(all).chain(each).map(usage).collect();
     let mut truth = Truth { workloads: vec![0.0; each.len()], ..Truth::default() };
-    let mut offset = 0.0;
+    let (mut offset, mut price) = (0.0, 0.0);
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(STEP);
         let seconds = last.elapsed().as_secs_f64();
@@ -164,10 +170,13 @@ fn advance(machine: Machine, counter: &File, all: &File, each: &[File], shared: 
         used = usages;
         let dynamic = machine.power.watts(spent[0] / seconds, cpus) * seconds;
         truth.host += machine.idle * seconds + dynamic;
+        // What a CPU second costs at this moment. Files are read one after the other: a step in which only one of them has moved has
+        // the price of the step before.
+        if spent[0] > 0.0 {
+            price = dynamic / spent[0];
+        }
         for (joules, spent_by_it) in truth.workloads.iter_mut().zip(&spent[1..]) {
-            if spent[0] > 0.0 {
-                *joules += dynamic * spent_by_it / spent[0];
-            }
+            *joules += price * spent_by_it;
         }
         truth.at = wall();
         if shared.reset.swap(false, Ordering::Relaxed) {
@@ -179,11 +188,14 @@ fn advance(machine: Machine, counter: &File, all: &File, each: &[File], shared: 
     }
 }
 
-/// CPU seconds in an open `cpu.stat`.
+/// CPU seconds in an open `cpu.stat`, or `cpuacct.usage`, which is a plain number.
 fn usage(file: &File) -> f64 {
     let mut bytes = [0; 64];
     let read = file.read_at(&mut bytes, 0).unwrap_or(0);
     let text = String::from_utf8_lossy(&bytes[..read]);
+    if let Ok(nanoseconds) = text.trim_end_matches(['\0', '\n']).parse::<f64>() {
+        return nanoseconds / 1e9;
+    }
     let number =
         text.strip_prefix("usage_usec ").and_then(|rest| rest.lines().next()?.trim().parse::<f64>().ok());
     number.unwrap_or(0.0) / 1e6

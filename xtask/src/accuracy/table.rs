@@ -26,9 +26,7 @@ impl Report {
              Written by `cargo xtask accuracy`. A simulated host: real processes in real cgroups, an energy counter that advances \
              every millisecond by a power model over the kernel's own accounting of their CPU time (12 W idle; `linear`: 9 W for each \
              busy CPU; `concave`: 18 W × use^0.6 for all CPUs), in steps of 61 µJ. So the true joules of each workload are known. The \
-             agent is the release build; the agent, the simulator and whoever scrapes are part of the machine. What runs outside \
-             of it (kernel threads above all) draws nothing in the simulation but is charged by the agent: that is a part of \
-             the error here.\n\n",
+             agent is the release build; the agent, the simulator and whoever scrapes are part of the machine. The truth is a cgroup's `cpu.stat` of the whole machine's `cpuacct.usage`, sampled every millisecond: in 100 ms it is itself only as good as the scheduler's tick.\n\n",
         );
         let date = said("date", &["-u", "+%Y-%m-%d"])?;
         let kernel = said("uname", &["-r"])?;
@@ -38,7 +36,7 @@ impl Report {
             date.trim(),
             kernel.trim()
         )?;
-        text.push_str("## Error by workload\n\nOf each window's energy above idle, relative to the truth. `covered`: windows whose error was within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
+        text.push_str("## Error by workload\n\nOf each window's energy above idle, relative to the truth. `bias`: the mean error with its sign. `covered`: windows whose error was within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
         Ok(Self { text })
     }
 
@@ -46,7 +44,7 @@ impl Report {
         let percent = |value: f64| format!("{:.2} %", value * 100.0);
         let mut table = format!(
             "### {title} power, tick of {interval}\n\n\
-             | workload | window | windows | median | p95 | max | covered |\n|---|---|---|---|---|---|---|\n"
+             | workload | window | windows | median | p95 | max | bias | covered |\n|---|---|---|---|---|---|---|---|\n"
         );
         for row in &found.rows {
             let count = row.errors.len();
@@ -55,12 +53,13 @@ impl Report {
             }
             let at = |part: f64| row.errors[((count - 1) as f64 * part).round() as usize];
             table.extend([format!(
-                "| {} | {} s | {count} | {} | {} | {} | {} |\n",
+                "| {} | {} s | {count} | {} | {} | {} | {:+.2} % | {} |\n",
                 row.workload,
                 row.length,
                 percent(at(0.5)),
                 percent(at(0.95)),
                 percent(at(1.0)),
+                row.bias * 100.0,
                 percent(row.covered as f64 / count as f64),
             )]);
         }

@@ -38,6 +38,8 @@ pub(super) struct Row {
     pub(super) length: f64,
     /// Relative errors, smallest first.
     pub(super) errors: Vec<f64>,
+    /// Their mean with its sign: what does not go away in longer windows.
+    pub(super) bias: f64,
     /// Windows whose error was within the stated uncertainty.
     pub(super) covered: usize,
 }
@@ -136,7 +138,7 @@ fn row(
     workload: &'static str,
     length: f64,
 ) -> anyhow::Result<Row> {
-    let mut row = Row { workload, length, errors: Vec::new(), covered: 0 };
+    let mut row = Row { workload, length, errors: Vec::new(), bias: 0.0, covered: 0 };
     let mut begin = 0;
     for (end, last) in readings.iter().enumerate() {
         let first = &readings[begin];
@@ -157,8 +159,10 @@ fn row(
             continue;
         }
         row.errors.push((energy - truth).abs() / truth);
+        row.bias += (energy - truth) / truth;
         row.covered += usize::from((energy - truth).abs() <= uncertainty);
     }
+    row.bias /= (row.errors.len() as f64).max(1.0);
     row.errors.sort_by(f64::total_cmp);
     Ok(row)
 }
