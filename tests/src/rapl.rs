@@ -1,6 +1,6 @@
 //! Energy counters that advance, on the real host's own CPU time: what RAPL would be, were it here.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::command::now;
+use crate::host::CLIENT_RANGE;
 
 /// Zones and their watts.
 const ZONES: [(&str, &str, f64); 3] =
@@ -31,18 +32,10 @@ impl LiveRapl {
     /// Makes the tree and lets it count.
     pub fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
-        for part in ["devices", "kernel", "fs", "bus", "module"] {
-            symlink(Path::new("/sys").join(part), folder.path().join(part)).context("cannot link to /sys")?;
-        }
+        link_the_rest(folder.path())?;
         let mut counters = Vec::new();
         for (zone, name, watts) in ZONES {
-            let zone = folder.path().join("class/powercap").join(zone);
-            fs::create_dir_all(&zone).context("cannot make a zone")?;
-            fs::write(zone.join("name"), format!("{name}\n"))?;
-            fs::write(zone.join("max_energy_range_uj"), "262143328850\n")?;
-            let path = zone.join("energy_uj");
-            fs::write(&path, counted(0.0))?;
-            counters.push((OpenOptions::new().write(true).open(&path)?, watts));
+            counters.push((Counter::make(folder.path(), zone, name, CLIENT_RANGE)?, watts));
         }
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
@@ -50,9 +43,8 @@ impl LiveRapl {
             let begin = now();
             while !told.load(Ordering::Relaxed) {
                 std::thread::sleep(STEP);
-                for (file, watts) in &counters {
-                    // A counter that stands still is what the test will see then.
-                    let _ = file.write_all_at(counted(begin.elapsed().as_secs_f64() * watts).as_bytes(), 0);
+                for (counter, watts) in &counters {
+                    counter.set(begin.elapsed().as_secs_f64() * watts);
                 }
             }
         };
@@ -72,7 +64,38 @@ impl Drop for LiveRapl {
     }
 }
 
-/// As wide as ever: a reader in the middle of a write sees no shorter number.
-fn counted(joules: f64) -> String {
-    format!("{:012}\n", (joules * 1e6) as u64)
+/// A zone of the powercap interface whose counter somebody advances.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    file: File,
+    range: u64,
+}
+
+impl Counter {
+    /// Makes the zone in a tree that stands for `/sys`.
+    pub(crate) fn make(sys: &Path, zone: &str, name: &str, range: u64) -> anyhow::Result<Self> {
+        let zone = sys.join("class/powercap").join(zone);
+        fs::create_dir_all(&zone).context("cannot make a zone")?;
+        fs::write(zone.join("name"), format!("{name}\n"))?;
+        fs::write(zone.join("max_energy_range_uj"), format!("{range}\n"))?;
+        let path = zone.join("energy_uj");
+        fs::write(&path, "000000000000\n")?;
+        Ok(Self { file: OpenOptions::new().write(true).open(&path)?, range })
+    }
+
+    /// Sets it to as many joules.
+    pub(crate) fn set(&self, joules: f64) {
+        // As wide as ever: a reader in the middle of a write sees no shorter number. A counter that cannot be written stands still,
+        // and is found out as that.
+        let text = format!("{:012}\n", (joules * 1e6) as u64 % self.range);
+        let _ = self.file.write_all_at(text.as_bytes(), 0);
+    }
+}
+
+/// Everything of `/sys` but its power: the real one's.
+pub(crate) fn link_the_rest(sys: &Path) -> anyhow::Result<()> {
+    for part in ["devices", "kernel", "fs", "bus", "module"] {
+        symlink(Path::new("/sys").join(part), sys.join(part)).context("cannot link to /sys")?;
+    }
+    Ok(())
 }

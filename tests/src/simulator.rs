@@ -5,9 +5,9 @@
 //! `cpuacct.usage`, which a host with cgroup v1 has. Without it, what runs outside the parent draws nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{FileExt, symlink};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,6 +17,7 @@ use anyhow::Context;
 
 use crate::cgroup;
 use crate::command::now;
+use crate::rapl::{Counter, link_the_rest};
 
 /// How often the counters advance, as RAPL's do.
 const STEP: Duration = Duration::from_millis(1);
@@ -87,15 +88,8 @@ impl Simulator {
     /// A host over the cgroups of these names below `parent`. They must be there.
     pub fn start(machine: Machine, parent: &str, names: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
-        for part in ["devices", "kernel", "fs", "bus", "module"] {
-            symlink(Path::new("/sys").join(part), folder.path().join(part)).context("cannot link to /sys")?;
-        }
-        let zone = folder.path().join("class/powercap/intel-rapl:0");
-        fs::create_dir_all(&zone).context("cannot make a zone")?;
-        fs::write(zone.join("name"), "package-0\n")?;
-        fs::write(zone.join("max_energy_range_uj"), format!("{}\n", machine.range))?;
-        fs::write(zone.join("energy_uj"), counted(0.0, machine.range))?;
-        let counter = OpenOptions::new().write(true).open(zone.join("energy_uj"))?;
+        link_the_rest(folder.path())?;
+        let counter = Counter::make(folder.path(), "intel-rapl:0", "package-0", machine.range)?;
         let parent = cgroup::root()?.join(parent);
         let open =
             |path: PathBuf| File::open(&path).with_context(|| format!("cannot open {}", path.display()));
@@ -153,7 +147,7 @@ impl Drop for Simulator {
     }
 }
 
-fn advance(machine: Machine, counter: &File, all: &File, each: &[File], shared: &Shared) {
+fn advance(machine: Machine, counter: &Counter, all: &File, each: &[File], shared: &Shared) {
     // Late steps are long steps; but the finer the better.
     let _ = rustix::process::setpriority_process(None, -15);
     let cpus = std::thread::available_parallelism().map_or(1.0, |cpus| cpus.get() as f64);
@@ -182,8 +176,7 @@ fn advance(machine: Machine, counter: &File, all: &File, each: &[File], shared: 
         if shared.reset.swap(false, Ordering::Relaxed) {
             offset = truth.host;
         }
-        // A counter that cannot be written stands still, and is found out as that.
-        let _ = counter.write_all_at(counted(truth.host - offset, machine.range).as_bytes(), 0);
+        counter.set(((truth.host - offset) / QUANTUM).floor() * QUANTUM);
         shared.truths.lock().unwrap_or_else(PoisonError::into_inner).push(truth.clone());
     }
 }
@@ -199,12 +192,6 @@ fn usage(file: &File) -> f64 {
     let number =
         text.strip_prefix("usage_usec ").and_then(|rest| rest.lines().next()?.trim().parse::<f64>().ok());
     number.unwrap_or(0.0) / 1e6
-}
-
-/// As wide as ever: a reader in the middle of a write sees no shorter number.
-fn counted(joules: f64, range: u64) -> String {
-    let steps = (joules / QUANTUM).floor() * QUANTUM * 1e6;
-    format!("{:012}\n", steps as u64 % range)
 }
 
 /// Seconds since 1970: what the agent's ticks are dated by.
