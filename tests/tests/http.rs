@@ -129,3 +129,44 @@ fn the_page_says_what_it_is_and_that_nothing_is_measured() {
         assert!(text.contains(words), "{words:?} is not on the page");
     }
 }
+
+#[test]
+fn a_supervisor_is_told_of_the_first_tick_of_every_other_and_of_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    let heard = || {
+        let mut bytes = [0; 256];
+        let length = socket.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..length]).trim().to_owned()
+    };
+    let host = Host::client().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(["--interval=200ms"]).collect();
+    let environment = [("NOTIFY_SOCKET", path.to_str().unwrap())];
+    let agent = Agent::spawn(&tests::agent::binary().unwrap(), &flags, &environment).unwrap();
+    assert_eq!(heard(), "READY=1");
+    let ready = tests::http::get(agent.ports.main, "/ready").unwrap();
+    assert_eq!(ready.status, 200, "it is ready when it says so");
+    assert_eq!([heard(), heard()], ["WATCHDOG=1", "WATCHDOG=1"]);
+    agent.stop().unwrap();
+    let last = std::iter::repeat_with(heard).find(|said| said != "WATCHDOG=1");
+    assert_eq!(last.as_deref(), Some("STOPPING=1"));
+}
+
+#[test]
+fn a_health_check_asks_the_agent_that_runs() {
+    let host = Host::client().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let agent = Agent::start(&flags).unwrap();
+    let check = |port: u16| {
+        let mut command = std::process::Command::new(tests::agent::binary().unwrap());
+        command.env_clear().args(["check", "--ready", &format!("--listen.port={port}")]).output().unwrap()
+    };
+    assert!(check(agent.ports.main).status.success());
+    let nobody = check(agent.ports.rapl + 11_000);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("/ready"));
+}
