@@ -8,7 +8,8 @@ use divan::{Bencher, black_box};
 use ffwatt::clock::WallTime;
 use ffwatt::join::cost::Tariff;
 use ffwatt::join::figures::{self, Prices};
-use ffwatt::join::history::{Charge, History, Subject, Tick};
+use ffwatt::join::history::{Charge, History, Tick};
+use ffwatt::join::subject::{Candidate, Subject};
 use ffwatt::ledger::{Buckets, Grouping, Ledger, TranscodeRow};
 use ffwatt::model::joined::EnergyBasis;
 use ffwatt::source::results::{self, Folder};
@@ -79,8 +80,7 @@ fn quarter_of_an_hour() -> History {
         containers: CpuTime(0),
         engine: None,
     };
-    let candidate =
-        |number| ffwatt::join::matching::Candidate { subject: subject(number), scenario: None, life: None };
+    let candidate = |number| Candidate { subject: subject(number), scenario: None, life: None };
     History::of((0..900).map(tick).collect(), (0..50).map(candidate).collect())
 }
 

@@ -13,6 +13,7 @@ pub mod history;
 pub mod matching;
 pub mod prediction;
 pub mod pricing;
+pub mod subject;
 pub mod transcode;
 
 /// The value, where it is a number.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::clock::WallTime;
 use crate::join::bitrate::{self, Dialect};
 use crate::join::cost::{self, Tariff};
-use crate::join::history::{History, Subject};
+use crate::join::history::History;
 use crate::join::prediction::{Model, Observation};
 use crate::join::pricing::Rate;
+use crate::join::subject::Subject;
 use crate::join::{efficiency, facts, finite, matching, quotient};
 use crate::model::joined::{
     Costs, Efficiency, EnergyBasis, Matched, Names, Net, PredictedPower, ScenarioEnergy, ScenarioFigures,

@@ -6,29 +6,12 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::ops::AddAssign;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::WallTime;
-use crate::join::matching::Candidate;
+use crate::join::subject::{Candidate, Subject};
 use crate::model::snapshot::Snapshot;
 use crate::units::{CpuTime, MicroJoules, Ratio};
-
-/// Whose charges.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
-    /// Everything: the domains that add up (package and dram), the CPU time of all who ran.
-    Host,
-    /// A workload, by the name people know and its short id.
-    Workload {
-        /// Its name.
-        name: Arc<str>,
-        /// Its short id; empty for pseudo-workloads.
-        id: Arc<str>,
-    },
-    /// A transcode, by its key.
-    Transcode(Arc<str>),
-}
 
 /// What somebody was charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,22 +3,10 @@
 //! First rule that finds somebody wins: the workload or transcode that the file names; the workloads whose container carries
 //! the scenario's name as `ffwatt.scenario`; all transcodes that ran in its window. A baseline is the whole host's.
 
-use crate::clock::WallTime;
 use crate::join::facts;
-use crate::join::history::Subject;
+use crate::join::subject::{Candidate, Subject};
 use crate::model::joined::Matched;
 use crate::model::scenario::Scenario;
-
-/// Somebody who was charged.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
-    /// Who.
-    pub subject: Subject,
-    /// The container's `ffwatt.scenario`.
-    pub scenario: Option<String>,
-    /// When it was there, as far as is known: what it was charged, it was charged between the two.
-    pub life: Option<(WallTime, WallTime)>,
-}
 
 /// Who a scenario's joules are charged to; `None` when nobody is found.
 pub fn find<'a>(
@@ -72,6 +60,7 @@ fn overlapping<'a>(scenario: &Scenario, candidates: impl Iterator<Item = &'a Can
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::WallTime;
 
     fn workload(name: &str, id: &str, scenario: Option<&str>) -> Candidate {
         let subject = Subject::Workload { name: name.into(), id: id.into() };

@@ -6,8 +6,8 @@ use rusqlite::{Row, params};
 
 use crate::clock::WallTime;
 use crate::join::figures::{self, Found};
-use crate::join::history::{Charge, History, Subject, Tick};
-use crate::join::matching::Candidate;
+use crate::join::history::{Charge, History, Tick};
+use crate::join::subject::{Candidate, Subject};
 use crate::ledger::schema::{bucket_of, slot};
 use crate::ledger::write::{NANOSECONDS_PER_MICROSECOND, start_of};
 use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError, TranscodeRow};

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::join::history::{Charge, Subject, Tick};
+use crate::join::history::{Charge, Tick};
+use crate::join::subject::Subject;
 use crate::model::transcode::Output;
 use crate::units::{Decibels, Vmaf};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::{Transaction, params};
 
 use crate::clock::WallTime;
-use crate::join::history::{Charge, Subject, Tick};
-use crate::join::matching::Candidate;
+use crate::join::history::{Charge, Tick};
+use crate::join::subject::{Candidate, Subject};
 use crate::ledger::schema::{SUBJECTS, slot};
 use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError, Past, TranscodeRow};
 use crate::model::joined::EnergyBasis;

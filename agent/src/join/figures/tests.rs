@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::join::history::{Charge, Tick};
-use crate::join::matching::Candidate;
+use crate::join::subject::Candidate;
 use crate::model::scenario::{FilePower, Quality};
 use crate::units::{CpuTime, MicroJoules, Money, Vmaf};
 
