@@ -1,9 +1,7 @@
-//! `cargo xtask overhead`: what does the agent itself cost? CPU, memory, scrapes and start by number of cgroups, and what it takes from
-//! two threads that switch as fast as they can.
+//! `cargo xtask overhead`: what does the agent itself cost? CPU, memory and scrapes by number of cgroups, and its start.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -28,11 +26,8 @@ const WATCH: Duration = Duration::from_secs(20);
 const SCRAPERS: usize = 4;
 const SCRAPES: usize = 50;
 
-/// Runs with and without the agent, in turns.
+/// Starts.
 const ROUNDS: usize = 7;
-
-/// Round trips in one run of the pipe.
-const ROUND_TRIPS: usize = 100_000;
 
 /// The agent's own settings: the real host, no engine.
 const FLAGS: [&str; 4] = [
@@ -57,7 +52,6 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     let binary = root.join("target/release/ffwatt");
     let mut text = head()?;
     sizes(&binary, &mut text)?;
-    switches(&binary, &mut text)?;
     starts(&binary, &mut text)?;
     let path = root.join("docs/PERFORMANCE.md");
     fs::write(&path, format!("{}\n", text.trim_end()))
@@ -154,54 +148,6 @@ fn scrapes(port: u16) -> anyhow::Result<(Duration, Duration, usize)> {
     }
     times.sort();
     Ok((times[times.len() / 2], times[times.len() * 99 / 100], size))
-}
-
-fn switches(binary: &Path, text: &mut String) -> anyhow::Result<()> {
-    let (mut with, mut without) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        without.push(ping_pong()?);
-        let agent = spawn(binary, &["--interval=1s"])?;
-        with.push(ping_pong()?);
-        drop(agent);
-    }
-    let median = |times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
-    let (with, without) = (median(&mut with), median(&mut without));
-    let each = |seconds: f64| seconds * 1e9 / (2 * ROUND_TRIPS) as f64;
-    let row = format!(
-        "## Switches\n\nTwo threads that hand a byte to and fro through pipes, {ROUND_TRIPS} round trips, {ROUNDS} runs with the agent and {ROUNDS} without, in turns. \
-         Median: {:.0} ns a switch without, {:.0} ns with: {:+.1} %.\n\n",
-        each(without),
-        each(with),
-        (with / without - 1.0) * 100.0
-    );
-    say(&row);
-    text.push_str(&row);
-    Ok(())
-}
-
-/// Seconds for all round trips.
-fn ping_pong() -> anyhow::Result<f64> {
-    let (mut here, mut to_there) = std::io::pipe().context("no pipe")?;
-    let (mut there, mut to_here) = std::io::pipe().context("no pipe")?;
-    let begin = now();
-    let other = thread::spawn(move || -> std::io::Result<()> {
-        let mut byte = [0];
-        for _ in 0..ROUND_TRIPS {
-            here.read_exact(&mut byte)?;
-            to_here.write_all(&byte)?;
-        }
-        Ok(())
-    });
-    let mut byte = [7];
-    for _ in 0..ROUND_TRIPS {
-        to_there.write_all(&byte)?;
-        there.read_exact(&mut byte)?;
-    }
-    other.join().map_err(|_panic| anyhow::anyhow!("a thread panicked"))??;
-    Ok(begin.elapsed().as_secs_f64())
 }
 
 fn starts(binary: &Path, text: &mut String) -> anyhow::Result<()> {
