@@ -92,7 +92,8 @@ fn toolchain() -> anyhow::Result<Toolchain> {
     if find("apt-get").is_none() || !DEBIAN_PACKAGES.iter().all(|name| install::is_offered(name)) {
         bail!("no compiler here can build for eBPF; get one with: {advice}");
     }
-    install::packages("building for eBPF", &DEBIAN_PACKAGES)
+    // Those that are here, if any, are too old.
+    install::newest("building for eBPF", &DEBIAN_PACKAGES)
         .with_context(|| format!("or, instead: {advice}"))?;
     debian().with_context(|| format!("Debian's rustc-web cannot build for eBPF; instead: {advice}"))
 }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 
 use anyhow::bail;
 
@@ -13,41 +14,49 @@ use crate::process::{find, is_root, output, run, say, succeeds};
 /// Installs Debian packages unless they are there.
 pub(crate) fn packages(why: &str, names: &[&str]) -> anyhow::Result<()> {
     let missing: Vec<&str> = names.iter().copied().filter(|name| !has_package(name)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let by_hand = format!("apt-get install --no-install-recommends {}", missing.join(" "));
+    if missing.is_empty() { Ok(()) } else { newest(why, &missing) }
+}
+
+/// Installs the newest Debian packages on offer, in place of older ones too.
+pub(crate) fn newest(why: &str, names: &[&str]) -> anyhow::Result<()> {
+    let by_hand = format!("apt-get install --no-install-recommends {}", names.join(" "));
     if find("apt-get").is_none() {
         bail!(
             "{why} needs {}, and there is no apt-get here: install them by your own package manager",
-            missing.join(", ")
+            names.join(", ")
         );
     }
     if !is_root() {
         bail!("{why} needs packages that only root can install: sudo {by_hand}");
     }
-    say(&format!("{why}: installing {}", missing.join(", ")));
-    let apt = || {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-y", "-o", "Dpkg::Use-Pty=0"]);
-        command
-    };
-    let install = || {
-        let mut command = apt();
-        // Services of installed packages are not started: the tests start their own.
-        command.env("RUNLEVEL", "1").args(["install", "--no-install-recommends"]).args(&missing);
-        command
-    };
-    // The package lists may be old or missing altogether.
-    if !succeeds(&mut install()) {
-        run(apt().arg("update"))?;
-        run(&mut install())?;
-    }
-    Ok(())
+    say(&format!("{why}: installing {}", names.join(", ")));
+    refresh();
+    // Services of installed packages are not started: the tests start their own.
+    run(apt().env("RUNLEVEL", "1").args(["install", "--no-install-recommends"]).args(names))
+}
+
+/// Makes the package lists today's, once: those of a new machine are as old as its image, or not there.
+fn refresh() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // The old lists may do; where they do not, installing says what is missing.
+        if is_root() && find("apt-get").is_some() && !succeeds(apt().arg("update")) {
+            say("the package lists could not be brought up to date: going on with those that are here");
+        }
+    });
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    // Somebody else's apt ends some time.
+    command.args(["-q", "-y", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"]);
+    command
 }
 
 /// Whether apt could install a package, without installing it.
 pub(crate) fn is_offered(name: &str) -> bool {
+    refresh();
     output(Command::new("apt-cache").args(["policy", name])).is_ok_and(|text| {
         text.lines().any(|line| {
             line.trim().strip_prefix("Candidate:").is_some_and(|version| version.trim() != "(none)")
