@@ -88,17 +88,18 @@ pub fn run(
     let mut ending = Ending::Done;
     for (index, scenario) in scenarios.iter().enumerate() {
         bar.set_message(format!("{}/{} {}", index + 1, scenarios.len(), scenario.name));
-        let target = encodes.target(options);
-        let Some(mut outcome) = one(scenario, options, &target, &roots, stop, &bar)? else {
+        let target = &encodes.target;
+        let Some(mut outcome) = one(scenario, options, target, &roots, stop, &bar)? else {
             ending = Ending::Stopped;
             break;
         };
         if outcome.problem.is_some() {
             ending = Ending::Failed;
-        } else if let (true, Target::Folder(folder), false) =
-            (options.is_scored, &target, scenario.is_baseline())
+        } else if let (Some(scratch), Target::Folder(folder), false) =
+            (&encodes.scratch, target, scenario.is_baseline())
         {
-            match scoring::score(scenario, folder, &options.ffmpeg, &config.quality, stop) {
+            let reference = scratch.join("source.mkv");
+            match scoring::score(scenario, folder, &reference, &options.ffmpeg, &config.quality, stop) {
                 Ok(quality) => outcome.quality = quality,
                 Err(QualityError::Stopped) => ending = Ending::Stopped,
                 Err(error) => {
@@ -159,7 +160,11 @@ fn one(
 
 /// Where encodes are kept until they are scored.
 #[derive(Debug)]
-struct Encodes(Option<PathBuf>);
+struct Encodes {
+    /// A folder of our own, for whatever scoring needs and nobody asked for.
+    scratch: Option<PathBuf>,
+    target: Target,
+}
 
 impl Encodes {
     fn open(options: &Options) -> Result<Self, BenchError> {
@@ -167,23 +172,24 @@ impl Encodes {
             fs::create_dir_all(folder)
                 .map_err(|cause| BenchError::io(format!("make {}", folder.display()), cause))?;
         }
-        if !(options.is_scored && options.target == Target::Null) {
-            return Ok(Self(None));
+        if !options.is_scored {
+            return Ok(Self { scratch: None, target: options.target.clone() });
         }
-        let folder = std::env::temp_dir().join(format!("ffwatt-bench-{}", std::process::id()));
-        fs::create_dir(&folder)
-            .map_err(|cause| BenchError::io(format!("make {}", folder.display()), cause))?;
-        Ok(Self(Some(folder)))
-    }
-
-    fn target(&self, options: &Options) -> Target {
-        self.0.clone().map_or_else(|| options.target.clone(), Target::Folder)
+        let scratch = std::env::temp_dir().join(format!("ffwatt-bench-{}", std::process::id()));
+        fs::create_dir(&scratch)
+            .map_err(|cause| BenchError::io(format!("make {}", scratch.display()), cause))?;
+        let target = match &options.target {
+            Target::Null => Target::Folder(scratch.clone()),
+            target => target.clone(),
+        };
+        Ok(Self { scratch: Some(scratch), target })
     }
 
     /// They are scored: drops those that nobody asked for.
     fn clear(&self, scenario: &Scenario) {
-        for file in self.0.iter().flat_map(|folder| command::files(scenario, folder)) {
-            // One that was never written is as good as gone.
+        let Some(scratch) = &self.scratch else { return };
+        for file in command::files(scenario, scratch) {
+            // One that was never written is as good as gone, and one that goes elsewhere is not here.
             let _ = fs::remove_file(file);
         }
     }
@@ -192,7 +198,7 @@ impl Encodes {
 impl Drop for Encodes {
     fn drop(&mut self) {
         // Nothing is lost with it.
-        let _ = self.0.as_ref().map(fs::remove_dir_all);
+        let _ = self.scratch.as_ref().map(fs::remove_dir_all);
     }
 }
 

@@ -143,6 +143,23 @@ fn an_encoder_that_is_not_there_is_a_failed_scenario_and_the_others_go_on() {
 }
 
 #[test]
+fn scoring_leaves_the_users_own_files_alone() {
+    let (results, videos) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let own = videos.path().join("source.mkv");
+    fs::write(&own, "somebody's holiday").unwrap();
+    let target = format!("--target={}", videos.path().display());
+    let single = ["single", "--name=mine", "--bitrate=200k", "--resolution=160x90", "--fps=15"];
+    let output = bench(results.path(), &[&["--duration=1", "--quality", &target], &single[..]].concat())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(scenarios(results.path())[0]["psnr_score"].as_f64().unwrap() > 20.0);
+    assert_eq!(fs::read_to_string(&own).unwrap(), "somebody's holiday");
+    let left = fs::read_dir(videos.path()).unwrap().count();
+    assert_eq!(left, 2, "the user's file and the encode, and nothing beside them");
+}
+
+#[test]
 fn what_is_done_is_kept_when_it_is_stopped_and_nothing_is_left_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = bench(folder.path(), &["--duration=1", "--ffmpeg=ffmpeg", "suite"]);

@@ -14,27 +14,27 @@ use crate::model::scenario::Quality;
 use crate::quality::{Pair, QualityError, Terms, Tools, compare};
 use crate::units::{Decibels, Ratio, Vmaf};
 
-/// The mean scores of all streams and renditions of a scenario, whose files are in `folder`.
+/// The mean scores of all streams and renditions of a scenario, whose files are in `folder`; their source is drawn into `reference`.
 pub(super) fn score(
     scenario: &Scenario,
     folder: &Path,
+    reference: &Path,
     ffmpeg: &str,
     config: &config::Quality,
     stop: &AtomicBool,
 ) -> Result<Quality, QualityError> {
     let tools = Tools::find(&config.ffmpeg)?;
     let encodes = command::files(scenario, folder);
-    let reference = folder.join("source.mkv");
-    draw(scenario, &reference, ffmpeg, longest(&encodes))?;
+    draw(scenario, reference, ffmpeg, longest(&encodes))?;
     let mut all = Vec::new();
     for distorted in encodes {
-        let pair = Pair { reference: reference.clone(), distorted };
+        let pair = Pair { reference: reference.to_path_buf(), distorted };
         let bar = ProgressBar::hidden();
         let terms = Terms { timeout: config.timeout.0, stop, bar: &bar, started: &|_| {} };
         let comparison = compare(&tools, &pair, &terms)?;
         all.push(comparison.scores);
     }
-    std::fs::remove_file(&reference)
+    std::fs::remove_file(reference)
         .map_err(|cause| QualityError::io(format!("remove {}", reference.display()), cause))?;
     let mean = |values: Vec<Option<f64>>| {
         let count = values.len() as f64;
