@@ -214,6 +214,16 @@ fn a_broken_file_leaves_the_last_good_one_and_is_said() {
 }
 
 #[test]
+fn a_new_file_is_seen_though_nobody_looks_for_an_hour() {
+    let stage = Stage::set(&["--results.rescan=1h"]);
+    stage.agent.wait_ticks(2).unwrap();
+    stage.write("test_results_1.json", r#"{"scenarios":[{"name":"first","duration":5}]}"#);
+    stage.until(stage.agent.ports.results, "the file", |scrape| {
+        scrape.sum("results_scenario_duration_seconds", &[("scenario", "first")]).is_some()
+    });
+}
+
+#[test]
 fn a_hangup_reads_prices_and_the_results_folder_again() {
     let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let file = folder.path().join("ffwatt.toml");

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::WallTime;
+use crate::clock::{Clock, SystemClock, WallTime};
 use crate::config::{self, Config};
 use crate::join::cost::Tariff;
 use crate::join::figures::{self, Found, Prices};
@@ -26,9 +26,12 @@ use crate::model::transcode::Output;
 use crate::pipeline::bookkeeping::Bookkeeper;
 use crate::pipeline::wait::{Mailbox, Message};
 use crate::quality::Watcher;
-use crate::source::results::{self, Folder};
+use crate::source::results::{self, Folder, FolderWatch, Seen};
 use crate::source::{SourceError, chain};
 use crate::units::{Grams, Money};
+
+/// How often the last snapshot is taken in. Ticks that are shorter are one tick of the past together.
+const FOLLOW: Duration = Duration::from_millis(500);
 
 /// How far back the past is known tick by tick.
 const PAST: Duration = Duration::from_mins(15);
@@ -37,6 +40,7 @@ const PAST: Duration = Duration::from_mins(15);
 #[derive(Debug)]
 pub struct Joiner {
     folder: Folder,
+    watch: Option<FolderWatch>,
     rescan: Duration,
     budget: config::Budget,
     prices: Prices,
@@ -120,6 +124,7 @@ impl Joiner {
     ) -> Self {
         let mut joiner = Self {
             folder: Folder::new(config.results_dir()),
+            watch: None,
             rescan: config.results.rescan.0,
             budget: config.budget.clone(),
             prices,
@@ -143,16 +148,24 @@ impl Joiner {
 
     /// Runs until nobody is left to tell it of changes.
     pub fn run(mut self, changes: &Receiver<Change>) {
+        let clock = SystemClock;
+        let mut looked = clock.now();
         loop {
-            let has_changed = match changes.recv_timeout(self.rescan) {
+            let until_look = self.rescan.saturating_sub(clock.now().since(looked));
+            let is_written = self.wait(until_look.min(FOLLOW));
+            let has_changed = match changes.try_recv() {
                 Ok(change) => {
                     self.change(change);
                     true
                 }
-                Err(RecvTimeoutError::Timeout) => false,
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(TryRecvError::Empty) => false,
+                Err(TryRecvError::Disconnected) => break,
             };
-            let is_new = self.rescan();
+            let is_due = is_written || has_changed || clock.now().since(looked) >= self.rescan;
+            if is_due {
+                looked = clock.now();
+            }
+            let is_new = is_due && self.rescan();
             let basis = self.follow();
             if is_new || has_changed || basis.is_some() {
                 self.publish(basis.unwrap_or(EnergyBasis::Modelled));
@@ -160,9 +173,37 @@ impl Joiner {
         }
     }
 
+    /// Waits, but no longer than until somebody writes into the results folder: then it is `true`.
+    fn wait(&mut self, longest: Duration) -> bool {
+        if self.watch.is_none() {
+            // A folder that somebody has just made may have files already.
+            self.watch = FolderWatch::open(self.folder.path()).ok();
+            if self.watch.is_some() {
+                return true;
+            }
+        }
+        match self.watch.as_ref().map(|watch| watch.wait(longest)) {
+            Some(Ok(seen)) => {
+                if seen == Seen::Gone {
+                    self.watch = None;
+                }
+                seen != Seen::Nothing
+            }
+            other => {
+                if let Some(Err(error)) = other {
+                    tracing::debug!("{} cannot be watched: {error}", self.folder.path().display());
+                    self.watch = None;
+                }
+                std::thread::sleep(longest);
+                false
+            }
+        }
+    }
+
     fn change(&mut self, change: Change) {
         let Change { config, prices } = change;
         self.folder = Folder::new(config.results_dir());
+        self.watch = None;
         self.rescan = config.results.rescan.0;
         self.budget = config.budget.clone();
         self.prices = prices;

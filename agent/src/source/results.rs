@@ -6,7 +6,9 @@
 mod folder;
 mod prices;
 mod schema;
+mod watch;
 
 pub use folder::Folder;
 pub use prices::read as read_prices;
 pub use schema::parse;
+pub use watch::{FolderWatch, Seen};

@@ -1,0 +1,103 @@
+//! Has somebody just written into the results folder?
+//!
+//! This only shortens the wait for the next look, which is the truth: what is missed here is found then.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+
+/// Whoever writes ten files writes them within it, and is noticed once.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// A folder that is watched.
+#[derive(Debug)]
+pub struct FolderWatch {
+    inotify: OwnedFd,
+}
+
+/// What a wait has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing in all that time.
+    Nothing,
+    /// Something was written, renamed or removed.
+    Change,
+    /// The folder is no longer where it was.
+    Gone,
+}
+
+impl FolderWatch {
+    /// Begins to watch a folder that is there.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        let wanted = WatchFlags::CLOSE_WRITE
+            | WatchFlags::MOVE
+            | WatchFlags::DELETE
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR;
+        inotify::add_watch(&inotify, folder, wanted)?;
+        Ok(Self { inotify })
+    }
+
+    /// Waits until something has happened, or for as long.
+    pub fn wait(&self, longest: Duration) -> io::Result<Seen> {
+        let timeout = Timespec::try_from(longest).ok();
+        match poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], timeout.as_ref()) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Seen::Nothing),
+            Ok(_) => std::thread::sleep(SETTLE),
+            Err(error) => return Err(error.into()),
+        }
+        let mut seen = Seen::Change;
+        let mut buffer = [const { MaybeUninit::uninit() }; 4096];
+        let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
+        loop {
+            match events.next() {
+                Ok(event) => {
+                    let gone = ReadFlags::IGNORED | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF;
+                    if event.events().intersects(gone) {
+                        seen = Seen::Gone;
+                    }
+                }
+                Err(rustix::io::Errno::AGAIN) => return Ok(seen),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_renamed_or_removed_is_noticed_and_so_is_the_end_of_the_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("results");
+        fs::create_dir(&folder).unwrap();
+        let watch = FolderWatch::open(&folder).unwrap();
+        let seen = || watch.wait(Duration::from_millis(1)).unwrap();
+        assert_eq!(seen(), Seen::Nothing);
+        fs::write(folder.join("new"), "a").unwrap();
+        assert_eq!(seen(), Seen::Change);
+        fs::rename(folder.join("new"), folder.join("old")).unwrap();
+        assert_eq!(seen(), Seen::Change);
+        fs::remove_file(folder.join("old")).unwrap();
+        assert_eq!(seen(), Seen::Change);
+        assert_eq!(seen(), Seen::Nothing);
+        fs::remove_dir(&folder).unwrap();
+        assert_eq!(seen(), Seen::Gone);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_cannot_be_watched() {
+        assert!(FolderWatch::open(Path::new("/no/such/folder")).is_err());
+    }
+}
