@@ -32,13 +32,22 @@ struct Toolchain {
     sysroot: PathBuf,
 }
 
-/// Builds the object; returns its path.
+/// Builds the agent's object; returns its path.
 pub(crate) fn run() -> anyhow::Result<PathBuf> {
+    build("ffwatt-ebpf")
+}
+
+/// Builds the programs that do nothing; returns their object's path.
+pub(crate) fn run_floor() -> anyhow::Result<PathBuf> {
+    build("ffwatt-floor")
+}
+
+fn build(name: &str) -> anyhow::Result<PathBuf> {
     let root = root()?;
     let toolchain = toolchain()?;
     let linker = linker(&root, toolchain.llvm)?;
-    let built = root.join("target/bpf").join(TARGET).join("release/ffwatt-ebpf");
-    let object = root.join("target/bpf/ffwatt-ebpf");
+    let built = root.join("target/bpf").join(TARGET).join("release").join(name);
+    let object = root.join("target/bpf").join(name);
     let mut command = Command::new(&toolchain.cargo);
     // What cargo and rustup set for xtask itself is not meant for another toolchain.
     for name in
@@ -51,7 +60,7 @@ pub(crate) fn run() -> anyhow::Result<PathBuf> {
         .envs(toolchain.environment.iter().map(|(name, value)| (name, value)))
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(&root, &toolchain, &linker).join("\u{1f}"))
         .args(&toolchain.arguments)
-        .args(["build", "--quiet", "--package", "agent-ebpf", "--bin", "ffwatt-ebpf", "--release"])
+        .args(["build", "--quiet", "--package", "agent-ebpf", "--bin", name, "--release"])
         .args(["-Z", "build-std=core", "--target", TARGET, "--target-dir", "target/bpf"]);
     process::run(&mut command)?;
     // Written only when it changed, so that the agent is not built again for nothing.

@@ -120,7 +120,14 @@ fn command() -> Command {
         )
         .subcommand(
             Command::new("overhead")
-                .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)"),
+                .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)")
+                .arg(
+                    Arg::new("only")
+                        .long("only")
+                        .value_name("PART")
+                        .value_parser(overhead::PARTS)
+                        .help("Only this part, and only print it"),
+                ),
         )
         .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
 }
@@ -148,7 +155,9 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("accuracy", matches)) => {
             accuracy::measure(*matches.get_one::<u64>("seconds").context("--seconds has a default")?)
         }
-        Some(("overhead", _)) => overhead::measure(),
+        Some(("overhead", matches)) => {
+            overhead::measure(matches.get_one::<String>("only").map(String::as_str))
+        }
         Some(("pictures", _)) => measure::pictures(),
         Some(("fuzz", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;

@@ -1,4 +1,7 @@
-//! `cargo xtask overhead`: what does the agent itself cost? CPU, memory and scrapes by number of cgroups, and its start.
+//! `cargo xtask overhead`: what does the agent itself cost? CPU, memory and scrapes by number of cgroups, its start, and what it takes
+//! from every switch of tasks.
+
+mod switches;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -37,8 +40,11 @@ const FLAGS: [&str; 4] = [
     "--containers.podman-socket=",
 ];
 
-/// Measures, prints, writes docs/PERFORMANCE.md.
-pub(crate) fn measure() -> anyhow::Result<()> {
+/// What is measured, by the name on the command line.
+pub(crate) const PARTS: [&str; 3] = ["switches", "sizes", "start"];
+
+/// Measures and prints; all of it is written to docs/PERFORMANCE.md, one part is not.
+pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
     anyhow::ensure!(is_root(), "overhead needs root: it loads eBPF programs and makes cgroups");
     let root = root()?;
     build_ebpf::run()?;
@@ -51,8 +57,16 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     ]))?;
     let binary = root.join("target/release/ffwatt");
     let mut text = head()?;
-    sizes(&binary, &mut text)?;
-    starts(&binary, &mut text)?;
+    for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
+        match part {
+            "switches" => switches::measure(&binary, &mut text)?,
+            "sizes" => sizes(&binary, &mut text)?,
+            _ => starts(&binary, &mut text)?,
+        }
+    }
+    if only.is_some() {
+        return Ok(());
+    }
     let path = root.join("docs/PERFORMANCE.md");
     fs::write(&path, format!("{}\n", text.trim_end()))
         .with_context(|| format!("cannot write {}", path.display()))?;

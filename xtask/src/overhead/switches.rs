@@ -1,0 +1,196 @@
+//! What does a switch of tasks cost more with the agent's program at it?
+//!
+//! Twice measured: by the kernel's own count of the time that programs take (`kernel.bpf_stats_enabled`), beside two programs that
+//! do nothing, on the same switches; and by what `perf bench sched` takes longer, with the agent and without in turns.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::Context;
+use serde_json::Value;
+use tests::agent::Agent;
+use tests::command::Owned;
+
+use crate::process::{output, say};
+use crate::{build_ebpf, install, root};
+
+/// Runs with the agent and without, in turns.
+const ROUNDS: usize = 9;
+
+/// The kernel counts programs' time where this is 1.
+const STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";
+
+/// A load that does nothing but switch.
+struct Load {
+    name: &'static str,
+    /// Arguments of `perf bench sched`.
+    arguments: &'static [&'static str],
+}
+
+const LOADS: [Load; 2] = [
+    Load { name: "`perf bench sched pipe`", arguments: &["pipe", "-l", "100000"] },
+    Load { name: "`perf bench sched messaging`", arguments: &["messaging", "-g", "5", "-l", "500"] },
+];
+
+impl Load {
+    /// Seconds it takes.
+    fn run(&self) -> anyhow::Result<f64> {
+        let mut command = Command::new("perf");
+        command.args(["bench", "-f", "simple", "sched"]).args(self.arguments);
+        let said = output(&mut command)?;
+        said.trim().parse().with_context(|| format!("{} said {said:?}", self.name))
+    }
+}
+
+/// Runs and nanoseconds of a program.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    runs: f64,
+    nanoseconds: f64,
+}
+
+impl Cost {
+    fn each_since(self, before: Self) -> f64 {
+        (self.nanoseconds - before.nanoseconds) / (self.runs - before.runs)
+    }
+}
+
+/// The two programs that do nothing, attached.
+struct Floor {
+    child: Owned,
+    ask: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Floor {
+    fn start(root: &Path, object: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(root).args(["run", "--quiet", "--release", "--package", "ffwatt"]);
+        command.args(["--example", "floor", "--"]).arg(object);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let ask = child.stdin.take().context("no way to ask")?;
+        let answers = BufReader::new(child.stdout.take().context("no way to answer")?);
+        let mut floor = Self { child: Owned(child), ask, answers };
+        floor.costs()?;
+        Ok(floor)
+    }
+
+    /// Of the empty program, and of the one that takes a timestamp.
+    fn costs(&mut self) -> anyhow::Result<[Cost; 2]> {
+        self.ask.write_all(b"\n").context("the programs are gone")?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line).context("no answer")?;
+        let answer: Value = serde_json::from_str(&line)
+            .with_context(|| format!("no answer but {line:?}, and its end: {:?}", self.child.0.try_wait()))?;
+        let of = |name: &str| -> anyhow::Result<Cost> {
+            let number = |index: usize| answer[name][index].as_f64().context("no number");
+            Ok(Cost { runs: number(0)?, nanoseconds: number(1)? })
+        };
+        Ok([of("empty")?, of("timestamp")?])
+    }
+}
+
+/// Turns the kernel's count on, and back to what it was.
+struct Counting(String);
+
+impl Counting {
+    fn start() -> anyhow::Result<Self> {
+        let before = fs::read_to_string(STATS).context("cannot tell whether the kernel counts")?;
+        fs::write(STATS, "1").context("cannot have the kernel count")?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        let _ = fs::write(STATS, &self.0);
+    }
+}
+
+/// Measures and appends its section.
+pub(super) fn measure(binary: &Path, text: &mut String) -> anyhow::Result<()> {
+    install::packages("measuring switches", &["linux-perf"])?;
+    let mut section = String::from("## Switches of tasks\n\n");
+    counted(binary, &mut section)?;
+    in_turns(binary, &mut section)?;
+    say(&section);
+    text.push_str(&section);
+    Ok(())
+}
+
+fn counted(binary: &Path, section: &mut String) -> anyhow::Result<()> {
+    let object = build_ebpf::run_floor()?;
+    let _counting = Counting::start()?;
+    let agent = super::spawn(binary, &["--interval=1s"])?;
+    let mut floor = Floor::start(&root()?, &object)?;
+    section.push_str(
+        "By the kernel's own count (`kernel.bpf_stats_enabled`), on the same switches: a program that does nothing, one that keeps a timestamp, and the agent's. \
+         `of the floor`: what the agent's takes beyond nothing, by what the timestamp takes beyond nothing.\n\n\
+         | load | nothing | a timestamp | the agent's | of the floor |\n|---|---|---|---|---|\n",
+    );
+    for load in &LOADS {
+        load.run()?;
+        let (switch, [empty, timestamp]) = (of_agent(&agent)?, floor.costs()?);
+        for _ in 0..3 {
+            load.run()?;
+        }
+        let [now_empty, now_timestamp] = floor.costs()?;
+        let nothing = now_empty.each_since(empty);
+        let stamp = now_timestamp.each_since(timestamp);
+        let ours = of_agent(&agent)?.each_since(switch);
+        writeln!(
+            section,
+            "| {} | {nothing:.0} ns | {stamp:.0} ns | {ours:.0} ns | {:.2} × |",
+            load.name,
+            (ours - nothing) / (stamp - nothing)
+        )?;
+    }
+    section.push('\n');
+    Ok(())
+}
+
+fn of_agent(agent: &Agent) -> anyhow::Result<Cost> {
+    let scrape = agent.wait_ticks(2)?;
+    let of = |name: &str| scrape.sum(name, &[("program", "switch")]).with_context(|| format!("no {name}"));
+    Ok(Cost { runs: of("ffwatt_bpf_runs_total")?, nanoseconds: of("ffwatt_bpf_run_seconds_total")? * 1e9 })
+}
+
+fn in_turns(binary: &Path, section: &mut String) -> anyhow::Result<()> {
+    writeln!(
+        section,
+        "What the same loads take longer, {ROUNDS} runs without the agent and {ROUNDS} with it, in turns; each with its neighbour, median of the differences (and the middle half of them):\n\n\
+         | load | without | with | longer |\n|---|---|---|---|"
+    )?;
+    for load in &LOADS {
+        load.run()?;
+        let (mut without, mut with, mut longer) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let alone = load.run()?;
+            let agent = super::spawn(binary, &["--interval=1s"])?;
+            let beside = load.run()?;
+            drop(agent);
+            without.push(alone);
+            with.push(beside);
+            longer.push((beside / alone - 1.0) * 100.0);
+        }
+        let at = |values: &mut Vec<f64>, part: usize| {
+            values.sort_by(f64::total_cmp);
+            values[values.len() * part / 4]
+        };
+        writeln!(
+            section,
+            "| {} | {:.3} s | {:.3} s | {:+.1} % ({:+.1} … {:+.1} %) |",
+            load.name,
+            at(&mut without, 2),
+            at(&mut with, 2),
+            at(&mut longer, 2),
+            at(&mut longer, 1),
+            at(&mut longer, 3),
+        )?;
+    }
+    section.push('\n');
+    Ok(())
+}
