@@ -9,11 +9,15 @@ mod scenarios;
 mod schema;
 mod write;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::clock::WallTime;
 use crate::model::joined::EnergyBasis;
@@ -25,6 +29,9 @@ pub use write::{Buckets, scenarios};
 
 /// Name of the file in the state folder.
 const FILE: &str = "ledger.db";
+
+/// Beside it: whose it is.
+const LOCK_FILE: &str = "ledger.lock";
 
 /// Length of a bucket in seconds. RAPL's error over it is nothing, and a year of them still fits.
 pub const BUCKET_SECONDS: i64 = 10;
@@ -54,6 +61,24 @@ pub enum LedgerError {
         /// The newest version that is known.
         known: i64,
     },
+    /// Another agent writes it.
+    #[error(
+        "the ledger {path} is written by another ffwatt: give each a state folder of its own (--state-dir)",
+        path = path.display()
+    )]
+    InUse {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// It cannot be made one's own.
+    #[error("the ledger's lock {path}", path = path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
     /// `SQLite` says no.
     #[error("the ledger {path}", path = path.display())]
     Database {
@@ -70,6 +95,10 @@ pub enum LedgerError {
 pub struct Ledger {
     path: PathBuf,
     connection: Connection,
+    /// The file that is open, by device and inode.
+    file: Option<(u64, u64)>,
+    /// Held for as long as this is the one that writes; the kernel lets go of it with the process.
+    _lock: Option<File>,
 }
 
 /// A transcode that ended.
@@ -110,23 +139,16 @@ impl Ledger {
     /// one begun: the second value says so.
     pub fn open(folder: &Path, now: WallTime) -> Result<(Self, Option<String>), LedgerError> {
         let path = folder.join(FILE);
-        match Self::open_file(path.clone(), OpenFlags::default()) {
-            Err(LedgerError::Database { cause, .. }) if is_damaged(&cause) => {
-                let aside = folder.join(format!("{FILE}.damaged-{:.0}", now.0));
-                let finding = format!(
-                    "{} is damaged ({cause}): moved to {}, a new one begun",
-                    path.display(),
-                    aside.display()
-                );
-                for suffix in ["", "-wal", "-shm"] {
-                    let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-                    // The side files need not be there.
-                    let _ = fs::rename(with(&path), with(&aside));
-                }
-                Ok((Self::open_file(path, OpenFlags::default())?, Some(finding)))
+        let lock = lock(folder, &path)?;
+        let (opened, finding) = match Self::open_file(path, OpenFlags::default()) {
+            Err(error) if error.is_damage() => {
+                let aside = set_aside(folder, now);
+                let finding = format!("{error} is damaged: moved to {}, a new one begun", aside.display());
+                (Self::open_file(folder.join(FILE), OpenFlags::default())?, Some(finding))
             }
-            result => Ok((result?, None)),
-        }
+            result => (result?, None),
+        };
+        Ok((Self { _lock: Some(lock), ..opened }, finding))
     }
 
     /// Opens the ledger of a state folder for reading.
@@ -144,7 +166,19 @@ impl Ledger {
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         schema::prepare(&mut connection, &path)?;
-        Ok(Self { path, connection })
+        let file = identity(&path);
+        Ok(Self { path, connection, file, _lock: None })
+    }
+
+    /// Whether the file that is open is still the one at its path. One that was removed can be written for ever, and nobody will
+    /// see it.
+    pub fn is_in_place(&self) -> bool {
+        self.file.is_some() && identity(&self.path) == self.file
+    }
+
+    /// Closes it; the folder it is in.
+    pub fn close(self) -> PathBuf {
+        self.path.parent().map(Path::to_path_buf).unwrap_or_default()
     }
 
     fn failed(&self, cause: rusqlite::Error) -> LedgerError {
@@ -152,8 +186,39 @@ impl Ledger {
     }
 }
 
-fn is_damaged(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+impl LedgerError {
+    /// Whether the file is no database, or no longer one.
+    pub fn is_damage(&self) -> bool {
+        let Self::Database { cause, .. } = self else { return false };
+        matches!(cause.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+    }
+}
+
+/// Moves a damaged ledger out of the way, for whoever may want to look at it. Nobody may have it open.
+pub fn set_aside(folder: &Path, now: WallTime) -> PathBuf {
+    let (path, aside) = (folder.join(FILE), folder.join(format!("{FILE}.damaged-{:.0}", now.0)));
+    for suffix in ["", "-wal", "-shm"] {
+        let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        // The side files need not be there.
+        let _ = fs::rename(with(&path), with(&aside));
+    }
+    aside
+}
+
+/// Two that write would each write over the other's buckets.
+fn lock(folder: &Path, ledger: &Path) -> Result<File, LedgerError> {
+    let path = folder.join(LOCK_FILE);
+    let failed = |cause| LedgerError::Lock { path: path.clone(), cause };
+    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => Err(LedgerError::InUse { path: ledger.to_path_buf() }),
+        Err(cause) => Err(failed(cause.into())),
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]

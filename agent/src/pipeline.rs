@@ -219,7 +219,9 @@ impl Pipeline {
         let duration = began.since(self.last_tick);
         self.last_tick = began;
         self.tick += 1;
-        if self.identities.needs_walk(&window, self.cpu.health().lost_events, began) {
+        let health = self.cpu.health();
+        // Events went by unseen as well while the programs were out of their places.
+        if self.identities.needs_walk(&window, health.lost_events + health.reattached, began) {
             self.walk();
         }
         let demand = self.demand(&window);

@@ -9,7 +9,7 @@ use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, dist, install, root, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 12] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -21,13 +21,14 @@ const PACKAGES: [&str; 11] = [
     "iproute2",
     "curl",
     "systemd",
+    "gdb",
 ];
 
 /// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 5] = ["kernel", "docker", "bench", "stack", "package"];
+const ALONE: [&str; 6] = ["kernel", "faults_kernel", "docker", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
 const TOGETHER: [&str; 6] = ["hosts", "faults", "command_line", "http", "results", "quality"];

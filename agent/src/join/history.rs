@@ -8,10 +8,15 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use crate::clock::WallTime;
+use crate::clock::{MonoTime, WallTime};
 use crate::join::subject::{Candidate, Subject};
 use crate::model::snapshot::Snapshot;
+use crate::model::workload::Pseudo;
 use crate::units::{CpuTime, MicroJoules, Ratio};
+
+/// Seconds that the wall clock may differ from the time that has passed without having been set: snapshots are not taken at
+/// the very end of their ticks.
+const CLOCK_STEP: f64 = 1.0;
 
 /// What somebody was charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +25,12 @@ pub struct Charge {
     pub energy: MicroJoules,
     /// CPU time.
     pub cpu: CpuTime,
+}
+
+impl Charge {
+    fn less(self, other: Self) -> Self {
+        Self { energy: self.energy.saturating_sub(other.energy), cpu: self.cpu.saturating_sub(other.cpu) }
+    }
 }
 
 impl AddAssign for Charge {
@@ -76,7 +87,7 @@ pub struct History {
     ticks: VecDeque<Tick>,
     totals: HashMap<Subject, Charge>,
     containers: CpuTime,
-    last: Option<WallTime>,
+    last: Option<(WallTime, MonoTime)>,
     /// Whether each tick is later than the one before it: until somebody sets the wall clock back.
     is_sorted: bool,
     known: HashMap<Subject, Known>,
@@ -125,24 +136,12 @@ impl History {
             snapshot.workloads.iter().filter(|workload| workload.identity.kind.is_container());
         let containers = in_containers.map(|workload| workload.account.cpu).sum();
         let containers_before = std::mem::replace(&mut self.containers, containers);
-        let since_start = snapshot.window.as_secs_f64() * snapshot.tick as f64;
-        let from = self.last.replace(snapshot.wall).unwrap_or(WallTime(snapshot.wall.0 - since_start));
+        let from = self.begin(snapshot);
         let before = std::mem::replace(&mut self.totals, totals);
         if from.0 >= snapshot.wall.0 {
-            self.is_sorted = false;
             return None;
         }
-        let mut charges = HashMap::new();
-        for (subject, total) in &self.totals {
-            let then = before.get(subject).copied().unwrap_or_default();
-            let charge = Charge {
-                energy: total.energy.saturating_sub(then.energy),
-                cpu: total.cpu.saturating_sub(then.cpu),
-            };
-            if charge != Charge::default() {
-                charges.insert(subject.clone(), charge);
-            }
-        }
+        let charges = charges(&before, &self.totals);
         let containers = containers.saturating_sub(containers_before);
         let engine = snapshot.engine.and_then(|engine| engine.cpus);
         self.ticks.push_back(Tick { from, to: snapshot.wall, charges, containers, engine });
@@ -150,6 +149,23 @@ impl History {
             self.ticks.pop_front();
         }
         self.ticks.back()
+    }
+
+    /// When the tick that a snapshot ends began, on the wall clock as it is now.
+    ///
+    /// Ticks follow each other without a gap, unless somebody has set the clock or the machine has slept: that makes a tick
+    /// neither longer nor shorter than it was.
+    fn begin(&mut self, snapshot: &Snapshot) -> WallTime {
+        let Some((last, at)) = self.last.replace((snapshot.wall, snapshot.at)) else {
+            return WallTime(snapshot.wall.0 - snapshot.window.as_secs_f64() * snapshot.tick as f64);
+        };
+        let (passed, shown) = (snapshot.at.since(at).as_secs_f64(), snapshot.wall.0 - last.0);
+        if shown > 0.0 && (shown - passed).abs() < CLOCK_STEP {
+            return last;
+        }
+        let from = WallTime(snapshot.wall.0 - passed);
+        self.is_sorted &= from.0 >= last.0;
+        from
     }
 
     /// Everybody who was there in the last while.
@@ -252,6 +268,50 @@ fn scaled(charge: Charge, part: f64) -> Charge {
     }
 }
 
+/// What came on top of the totals before.
+fn charges(before: &HashMap<Subject, Charge>, totals: &HashMap<Subject, Charge>) -> HashMap<Subject, Charge> {
+    let mut charges = HashMap::new();
+    let mut of_workloads = Charge::default();
+    for (subject, total) in totals.iter().filter(|(subject, _)| !is_folded(subject)) {
+        let then = before.get(subject).or_else(|| renamed(subject, before, totals));
+        let charge = total.less(then.copied().unwrap_or_default());
+        if charge != Charge::default() {
+            if matches!(subject, Subject::Workload { .. }) {
+                of_workloads += charge;
+            }
+            charges.insert(subject.clone(), charge);
+        }
+    }
+    // Totals of those who are folded move to an account that is shared: only what nobody else was charged is new in it.
+    let host = charges.get(&Subject::Host).copied().unwrap_or_default();
+    let shared = host.less(of_workloads);
+    let other = totals.keys().find(|subject| is_of(subject, Pseudo::Other));
+    if let (Some(other), true) = (other, shared != Charge::default()) {
+        charges.insert(other.clone(), shared);
+    }
+    charges
+}
+
+/// What a workload's total was under the name it had before: a container's may be learned late.
+fn renamed<'a>(
+    subject: &Subject,
+    before: &'a HashMap<Subject, Charge>,
+    totals: &HashMap<Subject, Charge>,
+) -> Option<&'a Charge> {
+    let Subject::Workload { id, .. } = subject else { return None };
+    let is_same = |other: &Subject| matches!(other, Subject::Workload { id: known, .. } if known == id);
+    let known = before.iter().find(|(other, _)| is_same(other) && !totals.contains_key(*other));
+    known.filter(|_| !id.is_empty()).map(|(_, total)| total)
+}
+
+fn is_folded(subject: &Subject) -> bool {
+    is_of(subject, Pseudo::Ended) || is_of(subject, Pseudo::Other)
+}
+
+fn is_of(subject: &Subject, pseudo: Pseudo) -> bool {
+    matches!(subject, Subject::Workload { name, id } if id.is_empty() && **name == *pseudo.name())
+}
+
 fn totals(snapshot: &Snapshot) -> HashMap<Subject, Charge> {
     let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
     let mut totals = HashMap::new();
@@ -334,6 +394,26 @@ mod tests {
         assert_eq!(over(100.0, 104.0), 2107, "and what came after its end");
         assert_eq!(over(100.7, 102.25), 300 + 1000 + 250);
         assert_eq!(over(100.0, 100.4), 0);
+    }
+
+    /// A snapshot's totals in microjoules, by name and short id.
+    fn books(host: u64, workloads: &[(&str, &str, u64)]) -> HashMap<Subject, Charge> {
+        let charge = |energy| Charge { energy: MicroJoules(energy), cpu: CpuTime(energy) };
+        let workload = |(name, id, energy): &(&str, &str, u64)| {
+            (Subject::Workload { name: (*name).into(), id: (*id).into() }, charge(*energy))
+        };
+        let host = (Subject::Host, charge(host));
+        workloads.iter().map(workload).chain([host]).collect()
+    }
+
+    #[test]
+    fn totals_that_move_when_somebody_is_folded_or_renamed_are_no_new_charges() {
+        let begin = books(100, &[("a", "1", 60), ("b", "2", 40), ("(ended)", "", 0), ("(other)", "", 0)]);
+        // One has ended, with its last 5; the other has got a name, and 7.
+        let folded = books(112, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 0)]);
+        assert_eq!(charges(&begin, &folded), books(12, &[("bee", "2", 7), ("(other)", "", 5)]));
+        let later = books(115, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 3)]);
+        assert_eq!(charges(&folded, &later), books(3, &[("(other)", "", 3)]));
     }
 
     #[test]

@@ -118,11 +118,56 @@ fn an_agent_that_is_started_again_goes_on_with_the_bucket() {
     buckets.add(&tick(0.0, 2.0, &[("a", 100)]), EnergyBasis::Modelled);
     open(folder.path()).record(&mut buckets, &HashMap::new(), &[]).unwrap();
     let mut ledger = open(folder.path());
-    let now = WallTime(NOW.0 + 3.0);
-    let mut buckets = Buckets::continuing(ledger.past(now, now).unwrap());
+    let mut buckets = Buckets::default();
     buckets.add(&tick(3.0, 4.0, &[("a", 11)]), EnergyBasis::Modelled);
     ledger.record(&mut buckets, &HashMap::new(), &[]).unwrap();
     assert_eq!(energy_of(&ledger, "a"), 111);
+}
+
+#[test]
+fn a_clock_that_is_set_back_adds_to_what_is_written_and_takes_nothing_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = open(folder.path());
+    let mut buckets = Buckets::default();
+    for (from, energy) in [(0.0, 1), (10.0, 20), (20.0, 300), (5.0, 4000), (6.0, 50_000), (15.0, 600_000)] {
+        buckets.add(&tick(from, from + 1.0, &[("a", energy)]), EnergyBasis::Measured);
+        ledger.record(&mut buckets, &HashMap::new(), &[]).unwrap();
+    }
+    assert_eq!(energy_of(&ledger, "a"), 654_321);
+    let past = ledger.past(NOW, WallTime(NOW.0 + 9.0)).unwrap();
+    assert_eq!((past.ticks[0].from.0, past.ticks[0].to.0), (NOW.0, NOW.0 + 7.0));
+}
+
+#[test]
+fn what_a_disk_refuses_waits_and_is_bounded_and_counted() {
+    let mut buckets = Buckets::default();
+    let names: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let charges: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    for number in 0..80 {
+        let from = f64::from(number) * 10.0;
+        buckets.add(&tick(from, from + 10.0, &charges), EnergyBasis::Modelled);
+    }
+    // Each tick ends at the very beginning of the next bucket, which has nothing of it.
+    assert_eq!((buckets.waiting(), buckets.lost()), (50, 30));
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = open(folder.path());
+    ledger.record(&mut buckets, &HashMap::new(), &[]).unwrap();
+    assert_eq!(buckets.waiting(), 0);
+    assert_eq!(energy_of(&ledger, "7"), 50);
+}
+
+#[test]
+fn a_ledger_has_one_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    assert!(ledger.is_in_place());
+    let error = Ledger::open(folder.path(), NOW).unwrap_err();
+    assert!(error.to_string().contains("--state-dir"), "{error}");
+    assert!(Ledger::open_for_reading(folder.path()).is_ok());
+    fs::remove_file(folder.path().join(FILE)).unwrap();
+    assert!(!ledger.is_in_place());
+    drop(ledger);
+    open(folder.path());
 }
 
 #[test]
@@ -171,6 +216,9 @@ fn a_day_of_a_hundred_busy_workloads_is_small_and_the_old_goes_first() {
     for bucket in 0..864 {
         let from = f64::from(bucket) * 10.0;
         buckets.add(&tick(from, from + 10.0, &charges), EnergyBasis::Measured);
+        if bucket % 100 == 99 {
+            ledger.record(&mut buckets, &HashMap::new(), &[]).unwrap();
+        }
     }
     ledger.record(&mut buckets, &HashMap::new(), &[]).unwrap();
     let a_tenth = ledger.bytes().unwrap();

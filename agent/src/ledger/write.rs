@@ -17,10 +17,16 @@ use crate::units::{CpuTime, MicroJoules};
 /// The ledger counts CPU time in microseconds: nobody bills nanoseconds, and rows are a tenth smaller.
 pub(super) const NANOSECONDS_PER_MICROSECOND: u64 = 1000;
 
+/// Rows that wait for a disk that takes none: about five megabytes, and hours of a host with a dozen workloads.
+const MOST_ROWS: usize = 50_000;
+
 /// Buckets that are not all written yet.
 #[derive(Debug, Default)]
 pub struct Buckets {
     open: BTreeMap<i64, Bucket>,
+    /// The one that is being filled.
+    current: i64,
+    lost: u64,
 }
 
 #[derive(Debug)]
@@ -29,19 +35,25 @@ struct Bucket {
     ended: f64,
     charges: HashMap<Subject, Charge>,
     is_measured: bool,
+    /// Whether it has in it what was written of it before: by an earlier run of the agent, or before the clock was set back.
+    is_whole: bool,
+}
+
+impl Bucket {
+    fn add(&mut self, past: Past) {
+        for tick in past.ticks {
+            self.began = self.began.min(tick.from.0);
+            self.ended = self.ended.max(tick.to.0);
+            for (subject, charge) in tick.charges {
+                *self.charges.entry(subject).or_default() += charge;
+            }
+        }
+        self.is_measured &= past.basis != Some(EnergyBasis::Modelled);
+        self.is_whole = true;
+    }
 }
 
 impl Buckets {
-    /// Goes on with the bucket that an earlier run of the agent had begun, if it is still the current one.
-    pub fn continuing(past: Past) -> Self {
-        let is_measured = past.basis == Some(EnergyBasis::Measured);
-        let bucket = |tick: Tick| {
-            let (start, began, ended) = (start_of(tick.from), tick.from.0, tick.to.0);
-            (start, Bucket { began, ended, charges: tick.charges, is_measured })
-        };
-        Self { open: past.ticks.into_iter().map(bucket).collect() }
-    }
-
     /// Adds a tick. One that reaches into the next bucket is split by time; not a microjoule is lost by it.
     pub fn add(&mut self, tick: &Tick, basis: EnergyBasis) {
         let first = start_of(tick.from);
@@ -58,6 +70,7 @@ impl Buckets {
                     ended: to,
                     charges: HashMap::new(),
                     is_measured: basis == EnergyBasis::Measured,
+                    is_whole: false,
                 });
                 bucket.ended = bucket.ended.max(to);
                 let part = if to >= tick.to.0 { None } else { Some((to - from) / (tick.to.0 - tick.from.0)) };
@@ -72,14 +85,36 @@ impl Buckets {
                     *bucket.charges.entry(subject.clone()).or_default() += share;
                 }
             }
-            // A machine that slept has a tick of hours: its buckets are made once each.
+            self.current = start;
+            self.drop_surplus();
+            // An agent that was stopped has a tick of hours: its buckets are made once each.
             start += BUCKET_SECONDS;
         }
     }
 
+    /// How many wait to be written, beside the one that is being filled.
+    pub fn waiting(&self) -> u64 {
+        self.open.keys().filter(|start| **start != self.current).count() as u64
+    }
+
+    /// How many were given up, because nothing could be written for too long.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// Forgets what is written and over.
-    fn forget_before(&mut self, start: i64) {
-        self.open.retain(|bucket, _| *bucket >= start);
+    fn forget_written(&mut self) {
+        self.open.retain(|bucket, _| *bucket == self.current);
+    }
+
+    /// Memory is bounded, whatever the disk does: the oldest goes.
+    fn drop_surplus(&mut self) {
+        let mut rows: usize = self.open.values().map(|bucket| bucket.charges.len()).sum();
+        while rows > MOST_ROWS && self.open.len() > 1 {
+            let Some((_, dropped)) = self.open.pop_first() else { break };
+            rows -= dropped.charges.len();
+            self.lost += 1;
+        }
     }
 }
 
@@ -91,6 +126,12 @@ impl Ledger {
         candidates: &HashMap<Subject, Option<String>>,
         transcodes: &[TranscodeRow],
     ) -> Result<(), LedgerError> {
+        for (start, bucket) in &mut buckets.open {
+            if !bucket.is_whole {
+                let moment = WallTime(*start as f64);
+                bucket.add(self.past(moment, moment)?);
+            }
+        }
         let path = self.path.clone();
         let failed = |cause| LedgerError::Database { path: path.clone(), cause };
         let transaction = self.connection.transaction().map_err(failed)?;
@@ -101,9 +142,7 @@ impl Ledger {
             write_transcode(&transaction, transcode).map_err(failed)?;
         }
         transaction.commit().map_err(failed)?;
-        if let Some(newest) = buckets.open.keys().copied().next_back() {
-            buckets.forget_before(newest);
-        }
+        buckets.forget_written();
         Ok(())
     }
 

@@ -79,6 +79,21 @@ pub struct CpuWindow {
     pub usage: Vec<Usage>,
 }
 
+impl CpuWindow {
+    /// The same time, when it cannot be told whose it was.
+    #[must_use]
+    pub fn of_nobody(mut self) -> Self {
+        let busy = |(place, window): (usize, &PlaceWindow)| Usage {
+            consumer: Consumer::Unknown,
+            place,
+            busy: window.busy(),
+        };
+        let usage = self.places.iter().enumerate().map(busy);
+        self.usage = usage.filter(|usage| usage.busy > CpuTime::ZERO).collect();
+        self
+    }
+}
+
 /// Where CPU times come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CpuSourceKind {

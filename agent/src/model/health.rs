@@ -65,6 +65,8 @@ pub struct MeterHealth {
     pub lost_charges: u64,
     /// Readings in which the map did not add up to the clock, and were taken again.
     pub torn_reads: u64,
+    /// Times the programs were attached again because switches went unseen.
+    pub reattached: u64,
     /// Entries of the accounting map in use, and room for how many.
     pub map_entries: Option<(usize, usize)>,
     /// Run time of the programs, where the kernel counts it (`kernel.bpf_stats_enabled`).

@@ -20,6 +20,21 @@ pub struct Joined {
     pub outputs: BTreeMap<Arc<str>, Output>,
     /// Finished transcodes that were compared with their sources.
     pub comparisons: Comparisons,
+    /// The past on disk.
+    pub ledger: LedgerHealth,
+}
+
+/// How the ledger is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerHealth {
+    /// Whether it could be written the last time.
+    pub up: bool,
+    /// Buckets that are over and not written.
+    pub waiting: u64,
+    /// Buckets that were given up.
+    pub lost_buckets: u64,
+    /// Ended transcodes that were given up.
+    pub lost_transcodes: u64,
 }
 
 /// Comparisons of finished transcodes with their sources.

@@ -1,9 +1,10 @@
 //! What is written into the ledger, and when?
 //!
-//! Whatever goes wrong with the file costs the past, not the present: it is said once, what was not written is kept, and tried
-//! again at the next tick.
+//! Whatever goes wrong with the file costs the past, not the present: it is said once, what was not written is kept as far as
+//! memory for it goes, and tried again at the next tick.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -15,7 +16,7 @@ use crate::join::budget::Budget;
 use crate::join::figures::{Found, Prices};
 use crate::join::history::History;
 use crate::ledger::{self, Buckets, Ledger, LedgerError, TranscodeRow};
-use crate::model::joined::{BudgetFigures, EnergyBasis};
+use crate::model::joined::{BudgetFigures, EnergyBasis, LedgerHealth};
 use crate::model::scenario::Scenario;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
 use crate::model::transcode::{ExitStatus, Output};
@@ -25,13 +26,25 @@ use crate::units::{CpuTime, MicroJoules, Ratio};
 /// How often what is too old is looked for, and budgets are added up.
 const SLOW_PERIOD: Duration = Duration::from_mins(1);
 
+/// How often a ledger that cannot be had is tried for again.
+const RETRY_PERIOD: Duration = Duration::from_secs(5);
+
+/// Transcodes that wait for a disk that takes none: a few megabytes.
+const MOST_TRANSCODES: usize = 10_000;
+
 /// The ledger and what is not written yet.
 #[derive(Debug)]
 pub(super) struct Bookkeeper {
-    ledger: Ledger,
+    folders: Vec<PathBuf>,
+    /// `None` while it cannot be had.
+    ledger: Option<Ledger>,
+    tried: Option<WallTime>,
     buckets: Buckets,
+    /// Transcodes that have ended and are not written as they are, oldest first.
+    rows: Vec<TranscodeRow>,
     /// Transcodes as they were last written.
     written: HashMap<String, (MicroJoules, CpuTime)>,
+    lost_rows: u64,
     has_failed: bool,
     slow: Option<WallTime>,
     max_age: Duration,
@@ -39,31 +52,53 @@ pub(super) struct Bookkeeper {
 }
 
 impl Bookkeeper {
-    /// Opens the ledger in the state folder; `None`, and said, when that cannot be.
-    pub(super) fn open(config: &Config) -> Option<Self> {
-        let folders = config.state_dirs();
-        let folder = folders.iter().find(|folder| super::is_writable(folder).is_ok())?;
-        let now = SystemClock.wall();
-        let opened = Ledger::open(folder, now).and_then(|(ledger, finding)| {
-            if let Some(finding) = finding {
-                tracing::warn!("{finding}");
+    /// Opens the ledger in the state folder. When that cannot be, it is said and tried again.
+    pub(super) fn open(config: &Config) -> Self {
+        let mut bookkeeper = Self {
+            folders: config.state_dirs(),
+            ledger: None,
+            tried: None,
+            buckets: Buckets::default(),
+            rows: Vec::new(),
+            written: HashMap::new(),
+            lost_rows: 0,
+            has_failed: false,
+            slow: None,
+            max_age: config.ledger.max_age.0,
+            max_bytes: u64::from(config.ledger.max_megabytes) << 20,
+        };
+        bookkeeper.try_again(SystemClock.wall());
+        bookkeeper
+    }
+
+    /// How it stands.
+    pub(super) fn health(&self) -> LedgerHealth {
+        LedgerHealth {
+            up: self.ledger.is_some() && !self.has_failed,
+            waiting: self.buckets.waiting(),
+            lost_buckets: self.buckets.lost(),
+            lost_transcodes: self.lost_rows,
+        }
+    }
+
+    /// Opens the ledger, unless that was tried just now.
+    fn try_again(&mut self, now: WallTime) {
+        let is_soon = |last: WallTime| (now.0 - last.0).abs() < RETRY_PERIOD.as_secs_f64();
+        if self.tried.is_some_and(is_soon) {
+            return;
+        }
+        self.tried = Some(now);
+        // Where no folder can be written, that has been said: the first says why.
+        let writable = self.folders.iter().find(|folder| super::is_writable(folder).is_ok());
+        let Some(folder) = writable.or(self.folders.first()) else { return };
+        match Ledger::open(folder, now) {
+            Ok((ledger, finding)) => {
+                if let Some(finding) = finding {
+                    tracing::warn!("{finding}");
+                }
+                self.ledger = Some(ledger);
             }
-            Ok((ledger.past(now, now)?, ledger))
-        });
-        match opened {
-            Ok((past, ledger)) => Some(Self {
-                ledger,
-                buckets: Buckets::continuing(past),
-                written: HashMap::new(),
-                has_failed: false,
-                slow: None,
-                max_age: config.ledger.max_age.0,
-                max_bytes: u64::from(config.ledger.max_megabytes) << 20,
-            }),
-            Err(error) => {
-                tracing::warn!("{}: nothing is kept over a restart", chain(&error));
-                None
-            }
+            Err(error) => self.note(Err(error)),
         }
     }
 
@@ -72,19 +107,36 @@ impl Bookkeeper {
         if let Some(tick) = history.last() {
             self.buckets.add(tick, basis);
         }
-        let rows: Vec<TranscodeRow> = snapshot
-            .transcodes
-            .iter()
-            .filter_map(|transcode| self.ended(transcode, snapshot, basis))
-            .collect();
-        let result = self.ledger.record(&mut self.buckets, &ledger::scenarios(history.candidates()), &rows);
+        for transcode in &snapshot.transcodes {
+            if let Some(row) = self.ended(transcode, snapshot, basis) {
+                self.rows.retain(|other| (&other.key, other.started) != (&row.key, row.started));
+                self.rows.push(row);
+            }
+        }
+        let surplus = self.rows.len().saturating_sub(MOST_TRANSCODES);
+        self.lost_rows += self.rows.drain(..surplus).count() as u64;
+        self.look_after(snapshot.wall);
+        let Some(ledger) = &mut self.ledger else { return };
+        let result = ledger.record(&mut self.buckets, &ledger::scenarios(history.candidates()), &self.rows);
         if result.is_ok() {
             let shown = |transcode: &TranscodeSnapshot| transcode.identity.key.to_string();
             let keys: std::collections::HashSet<String> = snapshot.transcodes.iter().map(shown).collect();
             self.written.retain(|key, _| keys.contains(key));
-            self.written.extend(rows.into_iter().map(|row| (row.key, (row.energy, row.cpu))));
+            self.written.extend(self.rows.drain(..).map(|row| (row.key, (row.energy, row.cpu))));
         }
         self.note(result);
+    }
+
+    /// Sees to it that there is a ledger, where it belongs.
+    fn look_after(&mut self, now: WallTime) {
+        if self.ledger.as_ref().is_some_and(|ledger| !ledger.is_in_place()) {
+            tracing::warn!("the ledger was removed or replaced: it is begun anew");
+            self.ledger = None;
+            self.tried = None;
+        }
+        if self.ledger.is_none() {
+            self.try_again(now);
+        }
     }
 
     /// A transcode that has ended, unless it is written as it is.
@@ -99,7 +151,8 @@ impl Bookkeeper {
         let (energy, cpu) = (transcode.account.energy(counts), transcode.account.cpu);
         let key = transcode.identity.key.to_string();
         // Its last CPU time may come a tick after its end.
-        if self.written.get(&key) == Some(&(energy, cpu)) {
+        let is_waiting = |row: &TranscodeRow| (&row.key, row.energy, row.cpu) == (&key, energy, cpu);
+        if self.written.get(&key) == Some(&(energy, cpu)) || self.rows.iter().any(is_waiting) {
             return None;
         }
         let encode = &transcode.identity.encode;
@@ -127,25 +180,29 @@ impl Bookkeeper {
 
     /// Writes down what a transcode has put out.
     pub(super) fn score(&mut self, key: &str, started: WallTime, output: &Output) {
-        let result = self.ledger.score(key, started, output);
-        self.note(result);
+        if let Some(ledger) = &mut self.ledger {
+            let result = ledger.score(key, started, output);
+            self.note(result);
+        }
     }
 
     /// A scenario's energy by what is written of its window.
     pub(super) fn past(&self, from: WallTime, to: WallTime, scenario: &Scenario) -> Option<Found> {
         // A file that cannot be read is said by whoever writes.
-        Some(self.ledger.past(from, to).ok()?.find(scenario))
+        Some(self.ledger.as_ref()?.past(from, to).ok()?.find(scenario))
     }
 
     /// Writes down what a scenario was found to have been charged.
     pub(super) fn remember(&mut self, run: &str, scenario: &Scenario, found: &Found) {
-        let result = self.ledger.remember(run, scenario, found);
-        self.note(result);
+        if let Some(ledger) = &mut self.ledger {
+            let result = ledger.remember(run, scenario, found);
+            self.note(result);
+        }
     }
 
     /// What was written down about a scenario.
     pub(super) fn recall(&self, run: &str, scenario: &Scenario) -> Option<Found> {
-        self.ledger.recall(run, scenario).ok()?
+        self.ledger.as_ref()?.recall(run, scenario).ok()?
     }
 
     /// Budgets have changed: they are added up at the next tick.
@@ -163,8 +220,8 @@ impl Bookkeeper {
         if self.slow.is_some_and(|last| (0.0..SLOW_PERIOD.as_secs_f64()).contains(&(now.0 - last.0))) {
             return None;
         }
+        let pruned = self.ledger.as_mut()?.prune(now, self.max_age, self.max_bytes);
         self.slow = Some(now);
-        let pruned = self.ledger.prune(now, self.max_age, self.max_bytes);
         self.note(pruned);
         let mut all = Vec::new();
         for (name, unit, money, energy) in [
@@ -175,7 +232,7 @@ impl Bookkeeper {
                 continue;
             }
             let Some((begin, length)) = period(now, unit) else { continue };
-            let spent = self.ledger.host_since(begin);
+            let spent = self.ledger.as_ref()?.host_since(begin);
             let Ok((charge, known)) = spent else {
                 self.note(spent.map(|_| ()));
                 return None;
@@ -200,13 +257,22 @@ impl Bookkeeper {
     }
 
     fn note(&mut self, result: Result<(), LedgerError>) {
-        match result {
-            Ok(()) => self.has_failed = false,
-            Err(error) if !self.has_failed => {
-                self.has_failed = true;
-                tracing::warn!("{}: kept, and tried again", chain(&error));
+        let Err(error) = result else {
+            if std::mem::take(&mut self.has_failed) {
+                tracing::info!("the ledger is written again");
             }
-            Err(_) => {}
+            return;
+        };
+        if !std::mem::replace(&mut self.has_failed, true) {
+            tracing::warn!("{}: kept, and tried again", chain(&error));
+        }
+        // A file that has lost what it had takes nothing any more: closed, moved aside and begun anew when it is opened.
+        if error.is_damage()
+            && let Some(folder) = self.ledger.take().map(Ledger::close)
+        {
+            let aside = ledger::set_aside(&folder, SystemClock.wall());
+            tracing::warn!("the ledger is damaged: moved to {}, a new one begun", aside.display());
+            self.tried = None;
         }
     }
 }

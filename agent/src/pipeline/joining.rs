@@ -49,7 +49,7 @@ pub struct Joiner {
     is_readable: Option<bool>,
     /// What was found out about scenarios while their past was known, with the window it was for.
     found: HashMap<String, (Option<(WallTime, WallTime)>, Found)>,
-    bookkeeper: Option<Bookkeeper>,
+    bookkeeper: Bookkeeper,
     budgets: Vec<BudgetFigures>,
     watcher: Option<Watcher>,
     outputs: BTreeMap<Arc<str>, Output>,
@@ -208,9 +208,7 @@ impl Joiner {
         self.budget = config.budget.clone();
         self.prices = prices;
         self.is_readable = None;
-        if let Some(bookkeeper) = &mut self.bookkeeper {
-            bookkeeper.hurry();
-        }
+        self.bookkeeper.hurry();
     }
 
     /// Takes in the last snapshot; where its energy comes from, when there is a new one.
@@ -220,9 +218,9 @@ impl Joiner {
         let basis = if is_measured { EnergyBasis::Measured } else { EnergyBasis::Modelled };
         let is_new = self.history.push(&snapshot).is_some();
         self.score(&snapshot);
-        if let (true, Some(bookkeeper)) = (is_new, &mut self.bookkeeper) {
-            bookkeeper.write(&snapshot, &self.history, basis);
-            if let Some(budgets) = bookkeeper.budgets(snapshot.wall, &self.budget, &self.prices) {
+        if is_new {
+            self.bookkeeper.write(&snapshot, &self.history, basis);
+            if let Some(budgets) = self.bookkeeper.budgets(snapshot.wall, &self.budget, &self.prices) {
                 self.budgets = budgets;
             }
         }
@@ -237,9 +235,7 @@ impl Joiner {
             match result {
                 Ok(output) => {
                     self.comparisons.done += 1;
-                    if let Some(bookkeeper) = &mut self.bookkeeper {
-                        bookkeeper.score(&job.key, job.started, &output);
-                    }
+                    self.bookkeeper.score(&job.key, job.started, &output);
                     self.outputs.insert(job.key, output);
                     self.labelled.extend(job.scenario.map(|scenario| (scenario, output.quality)));
                 }
@@ -310,8 +306,8 @@ impl Joiner {
             let before = self.found.get(&scenario.name).filter(|(window, _)| *window == scenario.window);
             let energy = before.map_or_else(|| self.find(scenario, basis), |(_, found)| *found);
             if energy.is_attributed() {
-                if let (None, Some(bookkeeper)) = (before, &mut self.bookkeeper) {
-                    bookkeeper.remember(&self.run.id, scenario, &energy);
+                if before.is_none() {
+                    self.bookkeeper.remember(&self.run.id, scenario, &energy);
                 }
                 found.insert(scenario.name.clone(), (scenario.window, energy));
             }
@@ -325,6 +321,7 @@ impl Joiner {
             budgets: self.budgets.clone(),
             outputs: self.outputs.clone(),
             comparisons: self.comparisons,
+            ledger: self.bookkeeper.health(),
         };
         self.publisher.send_if_modified(|last| {
             let is_new = **last != joined;
@@ -343,11 +340,8 @@ impl Joiner {
         let (false, Some((from, to))) = (recent.is_attributed(), scenario.window.filter(is_older)) else {
             return recent;
         };
-        let written = self.bookkeeper.as_ref().and_then(|bookkeeper| {
-            let recalled = bookkeeper.recall(&self.run.id, scenario);
-            recalled.or_else(|| bookkeeper.past(from, to, scenario))
-        });
-        written.unwrap_or(recent)
+        let recalled = self.bookkeeper.recall(&self.run.id, scenario);
+        recalled.or_else(|| self.bookkeeper.past(from, to, scenario)).unwrap_or(recent)
     }
 }
 

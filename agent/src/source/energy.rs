@@ -13,6 +13,7 @@ mod msr;
 mod perf;
 mod powercap;
 mod processor;
+mod reader;
 #[cfg(test)]
 mod tests;
 mod unit;

@@ -61,6 +61,36 @@ pub(super) const METRICS: &[Metric] = &[
         fill: |snapshot, _, samples| samples.whole([], snapshot.meter.lost_charges),
     },
     Metric {
+        name: "ffwatt_ledger_up",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Whether the past could be written into the state folder at the last tick (1) or not (0); the log says why.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], u64::from(snapshot.joined.ledger.up)),
+    },
+    Metric {
+        name: "ffwatt_ledger_waiting_buckets",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Ten-second buckets of energy that are over and wait to be written.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.joined.ledger.waiting),
+    },
+    Metric {
+        name: "ffwatt_lost_records_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Records of the past (bucket, transcode) that were given up because nothing could be written for too long.",
+        labels: &["record"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            samples.whole(["bucket".into()], snapshot.joined.ledger.lost_buckets);
+            samples.whole(["transcode".into()], snapshot.joined.ledger.lost_transcodes);
+        },
+    },
+    Metric {
         name: "ffwatt_torn_reads_total",
         kind: Kind::Counter,
         unit: None,
@@ -68,6 +98,15 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], snapshot.meter.torn_reads),
+    },
+    Metric {
+        name: "ffwatt_bpf_reattached_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Times the eBPF programs were attached again because switches went unseen; that tick's busy time is unattributed.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.meter.reattached),
     },
     Metric {
         name: "ffwatt_tick_duration_seconds",

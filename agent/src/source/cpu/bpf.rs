@@ -8,13 +8,16 @@ mod load;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::Duration;
 
 use agent_common::{CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, loss, order};
 use aya::Ebpf;
 use aya::maps::{MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, MonoTime};
 use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::{Consumer, CpuSourceKind, CpuWindow, ProcessId};
 use crate::model::health::{MeterHealth, ProgramCost};
@@ -31,9 +34,15 @@ const PROGRAMS: [&str; 7] =
 /// How often a reading that does not add up is taken again before the missing time is written off as unknown.
 const READ_ATTEMPTS: usize = 3;
 
+/// A sleep, however short, is a switch.
+const SHORT_SLEEP: Duration = Duration::from_millis(1);
+
 /// The eBPF meter.
 pub struct BpfMeter {
     ebpf: Ebpf,
+    /// What holds the programs in their places.
+    links: Vec<RawTracePointLink>,
+    kernel: String,
     clocks: PerCpuArray<MapData, CpuClock>,
     times: PerCpuHashMap<MapData, ConsumerKey, CpuTime>,
     losses: PerCpuArray<MapData, u64>,
@@ -42,6 +51,32 @@ pub struct BpfMeter {
     own: ProcessId,
     room: usize,
     torn_reads: u64,
+    reattached: u64,
+    lead: Lead,
+}
+
+/// How far the kernel's clock is ahead of the agent's own, in nanoseconds: in a time namespace (`time_namespaces(7)`) they are not
+/// the same.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lead(i64);
+
+impl Lead {
+    /// Less than this is the time it takes to look at both.
+    const SAME: u64 = 1_000_000_000;
+
+    /// From a look at one right after a look at the other.
+    fn between(kernel: MonoTime, own: MonoTime) -> Self {
+        let ahead = kernel.0.wrapping_sub(own.0).cast_signed();
+        Self(if ahead.unsigned_abs() < Self::SAME { 0 } else { ahead })
+    }
+
+    fn kernel(self, own: MonoTime) -> MonoTime {
+        MonoTime(own.0.saturating_add_signed(self.0))
+    }
+
+    fn own(self, kernel: MonoTime) -> MonoTime {
+        MonoTime(kernel.0.saturating_add_signed(self.0.saturating_neg()))
+    }
 }
 
 impl BpfMeter {
@@ -55,13 +90,13 @@ impl BpfMeter {
         load::load(roots, topology, options, clock)
     }
 
-    /// Flushes every CPU that may have run since the last flush.
-    fn flush(&self, clocks: &[CpuClock]) -> Result<Vec<CpuState>, SourceError> {
+    /// Flushes every CPU that may have run since the last flush: where switches are seen, not those that were idle then.
+    fn flush(&self, clocks: &[CpuClock], is_seen: bool) -> Result<Vec<CpuState>, SourceError> {
         let program = self.program("flush")?;
         let mut states = Vec::with_capacity(clocks.len());
         for (cpu, clock) in clocks.iter().enumerate() {
             let asleep = clock.flushed_in_idle == 1 && clock.accounted_to == clock.flushed_at;
-            if asleep && clock.epoch > 0 {
+            if is_seen && asleep && clock.epoch > 0 {
                 states.push(CpuState::StillIdle);
                 continue;
             }
@@ -73,6 +108,33 @@ impl BpfMeter {
             });
         }
         Ok(states)
+    }
+
+    /// Whether switches go unseen, on every CPU. Whoever reads has waited for it, and that takes a switch; to be sure, it waits
+    /// once more.
+    fn is_deaf(&self, clocks: &[CpuClock]) -> Result<bool, SourceError> {
+        let is_silent =
+            |clocks: &[CpuClock]| clocks.iter().all(|clock| clock.accounted_to == clock.flushed_at);
+        if !is_silent(clocks) {
+            return Ok(false);
+        }
+        thread::sleep(SHORT_SLEEP);
+        Ok(is_silent(&self.read_clocks()?))
+    }
+
+    /// Puts the programs back into their places.
+    fn attach_again(&mut self) -> Result<(), SourceError> {
+        tracing::warn!("the kernel no longer runs the eBPF programs: they are attached again");
+        self.links.clear();
+        self.links = load::attach(&mut self.ebpf, &self.kernel)?;
+        self.reattached += 1;
+        Ok(())
+    }
+
+    fn find_lead(&self, clock: &dyn Clock) -> Result<Lead, SourceError> {
+        self.flush(&self.read_clocks()?, true)?;
+        let flushed = self.read_clocks()?.iter().map(|clock| clock.flushed_at).max().unwrap_or(0);
+        Ok(Lead::between(MonoTime(flushed), clock.now()))
     }
 
     fn read_entries(&self) -> Result<Vec<(ConsumerKey, Vec<CpuTime>)>, SourceError> {
@@ -110,8 +172,13 @@ impl CpuMeter for BpfMeter {
 
     fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
         // Taken before the clocks are read: a CPU found asleep has slept at least until now.
-        let at = clock.now();
-        let states = self.flush(&self.read_clocks()?)?;
+        let at = self.lead.kernel(clock.now());
+        let clocks = self.read_clocks()?;
+        let was_deaf = self.is_deaf(&clocks)?;
+        if was_deaf {
+            self.attach_again()?;
+        }
+        let states = self.flush(&clocks, !was_deaf)?;
         let mut reading = Reading { at, states, clocks: self.read_clocks()?, entries: self.read_entries()? };
         for _ in 1..READ_ATTEMPTS {
             if self.accounts.adds_up(&reading) {
@@ -120,7 +187,10 @@ impl CpuMeter for BpfMeter {
             self.torn_reads += 1;
             reading.entries = self.read_entries()?;
         }
-        Ok(self.accounts.close(&reading))
+        let mut window = self.accounts.close(&reading);
+        (window.start, window.end) = (self.lead.own(window.start), self.lead.own(window.end));
+        // Without switches all time seems to be that of whoever happened to be flushed.
+        Ok(if was_deaf { window.of_nobody() } else { window })
     }
 
     fn events_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -131,6 +201,11 @@ impl CpuMeter for BpfMeter {
         let mut events = Vec::new();
         while let Some(item) = self.ring.next() {
             events.extend(lifecycle::decode(&item));
+        }
+        for event in &mut events {
+            if let LifecycleEvent::Exec { at, .. } | LifecycleEvent::Exit { at, .. } = event {
+                *at = self.lead.own(*at);
+            }
         }
         events
     }
@@ -180,6 +255,7 @@ impl CpuMeter for BpfMeter {
             lost_events: events.map_or(0, |values| values.iter().sum()),
             lost_charges: clocks.iter().map(|clock| clock.lost_count).sum(),
             torn_reads: self.torn_reads,
+            reattached: self.reattached,
             map_entries: Some((self.accounts.keys().count(), self.room)),
             programs,
         }
@@ -207,5 +283,20 @@ fn map_error(doing: &str, error: MapError) -> SourceError {
     match error {
         MapError::SyscallError(error) => SourceError::transient(doing, error.io_error),
         error => SourceError::broken(format!("cannot {doing}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_differ_are_told_apart_from_looks_that_take_a_moment() {
+        let at = MonoTime(10_000_000_000);
+        assert_eq!(Lead::between(at, MonoTime(at.0 + 5_000_000)).kernel(at), at);
+        let behind = Lead::between(at, MonoTime(at.0 + 7_200_000_000_000));
+        assert_eq!(behind.kernel(MonoTime(7_210_000_000_000)), at);
+        assert_eq!(behind.own(at), MonoTime(7_210_000_000_000));
+        assert_eq!(behind.kernel(at), MonoTime(0), "before the machine began there is no time");
     }
 }

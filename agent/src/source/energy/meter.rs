@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::counter::EnergyCounter;
+use super::reader::{Counters, Reader};
 use super::{EnergyMeter, EnergyReading};
 use crate::clock::{Clock, MonoTime};
 use crate::model::energy::{EnergySourceKind, Zone, ZoneReading};
@@ -35,8 +36,25 @@ pub(super) struct ZoneMeter {
 /// A meter over zones of any source.
 pub(super) struct HardwareMeter {
     kind: EnergySourceKind,
-    zones: Vec<ZoneMeter>,
+    zones: Vec<OpenZone>,
+    reader: Reader,
     notes: Vec<String>,
+}
+
+/// A zone whose counters are read by somebody else.
+struct OpenZone {
+    zone: Zone,
+    quantum: MicroJoules,
+    raw: Counters,
+    /// What each of them comes to.
+    counters: Vec<EnergyCounter>,
+}
+
+impl From<ZoneMeter> for OpenZone {
+    fn from(zone: ZoneMeter) -> Self {
+        let (raw, counters) = zone.parts.into_iter().map(|part| (part.raw, part.counter)).unzip();
+        Self { zone: zone.zone, quantum: zone.quantum, raw: Counters::Here(raw), counters }
+    }
 }
 
 impl HardwareMeter {
@@ -49,7 +67,8 @@ impl HardwareMeter {
         clock: &dyn Clock,
     ) -> Result<Box<dyn EnergyMeter>, SourceError> {
         zones.sort_by_key(|zone| zone.zone);
-        let mut meter = Self { kind, zones, notes };
+        let zones = zones.into_iter().map(OpenZone::from).collect();
+        let mut meter = Self { kind, zones, reader: Reader::default(), notes };
         let mut reading = meter.read(clock);
         if reading.zones.is_empty() {
             let nothing = || SourceError::unavailable(format!("no {kind} energy counter was found"), "");
@@ -73,7 +92,7 @@ impl EnergyMeter for HardwareMeter {
     fn read(&mut self, clock: &dyn Clock) -> EnergyReading {
         let mut reading = EnergyReading::default();
         for zone in &mut self.zones {
-            match zone.read(clock, &mut reading) {
+            match zone.read(&mut self.reader, clock, &mut reading) {
                 Ok((at, total)) => {
                     reading.zones.push((at, ZoneReading { zone: zone.zone, total, quantum: zone.quantum }));
                 }
@@ -84,14 +103,14 @@ impl EnergyMeter for HardwareMeter {
     }
 
     fn rebaseline(&mut self) {
-        for part in self.parts_mut() {
-            part.counter.rebaseline();
+        for counter in self.zones.iter_mut().flat_map(|zone| &mut zone.counters) {
+            counter.rebaseline();
         }
     }
 
     fn longest_gap(&self) -> Option<Duration> {
-        let parts = self.zones.iter().flat_map(|zone| &zone.parts);
-        parts.filter_map(|part| part.counter.wrap_time()).min().map(|shortest| shortest / 4)
+        let counters = self.zones.iter().flat_map(|zone| &zone.counters);
+        counters.filter_map(EnergyCounter::wrap_time).min().map(|shortest| shortest / 4)
     }
 
     fn notes(&self) -> &[String] {
@@ -99,29 +118,24 @@ impl EnergyMeter for HardwareMeter {
     }
 }
 
-impl HardwareMeter {
-    fn parts_mut(&mut self) -> impl Iterator<Item = &mut Part> {
-        self.zones.iter_mut().flat_map(|zone| &mut zone.parts)
-    }
-}
-
-impl ZoneMeter {
-    /// Reads all parts, even after one has failed: those that answer keep their place in their range.
+impl OpenZone {
+    /// Reads all counters, even after one has failed: those that answer keep their place in their range.
     fn read(
         &mut self,
+        reader: &mut Reader,
         clock: &dyn Clock,
         reading: &mut EnergyReading,
     ) -> Result<(MonoTime, MicroJoules), SourceError> {
         let begun = clock.now();
-        let mut ended = begun;
+        let counts = reader.read(self.zone, &mut self.raw)?;
+        let ended = clock.now();
         let mut failure = None;
         let mut answers = 0;
-        for part in &mut self.parts {
-            match part.raw.read() {
+        for (counter, count) in self.counters.iter_mut().zip(counts) {
+            match count {
                 Ok(Some(count)) => {
-                    ended = clock.now();
                     answers += 1;
-                    if let Some(event) = part.counter.observe(count, ended) {
+                    if let Some(event) = counter.observe(count, ended) {
                         reading.events.push((self.zone, event));
                     }
                 }
@@ -136,7 +150,7 @@ impl ZoneMeter {
             let doing = format!("read the {} counter: its CPUs are off line", self.zone);
             return Err(SourceError::transient(doing, std::io::ErrorKind::NotFound.into()));
         }
-        let total = self.parts.iter().map(|part| part.counter.total()).sum();
+        let total = self.counters.iter().map(EnergyCounter::total).sum();
         // The middle of the time it took is nearer to the truth than either end.
         Ok((begun.plus(ended.since(begun) / 2), total))
     }

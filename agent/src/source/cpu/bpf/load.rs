@@ -5,6 +5,7 @@ use std::io;
 
 use agent_common::{COMM_LEN, CpuClock, KernelOffsets, TRACKED_PAGE, order};
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
+use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::{Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -14,7 +15,7 @@ use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::ProcessId;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
-use crate::source::cpu::bpf::BpfMeter;
+use crate::source::cpu::bpf::{BpfMeter, Lead};
 use crate::source::cpu::btf::kernel_offsets;
 use crate::source::{SourceError, chain};
 
@@ -62,6 +63,7 @@ pub(super) fn load(
             "build it with `cargo xtask build-ebpf && cargo build --release`",
         ));
     }
+    let kernel = roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned());
     let btf = fs::read(roots.sys.join("kernel/btf/vmlinux")).unwrap_or_default();
     let offsets = kernel_offsets(&btf);
     drop(btf);
@@ -70,19 +72,18 @@ pub(super) fn load(
         Err(error) if is_permission(&error) && raise_memlock() => load_object(&offsets, roots, options),
         other => other,
     }
-    .map_err(|error| load_error(&error, roots))?;
+    .map_err(|error| load_error(&error, &kernel))?;
     #[cfg(feature = "debug-log")]
     start_log(&mut ebpf);
     fill_tracked_names(&mut ebpf, &options.tracked)?;
     for name in ON_DEMAND {
-        program(&mut ebpf, name)?.load().map_err(|error| attach_error(name, error, roots))?;
+        program(&mut ebpf, name)?.load().map_err(|error| attach_error(name, error, &kernel))?;
     }
     let own = own_process(&mut ebpf)?;
-    for (name, tracepoint) in ATTACHED {
-        let program = program(&mut ebpf, name)?;
-        program.load().map_err(|error| attach_error(name, error, roots))?;
-        program.attach(tracepoint).map_err(|error| attach_error(name, error, roots))?;
+    for (name, _) in ATTACHED {
+        program(&mut ebpf, name)?.load().map_err(|error| attach_error(name, error, &kernel))?;
     }
+    let links = attach(&mut ebpf, &kernel)?;
     let clocks: PerCpuArray<MapData, CpuClock> = take(&mut ebpf, "CPU_CLOCK")?;
     let cpus = clocks
         .get(&0, 0)
@@ -94,15 +95,32 @@ pub(super) fn load(
         losses: take(&mut ebpf, "LOSSES")?,
         ring: take::<RingBuf<MapData>>(&mut ebpf, "EVENTS")?,
         ebpf,
+        links,
+        kernel,
         accounts,
         own,
         room: options.max_consumers as usize,
         torn_reads: 0,
+        reattached: 0,
+        lead: Lead::default(),
     };
     meter.track(own)?;
+    meter.lead = meter.find_lead(clock)?;
     // The first reading only begins the accounts.
     meter.read(clock)?;
     Ok(meter)
+}
+
+/// Puts the loaded programs into their places, for as long as the links live.
+pub(super) fn attach(ebpf: &mut Ebpf, kernel: &str) -> Result<Vec<RawTracePointLink>, SourceError> {
+    ATTACHED
+        .into_iter()
+        .map(|(name, tracepoint)| {
+            let program = program(ebpf, name)?;
+            let link = program.attach(tracepoint).and_then(|link| program.take_link(link));
+            link.map_err(|error| attach_error(name, error, kernel))
+        })
+        .collect()
 }
 
 fn load_object(offsets: &KernelOffsets, roots: &HostRoots, options: &Options) -> Result<Ebpf, EbpfError> {
@@ -195,17 +213,17 @@ fn is_permission(error: &EbpfError) -> bool {
 const PERMISSION_HINT: &str = "run as root, or grant CAP_BPF and CAP_PERFMON: \
     `sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $(command -v ffwatt)`";
 
-fn load_error(error: &EbpfError, roots: &HostRoots) -> SourceError {
+fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
     if is_permission(error) {
         return SourceError::unavailable("no permission to load eBPF programs", PERMISSION_HINT);
     }
     SourceError::unavailable(
-        format!("the kernel ({}) does not take the eBPF maps: {}", release(roots), chain(error)),
+        format!("the kernel ({kernel}) does not take the eBPF maps: {}", chain(error)),
         "Linux 5.10 or newer with CONFIG_BPF_SYSCALL is needed",
     )
 }
 
-fn attach_error(name: &str, error: ProgramError, roots: &HostRoots) -> SourceError {
+fn attach_error(name: &str, error: ProgramError, kernel: &str) -> SourceError {
     match error {
         ProgramError::LoadError { io_error, .. } if io_error.kind() == io::ErrorKind::PermissionDenied => {
             SourceError::unavailable(
@@ -216,8 +234,7 @@ fn attach_error(name: &str, error: ProgramError, roots: &HostRoots) -> SourceErr
         ProgramError::LoadError { io_error, verifier_log } => {
             tracing::debug!(program = name, log = %verifier_log, "the verifier refused an eBPF program");
             SourceError::broken(format!(
-                "the kernel ({}) refused the eBPF program {name:?}: {io_error}",
-                release(roots)
+                "the kernel ({kernel}) refused the eBPF program {name:?}: {io_error}"
             ))
         }
         ProgramError::SyscallError(error) if error.io_error.kind() == io::ErrorKind::PermissionDenied => {
@@ -227,18 +244,10 @@ fn attach_error(name: &str, error: ProgramError, roots: &HostRoots) -> SourceErr
             )
         }
         error => SourceError::unavailable(
-            format!(
-                "the kernel ({}) cannot attach the eBPF program {name:?}: {}",
-                release(roots),
-                chain(&error)
-            ),
+            format!("the kernel ({kernel}) cannot attach the eBPF program {name:?}: {}", chain(&error)),
             "a kernel with CONFIG_BPF_EVENTS and CONFIG_CGROUPS is needed",
         ),
     }
-}
-
-fn release(roots: &HostRoots) -> String {
-    roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned())
 }
 
 #[cfg(feature = "debug-log")]

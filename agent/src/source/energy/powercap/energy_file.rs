@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
+
+use rustix::fs::OFlags;
 
 use super::super::meter::RawCounter;
 use crate::source::SourceError;
@@ -48,8 +50,10 @@ impl EnergyFile {
         Ok(number)
     }
 
+    /// Whatever stands in the counter's place, a pipe say, does not keep whoever opens it.
     fn open(&self) -> io::Result<File> {
-        File::open(&self.path)
+        let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+        File::options().read(true).custom_flags(without_waiting).open(&self.path)
     }
 }
 

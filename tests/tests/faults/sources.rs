@@ -1,57 +1,10 @@
-//! What breaks, and what then? The real binary on fixture hosts whose files fail as hardware and kernels do.
-//!
-//! Each test looks at the state before, during and after, and that the sums still close.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::float_cmp,
-    reason = "a test may panic, and means equal when it says equal"
-)]
+//! Does a source that fails, lies or is not there cost anything but what only it knows?
 
 use std::fs;
 
-use tests::agent::Agent;
-use tests::exposition::Exposition;
 use tests::host::{CGROUPS, CLIENT_RANGE, Host};
 
-const PACKAGE: [(&str, &str); 2] = [("package", "0"), ("domain", "package")];
-
-/// A plausible step of a counter between two ticks, and what it is in joules.
-const STEP: u64 = 5_000_000;
-const STEP_JOULES: f64 = 5.0;
-
-fn agent(host: &Host, more: &[&str]) -> Agent {
-    let flags = host.flags();
-    let flags: Vec<&str> =
-        flags.iter().map(String::as_str).chain(["--interval=300ms"]).chain(more.iter().copied()).collect();
-    let agent = Agent::start(&flags).unwrap();
-    agent.wait_ticks(1).unwrap();
-    agent
-}
-
-fn package_energy(scrape: &Exposition) -> f64 {
-    scrape.sum("ffwatt_host_energy_joules_total", &PACKAGE).unwrap()
-}
-
-fn resets(scrape: &Exposition) -> Option<f64> {
-    scrape.sum("ffwatt_energy_resets_total", &PACKAGE)
-}
-
-fn is_up(scrape: &Exposition, source: &str) -> Option<bool> {
-    scrape.sum("ffwatt_source_up", &[("source", source)]).map(|up| up > 0.0)
-}
-
-#[track_caller]
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(residuals.values().all(|residual| *residual == 0), "{residuals:?}");
-}
-
-/// The energy of everything but those that nobody in particular used.
-fn energy_of(scrape: &Exposition, workload: &str) -> f64 {
-    let labels = [("workload", workload), ("package", "0"), ("domain", "package")];
-    scrape.sum("ffwatt_workload_energy_joules_total", &labels).unwrap_or(0.0)
-}
+use crate::{PACKAGE, STEP, STEP_JOULES, agent, assert_closed, energy_of, is_up, package_energy, resets};
 
 #[test]
 fn a_zone_that_vanishes_and_returns_loses_nothing_and_whoever_ran_meanwhile_pays() {

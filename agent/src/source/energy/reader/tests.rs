@@ -1,0 +1,64 @@
+//! Does a counter that hangs hang anybody else?
+
+use std::sync::mpsc::{Receiver, Sender};
+
+use super::*;
+use crate::model::energy::{Domain, Scope};
+
+const HANGING: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
+const WORKING: Zone = Zone { scope: Scope::Package(0), domain: Domain::Dram };
+
+/// Answers when it is told what.
+struct Patient(Receiver<u64>);
+
+impl RawCounter for Patient {
+    fn read(&mut self) -> Count {
+        Ok(self.0.recv().ok())
+    }
+}
+
+fn patient() -> (Sender<u64>, Counters) {
+    let (tell, told) = channel();
+    (tell, Counters::Here(vec![Box::new(Patient(told))]))
+}
+
+fn value(counts: Result<Vec<Count>, SourceError>) -> Option<u64> {
+    counts.unwrap().remove(0).unwrap()
+}
+
+#[test]
+fn a_counter_that_hangs_is_late_and_the_others_are_read() {
+    let (mut reader, (told_late, mut hanging), (told, mut working)) =
+        (Reader::default(), patient(), patient());
+    for number in 1..4 {
+        let error = reader.read(HANGING, &mut hanging).unwrap_err();
+        assert_eq!(error.chain(), "cannot read the package-0 counter in time: timed out");
+        told.send(number).unwrap();
+        assert_eq!(value(reader.read(WORKING, &mut working)), Some(number));
+    }
+    // Its answer belongs to the moment it was asked at, and that is over.
+    told_late.send(7).unwrap();
+    told_late.send(8).unwrap();
+    let counts = (0..10_000).find_map(|_| {
+        thread::sleep(Duration::from_millis(1));
+        reader.read(HANGING, &mut hanging).ok()
+    });
+    assert_eq!(counts.map(|counts| value(Ok(counts))), Some(Some(8)));
+}
+
+#[test]
+fn a_counter_that_panics_costs_nobody_else() {
+    struct Panics;
+    impl RawCounter for Panics {
+        fn read(&mut self) -> Count {
+            panic!("as a test")
+        }
+    }
+    let (mut reader, (told, mut working)) = (Reader::default(), patient());
+    let mut panicking = Counters::Here(vec![Box::new(Panics)]);
+    for _ in 0..2 {
+        assert!(reader.read(HANGING, &mut panicking).is_err());
+        told.send(1).unwrap();
+        assert_eq!(value(reader.read(WORKING, &mut working)), Some(1));
+    }
+}

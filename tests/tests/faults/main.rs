@@ -1,0 +1,79 @@
+//! What breaks, and what then? The real binary on fixture hosts whose files, disks, engines and processes fail as they do in life.
+//!
+//! Each test looks at the state before, during and after, and that the sums still close.
+//!
+//! What takes long has a short form here; `FFWATT_LONG=1` asks for the long one, as `cargo xtask soak` does.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
+
+mod energy;
+mod engine;
+mod ledger;
+mod past;
+mod process;
+mod results;
+mod sources;
+
+use tests::agent::Agent;
+use tests::exposition::Exposition;
+use tests::host::Host;
+
+const PACKAGE: [(&str, &str); 2] = [("package", "0"), ("domain", "package")];
+
+/// A plausible step of a counter between two ticks, and what it is in joules.
+const STEP: u64 = 5_000_000;
+const STEP_JOULES: f64 = 5.0;
+
+/// Where the package's counter of the fixture host stands at first.
+const BEGIN: u64 = 1_000_000;
+
+/// An agent on a fixture host, after its first whole tick.
+fn agent(host: &Host, more: &[&str]) -> Agent {
+    let agent = start(host, more);
+    agent.wait_ticks(1).unwrap();
+    agent
+}
+
+/// An agent on a fixture host that has its first tick behind it.
+fn start(host: &Host, more: &[&str]) -> Agent {
+    let flags = host.flags();
+    let flags = flags.iter().map(String::as_str).chain(["--interval=300ms"]).chain(more.iter().copied());
+    Agent::start(&flags.collect::<Vec<_>>()).unwrap()
+}
+
+fn package_energy(scrape: &Exposition) -> f64 {
+    scrape.sum("ffwatt_host_energy_joules_total", &PACKAGE).unwrap()
+}
+
+fn resets(scrape: &Exposition) -> Option<f64> {
+    scrape.sum("ffwatt_energy_resets_total", &PACKAGE)
+}
+
+fn is_up(scrape: &Exposition, source: &str) -> Option<bool> {
+    scrape.sum("ffwatt_source_up", &[("source", source)]).map(|up| up > 0.0)
+}
+
+fn errors(scrape: &Exposition, source: &str, reason: &str) -> f64 {
+    scrape.sum("ffwatt_source_errors_total", &[("source", source), ("reason", reason)]).unwrap_or(0.0)
+}
+
+#[track_caller]
+fn assert_closed(scrape: &Exposition) {
+    let residuals = scrape.residuals();
+    assert!(residuals.values().all(|residual| *residual == 0), "{residuals:?}");
+}
+
+/// A workload's energy in the package.
+fn energy_of(scrape: &Exposition, workload: &str) -> f64 {
+    let labels = [("workload", workload), ("package", "0"), ("domain", "package")];
+    scrape.sum("ffwatt_workload_energy_joules_total", &labels).unwrap_or(0.0)
+}
+
+/// As much as this, or as that when the long form is asked for.
+fn scale<T>(short: T, long: T) -> T {
+    if std::env::var_os("FFWATT_LONG").is_some() { long } else { short }
+}
