@@ -9,7 +9,7 @@ use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, dist, install, root, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 12] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -20,6 +20,7 @@ const PACKAGES: [&str; 11] = [
     "bpftool",
     "iproute2",
     "curl",
+    "openssl",
     "systemd",
 ];
 
@@ -30,7 +31,8 @@ const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg
 const ALONE: [&str; 5] = ["kernel", "docker", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 6] = ["hosts", "faults", "command_line", "http", "results", "quality"];
+const TOGETHER: [&str; 8] =
+    ["access", "hostile", "hosts", "faults", "command_line", "http", "results", "quality"];
 
 /// Everything, or only what needs neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
