@@ -1,5 +1,8 @@
 //! `ffwatt run`: the pipeline, the listeners and the engines' streams, from start to a clean end.
 //!
+//! Order of the start: everything that needs privileges is opened by the one thread there is; then they are given up, and only then
+//! do other threads begin, which inherit what is left.
+//!
 //! Order of the end: the listeners finish what they are answering, the pipeline ends its tick, and with it the eBPF programs are
 //! detached. Nothing is left in the kernel.
 
@@ -10,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sd_notify::NotifyState;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,10 +22,11 @@ use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError};
 use crate::exposition::Options;
 use crate::exposition::catalog::Listener;
+use crate::join::figures::Prices;
 use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
 use crate::pipeline::{self, Change, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
-use crate::server::{Addresses, Bound, ListenError};
+use crate::server::{AccessFile, Addresses, Bound, Door, Doorkeeper, ListenError, Summary, connection_limit};
 use crate::source::identity::docker::{self, Engine};
 
 /// How long answers may take to finish when the agent ends.
@@ -30,20 +34,70 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// Runs until SIGINT or SIGTERM. With SIGHUP, prices, budgets and the results folder are what `reload` says.
 pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<()> {
+    let early = ignore_hangups().context("cannot listen for SIGHUP")?;
+    let opened = Opened::open(config)?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(run_async(config, reload))
+    drop(early);
+    runtime.block_on(run_async(config, opened, reload))
 }
 
-async fn run_async(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<()> {
+/// SIGHUP ends a process that does not expect it, and this one is busy for a moment before it does. The handler stays when the
+/// runtime goes.
+fn ignore_hangups() -> std::io::Result<Runtime> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let entered = runtime.enter();
+    let _ = signal(SignalKind::hangup())?;
+    drop(entered);
+    Ok(runtime)
+}
+
+/// What is open before there are threads.
+struct Opened {
+    access: Option<AccessFile>,
+    doorkeeper: Doorkeeper,
+    bound: Vec<Bound>,
+    mailbox: Mailbox,
+    snapshots: watch::Receiver<Option<SharedSnapshot>>,
+    join_publisher: watch::Sender<Arc<Joined>>,
+    prices: Prices,
+    pipeline: Pipeline,
+}
+
+impl Opened {
+    fn open(config: &Config) -> anyhow::Result<Self> {
+        let (access, doorkeeper) = match &config.web.config_file {
+            Some(path) => {
+                let (file, doorkeeper) = AccessFile::open(path)?;
+                (Some(file), doorkeeper)
+            }
+            None => (None, Doorkeeper::open_house()),
+        };
+        // Ports first: whoever cannot be scraped need not be loaded into the kernel.
+        let bound = open_listeners(config)?;
+        let (mailbox, inbox) = mailbox().context("cannot make the pipeline's mailbox")?;
+        let (publisher, snapshots) = watch::channel(None);
+        let (join_publisher, joined) = watch::channel(Arc::new(Joined::default()));
+        let prices = pipeline::prices(config)?;
+        let clock = Box::new(SystemClock);
+        let pipeline =
+            Pipeline::open(config, clock, inbox, publisher, joined, prices.clone()).map_err(with_hint)?;
+        Ok(Self { access, doorkeeper, bound, mailbox, snapshots, join_publisher, prices, pipeline })
+    }
+}
+
+async fn run_async(
+    config: &Config,
+    opened: Opened,
+    reload: impl Fn() -> Result<Config, ConfigError>,
+) -> anyhow::Result<()> {
+    let Opened { access, doorkeeper, bound, mailbox, snapshots, join_publisher, prices, pipeline } = opened;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    // Ports first: whoever cannot be scraped need not be loaded into the kernel.
-    let bound = open_listeners(config).await?;
     let mut addresses = Addresses::new();
     for listener in &bound {
         addresses.push((
@@ -51,20 +105,17 @@ async fn run_async(config: &Config, reload: impl Fn() -> Result<Config, ConfigEr
             listener.address().context("cannot ask a listener for its address")?,
         ));
     }
-    let (mailbox, inbox) = mailbox().context("cannot make the pipeline's mailbox")?;
-    let (publisher, snapshots) = watch::channel(None);
-    let (join_publisher, joined) = watch::channel(Arc::new(Joined::default()));
-    let prices = pipeline::prices(config)?;
-    let joiner = Joiner::open(config, prices.clone(), mailbox.clone(), snapshots.clone(), join_publisher);
-    let pipeline =
-        Pipeline::open(config, Box::new(SystemClock), inbox, publisher, joined, prices).map_err(with_hint)?;
+    let joiner = Joiner::open(config, prices, mailbox.clone(), snapshots.clone(), join_publisher);
     let (stop, stopped) = watch::channel(false);
     let addresses = Arc::new(addresses);
     let mut tasks = JoinSet::new();
     let options = Options { zone_names: config.compat.zones };
+    let door = Door::new(doorkeeper.clone(), connection_limit(bound.len()));
     for listener in bound {
-        tasks.spawn(listener.serve(snapshots.clone(), options, Arc::clone(&addresses), stopped.clone()));
+        let addresses = Arc::clone(&addresses);
+        tasks.spawn(listener.serve(snapshots.clone(), options, addresses, door.clone(), stopped.clone()));
     }
+    let following = access.map(|access| tokio::spawn(access.follow()));
     let engines: Vec<_> =
         engines(config).map(|engine| tokio::spawn(listen_to(engine, mailbox.clone()))).collect();
     let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run());
@@ -72,7 +123,7 @@ async fn run_async(config: &Config, reload: impl Fn() -> Result<Config, ConfigEr
     let (changes, changed) = mpsc::channel();
     let joining = thread::Builder::new().name("joiner".to_owned()).spawn(move || joiner.run(&changed));
     let joining = joining.context("cannot start the joiner's thread")?;
-    announce(&addresses);
+    announce(&addresses, doorkeeper.summary());
     let supervisor = tokio::spawn(tell_supervisor(snapshots.clone()));
     let mut alive = watch_end(ticking);
     let ended_early = loop {
@@ -94,8 +145,8 @@ async fn run_async(config: &Config, reload: impl Fn() -> Result<Config, ConfigEr
     tracing::info!("ending");
     supervisor.abort();
     supervise(NotifyState::Stopping);
-    for engine in engines {
-        engine.abort();
+    for task in engines.into_iter().chain(following) {
+        task.abort();
     }
     mailbox.tell(Message::Stop);
     let _ = stop.send(true);
@@ -146,12 +197,12 @@ fn watch_end(ticking: thread::JoinHandle<()>) -> tokio::task::JoinHandle<()> {
     })
 }
 
-async fn open_listeners(config: &Config) -> anyhow::Result<Vec<Bound>> {
+fn open_listeners(config: &Config) -> anyhow::Result<Vec<Bound>> {
     let mut bound = Vec::new();
     for listener in Listener::ALL {
         let port = config.listen.port_of(listener);
         if let Some(address) = config.address(port) {
-            bound.push(Bound::open(listener, address).await.map_err(listen_hint)?);
+            bound.push(Bound::open(listener, address).map_err(listen_hint)?);
         }
     }
     Ok(bound)
@@ -171,9 +222,13 @@ async fn listen_to(engine: Engine, mailbox: Mailbox) {
     docker::listen(engine, |event| mailbox.tell(Message::Engine { name, event })).await;
 }
 
-fn announce(addresses: &Addresses) {
+fn announce(addresses: &Addresses, access: Summary) {
+    let scheme = if access.is_encrypted { "https" } else { "http" };
     for (listener, address) in addresses {
-        tracing::info!("{}: http://{address}/metrics", listener.name());
+        tracing::info!("{}: {scheme}://{address}/metrics", listener.name());
+    }
+    if access.is_encrypted || access.users > 0 {
+        tracing::info!("{access}");
     }
 }
 

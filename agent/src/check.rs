@@ -2,6 +2,8 @@
 //!
 //! Every source is really opened, as `run` would; nothing is left behind.
 
+mod access;
+mod pinned;
 mod ready;
 
 use std::fmt::Write;
@@ -122,6 +124,7 @@ pub fn report(config: &Config) -> anyhow::Result<Report> {
         runtime.block_on(report.check_engine(name, socket));
     }
     report.check_ports(config);
+    report.check_access(config);
     report.check_state_dir(config);
     report.check_results(config);
     Ok(report)

@@ -20,7 +20,7 @@ use crate::host::HostRoots;
 pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
 pub use sections::{
     Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Quality,
-    Results,
+    Results, Web,
 };
 pub use values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Span};
 
@@ -36,6 +36,7 @@ pub struct Config {
     #[serde(skip)]
     user_state_dir: Option<PathBuf>,
     pub listen: Listen,
+    pub web: Web,
     pub path: Paths,
     pub cpu: Cpu,
     pub energy: Energy,
@@ -58,6 +59,7 @@ impl Default for Config {
             results_dir: None,
             user_state_dir: None,
             listen: Listen::default(),
+            web: Web::default(),
             path: Paths::default(),
             cpu: Cpu::default(),
             energy: Energy::default(),

@@ -7,12 +7,20 @@
 //! * `/health` — `OK`, as long as the process answers at all; `/healthz` is the same.
 //! * `/ready` — 200 once there is a snapshot, 503 before; `/-/ready` is the same.
 //! * `/` — a page that says what this is.
+//!
+//! Before that, `accept` bounds how many connections there are and how long they may take to ask, and `access` says who is let in.
 
+mod accept;
+mod access;
+mod crowd;
 mod landing;
+mod passwords;
 mod rendered;
+mod tls;
+pub mod web_config;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +30,6 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -32,6 +39,9 @@ use crate::exposition::catalog::Listener;
 use crate::exposition::{Format, Options};
 use crate::model::snapshot::SharedSnapshot;
 use crate::server::rendered::Rendered;
+
+pub use accept::{Door, connection_limit};
+pub use access::{AccessFile, Doorkeeper, Summary, own_certificates};
 
 /// Prometheus gives up after 10 s by default; whoever waits longer is not a scraper.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,9 +96,9 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Opens a listener.
-    pub async fn open(listener: Listener, address: SocketAddr) -> Result<Self, ListenError> {
-        let socket = TcpListener::bind(address).await;
+    /// Opens a listener. Needs no runtime yet: ports are taken before the agent gives its privileges up, threads come after.
+    pub fn open(listener: Listener, address: SocketAddr) -> Result<Self, ListenError> {
+        let socket = TcpListener::bind(address);
         socket.map(|socket| Self { listener, socket }).map_err(|cause| ListenError {
             address,
             listener,
@@ -112,15 +122,21 @@ impl Bound {
         snapshots: Snapshots,
         options: Options,
         directory: Arc<Addresses>,
-        mut stop: watch::Receiver<bool>,
+        door: Door,
+        stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
         let router = router(self.listener, snapshots, options, directory);
-        let stopped = async move {
-            // An error means that whoever could say so is gone: stop as well.
-            let _ = stop.wait_for(|stop| *stop).await;
-        };
-        axum::serve(self.socket, router).with_graceful_shutdown(stopped).await
+        self.socket.set_nonblocking(true)?;
+        let socket = tokio::net::TcpListener::from_std(self.socket)?;
+        accept::serve(socket, router, door, stop).await;
+        Ok(())
     }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Where every listener is, for the page.

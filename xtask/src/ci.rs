@@ -20,6 +20,7 @@ const PACKAGES: [&str; 12] = [
     "bpftool",
     "iproute2",
     "curl",
+    "openssl",
     "systemd",
     "gdb",
 ];
@@ -31,7 +32,8 @@ const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg
 const ALONE: [&str; 6] = ["kernel", "faults_kernel", "docker", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 6] = ["hosts", "faults", "command_line", "http", "results", "quality"];
+const TOGETHER: [&str; 8] =
+    ["access", "hostile", "hosts", "faults", "command_line", "http", "results", "quality"];
 
 /// Everything, or only what needs neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {

@@ -38,6 +38,10 @@ impl Key {
 
     /// Its flag, without the two dashes.
     pub fn flag(&self) -> String {
+        // Exporters have it so, and so do the scripts that start them.
+        if self.path == "web.config_file" {
+            return "web.config.file".to_owned();
+        }
         self.path.replace('_', "-")
     }
 }
@@ -108,6 +112,13 @@ pub const KEYS: &[Key] = &[
         Kind::Integer,
         &["COST_EXPORTER_PORT"],
         "Port of the cost_* family; 0 turns it off.",
+    ),
+    key(
+        "web.config_file",
+        Kind::Text,
+        &[],
+        "File that says who may ask: TLS, passwords and headers of every listener, as Prometheus' exporters have it. Read again \
+         when it, or a file it names, has changed. Default: plain HTTP for everybody who reaches a port.",
     ),
     key("path.procfs", Kind::Text, &[], "Where the host's procfs is."),
     key("path.sysfs", Kind::Text, &[], "Where the host's sysfs is."),

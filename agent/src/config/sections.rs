@@ -24,6 +24,14 @@ pub struct Listen {
     pub cost_port: u16,
 }
 
+/// Who may ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
+pub struct Web {
+    pub config_file: Option<PathBuf>,
+}
+
 /// Result files of encodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -1,0 +1,31 @@
+//! `ffwatt check`, who may ask: can the web configuration be used?
+
+use super::{Report, State};
+use crate::config::Config;
+use crate::server::AccessFile;
+use crate::source::chain;
+
+impl Report {
+    pub(super) fn check_access(&mut self, config: &Config) {
+        let Some(path) = &config.web.config_file else {
+            // Reached from this host only, that is as it should be.
+            let detail = "plain HTTP, no password";
+            let fix = if config.listen.address.is_loopback() {
+                ""
+            } else {
+                "TLS and passwords for the network: --web.config.file"
+            };
+            self.add("ports", "access", State::Note, detail, fix);
+            return;
+        };
+        match AccessFile::open(path) {
+            Ok((_, doorkeeper)) => {
+                let detail = format!("{} by {}", doorkeeper.summary(), path.display());
+                self.add("ports", "access", State::Used, detail, "");
+            }
+            Err(error) => {
+                self.add("ports", "access", State::Fatal, chain(&error), "correct that file");
+            }
+        }
+    }
+}

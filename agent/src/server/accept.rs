@@ -1,0 +1,256 @@
+//! How are connections taken and kept within bounds?
+//!
+//! axum's own loop knows no time limit for headers, no TLS and no cap. This one has: so many connections a listener
+//! ([`crowd`](super::crowd)), so long for a handshake and for a request's header, so large a header; and passwords, before any
+//! route is looked at.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::response::IntoResponse;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::server::access::Doorkeeper;
+use crate::server::crowd::{Answering, Crowd, Seat};
+use crate::server::passwords::{Passwords, Verdict};
+
+/// For a TLS handshake, and for the header of a request. A connection that is kept for the next scrape is closed after this long:
+/// longer than most scrape intervals.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The request line and all headers together. Prometheus sends about 400 bytes.
+const LARGEST_HEADER: usize = 16 << 10;
+
+/// Headers of one request.
+const MOST_HEADERS: usize = 64;
+
+/// Connections of one listener, where the process may have files enough.
+const MOST_CONNECTIONS: usize = 256;
+
+/// Connections that have lost their seat and are about to end.
+const LEAVING: usize = 8;
+
+/// Open files for everything but connections: maps, programs, counters, the ledger, engines.
+const OTHER_FILES: u64 = 256;
+
+/// After a failure to accept (no file left, most likely) others may have ended.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Paths that answer everybody: they say nothing but "yes" or "not yet", and health checks know no passwords.
+const OPEN_PATHS: [&str; 4] = ["/health", "/healthz", "/ready", "/-/ready"];
+
+/// How many connections each of so many listeners may have. The process's limit of open files is raised as far as that takes,
+/// if it may be.
+pub fn connection_limit(listeners: usize) -> usize {
+    let listeners = listeners.max(1) as u64;
+    let wanted = OTHER_FILES + listeners * MOST_CONNECTIONS as u64;
+    let limits = getrlimit(Resource::Nofile);
+    if limits.current.is_some_and(|current| current < wanted) {
+        let current = limits.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        // Where it may not be raised, fewer connections are kept.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limits.maximum });
+    }
+    let may_have = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let each = may_have.saturating_sub(OTHER_FILES) / listeners;
+    usize::try_from(each).unwrap_or(MOST_CONNECTIONS).clamp(8, MOST_CONNECTIONS)
+}
+
+/// What all listeners share.
+#[derive(Clone)]
+pub struct Door {
+    keeper: Doorkeeper,
+    passwords: Arc<Passwords>,
+    limit: usize,
+}
+
+impl Door {
+    /// With this many connections at most for each listener.
+    pub fn new(keeper: Doorkeeper, limit: usize) -> Self {
+        Self { keeper, passwords: Arc::new(Passwords::new()), limit }
+    }
+}
+
+/// Answers until `stop` says so; then finishes what is being answered.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    door: Door,
+    mut stop: watch::Receiver<bool>,
+) {
+    let crowd = Crowd::new(door.limit);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let seat = crowd.sit();
+                let id = seat.id();
+                let connection = connection(stream, peer, router.clone(), door.clone(), seat, stop.clone());
+                crowd.introduce(id, connections.spawn(connection));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::debug!("cannot accept a connection: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+        // Those who were pushed out have yet to notice; there are never many of them.
+        while connections.len() > door.limit + LEAVING && connections.join_next().await.is_some() {}
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// An error means that whoever could say so is gone: stop as well.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// One connection, from its handshake to its end. What goes wrong is the other side's business.
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    door: Door,
+    seat: Seat,
+    stop: watch::Receiver<bool>,
+) {
+    // An answer is written at once; without this its end would wait for the scraper's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let tls = door.keeper.access().tls.clone();
+    let Some(tls) = tls else {
+        return talk(stream, peer, router, door, seat, stop).await;
+    };
+    match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => talk(stream, peer, router, door, seat, stop).await,
+        Ok(Err(error)) => tracing::debug!("{peer}: no TLS: {error}"),
+        Err(_) => tracing::debug!("{peer}: the TLS handshake took too long"),
+    }
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    peer: SocketAddr,
+    router: Router,
+    door: Door,
+    seat: Seat,
+    mut stop: watch::Receiver<bool>,
+) {
+    let seat = Arc::new(seat);
+    let answer = service_fn(move |request| {
+        let (router, door, answering) = (router.clone(), door.clone(), Answering::begin(&seat));
+        async move { Ok::<_, Infallible>(answer(request, peer, router, door, answering).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(MOST_HEADERS)
+        .max_header_size(LARGEST_HEADER)
+        .max_buf_size(LARGEST_HEADER)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("{peer}: {error}");
+    }
+}
+
+/// Passwords first: whoever is not let in learns nothing, not even which paths there are.
+async fn answer(
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+    router: Router,
+    door: Door,
+    answering: Answering,
+) -> Response<Counted> {
+    let access = door.keeper.access();
+    let is_open = access.users.is_empty() || OPEN_PATHS.contains(&request.uri().path());
+    let verdict = if is_open {
+        Verdict::Right
+    } else {
+        let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        door.passwords.check(&access.users, authorization).await
+    };
+    // Routes have no use for it, and cannot leak what they do not see.
+    request.headers_mut().remove(AUTHORIZATION);
+    let mut response = match verdict {
+        Verdict::Right => {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let Ok(response) = call(router, request.map(Body::new)).await;
+            response
+        }
+        Verdict::Wrong => {
+            let ask = [(WWW_AUTHENTICATE, "Basic")];
+            (StatusCode::UNAUTHORIZED, ask, "user and password, please\n").into_response()
+        }
+        Verdict::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords to compare\n").into_response(),
+    };
+    response.headers_mut().extend(access.headers.clone());
+    response.map(|body| Counted { body, _answering: answering })
+}
+
+async fn call(mut router: Router, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    use tower_service::Service;
+    // A router is always ready.
+    router.call(request).await
+}
+
+/// A body that keeps its connection's seat as long as it is being sent.
+struct Counted {
+    body: Body,
+    _answering: Answering,
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

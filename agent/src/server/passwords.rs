@@ -1,0 +1,218 @@
+//! Is this user's password right? Compared by bcrypt, which is slow on purpose: so never on a thread that answers scrapes, never
+//! many at once, and not again for one that was right a moment ago.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{Context, SHA256};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::Semaphore;
+
+use crate::server::web_config::{Secret, WebConfigError};
+
+/// Credentials that are remembered: more than there are scrapers.
+const REMEMBERED: usize = 64;
+
+/// Comparisons at a time. One CPU is all that guessing can take.
+const AT_ONCE: usize = 1;
+
+/// Comparisons that may wait for theirs; more are sent away.
+const WAITING: usize = 16;
+
+/// bcrypt doubles its work with each step: beyond this, one comparison takes seconds.
+const DEAREST: u32 = 14;
+
+/// Somebody's password, for names that nobody has: they take as long as others, so that names cannot be told by time.
+const NOBODY: &str = "$2b$10$lJiTkP2sBrnG8mUgiVtJFOYM7oFWh/J6u2yjXE.73m9IiWS96teUq";
+
+/// Users and the hashes of their passwords.
+pub(super) type Users = BTreeMap<String, Secret>;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Right,
+    Wrong,
+    /// Too many are waiting.
+    Busy,
+}
+
+/// The comparing, and what it remembers.
+pub(super) struct Passwords {
+    /// Digests of credentials that were right, oldest first. The hash is part of them: a changed password is a new one.
+    right: Mutex<VecDeque<[u8; 32]>>,
+    /// Of this process only.
+    salt: [u8; 32],
+    turn: Semaphore,
+    queue: Semaphore,
+}
+
+impl Passwords {
+    pub(super) fn new() -> Self {
+        let mut salt = [0; 32];
+        // Without randomness the digests are unsalted, and still in this process's memory only.
+        let _ = SystemRandom::new().fill(&mut salt);
+        Self {
+            right: Mutex::default(),
+            salt,
+            turn: Semaphore::new(AT_ONCE),
+            queue: Semaphore::new(AT_ONCE + WAITING),
+        }
+    }
+
+    /// Compares what an `Authorization` header says with what is known.
+    pub(super) async fn check(&self, users: &Users, authorization: Option<&[u8]>) -> Verdict {
+        let Some((user, password)) = authorization.and_then(credentials) else { return Verdict::Wrong };
+        let known = users.get(&user);
+        let hash = known.map_or(NOBODY, |Secret(hash)| hash.as_str()).to_owned();
+        let digest = self.digest(&user, &password, &hash);
+        if known.is_some() && self.is_remembered(&digest) {
+            return Verdict::Right;
+        }
+        let Ok(_waiting) = self.queue.try_acquire() else { return Verdict::Busy };
+        let Ok(_turn) = self.turn.acquire().await else { return Verdict::Busy };
+        let compare = move || bcrypt::verify(password, &hash);
+        let is_right = matches!(tokio::task::spawn_blocking(compare).await, Ok(Ok(true)));
+        if !is_right || known.is_none() {
+            return Verdict::Wrong;
+        }
+        self.remember(digest);
+        Verdict::Right
+    }
+
+    fn digest(&self, user: &str, password: &[u8], hash: &str) -> [u8; 32] {
+        let mut context = Context::new(&SHA256);
+        context.update(&self.salt);
+        for part in [user.as_bytes(), hash.as_bytes(), password] {
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part);
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        digest
+    }
+
+    fn is_remembered(&self, digest: &[u8; 32]) -> bool {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    fn remember(&self, digest: [u8; 32]) {
+        let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
+        if right.len() == REMEMBERED {
+            right.pop_front();
+        }
+        right.push_back(digest);
+    }
+}
+
+/// User and password of `Basic …` (RFC 7617).
+fn credentials(header: &[u8]) -> Option<(String, Vec<u8>)> {
+    let text = std::str::from_utf8(header).ok()?;
+    let (scheme, encoded) = text.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(encoded.trim()).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let user = String::from_utf8(decoded[..colon].to_vec()).ok()?;
+    Some((user, decoded[colon + 1..].to_vec()))
+}
+
+/// Whether every hash is one, and none so dear that comparing with it is an attack by itself.
+pub(super) fn check_hashes(users: &Users) -> Result<(), WebConfigError> {
+    for (user, Secret(hash)) in users {
+        let key = format!("basic_auth_users.{user}");
+        let Ok(parts) = hash.parse::<bcrypt::HashParts>() else {
+            let problem = "is no bcrypt hash: `htpasswd -nBC 10 \"\" | tr -d ':\\n'` makes one";
+            return Err(WebConfigError::invalid(key, problem));
+        };
+        if parts.get_cost() > DEAREST {
+            let problem = format!(
+                "has cost {}: {DEAREST} at most, or every scrape would wait for it",
+                parts.get_cost()
+            );
+            return Err(WebConfigError::invalid(key, problem));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWORD: &str = "a password";
+
+    fn users() -> Users {
+        [("scraper".to_owned(), Secret(bcrypt::hash(PASSWORD, 4).unwrap()))].into()
+    }
+
+    fn header(user: &str, password: &str) -> Vec<u8> {
+        format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))).into_bytes()
+    }
+
+    async fn check(passwords: &Passwords, users: &Users, user: &str, password: &str) -> Verdict {
+        passwords.check(users, Some(&header(user, password))).await
+    }
+
+    #[tokio::test]
+    async fn the_right_password_and_no_other() {
+        let (passwords, users) = (Passwords::new(), users());
+        for _ in 0..2 {
+            assert_eq!(check(&passwords, &users, "scraper", PASSWORD).await, Verdict::Right);
+            assert_eq!(check(&passwords, &users, "scraper", "another").await, Verdict::Wrong);
+            assert_eq!(check(&passwords, &users, "nobody", PASSWORD).await, Verdict::Wrong);
+            assert_eq!(check(&passwords, &users, "", "").await, Verdict::Wrong);
+        }
+        for nonsense in [&b""[..], b"Basic", b"Basic !", b"Bearer abc", b"Basic \xff", b"Basic bm9jb2xvbg=="]
+        {
+            assert_eq!(passwords.check(&users, Some(nonsense)).await, Verdict::Wrong);
+        }
+        assert_eq!(passwords.check(&users, None).await, Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn what_was_right_is_forgotten_with_its_hash_and_never_kept_without_bound() {
+        let (passwords, users) = (Passwords::new(), users());
+        assert_eq!(check(&passwords, &users, "scraper", PASSWORD).await, Verdict::Right);
+        let changed: Users = [("scraper".to_owned(), Secret(bcrypt::hash("new", 4).unwrap()))].into();
+        assert_eq!(check(&passwords, &changed, "scraper", PASSWORD).await, Verdict::Wrong);
+        for number in 0..2 * REMEMBERED {
+            let mut digest = [0; 32];
+            digest[0] = number as u8;
+            passwords.remember(digest);
+        }
+        assert_eq!(passwords.right.lock().unwrap().len(), REMEMBERED);
+    }
+
+    #[tokio::test]
+    async fn those_who_guess_cannot_queue_without_end() {
+        let (passwords, users) = (Passwords::new(), users());
+        assert_eq!(check(&passwords, &users, "scraper", PASSWORD).await, Verdict::Right);
+        let _all = passwords.queue.try_acquire_many((AT_ONCE + WAITING) as u32).unwrap();
+        assert_eq!(check(&passwords, &users, "scraper", "guess").await, Verdict::Busy);
+        assert_eq!(
+            check(&passwords, &users, "scraper", PASSWORD).await,
+            Verdict::Right,
+            "who is known need not wait"
+        );
+    }
+
+    #[test]
+    fn a_hash_is_a_hash_and_not_too_dear() {
+        check_hashes(&users()).unwrap();
+        assert!(NOBODY.parse::<bcrypt::HashParts>().is_ok());
+        let of = |hash: &str| [("admin".to_owned(), Secret(hash.to_owned()))].into();
+        for (hash, says) in [
+            ("secret", "no bcrypt hash"),
+            ("", "no bcrypt hash"),
+            ("$2y$31$abcdefghijklmnopqrstuuWmHhsuvsJSzTuv1sXgAtp5Hd1wJ7XJu", "cost 31"),
+        ] {
+            let error = check_hashes(&of(hash)).unwrap_err().to_string();
+            assert!(error.contains("basic_auth_users.admin") && error.contains(says), "{error}");
+            assert!(hash.is_empty() || !error.contains(hash), "{error}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Who may ask, and over what? The web configuration, in the file format that Prometheus' exporters share
+//! (<https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>).
+//!
+//! What stands in it is a secret, or points to one: nothing here prints values, only keys, lines and names.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Nobody's web configuration, and no certificate, is larger.
+const LARGEST: u64 = 1 << 20;
+
+/// Why a web configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WebConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {path}", path = path.display())]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The file says something that cannot be understood.
+    #[error("in the web configuration: {0}")]
+    Syntax(String),
+    /// A value can be understood but not be used.
+    #[error("in the web configuration, {key}: {problem}")]
+    Invalid {
+        /// The key.
+        key: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+}
+
+impl WebConfigError {
+    pub(super) fn invalid(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid { key: key.into(), problem: problem.into() }
+    }
+}
+
+/// The file as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebConfig {
+    pub(super) tls_server_config: Option<TlsConfig>,
+    pub(super) http_server_config: HttpConfig,
+    pub(super) basic_auth_users: BTreeMap<String, Secret>,
+}
+
+/// `tls_server_config`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TlsConfig {
+    pub(super) cert_file: Option<PathBuf>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) client_ca_file: Option<PathBuf>,
+    pub(super) cert: Option<String>,
+    pub(super) key: Option<Secret>,
+    pub(super) client_ca: Option<String>,
+    pub(super) client_auth_type: ClientAuth,
+    pub(super) min_version: Version,
+    pub(super) max_version: Version,
+    pub(super) cipher_suites: Vec<String>,
+    pub(super) curve_preferences: Vec<String>,
+    /// Every suite there is a good one: the order makes no difference worth having.
+    #[serde(rename = "prefer_server_cipher_suites")]
+    _prefer_server_cipher_suites: Option<bool>,
+}
+
+/// `client_auth_type`, by Go's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) enum ClientAuth {
+    #[default]
+    #[serde(alias = "")]
+    NoClientCert,
+    VerifyClientCertIfGiven,
+    RequireAndVerifyClientCert,
+}
+
+/// `min_version` and `max_version`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) enum Version {
+    #[default]
+    #[serde(alias = "")]
+    Any,
+    #[serde(rename = "TLS12")]
+    Tls12,
+    #[serde(rename = "TLS13")]
+    Tls13,
+}
+
+/// `http_server_config`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HttpConfig {
+    /// A permission that is not made use of: answers are small, and HTTP/1.1 has less to attack.
+    #[serde(rename = "http2")]
+    _http2: Option<bool>,
+    pub(super) headers: BTreeMap<String, String>,
+}
+
+/// A text that is not printed.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Secret(pub(super) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("…")
+    }
+}
+
+impl WebConfig {
+    /// Understands the text of a file; paths in it are relative to `folder`.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, WebConfigError> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        // Without the lines around it: they may be somebody's secret.
+        let wrong = |error: serde_saphyr::Error| {
+            WebConfigError::Syntax(error.without_snippet().to_string().trim_end().to_owned())
+        };
+        // A file of comments only is a null.
+        let read: Option<Self> = serde_saphyr::from_str(text).map_err(wrong)?;
+        let mut config = read.unwrap_or_default();
+        if let Some(tls) = &mut config.tls_server_config {
+            for path in [&mut tls.cert_file, &mut tls.key_file, &mut tls.client_ca_file].into_iter().flatten()
+            {
+                *path = folder.join(&*path);
+            }
+        }
+        Ok(config)
+    }
+
+    /// Reads a file.
+    pub(super) fn read(path: &Path) -> Result<Self, WebConfigError> {
+        let text = read_text(path)?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// The files it names.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let tls = self.tls_server_config.as_ref();
+        let named = tls.map(|tls| [&tls.cert_file, &tls.key_file, &tls.client_ca_file]);
+        named.into_iter().flatten().flatten().map(PathBuf::as_path)
+    }
+}
+
+/// The text of a small file.
+pub(super) fn read_text(path: &Path) -> Result<String, WebConfigError> {
+    use std::io::Read;
+    let unreadable = |cause| WebConfigError::Unreadable { path: path.to_path_buf(), cause };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LARGEST {
+        return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "larger than a megabyte")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;
