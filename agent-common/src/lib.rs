@@ -48,13 +48,20 @@ pub struct CpuTime {
 }
 
 /// The state of one CPU.
+///
+/// Its times are by the clock that the scheduler accounts by (`rq_clock_task()`), where the program at `sched_switch` can see that;
+/// else by `CLOCK_MONOTONIC`. They are only ever compared with each other.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuClock {
-    /// `CLOCK_MONOTONIC` nanoseconds up to which this CPU is accounted; 0 before the first switch.
+    /// Nanoseconds up to which this CPU is accounted; 0 before the first switch or flush.
     pub accounted_to: u64,
     /// When accounting began on this CPU.
     pub started_at: u64,
+    /// How far `CLOCK_MONOTONIC` is ahead of the clock of these times (wrapping).
+    pub ahead: u64,
+    /// One more than the epoch in which `ahead` was last found.
+    pub aligned_in: u64,
     /// Nanoseconds spent in the idle task.
     pub idle: u64,
     /// Nanoseconds that found no room in the accounting map.
@@ -67,6 +74,10 @@ pub struct CpuClock {
     pub epoch: u64,
     /// `accounted_to` at the last flush.
     pub flushed_at: u64,
+    /// `CLOCK_MONOTONIC` at the last flush.
+    pub flushed_mono: u64,
+    /// Nanoseconds accounted for until the last flush.
+    pub flushed_elapsed: u64,
     /// `idle` at the last flush.
     pub flushed_idle: u64,
     /// `lost` at the last flush.
@@ -127,6 +138,16 @@ pub struct KernelOffsets {
     pub cgroup_root: u32,
     /// `cgroup_root.hierarchy_id`
     pub root_hierarchy: u32,
+    /// `task_struct.pid`
+    pub task_pid: u32,
+    /// `task_struct.tgid`
+    pub task_tgid: u32,
+    /// `task_struct.cgroups`
+    pub task_cgroups: u32,
+    /// `css_set.dfl_cgrp`
+    pub set_cgroup: u32,
+    /// `task_struct.se.exec_start`
+    pub task_exec_start: u32,
 }
 
 /// Marks a member of [`KernelOffsets`] that is not known.
@@ -143,7 +164,27 @@ impl KernelOffsets {
         kernfs_id: UNKNOWN_OFFSET,
         cgroup_root: UNKNOWN_OFFSET,
         root_hierarchy: UNKNOWN_OFFSET,
+        task_pid: UNKNOWN_OFFSET,
+        task_tgid: UNKNOWN_OFFSET,
+        task_cgroups: UNKNOWN_OFFSET,
+        set_cgroup: UNKNOWN_OFFSET,
+        task_exec_start: UNKNOWN_OFFSET,
     };
+
+    /// Whether all is known that a switch needs to be read by the kernel's types.
+    pub fn can_read_switches(&self) -> bool {
+        let needed = [
+            self.task_flags,
+            self.task_pid,
+            self.task_tgid,
+            self.task_cgroups,
+            self.set_cgroup,
+            self.cgroup_kn,
+            self.kernfs_id,
+            self.task_exec_start,
+        ];
+        needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
+    }
 }
 
 /// Thread-group ids per entry of the map of tracked processes.
@@ -169,9 +210,9 @@ pub mod loss {
 
 const _: () = assert!(size_of::<ConsumerKey>() == 16);
 const _: () = assert!(size_of::<CpuTime>() == 24);
-const _: () = assert!(size_of::<CpuClock>() == 104);
+const _: () = assert!(size_of::<CpuClock>() == 136);
 const _: () = assert!(size_of::<EventHeader>() == 32);
-const _: () = assert!(size_of::<KernelOffsets>() == 32);
+const _: () = assert!(size_of::<KernelOffsets>() == 52);
 
 #[cfg(feature = "user")]
 mod pod {

@@ -1,7 +1,11 @@
 //! Who is charged for the time since this CPU's last switch?
 //!
-//! The warm path — the same consumer again, or idle in between — is one timestamp and one per-CPU array entry. The hash
-//! is touched only when the consumer changes, looked up and changed in place.
+//! A switch is read in one of two ways. By the kernel's types, where it has them (BTF): then the program sees the tasks themselves, and
+//! takes the time by the scheduler's own clock, from where the scheduler has just written it. There is no call to a helper in it, and
+//! what it charges is what the kernel's own accounts (`cpu.stat`) charge. Else by helpers and `CLOCK_MONOTONIC`.
+//!
+//! The warm path — the same consumer again, or idle in between — touches one per-CPU array entry. The hash is touched only when the
+//! consumer changes, looked up and changed in place.
 //!
 //! **Invariant:** on every CPU, at every instant,
 //! `accounted_to - started_at = idle + lost + pending + Σ CPU_TIME[·][cpu].total`.
@@ -15,56 +19,149 @@ use aya_ebpf::helpers::{
     bpf_probe_read_kernel,
 };
 
-use crate::maps::{CPU_CLOCK, CPU_TIME, task_flags_offset};
+use crate::maps::{CPU_CLOCK, CPU_TIME, offset};
 use crate::tracked;
 
 /// `PF_KTHREAD` of `include/linux/sched.h`, unchanged since 2.6.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
-/// Charges the time since the last switch or flush of this CPU to the task that is running on it.
-///
-/// Both callers have preemption off, and an inter-processor interrupt cannot enter `sched_switch` (it runs with
+/// This CPU's clock. All callers have preemption off, and an inter-processor interrupt cannot enter `sched_switch` (it runs with
 /// interrupts off), so nothing else touches this CPU's entries meanwhile.
 #[inline(always)]
-pub(crate) fn charge_current() -> Option<&'static mut CpuClock> {
+fn clock() -> Option<&'static mut CpuClock> {
     let clock = CPU_CLOCK.get_ptr_mut(0)?;
     // SAFETY: the verifier has checked the pointer; exclusive as argued above.
-    let clock = unsafe { &mut *clock };
+    Some(unsafe { &mut *clock })
+}
+
+#[inline(always)]
+fn monotonic() -> u64 {
     // SAFETY: the helper has no preconditions.
-    let now = unsafe { bpf_ktime_get_ns() };
+    unsafe { bpf_ktime_get_ns() }
+}
+
+/// Charges the time up to `now`; `who` is asked only when there is any, and answers `None` for the idle task.
+#[inline(always)]
+fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerKey>) {
     let since = clock.accounted_to;
-    clock.accounted_to = now;
     if since == 0 {
         clock.started_at = now;
-        return Some(clock);
+        clock.accounted_to = now;
+        return;
     }
+    // A flush may have been a little ahead of the scheduler's clock.
+    if now <= since {
+        return;
+    }
+    clock.accounted_to = now;
     let elapsed = now - since;
-    let pid_tgid = bpf_get_current_pid_tgid();
-    if pid_tgid == 0 {
+    let Some(key) = who() else {
         clock.idle += elapsed;
-        return Some(clock);
-    }
-    let key = consumer((pid_tgid >> 32) as u32);
+        return;
+    };
     if key != clock.key {
         spill(clock);
         clock.key = key;
     }
     clock.pending += elapsed;
-    Some(clock)
+}
+
+/// A switch by the kernel's types: charges the task that leaves the CPU.
+///
+/// The scheduler keeps its clock in `se.exec_start` of the task that it puts onto the CPU, and of the one that it has just charged; the
+/// idle task has none, but then the other has. So the later of the two is the time of this switch.
+#[inline(always)]
+pub(crate) fn switched(previous: *const u8, next: *const u8) {
+    let Some(clock) = clock() else { return };
+    let exec_start = offset!(task_exec_start);
+    let one: u64 = member(previous, exec_start);
+    let other: u64 = member(next, exec_start);
+    let now = if one > other { one } else { other };
+    if clock.aligned_in <= clock.epoch {
+        align(clock, now);
+    }
+    charge(clock, now, || {
+        let pid: i32 = member(previous, offset!(task_pid));
+        if pid == 0 {
+            return None;
+        }
+        let set: *const u8 = member(previous, offset!(task_cgroups));
+        let cgroup: *const u8 = member(set, offset!(set_cgroup));
+        let node: *const u8 = member(cgroup, offset!(cgroup_kn));
+        let cgroup: u64 = member(node, offset!(kernfs_id));
+        let is_kernel_thread = || {
+            let flags: u32 = member(previous, offset!(task_flags));
+            flags & PF_KTHREAD != 0
+        };
+        Some(consumer(member(previous, offset!(task_tgid)), cgroup, is_kernel_thread))
+    });
+}
+
+/// Once after each flush: how far is `CLOCK_MONOTONIC`, which the next flush will have to go by, ahead of the scheduler's clock?
+#[inline(always)]
+fn align(clock: &mut CpuClock, now: u64) {
+    let ahead = monotonic().wrapping_sub(now);
+    if clock.aligned_in == 0 && clock.accounted_to != 0 {
+        // Begun by a flush, by its clock.
+        clock.accounted_to = clock.accounted_to.wrapping_sub(ahead);
+        clock.started_at = clock.started_at.wrapping_sub(ahead);
+    }
+    clock.ahead = ahead;
+    clock.aligned_in = clock.epoch + 1;
+}
+
+/// Reads a member of a kernel object whose type the verifier knows; a bad address reads as 0.
+#[inline(always)]
+fn member<T: Copy>(object: *const u8, offset: u32) -> T {
+    // SAFETY: the verifier checks that there is a member at this place of the object; the kernel handles the fault of a bad address.
+    unsafe { object.add(offset as usize).cast::<T>().read() }
+}
+
+/// A switch without types: charges the task that is current, which at this tracepoint is still the one that leaves.
+#[inline(always)]
+pub(crate) fn switched_by_helpers() {
+    let Some(clock) = clock() else { return };
+    charge(clock, monotonic(), current);
+}
+
+/// Charges the task that is running, and marks the instant: everything before it belongs to the window that ends.
+#[inline(always)]
+pub(crate) fn flush() {
+    let Some(clock) = clock() else { return };
+    let mono = monotonic();
+    charge(clock, mono.wrapping_sub(clock.ahead), current);
+    spill(clock);
+    clock.epoch += 1;
+    clock.flushed_at = clock.accounted_to;
+    clock.flushed_mono = mono;
+    clock.flushed_elapsed = clock.accounted_to.wrapping_sub(clock.started_at);
+    clock.flushed_idle = clock.idle;
+    clock.flushed_lost = clock.lost;
+    clock.flushed_in_idle = u64::from(bpf_get_current_pid_tgid() == 0);
+}
+
+/// The current task as a consumer; `None` for the idle task.
+#[inline(always)]
+fn current() -> Option<ConsumerKey> {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    if pid_tgid == 0 {
+        return None;
+    }
+    // SAFETY: the helper has no preconditions.
+    let cgroup = unsafe { bpf_get_current_cgroup_id() };
+    Some(consumer((pid_tgid >> 32) as u32, cgroup, is_current_kernel_thread))
 }
 
 #[inline(always)]
-fn consumer(tgid: u32) -> ConsumerKey {
-    // SAFETY: the helper has no preconditions.
-    let cgroup = unsafe { bpf_get_current_cgroup_id() };
+fn consumer(tgid: u32, cgroup: u64, is_kernel_thread: impl FnOnce() -> bool) -> ConsumerKey {
     let tracked = if tracked::is_tracked(tgid) { tgid } else { 0 };
     let class = if cgroup == ROOT_CGROUP && is_kernel_thread() { CLASS_KERNEL_THREAD } else { CLASS_TASK };
     ConsumerKey { cgroup, tracked, class }
 }
 
 #[inline(always)]
-fn is_kernel_thread() -> bool {
-    let offset = task_flags_offset();
+fn is_current_kernel_thread() -> bool {
+    let offset = offset!(task_flags);
     if offset == UNKNOWN_OFFSET {
         return false;
     }
@@ -75,7 +172,7 @@ fn is_kernel_thread() -> bool {
 
 /// Moves the pending time into the accounting map.
 #[inline(always)]
-pub(crate) fn spill(clock: &mut CpuClock) {
+fn spill(clock: &mut CpuClock) {
     let pending = clock.pending;
     if pending == 0 {
         return;
@@ -98,7 +195,7 @@ pub(crate) fn spill(clock: &mut CpuClock) {
 #[inline(always)]
 fn add(key: &ConsumerKey, nanoseconds: u64, epoch: u64) -> bool {
     let Some(entry) = CPU_TIME.get_ptr_mut(key) else { return false };
-    // SAFETY: the verifier has checked the pointer; this CPU's value is touched only by this CPU, see `charge_current`.
+    // SAFETY: the verifier has checked the pointer; this CPU's value is touched only by this CPU, see `clock`.
     let entry = unsafe { &mut *entry };
     if entry.epoch != epoch {
         entry.at_flush = entry.total;

@@ -11,25 +11,25 @@ mod tracked;
 
 use agent_common::{event_kind, order};
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
-use aya_ebpf::macros::raw_tracepoint;
-use aya_ebpf::programs::RawTracePointContext;
+use aya_ebpf::macros::{btf_tracepoint, raw_tracepoint};
+use aya_ebpf::programs::{BtfTracePointContext, RawTracePointContext};
 
-/// Charges the task that is leaving the CPU: at this tracepoint it is still the current one.
-#[raw_tracepoint(tracepoint = "sched_switch")]
-fn switch(_context: RawTracePointContext) {
-    account::charge_current();
+/// Charges the task that is leaving the CPU: `(bool preempt, struct task_struct *prev, struct task_struct *next)`.
+#[btf_tracepoint(function = "sched_switch")]
+fn switch(context: BtfTracePointContext) {
+    account::switched(context.arg(1), context.arg(2));
 }
 
-/// Charges the task that is running, and marks the instant. Never attached: run on each CPU by `BPF_PROG_TEST_RUN`.
+/// The same on a kernel that does not tell its types.
+#[raw_tracepoint(tracepoint = "sched_switch")]
+fn untyped_switch(_context: RawTracePointContext) {
+    account::switched_by_helpers();
+}
+
+/// Closes the window on this CPU. Never attached: run on each CPU by `BPF_PROG_TEST_RUN`.
 #[raw_tracepoint]
 fn flush(_context: RawTracePointContext) {
-    let Some(clock) = account::charge_current() else { return };
-    account::spill(clock);
-    clock.epoch += 1;
-    clock.flushed_at = clock.accounted_to;
-    clock.flushed_idle = clock.idle;
-    clock.flushed_lost = clock.lost;
-    clock.flushed_in_idle = u64::from(bpf_get_current_pid_tgid() == 0);
+    account::flush();
 }
 
 /// Carries out an [`order`] of user space. Never attached.

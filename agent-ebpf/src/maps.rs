@@ -62,9 +62,11 @@ pub(crate) fn offsets() -> KernelOffsets {
     unsafe { core::ptr::read_volatile(&raw const OFFSETS) }
 }
 
-/// The one member of [`OFFSETS`] that the hot path needs.
-#[inline(always)]
-pub(crate) fn task_flags_offset() -> u32 {
-    // SAFETY: as in `offsets`.
-    unsafe { core::ptr::read_volatile(&raw const OFFSETS.task_flags) }
+/// One member of [`OFFSETS`], a constant to the verifier.
+macro_rules! offset {
+    ($member:ident) => {
+        // SAFETY: as in `offsets`.
+        unsafe { core::ptr::read_volatile(&raw const crate::maps::OFFSETS.$member) }
+    };
 }
+pub(crate) use offset;

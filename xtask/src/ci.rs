@@ -9,7 +9,7 @@ use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, dist, install, root, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 13] = [
     "ffmpeg",
     "prometheus",
     "docker.io",

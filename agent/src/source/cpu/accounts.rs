@@ -18,7 +18,7 @@ use crate::units::CpuTime;
 /// What the tick did about one CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuState {
-    /// It was flushed: its counters stand as of [`CpuClock::flushed_at`].
+    /// It was flushed: its counters stand as of then.
     Flushed,
     /// It was idle at the last flush and has not switched since: nothing to flush, the time passed idle.
     StillIdle,
@@ -48,7 +48,7 @@ impl Reading {
     /// Time of a CPU that is in none of its counters: constant while the map is complete.
     fn missing(&self, cpu: usize) -> u64 {
         let clock = &self.clocks[cpu];
-        let elapsed = clock.flushed_at.saturating_sub(clock.started_at);
+        let elapsed = clock.flushed_elapsed;
         let found: u64 = self.entries.iter().map(|(_, values)| self.value(&values[cpu], cpu)).sum();
         elapsed.saturating_sub(clock.flushed_idle + clock.flushed_lost + found)
     }
@@ -58,6 +58,7 @@ impl Reading {
 #[derive(Clone, Copy, Debug, Default)]
 struct CpuAccount {
     known: bool,
+    /// Nanoseconds since accounting began on the CPU.
     to: u64,
     idle: u64,
     lost: u64,
@@ -163,12 +164,13 @@ impl Accounts {
         let now = match state {
             CpuState::StillIdle => {
                 // Idle since the flush; a reading just before the CPU wakes must not count time that is not over.
-                let to = reading.at.0.max(before.to);
+                let asleep = reading.at.0.saturating_sub(clock.flushed_mono);
+                let to = (clock.flushed_elapsed + asleep).max(before.to);
                 CpuAccount { to, idle: before.idle + (to - before.to), ..before }
             }
             _ => CpuAccount {
                 known: true,
-                to: clock.flushed_at,
+                to: clock.flushed_elapsed,
                 idle: clock.flushed_idle,
                 lost: clock.flushed_lost,
                 missing: reading.missing(cpu),

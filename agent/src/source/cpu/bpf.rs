@@ -6,6 +6,7 @@
 mod lifecycle;
 mod load;
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
@@ -14,7 +15,6 @@ use std::time::Duration;
 use agent_common::{CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, loss, order};
 use aya::Ebpf;
 use aya::maps::{MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
-use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 
 use crate::clock::{Clock, MonoTime};
@@ -28,8 +28,16 @@ use crate::source::cpu::{CpuMeter, LifecycleEvent};
 pub use load::{Options, is_built_in};
 
 /// The attached programs, by the names they have in the object.
-const PROGRAMS: [&str; 7] =
-    ["switch", "flush", "control", "cgroup_mkdir", "cgroup_rmdir", "process_exec", "process_exit"];
+const PROGRAMS: [&str; 8] = [
+    "switch",
+    "untyped_switch",
+    "flush",
+    "control",
+    "cgroup_mkdir",
+    "cgroup_rmdir",
+    "process_exec",
+    "process_exit",
+];
 
 /// How often a reading that does not add up is taken again before the missing time is written off as unknown.
 const READ_ATTEMPTS: usize = 3;
@@ -41,7 +49,9 @@ const SHORT_SLEEP: Duration = Duration::from_millis(1);
 pub struct BpfMeter {
     ebpf: Ebpf,
     /// What holds the programs in their places.
-    links: Vec<RawTracePointLink>,
+    links: Vec<Box<dyn Any + Send>>,
+    /// Whether switches are read by the kernel's types.
+    is_typed: bool,
     kernel: String,
     clocks: PerCpuArray<MapData, CpuClock>,
     times: PerCpuHashMap<MapData, ConsumerKey, CpuTime>,
@@ -126,14 +136,14 @@ impl BpfMeter {
     fn attach_again(&mut self) -> Result<(), SourceError> {
         tracing::warn!("the kernel no longer runs the eBPF programs: they are attached again");
         self.links.clear();
-        self.links = load::attach(&mut self.ebpf, &self.kernel)?;
+        self.links = load::attach(&mut self.ebpf, self.is_typed, &self.kernel)?;
         self.reattached += 1;
         Ok(())
     }
 
     fn find_lead(&self, clock: &dyn Clock) -> Result<Lead, SourceError> {
         self.flush(&self.read_clocks()?, true)?;
-        let flushed = self.read_clocks()?.iter().map(|clock| clock.flushed_at).max().unwrap_or(0);
+        let flushed = self.read_clocks()?.iter().map(|clock| clock.flushed_mono).max().unwrap_or(0);
         Ok(Lead::between(MonoTime(flushed), clock.now()))
     }
 
@@ -244,7 +254,7 @@ impl CpuMeter for BpfMeter {
         let mut programs = BTreeMap::new();
         for name in PROGRAMS {
             let cost =
-                self.program(name).ok().and_then(|program| program.info().ok()).map(|info| ProgramCost {
+                self.ebpf.program(name).and_then(|program| program.info().ok()).map(|info| ProgramCost {
                     runs: info.run_count(),
                     nanoseconds: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
                 });

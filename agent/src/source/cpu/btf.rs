@@ -31,7 +31,17 @@ pub fn kernel_offsets(btf: &[u8]) -> KernelOffsets {
         kernfs_id: member("kernfs_node", "id"),
         cgroup_root: member("cgroup", "root"),
         root_hierarchy: member("cgroup_root", "hierarchy_id"),
+        task_pid: member("task_struct", "pid"),
+        task_tgid: member("task_struct", "tgid"),
+        task_cgroups: member("task_struct", "cgroups"),
+        set_cgroup: member("css_set", "dfl_cgrp"),
+        task_exec_start: nested(member("task_struct", "se"), member("sched_entity", "exec_start")),
     }
+}
+
+/// A member of a member.
+fn nested(outer: u32, inner: u32) -> u32 {
+    if outer == UNKNOWN_OFFSET || inner == UNKNOWN_OFFSET { UNKNOWN_OFFSET } else { outer + inner }
 }
 
 struct Btf<'a> {
@@ -59,7 +69,15 @@ impl<'a> Btf<'a> {
     }
 
     fn index(&mut self) -> Option<()> {
-        let wanted = ["task_struct", "signal_struct", "cgroup", "kernfs_node", "cgroup_root"];
+        let wanted = [
+            "task_struct",
+            "sched_entity",
+            "signal_struct",
+            "css_set",
+            "cgroup",
+            "kernfs_node",
+            "cgroup_root",
+        ];
         let mut position = 0;
         while position < self.types.len() {
             let info = word(self.types, position + 4)?;

@@ -70,6 +70,8 @@ impl Kernel {
         let clock = &mut self.clocks[cpu];
         clock.epoch += 1;
         clock.flushed_at = clock.accounted_to;
+        clock.flushed_mono = now;
+        clock.flushed_elapsed = clock.accounted_to - clock.started_at;
         clock.flushed_idle = clock.idle;
         clock.flushed_lost = clock.lost;
         clock.flushed_in_idle = u64::from(self.running[cpu].is_none());

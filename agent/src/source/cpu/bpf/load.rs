@@ -1,13 +1,14 @@
 //! How do the programs get into the kernel, and what stands in the way when they do not?
 
+use std::any::Any;
 use std::fs;
 use std::io;
+use std::thread;
 
 use agent_common::{COMM_LEN, CpuClock, KernelOffsets, TRACKED_PAGE, order};
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
-use aya::programs::raw_trace_point::RawTracePointLink;
-use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
-use aya::{Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
+use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
+use aya::{Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::clock::Clock;
@@ -23,13 +24,16 @@ use crate::source::{SourceError, chain};
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ffwatt-ebpf"));
 
 /// Names and tracepoints of the programs that run by themselves.
-const ATTACHED: [(&str, &str); 5] = [
+const ATTACHED: [(&str, &str); 4] = [
     ("cgroup_mkdir", "cgroup_mkdir"),
     ("cgroup_rmdir", "cgroup_rmdir"),
     ("process_exec", "sched_process_exec"),
     ("process_exit", "sched_process_exit"),
-    ("switch", "sched_switch"),
 ];
+
+/// The program at every switch, by the kernel's types and without.
+const SWITCH: (&str, &str) = ("switch", "sched_switch");
+const UNTYPED_SWITCH: (&str, &str) = ("untyped_switch", "sched_switch");
 
 /// Programs that run only when told to.
 const ON_DEMAND: [&str; 2] = ["flush", "control"];
@@ -67,7 +71,7 @@ pub(super) fn load(
     let btf = fs::read(roots.sys.join("kernel/btf/vmlinux")).unwrap_or_default();
     let offsets = kernel_offsets(&btf);
     drop(btf);
-    let mut ebpf = match load_object(&offsets, roots, options) {
+    let Loaded { mut ebpf, is_typed } = match load_object(&offsets, roots, options) {
         // Before Linux 5.11 maps count as locked memory; raising the limit needs CAP_SYS_RESOURCE, so only when it must be.
         Err(error) if is_permission(&error) && raise_memlock() => load_object(&offsets, roots, options),
         other => other,
@@ -80,10 +84,10 @@ pub(super) fn load(
         program(&mut ebpf, name)?.load().map_err(|error| attach_error(name, error, &kernel))?;
     }
     let own = own_process(&mut ebpf)?;
-    for (name, _) in ATTACHED {
+    for (name, _) in attached(is_typed) {
         program(&mut ebpf, name)?.load().map_err(|error| attach_error(name, error, &kernel))?;
     }
-    let links = attach(&mut ebpf, &kernel)?;
+    let links = attach(&mut ebpf, is_typed, &kernel)?;
     let clocks: PerCpuArray<MapData, CpuClock> = take(&mut ebpf, "CPU_CLOCK")?;
     let cpus = clocks
         .get(&0, 0)
@@ -96,6 +100,7 @@ pub(super) fn load(
         ring: take::<RingBuf<MapData>>(&mut ebpf, "EVENTS")?,
         ebpf,
         links,
+        is_typed,
         kernel,
         accounts,
         own,
@@ -112,24 +117,77 @@ pub(super) fn load(
 }
 
 /// Puts the loaded programs into their places, for as long as the links live.
-pub(super) fn attach(ebpf: &mut Ebpf, kernel: &str) -> Result<Vec<RawTracePointLink>, SourceError> {
-    ATTACHED
-        .into_iter()
-        .map(|(name, tracepoint)| {
-            let program = program(ebpf, name)?;
-            let link = program.attach(tracepoint).and_then(|link| program.take_link(link));
-            link.map_err(|error| attach_error(name, error, kernel))
-        })
-        .collect()
+pub(super) fn attach(
+    ebpf: &mut Ebpf,
+    is_typed: bool,
+    kernel: &str,
+) -> Result<Vec<Box<dyn Any + Send>>, SourceError> {
+    let mut links: Vec<Box<dyn Any + Send>> = Vec::new();
+    for (name, tracepoint) in attached(is_typed) {
+        let program = program(ebpf, name)?;
+        let link = program.attach(tracepoint).and_then(|link| program.take_link(link));
+        links.push(Box::new(link.map_err(|error| attach_error(name, error, kernel))?));
+    }
+    if is_typed {
+        let (name, _) = SWITCH;
+        let program = typed(ebpf, name)?;
+        let link = program.attach().and_then(|link| program.take_link(link));
+        links.push(Box::new(link.map_err(|error| attach_error(name, error, kernel))?));
+    }
+    Ok(links)
 }
 
-fn load_object(offsets: &KernelOffsets, roots: &HostRoots, options: &Options) -> Result<Ebpf, EbpfError> {
-    EbpfLoader::new()
-        .override_global("OFFSETS", offsets, true)
-        .map_max_entries("CPU_TIME", options.max_consumers)
-        .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
-        .map_max_entries("EVENTS", RING_BYTES)
-        .load(OBJECT)
+/// The raw tracepoint programs that run by themselves.
+fn attached(is_typed: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    ATTACHED.into_iter().chain((!is_typed).then_some(UNTYPED_SWITCH))
+}
+
+/// The object in the kernel.
+struct Loaded {
+    ebpf: Ebpf,
+    /// Whether the program that reads switches by the kernel's types is loaded.
+    is_typed: bool,
+}
+
+/// Creates the maps, and loads the one program that needs the kernel's types. In a thread of its own: read, those types are tens of
+/// megabytes in small pieces, and a thread's memory goes back to the system with it.
+fn load_object(offsets: &KernelOffsets, roots: &HostRoots, options: &Options) -> Result<Loaded, EbpfError> {
+    let load = || {
+        let mut ebpf = EbpfLoader::new()
+            .override_global("OFFSETS", offsets, true)
+            .map_max_entries("CPU_TIME", options.max_consumers)
+            .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
+            .map_max_entries("EVENTS", RING_BYTES)
+            .load(OBJECT)?;
+        let is_typed = offsets.can_read_switches() && load_typed(&mut ebpf);
+        Ok(Loaded { ebpf, is_typed })
+    };
+    thread::scope(|scope| match scope.spawn(load).join() {
+        Ok(loaded) => loaded,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+/// Whether the kernel takes the program that reads its types. Where it does not, the other does as well.
+fn load_typed(ebpf: &mut Ebpf) -> bool {
+    let (name, tracepoint) = SWITCH;
+    let loaded = Btf::from_sys_fs().map_err(ProgramError::from).and_then(|btf| {
+        let program: &mut BtfTracePoint = ebpf
+            .program_mut(name)
+            .and_then(|program| program.try_into().ok())
+            .ok_or(ProgramError::UnexpectedProgramType)?;
+        program.load(tracepoint, &btf)
+    });
+    if let Err(error) = &loaded {
+        tracing::debug!("switches are read without the kernel's types: {}", chain(error));
+    }
+    loaded.is_ok()
+}
+
+fn typed<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, SourceError> {
+    ebpf.program_mut(name)
+        .and_then(|program| program.try_into().ok())
+        .ok_or_else(|| SourceError::broken(format!("the eBPF object has no program {name:?}")))
 }
 
 /// `PID_MAX_LIMIT` of a 64-bit kernel, when the kernel does not tell.
