@@ -26,6 +26,7 @@ use crate::join::figures::Prices;
 use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
 use crate::pipeline::{self, Change, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
+use crate::privileges::{self, Outcome, Plan};
 use crate::server::{AccessFile, Addresses, Bound, Door, Doorkeeper, ListenError, Summary, connection_limit};
 use crate::source::identity::docker::{self, Engine};
 
@@ -36,6 +37,16 @@ const GRACE: Duration = Duration::from_secs(3);
 pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<()> {
     let early = ignore_hangups().context("cannot listen for SIGHUP")?;
     let opened = Opened::open(config)?;
+    let (cpu, energy) = opened.pipeline.sources();
+    for (restriction, outcome) in privileges::give_up(&Plan::new(config, cpu, energy)) {
+        let name = restriction.name();
+        match outcome {
+            Outcome::Done(detail) | Outcome::Partly(detail) | Outcome::Off(detail) => {
+                tracing::info!("{name}: {detail}");
+            }
+            Outcome::Failed(detail) => tracing::warn!("{name}: {detail}"),
+        }
+    }
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

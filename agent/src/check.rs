@@ -4,6 +4,7 @@
 
 mod access;
 mod pinned;
+mod privileges;
 mod ready;
 
 use std::fmt::Write;
@@ -68,7 +69,7 @@ impl State {
 /// One line of the report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    /// What it is about: `cpu`, `energy`, `names`, `ports`, `state`.
+    /// What it is about: `cpu`, `energy`, `names`, `ports`, `state`, `results`, `rights`.
     pub subject: &'static str,
     /// The source.
     pub source: String,
@@ -127,6 +128,7 @@ pub fn report(config: &Config) -> anyhow::Result<Report> {
     report.check_access(config);
     report.check_state_dir(config);
     report.check_results(config);
+    report.check_privileges(config);
     Ok(report)
 }
 

@@ -20,9 +20,9 @@ use crate::host::HostRoots;
 pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
 pub use sections::{
     Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Quality,
-    Results, Web,
+    Results, Sandbox, Web,
 };
-pub use values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Span};
+pub use values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Restriction, Span};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,7 @@ pub struct Config {
     user_state_dir: Option<PathBuf>,
     pub listen: Listen,
     pub web: Web,
+    pub sandbox: Sandbox,
     pub path: Paths,
     pub cpu: Cpu,
     pub energy: Energy,
@@ -60,6 +61,7 @@ impl Default for Config {
             user_state_dir: None,
             listen: Listen::default(),
             web: Web::default(),
+            sandbox: Sandbox::default(),
             path: Paths::default(),
             cpu: Cpu::default(),
             energy: Energy::default(),

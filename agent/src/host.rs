@@ -55,11 +55,34 @@ impl HostRoots {
         Some(line.split_once(':')?.1.trim().to_owned())
     }
 
+    /// Whether a process only sees its own user's processes in procfs (mount option `hidepid`).
+    pub fn hides_processes(&self) -> bool {
+        let mounts = fs::read_to_string(self.proc.join("self/mounts")).unwrap_or_default();
+        mounts.lines().filter_map(|line| parse_mount(line)).any(|(folder, kind, options)| {
+            let hidden = |option: &str| {
+                option.strip_prefix("hidepid=").is_some_and(|level| !matches!(level, "0" | "off"))
+            };
+            kind == "proc" && Path::new(folder) == self.proc && options.split(',').any(hidden)
+        })
+    }
+
+    /// Whether perf asks for more than `CAP_PERFMON`, as Debian's and Ubuntu's kernels do above 2.
+    pub fn perf_is_strict(&self) -> bool {
+        let text = fs::read_to_string(self.proc.join("sys/kernel/perf_event_paranoid")).unwrap_or_default();
+        text.trim().parse::<i32>().is_ok_and(|level| level > 2)
+    }
+
     /// The kernel's release, as `uname -r` prints it.
     pub fn kernel_release(&self) -> Option<String> {
         let text = fs::read_to_string(self.proc.join("sys/kernel/osrelease")).ok()?;
         Some(text.trim().to_owned())
     }
+}
+
+/// Folder, file system and options of a line of `mounts`.
+fn parse_mount(line: &str) -> Option<(&str, &str, &str)> {
+    let mut words = line.split(' ').skip(1);
+    Some((words.next()?, words.next()?, words.next()?))
 }
 
 /// Which CPU sits in which package and die.

@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod exposition;
 pub mod server;
 pub mod pipeline;
+pub mod privileges;
 
 pub mod config;
 pub mod cli;

@@ -26,7 +26,8 @@ use crate::clock::{Clock, MonoTime};
 use crate::config::Config;
 use crate::host::HostRoots;
 use crate::join::figures::Prices;
-use crate::model::cpu::{Consumer, CpuWindow};
+use crate::model::cpu::{Consumer, CpuSourceKind, CpuWindow};
+use crate::model::energy::EnergySourceKind;
 use crate::model::health::DurationHistogram;
 use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
@@ -129,6 +130,11 @@ impl Pipeline {
         };
         pipeline.begin();
         Ok(pipeline)
+    }
+
+    /// Where CPU times and energy come from.
+    pub fn sources(&self) -> (CpuSourceKind, Option<EnergySourceKind>) {
+        (self.cpu.kind(), self.energy.kind())
     }
 
     /// Runs until told to stop. Dropping the pipeline afterwards detaches the programs.

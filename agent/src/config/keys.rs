@@ -120,6 +120,14 @@ pub const KEYS: &[Key] = &[
         "File that says who may ask: TLS, passwords and headers of every listener, as Prometheus' exporters have it. Read again \
          when it, or a file it names, has changed. Default: plain HTTP for everybody who reaches a port.",
     ),
+    key(
+        "sandbox.off",
+        Kind::List,
+        &[],
+        "What the agent lays on itself after its start, to be done without: capabilities (it gives up those it no longer needs), \
+         no_new_privs (and with it the next two), landlock (it writes to the state folder and the temporary one, and opens no \
+         connections), seccomp (system calls it never makes are refused).",
+    ),
     key("path.procfs", Kind::Text, &[], "Where the host's procfs is."),
     key("path.sysfs", Kind::Text, &[], "Where the host's sysfs is."),
     key("path.devfs", Kind::Text, &[], "Where the host's device files are."),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Span};
+use crate::config::values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Restriction, Span};
 use crate::exposition::ZoneNames;
 use crate::exposition::catalog::Listener;
 use crate::host::HostRoots;
@@ -30,6 +30,14 @@ pub struct Listen {
 #[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Web {
     pub config_file: Option<PathBuf>,
+}
+
+/// What the agent denies itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
+pub struct Sandbox {
+    pub off: Vec<Restriction>,
 }
 
 /// Result files of encodes.

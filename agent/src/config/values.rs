@@ -37,6 +37,41 @@ pub enum EnergyChoice {
     Model,
 }
 
+/// One of the restrictions that the agent lays on itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restriction {
+    /// Capabilities that are not needed any more are given up.
+    Capabilities,
+    /// Programs that it starts get no more privileges than it has.
+    NoNewPrivs,
+    /// Writing to other folders than its own.
+    Landlock,
+    /// System calls that it never makes.
+    Seccomp,
+}
+
+impl Restriction {
+    /// In a narrow column.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Capabilities => "caps",
+            Self::NoNewPrivs => "new privs",
+            Self::Landlock | Self::Seccomp => self.name(),
+        }
+    }
+
+    /// As the configuration has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Capabilities => "capabilities",
+            Self::NoNewPrivs => "no_new_privs",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        }
+    }
+}
+
 /// [`IdlePolicy`] as written in the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -96,11 +96,11 @@ fn provider(config: &TlsConfig) -> Result<CryptoProvider, WebConfigError> {
         };
         let offered = provider.cipher_suites.clone();
         provider.cipher_suites =
-            wanted(&config.cipher_suites, "cipher_suites", offered, |suite| known(suite.suite()))?;
+            wanted(&config.cipher_suites, "cipher_suites", &offered, |suite| known(suite.suite()))?;
     }
     if !config.curve_preferences.is_empty() {
         let offered = provider.kx_groups.clone();
-        provider.kx_groups = wanted(&config.curve_preferences, "curve_preferences", offered, |group| {
+        provider.kx_groups = wanted(&config.curve_preferences, "curve_preferences", &offered, |group| {
             let name = match group.name() {
                 NamedGroup::secp256r1 => "CurveP256",
                 NamedGroup::secp384r1 => "CurveP384",
@@ -117,7 +117,7 @@ fn provider(config: &TlsConfig) -> Result<CryptoProvider, WebConfigError> {
 fn wanted<T: Copy>(
     names: &[String],
     key: &str,
-    offered: Vec<T>,
+    offered: &[T],
     name_of: impl Fn(&T) -> String,
 ) -> Result<Vec<T>, WebConfigError> {
     let find = |name: &String| {

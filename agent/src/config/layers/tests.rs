@@ -106,6 +106,7 @@ fn the_table_of_keys_is_complete() {
     let mut everything = Config { state_dir: Some("/s".into()), ..Config::default() };
     everything.results_dir = Some("/r".into());
     everything.path.cgroupfs = Some("/c".into());
+    everything.web.config_file = Some("/w".into());
     everything.price.per_kwh = Some(1.0);
     everything.price.per_core_second = Some(1.0);
     everything.price.per_joule = Some(1.0);

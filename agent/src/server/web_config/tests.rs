@@ -70,7 +70,7 @@ fn a_small_file_does_not_grow() {
         [("b", "a"), ("c", "b"), ("d", "c"), ("e", "d"), ("f", "e"), ("g", "f"), ("h", "g"), ("i", "h")]
     {
         let many = format!("*{of},").repeat(9);
-        text.push_str(&format!("{name}: &{name} [{many}]\n"));
+        text.extend([name, ": &", name, " [", &many, "]\n"]);
     }
     parse(&text).unwrap_err();
 }

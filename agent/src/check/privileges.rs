@@ -1,0 +1,66 @@
+//! `ffwatt check`, what the agent may do: which capability is missing for what, and which restrictions this kernel has?
+
+use rustix::thread::{CapabilitySet, capabilities};
+
+use super::{Report, State};
+use crate::config::{Config, CpuChoice};
+use crate::model::cpu::CpuSourceKind;
+use crate::model::energy::EnergySourceKind;
+use crate::privileges::{self, Outcome, Plan, names};
+
+const GRANT: &str = "run as root, or `sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $(command -v ffwatt)`, \
+    or AmbientCapabilities= of the unit";
+
+impl Report {
+    pub(super) fn check_privileges(&mut self, config: &Config) {
+        let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+        let has_bpf = self.cpu_source == Some("bpf");
+        let is_measured = self.energy_source.is_some_and(|source| source != "model");
+        let program = "loading the eBPF program and reading its accounts";
+        let counters = "the energy counters of powercap, which only root may read";
+        let wants_bpf = config.cpu.source != CpuChoice::Cgroupfs;
+        let wanted = [
+            (wants_bpf, CapabilitySet::BPF, program, has_bpf),
+            (wants_bpf, CapabilitySet::PERFMON, program, has_bpf),
+            (true, CapabilitySet::DAC_READ_SEARCH, counters, is_measured),
+        ];
+        for (_, capability, purpose, works) in wanted.into_iter().filter(|(wanted, ..)| *wanted) {
+            let instead = match capability {
+                CapabilitySet::DAC_READ_SEARCH => CapabilitySet::DAC_OVERRIDE,
+                _ => CapabilitySet::SYS_ADMIN,
+            };
+            let name = names(capability);
+            let (state, detail) = match (held.contains(capability), held.contains(instead), works) {
+                (true, _, _) => (State::Ok, format!("{name}: held, for {purpose}")),
+                (_, true, _) => (State::Ok, format!("{name}: {} stands in for it", names(instead))),
+                (_, _, true) => (State::Ok, format!("{name}: not held, and not needed: {purpose} works")),
+                // A host without such counters has no use for it; the lines on energy say which it is.
+                _ if capability == CapabilitySet::DAC_READ_SEARCH => {
+                    (State::Note, format!("{name}: not held; it would be for {purpose}"))
+                }
+                _ => (State::Problem, format!("{name} is missing for {purpose}")),
+            };
+            let fix = if matches!(state, State::Problem | State::Note) { GRANT } else { "" };
+            self.add("rights", "caps", state, detail, fix);
+        }
+        self.check_restrictions(config);
+    }
+
+    /// Tries them on a thread of its own: they hold for that one only, and end with it.
+    fn check_restrictions(&mut self, config: &Config) {
+        let cpu = if self.cpu_source == Some("bpf") { CpuSourceKind::Bpf } else { CpuSourceKind::Cgroupfs };
+        let kinds = [EnergySourceKind::Perf, EnergySourceKind::Powercap, EnergySourceKind::Msr];
+        let energy = kinds.into_iter().find(|kind| Some(kind.name()) == self.energy_source);
+        let plan = Plan::new(config, cpu, energy);
+        let tried = std::thread::scope(|scope| scope.spawn(|| privileges::give_up(&plan)).join());
+        for (restriction, outcome) in tried.unwrap_or_default() {
+            let (state, detail) = match outcome {
+                Outcome::Done(detail) => (State::Used, detail),
+                Outcome::Partly(detail) | Outcome::Off(detail) => (State::Absent, detail),
+                Outcome::Failed(detail) => (State::Problem, detail),
+            };
+            let fix = if state == State::Problem { "--sandbox.off does without" } else { "" };
+            self.add("rights", restriction.short(), state, detail, fix);
+        }
+    }
+}

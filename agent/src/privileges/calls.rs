@@ -1,0 +1,138 @@
+//! Which system calls does the agent never make? Refused by seccomp with EPERM.
+//!
+//! A list of what is refused, not of what is allowed: the latter breaks with every new C library, and with every ffmpeg that is
+//! started. What is refused is what a break-in would go on with: other processes' memory, mounts, modules, namespaces, files by
+//! handle (which `CAP_DAC_READ_SEARCH` would open anywhere), new eBPF programs.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter,
+};
+
+use super::{Outcome, Plan};
+use crate::model::cpu::CpuSourceKind;
+use crate::model::energy::EnergySourceKind;
+
+const NEVER: &[i64] = &[
+    // Other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_kcmp,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_process_madvise,
+    // The file system's shape, and files by other ways than their names.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsmount,
+    libc::SYS_fsconfig,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_mknodat,
+    libc::SYS_quotactl,
+    libc::SYS_fanotify_init,
+    // Namespaces.
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    // Who it is.
+    libc::SYS_setuid,
+    libc::SYS_setgid,
+    libc::SYS_setreuid,
+    libc::SYS_setregid,
+    libc::SYS_setresuid,
+    libc::SYS_setresgid,
+    libc::SYS_setgroups,
+    libc::SYS_setfsuid,
+    libc::SYS_setfsgid,
+    // The kernel and the machine.
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_syslog,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_vhangup,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    libc::SYS_personality,
+    // Large and seldom used: where holes were found.
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_vmsplice,
+    libc::SYS_migrate_pages,
+    libc::SYS_move_pages,
+];
+
+#[cfg(target_arch = "x86_64")]
+const NEVER_HERE: &[i64] = &[
+    libc::SYS_iopl,
+    libc::SYS_ioperm,
+    libc::SYS_modify_ldt,
+    libc::SYS_kexec_file_load,
+    libc::SYS_mknod,
+    libc::SYS_uselib,
+];
+
+#[cfg(not(target_arch = "x86_64"))]
+const NEVER_HERE: &[i64] = &[libc::SYS_kexec_file_load];
+
+/// Commands of `bpf()` that an attached program is read and flushed with (`enum bpf_cmd`): look up, update, delete, next key,
+/// test run, information, and the first three for many at a time.
+const BPF_COMMANDS: [u64; 10] = [1, 2, 3, 4, 10, 15, 24, 25, 26, 27];
+
+pub(super) fn restrict(plan: &Plan) -> Outcome {
+    let filter = filter(plan).and_then(|(program, refused)| Ok((apply_filter(&program)?, refused)));
+    match filter {
+        Ok(((), refused)) => Outcome::Done(format!("{refused} system calls are refused")),
+        Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error)) => {
+            Outcome::Partly(format!("this kernel does not take the filter: {error}"))
+        }
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+fn filter(plan: &Plan) -> Result<(BpfProgram, usize), seccompiler::Error> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        NEVER.iter().chain(NEVER_HERE).map(|call| (*call, Vec::new())).collect();
+    if plan.energy != Some(EnergySourceKind::Perf) {
+        rules.insert(libc::SYS_perf_event_open, Vec::new());
+    }
+    if !plan.starts_programs {
+        rules.extend([libc::SYS_execve, libc::SYS_execveat].map(|call| (call, Vec::new())));
+    }
+    let bpf = match plan.cpu {
+        // Every other command: a rule holds when all its conditions do.
+        CpuSourceKind::Bpf => {
+            let other = BPF_COMMANDS
+                .map(|command| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, command));
+            vec![SeccompRule::new(other.into_iter().collect::<Result<_, _>>()?)?]
+        }
+        CpuSourceKind::Cgroupfs => Vec::new(),
+    };
+    rules.insert(libc::SYS_bpf, bpf);
+    let refused = rules.len();
+    let architecture = std::env::consts::ARCH.try_into()?;
+    let refusal = SeccompAction::Errno(libc::EPERM as u32);
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refusal, architecture)?;
+    Ok((filter.try_into()?, refused))
+}

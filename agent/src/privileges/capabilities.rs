@@ -1,0 +1,108 @@
+//! Which capabilities are needed later, and which are given up?
+//!
+//! What each reading needs was tried on Linux 6.18 and looked up for 5.10: a program that is loaded and attached stays so without
+//! any; flushing it (`BPF_PROG_TEST_RUN`) and, before 5.19, reading its maps take `CAP_BPF`. Counters that are open are read
+//! without any; those that go away with a CPU or a driver are opened again.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::process::geteuid;
+use rustix::thread::{CapabilitySet, capabilities, remove_capability_from_bounding_set, set_capabilities};
+
+use super::{Outcome, Plan};
+use crate::model::cpu::CpuSourceKind;
+use crate::model::energy::EnergySourceKind;
+
+/// A capability, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Which.
+    pub capability: CapabilitySet,
+    /// What would not work without.
+    pub purpose: &'static str,
+    /// One that includes it, held in its place by older engines.
+    pub instead: CapabilitySet,
+}
+
+const fn need(capability: CapabilitySet, purpose: &'static str, instead: CapabilitySet) -> Need {
+    Need { capability, purpose, instead }
+}
+
+/// Capabilities that an agent with this plan needs after its start.
+pub fn needs(plan: &Plan) -> Vec<Need> {
+    let (none, admin) = (CapabilitySet::empty(), CapabilitySet::SYS_ADMIN);
+    let mut needs = vec![need(
+        CapabilitySet::DAC_READ_SEARCH,
+        "energy counters of powercap, result files and encodes that only their owner may read",
+        CapabilitySet::DAC_OVERRIDE,
+    )];
+    if plan.cpu == CpuSourceKind::Bpf {
+        needs.push(need(CapabilitySet::BPF, "reading the eBPF program's accounts", admin));
+    }
+    if plan.energy == Some(EnergySourceKind::Perf) {
+        needs.push(need(CapabilitySet::PERFMON, "opening energy counters of CPUs that come back", admin));
+        if plan.strict_perf {
+            needs.push(need(admin, "perf events while kernel.perf_event_paranoid is above 2", none));
+        }
+    }
+    if plan.energy == Some(EnergySourceKind::Msr) {
+        needs.push(need(CapabilitySet::SYS_RAWIO, "opening the registers of CPUs that come back", none));
+    }
+    if plan.hidden_processes {
+        needs.push(need(
+            CapabilitySet::SYS_PTRACE,
+            "seeing other processes in a procfs that hides them",
+            none,
+        ));
+    }
+    if plan.of_others {
+        let purpose = "a state folder or an engine's socket that belongs to somebody else";
+        needs.push(need(CapabilitySet::DAC_OVERRIDE, purpose, none));
+    }
+    needs
+}
+
+/// Whether a path, or the nearest folder above that is there, belongs to somebody else. Root opens such by capability.
+pub(super) fn is_of_another(path: &(impl AsRef<Path> + ?Sized)) -> bool {
+    let path = path.as_ref();
+    let found = path.ancestors().filter(|path| *path != Path::new("")).find_map(|path| path.metadata().ok());
+    found.is_some_and(|metadata| metadata.uid() != geteuid().as_raw())
+}
+
+/// Names as `capsh` writes them, in the kernel's order.
+pub fn names(set: CapabilitySet) -> String {
+    let names: Vec<String> = set.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Keeps what is needed and held. Programs that are started inherit nothing but the right to read.
+pub(super) fn drop_all_but(needed: CapabilitySet, starts_programs: bool) -> Outcome {
+    let before = match capabilities(None) {
+        Ok(sets) => sets,
+        Err(error) => return Outcome::Failed(format!("cannot ask for capabilities: {error}")),
+    };
+    let mut kept = needed & before.permitted;
+    // Engines that know no CAP_BPF give CAP_SYS_ADMIN for it.
+    let stand_in = CapabilitySet::SYS_ADMIN;
+    let lacks = needed - before.permitted;
+    if lacks.intersects(CapabilitySet::BPF | CapabilitySet::PERFMON) {
+        kept |= stand_in & before.permitted;
+    }
+    let heritable =
+        if starts_programs { CapabilitySet::DAC_READ_SEARCH & kept } else { CapabilitySet::empty() };
+    if before.effective.contains(CapabilitySet::SETPCAP) {
+        for capability in (CapabilitySet::all() - heritable).iter() {
+            // The kernel may be older than one of them: then nobody can have it.
+            let _ = remove_capability_from_bounding_set(capability);
+        }
+    }
+    let mut after = before;
+    after.permitted = kept;
+    after.effective = before.effective & kept;
+    after.inheritable = before.inheritable & heritable;
+    match set_capabilities(None, after) {
+        Ok(()) => Outcome::Done(format!("kept {} of {}", names(kept), names(before.permitted))),
+        Err(error) => Outcome::Failed(format!("cannot give capabilities up: {error}")),
+    }
+}

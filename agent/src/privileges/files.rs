@@ -1,0 +1,59 @@
+//! Where may the agent still write? Landlock (Linux 5.13): its own folders; and it opens no more ports and no connections.
+//!
+//! Reading is left alone: results, prices, encodes to score and certificates may be anywhere, and change while it runs.
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus,
+};
+
+use super::{Outcome, Plan};
+
+/// Rights that the rules are made of: with those of Linux 6.7 come TCP ports. Later ones are about devices, which ffmpeg may use.
+const KNOWN: ABI = ABI::V4;
+
+pub(super) fn restrict(plan: &Plan) -> Outcome {
+    if plan.hidden_processes {
+        let why = "not used: where procfs hides processes, landlock would hide them from the agent too";
+        return Outcome::Off(why.to_owned());
+    }
+    match enforce(plan) {
+        Ok((status, folders)) => {
+            let detail = format!("writes below {}; opens no port and no connection", folders.join(", "));
+            match status.ruleset {
+                RulesetStatus::FullyEnforced => Outcome::Done(detail),
+                RulesetStatus::PartiallyEnforced => {
+                    Outcome::Partly(format!("as far as this kernel has it (Linux 6.7 has all): {detail}"))
+                }
+                RulesetStatus::NotEnforced => Outcome::Partly(
+                    "this kernel does not have it (Linux 5.13, CONFIG_SECURITY_LANDLOCK)".to_owned(),
+                ),
+            }
+        }
+        Err(error) => Outcome::Failed(format!("{error}")),
+    }
+}
+
+fn enforce(plan: &Plan) -> Result<(RestrictionStatus, Vec<String>), RulesetError> {
+    let mut handled: BitFlags<AccessFs> = AccessFs::from_write(KNOWN);
+    if !plan.starts_programs {
+        handled |= AccessFs::Execute;
+    }
+    let mut ruleset =
+        Ruleset::default().handle_access(handled)?.handle_access(AccessNet::from_all(KNOWN))?.create()?;
+    let mut folders = Vec::new();
+    for path in &plan.writes {
+        // One that is not there will not be written to.
+        let Ok(opened) = PathFd::new(path) else { continue };
+        let access = if path.is_dir() {
+            AccessFs::from_write(KNOWN)
+        } else {
+            AccessFs::from_write(KNOWN) & AccessFs::from_file(KNOWN)
+        };
+        ruleset = ruleset.add_rule(PathBeneath::new(opened, access))?;
+        if path.is_dir() {
+            folders.push(path.display().to_string());
+        }
+    }
+    Ok((ruleset.restrict_self()?, folders))
+}

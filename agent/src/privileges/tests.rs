@@ -1,0 +1,132 @@
+//! What is kept, and does the rest really go? Restrictions hold for one thread: each test has one of its own.
+
+use std::fs;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use rustix::io::Errno;
+use rustix::thread::{capabilities, no_new_privs};
+
+use super::*;
+
+fn plan(writes: Vec<PathBuf>) -> Plan {
+    Plan {
+        cpu: CpuSourceKind::Cgroupfs,
+        energy: Some(EnergySourceKind::Model),
+        starts_programs: true,
+        writes,
+        hidden_processes: false,
+        of_others: false,
+        strict_perf: false,
+        off: Vec::new(),
+    }
+}
+
+fn alone<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    thread::spawn(work).join().unwrap()
+}
+
+#[test]
+fn what_is_needed_goes_by_what_is_used() {
+    let base = plan(Vec::new());
+    assert_eq!(names(needed(&base)), "CAP_DAC_READ_SEARCH");
+    let bpf = Plan { cpu: CpuSourceKind::Bpf, energy: Some(EnergySourceKind::Powercap), ..base.clone() };
+    assert_eq!(names(needed(&bpf)), "CAP_DAC_READ_SEARCH, CAP_BPF");
+    let perf = Plan { energy: Some(EnergySourceKind::Perf), strict_perf: true, ..base.clone() };
+    assert_eq!(names(needed(&perf)), "CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_PERFMON");
+    let msr = Plan { energy: Some(EnergySourceKind::Msr), hidden_processes: true, of_others: true, ..base };
+    assert_eq!(names(needed(&msr)), "CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_RAWIO, CAP_SYS_PTRACE");
+}
+
+#[test]
+fn capabilities_are_gone_for_good() {
+    let before = capabilities(None).unwrap();
+    let (outcome, after) = alone(|| {
+        let outcomes = give_up(&plan(Vec::new()));
+        (outcomes[0].1.clone(), capabilities(None).unwrap())
+    });
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome}");
+    let kept = CapabilitySet::DAC_READ_SEARCH & before.permitted;
+    assert_eq!((after.permitted, after.effective - kept), (kept, CapabilitySet::empty()));
+    assert_eq!(capabilities(None).unwrap(), before, "other threads are as they were");
+}
+
+#[test]
+fn it_writes_to_its_folders_and_nowhere_else() {
+    let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(other.path().join("there"), "text").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap();
+    let (inside, outside) = (own.path().to_path_buf(), other.path().to_path_buf());
+    let outcomes = alone(move || {
+        let outcomes = give_up(&plan(vec![inside.clone(), "/dev/null".into(), "/not/there".into()]));
+        fs::write(inside.join("file"), "text").unwrap();
+        fs::rename(inside.join("file"), inside.join("renamed")).unwrap();
+        fs::remove_file(inside.join("renamed")).unwrap();
+        fs::write("/dev/null", "text").unwrap();
+        assert_eq!(fs::read_to_string(outside.join("there")).unwrap(), "text", "reading is left alone");
+        let landlock = outcomes.iter().find(|(kind, _)| *kind == Restriction::Landlock).unwrap().1.clone();
+        if let Outcome::Done(_) = landlock {
+            let denied = |result: io::Result<()>| {
+                assert_eq!(result.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+            };
+            denied(fs::write(outside.join("new"), "text"));
+            denied(fs::write(outside.join("there"), "other text"));
+            denied(fs::remove_file(outside.join("there")));
+            denied(fs::create_dir(outside.join("folder")));
+            denied(TcpListener::bind("127.0.0.1:0").map(drop));
+            denied(TcpStream::connect(port).map(drop));
+        }
+        outcomes
+    });
+    assert!(!outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");
+}
+
+#[test]
+fn what_it_never_calls_is_refused_and_programs_still_start() {
+    alone(|| {
+        let outcomes = give_up(&plan(vec!["/dev/null".into()]));
+        assert!(matches!(&outcomes[3], (Restriction::Seccomp, Outcome::Done(_))), "{outcomes:?}");
+        assert!(no_new_privs().unwrap());
+        assert_eq!(rustix::process::chroot("/").unwrap_err(), Errno::PERM);
+        let sleeping = std::process::Command::new("sh").args(["-c", "echo out; exit 3"]).output().unwrap();
+        assert_eq!((sleeping.status.code(), &sleeping.stdout[..]), (Some(3), &b"out\n"[..]));
+        let status = std::process::Command::new("cat").arg("/proc/self/status").output().unwrap();
+        let status = String::from_utf8(status.stdout).unwrap();
+        let line = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().to_owned()
+        };
+        assert_eq!((line("NoNewPrivs:").as_str(), line("Seccomp:").as_str()), ("1", "2"));
+        let effective = u64::from_str_radix(&line("CapEff:"), 16).unwrap();
+        assert_eq!(effective & !CapabilitySet::DAC_READ_SEARCH.bits(), 0, "what it starts has no more");
+    });
+}
+
+#[test]
+fn an_agent_that_starts_nothing_cannot() {
+    let outcome = alone(|| {
+        give_up(&Plan { starts_programs: false, ..plan(Vec::new()) });
+        std::process::Command::new("true").status().map_err(|error| error.kind())
+    });
+    assert_eq!(outcome.unwrap_err(), io::ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn each_can_be_turned_off() {
+    let all =
+        [Restriction::Capabilities, Restriction::NoNewPrivs, Restriction::Landlock, Restriction::Seccomp];
+    let before = capabilities(None).unwrap();
+    alone(move || {
+        let outcomes = give_up(&Plan { off: all.to_vec(), ..plan(Vec::new()) });
+        assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Off(_))), "{outcomes:?}");
+        assert_eq!(capabilities(None).unwrap(), before);
+        assert!(!no_new_privs().unwrap());
+        fs::write(std::env::temp_dir().join("ffwatt-unrestricted"), "").unwrap();
+        fs::remove_file(std::env::temp_dir().join("ffwatt-unrestricted")).unwrap();
+    });
+    let without = alone(|| give_up(&Plan { off: vec![Restriction::NoNewPrivs], ..plan(Vec::new()) }));
+    assert!(matches!(without[0].1, Outcome::Done(_)));
+    assert!(without[1..].iter().all(|(_, outcome)| matches!(outcome, Outcome::Off(_))), "{without:?}");
+}

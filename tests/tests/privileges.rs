@@ -1,0 +1,244 @@
+//! What is the agent still able to do? The real binary on this kernel, asked by what `/proc` says of its threads. Needs root.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tests::agent::{Agent, Ports, binary};
+use tests::command::eventually;
+use tests::exposition::Exposition;
+use tests::host::Host;
+
+/// Bits of `linux/capability.h`.
+const DAC_READ_SEARCH: u64 = 1 << 2;
+const PERFMON: u64 = 1 << 38;
+const BPF: u64 = 1 << 39;
+
+/// What a thread's status says.
+#[derive(Debug, PartialEq, Eq)]
+struct Rights {
+    effective: u64,
+    permitted: u64,
+    bounding: u64,
+    ambient: u64,
+    no_new_privs: u64,
+    seccomp: u64,
+}
+
+fn rights(agent: &Agent) -> Vec<Rights> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", agent.pid())).unwrap();
+    let texts = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok());
+    let of = |text: String| {
+        let value = |name: &str, radix: u32| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            u64::from_str_radix(line.trim(), radix).unwrap()
+        };
+        Rights {
+            effective: value("CapEff:", 16),
+            permitted: value("CapPrm:", 16),
+            bounding: value("CapBnd:", 16),
+            ambient: value("CapAmb:", 16),
+            no_new_privs: value("NoNewPrivs:", 10),
+            seccomp: value("Seccomp:", 10),
+        }
+    };
+    let found: Vec<Rights> = texts.map(of).collect();
+    assert!(found.len() > 4, "{found:?}");
+    found
+}
+
+const NO_ENGINES: [&str; 2] = ["--containers.docker-socket=", "--containers.podman-socket="];
+
+/// Burns CPU until its energy is on the agent's bill for it: the accounts are read and flushed.
+fn sees_a_busy_process(agent: &Agent) {
+    let mut busy =
+        tests::command::Owned(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
+    let cpu = |scrape: &Exposition| {
+        let all = scrape.sum("ffwatt_workload_cpu_seconds_total", &[]).unwrap_or(0.0);
+        let own = scrape.sum("ffwatt_workload_cpu_seconds_total", &[("workload", "ffwatt")]).unwrap_or(0.0);
+        all - own
+    };
+    let before = cpu(&agent.scrape().unwrap());
+    agent.until("its CPU time is accounted", |scrape| (cpu(scrape) > before + 0.5).then_some(())).unwrap();
+    busy.0.kill().unwrap();
+    let scrape = agent.wait_ticks(1).unwrap();
+    assert!(scrape.residuals().values().all(|left| *left == 0));
+    let up = scrape.sum("ffwatt_source_up", &[("source", "bpf")]);
+    assert!(up > Some(0.0), "{up:?}: {}", agent.log());
+}
+
+#[test]
+fn root_gives_up_what_it_no_longer_needs_and_still_accounts() {
+    let flags =
+        [&["--cpu.source=bpf", "--energy.source=model", "--interval=200ms"][..], &NO_ENGINES].concat();
+    let agent = Agent::start(&flags).unwrap();
+    for thread in rights(&agent) {
+        let kept = DAC_READ_SEARCH | BPF;
+        assert_eq!((thread.effective, thread.permitted), (kept, kept), "{thread:x?}");
+        assert_eq!((thread.bounding & !DAC_READ_SEARCH, thread.ambient), (0, 0), "{thread:x?}");
+        assert_eq!((thread.no_new_privs, thread.seccomp), (1, 2), "{thread:x?}");
+    }
+    sees_a_busy_process(&agent);
+    for words in ["capabilities: kept CAP_DAC_READ_SEARCH, CAP_BPF", "landlock: ", "seccomp: "] {
+        assert!(agent.log().contains(words), "{words:?}: {}", agent.log());
+    }
+    let (status, log) = agent.stop().unwrap();
+    assert!(status.success() && !log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn each_restriction_can_be_turned_off() {
+    let mine = fs::read_to_string("/proc/self/status").unwrap();
+    let mine = mine.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim().to_owned();
+    let mine = u64::from_str_radix(&mine, 16).unwrap();
+    for (off, effective, no_new_privs, seccomp) in [
+        ("capabilities,no_new_privs,landlock,seccomp", mine, 0, 0),
+        ("seccomp", DAC_READ_SEARCH | BPF, 1, 0),
+        ("capabilities", mine, 1, 2),
+    ] {
+        let flag = format!("--sandbox.off={off}");
+        let flags = ["--cpu.source=bpf", "--energy.source=model", "--interval=200ms", &flag];
+        let agent = Agent::start(&[&flags[..], &NO_ENGINES].concat()).unwrap();
+        for thread in rights(&agent) {
+            let found = (thread.effective, thread.no_new_privs, thread.seccomp);
+            assert_eq!(found, (effective, no_new_privs, seccomp), "without {off}: {thread:x?}");
+        }
+    }
+}
+
+#[test]
+fn what_changes_later_still_works_when_restricted() {
+    let host = Host::client().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    for results in [&old, &new] {
+        fs::create_dir(results).unwrap();
+        let name = results.file_name().unwrap().to_str().unwrap();
+        let text = format!(
+            r#"{{"timestamp":"20260101_000000","scenarios":[{{"name":"of the {name} folder","duration":10}}]}}"#
+        );
+        fs::write(results.join("test_results_20260101_000000.json"), text).unwrap();
+    }
+    let file = folder.path().join("ffwatt.toml");
+    let configure = |results: &PathBuf| {
+        fs::write(&file, format!("results_dir = \"{}\"\n", results.display())).unwrap();
+    };
+    configure(&old);
+    let mut flags = host.flags();
+    flags.retain(|flag| !flag.starts_with("--results-dir"));
+    flags.extend(["--interval=200ms".to_owned(), format!("--config={}", file.display())]);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let agent = Agent::start(&flags).unwrap();
+    assert!(rights(&agent).iter().all(|thread| thread.seccomp == 2));
+    let shows = |name: &str| {
+        let name = name.to_owned();
+        eventually("the scenario is shown", Duration::from_secs(20), || {
+            let scrape = agent.scrape_port(agent.ports.results).ok()?;
+            scrape.find("results_scenario_duration_seconds", &[("scenario", &name)]).next().map(|_| ())
+        })
+        .unwrap_or_else(|error| panic!("{error}: {}", agent.log()));
+    };
+    shows("of the old folder");
+    configure(&new);
+    agent.signal(Signal::HUP).unwrap();
+    shows("of the new folder");
+    // The ledger is written to all the time.
+    let ledger = agent.state_dir().join("ledger.sqlite");
+    let written = eventually("the ledger is written", Duration::from_secs(20), || {
+        let files = fs::read_dir(agent.state_dir()).ok()?;
+        files.flatten().any(|file| file.metadata().is_ok_and(|file| file.len() > 4096)).then_some(())
+    });
+    written.unwrap_or_else(|error| panic!("{error}: {}: {}", ledger.display(), agent.log()));
+    assert!(!agent.log().contains("ERROR"), "{}", agent.log());
+}
+
+/// Runs the agent as nobody, with these capabilities and no others.
+fn as_nobody(capabilities: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    let (inheritable, ambient, bounding) = if capabilities.is_empty() {
+        ("-all".to_owned(), "-all".to_owned(), "-all".to_owned())
+    } else {
+        let plus = format!(
+            "-all,{}",
+            capabilities.split(',').map(|name| format!("+{name}")).collect::<Vec<_>>().join(",")
+        );
+        (plus.clone(), plus.clone(), plus)
+    };
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .args([format!("--inh-caps={inheritable}"), format!("--ambient-caps={ambient}")])
+        .arg(format!("--bounding-set={bounding}"))
+        .arg(binary().unwrap())
+        .args(arguments);
+    command
+}
+
+/// A place where nobody may write.
+fn state_of_nobody() -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).unwrap();
+    folder
+}
+
+#[test]
+fn somebody_else_with_three_capabilities_has_ebpf_and_keeps_two() {
+    let state = state_of_nobody();
+    // The agent is started by a script: the harness knows programs, not privileges.
+    let script = state.path().join("start");
+    let inner = as_nobody("bpf,perfmon,dac_read_search", &[]);
+    let words: Vec<String> = inner.get_args().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    fs::write(&script, format!("#!/bin/sh\nexec setpriv {} \"$@\"\n", words.join(" "))).unwrap();
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let state_dir = format!("--state-dir={}", state.path().join("state").display());
+    let flags =
+        [&["--cpu.source=bpf", "--energy.source=model", "--interval=200ms", &state_dir][..], &NO_ENGINES]
+            .concat();
+    let mut agent = Agent::spawn(&script, &flags, &[("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")]).unwrap();
+    agent.wait_ready().unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
+    assert!(status.lines().any(|line| line.starts_with("Uid:\t65534\t65534")), "{status}");
+    for thread in rights(&agent) {
+        assert_eq!(thread.effective, DAC_READ_SEARCH | BPF, "{thread:x?}");
+        assert_eq!(thread.permitted & PERFMON, 0, "it was for loading");
+        assert_eq!(thread.ambient & !DAC_READ_SEARCH, 0, "{thread:x?}");
+        assert_eq!((thread.no_new_privs, thread.seccomp), (1, 2));
+    }
+    sees_a_busy_process(&agent);
+    assert!(!agent.log().contains("ERROR"), "{}", agent.log());
+}
+
+#[test]
+fn check_names_the_capability_that_is_missing_and_what_it_is_for() {
+    let ports = Ports::free().unwrap();
+    let state = state_of_nobody();
+    let check = |capabilities: &str| -> String {
+        let port = format!("--listen.port={}", ports.main);
+        let state_dir = format!("--state-dir={}", state.path().join("state").display());
+        let mut command = as_nobody(capabilities, &["check", &port, &state_dir]);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(NO_ENGINES);
+        let Output { stdout, stderr, .. } = command.output().unwrap();
+        assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    };
+    let program = "loading the eBPF program";
+    let all = check("bpf,perfmon,dac_read_search");
+    for words in ["CAP_BPF: held", "CAP_PERFMON: held", "CAP_DAC_READ_SEARCH: held", "landlock", "seccomp"] {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    assert!(!all.contains("is missing"), "{all}");
+    for (given, missing) in [("perfmon,dac_read_search", "CAP_BPF"), ("bpf,dac_read_search", "CAP_PERFMON")] {
+        let said = check(given);
+        assert!(said.contains(&format!("{missing} is missing for {program}")), "{said}");
+        assert!(said.contains("setcap cap_bpf,cap_perfmon"), "{said}");
+    }
+    let said = check("");
+    for words in ["CAP_BPF is missing", "CAP_PERFMON is missing", "CAP_DAC_READ_SEARCH: not held", "powercap"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(said.contains("ready, with limits"), "the agent would run, and poll: {said}");
+}
