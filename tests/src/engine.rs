@@ -80,17 +80,24 @@ impl Engine {
 
     /// Ends a private engine's daemon; its containers end with it.
     pub fn stop_daemon(&mut self) -> anyhow::Result<()> {
+        self.signal(rustix::process::Signal::TERM)?;
         let Some(daemon) = self.private.as_mut().and_then(|private| private.daemon.as_mut()) else {
             bail!("only a private engine can be stopped");
         };
-        let pid = i32::try_from(daemon.id()).ok().and_then(rustix::process::Pid::from_raw);
-        let pid = pid.context("a child has a process id")?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("cannot stop dockerd")?;
         eventually("dockerd ends", START_PATIENCE, || daemon.try_wait().ok().flatten())?;
         if let Some(private) = &mut self.private {
             private.daemon = None;
         }
         Ok(())
+    }
+
+    /// Sends a signal to a private engine's daemon.
+    pub fn signal(&self, signal: rustix::process::Signal) -> anyhow::Result<()> {
+        let daemon = self.private.as_ref().and_then(|private| private.daemon.as_ref());
+        let daemon = daemon.context("only a private engine that runs can be signalled")?;
+        let pid = i32::try_from(daemon.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = pid.context("a child has a process id")?;
+        rustix::process::kill_process(pid, signal).context("cannot signal dockerd")
     }
 
     /// Starts a private engine's daemon, for the first time or again.

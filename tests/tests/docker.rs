@@ -270,6 +270,35 @@ fn an_engine_that_starts_later_or_restarts_is_found_again() {
 }
 
 #[test]
+fn an_engine_that_hangs_keeps_nobody_and_is_heard_again() {
+    let engine = engine();
+    let agent = agent(&engine);
+    let early = start(&engine, &["--name", "early"], &ENCODE);
+    agent.until("it is named", |scrape| name_of(scrape, &early).filter(|name| name == "early")).unwrap();
+    engine.signal(rustix::process::Signal::STOP).unwrap();
+    let before = energy_of(&agent.scrape().unwrap(), &early).unwrap();
+    let during = agent.wait_ticks(3).unwrap();
+    assert!(energy_of(&during, &early).unwrap() > before, "what runs is charged, by its name");
+    assert_eq!(name_of(&during, &early).as_deref(), Some("early"));
+    assert!(during.residuals().values().all(|left| *left == 0));
+    // One that starts meanwhile finds it hanging.
+    let socket = engine.socket().to_str().unwrap().to_owned();
+    let second =
+        Agent::start(&["--containers.docker-socket", &socket, "--containers.podman-socket="]).unwrap();
+    let scrape = second.wait_ticks(2).unwrap();
+    assert_ne!(is_up(&scrape), Some(true));
+    assert!(scrape.residuals().values().all(|left| *left == 0));
+    engine.signal(rustix::process::Signal::CONT).unwrap();
+    let late = start(&engine, &["--name", "late"], &["sh", "-c", BURN]);
+    for agent in [&agent, &second] {
+        for (id, name) in [(&early, "early"), (&late, "late")] {
+            agent.until("it is named", |scrape| name_of(scrape, id).filter(|known| known == name)).unwrap();
+        }
+        assert!(agent.scrape().unwrap().residuals().values().all(|left| *left == 0));
+    }
+}
+
+#[test]
 fn a_container_that_ran_before_the_agent_is_named() {
     let engine = engine();
     let id = start(&engine, &["--name", "early"], &["sleep", "600"]);

@@ -63,6 +63,8 @@ struct CpuAccount {
     idle: u64,
     lost: u64,
     missing: u64,
+    /// Since when, and until when at least, it is off line.
+    away: Option<(u64, u64)>,
 }
 
 /// Everything that has been put into windows so far.
@@ -101,6 +103,8 @@ impl Accounts {
         for cpu in 0..self.cpus.len() {
             let state = reading.states.get(cpu).copied().unwrap_or(CpuState::Offline);
             if state == CpuState::Offline {
+                let away = &mut self.cpus[cpu].away;
+                *away = Some((away.map_or(reading.at.0, |(since, _)| since), reading.at.0));
                 continue;
             }
             let place = self.place(cpu);
@@ -174,14 +178,18 @@ impl Accounts {
                 idle: clock.flushed_idle,
                 lost: clock.flushed_lost,
                 missing: reading.missing(cpu),
+                away: None,
             },
         };
         self.cpus[cpu] = now;
         if !before.known {
             return (0, 0, 0);
         }
+        let (elapsed, idle) = (now.to.saturating_sub(before.to), now.idle.saturating_sub(before.idle));
+        // For the kernel a CPU that is off line is idle. It is not there.
+        let away = before.away.map_or(0, |(since, until)| until - since).min(idle);
         let unknown = now.lost.saturating_sub(before.lost) + now.missing.saturating_sub(before.missing);
-        (now.to.saturating_sub(before.to), now.idle.saturating_sub(before.idle), unknown)
+        (elapsed - away.min(elapsed), idle - away, unknown)
     }
 }
 

@@ -93,6 +93,35 @@ fn topology() -> CpuTopology {
 }
 
 #[test]
+fn a_cpu_that_was_off_line_was_not_there() {
+    let mut kernel = Kernel::new(100);
+    let mut accounts = Accounts::new(topology(), CPUS);
+    let mut read = |kernel: &mut Kernel, at: u64, last: CpuState| {
+        for cpu in 0..CPUS - usize::from(last == CpuState::Offline) {
+            kernel.flush(cpu, at);
+        }
+        let mut states = vec![CpuState::Flushed; CPUS];
+        states[2] = last;
+        let window = accounts.close(&kernel.reading(states, at));
+        (window.places[1].cpus, window.places[1].elapsed.0, window.places[1].idle.0)
+    };
+    for cpu in 0..CPUS {
+        kernel.switch(cpu, 1000, Some(key(7, 0)));
+    }
+    read(&mut kernel, 2000, CpuState::Flushed);
+    kernel.switch(2, 2500, None);
+    for at in [3000, 4000, 5000] {
+        assert_eq!(read(&mut kernel, at, CpuState::Offline), (0, 0, 0));
+    }
+    // Back at some time after the last look at it; for the kernel it was idle since it went.
+    kernel.switch(2, 5600, Some(key(8, 0)));
+    let (cpus, elapsed, idle) = read(&mut kernel, 6000, CpuState::Flushed);
+    assert_eq!((cpus, elapsed, idle), (1, 4000 - 2000, 3100 - 2000));
+    kernel.switch(2, 6500, None);
+    assert_eq!(read(&mut kernel, 7000, CpuState::Flushed), (1, 1000, 500));
+}
+
+#[test]
 fn what_runs_after_the_flush_belongs_to_the_next_window() {
     let mut kernel = Kernel::new(100);
     let mut accounts = Accounts::new(topology(), CPUS);

@@ -1,0 +1,220 @@
+//! What works on which kernel? Asked by the same questions in every machine, and here; told as a table.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+use crate::process::{output, say};
+
+/// What a line about the machine begins with, on its console.
+const MARK: &str = "VM-SAYS";
+
+/// The table stands between these.
+const BEGIN: &str = "<!-- written by `cargo xtask vm` -->";
+const END: &str = "<!-- end -->";
+
+/// A question that a test answers: what it is about, the test program, the test, and whether it may be asked on a machine that
+/// has other things to do.
+const QUESTIONS: [(&str, &str, &str, bool); 13] = [
+    (
+        "CPU seconds are the kernel's, within 0.5 %",
+        "kernel",
+        "the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent",
+        true,
+    ),
+    (
+        "200 jobs of 50 ms are captured under their names",
+        "kernel",
+        "two_hundred_jobs_of_50_ms_are_all_captured_under_their_names",
+        true,
+    ),
+    (
+        "a thread that never switches is counted at every tick",
+        "kernel",
+        "a_thread_that_never_switches_is_counted_at_every_tick",
+        true,
+    ),
+    (
+        "sums close in a storm of forks",
+        "kernel",
+        "the_sums_close_in_every_scrape_under_a_storm_of_forks",
+        true,
+    ),
+    (
+        "a full accounting map loses no time",
+        "kernel",
+        "a_full_accounting_map_is_counted_and_its_time_is_not_lost",
+        true,
+    ),
+    (
+        "and has room again afterwards",
+        "faults_kernel",
+        "an_accounting_map_that_was_full_has_room_again_when_who_filled_it_is_gone",
+        true,
+    ),
+    (
+        "lost events are made up for by a walk",
+        "faults_kernel",
+        "events_that_find_no_room_are_counted_and_a_walk_makes_up_for_them",
+        true,
+    ),
+    (
+        "stopped and resumed, it knows who ran",
+        "faults_kernel",
+        "an_agent_that_is_stopped_for_a_while_knows_who_ran",
+        true,
+    ),
+    ("the agent's own share is shown", "kernel", "the_agents_own_share_is_shown", true),
+    ("nothing stays in the kernel", "kernel", "nothing_is_left_in_the_kernel_however_it_ends", true),
+    (
+        "CPU off line and on line",
+        "machine",
+        "a_cpu_that_goes_off_line_and_comes_back_costs_no_time_and_invents_none",
+        false,
+    ),
+    ("suspend and resume", "machine", "a_machine_that_slept_has_drawn_nothing_that_is_known", false),
+    (
+        "wall clock set forth and back",
+        "machine",
+        "a_clock_that_is_set_forth_and_back_loses_no_energy_from_the_ledger",
+        false,
+    ),
+];
+
+/// What one machine has said.
+#[derive(Debug, Default)]
+pub(super) struct Column {
+    /// The kernel's series, or where it runs.
+    pub(super) title: String,
+    facts: BTreeMap<String, String>,
+    /// Exit codes of tests.
+    tests: BTreeMap<String, i32>,
+}
+
+impl Column {
+    pub(super) fn new(title: &str) -> Self {
+        Self { title: title.to_owned(), ..Self::default() }
+    }
+
+    /// Takes a line of its console: shown, unless it is for us.
+    pub(super) fn take(&mut self, line: &str) {
+        let Some((_, said)) = line.split_once(MARK) else {
+            say(line);
+            return;
+        };
+        let (name, value) = said.trim().split_once(' ').unwrap_or((said.trim(), ""));
+        match value.strip_prefix("ended ").map(|code| code.trim().parse()) {
+            Some(Ok(code)) => {
+                self.tests.insert(name.to_owned(), code);
+            }
+            _ => {
+                self.facts.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// Whether it has answered every question it was asked, and well.
+    pub(super) fn is_well(&self) -> bool {
+        let asked = QUESTIONS.iter().filter(|(_, _, _, anywhere)| *anywhere || self.title != HERE);
+        asked.into_iter().all(|(_, _, test, _)| self.tests.get(*test) == Some(&0))
+    }
+
+    fn fact(&self, name: &str) -> &str {
+        self.facts.get(name).map_or("?", String::as_str)
+    }
+
+    /// What `ffwatt check` says of a source.
+    fn check(&self, source: &str) -> String {
+        let report: serde_json::Value = serde_json::from_str(self.fact("check")).unwrap_or_default();
+        let lines = report["lines"].as_array().cloned().unwrap_or_default();
+        let line = lines.iter().find(|line| line["source"] == source);
+        line.and_then(|line| line["state"].as_str()).unwrap_or("?").to_owned()
+    }
+
+    fn answer(&self, test: &str) -> &'static str {
+        match self.tests.get(test) {
+            Some(0) => "yes",
+            Some(_) => "**no**",
+            None => "not asked",
+        }
+    }
+}
+
+const HERE: &str = "here";
+
+/// The commands that answer all questions, for a shell in a machine that is ours.
+pub(super) fn survey(limit: &str) -> Vec<String> {
+    let mut lines = vec![
+        format!("echo {MARK} release $(uname -r)"),
+        format!("echo {MARK} cgroups pure v2"),
+        format!(
+            "echo \"{MARK} check $(ffwatt check --json --containers.docker-socket= --containers.podman-socket= | tr -d '\\n')\""
+        ),
+    ];
+    lines.extend(QUESTIONS.iter().map(|(_, program, test, _)| {
+        format!("{limit}{program} --test-threads=1 --nocapture --exact {test}; echo {MARK} {test} ended $?")
+    }));
+    lines
+}
+
+/// The same of the kernel that runs here, as far as it has other things to do.
+pub(super) fn here(target: &Path) -> anyhow::Result<Column> {
+    say("\n== this machine");
+    let mut column = Column::new(HERE);
+    let release = output(Command::new("uname").arg("-r"))?;
+    column.facts.insert("release".to_owned(), release.trim().to_owned());
+    let is_pure = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+    let cgroups = if is_pure { "pure v2" } else { "hybrid" };
+    column.facts.insert("cgroups".to_owned(), cgroups.to_owned());
+    let mut check = Command::new(target.join("ffwatt"));
+    check.args(["check", "--json", "--containers.docker-socket=", "--containers.podman-socket="]);
+    // Its exit code says that something is missing, which is what we want to know.
+    let check = check.output().context("cannot run ffwatt check")?;
+    column.facts.insert("check".to_owned(), String::from_utf8_lossy(&check.stdout).replace('\n', ""));
+    for (_, program, test, _) in QUESTIONS.iter().filter(|(_, _, _, anywhere)| *anywhere) {
+        let mut command = Command::new(super::newest_test(target, program)?);
+        command.args(["--test-threads=1", "--nocapture", "--exact", test]);
+        let status = command.status().with_context(|| format!("cannot run the tests {program}"))?;
+        column.tests.insert((*test).to_owned(), status.code().unwrap_or(-1));
+    }
+    Ok(column)
+}
+
+/// What works where.
+pub(super) fn table(columns: &[Column]) -> String {
+    let mut text = String::new();
+    let mut row = |title: &str, value: &dyn Fn(&Column) -> String| {
+        let values: Vec<String> = columns.iter().map(value).collect();
+        // A string takes whatever is written to it.
+        let _ = writeln!(text, "| {title} | {} |", values.join(" | "));
+    };
+    row("", &|column| {
+        if column.title == HERE { "this machine".to_owned() } else { format!("Linux {}", column.title) }
+    });
+    row("---", &|_| "---".to_owned());
+    row("release", &|column| column.fact("release").to_owned());
+    row("cgroups", &|column| column.fact("cgroups").to_owned());
+    row("eBPF programs load and attach", &|column| match column.check("bpf").as_str() {
+        "used" | "ok" => "yes".to_owned(),
+        other => other.to_owned(),
+    });
+    for (question, _, test, _) in QUESTIONS {
+        row(question, &|column| column.answer(test).to_owned());
+    }
+    text
+}
+
+/// Puts the table into its page.
+pub(super) fn write(root: &Path, columns: &[Column]) -> anyhow::Result<()> {
+    let path = root.join("docs/REQUIREMENTS.md");
+    let page = fs::read_to_string(&path).context("cannot read docs/REQUIREMENTS.md")?;
+    let (head, rest) = page.split_once(BEGIN).context("docs/REQUIREMENTS.md has no place for the table")?;
+    let (_, tail) = rest.split_once(END).context("docs/REQUIREMENTS.md has no end of the table")?;
+    ensure!(!columns.is_empty(), "no kernel was asked");
+    let page = format!("{head}{BEGIN}\n\n{}\n{END}{tail}", table(columns));
+    fs::write(&path, page).context("cannot write docs/REQUIREMENTS.md")
+}
