@@ -22,6 +22,7 @@ use crate::exposition::catalog::Listener;
 use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
 use crate::pipeline::{self, Change, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
+use crate::progress::Board;
 use crate::server::{Addresses, Bound, ListenError};
 use crate::source::identity::docker::{self, Engine};
 
@@ -56,14 +57,26 @@ async fn run_async(config: &Config, reload: impl Fn() -> Result<Config, ConfigEr
     let (join_publisher, joined) = watch::channel(Arc::new(Joined::default()));
     let prices = pipeline::prices(config)?;
     let joiner = Joiner::open(config, prices.clone(), mailbox.clone(), snapshots.clone(), join_publisher);
-    let pipeline =
-        Pipeline::open(config, Box::new(SystemClock), inbox, publisher, joined, prices).map_err(with_hint)?;
+    let bell = mailbox.clone();
+    let board = Arc::new(Board::new(move || {
+        // A pipeline that is gone has no use for it.
+        bell.tell(Message::Progress);
+    }));
+    let clock = Box::new(SystemClock);
+    let pipeline = Pipeline::open(config, clock, inbox, publisher, joined, prices, Arc::clone(&board))
+        .map_err(with_hint)?;
     let (stop, stopped) = watch::channel(false);
     let addresses = Arc::new(addresses);
     let mut tasks = JoinSet::new();
     let options = Options { zone_names: config.compat.zones };
     for listener in bound {
-        tasks.spawn(listener.serve(snapshots.clone(), options, Arc::clone(&addresses), stopped.clone()));
+        tasks.spawn(listener.serve(
+            snapshots.clone(),
+            options,
+            Arc::clone(&addresses),
+            Arc::clone(&board),
+            stopped.clone(),
+        ));
     }
     let engines: Vec<_> =
         engines(config).map(|engine| tokio::spawn(listen_to(engine, mailbox.clone()))).collect();

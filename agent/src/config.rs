@@ -19,10 +19,10 @@ use crate::host::HostRoots;
 
 pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
 pub use sections::{
-    Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Quality,
-    Results,
+    Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Progress,
+    Quality, Results,
 };
-pub use values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Span};
+pub use values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, ProgressSenders, Span};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,7 @@ pub struct Config {
     pub energy: Energy,
     pub attribution: Attribution,
     pub containers: Containers,
+    pub progress: Progress,
     pub results: Results,
     pub quality: Quality,
     pub price: Price,
@@ -63,6 +64,7 @@ impl Default for Config {
             energy: Energy::default(),
             attribution: Attribution::default(),
             containers: Containers::default(),
+            progress: Progress::default(),
             results: Results::default(),
             quality: Quality::default(),
             price: Price::default(),

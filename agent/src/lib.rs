@@ -24,7 +24,9 @@ pub mod source;
 pub mod attribution;
 pub mod join;
 pub mod ledger;
+pub mod progress;
 pub mod exposition;
+pub mod api;
 pub mod server;
 pub mod pipeline;
 

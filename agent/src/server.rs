@@ -7,8 +7,12 @@
 //! * `/health` — `OK`, as long as the process answers at all; `/healthz` is the same.
 //! * `/ready` — 200 once there is a snapshot, 503 before; `/-/ready` is the same.
 //! * `/` — a page that says what this is.
+//!
+//! The main listener also takes `/progress/<id>`, which encoders post to.
 
+mod api;
 mod landing;
+mod progress;
 mod rendered;
 
 use std::io;
@@ -21,7 +25,7 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,6 +35,8 @@ use tower_http::timeout::TimeoutLayer;
 use crate::exposition::catalog::Listener;
 use crate::exposition::{Format, Options};
 use crate::model::snapshot::SharedSnapshot;
+use crate::progress::Board;
+use crate::server::progress::Posting;
 use crate::server::rendered::Rendered;
 
 /// Prometheus gives up after 10 s by default; whoever waits longer is not a scraper.
@@ -112,14 +118,19 @@ impl Bound {
         snapshots: Snapshots,
         options: Options,
         directory: Arc<Addresses>,
+        board: Arc<Board>,
         mut stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let router = router(self.listener, snapshots, options, directory);
+        let mut router = router(self.listener, snapshots, options, directory, &stop);
+        if self.listener == Listener::Main {
+            router = router.merge(posting(board, stop.clone()));
+        }
         let stopped = async move {
             // An error means that whoever could say so is gone: stop as well.
             let _ = stop.wait_for(|stop| *stop).await;
         };
-        axum::serve(self.socket, router).with_graceful_shutdown(stopped).await
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(self.socket, service).with_graceful_shutdown(stopped).await
     }
 }
 
@@ -134,8 +145,18 @@ struct Context {
 }
 
 /// The routes of one listener.
-fn router(listener: Listener, snapshots: Snapshots, options: Options, addresses: Arc<Addresses>) -> Router {
+fn router(
+    listener: Listener,
+    snapshots: Snapshots,
+    options: Options,
+    addresses: Arc<Addresses>,
+    stop: &watch::Receiver<bool>,
+) -> Router {
     let rendered = Rendered::new(listener, options);
+    let api = match listener {
+        Listener::Main => api::router(snapshots.clone(), stop.clone()),
+        _ => Router::new(),
+    };
     let context = Arc::new(Context { listener, snapshots, rendered, addresses });
     Router::new()
         .route("/metrics", get(metrics))
@@ -145,8 +166,19 @@ fn router(listener: Listener, snapshots: Snapshots, options: Options, addresses:
         .route("/-/ready", get(ready))
         .route("/", get(landing))
         .with_state(context)
+        .merge(api)
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
+        .layer(CatchPanicLayer::new())
+}
+
+/// Where encoders post. These requests last as long as the encode.
+fn posting(board: Arc<Board>, stop: watch::Receiver<bool>) -> Router {
+    Router::new()
+        .route("/progress", post(progress::post_nameless))
+        .route("/progress/", post(progress::post_nameless))
+        .route("/progress/{*id}", post(progress::post))
+        .with_state(Posting { board, stop })
         .layer(CatchPanicLayer::new())
 }
 

@@ -27,10 +27,10 @@ const PACKAGES: [&str; 11] = [
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 5] = ["kernel", "docker", "bench", "stack", "package"];
+const ALONE: [&str; 6] = ["kernel", "docker", "progress", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 6] = ["hosts", "faults", "command_line", "http", "results", "quality"];
+const TOGETHER: [&str; 7] = ["hosts", "faults", "command_line", "http", "api", "results", "quality"];
 
 /// Everything, or only what needs neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {

@@ -31,7 +31,7 @@ pub(super) struct Bookkeeper {
     ledger: Ledger,
     buckets: Buckets,
     /// Transcodes as they were last written.
-    written: HashMap<String, (MicroJoules, CpuTime)>,
+    written: HashMap<String, (MicroJoules, CpuTime, Option<u64>)>,
     has_failed: bool,
     slow: Option<WallTime>,
     max_age: Duration,
@@ -82,7 +82,7 @@ impl Bookkeeper {
             let shown = |transcode: &TranscodeSnapshot| transcode.identity.key.to_string();
             let keys: std::collections::HashSet<String> = snapshot.transcodes.iter().map(shown).collect();
             self.written.retain(|key, _| keys.contains(key));
-            self.written.extend(rows.into_iter().map(|row| (row.key, (row.energy, row.cpu))));
+            self.written.extend(rows.into_iter().map(|row| (row.key, (row.energy, row.cpu, row.frames))));
         }
         self.note(result);
     }
@@ -98,8 +98,8 @@ impl Bookkeeper {
         let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
         let (energy, cpu) = (transcode.account.energy(counts), transcode.account.cpu);
         let key = transcode.identity.key.to_string();
-        // Its last CPU time may come a tick after its end.
-        if self.written.get(&key) == Some(&(energy, cpu)) {
+        // Its last CPU time and its last word may come a tick after its end.
+        if self.written.get(&key) == Some(&(energy, cpu, transcode.output.frames)) {
             return None;
         }
         let encode = &transcode.identity.encode;
