@@ -27,6 +27,7 @@ use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
 use crate::pipeline::{self, Change, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
 use crate::privileges::{self, Outcome, Plan};
+use crate::progress::Board;
 use crate::server::{AccessFile, Addresses, Bound, Door, Doorkeeper, ListenError, Summary, connection_limit};
 use crate::source::identity::docker::{self, Engine};
 
@@ -72,6 +73,7 @@ struct Opened {
     doorkeeper: Doorkeeper,
     bound: Vec<Bound>,
     mailbox: Mailbox,
+    board: Arc<Board>,
     snapshots: watch::Receiver<Option<SharedSnapshot>>,
     join_publisher: watch::Sender<Arc<Joined>>,
     prices: Prices,
@@ -94,9 +96,15 @@ impl Opened {
         let (join_publisher, joined) = watch::channel(Arc::new(Joined::default()));
         let prices = pipeline::prices(config)?;
         let clock = Box::new(SystemClock);
-        let pipeline =
-            Pipeline::open(config, clock, inbox, publisher, joined, prices.clone()).map_err(with_hint)?;
-        Ok(Self { access, doorkeeper, bound, mailbox, snapshots, join_publisher, prices, pipeline })
+        let bell = mailbox.clone();
+        let board = Arc::new(Board::new(move || {
+            // A pipeline that is gone has no use for it.
+            bell.tell(Message::Progress);
+        }));
+        let shared = Arc::clone(&board);
+        let pipeline = Pipeline::open(config, clock, inbox, publisher, joined, prices.clone(), shared)
+            .map_err(with_hint)?;
+        Ok(Self { access, doorkeeper, bound, mailbox, board, snapshots, join_publisher, prices, pipeline })
     }
 }
 
@@ -105,7 +113,8 @@ async fn run_async(
     opened: Opened,
     reload: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<()> {
-    let Opened { access, doorkeeper, bound, mailbox, snapshots, join_publisher, prices, pipeline } = opened;
+    let Opened { access, doorkeeper, bound, mailbox, board, snapshots, join_publisher, prices, pipeline } =
+        opened;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
@@ -123,8 +132,14 @@ async fn run_async(
     let options = Options { zone_names: config.compat.zones };
     let door = Door::new(doorkeeper.clone(), connection_limit(bound.len()));
     for listener in bound {
-        let addresses = Arc::clone(&addresses);
-        tasks.spawn(listener.serve(snapshots.clone(), options, addresses, door.clone(), stopped.clone()));
+        tasks.spawn(listener.serve(
+            snapshots.clone(),
+            options,
+            Arc::clone(&addresses),
+            Arc::clone(&board),
+            door.clone(),
+            stopped.clone(),
+        ));
     }
     let following = access.map(|access| tokio::spawn(access.follow()));
     let engines: Vec<_> =

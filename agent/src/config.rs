@@ -19,10 +19,12 @@ use crate::host::HostRoots;
 
 pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
 pub use sections::{
-    Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Quality,
-    Results, Sandbox, Web,
+    Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Progress,
+    Quality, Results, Sandbox, Web,
 };
-pub use values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Restriction, Span};
+pub use values::{
+    CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, ProgressSenders, Restriction, Span,
+};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,7 @@ pub struct Config {
     pub energy: Energy,
     pub attribution: Attribution,
     pub containers: Containers,
+    pub progress: Progress,
     pub results: Results,
     pub quality: Quality,
     pub price: Price,
@@ -67,6 +70,7 @@ impl Default for Config {
             energy: Energy::default(),
             attribution: Attribution::default(),
             containers: Containers::default(),
+            progress: Progress::default(),
             results: Results::default(),
             quality: Quality::default(),
             price: Price::default(),

@@ -9,10 +9,12 @@ pub mod cost;
 pub mod efficiency;
 pub mod facts;
 pub mod figures;
+pub mod front;
 pub mod history;
 pub mod matching;
 pub mod prediction;
 pub mod pricing;
+pub mod progress;
 pub mod subject;
 pub mod transcode;
 

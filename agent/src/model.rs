@@ -6,6 +6,7 @@ pub mod energy;
 pub mod health;
 pub mod joined;
 pub mod prices;
+pub mod progress;
 pub mod reservation;
 pub mod scenario;
 pub mod snapshot;

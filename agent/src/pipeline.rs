@@ -7,6 +7,7 @@ mod bookkeeping;
 mod energy;
 mod identity;
 mod joining;
+mod progress;
 mod publish;
 mod sources;
 mod state_dir;
@@ -23,7 +24,7 @@ use crate::attribution::demand::{Claimant, Demand};
 use crate::attribution::idle::IdleLearner;
 use crate::attribution::ledger::{Ledger, LedgerLimits};
 use crate::clock::{Clock, MonoTime};
-use crate::config::Config;
+use crate::config::{Config, ProgressSenders};
 use crate::host::HostRoots;
 use crate::join::figures::Prices;
 use crate::model::cpu::{Consumer, CpuSourceKind, CpuWindow};
@@ -32,12 +33,14 @@ use crate::model::health::DurationHistogram;
 use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
 use crate::model::workload::Pseudo;
+use crate::progress::Board;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::units::Watts;
 
 use energy::EnergySource;
 use identity::Identities;
+use progress::ProgressBook;
 use sources::HealthBook;
 use state_dir::StateDir;
 use wait::{Inbox, Wake};
@@ -65,6 +68,8 @@ pub struct Pipeline {
     zones: ZoneBook,
     learner: IdleLearner,
     ledger: Ledger,
+    board: Arc<Board>,
+    progress: ProgressBook,
     health: HealthBook,
     slow: publish::SlowFigures,
     state: StateDir,
@@ -89,6 +94,7 @@ impl Pipeline {
         publisher: watch::Sender<Option<SharedSnapshot>>,
         joined: watch::Receiver<Arc<Joined>>,
         prices: Prices,
+        board: Arc<Board>,
     ) -> Result<Self, OpenError> {
         let roots = config.roots();
         let mut health = HealthBook::default();
@@ -113,6 +119,8 @@ impl Pipeline {
             identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone()),
             zones: ZoneBook::default(),
             ledger: Ledger::new(limits),
+            progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
+            board,
             slow: publish::SlowFigures::default(),
             ticks: DurationHistogram::new(&TICK_BOUNDS),
             clock,
@@ -201,6 +209,9 @@ impl Pipeline {
                 Message::Child(process) => {
                     self.identities.child_started(process, &self.roots, &*self.clock, &mut *self.cpu);
                 }
+                Message::Progress => {
+                    self.progress.find(&self.board, &self.identities, &self.roots, self.clock.now());
+                }
                 Message::Prices(prices) => self.prices = prices,
                 Message::Stop => {}
             }
@@ -221,9 +232,10 @@ impl Pipeline {
         // Energy and CPU time as close together as can be: what lies between is in the stated uncertainty.
         let energy = self.energy.read(&*self.clock);
         let window = self.read_cpu();
+        self.progress.hear(&self.board);
         self.take_events();
-        let duration = began.since(self.last_tick);
-        self.last_tick = began;
+        let last_tick = std::mem::replace(&mut self.last_tick, began);
+        let duration = began.since(last_tick);
         self.tick += 1;
         let health = self.cpu.health();
         // Events went by unseen as well while the programs were out of their places.
@@ -236,6 +248,8 @@ impl Pipeline {
         self.identities.settle(&window, began, &mut *self.cpu, &mut self.ledger);
         let (workloads, transcodes) = self.ledger.end_window(began);
         self.identities.close(&workloads, &transcodes, &mut *self.cpu);
+        self.progress.find(&self.board, &self.identities, &self.roots, began);
+        self.progress.settle(&self.identities, &self.ledger, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);

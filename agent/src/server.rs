@@ -9,12 +9,15 @@
 //! * `/` — a page that says what this is.
 //!
 //! Before that, `accept` bounds how many connections there are and how long they may take to ask, and `access` says who is let in.
+//! The main listener also takes `/progress/<id>`, which encoders post to.
 
 mod accept;
 mod access;
+mod api;
 mod crowd;
 mod landing;
 mod passwords;
+mod progress;
 mod rendered;
 mod tls;
 pub mod web_config;
@@ -29,7 +32,7 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -38,6 +41,8 @@ use tower_http::timeout::TimeoutLayer;
 use crate::exposition::catalog::Listener;
 use crate::exposition::{Format, Options};
 use crate::model::snapshot::SharedSnapshot;
+use crate::progress::Board;
+use crate::server::progress::Posting;
 use crate::server::rendered::Rendered;
 
 pub use accept::{Door, connection_limit};
@@ -122,10 +127,14 @@ impl Bound {
         snapshots: Snapshots,
         options: Options,
         directory: Arc<Addresses>,
+        board: Arc<Board>,
         door: Door,
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let router = router(self.listener, snapshots, options, directory);
+        let mut router = router(self.listener, snapshots, options, directory, &stop);
+        if self.listener == Listener::Main {
+            router = router.merge(posting(board, stop.clone()));
+        }
         self.socket.set_nonblocking(true)?;
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
         accept::serve(socket, router, door, stop).await;
@@ -150,8 +159,18 @@ struct Context {
 }
 
 /// The routes of one listener.
-fn router(listener: Listener, snapshots: Snapshots, options: Options, addresses: Arc<Addresses>) -> Router {
+fn router(
+    listener: Listener,
+    snapshots: Snapshots,
+    options: Options,
+    addresses: Arc<Addresses>,
+    stop: &watch::Receiver<bool>,
+) -> Router {
     let rendered = Rendered::new(listener, options);
+    let api = match listener {
+        Listener::Main => api::router(snapshots.clone(), stop.clone()),
+        _ => Router::new(),
+    };
     let context = Arc::new(Context { listener, snapshots, rendered, addresses });
     Router::new()
         .route("/metrics", get(metrics))
@@ -161,8 +180,19 @@ fn router(listener: Listener, snapshots: Snapshots, options: Options, addresses:
         .route("/-/ready", get(ready))
         .route("/", get(landing))
         .with_state(context)
+        .merge(api)
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
+        .layer(CatchPanicLayer::new())
+}
+
+/// Where encoders post. These requests last as long as the encode.
+fn posting(board: Arc<Board>, stop: watch::Receiver<bool>) -> Router {
+    Router::new()
+        .route("/progress", post(progress::post_nameless))
+        .route("/progress/", post(progress::post_nameless))
+        .route("/progress/{*id}", post(progress::post))
+        .with_state(Posting { board, stop })
         .layer(CatchPanicLayer::new())
 }
 

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod identity;
 pub mod memory;
 pub mod own_process;
+pub mod peer;
 pub mod reservation;
 pub mod results;
 

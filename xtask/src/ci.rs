@@ -29,11 +29,21 @@ const PACKAGES: [&str; 13] = [
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 6] = ["kernel", "faults_kernel", "docker", "bench", "stack", "package"];
+const ALONE: [&str; 7] = ["kernel", "faults_kernel", "docker", "progress", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 8] =
-    ["access", "hostile", "hosts", "faults", "command_line", "http", "results", "quality"];
+const TOGETHER: [&str; 10] = [
+    "access",
+    "hostile",
+    "privileges",
+    "hosts",
+    "faults",
+    "command_line",
+    "http",
+    "api",
+    "results",
+    "quality",
+];
 
 /// Everything, or only what needs neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {

@@ -209,6 +209,12 @@ pub const KEYS: &[Key] = &[
         "Podman's socket, for names, images and labels. Empty: do not ask.",
     ),
     key(
+        "progress.accept_from",
+        Kind::Text,
+        &[],
+        "Whose posts to /progress/ are taken: host (over loopback, or from a container of this host) or anywhere.",
+    ),
+    key(
         "results.rescan",
         Kind::Text,
         &["RESULTS_EXPORTER_CACHE_SECONDS"],

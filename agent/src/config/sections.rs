@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::values::{CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, Restriction, Span};
+use crate::config::values::{
+    CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, ProgressSenders, Restriction, Span,
+};
 use crate::exposition::ZoneNames;
 use crate::exposition::catalog::Listener;
 use crate::host::HostRoots;
@@ -38,6 +40,14 @@ pub struct Web {
 #[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Sandbox {
     pub off: Vec<Restriction>,
+}
+
+/// What encoders post of their progress.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
+pub struct Progress {
+    pub accept_from: ProgressSenders,
 }
 
 /// Result files of encodes.

@@ -95,6 +95,17 @@ impl From<IdleChoice> for IdlePolicy {
     }
 }
 
+/// Whose posts of progress are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProgressSenders {
+    /// Those of this host and its containers.
+    #[default]
+    Host,
+    /// Everybody's who can reach the listener.
+    Anywhere,
+}
+
 /// How much to log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

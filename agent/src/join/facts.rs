@@ -78,6 +78,11 @@ pub fn encoder_type(scenario: &Scenario) -> String {
     if is_gpu { "gpu" } else { "cpu" }.to_owned()
 }
 
+/// Pixels of a picture of this size, as in `1280x720`.
+pub fn area(size: &str) -> Option<f64> {
+    Picture::size(size).map(|(width, height)| f64::from(width) * f64::from(height))
+}
+
 /// The name as the quality and cost families spell it.
 pub fn label(scenario: &Scenario) -> String {
     scenario.name.replace(' ', "_").replace('"', "")

@@ -263,7 +263,7 @@ impl Ledger {
     pub fn score(&mut self, key: &str, started: WallTime, output: &Output) -> Result<(), LedgerError> {
         let quality = output.quality;
         let written = self.connection.execute(
-            "UPDATE transcode SET frames = ?3, vmaf = ?4, psnr = ?5, ssim = ?6 WHERE key = ?1 AND started = ?2",
+            "UPDATE transcode SET frames = coalesce(frames, ?3), vmaf = ?4, psnr = ?5, ssim = ?6 WHERE key = ?1 AND started = ?2",
             params![
                 key,
                 started.0,

@@ -179,6 +179,7 @@ pub struct Names {
 pub struct TranscodeFigures {
     pub joules_per_frame: Option<f64>,
     pub joules_per_megapixel: Option<f64>,
+    pub joules_per_output_second: Option<f64>,
     pub joules_per_vmaf_point: Option<f64>,
     pub vmaf_per_watt: Option<f64>,
     /// In each currency.

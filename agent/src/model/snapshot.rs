@@ -11,6 +11,7 @@ use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::health::{DurationHistogram, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::prices::EnergyPrice;
+use crate::model::progress::{PostCounts, Progress};
 use crate::model::transcode::{ExitStatus, Output, TranscodeIdentity};
 use crate::model::workload::Identity;
 use crate::units::{Bytes, MicroJoules, Ratio, Watts};
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub prices: EnergyPrice,
     /// The container engine.
     pub engine: Option<EngineUse>,
+    /// Posts of progress.
+    pub posts: PostCounts,
     /// Sources by name.
     pub sources: BTreeMap<&'static str, SourceHealth>,
     /// The CPU meter's losses and cost.
@@ -166,6 +169,8 @@ pub struct TranscodeSnapshot {
     pub ended: Option<WallTime>,
     /// How it ended, where the kernel tells.
     pub status: Option<ExitStatus>,
+    /// How far it is, by its own word; `None` where it does not post.
+    pub progress: Option<Progress>,
     /// What it has put out, as far as is known.
     pub output: Output,
     /// What that has cost; `None` where nothing tells energy.

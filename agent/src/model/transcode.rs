@@ -31,6 +31,8 @@ pub struct Encode {
     pub outputs: usize,
     /// Number of video renditions over all outputs.
     pub renditions: usize,
+    /// Whether an input comes at its own pace: who falls behind it loses pictures.
+    pub is_live: bool,
 }
 
 /// A transcode as the world sees it. Cheap to clone: snapshots share it.

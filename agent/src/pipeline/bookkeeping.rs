@@ -43,7 +43,7 @@ pub(super) struct Bookkeeper {
     /// Transcodes that have ended and are not written as they are, oldest first.
     rows: Vec<TranscodeRow>,
     /// Transcodes as they were last written.
-    written: HashMap<String, (MicroJoules, CpuTime)>,
+    written: HashMap<String, (MicroJoules, CpuTime, Option<u64>)>,
     lost_rows: u64,
     has_failed: bool,
     slow: Option<WallTime>,
@@ -122,7 +122,7 @@ impl Bookkeeper {
             let shown = |transcode: &TranscodeSnapshot| transcode.identity.key.to_string();
             let keys: std::collections::HashSet<String> = snapshot.transcodes.iter().map(shown).collect();
             self.written.retain(|key, _| keys.contains(key));
-            self.written.extend(self.rows.drain(..).map(|row| (row.key, (row.energy, row.cpu))));
+            self.written.extend(self.rows.drain(..).map(|row| (row.key, (row.energy, row.cpu, row.frames))));
         }
         self.note(result);
     }
@@ -150,9 +150,10 @@ impl Bookkeeper {
         let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
         let (energy, cpu) = (transcode.account.energy(counts), transcode.account.cpu);
         let key = transcode.identity.key.to_string();
-        // Its last CPU time may come a tick after its end.
-        let is_waiting = |row: &TranscodeRow| (&row.key, row.energy, row.cpu) == (&key, energy, cpu);
-        if self.written.get(&key) == Some(&(energy, cpu)) || self.rows.iter().any(is_waiting) {
+        // Its last CPU time and its last word may come a tick after its end.
+        let is = (energy, cpu, transcode.output.frames);
+        let is_waiting = |row: &TranscodeRow| row.key == key && (row.energy, row.cpu, row.frames) == is;
+        if self.written.get(&key) == Some(&is) || self.rows.iter().any(is_waiting) {
             return None;
         }
         let encode = &transcode.identity.encode;

@@ -346,6 +346,11 @@ impl Identities {
         self.transcodes.get(id)
     }
 
+    /// Transcodes that run, or have ended just now.
+    pub(super) fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
+        self.transcodes.running().filter(|(id, _)| !self.is_own(*id))
+    }
+
     /// Workloads that have a cgroup now.
     pub(super) fn living(&self) -> impl Iterator<Item = (WorkloadId, &Identity)> {
         self.directory.living()

@@ -113,6 +113,7 @@ impl Pipeline {
             joined: self.joined.borrow().clone(),
             prices: self.prices.energy(),
             engine: self.slow.engine_use,
+            posts: self.progress.counts(),
             sources: self.health.all().clone(),
             meter: self.cpu.health(),
             process: self.slow.process,
@@ -183,11 +184,17 @@ impl Pipeline {
             .into_iter()
             .filter_map(|(id, entry)| {
                 let transcode = self.identities.transcode(id)?;
-                let output = joined.outputs.get(&transcode.identity.key).copied().unwrap_or_default();
+                let compared = joined.outputs.get(&transcode.identity.key).copied().unwrap_or_default();
+                let progress = self.progress.of(id);
+                let output = match progress {
+                    Some(progress) => join::progress::output(progress, &transcode.identity.encode, compared),
+                    None => compared,
+                };
                 let seconds = transcode.ended.unwrap_or(wall).0 - transcode.started.0;
                 let ran = Duration::try_from_secs_f64(seconds).unwrap_or_default();
                 let charge = Charge { energy: entry.account.energy(counts), cpu: entry.account.cpu };
-                let figures = || join::transcode::figures(charge, ran, &output, &self.prices);
+                let at_output = progress.map_or(charge.energy, |progress| progress.energy);
+                let figures = || join::transcode::figures(charge, at_output, ran, &output, &self.prices);
                 Some(TranscodeSnapshot {
                     identity: transcode.identity.clone(),
                     workload: self.identities.identity(transcode.workload),
@@ -195,6 +202,7 @@ impl Pipeline {
                     started: transcode.started,
                     ended: transcode.ended,
                     status: transcode.status,
+                    progress: progress.cloned(),
                     output,
                     figures: (!zones.is_empty()).then(figures),
                 })

@@ -28,6 +28,8 @@ pub enum Message {
     },
     /// The agent has started a process: what it uses is the agent's.
     Child(ProcessId),
+    /// An encoder has begun to post its progress.
+    Progress,
     /// Prices have changed.
     Prices(Prices),
     /// End.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::join::cost;
 use crate::join::figures::Prices;
+use crate::join::front::front;
 use crate::ledger::Group;
 use crate::model::joined::{Efficiency, EnergyBasis, ScenarioFigures};
 
@@ -101,24 +102,6 @@ fn best_of_ladders(all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<(
         }
     }
     Ok(())
-}
-
-/// Those that nobody beats in both VMAF and joules, by rising energy.
-pub(super) fn front(all: &[ScenarioFigures]) -> Vec<(&ScenarioFigures, f64, f64)> {
-    let mut points: Vec<(&ScenarioFigures, f64, f64)> = all
-        .iter()
-        .filter_map(|figures| Some((figures, figures.vmaf?.0, figures.energy?.energy.joules())))
-        .collect();
-    points.sort_by(|(_, vmaf, joules), (_, other_vmaf, other)| {
-        joules.total_cmp(other).then(other_vmaf.total_cmp(vmaf))
-    });
-    let mut best = f64::NEG_INFINITY;
-    points.retain(|(_, vmaf, _)| {
-        let is_better = *vmaf > best;
-        best = best.max(*vmaf);
-        is_better
-    });
-    points
 }
 
 /// Two scenarios side by side, the second in percent of the first.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::exposition::catalog::{Kind, Listener, Metric, Samples};
 use crate::exposition::family::transcode::key;
 use crate::model::joined::{TranscodeCost, TranscodeFigures};
+use crate::model::progress::Block;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
 
 pub(super) const METRICS: &[Metric] = &[
@@ -23,6 +24,42 @@ pub(super) const METRICS: &[Metric] = &[
             }
         },
     },
+    Metric {
+        name: "ffwatt_transcode_dropped_frames_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Frames that a transcode has left out to keep its rate, by its own word.",
+        labels: KEY,
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| told(snapshot, samples, |block| block.dropped),
+    },
+    Metric {
+        name: "ffwatt_transcode_duplicated_frames_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Frames that a transcode has put out twice to keep its rate, by its own word.",
+        labels: KEY,
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| told(snapshot, samples, |block| block.duplicated),
+    },
+    gauge(
+        "ffwatt_transcode_speed_ratio",
+        Some("ratio"),
+        "Output seconds a second over the last ten, by a transcode's own word; of the whole run once it is over.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |transcode| Some(transcode.progress.as_ref()?.speed?.0));
+        },
+    ),
+    gauge(
+        "ffwatt_transcode_stalled",
+        None,
+        "Whether a transcode falls behind a live input (1) or keeps up (0); absent where it does not post, or its input waits.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |transcode| {
+                transcode.progress.as_ref()?.is_stalled.map(|is_stalled| f64::from(u8::from(is_stalled)))
+            });
+        },
+    ),
     gauge("ffwatt_transcode_vmaf_score", None, "VMAF of a finished transcode.", |snapshot, _, samples| {
         each(snapshot, samples, |transcode| Some(transcode.output.quality.vmaf?.0));
     }),
@@ -44,6 +81,12 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("ffwatt_transcode_joules_per_frame", None, "Joules for a frame.", |snapshot, _, samples| {
         figures(snapshot, samples, |figures| figures.joules_per_frame);
     }),
+    gauge(
+        "ffwatt_transcode_joules_per_output_second",
+        None,
+        "Joules for a second of output.",
+        |snapshot, _, samples| figures(snapshot, samples, |figures| figures.joules_per_output_second),
+    ),
     gauge(
         "ffwatt_transcode_joules_per_megapixel",
         None,
@@ -73,6 +116,27 @@ pub(super) const METRICS: &[Metric] = &[
         "Energy and busy cores for an hour of output.",
         |snapshot, _, samples| costs(snapshot, samples, |cost| Some(cost.per_output_hour?.0)),
     ),
+    Metric {
+        name: "ffwatt_progress_posts",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Encoders that post their progress now: those that are known as a transcode (matched), and those that are not (yet).",
+        labels: &["state"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            samples.whole(["matched".into()], snapshot.posts.matched as u64);
+            samples.whole(["unmatched".into()], snapshot.posts.unmatched as u64);
+        },
+    },
+    Metric {
+        name: "ffwatt_progress_refused_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Posts of progress that were not taken: no transcode's, or from another host.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.posts.refused),
+    },
     Metric {
         name: "ffwatt_quality_comparisons_total",
         kind: Kind::Counter,
@@ -109,6 +173,14 @@ fn each<'a>(
     for transcode in &snapshot.transcodes {
         if let Some(value) = value(transcode) {
             samples.number(key(transcode), value);
+        }
+    }
+}
+
+fn told<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, count: impl Fn(&Block) -> Option<u64>) {
+    for transcode in &snapshot.transcodes {
+        if let Some(count) = transcode.progress.as_ref().and_then(|progress| count(&progress.block)) {
+            samples.whole(key(transcode), count);
         }
     }
 }

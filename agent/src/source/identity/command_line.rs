@@ -11,6 +11,7 @@ mod ffmpeg;
 mod filter;
 mod frame;
 mod gstreamer;
+mod live;
 mod muxer;
 mod option;
 
@@ -33,6 +34,8 @@ pub struct CommandLine {
     outputs: usize,
     /// Video streams over all outputs.
     renditions: Vec<Rendition>,
+    /// An input comes at its own pace.
+    is_live: bool,
 }
 
 /// One video stream of an output.
@@ -60,14 +63,14 @@ pub fn parse(cmdline: &[u8]) -> CommandLine {
     let mut arguments = text.split('\0');
     let program = arguments.next().unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or_default();
-    let (outputs, renditions) = if program.starts_with("ffmpeg") {
+    let found = if program.starts_with("ffmpeg") {
         ffmpeg::read(arguments)
     } else if program.starts_with("gst-launch") {
         gstreamer::read(arguments)
     } else {
-        (0, Vec::new())
+        CommandLine::default()
     };
-    CommandLine { program: bounded(program), outputs, renditions }
+    CommandLine { program: bounded(program), ..found }
 }
 
 impl CommandLine {
@@ -124,6 +127,12 @@ impl CommandLine {
     /// Video streams over all outputs, copied ones too.
     pub fn rendition_count(&self) -> usize {
         self.renditions.len()
+    }
+
+    /// Whether an input of ffmpeg comes at its own pace, as far as options and addresses say: `-re`, a device, a stream of the
+    /// network other than HTTP.
+    pub fn is_live(&self) -> bool {
+        self.is_live
     }
 
     fn encodes(&self) -> impl Iterator<Item = &Rendition> {

@@ -121,6 +121,11 @@ impl Transcodes {
         self.all.get(&id)
     }
 
+    /// Every transcode that has not been released.
+    pub fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
+        self.running.values().filter_map(|id| Some((*id, self.all.get(id)?)))
+    }
+
     /// Processes that are tracked now.
     pub fn processes(&self) -> impl Iterator<Item = ProcessId> {
         self.running.keys().copied()
@@ -138,6 +143,7 @@ fn encode(cmdline: &[u8]) -> Encode {
         bitrate: parsed.bitrate().map(|bitrate| bitrate.0),
         outputs: parsed.output_count(),
         renditions: parsed.rendition_count(),
+        is_live: parsed.is_live(),
         program: parsed.program,
     }
 }

@@ -7,7 +7,9 @@ use crate::source::identity::command_line::encoder::Encoder;
 use crate::source::identity::command_line::filter::{self, Graph};
 use crate::source::identity::command_line::frame::Frame;
 use crate::source::identity::command_line::option::{OptionName, Streams};
-use crate::source::identity::command_line::{BitsPerSecond, Rendition, Work, bitrate, muxer};
+use crate::source::identity::command_line::{
+    BitsPerSecond, CommandLine, Rendition, Work, bitrate, live, muxer,
+};
 
 /// Streams of one output that are looked at. Real ladders have a dozen; without a bound, every stream could be searched for in
 /// every option of a hostile command line.
@@ -21,6 +23,7 @@ struct Options<'a>(Vec<(OptionName<'a>, &'a str)>);
 struct Input {
     frame: Frame,
     has_video: bool,
+    is_live: bool,
 }
 
 #[derive(Debug)]
@@ -38,8 +41,8 @@ struct Stream {
     input: Option<usize>,
 }
 
-/// Number of outputs, and what is in them.
-pub(super) fn read<'a>(mut arguments: impl Iterator<Item = &'a str>) -> (usize, Vec<Rendition>) {
+/// The outputs, and what is in them.
+pub(super) fn read<'a>(mut arguments: impl Iterator<Item = &'a str>) -> CommandLine {
     let (mut inputs, mut outputs, mut graphs) = (Vec::new(), Vec::new(), Vec::new());
     let mut options = Options::default();
     while let Some(argument) = arguments.next() {
@@ -71,7 +74,8 @@ pub(super) fn read<'a>(mut arguments: impl Iterator<Item = &'a str>) -> (usize, 
         count += output.count();
         renditions.extend(output.renditions(&inputs, &mut graph));
     }
-    (count, renditions)
+    let is_live = inputs.iter().any(|input| input.is_live);
+    CommandLine { outputs: count, renditions, is_live, ..CommandLine::default() }
 }
 
 impl<'a> Options<'a> {
@@ -90,14 +94,17 @@ impl<'a> Options<'a> {
 
 impl Input {
     fn new(options: &Options<'_>, url: &str) -> Self {
+        let is_paced = options.last("re").is_some() || options.last("readrate").is_some();
+        let is_live = is_paced || live::is_live(options.last("f"), url);
         if options.last("f") == Some("lavfi") {
             let source = filter::source(url);
-            return Self { frame: source.unwrap_or(Frame::UNKNOWN), has_video: source.is_some() };
+            return Self { frame: source.unwrap_or(Frame::UNKNOWN), has_video: source.is_some(), is_live };
         }
         let size = options.last("video_size").or_else(|| options.last("s"));
         Self {
             frame: size.and_then(Frame::parse).unwrap_or(Frame::UNKNOWN),
             has_video: !muxer::is_audio_only(url),
+            is_live,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::source::identity::command_line::encoder::Encoder;
 use crate::source::identity::command_line::frame::{self, Frame};
-use crate::source::identity::command_line::{BitsPerSecond, Rendition, Work, bitrate};
+use crate::source::identity::command_line::{BitsPerSecond, CommandLine, Rendition, Work, bitrate};
 
 /// `speed-preset` of x264enc and x265enc by number.
 const SPEEDS: [&str; 11] = [
@@ -25,8 +25,8 @@ const SPEEDS: [&str; 11] = [
 const SPEED_PROPERTIES: [&str; 6] =
     ["speed-preset", "preset", "cpu-used", "target-usage", "speed", "deadline"];
 
-/// Number of sinks, and what is encoded for them.
-pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> (usize, Vec<Rendition>) {
+/// The sinks, and what is encoded for them.
+pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> CommandLine {
     let mut pipeline = Pipeline::default();
     for argument in arguments.filter(|argument| !argument.starts_with('-')) {
         // The whole pipeline may be one argument.
@@ -35,7 +35,7 @@ pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> (usize, Vec<
         }
     }
     pipeline.close();
-    (pipeline.sinks, pipeline.renditions)
+    CommandLine { outputs: pipeline.sinks, renditions: pipeline.renditions, ..CommandLine::default() }
 }
 
 #[derive(Debug, Default)]

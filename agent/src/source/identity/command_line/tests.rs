@@ -35,6 +35,30 @@ fn words(line: &str) -> Vec<String> {
 }
 
 #[test]
+fn inputs_that_come_at_their_own_pace() {
+    let is_live = |line: &str| parse(words(line).join("\0").as_bytes()).is_live();
+    for line in [
+        "ffmpeg -re -i in.mp4 out.mp4",
+        "ffmpeg -readrate 1 -i in.mp4 out.mp4",
+        "ffmpeg -i in.mp4 -i RTMP://host/app/key out.mp4",
+        "ffmpeg -i srt://:9000?mode=listener out.mp4",
+        "ffmpeg -f v4l2 -i /dev/video0 out.mp4",
+        "ffmpeg -re -f lavfi -i testsrc2 -f null -",
+    ] {
+        assert!(is_live(line), "{line}");
+    }
+    for line in [
+        "ffmpeg -i in.mp4 -f flv rtmp://host/app/key",
+        "ffmpeg -i https://host/film.mp4 out.mp4",
+        "ffmpeg -f lavfi -i testsrc2 -f null -",
+        "gst-launch-1.0 videotestsrc ! fakesink",
+        "",
+    ] {
+        assert!(!is_live(line), "{line}");
+    }
+}
+
+#[test]
 fn one_output() {
     check(
         "ffmpeg -y -i in.mp4 -c:v libx264 -preset fast -b:v 2500k -s 1280x720 -c:a aac out.mp4",

@@ -1,0 +1,87 @@
+//! The last run's scenarios, and which of them are worth a look.
+
+use serde::{Deserialize, Serialize};
+
+use crate::join::front::front;
+use crate::model::joined::ScenarioFigures;
+use crate::model::snapshot::Snapshot;
+
+/// One of `/api/v1/scenarios`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Scenario {
+    pub scenario: String,
+    pub run: String,
+    pub encoder: String,
+    pub preset: String,
+    pub resolution: String,
+    pub bitrate: String,
+    pub is_on_front: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_joules: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_basis: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_watts: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joules_per_frame: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joules_per_megapixel: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vmaf_score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub psnr_decibels: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssim_score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vmaf_per_watt: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carbon_grams: Option<f64>,
+}
+
+/// All of them, in the order of the result file.
+pub fn scenarios(snapshot: &Snapshot) -> Vec<Scenario> {
+    let all = &snapshot.joined.scenarios;
+    let front = front(all);
+    let is_on_front = |one: &ScenarioFigures| front.iter().any(|(other, ..)| std::ptr::eq(*other, one));
+    all.iter().map(|one| Scenario { is_on_front: is_on_front(one), ..scenario_of(one) }).collect()
+}
+
+fn scenario_of(figures: &ScenarioFigures) -> Scenario {
+    let (names, energy, cost) = (&figures.names, &figures.energy, figures.costs.first());
+    Scenario {
+        scenario: names.scenario.clone(),
+        run: names.run.clone(),
+        encoder: names.encoder.clone(),
+        preset: names.preset.clone(),
+        resolution: names.resolution.clone(),
+        bitrate: names.bitrate.clone(),
+        duration_seconds: figures.duration.map(|duration| duration.as_secs_f64()),
+        energy_joules: energy.map(|energy| energy.energy.joules()),
+        energy_basis: energy.map(|energy| energy.basis.name().to_owned()),
+        matched_by: energy.map(|energy| energy.matched.name().to_owned()),
+        power_watts: energy.and_then(|energy| energy.mean).map(|power| power.0),
+        frames: figures.frames,
+        joules_per_frame: figures.efficiency.joules_per_frame,
+        joules_per_megapixel: figures.efficiency.joules_per_megapixel,
+        vmaf_score: figures.vmaf.map(|vmaf| vmaf.0),
+        psnr_decibels: figures.psnr.map(|psnr| psnr.0).filter(|psnr| psnr.is_finite()),
+        ssim_score: figures.ssim.map(|ssim| ssim.0),
+        vmaf_per_watt: figures.efficiency.vmaf_per_watt,
+        currency: cost.map(|cost| cost.currency.to_string()),
+        cost: cost.and_then(|cost| cost.total).map(|cost| cost.0),
+        carbon_grams: figures.carbon.map(|carbon| carbon.0),
+        ..Scenario::default()
+    }
+}

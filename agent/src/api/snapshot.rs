@@ -1,0 +1,227 @@
+//! The machine at one tick: its power and who has it, how things are measured, what is wrong.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{self, Scenario, Transcode, Workload};
+use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
+use crate::model::workload::{Pseudo, WorkloadKind};
+use crate::units::{MicroJoules, Watts};
+
+/// `/api/v1/snapshot`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Answer {
+    pub api_version: u32,
+    pub agent_version: String,
+    pub tick: u64,
+    pub time_unix_seconds: f64,
+    pub tick_seconds: f64,
+    pub host: Host,
+    pub split: Vec<Part>,
+    pub method: Method,
+    pub prices: Prices,
+    pub sources: Vec<Source>,
+    pub findings: Vec<Finding>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workloads: Option<Vec<Workload>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcodes: Option<Vec<Transcode>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenarios: Option<Vec<Scenario>>,
+}
+
+/// The machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Host {
+    pub cpus: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utilisation_ratio: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_watts: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_joules: Option<f64>,
+}
+
+/// A part of the machine's power. All of them together are the whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Part {
+    pub part: String,
+    pub power_watts: f64,
+}
+
+/// How things are measured and split.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Method {
+    pub cpu_source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_source: Option<String>,
+    pub is_estimated: bool,
+    pub idle_policy: String,
+}
+
+/// What energy costs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Prices {
+    pub currency: String,
+    pub per_kilowatt_hour: f64,
+    pub carbon_grams_per_kilowatt_hour: f64,
+}
+
+/// A source of figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Source {
+    pub source: String,
+    pub is_up: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub problem: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fix: String,
+    pub errors_total: u64,
+}
+
+/// Something worth knowing now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Finding {
+    pub finding: String,
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcode: Option<String>,
+}
+
+/// What else goes into an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the lists of Answer")]
+pub struct Include {
+    pub workloads: bool,
+    pub transcodes: bool,
+    pub scenarios: bool,
+}
+
+/// The answer by a snapshot.
+pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
+    let method = snapshot.method;
+    Answer {
+        api_version: api::VERSION,
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        tick: snapshot.tick,
+        time_unix_seconds: snapshot.wall.0,
+        tick_seconds: snapshot.window.as_secs_f64(),
+        host: host(snapshot),
+        split: split(snapshot)
+            .map(|(part, watts)| Part { part: part.to_owned(), power_watts: watts.0 })
+            .collect(),
+        method: Method {
+            cpu_source: method.cpu_source.name().to_owned(),
+            energy_source: method.energy_source.map(|source| source.name().to_owned()),
+            is_estimated: method.energy_source.is_some_and(|source| !source.is_measured()),
+            idle_policy: method.idle_policy.to_owned(),
+        },
+        prices: Prices {
+            currency: snapshot.prices.currency.to_string(),
+            per_kilowatt_hour: snapshot.prices.kilowatt_hour.0,
+            carbon_grams_per_kilowatt_hour: snapshot.prices.carbon.0,
+        },
+        sources: sources(snapshot),
+        findings: findings(snapshot),
+        workloads: include.workloads.then(|| api::workloads(snapshot)),
+        transcodes: include.transcodes.then(|| api::transcodes(snapshot)),
+        scenarios: include.scenarios.then(|| api::scenarios(snapshot)),
+    }
+}
+
+fn host(snapshot: &Snapshot) -> Host {
+    let counting = || snapshot.zones.iter().filter(|zone| zone.counts);
+    let has_energy = counting().next().is_some();
+    let window: MicroJoules = snapshot.workloads.iter().map(|one| one.account.window_energy).sum();
+    Host {
+        cpus: snapshot.host.cpus,
+        utilisation_ratio: snapshot.host.utilisation.map(|ratio| ratio.0),
+        memory_bytes: snapshot.host.memory.map(|bytes| bytes.0),
+        power_watts: window.over(snapshot.window).filter(|_| has_energy).map(|power| power.0),
+        energy_joules: has_energy.then(|| counting().map(|zone| zone.total).sum::<MicroJoules>().joules()),
+    }
+}
+
+/// The parts, in the order they are shown.
+pub(super) const PARTS: [&str; 5] = ["containers", "services", "system", "idle", "unattributed"];
+
+/// Which part a workload belongs to, as a place in [`PARTS`].
+pub(super) fn part_of(workload: &WorkloadSnapshot) -> usize {
+    let name = &*workload.identity.name;
+    match workload.identity.kind {
+        kind if kind.is_container() => 0,
+        WorkloadKind::Pseudo if name == Pseudo::Idle.name() => 3,
+        WorkloadKind::Pseudo if name == Pseudo::Unattributed.name() => 4,
+        WorkloadKind::Pseudo => 2,
+        _ => 1,
+    }
+}
+
+/// The power of each part in the last window; nothing where nothing tells energy.
+pub(super) fn split(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str, Watts)> {
+    let mut sums = [MicroJoules::ZERO; PARTS.len()];
+    for workload in &snapshot.workloads {
+        sums[part_of(workload)] += workload.account.window_energy;
+    }
+    let has_energy = snapshot.zones.iter().any(|zone| zone.counts);
+    let window = snapshot.window;
+    PARTS.into_iter().zip(sums).filter_map(move |(part, energy)| {
+        energy.over(window).filter(|_| has_energy).map(|power| (part, power))
+    })
+}
+
+fn sources(snapshot: &Snapshot) -> Vec<Source> {
+    let source = |(name, health): (&&'static str, &crate::model::health::SourceHealth)| Source {
+        source: (*name).to_owned(),
+        is_up: health.up,
+        problem: health.problem.clone(),
+        fix: health.hint.clone(),
+        errors_total: health.errors.values().sum(),
+    };
+    snapshot.sources.iter().map(source).collect()
+}
+
+fn findings(snapshot: &Snapshot) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match snapshot.method.energy_source {
+        None => findings.push(Finding {
+            finding: "no_energy".to_owned(),
+            text: "Nothing tells energy on this host: `ffwatt check` says what would.".to_owned(),
+            transcode: None,
+        }),
+        Some(source) if !source.is_measured() => findings.push(Finding {
+            finding: "energy_is_estimated".to_owned(),
+            text: "Energy is estimated from CPU use: nothing counts it on this host. Compare its joules with each other, not with \
+                   a meter."
+                .to_owned(),
+            transcode: None,
+        }),
+        Some(_) => {}
+    }
+    for transcode in &snapshot.transcodes {
+        let Some(progress) = transcode.progress.as_ref().filter(|progress| progress.is_stalled == Some(true))
+        else {
+            continue;
+        };
+        let speed =
+            progress.speed.map_or_else(String::new, |speed| format!(": {:.2} of its input's speed", speed.0));
+        findings.push(Finding {
+            finding: "stalled".to_owned(),
+            text: format!(
+                "{} in {} falls behind its live input{speed}",
+                transcode.identity.encode.codec.as_deref().unwrap_or(&transcode.identity.encode.program),
+                transcode.workload.name
+            ),
+            transcode: Some(transcode.identity.key.to_string()),
+        });
+    }
+    findings
+}

@@ -1,0 +1,193 @@
+//! Runs of encoders.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
+use crate::model::transcode::ExitStatus;
+
+/// One of `/api/v1/transcodes`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Transcode {
+    pub transcode: String,
+    pub workload: String,
+    pub workload_id: String,
+    pub program: String,
+    pub outputs: usize,
+    pub renditions: usize,
+    pub is_live: bool,
+    pub is_running: bool,
+    pub started_unix_seconds: f64,
+    pub cpu_cores: f64,
+    pub cpu_seconds: f64,
+    #[serde(flatten)]
+    pub asked: Asked,
+    #[serde(flatten)]
+    pub told: Told,
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// What its command line and its container say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Asked {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec_standard: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bitrate_bits_per_second: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_unix_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u64>,
+}
+
+/// What it says of itself while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Told {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames_per_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bits_per_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped_frames: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicated_frames: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_stalled: Option<bool>,
+}
+
+/// What it costs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Figures {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_watts: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_joules: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joules_per_frame: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joules_per_output_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joules_per_megapixel: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joules_per_vmaf_point: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vmaf_score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub psnr_decibels: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssim_score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_per_output_hour: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carbon_grams: Option<f64>,
+}
+
+/// All of them, in the order of the metrics.
+pub fn transcodes(snapshot: &Snapshot) -> Vec<Transcode> {
+    snapshot.transcodes.iter().map(|transcode| transcode_of(snapshot, transcode)).collect()
+}
+
+fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode {
+    let encode = &transcode.identity.encode;
+    let seconds = snapshot.window.as_secs_f64();
+    Transcode {
+        transcode: transcode.identity.key.to_string(),
+        workload: transcode.workload.name.to_string(),
+        workload_id: transcode.workload.id.to_string(),
+        program: encode.program.clone(),
+        outputs: encode.outputs,
+        renditions: encode.renditions,
+        is_live: encode.is_live,
+        is_running: transcode.ended.is_none(),
+        started_unix_seconds: transcode.started.0,
+        cpu_cores: if seconds > 0.0 { transcode.account.window_cpu.seconds() / seconds } else { 0.0 },
+        cpu_seconds: transcode.account.cpu.seconds(),
+        asked: Asked {
+            scenario: transcode.workload.details.scenario().map(str::to_owned),
+            codec: encode.codec.clone(),
+            codec_standard: encode.standard.clone(),
+            hardware: encode.hardware.clone(),
+            preset: encode.preset.clone(),
+            resolution: encode.resolution.clone(),
+            bitrate_bits_per_second: encode.bitrate,
+            ended_unix_seconds: transcode.ended.map(|ended| ended.0),
+            exit_code: transcode.status.map(|status| match status {
+                ExitStatus::Code(code) => u64::from(code),
+                // The shell's convention.
+                ExitStatus::Signal(signal) => 128 + u64::from(signal),
+            }),
+        },
+        told: told(transcode),
+        figures: figures(snapshot, transcode),
+    }
+}
+
+fn told(transcode: &TranscodeSnapshot) -> Told {
+    let frames = transcode.output.frames;
+    let output_seconds = transcode.output.length.map(|length| length.as_secs_f64());
+    let Some(progress) = &transcode.progress else {
+        return Told { frames, output_seconds, ..Told::default() };
+    };
+    Told {
+        frames,
+        output_seconds,
+        frames_per_second: progress.block.frame_rate,
+        speed_ratio: progress.speed.map(|speed| speed.0),
+        output_bits_per_second: progress.block.bitrate,
+        dropped_frames: progress.block.dropped,
+        duplicated_frames: progress.block.duplicated,
+        is_stalled: progress.is_stalled,
+    }
+}
+
+fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
+    let quality = transcode.output.quality;
+    let scores = Figures {
+        vmaf_score: quality.vmaf.map(|vmaf| vmaf.0),
+        // JSON has no infinity: pictures that are the same have an SSIM of 1, and no PSNR.
+        psnr_decibels: quality.psnr.map(|psnr| psnr.0).filter(|psnr| psnr.is_finite()),
+        ssim_score: quality.ssim.map(|ssim| ssim.0),
+        ..Figures::default()
+    };
+    let Some(figures) = &transcode.figures else { return scores };
+    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
+    let cost = figures.costs.first();
+    Figures {
+        power_watts: transcode.account.window_energy.over(snapshot.window).map(|power| power.0),
+        energy_joules: Some(transcode.account.energy(counts).joules()),
+        joules_per_frame: figures.joules_per_frame,
+        joules_per_output_second: figures.joules_per_output_second,
+        joules_per_megapixel: figures.joules_per_megapixel,
+        joules_per_vmaf_point: figures.joules_per_vmaf_point,
+        cost: cost.map(|cost| cost.total.0),
+        cost_per_output_hour: cost.and_then(|cost| cost.per_output_hour).map(|cost| cost.0),
+        carbon_grams: figures.carbon.map(|carbon| carbon.0),
+        ..scores
+    }
+}

@@ -1,0 +1,71 @@
+//! What has a transcode put out, by what it posts and what is known of its command line?
+
+use crate::join::facts;
+use crate::model::progress::Progress;
+use crate::model::transcode::{Encode, Output};
+use crate::units::Pixels;
+
+/// By its own word where it gives one; else as a comparison with its source has found.
+///
+/// ffmpeg tells the frames of its first video stream. The other renditions of a ladder are taken to have as many.
+pub fn output(progress: &Progress, encode: &Encode, compared: Output) -> Output {
+    let block = &progress.block;
+    let renditions = encode.renditions.max(1);
+    let frames = block.frames.map(|frames| frames.saturating_mul(renditions as u64));
+    let picture = encode.resolution.as_deref().and_then(|sizes| area(sizes, renditions));
+    let pixels = block.frames.zip(picture).map(|(frames, area)| Pixels(frames as f64 * area));
+    Output {
+        frames: frames.or(compared.frames),
+        // Frames and pixels are of one origin.
+        pixels: if frames.is_some() { pixels } else { compared.pixels },
+        length: block.output_time.filter(|time| !time.is_zero()).or(compared.length),
+        quality: compared.quality,
+    }
+}
+
+/// Pixels of one picture of each rendition; `None` unless every size is known.
+fn area(sizes: &str, renditions: usize) -> Option<f64> {
+    let areas: Option<Vec<f64>> = sizes.split('+').map(facts::area).collect();
+    // Sizes that are equal are written once.
+    areas.filter(|areas| areas.len() == renditions).map(|areas| areas.iter().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::progress::Block;
+
+    fn progress(frames: u64) -> Progress {
+        let output_time = Some(Duration::from_secs(2));
+        Progress {
+            block: Block { frames: Some(frames), output_time, ..Block::default() },
+            ..Progress::default()
+        }
+    }
+
+    fn encode(resolution: &str, renditions: usize) -> Encode {
+        Encode { resolution: Some(resolution.to_owned()), renditions, ..Encode::default() }
+    }
+
+    #[test]
+    fn frames_of_every_rendition() {
+        let one = output(&progress(50), &encode("640x360", 1), Output::default());
+        assert_eq!((one.frames, one.pixels), (Some(50), Some(Pixels(50.0 * 640.0 * 360.0))));
+        assert_eq!(one.length, Some(Duration::from_secs(2)));
+        let ladder = output(&progress(50), &encode("640x360+320x180", 2), Output::default());
+        assert_eq!((ladder.frames, ladder.pixels), (Some(100), Some(Pixels(50.0 * 288_000.0))));
+        let twice = output(&progress(50), &encode("640x360", 2), Output::default());
+        assert_eq!((twice.frames, twice.pixels), (Some(100), None));
+        assert_eq!(output(&progress(50), &Encode::default(), Output::default()).frames, Some(50));
+    }
+
+    #[test]
+    fn what_it_does_not_say_a_comparison_may() {
+        let compared = Output { frames: Some(48), pixels: Some(Pixels(1.0)), ..Output::default() };
+        let silent = Progress::default();
+        assert_eq!(output(&silent, &encode("640x360", 1), compared), compared);
+        assert_eq!(output(&progress(50), &encode("720p", 1), compared).pixels, None);
+    }
+}
