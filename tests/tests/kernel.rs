@@ -313,9 +313,18 @@ fn nothing_is_left_in_the_kernel_however_it_ends() {
 /// Programs of ours in the kernel.
 fn programs() -> usize {
     let list = output(Command::new("bpftool").args(["prog", "list"])).unwrap();
-    let ours = ["switch", "flush", "control", "cgroup_mkdir", "cgroup_rmdir", "process_exec", "process_exit"];
+    let ours = [
+        "switch",
+        "untyped_switch",
+        "flush",
+        "control",
+        "cgroup_mkdir",
+        "cgroup_rmdir",
+        "process_exec",
+        "process_exit",
+    ];
     let is_ours =
-        |line: &str| ours.iter().any(|name| line.contains(&format!("raw_tracepoint  name {name} ")));
+        |line: &str| ours.iter().any(|name| line.contains(&format!(" name {name} ")) && line.contains("gpl"));
     list.lines().filter(|line| is_ours(line)).count()
 }
 
