@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::HostRoots;
 
-pub use layers::{ConfigError, FILE_VARIABLE, Layers, print};
+pub use layers::{ConfigError, FILE_VARIABLE, Layers, parse, print};
 pub use sections::{
     Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Progress,
     Quality, Results, Sandbox, Web,

@@ -33,6 +33,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -132,8 +133,10 @@ impl Bound {
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
         let mut router = router(self.listener, snapshots, options, directory, &stop);
+        let mut door = door;
         if self.listener == Listener::Main {
             router = router.merge(posting(board, stop.clone()));
+            door = door.doubled();
         }
         self.socket.set_nonblocking(true)?;
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
@@ -146,6 +149,21 @@ impl Bound {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// One conversation of a listener over any stream, until it ends or `stop` says so.
+pub async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    listener: Listener,
+    snapshots: Snapshots,
+    door: Door,
+    stop: watch::Receiver<bool>,
+) {
+    let mut router = router(listener, snapshots, Options::default(), Arc::default(), &stop);
+    if listener == Listener::Main {
+        router = router.merge(posting(Arc::new(Board::new(|| {})), stop.clone()));
+    }
+    accept::converse(stream, router, door, stop).await;
 }
 
 /// Where every listener is, for the page.

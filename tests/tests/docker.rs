@@ -307,3 +307,140 @@ fn a_container_that_ran_before_the_agent_is_named() {
     let scrape = agent.scrape().unwrap();
     assert!(energy_of(&scrape, &id).is_some(), "a container is shown before it has used anything");
 }
+
+/// Stands between the agent and the engine, and notes the first line of every request.
+fn listen_in(engine: &Engine, socket: &std::path::Path) -> std::sync::Arc<std::sync::Mutex<Vec<String>>> {
+    use std::io::{Read, Write};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (listener, engine) = (UnixListener::bind(socket).unwrap(), engine.socket().to_path_buf());
+    let all = std::sync::Arc::clone(&heard);
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, engine) = (client.unwrap(), UnixStream::connect(&engine).unwrap());
+            let (mut from, mut to) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
+            let all = std::sync::Arc::clone(&all);
+            std::thread::spawn(move || {
+                let mut bytes = [0; 65536];
+                while let Ok(length @ 1..) = from.read(&mut bytes) {
+                    let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+                    // The agent's requests have no body: each part that is read begins with a request line.
+                    all.lock().unwrap().push(text.lines().next().unwrap_or_default().to_owned());
+                    if to.write_all(&bytes[..length]).is_err() {
+                        break;
+                    }
+                }
+                let _ = to.shutdown(std::net::Shutdown::Write);
+            });
+            std::thread::spawn(move || std::io::copy(&mut { engine }, &mut { client }));
+        }
+    });
+    heard
+}
+
+#[test]
+fn the_engine_is_only_ever_asked_and_never_told() {
+    let mut engine = engine();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("between.sock");
+    let heard = listen_in(&engine, &socket);
+    let socket = socket.to_str().unwrap();
+    let agent = Agent::start(&[
+        "--cpu.source=bpf",
+        "--containers.docker-socket",
+        socket,
+        "--containers.podman-socket=",
+    ])
+    .unwrap();
+    let is_known = |up: bool| {
+        agent
+            .until("the engine's state is known", |scrape| is_up(scrape).filter(|is_up| *is_up == up))
+            .unwrap();
+    };
+    is_known(true);
+    let id = start(&engine, &["--name", "one"], &["sh", "-c", &format!("{BURN}; sleep 600")]);
+    agent.until("it is named", |scrape| name_of(scrape, &id).filter(|name| name == "one")).unwrap();
+    engine.run(&["rename", "one", "two"]).unwrap();
+    agent.until("it is renamed", |scrape| name_of(scrape, &id).filter(|name| name == "two")).unwrap();
+    engine.run(&["rm", "--force", "two"]).unwrap();
+    agent.wait_ticks(2).unwrap();
+    let check = std::process::Command::new(tests::agent::binary().unwrap())
+        .env_clear()
+        .args(["check", "--containers.docker-socket", socket, "--containers.podman-socket="])
+        .arg(format!("--listen.port={}", agent.ports.main + 1))
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&check.stdout).contains("docker    used"));
+    engine.stop_daemon().unwrap();
+    is_known(false);
+    let heard = heard.lock().unwrap().clone();
+    println!("{} requests: {heard:#?}", heard.len());
+    assert!(heard.iter().any(|line| line.contains("/containers/json")), "{heard:?}");
+    assert!(heard.iter().any(|line| line.contains("/events")), "{heard:?}");
+    for line in &heard {
+        let is_reading = line.starts_with("GET /") && line.ends_with(" HTTP/1.1");
+        assert!(is_reading, "{line}");
+    }
+}
+
+#[test]
+fn hostile_names_and_labels_break_nothing() {
+    let engine = engine();
+    let agent = agent(&engine);
+    let long = format!("ffwatt.scenario={}", "l".repeat(100_000));
+    let burn = ["sh", "-c", BURN];
+    let hostile = [
+        ("idle", "ffwatt.scenario=a\nb\"c\\d{e=\"f\"} 1"),
+        ("host", "ffwatt.scenario=<script>alert(1)</script>"),
+        ("ffwatt", &long),
+        ("kernel", "ffwatt.scenario=# HELP x\n# EOF"),
+        ("unattributed", "ffwatt.scenario=\u{202e}\u{7}\u{0}"),
+        ("other", "ffwatt.=x"),
+    ];
+    let ids: Vec<(String, &str)> = hostile
+        .iter()
+        .map(|(name, label)| {
+            // A zero byte is no argument.
+            let label = label.replace('\0', "");
+            (start(&engine, &["--name", name, "--label", &label], &burn), *name)
+        })
+        .collect();
+    for (id, name) in &ids {
+        agent.until("it is named", |scrape| name_of(scrape, id).filter(|known| known == name)).unwrap();
+    }
+    // A cgroup that gives itself the id of the first.
+    let (id, _) = &ids[0];
+    let impostor = tests::cgroup::Cgroup::make(&format!("ffwatt-test/docker-{id}.scope")).unwrap();
+    impostor.command("sh").args(["-c", BURN]).status().unwrap();
+    let odd = ["<img src=x onerror=alert(1)>", "\u{1}x", "\u{2}x", "(ended)", "idle"];
+    let odd: Vec<_> =
+        odd.iter().map(|name| tests::cgroup::Cgroup::make(&format!("ffwatt-test/{name}")).unwrap()).collect();
+    for cgroup in &odd {
+        cgroup.command("sh").args(["-c", BURN]).status().unwrap();
+    }
+    let scrape = agent.wait_ticks(2).unwrap();
+    assert!(scrape.residuals().values().all(|left| *left == 0));
+    let pseudo = |name| [("workload", name), ("kind", "pseudo")];
+    for name in ["idle", "ffwatt", "kernel"] {
+        assert_eq!(scrape.find(CPU, &pseudo(name)).count(), usize::from(name != "idle"), "{name}");
+        assert_eq!(scrape.find(CPU, &[("workload", name), ("kind", "docker")]).count(), 1, "{name}");
+    }
+    for port in agent.ports.all() {
+        let classic = agent.get(port, "/metrics").unwrap().text();
+        tests::referee::promtool(&classic).unwrap();
+        let mut seen = std::collections::HashSet::new();
+        for line in classic.lines().filter(|line| !line.starts_with('#')) {
+            let series = line.rsplit_once(' ').unwrap().0;
+            assert!(seen.insert(series), "twice: {series}");
+            assert!(series.len() < 2000, "{} bytes: {}…", series.len(), &series[..200]);
+        }
+        let accept = ("Accept", "application/openmetrics-text;version=1.0.0");
+        let open = tests::http::request(port, "GET", "/metrics", &[accept]).unwrap().text();
+        tests::referee::openmetrics(&open).unwrap();
+        let page = agent.get(port, "/").unwrap().text();
+        assert!(!page.contains("<img") && !page.contains("<script>alert"), "{page}");
+    }
+}
+
+const CPU: &str = "ffwatt_workload_cpu_seconds_total";

@@ -18,8 +18,8 @@ use tests::http::{get, request};
 /// More than a listener keeps.
 const FLOOD: usize = 10_000;
 
-/// Connections of one listener at most, as docs/RELIABILITY.md has it.
-const MOST: usize = 256;
+/// Connections of the main listener at most, as docs/RELIABILITY.md has it.
+const MOST: usize = 512;
 
 fn agent(host: &Host, more: &[&str]) -> Agent {
     let flags = host.flags();

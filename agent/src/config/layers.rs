@@ -91,11 +91,7 @@ impl Layers {
                 origins.insert(key.path, origin);
             }
         }
-        config.check().map_err(|(key, problem)| ConfigError::Invalid {
-            key,
-            problem,
-            origin: origins.remove(key).unwrap_or_else(|| "default".to_owned()),
-        })?;
+        config = checked(config, &mut origins)?;
         config.user_state_dir = self.user_state_dir();
         Ok(config)
     }
@@ -122,12 +118,36 @@ impl Layers {
 fn read_file(path: &Path, origins: &mut BTreeMap<&'static str, String>) -> Result<Config, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| ConfigError::Unreadable { path: path.to_path_buf(), cause })?;
+    read_text(&text, path, origins)
+}
+
+/// What a configuration file with this text comes to, without environment and flags.
+pub fn parse(text: &str) -> Result<Config, ConfigError> {
+    let mut origins = BTreeMap::new();
+    let config = read_text(text, Path::new("text"), &mut origins)?;
+    checked(config, &mut origins)
+}
+
+fn checked(config: Config, origins: &mut BTreeMap<&'static str, String>) -> Result<Config, ConfigError> {
+    config.check().map_err(|(key, problem)| ConfigError::Invalid {
+        key,
+        problem,
+        origin: origins.remove(key).unwrap_or_else(|| "default".to_owned()),
+    })?;
+    Ok(config)
+}
+
+fn read_text(
+    text: &str,
+    path: &Path,
+    origins: &mut BTreeMap<&'static str, String>,
+) -> Result<Config, ConfigError> {
     let wrong = |error: toml::de::Error| ConfigError::File {
         path: path.to_path_buf(),
         problem: error.to_string().trim_end().to_owned(),
     };
-    let config: Config = toml::from_str(&text).map_err(wrong)?;
-    let given: Table = toml::from_str(&text).map_err(wrong)?;
+    let config: Config = toml::from_str(text).map_err(wrong)?;
+    let given: Table = toml::from_str(text).map_err(wrong)?;
     for key in KEYS.iter().filter(|key| look_up(&given, key.path).is_some()) {
         origins.insert(key.path, format!("configuration file {}", path.display()));
     }

@@ -97,8 +97,8 @@ const NEVER_HERE: &[i64] = &[
 const NEVER_HERE: &[i64] = &[libc::SYS_kexec_file_load];
 
 /// Commands of `bpf()` that an attached program is read and flushed with (`enum bpf_cmd`): look up, update, delete, next key,
-/// test run, information, and the first three for many at a time.
-const BPF_COMMANDS: [u64; 10] = [1, 2, 3, 4, 10, 15, 24, 25, 26, 27];
+/// test run, information, attaching again what was lost, and the first three for many at a time.
+const BPF_COMMANDS: [u64; 11] = [1, 2, 3, 4, 10, 15, 17, 24, 25, 26, 27];
 
 pub(super) fn restrict(plan: &Plan) -> Outcome {
     let filter = filter(plan).and_then(|(program, refused)| Ok((apply_filter(&program)?, refused)));

@@ -58,10 +58,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Paths that answer everybody: they say nothing but "yes" or "not yet", and health checks know no passwords.
 const OPEN_PATHS: [&str; 4] = ["/health", "/healthz", "/ready", "/-/ready"];
 
-/// How many connections each of so many listeners may have. The process's limit of open files is raised as far as that takes,
+/// How many connections each of so many listeners may have, the main one twice as many ([`Door::doubled`]). The process's limit of open files is raised as far as that takes,
 /// if it may be.
 pub fn connection_limit(listeners: usize) -> usize {
-    let listeners = listeners.max(1) as u64;
+    let listeners = listeners as u64 + 1;
     let wanted = OTHER_FILES + listeners * MOST_CONNECTIONS as u64;
     let limits = getrlimit(Resource::Nofile);
     if limits.current.is_some_and(|current| current < wanted) {
@@ -86,6 +86,11 @@ impl Door {
     /// With this many connections at most for each listener.
     pub fn new(keeper: Doorkeeper, limit: usize) -> Self {
         Self { keeper, passwords: Arc::new(Passwords::new()), limit }
+    }
+
+    /// The same with twice as many: encoders that post and pages that are open keep theirs for long.
+    pub(super) fn doubled(self) -> Self {
+        Self { limit: 2 * self.limit, ..self }
     }
 }
 
@@ -154,6 +159,17 @@ async fn connection(
         Ok(Err(error)) => tracing::debug!("{peer}: no TLS: {error}"),
         Err(_) => tracing::debug!("{peer}: the TLS handshake took too long"),
     }
+}
+
+/// Answers what comes over `stream`, as a listener would, with these seats.
+pub(super) async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: Router,
+    door: Door,
+    stop: watch::Receiver<bool>,
+) {
+    let seat = Crowd::new(door.limit).sit();
+    talk(stream, ([127, 0, 0, 1], 0).into(), router, door, seat, stop).await;
 }
 
 async fn talk(

@@ -120,6 +120,11 @@ impl Doorkeeper {
         Self(watch::channel(Arc::default()).1)
     }
 
+    /// Goes by this configuration for ever.
+    pub fn of(config: &WebConfig) -> Result<Self, WebConfigError> {
+        Ok(Self(watch::channel(Arc::new(Access::new(config)?)).1))
+    }
+
     /// What is in force at this moment.
     pub(super) fn access(&self) -> Arc<Access> {
         Arc::clone(&self.0.borrow())

@@ -19,6 +19,8 @@ mod rules;
 use crate::model::workload::WorkloadKind;
 use crate::source::identity::cgroup_path::rules::{Holds, Rule};
 
+pub(super) use name::bounded;
+
 /// The workload that a cgroup belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CgroupIdentity {

@@ -4,7 +4,7 @@
 //! No IO. A name unknown today may be learned tomorrow; until then a workload goes by what its path tells, and a cgroup whose
 //! path nobody knows by its number.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::cpu::CgroupId;
@@ -48,6 +48,8 @@ pub struct Directory {
     by_root: HashMap<String, WorkloadId>,
     by_container: HashMap<String, WorkloadId>,
     containers: HashMap<String, ContainerFacts>,
+    /// Kinds and short ids in use: with those two, every workload has series of its own.
+    labels: HashSet<(WorkloadKind, Arc<str>)>,
     next: u32,
 }
 
@@ -68,6 +70,7 @@ impl Default for Directory {
             by_root: HashMap::new(),
             by_container: HashMap::new(),
             containers: HashMap::new(),
+            labels: HashSet::new(),
             next: Pseudo::ALL.len() as u32,
         }
     }
@@ -163,6 +166,7 @@ impl Directory {
         }
         if over && let Some(entry) = self.workloads.remove(&workload) {
             self.by_root.remove(&entry.root);
+            self.labels.remove(&(entry.identity.kind, entry.identity.id));
             entry.container.and_then(|container| self.by_container.remove(&container));
         }
         closed
@@ -231,16 +235,16 @@ impl Directory {
             pod: found.pod.clone(),
             labels: BTreeMap::new(),
         };
-        let mut identity = Identity {
-            name: found.name.as_str().into(),
-            id: cgroup_path::short_id(found).into(),
-            kind: found.kind,
-            details: Arc::new(details),
-        };
-        if let Some(facts) = found.container.as_ref().and_then(|container| self.containers.get(container)) {
+        let short = cgroup_path::short_id(found);
+        let label = self.free_label(found.kind, &short);
+        let name = if found.name == short { Arc::clone(&label) } else { found.name.as_str().into() };
+        let mut identity = Identity { name, id: label, kind: found.kind, details: Arc::new(details) };
+        // Whoever may make cgroups can give one a container's id. The container's was there first: its id is random.
+        let container =
+            found.container.clone().filter(|container| !self.by_container.contains_key(container));
+        if let Some(facts) = container.as_ref().and_then(|container| self.containers.get(container)) {
             identity = with_facts(&identity, facts);
         }
-        let container = found.container.clone();
         if let Some(container) = &container {
             self.by_container.insert(container.clone(), id);
         }
@@ -249,6 +253,16 @@ impl Directory {
             .insert(id, WorkloadEntry { identity, root, container, living: 0, cgroups: Vec::new() });
         self.by_root.insert(found.root.clone(), id);
         id
+    }
+
+    /// The short id, with a number behind it where somebody else has it.
+    fn free_label(&mut self, kind: WorkloadKind, short: &str) -> Arc<str> {
+        let numbered = (2_u32..).map(|number| format!("{short}-{number}"));
+        let mut labels = std::iter::once(short.to_owned()).chain(numbered).map(Arc::<str>::from);
+        let free = labels.find(|label| !self.labels.contains(&(kind, Arc::clone(label))));
+        let label = free.unwrap_or_else(|| short.into());
+        self.labels.insert((kind, Arc::clone(&label)));
+        label
     }
 
     fn enter(&mut self, id: CgroupId, entry: CgroupEntry) {
@@ -261,17 +275,30 @@ impl Directory {
 
 fn with_facts(identity: &Identity, facts: &ContainerFacts) -> Identity {
     let details = Details {
-        image: facts.image.clone(),
-        labels: facts.labels.clone(),
+        image: facts.image.as_deref().map(cgroup_path::bounded),
+        labels: facts
+            .labels
+            .iter()
+            .map(|(key, value)| (cgroup_path::bounded(key), label(key, value)))
+            .collect(),
         ..Details::clone(&identity.details)
     };
     // Kubernetes' container names are the engine's own construction; the pod is what people know.
     let name = if identity.kind == WorkloadKind::Kubernetes || facts.name.is_empty() {
         Arc::clone(&identity.name)
     } else {
-        facts.name.as_str().into()
+        cgroup_path::bounded(&facts.name).into()
     };
     Identity { name, details: Arc::new(details), ..identity.clone() }
+}
+
+/// A container's label, whatever its owner has put there: 100 kB would go into every scrape. Paths must stay whole.
+fn label(key: &str, value: &str) -> String {
+    const LONGEST_PATH: usize = 4096;
+    match key {
+        "reference" | "output" if value.len() <= LONGEST_PATH => value.to_owned(),
+        _ => cgroup_path::bounded(value),
+    }
 }
 
 #[cfg(test)]

@@ -128,6 +128,17 @@ async fn hear(docker: &Docker, tell: &impl Fn(EngineEvent) -> bool) -> Result<()
     Err(SourceError::unavailable("the engine closed its event stream", "start the engine"))
 }
 
+/// What an engine's list of containers comes to, as it is on the wire.
+pub fn read_list(json: &[u8]) -> Result<Vec<(String, ContainerFacts)>, serde_json::Error> {
+    let listed: Vec<ContainerSummary> = serde_json::from_slice(json)?;
+    Ok(listed.into_iter().filter_map(listed_facts).collect())
+}
+
+/// What an engine's event comes to, as it is on the wire.
+pub fn read_event(json: &[u8]) -> Result<Option<EngineEvent>, serde_json::Error> {
+    serde_json::from_slice(json).map(translate)
+}
+
 fn listed_facts(container: ContainerSummary) -> Option<(String, ContainerFacts)> {
     let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
     let facts = ContainerFacts {

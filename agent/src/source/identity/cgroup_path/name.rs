@@ -33,7 +33,7 @@ pub(super) fn pod_uid(text: &str) -> String {
 }
 
 /// The text, fit for a label: without control characters, cut where too long.
-pub(super) fn bounded(text: &str) -> String {
+pub(in crate::source::identity) fn bounded(text: &str) -> String {
     let is_cut = text.chars().nth(MAX_CHARACTERS).is_some();
     let kept = text.chars().take(if is_cut { MAX_CHARACTERS - 1 } else { MAX_CHARACTERS });
     let printable = |character: char| if character.is_control() { '?' } else { character };

@@ -117,3 +117,54 @@ fn closing_the_books_frees_the_memory() {
     assert!(directory.is_empty());
     assert!(directory.workloads.is_empty() && directory.by_root.is_empty());
 }
+
+#[test]
+fn whoever_takes_a_containers_id_has_neither_its_name_nor_its_series() {
+    let mut directory = Directory::default();
+    let genuine = directory.cgroup_made(CgroupId(5), &docker_path()).workload;
+    let elsewhere = format!("/user.slice/user-1000.slice/docker-{CONTAINER}.scope");
+    let impostor = directory.cgroup_made(CgroupId(6), &elsewhere).workload;
+    // The same beginning, which is all that is shown of an id.
+    let like = format!("/system.slice/docker-{}{}.scope", &CONTAINER[..32], "f".repeat(32));
+    let like = directory.cgroup_made(CgroupId(7), &like).workload;
+    directory.container_known(CONTAINER, facts("x264"));
+    assert_eq!(&*directory.identity(genuine).name, "x264");
+    for (workload, label) in [(impostor, "0123456789ab-2"), (like, "0123456789ab-3")] {
+        let identity = directory.identity(workload);
+        assert_eq!((&*identity.name, &*identity.id), (label, label));
+        assert!(identity.details.labels.is_empty());
+    }
+    // The impostor's end takes nothing from the container, and frees what it had.
+    directory.cgroup_removed(CgroupId(6));
+    directory.close(impostor);
+    directory.container_renamed(CONTAINER, "renamed");
+    assert_eq!(&*directory.identity(genuine).name, "renamed");
+    let again = directory.cgroup_made(CgroupId(8), &elsewhere).workload;
+    assert_eq!(&*directory.identity(again).id, "0123456789ab-2");
+}
+
+#[test]
+fn what_an_engine_says_is_cut_to_what_a_label_can_bear() {
+    let mut directory = Directory::default();
+    let huge = "x\n".repeat(50_000);
+    let labels =
+        [("scenario", &huge), ("reference", &huge)].map(|(key, value)| (key.to_owned(), value.clone()));
+    let path = ("output".to_owned(), "/a/".repeat(1000));
+    let facts = ContainerFacts {
+        name: huge.clone(),
+        image: Some(huge.clone()),
+        labels: labels.into_iter().chain([path.clone()]).collect(),
+    };
+    directory.container_known(CONTAINER, facts);
+    let workload = directory.cgroup_made(CgroupId(5), &docker_path()).workload;
+    let identity = directory.identity(workload);
+    let details = &identity.details;
+    let texts = [
+        &*identity.name,
+        details.image.as_deref().unwrap(),
+        &details.labels["scenario"],
+        &details.labels["reference"],
+    ];
+    assert!(texts.iter().all(|text| text.chars().count() <= 128 && !text.contains('\n')), "{texts:?}");
+    assert_eq!(details.labels["output"], path.1, "a path stays whole");
+}

@@ -1,0 +1,24 @@
+//! Whatever stands in a web configuration: access rules, or a reason that quotes no hash.
+#![no_main]
+
+use std::path::Path;
+
+use ffwatt::server::Doorkeeper;
+use ffwatt::server::web_config::WebConfig;
+use libfuzzer_sys::fuzz_target;
+
+/// Paths lead nowhere: no file of the machine is read.
+const NOWHERE: &str = "/nowhere/at/all";
+
+fuzz_target!(|text: &str| {
+    let reason = match WebConfig::parse(text, Path::new(NOWHERE)) {
+        // An absolute path, or one that climbs out, would be read.
+        Ok(_) if text.contains("_file") => return,
+        Ok(config) => Doorkeeper::of(&config).err(),
+        Err(error) => Some(error),
+    };
+    if let Some(reason) = reason {
+        let reason = reason.to_string();
+        assert!(!reason.is_empty() && !reason.contains("$2b$10$secretsecretsecret"), "{reason}");
+    }
+});
