@@ -9,7 +9,7 @@ use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, dist, install, root, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 13] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -21,13 +21,15 @@ const PACKAGES: [&str; 11] = [
     "iproute2",
     "curl",
     "systemd",
+    "chromium",
+    "tmux",
 ];
 
 /// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 6] = ["kernel", "docker", "progress", "bench", "stack", "package"];
+const ALONE: [&str; 7] = ["kernel", "docker", "progress", "page", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
 const TOGETHER: [&str; 7] = ["hosts", "faults", "command_line", "http", "api", "results", "quality"];
@@ -80,6 +82,7 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     step("tools");
     install::packages("the black-box tests", &PACKAGES)?;
     let python = install::python(&root, &PYTHON_PACKAGES)?;
+    install::playwright(&root)?;
     step("black-box tests");
     run(&mut cargo(&["build", "--quiet", "--package", "ffwatt", "--package", "tests", "--all-targets"]))?;
     let together: Vec<&str> = TOGETHER.iter().flat_map(|name| ["--test", *name]).collect();
