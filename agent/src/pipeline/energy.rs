@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::attribution::demand::Demand;
 use crate::attribution::uncertainty::{self, Quality};
-use crate::attribution::{self, IdlePolicy};
+use crate::attribution::{self, Charge, IdlePolicy, Share};
 use crate::clock::{Clock, MonoTime};
 use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
@@ -223,10 +223,13 @@ impl Pipeline {
         let reservations = self.reservations();
         let charges = attribution::attribute(zone, demand, idle_power, self.policy, &reservations);
         let quality = Quality { source: kind, quantum: reading.quantum, skew: closed.skew };
-        let charges: Vec<_> = charges
-            .into_iter()
-            .map(|charge| (charge, uncertainty::bound(charge.energy, zone.energy, zone.duration, quality)))
-            .collect();
+        let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
+        let dynamic: MicroJoules = charges.iter().filter(is_dynamic).map(|charge| charge.energy).sum();
+        let bound = |charge: Charge| {
+            let by_key = is_dynamic(&&charge).then_some(dynamic);
+            uncertainty::bound(charge.energy, by_key, zone.energy, zone.duration, quality)
+        };
+        let charges: Vec<_> = charges.into_iter().map(|charge| (charge, bound(charge))).collect();
         self.ledger.charge(zone.zone, zone.energy, &charges);
     }
 
