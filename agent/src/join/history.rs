@@ -2,6 +2,8 @@
 //!
 //! Each tick's charges, kept for a while. A window's energy is the sum over its ticks, the two at its ends in part: within a tick
 //! energy is taken to flow evenly over the time its subject was there. Totals only grow, so a snapshot that was missed is in the one that follows.
+//!
+//! Ticks that are some minutes old are put together, or a thousand busy workloads would fill the memory with them.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
@@ -17,6 +19,12 @@ use crate::units::{CpuTime, MicroJoules, Ratio};
 /// Seconds that the wall clock may differ from the time that has passed without having been set: snapshots are not taken at
 /// the very end of their ticks.
 const CLOCK_STEP: f64 = 1.0;
+
+/// So long each tick is kept by itself.
+const RECENT: Duration = Duration::from_mins(2);
+
+/// So long are ticks that are put together: as long as a bucket of the ledger.
+const COARSE: Duration = Duration::from_secs(10);
 
 /// What somebody was charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +86,21 @@ impl Tick {
     pub fn length(&self) -> Duration {
         between(self.from, self.to)
     }
+
+    /// Takes in the tick that follows.
+    fn extend(&mut self, later: Self) {
+        let (mine, others) = (self.length().as_secs_f64(), later.length().as_secs_f64());
+        let mean = |one: Ratio, other: Ratio| Ratio((one.0 * mine + other.0 * others) / (mine + others));
+        self.engine = match (self.engine, later.engine) {
+            (Some(one), Some(other)) => Some(mean(one, other)),
+            (one, other) => one.or(other),
+        };
+        self.to = later.to;
+        self.containers += later.containers;
+        for (subject, charge) in later.charges {
+            *self.charges.entry(subject).or_default() += charge;
+        }
+    }
 }
 
 /// The last while.
@@ -85,6 +108,8 @@ impl Tick {
 pub struct History {
     span: Duration,
     ticks: VecDeque<Tick>,
+    /// How many of the ticks, from the oldest on, are no longer put together with those that follow.
+    settled: usize,
     totals: HashMap<Subject, Charge>,
     containers: CpuTime,
     last: Option<(WallTime, MonoTime)>,
@@ -105,6 +130,7 @@ impl History {
         Self {
             span,
             ticks: VecDeque::new(),
+            settled: 0,
             totals: HashMap::new(),
             containers: CpuTime(0),
             last: None,
@@ -147,8 +173,26 @@ impl History {
         self.ticks.push_back(Tick { from, to: snapshot.wall, charges, containers, engine });
         while self.ticks.front().is_some_and(|tick| between(tick.to, snapshot.wall) > self.span) {
             self.ticks.pop_front();
+            self.settled = self.settled.saturating_sub(1);
         }
+        self.settle(snapshot.wall);
         self.ticks.back()
+    }
+
+    /// Puts old ticks together.
+    fn settle(&mut self, now: WallTime) {
+        while let Some(old) = self.ticks.get(self.settled).filter(|old| between(old.to, now) > RECENT) {
+            let (from, to) = (old.from, old.to);
+            let before = self.settled.checked_sub(1).and_then(|before| self.ticks.get(before));
+            if before.is_some_and(|before| before.to == from && between(before.from, to) <= COARSE)
+                && let Some(old) = self.ticks.remove(self.settled)
+                && let Some(before) = self.ticks.get_mut(self.settled - 1)
+            {
+                before.extend(old);
+            } else {
+                self.settled += 1;
+            }
+        }
     }
 
     /// When the tick that a snapshot ends began, on the wall clock as it is now.
@@ -414,6 +458,21 @@ mod tests {
         assert_eq!(charges(&begin, &folded), books(12, &[("bee", "2", 7), ("(other)", "", 5)]));
         let later = books(115, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 3)]);
         assert_eq!(charges(&folded, &later), books(3, &[("(other)", "", 3)]));
+    }
+
+    #[test]
+    fn old_ticks_are_put_together_and_nothing_of_them_is_lost() {
+        let energies: Vec<u64> = (0..600).collect();
+        let mut history = History::of(ticks(0.0, &energies), Vec::new());
+        history.settle(WallTime(600.0));
+        let all = history.over(&[transcode()], WallTime(0.0), WallTime(600.0));
+        assert_eq!(all.charge.energy.0, energies.iter().sum::<u64>());
+        assert_eq!(all.covered, Duration::from_secs(600));
+        assert_eq!(history.ticks.len(), 48 + 121, "479 s by tens, 121 s by ones");
+        let old = history.over(&[transcode()], WallTime(100.0), WallTime(110.0));
+        assert_eq!(old.charge.energy.0, (100..110).sum::<u64>());
+        let recent = history.over(&[transcode()], WallTime(595.0), WallTime(596.0));
+        assert_eq!(recent.charge.energy.0, 595);
     }
 
     #[test]
