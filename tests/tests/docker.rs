@@ -322,7 +322,7 @@ fn listen_in(engine: &Engine, socket: &std::path::Path) -> std::sync::Arc<std::s
             let (mut from, mut to) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
             let all = std::sync::Arc::clone(&all);
             std::thread::spawn(move || {
-                let mut bytes = [0; 65536];
+                let mut bytes = vec![0; 65536];
                 while let Ok(length @ 1..) = from.read(&mut bytes) {
                     let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
                     // The agent's requests have no body: each part that is read begins with a request line.

@@ -42,12 +42,49 @@ pub(crate) fn run_floor() -> anyhow::Result<PathBuf> {
     build("ffwatt-floor")
 }
 
+/// Builds the agent's object again, from a copy of the source in another folder, with nothing kept: the bytes must be the same.
+pub(crate) fn reproduce() -> anyhow::Result<()> {
+    let first = fs::read(run()?).context("cannot read the object")?;
+    let root = root()?;
+    let copy = root.join("target/reproduce");
+    if copy.exists() {
+        fs::remove_dir_all(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
+    }
+    let files = output(Command::new("git").current_dir(&root).args(["ls-files", "--cached"]))?;
+    for file in files.lines() {
+        let (from, to) = (root.join(file), copy.join("another folder").join(file));
+        // Removed, and not committed so yet.
+        if from.is_file() {
+            fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
+            fs::copy(&from, &to).with_context(|| format!("cannot copy {file}"))?;
+        }
+    }
+    let second = fs::read(compile("ffwatt-ebpf", &copy.join("another folder"))?)?;
+    fs::remove_dir_all(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
+    if first != second {
+        bail!("the eBPF object is not the same when it is built again elsewhere");
+    }
+    say(&format!("built twice, in two folders: the same {} bytes", first.len()));
+    Ok(())
+}
+
 fn build(name: &str) -> anyhow::Result<PathBuf> {
     let root = root()?;
-    let toolchain = toolchain()?;
-    let linker = linker(&root, toolchain.llvm)?;
-    let built = root.join("target/bpf").join(TARGET).join("release").join(name);
+    let built = compile(name, &root)?;
     let object = root.join("target/bpf").join(name);
+    // Written only when it changed, so that the agent is not built again for nothing.
+    let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    if fs::read(&object).ok().as_ref() != Some(&bytes) {
+        fs::write(&object, &bytes).with_context(|| format!("cannot write {}", object.display()))?;
+    }
+    say(&format!("{} ({} kB)", object.display(), bytes.len() / 1000));
+    Ok(object)
+}
+
+/// Compiles an object from the source in `source`; returns where it is.
+fn compile(name: &str, source: &Path) -> anyhow::Result<PathBuf> {
+    let toolchain = toolchain()?;
+    let linker = linker(&root()?, toolchain.llvm)?;
     let mut command = Command::new(&toolchain.cargo);
     // What cargo and rustup set for xtask itself is not meant for another toolchain.
     for name in
@@ -56,20 +93,14 @@ fn build(name: &str) -> anyhow::Result<PathBuf> {
         command.env_remove(name);
     }
     command
-        .current_dir(&root)
+        .current_dir(source)
         .envs(toolchain.environment.iter().map(|(name, value)| (name, value)))
-        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(&root, &toolchain, &linker).join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(source, &toolchain, &linker).join("\u{1f}"))
         .args(&toolchain.arguments)
         .args(["build", "--quiet", "--package", "agent-ebpf", "--bin", name, "--release"])
         .args(["-Z", "build-std=core", "--target", TARGET, "--target-dir", "target/bpf"]);
     process::run(&mut command)?;
-    // Written only when it changed, so that the agent is not built again for nothing.
-    let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-    if fs::read(&object).ok().as_ref() != Some(&bytes) {
-        fs::write(&object, &bytes).with_context(|| format!("cannot write {}", object.display()))?;
-    }
-    say(&format!("{} ({} kB)", object.display(), bytes.len() / 1000));
-    Ok(object)
+    Ok(source.join("target/bpf").join(TARGET).join("release").join(name))
 }
 
 fn rustflags(root: &Path, toolchain: &Toolchain, linker: &Path) -> Vec<String> {

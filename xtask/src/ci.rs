@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::bail;
 
 use crate::process::{is_root, run, say};
-use crate::{build_ebpf, demo, dist, install, root, tidy};
+use crate::{build_ebpf, demo, dist, install, root, supply, tidy};
 
 /// Tools of the black-box tests, by Debian package.
 const PACKAGES: [&str; 15] = [
@@ -66,13 +66,15 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     step("house rules");
     tidy::run()?;
+    step("dependencies");
+    supply::check()?;
     step("a checkout without the eBPF toolchain");
     run(cargo(&["check", "--quiet", "--package", "ffwatt"])
         .env("FFWATT_EBPF_OBJECT", "/no/object")
         .env("CARGO_TARGET_DIR", root.join("target/plain")))?;
     if !quick {
         step("eBPF object");
-        build_ebpf::run()?;
+        build_ebpf::reproduce()?;
     }
     step("clippy");
     let lint = [

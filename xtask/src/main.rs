@@ -12,6 +12,7 @@ mod measure;
 mod page;
 mod overhead;
 mod process;
+mod supply;
 mod tidy;
 mod vm;
 
@@ -131,6 +132,21 @@ fn command() -> Command {
                         .help("Only this part, and only print it"),
                 ),
         )
+        .subcommand(
+            Command::new("supply")
+                .about("Check licences, sources and duplicates of what is depended on")
+                .arg(
+                    Arg::new("advisories")
+                        .long("advisories")
+                        .action(ArgAction::SetTrue)
+                        .help("By cargo-deny, with known vulnerabilities; needs their database"),
+                ),
+        )
+        .subcommand(
+            Command::new("reproduce")
+                .about("Build the eBPF object twice, in two folders, and compare the bytes"),
+        )
+        .subcommand(Command::new("miri").about("Run the tests of pure code under Miri, where there is one"))
         .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
 }
 
@@ -166,6 +182,10 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
             measure::fuzz(seconds, matches.get_one::<String>("target").map(String::as_str))
         }
+        Some(("supply", matches)) if matches.get_flag("advisories") => supply::cargo_deny(),
+        Some(("supply", _)) => supply::check(),
+        Some(("reproduce", _)) => build_ebpf::reproduce(),
+        Some(("miri", _)) => supply::miri(),
         Some(("tidy", _)) => tidy::run(),
         _ => anyhow::bail!("no such task"),
     }

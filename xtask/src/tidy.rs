@@ -124,6 +124,28 @@ fn check_rust(file: &Path, text: &str, findings: &mut Vec<String>) {
         }
     }
     check_roots(&shown, text, findings);
+    check_unsafe(&shown, text, findings);
+}
+
+/// `unsafe` is for what runs inside the kernel and the types it shares; there each says why it is sound (a lint of clippy's).
+fn check_unsafe(shown: &str, text: &str, findings: &mut Vec<String>) {
+    if shown.starts_with("agent-ebpf/") || shown.starts_with("agent-common/") {
+        return;
+    }
+    // Put together, so that this file passes.
+    let word = ["un", "safe"].concat();
+    let is_use = |line: &str| {
+        let code = line.split("//").next().unwrap_or_default();
+        ["{", "fn", "impl", "extern", "trait"].iter().any(|next| code.contains(&format!("{word} {next}")))
+            || code.contains(&format!("#[{word}("))
+    };
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| is_use(line)) {
+        findings.push(format!(
+            "{shown}:{}: {word} outside of the kernel's side: {}",
+            number + 1,
+            line.trim()
+        ));
+    }
 }
 
 /// Only `host.rs` names the host's folders; everything else gets them from there. Tests and other crates may.

@@ -1,0 +1,254 @@
+//! What do we depend on, and may we? The lists are in `deny.toml`, which cargo-deny reads as well.
+//!
+//! cargo-deny takes minutes to build and, for vulnerabilities, a database from the network. So what needs neither is checked here,
+//! in every run: licences, sources, versions that are there twice, and crates that must not be there at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use toml::Table;
+
+use crate::process::{output, run, say, succeeds};
+use crate::root;
+
+/// One package of those that are built.
+struct Package {
+    name: String,
+    version: String,
+    license: String,
+    source: Option<String>,
+}
+
+/// Checks what can be checked without a network.
+pub(crate) fn check() -> anyhow::Result<()> {
+    let lists = Lists::read()?;
+    let packages = packages()?;
+    let findings: Vec<String> = packages
+        .iter()
+        .flat_map(|package| lists.findings(package))
+        .chain(lists.duplicates(&packages))
+        .collect();
+    if !findings.is_empty() {
+        bail!("{} findings (deny.toml has the lists):\n{}", findings.len(), findings.join("\n"));
+    }
+    say(&format!(
+        "{} packages: licences, sources, versions and bans are as deny.toml has them",
+        packages.len()
+    ));
+    Ok(())
+}
+
+/// Has cargo-deny check everything.
+pub(crate) fn cargo_deny() -> anyhow::Result<()> {
+    let root = root()?;
+    let tool = root.join("target/tools/bin/cargo-deny");
+    if !tool.is_file() {
+        say("building cargo-deny into target/tools (once, some minutes)");
+        let mut install = Command::new(env!("CARGO"));
+        install.args(["install", "--locked", "cargo-deny", "--root"]).arg(root.join("target/tools"));
+        run(&mut install)?;
+    }
+    let check = |what: &[&str]| {
+        let mut command = Command::new(&tool);
+        command.current_dir(&root).args(["--workspace", "check"]).args(what);
+        command
+    };
+    run(&mut check(&["licenses", "bans", "sources"]))?;
+    if !succeeds(&mut check(&["advisories"])) {
+        bail!(
+            "known vulnerabilities, or no way to their database: `{} check advisories` says which",
+            tool.display()
+        );
+    }
+    Ok(())
+}
+
+/// Tests of code that asks nothing of the system, under Miri: the kernel's types, arithmetic, attribution, the join, parsers.
+pub(crate) fn miri() -> anyhow::Result<()> {
+    if !succeeds(Command::new("cargo").args(["+nightly", "miri", "--version"])) {
+        bail!("Miri is not here; get it with: rustup component add --toolchain nightly miri rust-src");
+    }
+    let test = |package: &str, filters: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(["+nightly", "miri", "test", "--package", package, "--lib", "--"]).args(filters);
+        // Property tests would take hours with their usual number of cases, and look for a file of earlier failures.
+        command.env("PROPTEST_CASES", "4").env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
+        command.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("FFWATT_EBPF_OBJECT", "/no/object");
+        command
+    };
+    run(&mut test("agent-common", &[]))?;
+    run(&mut test("ffwatt", &["units", "apportion", "attribution", "join", "cgroup_path", "command_line"]))
+}
+
+struct Lists {
+    licenses: BTreeSet<String>,
+    /// Licences by the crate that may have them.
+    exceptions: BTreeMap<String, BTreeSet<String>>,
+    banned: BTreeSet<String>,
+    /// Crates whose version begins so may be there twice.
+    skipped: Vec<(String, String)>,
+}
+
+impl Lists {
+    fn read() -> anyhow::Result<Self> {
+        let text = fs::read_to_string(root()?.join("deny.toml")).context("cannot read deny.toml")?;
+        let table: Table = text.parse().context("deny.toml")?;
+        let list = |section: &str, key: &str| -> anyhow::Result<Vec<toml::Value>> {
+            let list = table.get(section).and_then(|section| section.get(key)?.as_array());
+            list.cloned().with_context(|| format!("deny.toml has no {section}.{key}"))
+        };
+        let texts =
+            |list: &[toml::Value]| list.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+        let skipped = list("bans", "skip")?.into_iter().filter_map(|entry| {
+            let (name, version) = entry.get("crate")?.as_str()?.split_once('@')?;
+            Some((name.to_owned(), format!("{version}.")))
+        });
+        let exceptions = list("licenses", "exceptions")?.into_iter().filter_map(|entry| {
+            Some((entry.get("crate")?.as_str()?.to_owned(), texts(entry.get("allow")?.as_array()?)))
+        });
+        Ok(Self {
+            licenses: texts(&list("licenses", "allow")?),
+            exceptions: exceptions.collect(),
+            banned: texts(&list("bans", "deny")?),
+            skipped: skipped.collect(),
+        })
+    }
+
+    fn findings(&self, package: &Package) -> Vec<String> {
+        let Package { name, version, license, source } = package;
+        let more = self.exceptions.get(name);
+        let allowed = |license: &str| {
+            self.licenses.contains(license) || more.is_some_and(|more| more.contains(license))
+        };
+        let mut findings = Vec::new();
+        if !is_allowed(license, &allowed) {
+            findings.push(format!("{name} {version}: licence {license:?} is not on the list"));
+        }
+        if self.banned.contains(name) {
+            findings.push(format!("{name} {version}: banned"));
+        }
+        if source
+            .as_ref()
+            .is_some_and(|source| !source.starts_with("registry+") || !source.contains("crates.io"))
+        {
+            findings.push(format!("{name} {version}: from {source:?}, which is not crates.io"));
+        }
+        findings
+    }
+
+    fn duplicates(&self, packages: &[Package]) -> Vec<String> {
+        let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let is_skipped = |package: &Package| {
+            self.skipped
+                .iter()
+                .any(|(name, version)| package.name == *name && package.version.starts_with(version))
+        };
+        for package in packages.iter().filter(|package| !is_skipped(package)) {
+            versions.entry(&package.name).or_default().insert(&package.version);
+        }
+        let twice = versions.into_iter().filter(|(_, versions)| versions.len() > 1);
+        twice.map(|(name, versions)| format!("{name} is there as {versions:?}")).collect()
+    }
+}
+
+/// Whether an SPDX expression leaves a choice that is allowed.
+fn is_allowed(expression: &str, allowed: &impl Fn(&str) -> bool) -> bool {
+    // Older manifests write a slash.
+    let expression = expression.replace('/', " OR ");
+    let text = expression.trim();
+    let split = |operator: &str| -> Option<(String, String)> {
+        let mut depth = 0;
+        for (at, character) in text.char_indices() {
+            match character {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ if depth == 0 && text[at..].starts_with(operator) => {
+                    return Some((text[..at].to_owned(), text[at + operator.len()..].to_owned()));
+                }
+                _ => {}
+            }
+        }
+        None
+    };
+    if let Some((one, other)) = split(" OR ") {
+        return is_allowed(&one, allowed) || is_allowed(&other, allowed);
+    }
+    if let Some((one, other)) = split(" AND ") {
+        return is_allowed(&one, allowed) && is_allowed(&other, allowed);
+    }
+    match text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
+        Some(inner) => is_allowed(inner, allowed),
+        None => allowed(text),
+    }
+}
+
+/// What is built on the platform that is supported, with everything it needs.
+fn packages() -> anyhow::Result<Vec<Package>> {
+    let mut metadata = Command::new(env!("CARGO"));
+    metadata.current_dir(root()?);
+    metadata.args([
+        "metadata",
+        "--format-version=1",
+        "--locked",
+        "--filter-platform=x86_64-unknown-linux-gnu",
+    ]);
+    let metadata: Value = serde_json::from_str(&output(&mut metadata)?).context("cargo metadata")?;
+    let nodes = metadata["resolve"]["nodes"].as_array().context("cargo metadata has no graph")?;
+    let used: BTreeSet<&str> = nodes.iter().filter_map(|node| node["id"].as_str()).collect();
+    let all = metadata["packages"].as_array().context("cargo metadata has no packages")?;
+    let text = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
+    let package = |package: &Value| Package {
+        name: text(package, "name"),
+        version: text(package, "version"),
+        license: text(package, "license"),
+        source: package["source"].as_str().map(str::to_owned),
+    };
+    Ok(all
+        .iter()
+        .filter(|entry| entry["id"].as_str().is_some_and(|id| used.contains(id)))
+        .map(package)
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn licences_are_read_as_spdx_has_them() {
+        let allowed = |license: &str| matches!(license, "MIT" | "ISC");
+        for good in ["MIT", "GPL-3.0 OR MIT", "MIT/Apache-2.0", "MIT AND ISC", "(GPL-3.0 OR MIT) AND ISC"] {
+            assert!(is_allowed(good, &allowed), "{good}");
+        }
+        for bad in
+            ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR ISC) AND GPL-3.0", "GPL-3.0 OR (MIT AND BSL-1.0)"]
+        {
+            assert!(!is_allowed(bad, &allowed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_forbidden_is_found() {
+        let lists = Lists::read().unwrap();
+        let package = |name: &str, version: &str, license: &str, source: &str| Package {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            license: license.to_owned(),
+            source: Some(source.to_owned()),
+        };
+        let registry = "registry+https://github.com/rust-lang/crates.io-index";
+        assert!(lists.findings(&package("good", "1.0.0", "MIT", registry)).is_empty());
+        for bad in [
+            package("openssl", "1.0.0", "MIT", registry),
+            package("good", "1.0.0", "GPL-2.0-only", registry),
+            package("good", "1.0.0", "MIT", "git+https://elsewhere/good"),
+        ] {
+            assert_eq!(lists.findings(&bad).len(), 1, "{}", bad.name);
+        }
+        let twice = [package("good", "1.0.0", "MIT", registry), package("good", "2.0.0", "MIT", registry)];
+        assert_eq!(lists.duplicates(&twice).len(), 1);
+    }
+}
