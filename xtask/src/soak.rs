@@ -53,7 +53,8 @@ pub(crate) fn run(options: Options) -> anyhow::Result<()> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
     let binary = target.join(if options.debug { "debug" } else { "release" }).join("ffwatt");
     let verdict = soak(&binary, options.length)?;
-    let text = verdict.text();
+    let build = if options.debug { "debug" } else { "release" };
+    let text = format!("With the {build} build:\n\n{}", verdict.text());
     say(&format!("\n{text}"));
     if options.write {
         verdict::write(&root, &text)?;
@@ -92,7 +93,7 @@ fn soak(binary: &Path, length: Duration) -> anyhow::Result<Verdict> {
         }
         let scrape = agent.scrape()?;
         check(&scrape, fault)?;
-        verdict.take(Sample::of(&scrape, begin.elapsed(), fault)?);
+        verdict.take(&scrape, Sample::of(&scrape, begin.elapsed(), fault)?);
     }
     churn.settle(&agent)?;
     let last = agent.wait_ticks(3)?;

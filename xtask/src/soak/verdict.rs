@@ -1,5 +1,6 @@
 //! Has it stayed as it was? Figures over time, and what they may be.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -60,15 +61,25 @@ pub(super) struct Verdict {
     samples: Vec<Sample>,
     losses: Vec<(&'static str, f64)>,
     missed: f64,
+    transcodes: HashSet<String>,
     counts: Counts,
 }
 
 impl Verdict {
-    pub(super) fn take(&mut self, sample: Sample) {
+    pub(super) fn take(&mut self, scrape: &Exposition, sample: Sample) {
         self.samples.push(sample);
+        self.see(scrape);
+    }
+
+    /// Transcodes stay visible for some rounds after their end.
+    fn see(&mut self, scrape: &Exposition) {
+        let ours =
+            scrape.all("ffwatt_transcode_info").filter(|info| info.label("workload").starts_with("soak-"));
+        self.transcodes.extend(ours.map(|info| info.label("transcode").to_owned()));
     }
 
     pub(super) fn finish(&mut self, last: &Exposition, counts: Counts) {
+        self.see(last);
         let figure = |name: &str| last.sum(name, &[]).unwrap_or(0.0);
         self.losses = LOSSES.iter().map(|name| (*name, figure(name))).collect();
         self.missed = figure("ffwatt_missed_ticks_total");
@@ -114,8 +125,9 @@ impl Verdict {
             self.losses.iter().map(|(name, count)| format!("`{name}` {count}")).collect();
         let _ = writeln!(
             text,
-            "\n{length} s: {rounds} faults, {encodes} encodes and {jobs} jobs in containers, {cgroups} cgroups made and removed. Residual 0 µJ in every \
+            "\n{length} s: {rounds} faults, {encodes} encodes ({} seen as transcodes) and {jobs} jobs in containers, {cgroups} cgroups made and removed. Residual 0 µJ in every \
              scrape. Resident memory, median of the second quarter {:.1} MB, of the last {:.1} MB. {}. {} ticks missed, {stops} times being stopped.",
+            self.transcodes.len(),
             early / 1e6,
             late / 1e6,
             losses.join(", "),
