@@ -25,6 +25,7 @@ const STEP: Duration = Duration::from_millis(10);
 pub struct LiveRapl {
     folder: tempfile::TempDir,
     stop: Arc<AtomicBool>,
+    broken: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -38,17 +39,27 @@ impl LiveRapl {
             counters.push((Counter::make(folder.path(), zone, name, CLIENT_RANGE)?, watts));
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let broken = Arc::new(AtomicBool::new(false));
+        let (told, is_broken) = (Arc::clone(&stop), Arc::clone(&broken));
         let count = move || {
             let begin = now();
             while !told.load(Ordering::Relaxed) {
                 std::thread::sleep(STEP);
                 for (counter, watts) in &counters {
-                    counter.set(begin.elapsed().as_secs_f64() * watts);
+                    if is_broken.load(Ordering::Relaxed) {
+                        counter.spoil();
+                    } else {
+                        counter.set(begin.elapsed().as_secs_f64() * watts);
+                    }
                 }
             }
         };
-        Ok(Self { folder, stop, thread: Some(std::thread::spawn(count)) })
+        Ok(Self { folder, stop, broken, thread: Some(std::thread::spawn(count)) })
+    }
+
+    /// Whether the counters show nonsense; they count on behind it.
+    pub fn set_broken(&self, is_broken: bool) {
+        self.broken.store(is_broken, Ordering::Relaxed);
     }
 
     /// The tree.
@@ -81,6 +92,12 @@ impl Counter {
         let path = zone.join("energy_uj");
         fs::write(&path, "000000000000\n")?;
         Ok(Self { file: OpenOptions::new().write(true).open(&path)?, range })
+    }
+
+    /// Shows no number, as wide as one.
+    fn spoil(&self) {
+        // As with a number.
+        let _ = self.file.write_all_at(b"no number at\n", 0);
     }
 
     /// Sets it to as many joules.

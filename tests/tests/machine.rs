@@ -96,9 +96,10 @@ fn a_machine_that_slept_has_drawn_nothing_that_is_known() {
         text.trim().parse::<u64>().unwrap_or(0)
     };
     let before = asleep();
-    fs::write("/sys/class/rtc/rtc0/wakealarm", "0").unwrap();
+    // To memory: all but that is off, until the clock's alarm.
+    fs::write("/sys/power/mem_sleep", "deep").unwrap();
     fs::write("/sys/class/rtc/rtc0/wakealarm", "+5").unwrap();
-    fs::write("/sys/power/state", "freeze").unwrap();
+    fs::write("/sys/power/state", "mem").unwrap();
     assert!(asleep() > before || !fs::exists("/sys/power/suspend_stats/success").unwrap(), "it has slept");
     eventually("the agent has noticed", Duration::from_mins(1), || {
         agent.log().contains("the machine slept").then_some(())

@@ -13,6 +13,7 @@ mod page;
 mod overhead;
 mod process;
 mod supply;
+mod soak;
 mod tidy;
 mod vm;
 
@@ -83,13 +84,32 @@ fn command() -> Command {
         )
         .subcommand(Command::new("dashboards").about("Write Grafana's dashboards (grafana/dashboards)"))
         .subcommand(
-            Command::new("vm").about("Run the kernel tests on other kernels, under QEMU").arg(
-                Arg::new("kernel")
-                    .long("kernel")
-                    .value_name("SERIES")
-                    .action(ArgAction::Append)
-                    .help("5.10, 6.1 or 6.12; all of them when not given"),
-            ),
+            Command::new("vm")
+                .about("Run the kernel tests on other kernels, under QEMU")
+                .arg(Arg::new("kernel").long("kernel").value_name("SERIES").action(ArgAction::Append).help(
+                    "5.10, 6.1 or 6.12; all of them when not given, and docs/REQUIREMENTS.md is written",
+                ))
+                .arg(
+                    Arg::new("quick")
+                        .long("quick")
+                        .action(ArgAction::SetTrue)
+                        .help("Leave out what takes minutes in emulation"),
+                ),
+        )
+        .subcommand(
+            Command::new("soak")
+                .about(
+                    "Let everything happen around the agent for long, and see that it stays as it was (root)",
+                )
+                .arg(debug())
+                .arg(
+                    Arg::new("minutes")
+                        .long("minutes")
+                        .value_name("N")
+                        .default_value("10")
+                        .value_parser(clap::value_parser!(u64).range(1..))
+                        .help("How long; with 10 or more, the figures go into docs/RELIABILITY.md"),
+                ),
         )
         .subcommand(Command::new("page").about("Bring the live page's chart library from npm"))
         .subcommand(Command::new("bench").about("Measure the agent's own parts (minutes; prints tables)"))
@@ -167,7 +187,15 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("dashboards", _)) => dashboards::write(),
         Some(("vm", matches)) => {
             let series: Vec<String> = matches.get_many("kernel").into_iter().flatten().cloned().collect();
-            vm::run(&series)
+            vm::run(&series, matches.get_flag("quick"))
+        }
+        Some(("soak", matches)) => {
+            let minutes = *matches.get_one::<u64>("minutes").context("--minutes has a default")?;
+            soak::run(soak::Options {
+                length: std::time::Duration::from_mins(minutes),
+                debug: matches.get_flag("debug"),
+                write: minutes >= 10,
+            })
         }
         Some(("page", _)) => page::update(),
         Some(("bench", _)) => measure::bench(),

@@ -42,10 +42,11 @@ const APPLETS: [&str; 15] = [
 /// Test programs, by the names they have in the machine.
 const TEST_PROGRAMS: [&str; 3] = ["kernel", "faults_kernel", "machine"];
 
-/// Seconds one test may take inside, in software emulation.
-const PATIENCE: u32 = 300;
+/// Seconds one test may take inside, in software emulation; and the machine altogether.
+const PATIENCE: u32 = 400;
+const LIFE: u32 = 1800;
 
-pub(crate) fn run(series: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run(series: &[String], is_quick: bool) -> anyhow::Result<()> {
     let root = root()?;
     let kernels: Vec<Kernel> = KERNELS
         .into_iter()
@@ -73,17 +74,23 @@ pub(crate) fn run(series: &[String]) -> anyhow::Result<()> {
         "--bins",
     ]);
     run_command(&mut build)?;
-    let initramfs = initramfs(&root)?;
+    let initramfs = initramfs(&root, is_quick)?;
     let mut columns = Vec::new();
     for kernel in kernels {
         let image = fetch(&root, kernel)?;
-        columns.push(boot(emulator(&root)?, kernel, &image, &initramfs)?);
+        columns.push(boot(
+            &emulator(&root)?,
+            matrix::Column::new(kernel.series, is_quick),
+            &image,
+            &initramfs,
+        )?);
     }
-    if series.is_empty() {
+    let is_whole = series.is_empty() && !is_quick;
+    if is_whole {
         columns.push(matrix::here(&target_dir(&root))?);
     }
     say(&matrix::table(&columns));
-    if series.is_empty() {
+    if is_whole {
         matrix::write(&root, &columns)?;
     }
     let failed: Vec<String> =
@@ -197,7 +204,7 @@ fn image_in(folder: &Path) -> Option<PathBuf> {
 }
 
 /// busybox, the agent, the kernel tests and what they are linked with.
-fn initramfs(root: &Path) -> anyhow::Result<PathBuf> {
+fn initramfs(root: &Path, is_quick: bool) -> anyhow::Result<PathBuf> {
     let tree = root.join("target/vm/initramfs");
     let _ = fs::remove_dir_all(&tree);
     for folder in ["bin", "proc", "sys", "dev", "tmp", "var/lib", "etc"] {
@@ -217,7 +224,7 @@ fn initramfs(root: &Path) -> anyhow::Result<PathBuf> {
         add_program(&tree, &find(program).with_context(|| format!("there is no {program}"))?, program)?;
     }
     let init = tree.join("init");
-    fs::write(&init, init_script())?;
+    fs::write(&init, init_script(is_quick))?;
     fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
     let image = root.join("target/vm/initramfs.cpio");
     let pack = format!("cd {} && find . | cpio --quiet -o -H newc > {}", tree.display(), image.display());
@@ -251,7 +258,7 @@ fn add_program(tree: &Path, program: &Path, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn init_script() -> String {
+fn init_script(is_quick: bool) -> String {
     let mut script = String::from(
         "#!/bin/sh\n\
          export PATH=/bin FFWATT_BINARY=/bin/ffwatt FFWATT_MACHINE=vm TMPDIR=/tmp RUST_BACKTRACE=0\n\
@@ -259,19 +266,34 @@ fn init_script() -> String {
          mount -t cgroup2 none /sys/fs/cgroup; mount -t tmpfs none /tmp\n\
          ip link set lo up\n",
     );
-    let lines = matrix::survey(&format!("timeout {PATIENCE} "));
+    let lines = matrix::survey(&format!("timeout {PATIENCE} "), is_quick);
     script.extend(lines.into_iter().map(|line| line + "\n"));
     script.push_str("poweroff -f\n");
     script
 }
 
 /// Boots, shows what the machine prints, and takes down what works.
-fn boot(emulator: Command, kernel: Kernel, image: &Path, initramfs: &Path) -> anyhow::Result<matrix::Column> {
-    say(&format!("\n== Linux {}", kernel.series));
-    let mut command = emulator;
+fn boot(
+    emulator: &Command,
+    mut column: matrix::Column,
+    image: &Path,
+    initramfs: &Path,
+) -> anyhow::Result<matrix::Column> {
+    say(&format!("\n== Linux {}", column.title));
+    // One that does not wake up again would keep us for ever.
+    let mut command = Command::new("timeout");
+    command.arg(LIFE.to_string()).arg(emulator.get_program()).args(emulator.get_args());
+    command.envs(emulator.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
         .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024"])
-        .args(["-nographic", "-no-reboot", "-nic", "none", "-append", "console=ttyS0 quiet panic=-1"])
+        .args([
+            "-nographic",
+            "-no-reboot",
+            "-nic",
+            "none",
+            "-append",
+            "console=ttyS0 quiet no_console_suspend panic=-1",
+        ])
         .arg("-kernel")
         .arg(image)
         .arg("-initrd")
@@ -280,10 +302,10 @@ fn boot(emulator: Command, kernel: Kernel, image: &Path, initramfs: &Path) -> an
         .stdout(Stdio::piped());
     let mut machine = command.spawn().context("cannot start QEMU")?;
     let console = machine.stdout.take().context("QEMU has a console")?;
-    let mut column = matrix::Column::new(kernel.series);
     for line in BufReader::new(console).split(b'\n') {
         column.take(String::from_utf8_lossy(&line?).trim_end());
     }
-    machine.wait().context("cannot wait for QEMU")?;
+    let status = machine.wait().context("cannot wait for QEMU")?;
+    say(&format!("the machine ended with {status}"));
     Ok(column)
 }

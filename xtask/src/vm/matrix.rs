@@ -17,71 +17,106 @@ const MARK: &str = "VM-SAYS";
 const BEGIN: &str = "<!-- written by `cargo xtask vm` -->";
 const END: &str = "<!-- end -->";
 
-/// A question that a test answers: what it is about, the test program, the test, and whether it may be asked on a machine that
-/// has other things to do.
-const QUESTIONS: [(&str, &str, &str, bool); 13] = [
-    (
+/// A question that a test answers.
+struct Question {
+    /// What it is about.
+    about: &'static str,
+    /// The test program.
+    program: &'static str,
+    /// The test.
+    test: &'static str,
+    asked: Asked,
+}
+
+/// Where and when a question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Everywhere.
+    Always,
+    /// Not where time is short: it takes minutes in emulation.
+    Patiently,
+    /// Not on a machine that has other things to do.
+    Alone,
+}
+
+const fn question(about: &'static str, program: &'static str, test: &'static str, asked: Asked) -> Question {
+    Question { about, program, test, asked }
+}
+
+static QUESTIONS: [Question; 13] = [
+    question(
         "CPU seconds are the kernel's, within 0.5 %",
         "kernel",
         "the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent",
-        true,
+        Asked::Always,
     ),
-    (
+    question(
         "200 jobs of 50 ms are captured under their names",
         "kernel",
         "two_hundred_jobs_of_50_ms_are_all_captured_under_their_names",
-        true,
+        Asked::Patiently,
     ),
-    (
+    question(
         "a thread that never switches is counted at every tick",
         "kernel",
         "a_thread_that_never_switches_is_counted_at_every_tick",
-        true,
+        Asked::Always,
     ),
-    (
+    question(
         "sums close in a storm of forks",
         "kernel",
         "the_sums_close_in_every_scrape_under_a_storm_of_forks",
-        true,
+        Asked::Always,
     ),
-    (
+    question(
         "a full accounting map loses no time",
         "kernel",
         "a_full_accounting_map_is_counted_and_its_time_is_not_lost",
-        true,
+        Asked::Always,
     ),
-    (
+    question(
         "and has room again afterwards",
         "faults_kernel",
         "an_accounting_map_that_was_full_has_room_again_when_who_filled_it_is_gone",
-        true,
+        Asked::Patiently,
     ),
-    (
+    question(
         "lost events are made up for by a walk",
         "faults_kernel",
         "events_that_find_no_room_are_counted_and_a_walk_makes_up_for_them",
-        true,
+        Asked::Always,
     ),
-    (
+    question(
         "stopped and resumed, it knows who ran",
         "faults_kernel",
         "an_agent_that_is_stopped_for_a_while_knows_who_ran",
-        true,
+        Asked::Always,
     ),
-    ("the agent's own share is shown", "kernel", "the_agents_own_share_is_shown", true),
-    ("nothing stays in the kernel", "kernel", "nothing_is_left_in_the_kernel_however_it_ends", true),
-    (
+    question("the agent's own share is shown", "kernel", "the_agents_own_share_is_shown", Asked::Always),
+    question(
+        "nothing stays in the kernel",
+        "kernel",
+        "nothing_is_left_in_the_kernel_however_it_ends",
+        Asked::Always,
+    ),
+    question(
         "CPU off line and on line",
         "machine",
         "a_cpu_that_goes_off_line_and_comes_back_costs_no_time_and_invents_none",
-        false,
+        Asked::Alone,
     ),
-    ("suspend and resume", "machine", "a_machine_that_slept_has_drawn_nothing_that_is_known", false),
-    (
+    question(
         "wall clock set forth and back",
         "machine",
         "a_clock_that_is_set_forth_and_back_loses_no_energy_from_the_ledger",
-        false,
+        Asked::Alone,
+    ),
+    // Last: one that does not wake up has said all else.
+    question(
+        "suspend and resume",
+        "machine",
+        "a_machine_that_slept_has_drawn_nothing_that_is_known",
+        Asked::Alone,
     ),
 ];
 
@@ -91,13 +126,15 @@ pub(super) struct Column {
     /// The kernel's series, or where it runs.
     pub(super) title: String,
     facts: BTreeMap<String, String>,
-    /// Exit codes of tests.
+    /// Tests that were asked for, and the exit codes of those that have ended.
+    asked: Vec<&'static str>,
     tests: BTreeMap<String, i32>,
 }
 
 impl Column {
-    pub(super) fn new(title: &str) -> Self {
-        Self { title: title.to_owned(), ..Self::default() }
+    pub(super) fn new(title: &str, is_quick: bool) -> Self {
+        let asked = questions(is_quick, true).map(|question| question.test).collect();
+        Self { title: title.to_owned(), asked, ..Self::default() }
     }
 
     /// Takes a line of its console: shown, unless it is for us.
@@ -119,8 +156,7 @@ impl Column {
 
     /// Whether it has answered every question it was asked, and well.
     pub(super) fn is_well(&self) -> bool {
-        let asked = QUESTIONS.iter().filter(|(_, _, _, anywhere)| *anywhere || self.title != HERE);
-        asked.into_iter().all(|(_, _, test, _)| self.tests.get(*test) == Some(&0))
+        self.asked.iter().all(|test| self.tests.get(*test) == Some(&0))
     }
 
     fn fact(&self, name: &str) -> &str {
@@ -135,10 +171,11 @@ impl Column {
         line.and_then(|line| line["state"].as_str()).unwrap_or("?").to_owned()
     }
 
-    fn answer(&self, test: &str) -> &'static str {
+    fn answer(&self, test: &'static str) -> &'static str {
         match self.tests.get(test) {
             Some(0) => "yes",
             Some(_) => "**no**",
+            None if self.asked.contains(&test) => "**no answer**",
             None => "not asked",
         }
     }
@@ -146,8 +183,16 @@ impl Column {
 
 const HERE: &str = "here";
 
+fn questions(is_quick: bool, is_alone: bool) -> impl Iterator<Item = &'static Question> {
+    QUESTIONS.iter().filter(move |question| match question.asked {
+        Asked::Always => true,
+        Asked::Patiently => !is_quick,
+        Asked::Alone => is_alone,
+    })
+}
+
 /// The commands that answer all questions, for a shell in a machine that is ours.
-pub(super) fn survey(limit: &str) -> Vec<String> {
+pub(super) fn survey(limit: &str, is_quick: bool) -> Vec<String> {
     let mut lines = vec![
         format!("echo {MARK} release $(uname -r)"),
         format!("echo {MARK} cgroups pure v2"),
@@ -155,7 +200,7 @@ pub(super) fn survey(limit: &str) -> Vec<String> {
             "echo \"{MARK} check $(ffwatt check --json --containers.docker-socket= --containers.podman-socket= | tr -d '\\n')\""
         ),
     ];
-    lines.extend(QUESTIONS.iter().map(|(_, program, test, _)| {
+    lines.extend(questions(is_quick, true).map(|Question { program, test, .. }| {
         format!("{limit}{program} --test-threads=1 --nocapture --exact {test}; echo {MARK} {test} ended $?")
     }));
     lines
@@ -164,7 +209,8 @@ pub(super) fn survey(limit: &str) -> Vec<String> {
 /// The same of the kernel that runs here, as far as it has other things to do.
 pub(super) fn here(target: &Path) -> anyhow::Result<Column> {
     say("\n== this machine");
-    let mut column = Column::new(HERE);
+    let asked = questions(false, false).map(|question| question.test).collect();
+    let mut column = Column { title: HERE.to_owned(), asked, ..Column::default() };
     let release = output(Command::new("uname").arg("-r"))?;
     column.facts.insert("release".to_owned(), release.trim().to_owned());
     let is_pure = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
@@ -175,7 +221,7 @@ pub(super) fn here(target: &Path) -> anyhow::Result<Column> {
     // Its exit code says that something is missing, which is what we want to know.
     let check = check.output().context("cannot run ffwatt check")?;
     column.facts.insert("check".to_owned(), String::from_utf8_lossy(&check.stdout).replace('\n', ""));
-    for (_, program, test, _) in QUESTIONS.iter().filter(|(_, _, _, anywhere)| *anywhere) {
+    for Question { program, test, .. } in questions(false, false) {
         let mut command = Command::new(super::newest_test(target, program)?);
         command.args(["--test-threads=1", "--nocapture", "--exact", test]);
         let status = command.status().with_context(|| format!("cannot run the tests {program}"))?;
@@ -202,8 +248,8 @@ pub(super) fn table(columns: &[Column]) -> String {
         "used" | "ok" => "yes".to_owned(),
         other => other.to_owned(),
     });
-    for (question, _, test, _) in QUESTIONS {
-        row(question, &|column| column.answer(test).to_owned());
+    for Question { about, test, .. } in &QUESTIONS {
+        row(about, &|column| column.answer(test).to_owned());
     }
     text
 }
