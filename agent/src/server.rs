@@ -17,6 +17,7 @@ mod api;
 mod crowd;
 mod landing;
 mod passwords;
+mod page;
 mod progress;
 mod rendered;
 mod tls;
@@ -167,20 +168,23 @@ fn router(
     stop: &watch::Receiver<bool>,
 ) -> Router {
     let rendered = Rendered::new(listener, options);
-    let api = match listener {
-        Listener::Main => api::router(snapshots.clone(), stop.clone()),
+    let own = match listener {
+        Listener::Main => api::router(snapshots.clone(), stop.clone()).merge(page::router()),
         _ => Router::new(),
     };
     let context = Arc::new(Context { listener, snapshots, rendered, addresses });
-    Router::new()
+    let mut router = Router::new()
         .route("/metrics", get(metrics))
         .route("/health", get(health))
         .route("/healthz", get(health))
         .route("/ready", get(ready))
-        .route("/-/ready", get(ready))
-        .route("/", get(landing))
+        .route("/-/ready", get(ready));
+    if listener != Listener::Main {
+        router = router.route("/", get(landing));
+    }
+    router
         .with_state(context)
-        .merge(api)
+        .merge(own)
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
         .layer(CatchPanicLayer::new())

@@ -9,7 +9,7 @@ use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, dist, install, root, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 15] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -23,13 +23,16 @@ const PACKAGES: [&str; 13] = [
     "openssl",
     "systemd",
     "gdb",
+    "chromium",
+    "tmux",
 ];
 
 /// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 7] = ["kernel", "faults_kernel", "docker", "progress", "bench", "stack", "package"];
+const ALONE: [&str; 8] =
+    ["kernel", "faults_kernel", "docker", "progress", "page", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
 const TOGETHER: [&str; 10] = [
@@ -93,6 +96,7 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     step("tools");
     install::packages("the black-box tests", &PACKAGES)?;
     let python = install::python(&root, &PYTHON_PACKAGES)?;
+    install::playwright(&root)?;
     step("black-box tests");
     run(&mut cargo(&["build", "--quiet", "--package", "ffwatt", "--package", "tests", "--all-targets"]))?;
     let together: Vec<&str> = TOGETHER.iter().flat_map(|name| ["--test", *name]).collect();

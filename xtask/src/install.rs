@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::process::{find, is_root, output, run, say, succeeds};
 
@@ -95,4 +95,35 @@ pub(crate) fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathB
         run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(requirements))?;
     }
     Ok(python)
+}
+
+/// What drives the browser: without a browser of its own.
+const PLAYWRIGHT: &str = "playwright-core@1.55.0";
+
+/// Node, npm, and what drives the browser in the tests of the live page, below `target/`.
+pub(crate) fn playwright(root: &Path) -> anyhow::Result<()> {
+    node("the tests of the live page")?;
+    let folder = root.join("target/playwright");
+    let version = PLAYWRIGHT.rsplit('@').next().unwrap_or_default();
+    let manifest = folder.join("node_modules/playwright-core/package.json");
+    let is_there = std::fs::read_to_string(manifest)
+        .is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\"")));
+    if is_there { Ok(()) } else { npm(&folder, PLAYWRIGHT) }
+}
+
+/// Brings a package from npm into a folder.
+pub(crate) fn npm(folder: &Path, package: &str) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let options = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
+    run(Command::new("npm").current_dir(folder).args(options).arg(package))
+}
+
+/// Node and npm, by whatever package has them: upstream's own package of node has npm in it, Debian's has not.
+pub(crate) fn node(why: &str) -> anyhow::Result<()> {
+    for (program, package) in [("node", "nodejs"), ("npm", "npm")] {
+        if find(program).is_none() {
+            packages(why, &[package])?;
+        }
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ mod dist;
 mod docs;
 mod install;
 mod measure;
+mod page;
 mod overhead;
 mod process;
 mod tidy;
@@ -89,6 +90,7 @@ fn command() -> Command {
                     .help("5.10, 6.1 or 6.12; all of them when not given"),
             ),
         )
+        .subcommand(Command::new("page").about("Bring the live page's chart library from npm"))
         .subcommand(Command::new("bench").about("Measure the agent's own parts (minutes; prints tables)"))
         .subcommand(
             Command::new("pictures").about("Draw the data of every dashboard, into docs/pictures (root)"),
@@ -151,6 +153,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             let series: Vec<String> = matches.get_many("kernel").into_iter().flatten().cloned().collect();
             vm::run(&series)
         }
+        Some(("page", _)) => page::update(),
         Some(("bench", _)) => measure::bench(),
         Some(("accuracy", matches)) => {
             accuracy::measure(*matches.get_one::<u64>("seconds").context("--seconds has a default")?)

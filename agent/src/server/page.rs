@@ -1,0 +1,120 @@
+//! `/` on the main listener: the live page, in one piece, and what it links to.
+//!
+//! Everything is in the program: style, script, and the chart library (`cargo xtask page` brings it from npm). The browser is told to
+//! take nothing from anywhere else, and to run no script but these: whatever a container is called, it stays text.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, digest};
+
+/// What is put into the page, and where.
+const PARTS: [(&str, &str); 7] = [
+    ("{{uplot.css}}", include_str!("page/uplot/uPlot.min.css")),
+    ("{{page.css}}", include_str!("page/page.css")),
+    ("{{uplot.js}}", include_str!("page/uplot/uPlot.iife.min.js")),
+    ("{{format.js}}", include_str!("page/format.js")),
+    ("{{charts.js}}", include_str!("page/charts.js")),
+    ("{{tables.js}}", include_str!("page/tables.js")),
+    ("{{page.js}}", include_str!("page/page.js")),
+];
+
+/// The reference, for whoever has only the agent.
+const DOCS: [(&str, &str); 3] = [
+    ("api", include_str!("../../../docs/API.md")),
+    ("metrics", include_str!("../../../docs/METRICS.md")),
+    ("configuration", include_str!("../../../docs/CONFIGURATION.md")),
+];
+
+/// The page and what the browser may do with it.
+struct Page {
+    html: String,
+    policy: String,
+}
+
+static PAGE: LazyLock<Page> = LazyLock::new(assemble);
+
+/// The routes.
+pub(super) fn router() -> Router {
+    Router::new().route("/", get(page)).route("/docs/{name}", get(docs))
+}
+
+fn assemble() -> Page {
+    let mut html = include_str!("page/page.html").to_owned();
+    let (mut styles, mut scripts) = (String::new(), String::new());
+    for (place, text) in PARTS {
+        html = html.replace(place, text);
+        let sources = if place.ends_with(".css}}") { &mut styles } else { &mut scripts };
+        // Writing to a string cannot fail.
+        let _ = write!(sources, " 'sha256-{}'", STANDARD.encode(digest(&SHA256, text.as_bytes())));
+    }
+    let policy = format!(
+        "default-src 'none'; script-src{scripts}; style-src{styles}; connect-src 'self'; img-src data:; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'"
+    );
+    Page { html, policy }
+}
+
+async fn page() -> Response {
+    let page = &*PAGE;
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, &page.policy),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, page.html.as_str()).into_response()
+}
+
+async fn docs(Path(name): Path<String>) -> Response {
+    match DOCS.iter().find(|(known, _)| *known == name) {
+        // Shown as it is: every browser shows plain text.
+        Some((_, text)) => {
+            ([(CONTENT_TYPE, "text/plain; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], *text)
+                .into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "there are docs/api, docs/metrics and docs/configuration\n")
+            .into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_whole_small_and_takes_nothing_from_elsewhere() {
+        let html = &PAGE.html;
+        assert!(!html.contains("{{"), "a part is missing");
+        assert!(html.len() < 150_000, "{} bytes", html.len());
+        // Addresses that would be fetched; the library's own address in its comment is none.
+        for fetched in ["src=\"", "url(", "@import", "import(", "href=\"http", "href=\"//"] {
+            assert!(!html.contains(fetched), "{fetched}");
+        }
+        assert_eq!(PAGE.policy.matches("'sha256-").count(), PARTS.len());
+        assert!(!PAGE.policy.contains("unsafe"), "{}", PAGE.policy);
+    }
+
+    #[test]
+    fn no_script_ends_early_and_none_makes_markup_of_text() {
+        for (place, text) in PARTS {
+            assert!(!text.contains("</script") && !text.contains("</style"), "{place}");
+            if !place.contains("uplot") {
+                for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+                    assert!(!text.contains(way), "{place}: {way}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+// The host's power by part, a line for each row, and quality against energy. Drawn by uPlot.
+"use strict";
+
+/** A chart of less than a minute would be read as one of ten. */
+const SHORTEST_SECONDS = 60;
+
+/** From the bottom up. */
+const PARTS = ["idle", "system", "services", "containers", "unattributed"];
+const PART_NAMES = {
+  idle: "idle machine",
+  system: "system and kernel",
+  services: "services",
+  containers: "containers",
+  unattributed: "unattributed",
+};
+
+const axisStyle = () => ({
+  stroke: resolved("var(--quiet)"),
+  grid: { stroke: resolved("var(--line)"), width: 1 },
+  ticks: { show: false },
+  font: "12px system-ui, sans-serif",
+});
+
+function observeSize(element, chart, height) {
+  const observer = new ResizeObserver(() => {
+    const width = Math.floor(element.clientWidth);
+    if (width > 0 && width !== chart.width) chart.setSize({ width, height });
+  });
+  observer.observe(element);
+  return observer;
+}
+
+/** The stacked power of the host. */
+class PowerChart {
+  constructor(element, onHover) {
+    Object.assign(this, { element, onHover, series: { times_unix_seconds: [], series: [] } });
+    this.draw();
+  }
+
+  /** Anew, in the colours of the theme. */
+  draw() {
+    this.observer?.disconnect();
+    this.chart?.destroy();
+    const height = 200;
+    // The sum of all is painted first, and what is below it over it.
+    const layer = (part) => ({
+      label: part,
+      width: 0,
+      fill: resolved(`var(--${part})`),
+      points: { show: false },
+    });
+    const options = {
+      width: Math.max(200, Math.floor(this.element.clientWidth)),
+      height,
+      padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+      scales: {
+        x: { range: (_, first, end) => [Math.min(first, end - SHORTEST_SECONDS), end] },
+        y: { range: (_, __, top) => [0, Math.max(0.1, top * 1.08)] },
+      },
+      axes: [{ ...axisStyle(), incrs: [5, 10, 15, 30, 60, 120], space: 80, values: (_, ticks) => ticks.map(clock) }, { ...axisStyle(), size: 56, values: (_, ticks) => ticks.map((tick) => `${+tick.toFixed(3)} W`) }],
+      series: [{}, ...[...PARTS].reverse().map(layer)],
+      hooks: { setCursor: [(chart) => this.onHover(this.at(chart.cursor.idx))] },
+    };
+    this.chart = new uPlot(options, this.stacked(), this.element);
+    this.observer = observeSize(this.element, this.chart, height);
+  }
+
+  set(series) {
+    this.series = series;
+    this.chart.setData(this.stacked());
+  }
+
+  /** The watts of each part at a step; nothing where there is none. */
+  at(index) {
+    if (!known(index) || !known(this.series.times_unix_seconds[index])) return null;
+    const parts = Object.fromEntries(this.series.series.map((one) => [one.part, one.power_watts[index]]));
+    return { time: this.series.times_unix_seconds[index], parts };
+  }
+
+  stacked() {
+    const times = this.series.times_unix_seconds;
+    const sum = times.map(() => 0);
+    const layers = PARTS.map((part) => {
+      const values = this.series.series.find((one) => one.part === part)?.power_watts ?? [];
+      times.forEach((_, index) => { sum[index] += values[index] ?? 0; });
+      return [...sum];
+    });
+    return [times, ...layers.reverse()];
+  }
+}
+
+/** The lines in the rows of the tables: drawn where they can be seen. */
+class Sparklines {
+  constructor() {
+    this.cells = new Map();
+    this.lines = { times: [], values: new Map() };
+    this.observer = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        const cell = this.cells.get(entry.target);
+        if (!cell) continue;
+        cell.isSeen = entry.isIntersecting;
+        this.draw(entry.target, cell);
+      }
+    });
+  }
+
+  add(element, key, colour) {
+    this.cells.set(element, { key, colour, isSeen: false });
+    this.observer.observe(element);
+  }
+
+  remove(element) {
+    this.observer.unobserve(element);
+    this.cells.get(element)?.chart?.destroy();
+    this.cells.delete(element);
+  }
+
+  set(times, values) {
+    this.lines = { times, values };
+    for (const [element, cell] of this.cells) this.draw(element, cell);
+  }
+
+  redraw() {
+    for (const [element, cell] of this.cells) {
+      cell.chart?.destroy();
+      cell.chart = undefined;
+      this.draw(element, cell);
+    }
+  }
+
+  draw(element, cell) {
+    const values = this.lines.values.get(cell.key);
+    if (!cell.isSeen || !values) return;
+    const data = [this.lines.times, values];
+    if (cell.chart) {
+      cell.chart.setData(data);
+      return;
+    }
+    const stroke = resolved(cell.colour);
+    const options = {
+      width: 104,
+      height: 22,
+      padding: [2, 1, 1, 1],
+      legend: { show: false },
+      cursor: { show: false },
+      axes: [{ show: false }, { show: false }],
+      scales: { y: { range: (_, __, top) => [0, Math.max(0.001, top)] } },
+      series: [{}, { stroke, width: 1.5, points: { show: false }, spanGaps: false }],
+    };
+    cell.chart = new uPlot(options, data, element);
+  }
+}
+
+/** Quality against energy, the front joined by a line. */
+class FrontChart {
+  constructor(element) {
+    Object.assign(this, { element, scenarios: [] });
+  }
+
+  set(scenarios) {
+    const points = scenarios.filter((one) => known(one.energy_joules) && known(one.vmaf_score));
+    points.sort((one, other) => one.energy_joules - other.energy_joules);
+    if (JSON.stringify(points) === JSON.stringify(this.scenarios)) return;
+    this.scenarios = points;
+    this.draw();
+  }
+
+  draw() {
+    this.observer?.disconnect();
+    this.chart?.destroy();
+    this.chart = undefined;
+    this.element.hidden = this.scenarios.length === 0;
+    if (this.scenarios.length === 0) return;
+    const height = 260;
+    const axis = (label) => ({ ...axisStyle(), label, labelSize: 18, labelFont: "12px system-ui, sans-serif" });
+    const options = {
+      width: Math.max(200, Math.floor(this.element.clientWidth)),
+      height,
+      padding: [14, 24, 0, 0],
+      legend: { show: false },
+      cursor: { show: false },
+      scales: {
+        x: { time: false, range: (_, low, high) => [0, Math.max(high, 0.001) * 1.15] },
+        y: { range: (_, low, high) => [Math.max(0, low - Math.max(1, (high - low) * 0.15)), Math.min(100.5, high + Math.max(0.5, (high - low) * 0.1))] },
+      },
+      axes: [axis("joules"), { ...axis("VMAF"), size: 44 }],
+      series: [
+        {},
+        { points: { show: false }, paths: () => null },
+        { stroke: resolved("var(--quiet)"), width: 1, dash: [4, 4], points: { show: false }, spanGaps: true },
+      ],
+      hooks: { draw: [(chart) => this.label(chart)] },
+    };
+    const column = (field) => this.scenarios.map(field);
+    const data = [
+      column((one) => one.energy_joules),
+      column((one) => one.vmaf_score),
+      column((one) => (one.is_on_front ? one.vmaf_score : null)),
+    ];
+    this.chart = new uPlot(options, data, this.element);
+    this.observer = observeSize(this.element, this.chart, height);
+  }
+
+  label(chart) {
+    const { ctx } = chart;
+    const scale = uPlot.pxRatio;
+    const right = chart.bbox.left + chart.bbox.width;
+    ctx.save();
+    ctx.font = `${12 * scale}px system-ui, sans-serif`;
+    ctx.textBaseline = "middle";
+    for (const one of this.scenarios) {
+      const [x, y] = [chart.valToPos(one.energy_joules, "x", true), chart.valToPos(one.vmaf_score, "y", true)];
+      const size = (one.is_on_front ? 5 : 4) * scale;
+      ctx.fillStyle = resolved(colourOf(one.scenario));
+      ctx.beginPath();
+      if (one.is_on_front) {
+        ctx.moveTo(x, y - size);
+        ctx.lineTo(x + size, y);
+        ctx.lineTo(x, y + size);
+        ctx.lineTo(x - size, y);
+      } else {
+        ctx.arc(x, y, size, 0, 2 * Math.PI);
+      }
+      ctx.fill();
+      const text = one.scenario.length > 24 ? `${one.scenario.slice(0, 23)}…` : one.scenario;
+      const isLeft = x + size + 4 * scale + ctx.measureText(text).width > right;
+      ctx.textAlign = isLeft ? "right" : "left";
+      ctx.fillStyle = resolved("var(--text)");
+      ctx.fillText(text, x + (isLeft ? -1 : 1) * (size + 4 * scale), y);
+    }
+    ctx.restore();
+  }
+}

@@ -1,0 +1,74 @@
+// How are figures written, and which colour is whose?
+"use strict";
+
+/** Three digits that tell, and no more: 0.42, 4.23, 42.3, 423. */
+function digits(value) {
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+const known = (value) => value !== undefined && value !== null;
+
+const PREFIXES = [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"]];
+
+/** A value with its unit: 4.23 W, 12.3 kJ, 3.63 mJ. */
+function withUnit(value, unit) {
+  if (!known(value)) return "–";
+  if (value === 0) return `0 ${unit}`;
+  const [factor, prefix] = PREFIXES.find(([factor]) => Math.abs(value) >= factor * 0.9995) ?? PREFIXES.at(-1);
+  return `${digits(value / factor)} ${prefix}${unit}`;
+}
+
+// Watts are compared with each other: all of them in one unit.
+const watts = (value) => (known(value) ? `${digits(value)} W` : "–");
+const joules = (value) => withUnit(value, "J");
+const grams = (value) => withUnit(value, "g");
+const number = (value) => (known(value) ? digits(value) : "–");
+const percent = (ratio) => (known(ratio) ? `${(ratio * 100).toFixed(0)} %` : "–");
+const speed = (ratio) => (known(ratio) ? `${ratio.toFixed(2)}×` : "–");
+const score = (value) => (known(value) ? value.toFixed(1) : "–");
+
+function bytes(value) {
+  if (!known(value)) return "–";
+  return value >= 2 ** 30 ? `${digits(value / 2 ** 30)} GiB` : `${digits(value / 2 ** 20)} MiB`;
+}
+
+/** Money, with as many digits as it takes to see it. */
+function money(value, currency) {
+  if (!known(value)) return "–";
+  if (value === 0) return `0 ${currency}`;
+  const places = Math.min(8, Math.max(2, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  return `${value.toFixed(places)} ${currency}`;
+}
+
+const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
+
+/** Hues far enough apart to be told apart, in an order in which neighbours are. */
+const HUES = [214, 28, 152, 290, 350, 190, 48, 325, 100, 255, 12, 172];
+const assigned = new Map();
+const uses = HUES.map(() => 0);
+
+/** The colour of a name: the same everywhere, and another one's only when there are more names than colours. */
+function colourOf(name, part) {
+  if (part && part !== "containers" && part !== "services") return `var(--${part})`;
+  if (!assigned.has(name)) {
+    let hash = 0;
+    for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
+    const fewest = Math.min(...uses);
+    let place = hash % HUES.length;
+    while (uses[place] > fewest) place = (place + 1) % HUES.length;
+    uses[place] += 1;
+    assigned.set(name, place);
+  }
+  return `hsl(${HUES[assigned.get(name)]} 62% var(--series-light))`;
+}
+
+/** A colour as a canvas wants it: without variables. */
+function resolved(colour) {
+  const probe = document.createElement("span");
+  probe.style.color = colour;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}

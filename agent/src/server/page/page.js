@@ -1,0 +1,290 @@
+// Asks the agent, shows what it says, and goes on when it is gone for a while.
+"use strict";
+
+const find = (id) => document.getElementById(id);
+const SPARK_SECONDS = 300;
+
+const sparklines = new Sparklines();
+let currency = "";
+let last = null;
+
+// --- Tables
+
+const nameOf = (one) => one.workload;
+const keyOfWorkload = (one) => `${one.workload}\n${one.id}`;
+
+const transcodes = new Table(find("transcodes"), {
+  key: (one) => one.transcode,
+  colour: (one) => colourOf(one.workload),
+  isOver: (one) => !one.is_running,
+  sort: { field: "power_watts", isDown: true },
+  sparklines,
+  empty: "No encode has been seen yet. Start ffmpeg in a container or on the host.",
+  columns: [
+    { field: "workload", title: "In", kind: "name", isText: true, show: nameOf },
+    { field: "codec", title: "Encode", isText: true, value: encodeOf, show: encodeOf },
+    { field: "state", title: "State", isText: true, value: stateOf, show: stateOf, mark: (one) => (one.is_stalled || one.exit_code ? "alarm" : "") },
+    { field: "power_watts", title: "Power", show: (one) => (one.is_running ? watts(one.power_watts) : "–") },
+    { field: "spark", title: "5 min", kind: "spark" },
+    { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
+    { field: "joules_per_frame", title: "A frame", show: (one) => joules(one.joules_per_frame) },
+    { field: "joules_per_output_second", title: "Output second", show: (one) => joules(one.joules_per_output_second) },
+    { field: "speed_ratio", title: "Speed", show: (one) => speed(one.speed_ratio), mark: (one) => (one.is_stalled ? "alarm" : "") },
+    { field: "frames", title: "Frames", show: (one) => (known(one.frames) ? String(one.frames) : "–") },
+    { field: "dropped_frames", title: "Dropped", show: (one) => (known(one.dropped_frames) ? String(one.dropped_frames) : "–"), mark: (one) => (one.dropped_frames > 0 ? "alarm" : "") },
+    { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
+    { field: "cost", title: "Cost", show: (one) => money(one.cost, currency) },
+    { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
+  ],
+});
+
+function encodeOf(one) {
+  return [one.codec ?? one.program, one.preset, one.resolution].filter(Boolean).join(" · ");
+}
+
+function stateOf(one) {
+  if (one.is_running) return one.is_stalled ? "falls behind" : "running";
+  return one.exit_code ? `failed (${one.exit_code})` : "ended";
+}
+
+const workloads = new Table(find("workloads"), {
+  key: keyOfWorkload,
+  colour: (one) => colourOf(one.workload, one.part),
+  isOver: (one) => !one.is_running,
+  sort: { field: "power_watts", isDown: true },
+  sparklines,
+  empty: "Nothing has been seen yet.",
+  columns: [
+    { field: "workload", title: "Name", kind: "name", isText: true, show: nameOf },
+    { field: "kind", title: "Kind", isText: true, show: (one) => (one.kind === "pseudo" ? "host" : one.kind) },
+    { field: "power_watts", title: "Power", show: (one) => watts(one.power_watts) },
+    { field: "spark", title: "5 min", kind: "spark" },
+    { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
+    { field: "cpu_cores", title: "CPU cores", show: (one) => number(one.cpu_cores) },
+    { field: "memory_bytes", title: "Memory", show: (one) => bytes(one.memory_bytes) },
+    { field: "energy_cost", title: "Cost of energy", show: (one) => money(one.energy_cost, currency) },
+    { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
+    { field: "image", title: "Image", isText: true, show: (one) => one.image ?? "" },
+  ],
+});
+
+const scenarios = new Table(find("scenarios"), {
+  key: (one) => one.scenario,
+  colour: (one) => colourOf(one.scenario),
+  sort: { field: "energy_joules", isDown: false },
+  sparklines,
+  empty: "No result file has been read.",
+  columns: [
+    { field: "scenario", title: "Scenario", kind: "name", isText: true, show: (one) => one.scenario },
+    { field: "is_on_front", title: "Front", isText: true, value: (one) => (one.is_on_front ? 0 : 1), show: (one) => (one.is_on_front ? "◆" : "") },
+    { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
+    { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
+    { field: "joules_per_frame", title: "A frame", show: (one) => joules(one.joules_per_frame) },
+    { field: "cost", title: "Cost", show: (one) => money(one.cost, one.currency ?? currency) },
+    { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
+    { field: "energy_basis", title: "Joules by", isText: true, show: (one) => ({ measured: "meter", model: "estimate", file: "the file" })[one.energy_basis] ?? "–" },
+  ],
+});
+
+const sources = new Table(find("sources"), {
+  key: (one) => one.source,
+  sort: { field: "source", isDown: false },
+  sparklines,
+  empty: "No source has been asked yet.",
+  columns: [
+    { field: "source", title: "Source", kind: "name", isText: true, show: (one) => one.source },
+    { field: "is_up", title: "State", isText: true, value: (one) => (one.is_up ? 1 : 0), show: (one) => (one.is_up ? "works" : "not here"), mark: (one) => (one.is_up ? "good" : "") },
+    { field: "problem", title: "Why", isText: true, isFixed: true, isLong: true, show: (one) => one.problem ?? "" },
+    { field: "fix", title: "What helps", isText: true, isFixed: true, isLong: true, show: (one) => one.fix || (one.is_up ? "" : "ffwatt check") },
+  ],
+});
+
+// --- Power
+
+const legend = new Map();
+for (const part of [...PARTS].reverse()) {
+  const value = element("output");
+  const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
+  swatch.style.setProperty("--color", `var(--${part})`);
+  find("legend").append(element("li", { "data-part": part }, swatch, PART_NAMES[part], value));
+  legend.set(part, value);
+}
+const power = new PowerChart(find("power"), (hovered) => showLegend(hovered?.parts));
+const front = new FrontChart(find("front"));
+
+function showLegend(parts) {
+  const now = Object.fromEntries((last?.split ?? []).map((one) => [one.part, one.power_watts]));
+  for (const [part, output] of legend) write(output, watts((parts ?? now)[part]));
+}
+
+// --- What the agent says
+
+function show(answer) {
+  last = answer;
+  currency = answer.prices.currency;
+  document.body.dataset.tick = String(answer.tick);
+  write(find("host-watts"), watts(answer.host.power_watts));
+  write(find("container-watts"), watts(answer.split.find((one) => one.part === "containers")?.power_watts));
+  write(find("running"), String(answer.transcodes.filter((one) => one.is_running).length));
+  write(find("cpu"), `${percent(answer.host.utilisation_ratio)} of ${answer.host.cpus}`);
+  const cost = known(answer.host.energy_joules) ? (answer.host.energy_joules / 3.6e6) * answer.prices.per_kilowatt_hour : undefined;
+  write(find("energy"), `${joules(answer.host.energy_joules)} · ${money(cost, currency)}`);
+  power.element.setAttribute("aria-label", `Power of the host over the last ten minutes; now ${watts(answer.host.power_watts)}`);
+  if (!power.chart.cursor.idx) showLegend();
+  notices(answer.findings);
+  workloads.set(answer.workloads);
+  transcodes.set(answer.transcodes);
+  scenarios.set(answer.scenarios);
+  find("scenarios-section").hidden = answer.scenarios.length === 0;
+  if (answer.scenarios.length > 0) front.set(answer.scenarios);
+  sources.set(answer.sources);
+  const { cpu_source, energy_source, is_estimated, idle_policy } = answer.method;
+  const energy = energy_source ? `energy by ${energy_source}${is_estimated ? " (an estimate)" : ""}` : "no energy";
+  write(find("method"), `CPU time by ${cpu_source}, ${energy}; who pays for the idle machine: ${idle_policy}.`);
+  write(find("about"), `ffwatt ${answer.agent_version}`);
+  count();
+}
+
+function notices(findings) {
+  const box = find("notices");
+  const texts = findings.map((one) => (one.finding === "energy_is_estimated" ? `${one.text} \`ffwatt check\` says what would help.` : one.text));
+  if (box.dataset.texts === texts.join("\n")) return;
+  box.dataset.texts = texts.join("\n");
+  box.replaceChildren(...findings.map((one, index) => {
+    const notice = element("p", { class: "notice", "data-finding": one.finding });
+    // Words between backticks are what one types.
+    texts[index].split("`").forEach((text, place) => notice.append(place % 2 ? element("code", {}, text) : text));
+    return notice;
+  }));
+}
+
+function count() {
+  write(find("count"), `${transcodes.shown} of ${transcodes.items.length} encodes, ${workloads.shown} of ${workloads.items.length} workloads`);
+}
+
+// --- Filters
+
+function filter() {
+  const words = find("filter").value.trim().toLowerCase();
+  const withEnded = find("ended").checked;
+  const withPseudo = find("pseudo").checked;
+  const has = (one, fields) => words === "" || fields.some((field) => String(one[field] ?? "").toLowerCase().includes(words));
+  transcodes.isWanted = (one) =>
+    (withEnded || one.is_running) && has(one, ["workload", "codec", "codec_standard", "preset", "resolution", "scenario", "transcode", "program"]);
+  workloads.isWanted = (one) =>
+    (withEnded || one.is_running) && (withPseudo || one.part === "containers") && has(one, ["workload", "id", "kind", "image", "scenario"]);
+  transcodes.arrange();
+  workloads.arrange();
+  count();
+}
+for (const id of ["filter", "ended", "pseudo"]) find(id).addEventListener("input", filter);
+filter();
+
+// --- The connection
+
+async function ask(path) {
+  const answer = await fetch(`api/v1/${path}`, { cache: "no-store", signal: AbortSignal.timeout(10_000) });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+/** Runs what it is given at most once a `pause`, never twice at once. */
+function paced(pause, work) {
+  let isBusy = false;
+  let next = 0;
+  return async (isUrgent = false) => {
+    if (isBusy || (!isUrgent && performance.now() < next)) return;
+    isBusy = true;
+    next = performance.now() + pause;
+    try {
+      await work();
+    } catch {
+      lost();
+    } finally {
+      isBusy = false;
+    }
+  };
+}
+
+const askFigures = paced(900, async () => {
+  show(await ask("snapshot?include=workloads,transcodes,scenarios"));
+  state("live", `tick ${last.tick} · ${clock(last.time_unix_seconds)}`);
+});
+const askPower = paced(1900, async () => power.set(await ask("series?range=10m&steps=300")));
+const askLines = paced(4900, async () => {
+  const range = `range=${SPARK_SECONDS}&steps=60`;
+  const [ofWorkloads, ofTranscodes] = await Promise.all([ask(`series?workload=*&${range}`), ask(`series?transcode=*&${range}`)]);
+  const values = new Map(ofWorkloads.series.map((one) => [keyOfWorkload(one), one.power_watts]));
+  for (const one of ofTranscodes.series) values.set(one.transcode, one.power_watts);
+  sparklines.set(ofWorkloads.times_unix_seconds, values);
+});
+
+function askAll(isUrgent) {
+  // Whoever does not look is not shown anything.
+  if (document.hidden && !isUrgent) return;
+  askFigures(isUrgent);
+  askPower(isUrgent);
+  askLines(isUrgent);
+}
+
+function state(name, text) {
+  document.body.dataset.state = name;
+  find("status").dataset.state = name;
+  write(find("status"), text);
+}
+
+function lost() {
+  const since = last ? `: these figures are of ${clock(last.time_unix_seconds)}` : "";
+  state("lost", `no connection to the agent${since}; trying again`);
+}
+
+function listen() {
+  const events = new EventSource("api/v1/events");
+  events.addEventListener("open", () => askAll(true));
+  events.addEventListener("tick", () => askAll(false));
+  events.addEventListener("error", () => {
+    lost();
+    // A refused connection is tried again by itself; an answer that is an error is not.
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+  });
+}
+
+document.addEventListener("visibilitychange", () => askAll(!document.hidden));
+
+// --- The theme
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const THEMES = ["auto", "light", "dark"];
+
+function remembered() {
+  try {
+    return localStorage.getItem("theme");
+  } catch {
+    return null;
+  }
+}
+
+function theme(name) {
+  document.documentElement.dataset.theme = name === "auto" ? (dark.matches ? "dark" : "light") : name;
+  find("theme").dataset.theme = name;
+  write(find("theme"), `Theme: ${name}`);
+  power.draw();
+  front.draw();
+  sparklines.redraw();
+}
+find("theme").addEventListener("click", () => {
+  const name = THEMES[(THEMES.indexOf(find("theme").dataset.theme) + 1) % THEMES.length];
+  try {
+    localStorage.setItem("theme", name);
+  } catch {
+    // Then it is forgotten with the page.
+  }
+  theme(name);
+});
+dark.addEventListener("change", () => find("theme").dataset.theme === "auto" && theme("auto"));
+
+write(find("host"), location.host);
+document.title = `ffwatt · ${location.hostname}`;
+find("dashboards").href = `${location.protocol}//${location.hostname}:3000`;
+theme(THEMES.includes(remembered()) ? remembered() : "auto");
+listen();

@@ -1,0 +1,268 @@
+// Drives the live page in Debian's Chromium, one scene a run: node page.mjs SCENE URL FOLDER
+//
+// A scene that finds something wrong ends with an error; pictures go into the folder. Scenes that need the agent to end and to come
+// back say so on standard output, and read a line when it has.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const [scene, url, folder] = process.argv.slice(2);
+const { chromium } = createRequire(join(process.env.FFWATT_PLAYWRIGHT, "package.json"))("playwright-core");
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+
+/** Has the other side do something, and waits until it is done. */
+async function please(what) {
+  process.stdout.write(`${what}\n`);
+  await answers.next();
+}
+
+const keep = (page, name, fullPage = true) => page.screenshot({ path: join(folder, name), fullPage });
+
+/** What the cells of a column have, row by row: [key, value]. */
+function column(page, table, field) {
+  return page.$$eval(`#${table} tbody tr[data-key]`, (rows, field) =>
+    rows.map((row) => [row.dataset.key, row.querySelector(`[data-field="${field}"]`).dataset.value]), field);
+}
+
+/** Samples of a metric: [labels, value]. */
+function samples(text, metric) {
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `))
+    .map((line) => {
+      const labels = Object.fromEntries([...line.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map((found) => [found[1], found[2]]));
+      return [labels, Number(line.slice(line.lastIndexOf(" ") + 1))];
+    });
+}
+
+const close = (one, other) => Math.abs(one - other) <= 1e-6 + 1e-9 * Math.abs(other);
+
+/** Everything that the page says of a tick is what that tick's metrics say. */
+async function agrees(page) {
+  for (let round = 0; round < 50; round += 1) {
+    const tick = await page.getAttribute("body", "data-tick");
+    const shown = {
+      workloads: await column(page, "workloads", "energy_joules"),
+      transcodes: await column(page, "transcodes", "energy_joules"),
+      frames: await column(page, "transcodes", "joules_per_frame"),
+      speed: await column(page, "transcodes", "speed_ratio"),
+    };
+    const text = await (await fetch(new URL("metrics", url))).text();
+    const after = await page.getAttribute("body", "data-tick");
+    const [[, counted]] = samples(text, "ffwatt_tick_duration_seconds_count");
+    if (tick !== after || Number(tick) !== counted) continue;
+    const energy = new Map();
+    for (const [labels, joules] of samples(text, "ffwatt_workload_energy_joules_total")) {
+      if (!["package", "dram"].includes(labels.domain)) continue;
+      const key = `${labels.workload}\n${labels.id ?? ""}`;
+      energy.set(key, (energy.get(key) ?? 0) + joules);
+    }
+    for (const [key, joules] of shown.workloads) {
+      assert.ok(close(Number(joules), energy.get(key) ?? 0), `${key}: ${joules}, and ${energy.get(key)} in the metrics`);
+    }
+    for (const [rows, metric] of [
+      [shown.transcodes, "ffwatt_transcode_energy_joules_total"],
+      [shown.frames, "ffwatt_transcode_joules_per_frame"],
+      [shown.speed, "ffwatt_transcode_speed_ratio"],
+    ]) {
+      const known = new Map(samples(text, metric).map(([labels, value]) => [labels.transcode, value]));
+      for (const [key, value] of rows) {
+        const expected = known.get(key);
+        const isSame = value === undefined ? expected === undefined : close(Number(value), expected);
+        assert.ok(isSame, `${metric} of ${key}: ${value}, and ${expected} in the metrics`);
+      }
+    }
+    return shown;
+  }
+  throw new Error("the page and the metrics were never of one tick");
+}
+
+/** Real encodes: what is shown, how it is sorted, filtered and coloured. */
+async function real(page) {
+  const have = (table, field, count) =>
+    page.waitForFunction(([table, field, count]) =>
+      document.querySelectorAll(`#${table} tbody [data-field='${field}'][data-value]`).length >= count, [table, field, count]);
+  await have("transcodes", "joules_per_frame", 4);
+  await have("transcodes", "speed_ratio", 3);
+  await have("transcodes", "vmaf_score", 1);
+  await have("scenarios", "vmaf_score", 4);
+  await have("scenarios", "energy_joules", 4);
+  const shown = await agrees(page);
+  assert.ok(shown.transcodes.length >= 2 && shown.workloads.length >= 5);
+  assert.match(await page.textContent('[data-finding="energy_is_estimated"]'), /estimated from CPU use/);
+  const parts = await page.$$eval("#legend output", (outputs) => outputs.map((output) => parseFloat(output.textContent)));
+  const whole = parseFloat(await page.textContent("#host-watts"));
+  assert.ok(Math.abs(parts.reduce((sum, part) => sum + part, 0) - whole) < 0.06, `${parts} make ${whole}`);
+  await page.waitForSelector("#transcodes .spark canvas");
+  // A workload has one colour, wherever it is.
+  const colours = await page.$$eval(".name", (names) => names.map((name) => [name.textContent, getComputedStyle(name.firstChild).backgroundColor]));
+  const byName = new Map();
+  for (const [name, colour] of colours.filter(([name]) => name.startsWith("live-"))) {
+    assert.equal(byName.get(name) ?? colour, colour, name);
+    byName.set(name, colour);
+  }
+  assert.equal(byName.size, 3);
+  assert.equal(new Set(byName.values()).size, 3);
+  await front(page);
+  // Where it leads.
+  for (const link of await page.$$eval("nav a, noscript a", (links) => links.map((link) => link.href))) {
+    if (new URL(link).port === "3000") continue;
+    assert.equal((await fetch(link)).status, 200, link);
+  }
+  // The sources that are down name what helps.
+  const helps = await page.$$eval("#sources tbody tr", (rows) => rows.map((row) => row.lastChild.textContent + row.querySelector('[data-field="is_up"]').textContent));
+  assert.ok(helps.every((text) => text !== "not here"), helps.join());
+  await theme(page);
+  await phone(page);
+}
+
+/** The scenarios: a mark for those that none beats, as the API has it, and a chart. */
+async function front(page) {
+  await page.waitForSelector("#front canvas");
+  const marks = await page.$$eval("#scenarios tbody tr", (rows) => rows.map((row) => [row.dataset.key, row.querySelector('[data-field="is_on_front"]').textContent]));
+  const { items } = await (await fetch(new URL("api/v1/scenarios", url))).json();
+  assert.ok(items.some((one) => one.is_on_front));
+  for (const one of items) {
+    const isBeaten = items.some((other) => other !== one && other.energy_joules <= one.energy_joules && other.vmaf_score >= one.vmaf_score);
+    assert.equal(one.is_on_front, !isBeaten, one.scenario);
+    assert.equal(new Map(marks).get(one.scenario), isBeaten ? "" : "◆", one.scenario);
+  }
+  await keep(page, "page.png");
+}
+
+async function theme(page) {
+  const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await back();
+  await page.emulateMedia({ colorScheme: "dark" });
+  // As the system has it, and it may say so a moment later.
+  await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
+  assert.notEqual(await back(), light);
+  await keep(page, "dark.png");
+  await page.click("#theme");
+  assert.equal(await page.textContent("#theme"), "Theme: light");
+  assert.equal(await back(), light);
+  await page.reload();
+  await page.waitForSelector('body[data-state="live"]');
+  assert.equal(await back(), light, "it is remembered");
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+async function phone(page) {
+  await page.setViewportSize({ width: 390, height: 844 });
+  const [inside, wide] = await page.evaluate(() => [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
+  assert.ok(wide <= inside, `the page is ${wide} wide on a phone of ${inside}: only tables may scroll`);
+  await keep(page, "phone.png");
+  await page.setViewportSize({ width: 1360, height: 900 });
+}
+
+/** Two hundred containers: sorted by hand and by keyboard, filtered. */
+async function many(page) {
+  const rows = () => page.$$eval("#workloads tbody tr[data-key]", (rows) => rows.length);
+  assert.ok((await rows()) >= 200);
+  const isSorted = (values, sign) => values.every((value, index) => index === 0 || sign * (value - values[index - 1]) >= 0);
+  const values = async (field) => (await column(page, "workloads", field)).map(([, value]) => Number(value));
+  assert.ok(isSorted(await values("power_watts"), -1), "the largest is first");
+  const head = page.locator('#workloads th[data-field="energy_joules"]');
+  await head.locator("button").click();
+  assert.equal(await head.getAttribute("aria-sort"), "descending");
+  const energies = await values("energy_joules");
+  assert.ok(isSorted(energies, -1) && energies[150] > 0 && new Set(energies).size > 100, "most are different");
+  await head.locator("button").focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await head.getAttribute("aria-sort"), "ascending");
+  assert.ok(isSorted(await values("energy_joules"), 1));
+  await page.locator('#workloads th[data-field="workload"] button').click();
+  const names = (await column(page, "workloads", "workload")).map(([, name]) => name);
+  assert.deepEqual(names, [...names].sort((one, other) => one.localeCompare(other, undefined, { numeric: true })));
+  const before = await rows();
+  await page.fill("#filter", names.find((name) => /^[0-9a-f]{12}$/.test(name)));
+  assert.equal(await rows(), 1);
+  assert.match(await page.textContent("#count"), new RegExp(`1 of ${before} workloads`));
+  await page.fill("#filter", "no such thing");
+  assert.match(await page.textContent("#workloads tbody"), /Nothing matches/);
+  await page.fill("#filter", "");
+  await page.uncheck("#pseudo");
+  assert.ok((await rows()) >= 200 && (await rows()) < before);
+  await keep(page, "many.png", false);
+}
+
+/** Names that would be markup. */
+async function text(page) {
+  const names = await page.$$eval("#workloads tbody th", (cells) => cells.map((cell) => cell.textContent));
+  assert.ok(names.some((name) => name.includes("<img src=x onerror=")), names.join("\n"));
+  assert.equal(await page.$("main img"), null);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  const policy = (await fetch(url)).headers.get("content-security-policy");
+  assert.ok(policy.includes("default-src 'none'") && !policy.includes("unsafe"), policy);
+  // Not even if it got in: the browser runs none but the page's own. That it says so is right.
+  await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.hacked = 1";
+    document.body.append(script);
+  });
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.ok(faults.length > 0 && faults.every((fault) => fault.includes("Content Security Policy")), faults.join("\n"));
+  faults.length = 0;
+}
+
+/** The agent goes, and comes back. */
+async function lost(page) {
+  await page.waitForSelector("#workloads tbody tr[data-key]");
+  await please("end");
+  await page.waitForSelector('body[data-state="lost"]');
+  assert.match(await page.textContent("#status"), /no connection to the agent: these figures are of .*; trying again/);
+  assert.ok((await page.$$("#workloads tbody tr[data-key]")).length > 0, "what was known stays");
+  await please("begin");
+  await page.waitForSelector('body[data-state="live"]');
+  const tick = await page.getAttribute("body", "data-tick");
+  await page.waitForFunction((tick) => document.body.dataset.tick !== tick, tick);
+}
+
+const scenes = { real, many, text, lost };
+
+const profile = mkdtempSync(join(tmpdir(), "ffwatt-browser-"));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: "/usr/bin/chromium",
+  headless: true,
+  args: FLAGS,
+  viewport: { width: 1360, height: 900 },
+  colorScheme: "light",
+});
+const faults = [];
+try {
+  const page = browser.pages()[0] ?? (await browser.newPage());
+  page.setDefaultTimeout(60_000);
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("console", (message) => {
+    // A refused connection is what one scene is about.
+    if (message.type() === "error" && !message.text().includes("net::ERR")) faults.push(message.text());
+  });
+  page.on("request", (request) => {
+    const isOwn = request.url().startsWith(url) || request.url().startsWith("data:");
+    if (!isOwn) faults.push(`a request to ${request.url()}`);
+  });
+  await page.goto(url);
+  await page.waitForSelector('body[data-state="live"]');
+  await scenes[scene](page);
+  assert.deepEqual(faults, []);
+} finally {
+  await browser.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+// Standard input may still be open.
+process.exit(0);
