@@ -142,6 +142,11 @@ async function front(page) {
     assert.equal(one.is_on_front, !isBeaten, one.scenario);
     assert.equal(new Map(marks).get(one.scenario), isBeaten ? "" : "◆", one.scenario);
   }
+  if (process.env.FFWATT_PICTURES) {
+    // For the README: with a minute of them.
+    const tick = Number(await page.getAttribute("body", "data-tick"));
+    await page.waitForFunction((until) => Number(document.body.dataset.tick) > until, tick + 75, { timeout: 120_000 });
+  }
   await keep(page, "page.png");
 }
 

@@ -59,7 +59,7 @@ class PowerChart {
         x: { range: (_, first, end) => [Math.min(first, end - SHORTEST_SECONDS), end] },
         y: { range: (_, __, top) => [0, Math.max(0.1, top * 1.08)] },
       },
-      axes: [{ ...axisStyle(), incrs: [5, 10, 15, 30, 60, 120], space: 80, values: (_, ticks) => ticks.map(clock) }, { ...axisStyle(), size: 56, values: (_, ticks) => ticks.map((tick) => `${+tick.toFixed(3)} W`) }],
+      axes: [{ ...axisStyle(), size: 26, incrs: [5, 10, 15, 30, 60, 120], space: 80, values: (_, ticks) => ticks.map(clock) }, { ...axisStyle(), size: 56, values: (_, ticks) => ticks.map((tick) => `${+tick.toFixed(3)} W`) }],
       series: [{}, ...[...PARTS].reverse().map(layer)],
       hooks: { setCursor: [(chart) => this.onHover(this.at(chart.cursor.idx))] },
     };
@@ -103,7 +103,7 @@ class Sparklines {
         cell.isSeen = entry.isIntersecting;
         this.draw(entry.target, cell);
       }
-    });
+    }, { rootMargin: "1000px" });
   }
 
   add(element, key, colour) {
@@ -174,7 +174,7 @@ class FrontChart {
     this.element.hidden = this.scenarios.length === 0;
     if (this.scenarios.length === 0) return;
     const height = 260;
-    const axis = (label) => ({ ...axisStyle(), label, labelSize: 18, labelFont: "12px system-ui, sans-serif" });
+    const axis = (label) => ({ ...axisStyle(), label, labelSize: 20, labelFont: "12px system-ui, sans-serif" });
     const options = {
       width: Math.max(200, Math.floor(this.element.clientWidth)),
       height,
@@ -185,7 +185,7 @@ class FrontChart {
         x: { time: false, range: (_, low, high) => [0, Math.max(high, 0.001) * 1.15] },
         y: { range: (_, low, high) => [Math.max(0, low - Math.max(1, (high - low) * 0.15)), Math.min(100.5, high + Math.max(0.5, (high - low) * 0.1))] },
       },
-      axes: [axis("joules"), { ...axis("VMAF"), size: 44 }],
+      axes: [{ ...axis("joules"), size: 26 }, { ...axis("VMAF"), size: 44 }],
       series: [
         {},
         { points: { show: false }, paths: () => null },

@@ -9,7 +9,7 @@ function digits(value) {
 
 const known = (value) => value !== undefined && value !== null;
 
-const PREFIXES = [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"]];
+const PREFIXES = [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]];
 
 /** A value with its unit: 4.23 W, 12.3 kJ, 3.63 mJ. */
 function withUnit(value, unit) {
@@ -33,12 +33,11 @@ function bytes(value) {
   return value >= 2 ** 30 ? `${digits(value / 2 ** 30)} GiB` : `${digits(value / 2 ** 20)} MiB`;
 }
 
-/** Money, with as many digits as it takes to see it. */
+/** Money; an encode's is small: 4.51 µUSD. */
 function money(value, currency) {
   if (!known(value)) return "–";
   if (value === 0) return `0 ${currency}`;
-  const places = Math.min(8, Math.max(2, 2 - Math.floor(Math.log10(Math.abs(value)))));
-  return `${value.toFixed(places)} ${currency}`;
+  return Math.abs(value) >= 0.01 ? `${value.toFixed(2)} ${currency}` : withUnit(value, currency);
 }
 
 const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });

@@ -15,7 +15,8 @@ const keyOfWorkload = (one) => `${one.workload}\n${one.id}`;
 
 const transcodes = new Table(find("transcodes"), {
   key: (one) => one.transcode,
-  colour: (one) => colourOf(one.workload),
+  // One outside every container and unit is the host's own.
+  colour: (one) => colourOf(one.workload, one.workload_id === "" ? "system" : undefined),
   isOver: (one) => !one.is_running,
   sort: { field: "power_watts", isDown: true },
   sparklines,
@@ -23,15 +24,13 @@ const transcodes = new Table(find("transcodes"), {
   columns: [
     { field: "workload", title: "In", kind: "name", isText: true, show: nameOf },
     { field: "codec", title: "Encode", isText: true, value: encodeOf, show: encodeOf },
-    { field: "state", title: "State", isText: true, value: stateOf, show: stateOf, mark: (one) => (one.is_stalled || one.exit_code ? "alarm" : "") },
-    { field: "power_watts", title: "Power", show: (one) => (one.is_running ? watts(one.power_watts) : "–") },
+    { field: "state", title: "State", isText: true, value: stateOf, show: stateOf, mark: (one) => (one.is_stalled || hasFailed(one) ? "alarm" : "") },
+    { field: "power_watts", title: "Power", value: (one) => (one.is_running ? one.power_watts : undefined), show: (one) => (one.is_running ? watts(one.power_watts) : "–") },
     { field: "spark", title: "5 min", kind: "spark" },
     { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
     { field: "joules_per_frame", title: "A frame", show: (one) => joules(one.joules_per_frame) },
-    { field: "joules_per_output_second", title: "Output second", show: (one) => joules(one.joules_per_output_second) },
     { field: "speed_ratio", title: "Speed", show: (one) => speed(one.speed_ratio), mark: (one) => (one.is_stalled ? "alarm" : "") },
-    { field: "frames", title: "Frames", show: (one) => (known(one.frames) ? String(one.frames) : "–") },
-    { field: "dropped_frames", title: "Dropped", show: (one) => (known(one.dropped_frames) ? String(one.dropped_frames) : "–"), mark: (one) => (one.dropped_frames > 0 ? "alarm" : "") },
+    { field: "frames", title: "Frames", show: framesOf, mark: (one) => (one.dropped_frames > 0 ? "alarm" : "") },
     { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
     { field: "cost", title: "Cost", show: (one) => money(one.cost, currency) },
     { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
@@ -44,7 +43,17 @@ function encodeOf(one) {
 
 function stateOf(one) {
   if (one.is_running) return one.is_stalled ? "falls behind" : "running";
-  return one.exit_code ? `failed (${one.exit_code})` : "ended";
+  return hasFailed(one) ? `failed (${one.exit_code})` : one.exit_code ? "stopped" : "ended";
+}
+
+/** ffmpeg leaves with 255 when it is asked to end; above 128 a signal has ended it. */
+function hasFailed(one) {
+  return !one.is_running && one.exit_code > 0 && one.exit_code <= 128;
+}
+
+function framesOf(one) {
+  if (!known(one.frames)) return "–";
+  return one.dropped_frames > 0 ? `${one.frames} (${one.dropped_frames} dropped)` : String(one.frames);
 }
 
 const workloads = new Table(find("workloads"), {
@@ -132,7 +141,8 @@ function show(answer) {
   power.element.setAttribute("aria-label", `Power of the host over the last ten minutes; now ${watts(answer.host.power_watts)}`);
   if (!power.chart.cursor.idx) showLegend();
   notices(answer.findings);
-  workloads.set(answer.workloads);
+  // What is folded is worth a row when there is something in it.
+  workloads.set(answer.workloads.filter((one) => !one.workload.startsWith("(") || one.energy_joules > 0));
   transcodes.set(answer.transcodes);
   scenarios.set(answer.scenarios);
   find("scenarios-section").hidden = answer.scenarios.length === 0;
