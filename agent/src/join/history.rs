@@ -467,7 +467,7 @@ mod tests {
         history.settle(WallTime(600.0));
         let all = history.over(&[transcode()], WallTime(0.0), WallTime(600.0));
         assert_eq!(all.charge.energy.0, energies.iter().sum::<u64>());
-        assert_eq!(all.covered, Duration::from_secs(600));
+        assert_eq!(all.covered, Duration::from_mins(10));
         assert_eq!(history.ticks.len(), 48 + 121, "479 s by tens, 121 s by ones");
         let old = history.over(&[transcode()], WallTime(100.0), WallTime(110.0));
         assert_eq!(old.charge.energy.0, (100..110).sum::<u64>());
