@@ -122,7 +122,7 @@ fn many_scrapers_see_the_same_numbers_and_take_nothing_from_each_other() {
 fn the_page_says_what_it_is_and_that_nothing_is_measured() {
     let host = Host::without_energy().unwrap();
     let agent = agent(&host);
-    let page = get(agent.ports.main, "/").unwrap();
+    let page = get(agent.ports.rapl, "/").unwrap();
     assert!(page.header("content-type").unwrap().starts_with("text/html"));
     let text = page.text();
     for words in ["ffwatt", "Energy is estimated", "powercap", "metrics"] {
