@@ -141,6 +141,9 @@ impl Pipeline {
                 self.zones.baseline(*at, zone);
             }
         }
+        if let EnergySource::Meter(meter) = &mut self.energy {
+            meter.rest();
+        }
     }
 
     /// Splits what every counter has counted since it was last read.

@@ -108,6 +108,10 @@ impl EnergyMeter for HardwareMeter {
         }
     }
 
+    fn rest(&mut self) {
+        self.reader.rest();
+    }
+
     fn longest_gap(&self) -> Option<Duration> {
         let counters = self.zones.iter().flat_map(|zone| &zone.counters);
         counters.filter_map(EnergyCounter::wrap_time).min().map(|shortest| shortest / 4)

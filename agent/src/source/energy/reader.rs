@@ -7,7 +7,7 @@
 use std::io;
 use std::mem;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::meter::RawCounter;
@@ -49,6 +49,7 @@ pub(super) struct Reader {
 struct Thread {
     orders: Sender<Vec<Raw>>,
     answers: Receiver<Answer>,
+    handle: JoinHandle<()>,
 }
 
 impl Reader {
@@ -75,6 +76,15 @@ impl Reader {
         // It gets no more orders, so it ends when it has answered.
         *counters = Counters::Away(thread.answers);
         Err(late(zone))
+    }
+
+    /// Ends the thread; the next reading starts another.
+    pub(super) fn rest(&mut self) {
+        if let Some(Thread { orders, handle, .. }) = self.thread.take() {
+            drop(orders);
+            // It has answered, so it is at its end. If it has panicked, nobody waits for an answer of it.
+            let _ = handle.join();
+        }
     }
 }
 
@@ -107,8 +117,8 @@ impl Thread {
                 }
             }
         };
-        thread::Builder::new().name("energy".to_owned()).spawn(run)?;
-        Ok(Self { orders, answers })
+        let handle = thread::Builder::new().name("energy".to_owned()).spawn(run)?;
+        Ok(Self { orders, answers, handle })
     }
 }
 
