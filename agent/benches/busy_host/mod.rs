@@ -1,0 +1,131 @@
+//! A host with as many containers as wanted, all of them busy: what the hot path is measured on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ffwatt::attribution::demand::{Claimant, Demand};
+use ffwatt::attribution::ledger::{Ledger, LedgerLimits};
+use ffwatt::attribution::{IdlePolicy, ZoneWindow, attribute};
+use ffwatt::clock::{MonoTime, WallTime};
+use ffwatt::host::CpuPlace;
+use ffwatt::model::account::Account;
+use ffwatt::model::cpu::CpuSourceKind;
+use ffwatt::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use ffwatt::model::health::{DurationHistogram, MeterHealth, ProcessUse};
+use ffwatt::model::joined::Joined;
+use ffwatt::model::prices::EnergyPrice;
+use ffwatt::model::progress::PostCounts;
+use ffwatt::model::reservation::Reservations;
+use ffwatt::model::snapshot::{
+    HostSnapshot, Method, SharedSnapshot, Snapshot, WorkloadSnapshot, ZoneSnapshot,
+};
+use ffwatt::model::workload::{Details, Identity, WorkloadId, WorkloadKind};
+use ffwatt::units::{CpuTime, Grams, MicroJoules, Money, Watts};
+
+/// One socket's package domain.
+pub(crate) const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
+
+/// Ids below are pseudo-workloads'.
+const FIRST: u32 = 100;
+
+/// A second's CPU time of as many containers.
+pub(crate) fn demand(workloads: u32) -> Demand {
+    let mut demand = Demand::default();
+    let place = CpuPlace { package: 0, die: 0 };
+    for number in 0..workloads {
+        let claimant = Claimant::workload(WorkloadId(FIRST + number));
+        demand.add(claimant, place, CpuTime(1_000_000 + u64::from(number) * 997));
+    }
+    demand
+}
+
+/// Books in which they have accounts.
+pub(crate) fn books(workloads: u32) -> Ledger {
+    let mut ledger = Ledger::new(LedgerLimits { keep_ended: Duration::from_mins(2), shown: 100_000 });
+    for number in 0..workloads {
+        ledger.open_workload(WorkloadId(FIRST + number), None);
+    }
+    ledger
+}
+
+/// A tick's pure part: who is charged what, and into the books with it.
+pub(crate) fn tick(ledger: &mut Ledger, demand: &Demand, number: u64) {
+    let second = Duration::from_secs(1);
+    let energy = MicroJoules(87_654_321);
+    ledger.begin_window(&demand.totals());
+    let window = ZoneWindow { zone: ZONE, energy, duration: second };
+    let charges = attribute(window, demand, Some(Watts(12.0)), IdlePolicy::Own, &Reservations::default());
+    let bounded: Vec<_> = charges.into_iter().map(|charge| (charge, MicroJoules(61))).collect();
+    ledger.charge(ZONE, energy, &bounded);
+    ledger.end_window(MonoTime(number * 1_000_000_000));
+}
+
+/// What a scrape of it is made from.
+pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
+    let (mut ledger, demand) = (books(workloads), demand(workloads));
+    tick(&mut ledger, &demand, 1);
+    let shown = |(id, account): (WorkloadId, Account)| WorkloadSnapshot {
+        identity: identity(id),
+        account,
+        running: true,
+        life: (Some(WallTime(0.0)), None),
+        memory: None,
+    };
+    let accounts = ledger.workloads().map(|(id, entry)| (id, entry.account.clone()));
+    Arc::new(Snapshot {
+        tick: 1,
+        at: MonoTime(1_000_000_000),
+        wall: WallTime(1.0),
+        window: Duration::from_secs(1),
+        host: HostSnapshot::default(),
+        method: Method {
+            cpu_source: CpuSourceKind::Bpf,
+            energy_source: Some(EnergySourceKind::Powercap),
+            idle_policy: "own",
+            idle_is_shared: false,
+        },
+        zones: vec![ZoneSnapshot {
+            zone: ZONE,
+            total: MicroJoules(87_654_321),
+            power: Some(Watts(87.654_321)),
+            idle_power: None,
+            residual: 0,
+            wraps: 0,
+            resets: 0,
+            counts: true,
+        }],
+        workloads: accounts.map(shown).collect(),
+        transcodes: Vec::new(),
+        ended_transcodes: Account::default(),
+        other_transcodes: Account::default(),
+        folded: (0, 0),
+        joined: Arc::new(Joined::default()),
+        prices: EnergyPrice { kilowatt_hour: Money(0.12), currency: "USD".into(), carbon: Grams(400.0) },
+        engine: None,
+        posts: PostCounts::default(),
+        sources: BTreeMap::new(),
+        meter: MeterHealth::default(),
+        process: ProcessUse::default(),
+        ticks: DurationHistogram::new(&[0.001, 0.01, 0.1]),
+        missed_ticks: 0,
+    })
+}
+
+fn identity(id: WorkloadId) -> Identity {
+    if let Some(pseudo) = id.pseudo() {
+        return Identity::pseudo(pseudo);
+    }
+    let details = Details {
+        image: Some("registry.example/transcoder:7.1".to_owned()),
+        cgroup: Some(format!("/system.slice/docker-{:064x}.scope", id.0)),
+        runtime: "docker",
+        ..Details::default()
+    };
+    Identity {
+        name: format!("channel-{}", id.0).into(),
+        id: format!("{:012x}", id.0).into(),
+        kind: WorkloadKind::Docker,
+        details: Arc::new(details),
+    }
+}

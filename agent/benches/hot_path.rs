@@ -1,0 +1,43 @@
+//! What does every tick and every scrape cost, by number of containers? Attribution, rendering, and the parsing of paths.
+#![allow(clippy::unwrap_used, reason = "a bench may panic")]
+
+mod busy_host;
+
+use divan::{Bencher, black_box};
+use ffwatt::exposition::catalog::Listener;
+use ffwatt::exposition::{Format, Options, render};
+use ffwatt::source::identity::cgroup_path::identify;
+
+fn main() {
+    divan::main();
+}
+
+/// Who is charged what, and into the books with it.
+#[divan::bench(args = [10, 100, 1000, 5000])]
+fn attribution(bencher: Bencher<'_, '_>, workloads: u32) {
+    let (mut ledger, demand) = (busy_host::books(workloads), busy_host::demand(workloads));
+    let mut number = 0;
+    bencher.bench_local(|| {
+        number += 1;
+        busy_host::tick(&mut ledger, &demand, number);
+    });
+}
+
+/// Port 9510, as Prometheus asks for it.
+#[divan::bench(args = [10, 100, 1000, 5000])]
+fn rendering(bencher: Bencher<'_, '_>, workloads: u32) {
+    let snapshot = busy_host::snapshot(workloads);
+    bencher.bench_local(|| {
+        render(black_box(&snapshot), Listener::Main, Format::OpenMetrics, Options::default())
+    });
+}
+
+/// Once for each cgroup that is made.
+#[divan::bench(args = [
+    "/system.slice/docker-9f2a1c0000000000000000000000000000000000000000000000000000000001.scope",
+    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0b6c3b0d_6a9a_4c39_8ba2_6f3a5a1f6a10.slice/cri-containerd-9f2a1c0000000000000000000000000000000000000000000000000000000001.scope",
+    "/user.slice/user-1000.slice/session-3.scope",
+])]
+fn cgroup_path(path: &str) {
+    black_box(identify(black_box(path)));
+}
