@@ -16,6 +16,14 @@ pub fn root() -> anyhow::Result<PathBuf> {
     found.context("no cgroup v2 hierarchy is mounted")
 }
 
+/// CPU time of the cgroup in this folder.
+pub fn cpu_stat(folder: &Path) -> anyhow::Result<Duration> {
+    let text = fs::read_to_string(folder.join("cpu.stat")).context("cannot read cpu.stat")?;
+    let line =
+        text.lines().find_map(|line| line.strip_prefix("usage_usec ")).context("cpu.stat has no usage")?;
+    Ok(Duration::from_micros(line.trim().parse()?))
+}
+
 /// A cgroup; its processes are killed and it is removed when dropped.
 #[derive(Debug)]
 pub struct Cgroup {
@@ -48,12 +56,7 @@ impl Cgroup {
 
     /// CPU time of the cgroup by the kernel's own book-keeping.
     pub fn cpu_stat(&self) -> anyhow::Result<Duration> {
-        let text = fs::read_to_string(self.folder.join("cpu.stat")).context("cannot read cpu.stat")?;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("usage_usec "))
-            .context("cpu.stat has no usage")?;
-        Ok(Duration::from_micros(line.trim().parse()?))
+        cpu_stat(&self.folder)
     }
 
     /// Removes the cgroup, waiting for its last processes to be gone.

@@ -95,7 +95,7 @@ impl Counter {
     }
 
     /// Shows no number, as wide as one.
-    fn spoil(&self) {
+    pub(crate) fn spoil(&self) {
         // As with a number.
         let _ = self.file.write_all_at(b"no number at\n", 0);
     }

@@ -1,8 +1,10 @@
 //! A host whose true joules are known: energy counters that advance every millisecond by a power model over the kernel's own CPU
 //! accounting of real processes in real cgroups.
 //!
-//! The truth is what cgroups used by their `cpu.stat`, of what the whole machine used, kernel threads included: the root's
-//! `cpuacct.usage`, which a host with cgroup v1 has. Without it, what runs outside the parent draws nothing.
+//! The truth is what cgroups used by their `cpu.stat`, of what each CPU used, kernel threads included: the root's
+//! `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one die, and what runs outside the parent draws nothing.
+
+mod topology;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,6 +20,7 @@ use anyhow::Context;
 use crate::cgroup;
 use crate::command::now;
 use crate::rapl::{Counter, link_the_rest};
+use topology::link_with_dies;
 
 /// How often the counters advance, as RAPL's do.
 const STEP: Duration = Duration::from_millis(1);
@@ -25,15 +28,18 @@ const STEP: Duration = Duration::from_millis(1);
 /// What one step of a client's counter is, in joules.
 const QUANTUM: f64 = 61e-6;
 
-/// CPU time of everything, in nanoseconds.
-const WHOLE_MACHINE: &str = "/sys/fs/cgroup/cpuacct/cpuacct.usage";
+/// CPU time of everything, in nanoseconds, CPU by CPU.
+const WHOLE_MACHINE: &str = "/sys/fs/cgroup/cpuacct/cpuacct.usage_percpu";
 
-/// How power follows from busy CPUs.
+/// How long the price of a CPU second takes to swing once, where it does: no whole number of any tick.
+const SWING: f64 = 3.7;
+
+/// How a die's power follows from its busy CPUs.
 #[derive(Clone, Copy, Debug)]
 pub enum Power {
     /// So many watts for each busy CPU.
     Linear(f64),
-    /// So many watts for all CPUs, growing with the power 0.6 of their use: the first busy CPU costs the most, as on real machines.
+    /// So many watts for all its CPUs, growing with the power 0.6 of their use: the first busy CPU costs the most, as on real machines.
     Concave(f64),
 }
 
@@ -49,12 +55,30 @@ impl Power {
 /// The machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
-    /// Above the idle power.
-    pub power: Power,
-    /// Watts that are there when nobody runs.
+    /// Above the idle power: of each die, which has a counter of its own and as many CPUs as the others.
+    pub dies: &'static [Power],
+    /// Watts that are there when nobody runs, of all dies together.
     pub idle: f64,
-    /// Where the counter goes around, in microjoules.
+    /// Where a counter goes around, in microjoules.
     pub range: u64,
+    /// How far the price of a CPU second swings about its mean, as with the clock's frequency: 0.3 is from 0.7 to 1.3 of it.
+    pub swing: f64,
+    /// The longest that a counter shows an old value before it is refreshed.
+    pub refresh: Duration,
+}
+
+/// What a counter does instead of counting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing: it counts.
+    #[default]
+    None,
+    /// It stands still, and then catches up.
+    Stall,
+    /// It shows what is no number.
+    Unreadable,
+    /// It is set back to nothing, and counts on; once.
+    Reset,
 }
 
 /// What was true at a moment.
@@ -71,7 +95,7 @@ pub struct Truth {
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
-    reset: AtomicBool,
+    trouble: Mutex<Trouble>,
     truths: Mutex<Vec<Truth>>,
 }
 
@@ -85,17 +109,31 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A host over the cgroups of these names below `parent`. They must be there.
+    /// A host over the cgroups of these names below `parent`. They must be there, and where there are several dies, stay on
+    /// [`die_of`] theirs.
     pub fn start(machine: Machine, parent: &str, names: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
-        link_the_rest(folder.path())?;
-        let counter = Counter::make(folder.path(), "intel-rapl:0", "package-0", machine.range)?;
+        let dies = machine.dies.len();
+        if dies == 1 {
+            link_the_rest(folder.path())?;
+        } else {
+            link_with_dies(folder.path(), dies)?;
+        }
+        let counter = |die: usize| {
+            let name = if dies == 1 { "package-0".to_owned() } else { format!("package-0-die-{die}") };
+            Counter::make(folder.path(), &format!("intel-rapl:{die}"), &name, machine.range)
+        };
+        let counters = (0..dies).map(counter).collect::<anyhow::Result<Vec<_>>>()?;
         let parent = cgroup::root()?.join(parent);
         let open =
             |path: PathBuf| File::open(&path).with_context(|| format!("cannot open {}", path.display()));
         let all = match File::open(WHOLE_MACHINE) {
             Ok(file) => file,
-            Err(_) => open(parent.join("cpu.stat"))?,
+            Err(_) if dies == 1 => open(parent.join("cpu.stat"))?,
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("several dies need {WHOLE_MACHINE}, of cgroup v1"));
+            }
         };
         let each: Vec<File> = names
             .iter()
@@ -103,7 +141,7 @@ impl Simulator {
             .collect::<anyhow::Result<_>>()?;
         let shared = Arc::new(Shared::default());
         let told = Arc::clone(&shared);
-        let run = move || advance(machine, &counter, &all, &each, &told);
+        let run = move || advance(machine, &counters, &all, &each, &told);
         let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(run)?;
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         Ok(Self { folder, names, shared, thread: Some(thread) })
@@ -114,9 +152,9 @@ impl Simulator {
         self.folder.path().to_path_buf()
     }
 
-    /// Sets the counter back to nothing, as firmware does after a suspend.
-    pub fn reset(&self) {
-        self.shared.reset.store(true, Ordering::Relaxed);
+    /// What the counters do from now on.
+    pub fn set_trouble(&self, trouble: Trouble) {
+        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     /// What was true at a moment, between the two records around it; `None` outside.
@@ -147,51 +185,111 @@ impl Drop for Simulator {
     }
 }
 
-fn advance(machine: Machine, counter: &Counter, all: &File, each: &[File], shared: &Shared) {
+/// The die of the cgroup that is this one of several.
+pub fn die_of(index: usize, dies: usize) -> usize {
+    index % dies
+}
+
+/// The CPUs of a die, as `taskset` takes them: the dies have as many each, in order.
+pub fn cpus_of(die: usize, dies: usize) -> String {
+    let each = cpus() / dies;
+    format!("{}-{}", die * each, (die + 1) * each - 1)
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn advance(machine: Machine, counters: &[Counter], all: &File, each: &[File], shared: &Shared) {
     // Late steps are long steps; but the finer the better.
     let _ = rustix::process::setpriority_process(None, -15);
-    let cpus = std::thread::available_parallelism().map_or(1.0, |cpus| cpus.get() as f64);
-    let mut last = now();
-    let mut used: Vec<f64> = std::iter::once(all).chain(each).map(usage).collect();
+    let dies = machine.dies.len();
+    let cpus_each = cpus() as f64 / dies as f64;
+    let (begin, mut last) = (now(), now());
+    let mut used = (by_die(all, dies), each.iter().map(usage).collect::<Vec<f64>>());
     let mut truth = Truth { workloads: vec![0.0; each.len()], ..Truth::default() };
-    let (mut offset, mut price) = (0.0, 0.0);
+    let (mut joules, mut offsets, mut prices) = (vec![0.0; dies], vec![0.0; dies], vec![0.0; dies]);
+    let mut refreshed = now();
+    let mut steps: u32 = 0;
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(STEP);
         let seconds = last.elapsed().as_secs_f64();
         last = now();
-        let usages: Vec<f64> = std::iter::once(all).chain(each).map(usage).collect();
-        let spent: Vec<f64> = usages.iter().zip(&used).map(|(now, before)| (now - before).max(0.0)).collect();
+        let usages = (by_die(all, dies), each.iter().map(usage).collect::<Vec<f64>>());
+        let since = |now: &[f64], before: &[f64]| -> Vec<f64> {
+            now.iter().zip(before).map(|(now, before)| (now - before).max(0.0)).collect()
+        };
+        let (spent, spent_by_each) = (since(&usages.0, &used.0), since(&usages.1, &used.1));
         used = usages;
-        let dynamic = machine.power.watts(spent[0] / seconds, cpus) * seconds;
-        truth.host += machine.idle * seconds + dynamic;
-        // What a CPU second costs at this moment. Files are read one after the other: a step in which only one of them has moved has
-        // the price of the step before.
-        if spent[0] > 0.0 {
-            price = dynamic / spent[0];
+        let swing =
+            1.0 + machine.swing * (begin.elapsed().as_secs_f64() / SWING * std::f64::consts::TAU).sin();
+        for (die, power) in machine.dies.iter().enumerate() {
+            let dynamic = power.watts(spent[die] / seconds, cpus_each) * seconds * swing;
+            let more = machine.idle / dies as f64 * seconds + dynamic;
+            joules[die] += more;
+            truth.host += more;
+            // What a CPU second costs at this moment. Files are read one after the other: a step in which only one of them has
+            // moved has the price of the step before.
+            if spent[die] > 0.0 {
+                prices[die] = dynamic / spent[die];
+            }
         }
-        for (joules, spent_by_it) in truth.workloads.iter_mut().zip(&spent[1..]) {
-            *joules += price * spent_by_it;
+        for (index, (joules, spent)) in truth.workloads.iter_mut().zip(&spent_by_each).enumerate() {
+            *joules += prices[die_of(index, dies)] * spent;
         }
         truth.at = wall();
-        if shared.reset.swap(false, Ordering::Relaxed) {
-            offset = truth.host;
+        // Refreshes come at odd moments: after a part of the longest time that goes through all tenths.
+        let due = machine.refresh * (steps * 7 % 10) / 10;
+        if refreshed.elapsed() >= due {
+            refreshed = now();
+            steps = steps.wrapping_add(1);
+            show(counters, &joules, &mut offsets, shared);
         }
-        counter.set(((truth.host - offset) / QUANTUM).floor() * QUANTUM);
         shared.truths.lock().unwrap_or_else(PoisonError::into_inner).push(truth.clone());
     }
 }
 
-/// CPU seconds in an open `cpu.stat`, or `cpuacct.usage`, which is a plain number.
-fn usage(file: &File) -> f64 {
-    let mut bytes = [0; 64];
-    let read = file.read_at(&mut bytes, 0).unwrap_or(0);
-    let text = String::from_utf8_lossy(&bytes[..read]);
-    if let Ok(nanoseconds) = text.trim_end_matches(['\0', '\n']).parse::<f64>() {
-        return nanoseconds / 1e9;
+fn show(counters: &[Counter], joules: &[f64], offsets: &mut [f64], shared: &Shared) {
+    let mut trouble = shared.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+    if *trouble == Trouble::Reset {
+        offsets.copy_from_slice(joules);
+        *trouble = Trouble::None;
     }
+    for ((counter, joules), offset) in counters.iter().zip(joules).zip(offsets) {
+        match *trouble {
+            Trouble::Stall => {}
+            Trouble::Unreadable => counter.spoil(),
+            Trouble::None | Trouble::Reset => counter.set(((joules - *offset) / QUANTUM).floor() * QUANTUM),
+        }
+    }
+}
+
+/// CPU seconds of each die's CPUs.
+fn by_die(all: &File, dies: usize) -> Vec<f64> {
+    let text = start_of(all);
+    if text.starts_with("usage_usec") {
+        return vec![of_cpu_stat(&text)];
+    }
+    let nanoseconds: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let each = (nanoseconds.len() / dies).max(1);
+    nanoseconds.chunks(each).take(dies).map(|cpus| cpus.iter().sum::<f64>() / 1e9).collect()
+}
+
+/// CPU seconds in an open `cpu.stat`.
+fn usage(file: &File) -> f64 {
+    of_cpu_stat(&start_of(file))
+}
+
+fn of_cpu_stat(text: &str) -> f64 {
     let number =
         text.strip_prefix("usage_usec ").and_then(|rest| rest.lines().next()?.trim().parse::<f64>().ok());
     number.unwrap_or(0.0) / 1e6
+}
+
+fn start_of(file: &File) -> String {
+    let mut bytes = [0; 4096];
+    let read = file.read_at(&mut bytes, 0).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[..read]).trim_end_matches('\0').to_owned()
 }
 
 /// Seconds since 1970: what the agent's ticks are dated by.

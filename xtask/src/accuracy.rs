@@ -2,19 +2,20 @@
 //! on the same machine say of the host.
 
 mod jobs;
+mod peers;
 mod table;
 mod windows;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::Owned;
-use tests::simulator::{Machine, Power, Simulator};
+use tests::simulator::{Machine, Power, Simulator, cpus_of, die_of};
 
 use crate::process::{is_root, run, say};
 use crate::{build_ebpf, root};
@@ -22,14 +23,38 @@ use crate::{build_ebpf, root};
 /// The parent of everything that draws power here.
 const PARENT: &str = "ffwatt-accuracy";
 
-/// What one machine is like: 12 W idle, 9 W for each busy CPU.
-const LINEAR: Machine = Machine { power: Power::Linear(9.0), idle: 12.0, range: 262_143_328_850 };
+/// 12 W idle, 9 W for each busy CPU.
+const LINEAR: Machine = Machine {
+    dies: &[Power::Linear(9.0)],
+    idle: 12.0,
+    range: 262_143_328_850,
+    swing: 0.0,
+    refresh: Duration::from_millis(1),
+};
 
-/// The same, with a curve.
-const CONCAVE: Machine = Machine { power: Power::Concave(18.0), ..LINEAR };
+/// What the machines are like, by name and in words.
+const MACHINES: [(&str, &str, Machine); 4] = [
+    ("linear", "9 W for each busy CPU", LINEAR),
+    (
+        "rough",
+        "as linear, but the price of a CPU second swings by 30 % about its mean every 3.7 s, and the counter is refreshed at odd \
+         moments, up to 10 ms late",
+        Machine { swing: 0.3, refresh: Duration::from_millis(10), ..LINEAR },
+    ),
+    (
+        "two dies",
+        "a counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other; each workload stays on its die",
+        Machine { dies: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
+    ),
+    (
+        "concave",
+        "18 W × use^0.6 for all CPUs: the first busy one is the dearest",
+        Machine { dies: &[Power::Concave(18.0)], ..LINEAR },
+    ),
+];
 
 /// A workload: its name, and what its shell does.
-const WORKLOADS: [(&str, &str); 6] = [
+const WORKLOADS: [(&str, &str); 7] = [
     ("steady", "while :; do :; done"),
     ("bursty", "while :; do timeout 0.05 sh -c 'while :; do :; done'; sleep 0.05; done"),
     ("fork-storm", "while :; do /bin/true; done"),
@@ -41,6 +66,10 @@ const WORKLOADS: [(&str, &str); 6] = [
     (
         "x265",
         "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libx265 -preset superfast -x265-params log-level=error -f null -",
+    ),
+    (
+        "svt-av1",
+        "export SVT_LOG=1; exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libsvtav1 -preset 11 -f null -",
     ),
 ];
 
@@ -62,15 +91,19 @@ impl Stage {
         fs::write(simulators.folder().join("cgroup.procs"), std::process::id().to_string())
             .context("cannot enter a cgroup")?;
         let mut workloads = Vec::new();
-        for (name, script) in WORKLOADS.iter().filter(|(name, _)| names.contains(name)) {
+        let dies = machine.dies.len();
+        for (index, name) in names.iter().enumerate() {
+            let (_, script) =
+                WORKLOADS.iter().find(|(known, _)| known == name).context("no such workload")?;
             let cgroup = Cgroup::make(&format!("{PARENT}/{name}"))?;
-            let mut command = cgroup.command("sh");
-            command.args(["-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut command = cgroup.command("taskset");
+            command.args(["--cpu-list", &cpus_of(die_of(index, dies), dies)]);
+            command.args(["sh", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
             workloads.push((cgroup, Owned(command.spawn().context("cannot start a workload")?)));
         }
         let simulator = Simulator::start(machine, PARENT, names)?;
         let sysfs = format!("--path.sysfs={}", simulator.path().display());
-        let idle = format!("--attribution.idle-watts={}", machine.idle);
+        let idle = format!("--attribution.idle-watts={}", machine.idle / dies as f64);
         let fixed = [
             sysfs.as_str(),
             "--path.cgroupfs=/sys/fs/cgroup",
@@ -104,30 +137,21 @@ pub(crate) fn measure(seconds: u64) -> anyhow::Result<()> {
     let mut build = Command::new(env!("CARGO"));
     run(build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "ffwatt"]))?;
     let binary = root.join("target/release/ffwatt");
+    let scaphandre = peers::install_scaphandre(&root);
     let mut report = table::Report::new(seconds)?;
-    for (title, machine) in [("linear", LINEAR), ("concave", CONCAVE)] {
+    let time = Duration::from_secs(seconds);
+    for (title, words, machine) in MACHINES {
         for (interval, lengths) in [("100ms", &[0.1][..]), ("1s", &[1.0, 10.0])] {
             say(&format!("\n== {title} power, tick of {interval}, {seconds} s"));
-            let found = windows::measure(machine, &binary, interval, lengths, Duration::from_secs(seconds))?;
-            report.windows(title, interval, &found);
+            let found = windows::measure(machine, &binary, interval, lengths, time)?;
+            report.windows(title, words, interval, &found);
         }
     }
+    say("\n== others on the same counters");
+    report.peers(&peers::compare(LINEAR, &binary, scaphandre, time)?);
     say("\n== jobs by length");
     report.jobs(&jobs::capture(LINEAR, &binary)?);
-    say("\n== a counter that goes around, and one that is set back");
-    report.counters(&windows::wraps(LINEAR, &binary)?, &windows::reset(LINEAR, &binary)?);
+    say("\n== counters in trouble");
+    report.counters(&windows::counters(LINEAR, &binary)?);
     report.finish(&root)
-}
-
-/// `node_exporter` on the same counters, where it is installed.
-fn node_exporter(sysfs: &Path, port: u16) -> Option<Owned> {
-    let mut command = Command::new("prometheus-node-exporter");
-    command
-        .arg(format!("--path.sysfs={}", sysfs.display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .args(["--collector.disable-defaults", "--collector.rapl"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let child: Child = command.spawn().ok()?;
-    Some(Owned(child))
 }

@@ -10,7 +10,8 @@ use tests::simulator::Machine;
 use super::{PARENT, Stage};
 
 /// Lengths in seconds, and how many jobs of each.
-const LENGTHS: [(f64, usize); 6] = [(0.02, 40), (0.05, 40), (0.1, 20), (0.5, 6), (1.0, 4), (5.0, 2)];
+const LENGTHS: [(f64, usize); 7] =
+    [(0.02, 40), (0.05, 40), (0.1, 20), (0.5, 6), (1.0, 4), (5.0, 2), (60.0, 1)];
 
 /// Jobs of one length.
 #[derive(Debug)]

@@ -6,15 +6,18 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context;
+use serde_json::{Map, Value, json};
 
 use super::jobs::Captured;
+use super::peers::Compared;
 use super::windows::{Counter, Found};
 use crate::process::{output, say};
 
-/// docs/ACCURACY.md, as it grows.
+/// docs/ACCURACY.md, as it grows, and the same as JSON.
 #[derive(Debug)]
 pub(super) struct Report {
     text: String,
+    json: Map<String, Value>,
 }
 
 impl Report {
@@ -24,9 +27,10 @@ impl Report {
         let mut text = String::from(
             "# Accuracy\n\n\
              Written by `cargo xtask accuracy`. A simulated host: real processes in real cgroups, an energy counter that advances \
-             every millisecond by a power model over the kernel's own accounting of their CPU time (12 W idle; `linear`: 9 W for each \
-             busy CPU; `concave`: 18 W × use^0.6 for all CPUs), in steps of 61 µJ. So the true joules of each workload are known. The \
-             agent is the release build; the agent, the simulator and whoever scrapes are part of the machine. The truth is a cgroup's `cpu.stat` of the whole machine's `cpuacct.usage`, sampled every millisecond: in 100 ms it is itself only as good as the scheduler's tick.\n\n",
+             every millisecond by a power model over the kernel's own accounting of their CPU time, in steps of 61 µJ, above an idle power of 12 W. So \
+             the true joules of each workload are known. The agent is the release build; the agent, the simulator and whoever \
+             scrapes are part of the machine. The truth is a cgroup's `cpu.stat` of all CPUs' `cpuacct.usage_percpu`, sampled every \
+             millisecond: in 100 ms it is itself only as good as the scheduler's tick.\n\n",
         );
         let date = said("date", &["-u", "+%Y-%m-%d"])?;
         let kernel = said("uname", &["-r"])?;
@@ -37,13 +41,22 @@ impl Report {
             kernel.trim()
         )?;
         text.push_str("## Error by workload\n\nOf each window's energy above idle, relative to the truth. `bias`: the mean error with its sign. `covered`: windows whose error was within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
-        Ok(Self { text })
+        Ok(Self { text, json: Map::new() })
     }
 
-    pub(super) fn windows(&mut self, title: &str, interval: &str, found: &Found) {
+    pub(super) fn windows(&mut self, title: &str, words: &str, interval: &str, found: &Found) {
+        let rows: Vec<Value> = found
+            .rows
+            .iter()
+            .map(|row| {
+                json!({ "workload": row.workload, "window_seconds": row.length, "errors": row.errors, "bias": row.bias, "covered": row.covered })
+            })
+            .collect();
+        let found_json = json!({ "rows": rows, "host_error": found.host, "residual_microjoules": found.residual.to_string() });
+        self.json.insert(format!("{title}, tick of {interval}"), found_json);
         let percent = |value: f64| format!("{:.2} %", value * 100.0);
         let mut table = format!(
-            "### {title} power, tick of {interval}\n\n\
+            "### {title} power, tick of {interval}\n\n{words}.\n\n\
              | workload | window | windows | median | p95 | max | bias | covered |\n|---|---|---|---|---|---|---|---|\n"
         );
         for row in &found.rows {
@@ -63,19 +76,64 @@ impl Report {
                 percent(row.covered as f64 / count as f64),
             )]);
         }
-        let exporter = found
-            .node_exporter
-            .map_or_else(|| "not installed".to_owned(), |error| format!("{:+.3} %", error * 100.0));
         table.extend([format!(
-            "\nHost, over the whole run: ffwatt {:+.3} %, node_exporter {exporter}. Largest residual of any scrape: {} µJ.\n\n",
+            "\nHost, over the whole run: {:+.3} %. Largest residual of any scrape: {} µJ.\n\n",
             found.host * 100.0,
             found.residual
         )]);
-        say(&table);
-        self.text.push_str(&table);
+        self.add(&table);
+    }
+
+    fn add(&mut self, table: &str) {
+        say(table);
+        self.text.push_str(table);
+    }
+
+    pub(super) fn peers(&mut self, all: &Compared) {
+        let workloads: Vec<Value> = all
+            .workloads
+            .iter()
+            .map(|one| {
+                json!({ "workload": one.workload, "true_joules_above_idle": one.truth, "ffwatt_error": one.ffwatt,
+                    "scaphandre_error": one.scaphandre, "scaphandre_error_by_its_definition": one.scaphandre_as_defined })
+            })
+            .collect();
+        let peers = json!({ "seconds": all.seconds, "host_error": all.host, "node_exporter_host_error": all.node_exporter,
+            "scaphandre_host_error": all.scaphandre_host, "workloads": workloads });
+        self.json.insert("peers".to_owned(), peers);
+        let percent = |error: Option<f64>| {
+            error.map_or_else(|| "–".to_owned(), |error| format!("{:+.2} %", error * 100.0))
+        };
+        let mut table = format!(
+            "## Others on the same counters\n\nIn one run, `linear`, {:.0} s. The host's energy: ffwatt {}, node_exporter {}, \
+             Scaphandre {}.\n\nScaphandre gives the whole host's power, idle or not, to processes by their use of all CPUs; so its figures are \
+             held against the truth by that definition as well.\n\n\
+             | workload | true, above idle | ffwatt | Scaphandre | Scaphandre, by its own definition |\n|---|---|---|---|---|\n",
+            all.seconds,
+            percent(Some(all.host)),
+            percent(all.node_exporter),
+            percent(all.scaphandre_host),
+        );
+        for one in &all.workloads {
+            table.extend([format!(
+                "| {} | {:.1} J | {} | {} | {} |\n",
+                one.workload,
+                one.truth,
+                percent(Some(one.ffwatt)),
+                percent(one.scaphandre),
+                percent(one.scaphandre_as_defined),
+            )]);
+        }
+        table.push('\n');
+        self.add(&table);
     }
 
     pub(super) fn jobs(&mut self, all: &[Captured]) {
+        let jobs: Vec<Value> = all
+            .iter()
+            .map(|one| json!({ "seconds": one.length, "jobs": one.jobs, "captured": one.cpu, "named": one.named }))
+            .collect();
+        self.json.insert("jobs".to_owned(), Value::Array(jobs));
         let mut table = String::from(
             "## Short jobs\n\nBusy for so long, in a cgroup made for each and removed after it, beside an encode; tick of 1 s. `captured`: CPU time under the jobs' own names, of the kernel's `cpu.stat`.\n\n\
              | length | jobs | captured | named |\n|---|---|---|---|\n",
@@ -91,32 +149,37 @@ impl Report {
             )]);
         }
         table.push('\n');
-        say(&table);
-        self.text.push_str(&table);
+        self.add(&table);
     }
 
-    pub(super) fn counters(&mut self, wraps: &Counter, reset: &Counter) {
-        let row = |name: &str, counter: &Counter| {
-            format!(
-                "| {name} | {} | {:.1} J | {:+.3} J |\n",
-                counter.times, counter.total, counter.difference
-            )
-        };
-        let table = format!(
-            "## Counters\n\nA counter with a range of 50 J that goes around every two seconds, and one that is set back to 0 once (its tick's energy is not known, and not made up).\n\n\
-             | what | times | true energy | ffwatt's less the truth |\n|---|---|---|---|\n{}{}\n",
-            row("goes around", wraps),
-            row("set back", reset)
+    pub(super) fn counters(&mut self, all: &[Counter]) {
+        let counters: Vec<Value> = all
+            .iter()
+            .map(|one| json!({ "what": one.what, "seen": one.seen, "true_joules": one.total, "difference_joules": one.difference }))
+            .collect();
+        self.json.insert("counters".to_owned(), Value::Array(counters));
+        let mut table = String::from(
+            "## Counters in trouble\n\nOne with a range of 50 J that goes around every two seconds, and others to which something \
+             happens in the middle of the run. What is drawn in the tick in which a counter is set back is not known, and not made up.\n\n\
+             | the counter | seen by the agent | true energy | ffwatt's less the truth |\n|---|---|---|---|\n",
         );
-        say(&table);
-        self.text.push_str(&table);
+        for one in all {
+            table.extend([format!(
+                "| {} | {} | {:.1} J | {:+.3} J |\n",
+                one.what, one.seen, one.total, one.difference
+            )]);
+        }
+        self.add(&table);
     }
 
     pub(super) fn finish(&self, root: &Path) -> anyhow::Result<()> {
+        let json = root.join("target/accuracy.json");
+        fs::write(&json, serde_json::to_vec_pretty(&self.json)?)
+            .with_context(|| format!("cannot write {}", json.display()))?;
         let path = root.join("docs/ACCURACY.md");
         let text = format!("{}\n", self.text.trim_end());
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        say(&format!("written: {}", path.display()));
+        say(&format!("written: {}, {}", path.display(), json.display()));
         Ok(())
     }
 }

@@ -5,13 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use tests::agent::{Agent, Ports};
+use tests::agent::Agent;
 use tests::command::{eventually, now};
 use tests::exposition::Exposition;
-use tests::http;
-use tests::simulator::{Machine, Simulator};
+use tests::simulator::{Machine, Simulator, Trouble, Truth};
 
-use super::{PARENT, Stage, WORKLOADS, node_exporter};
+use super::{PARENT, Stage, WORKLOADS};
 
 /// Below this power a relative error says nothing: a quarter of a watt.
 const LEAST_WATTS: f64 = 0.25;
@@ -25,8 +24,6 @@ pub(super) struct Found {
     pub(super) rows: Vec<Row>,
     /// The host's energy over the whole run, of the truth.
     pub(super) host: f64,
-    /// The same by `node_exporter`, where it is installed.
-    pub(super) node_exporter: Option<f64>,
     /// The largest residual of any scrape, in microjoules.
     pub(super) residual: i128,
 }
@@ -46,14 +43,14 @@ pub(super) struct Row {
 
 /// What the agent says at a tick.
 #[derive(Debug)]
-struct Reading {
-    at: f64,
-    host: f64,
-    energy: BTreeMap<&'static str, f64>,
+pub(super) struct Reading {
+    pub(super) at: f64,
+    pub(super) host: f64,
+    pub(super) energy: BTreeMap<&'static str, f64>,
     uncertainty: BTreeMap<&'static str, f64>,
 }
 
-fn read(scrape: &Exposition) -> Option<Reading> {
+pub(super) fn read(scrape: &Exposition) -> Option<Reading> {
     let of = |metric: &str| -> BTreeMap<&'static str, f64> {
         let value = |name: &'static str| {
             let path = format!("/{PARENT}/{name}");
@@ -94,26 +91,13 @@ pub(super) fn measure(
 ) -> anyhow::Result<Found> {
     let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
     let stage = Stage::set(machine, binary, &names, &[&format!("--interval={interval}")])?;
-    let port = Ports::free()?.main;
-    let exporter = node_exporter(&stage.simulator.path(), port);
-    let by_exporter = || {
-        Exposition::parse(&http::get(port, "/metrics").ok()?.text())
-            .ok()?
-            .sum("node_rapl_package_joules_total", &[])
-    };
     std::thread::sleep(WARM_UP);
-    let asked = || Some((by_exporter()?, stage.simulator.at(tests::simulator::wall() - 0.005)?.host));
-    let before = exporter.as_ref().and_then(|_| asked());
     let (readings, residual) = follow(&stage.agent, time)?;
-    let after = before.and_then(|_| asked());
     let mut found = Found { residual, ..Found::default() };
     if let (Some(first), Some(last)) = (readings.first(), readings.last()) {
         let (from, to) = truths(&stage.simulator, first, last)?;
         found.host = (last.host - first.host) / (to.host - from.host) - 1.0;
     }
-    found.node_exporter = before
-        .zip(after)
-        .map(|((then, true_then), (now, true_now))| (now - then) / (true_now - true_then) - 1.0);
     for length in lengths {
         for name in &names {
             let name = WORKLOADS.iter().find(|(known, _)| known == name).map_or("", |(name, _)| name);
@@ -123,11 +107,11 @@ pub(super) fn measure(
     Ok(found)
 }
 
-fn truths(
+pub(super) fn truths(
     simulator: &Simulator,
     first: &Reading,
     last: &Reading,
-) -> anyhow::Result<(tests::simulator::Truth, tests::simulator::Truth)> {
+) -> anyhow::Result<(Truth, Truth)> {
     let at = |time: f64| simulator.at(time).context("a tick outside the simulated time");
     Ok((at(first.at)?, at(last.at)?))
 }
@@ -170,33 +154,37 @@ fn row(
 /// A counter that was tried hard.
 #[derive(Debug)]
 pub(super) struct Counter {
-    /// How often it went around or was set back.
-    pub(super) times: f64,
+    /// What happened to it.
+    pub(super) what: &'static str,
+    /// How often the agent has seen it.
+    pub(super) seen: f64,
     /// The agent's joules less the true ones.
     pub(super) difference: f64,
+    /// The true ones.
     pub(super) total: f64,
 }
 
-/// A range so small that it goes around every second or two.
-pub(super) fn wraps(machine: Machine, binary: &Path) -> anyhow::Result<Counter> {
-    let machine = Machine { range: 50_000_000, ..machine };
-    let stage = Stage::set(machine, binary, &["steady"], &["--interval=1s", "--energy.plausible-watts=100"])?;
-    counter(&stage, "ffwatt_energy_wraps_total", Duration::from_secs(15), || {})
+/// A counter that goes around every second or two, and one that is in each trouble for a while.
+pub(super) fn counters(machine: Machine, binary: &Path) -> anyhow::Result<Vec<Counter>> {
+    let around = Machine { range: 50_000_000, ..machine };
+    let troubles = [
+        ("goes around", "ffwatt_energy_wraps_total", Trouble::None, around, "1s"),
+        ("is set back", "ffwatt_energy_resets_total", Trouble::Reset, machine, "100ms"),
+        ("stands still for 3 s", "ffwatt_energy_resets_total", Trouble::Stall, machine, "1s"),
+        ("cannot be read for 3 s", "ffwatt_source_errors_total", Trouble::Unreadable, machine, "1s"),
+    ];
+    troubles
+        .into_iter()
+        .map(|(what, metric, trouble, machine, interval)| {
+            let interval = format!("--interval={interval}");
+            let flags = [interval.as_str(), "--energy.plausible-watts=100"];
+            let stage = Stage::set(machine, binary, &["steady"], &flags)?;
+            counter(&stage, what, metric, trouble)
+        })
+        .collect()
 }
 
-/// Set back once, in the middle.
-pub(super) fn reset(machine: Machine, binary: &Path) -> anyhow::Result<Counter> {
-    let stage =
-        Stage::set(machine, binary, &["steady"], &["--interval=100ms", "--energy.plausible-watts=100"])?;
-    let reset = || {
-        stage.simulator.reset();
-        // Its energy is one tick's.
-        std::thread::sleep(Duration::from_secs(1));
-    };
-    counter(&stage, "ffwatt_energy_resets_total", Duration::from_secs(5), reset)
-}
-
-fn counter(stage: &Stage, metric: &str, time: Duration, event: impl Fn()) -> anyhow::Result<Counter> {
+fn counter(stage: &Stage, what: &'static str, metric: &str, trouble: Trouble) -> anyhow::Result<Counter> {
     std::thread::sleep(Duration::from_secs(2));
     let scrape = |what: &str| -> anyhow::Result<(Reading, f64)> {
         eventually(what, Duration::from_secs(5), || {
@@ -205,11 +193,13 @@ fn counter(stage: &Stage, metric: &str, time: Duration, event: impl Fn()) -> any
         })
     };
     let (first, before) = scrape("a first reading")?;
-    std::thread::sleep(time / 2);
-    event();
-    std::thread::sleep(time / 2);
+    std::thread::sleep(Duration::from_secs(4));
+    stage.simulator.set_trouble(trouble);
+    std::thread::sleep(Duration::from_secs(3));
+    stage.simulator.set_trouble(Trouble::None);
+    std::thread::sleep(Duration::from_secs(4));
     let (last, after) = scrape("a last reading")?;
     let (from, to) = truths(&stage.simulator, &first, &last)?;
     let total = to.host - from.host;
-    Ok(Counter { times: after - before, difference: last.host - first.host - total, total })
+    Ok(Counter { what, seen: after - before, difference: last.host - first.host - total, total })
 }

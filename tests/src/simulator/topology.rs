@@ -1,0 +1,56 @@
+//! A `/sys` whose CPUs are on as many dies as wanted; all the rest of it is the real one.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+
+/// Folders on the way to the CPUs, each with links to all but the next.
+const WAY: [&str; 3] = ["devices", "system", "cpu"];
+
+pub(super) fn link_with_dies(sys: &Path, dies: usize) -> anyhow::Result<()> {
+    let cpus = super::cpus();
+    ensure!(
+        cpus >= dies && cpus.is_multiple_of(dies),
+        "{cpus} CPUs cannot be put on {dies} dies with as many each"
+    );
+    for part in ["kernel", "fs", "bus", "module"] {
+        symlink(Path::new("/sys").join(part), sys.join(part)).context("cannot link to /sys")?;
+    }
+    let (mut real, mut own) = (Path::new("/sys").to_path_buf(), sys.to_path_buf());
+    for (step, name) in WAY.iter().enumerate() {
+        (real, own) = (real.join(name), own.join(name));
+        fs::create_dir(&own).context("cannot make a folder")?;
+        let is_made = |entry: &str| {
+            WAY.get(step + 1).map_or_else(|| cpu_number(entry).is_some(), |next| entry == *next)
+        };
+        link_all_but(&real, &own, is_made)?;
+    }
+    for cpu in 0..cpus {
+        let name = format!("cpu{cpu}");
+        let (real, own) = (real.join(&name), own.join(&name));
+        fs::create_dir_all(own.join("topology")).context("cannot make a folder")?;
+        link_all_but(&real, &own, |entry| entry == "topology")?;
+        link_all_but(&real.join("topology"), &own.join("topology"), |entry| {
+            ["physical_package_id", "die_id"].contains(&entry)
+        })?;
+        fs::write(own.join("topology/physical_package_id"), "0\n")?;
+        fs::write(own.join("topology/die_id"), format!("{}\n", cpu * dies / cpus))?;
+    }
+    Ok(())
+}
+
+fn cpu_number(entry: &str) -> Option<usize> {
+    entry.strip_prefix("cpu")?.parse().ok()
+}
+
+fn link_all_but(real: &Path, own: &Path, is_made: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+    for entry in fs::read_dir(real).with_context(|| format!("cannot read {}", real.display()))? {
+        let name = entry?.file_name();
+        if !name.to_str().is_some_and(&is_made) {
+            symlink(real.join(&name), own.join(&name)).context("cannot link to /sys")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! What do others say on the same counters, at the same time?
+//!
+//! `node_exporter` (Debian's) reads the host's joules. Scaphandre (built by cargo) divides the host's power among processes. It
+//! finds the counters at one place only, so it runs where the simulated ones are mounted there; and it ends at once on a kernel
+//! without modules, so it is told of one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use tests::agent::Ports;
+use tests::cgroup;
+use tests::command::{Owned, eventually};
+use tests::exposition::Exposition;
+use tests::http;
+use tests::simulator::{Machine, Simulator, wall};
+
+use super::windows::{Reading, read, truths};
+use super::{PARENT, Stage, WORKLOADS};
+use crate::process::{run, say};
+use crate::{install, root};
+
+/// Workloads that are one process each, so that a process' power is theirs.
+const COMPARED: [&str; 4] = ["steady", "x264", "x265", "svt-av1"];
+
+/// Scaphandre looks anew when it is asked, and has looked more than two seconds ago.
+const BETWEEN: Duration = Duration::from_millis(2500);
+
+/// Without its default features, which do not build together.
+const SCAPHANDRE: [&str; 7] = [
+    "install",
+    "--quiet",
+    "--locked",
+    "--no-default-features",
+    "--features",
+    "prometheus,json,containers",
+    "scaphandre",
+];
+
+/// Stands between a program and `/proc/modules`, which a kernel without modules does not have.
+const MODULES: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+int open64(const char *path, int flags, ...) {
+    static int (*real)(const char *, int, ...);
+    if (!real) real = dlsym(RTLD_NEXT, "open64");
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return real(strcmp(path, "/proc/modules") ? path : getenv("MODULES"), flags, mode);
+}
+"#;
+
+/// The others, and the truth.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    pub(super) seconds: f64,
+    /// ffwatt's host energy, of the truth.
+    pub(super) host: f64,
+    /// The same by `node_exporter`; `None` where it is not installed.
+    pub(super) node_exporter: Option<f64>,
+    pub(super) scaphandre_host: Option<f64>,
+    pub(super) workloads: Vec<Workload>,
+}
+
+/// One workload's joules.
+#[derive(Debug)]
+pub(super) struct Workload {
+    pub(super) workload: &'static str,
+    /// Above idle.
+    pub(super) truth: f64,
+    pub(super) ffwatt: f64,
+    pub(super) scaphandre: Option<f64>,
+    /// Against all of the host's energy, divided by use of all CPUs.
+    pub(super) scaphandre_as_defined: Option<f64>,
+}
+
+/// Where Scaphandre is, once it has been built; `None`, said aloud, where it cannot be.
+pub(super) fn install_scaphandre(root: &Path) -> Option<PathBuf> {
+    let tools = root.join("target/tools");
+    let program = tools.join("bin/scaphandre");
+    if !program.is_file() {
+        say("Scaphandre is built, to be compared with (minutes)");
+        let mut install = Command::new(env!("CARGO"));
+        install.args(SCAPHANDRE).arg("--root").arg(&tools);
+        if let Err(error) = run(&mut install) {
+            say(&format!("without Scaphandre: {error:#}"));
+            return None;
+        }
+    }
+    Some(program)
+}
+
+/// What somebody has said of the host and of each of [`COMPARED`], added up from one look to the next.
+#[derive(Debug, Default)]
+struct Sums {
+    host: f64,
+    workloads: [f64; COMPARED.len()],
+}
+
+/// Runs everything at once.
+pub(super) fn compare(
+    machine: Machine,
+    binary: &Path,
+    scaphandre: Option<PathBuf>,
+    time: Duration,
+) -> anyhow::Result<Compared> {
+    install::packages("a comparison with node_exporter", &["prometheus-node-exporter"])?;
+    let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
+    let stage = Stage::set(machine, binary, &names, &["--interval=1s"])?;
+    let folder = root()?.join("target/accuracy");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let ports = [Ports::free()?.main, Ports::free()?.rapl];
+    let _exporter = node_exporter(&stage.simulator.path(), ports[0])?;
+    let other = scaphandre
+        .map(|program| start_scaphandre(&program, &stage.simulator.path(), &folder, ports[1]))
+        .transpose()?;
+    let by_exporter = || -> anyhow::Result<(f64, f64)> {
+        let scrape = Exposition::parse(&http::get(ports[0], "/metrics")?.text())?;
+        let truth = truth_now(&stage.simulator)?;
+        Ok((
+            scrape.sum("node_rapl_package_joules_total", &[]).context("node_exporter has no joules")?,
+            truth.0,
+        ))
+    };
+    eventually("node_exporter", Duration::from_secs(20), || by_exporter().ok())?;
+    if other.is_some() {
+        let power = || scaphandre_says(ports[1]).ok()?.sum("scaph_host_power_microwatts", &[]);
+        eventually("Scaphandre's power of the host", Duration::from_secs(30), || {
+            thread::sleep(BETWEEN);
+            power()
+        })?;
+    }
+    let cpu = || -> anyhow::Result<Vec<f64>> { COMPARED.iter().map(|name| cpu_seconds(name)).collect() };
+
+    let (first, begin, before, used) =
+        (reading(&stage)?, truth_now(&stage.simulator)?, by_exporter()?, cpu()?);
+    let (mut sums, mut last) = (Sums::default(), wall());
+    while wall() - begin.2 < time.as_secs_f64() {
+        thread::sleep(BETWEEN);
+        if other.is_some() {
+            add(&mut sums, &scaphandre_says(ports[1])?, &mut last)?;
+        }
+    }
+    let (end, now_used, after) = (truth_now(&stage.simulator)?, cpu()?, by_exporter()?);
+    let last = reading(&stage)?;
+
+    let (from, to) = truths(&stage.simulator, &first, &last)?;
+    let error = |said: f64, truth: f64| said / truth - 1.0;
+    let by_name = (stage.simulator.by_name(&from), stage.simulator.by_name(&to));
+    let seconds = end.2 - begin.2;
+    let cpus = thread::available_parallelism().map_or(1.0, |cpus| cpus.get() as f64);
+    let has_other = other.is_some();
+    let workload = |(index, name): (usize, &&'static str)| {
+        let ours =
+            last.energy.get(name).zip(first.energy.get(name)).map_or(0.0, |(last, first)| last - first);
+        let truth = by_name.1[*name] - by_name.0[*name];
+        let over_his_time = end.1[*name] - begin.1[*name];
+        let share = (now_used[index] - used[index]) / (cpus * seconds);
+        let said = sums.workloads[index];
+        Workload {
+            workload: name,
+            truth,
+            ffwatt: error(ours, truth),
+            scaphandre: has_other.then(|| error(said, over_his_time)),
+            scaphandre_as_defined: has_other.then(|| error(said, (end.0 - begin.0) * share)),
+        }
+    };
+    Ok(Compared {
+        seconds,
+        host: error(last.host - first.host, to.host - from.host),
+        node_exporter: Some(error(after.0 - before.0, after.1 - before.1)),
+        scaphandre_host: has_other.then(|| error(sums.host, end.0 - begin.0)),
+        workloads: COMPARED.iter().enumerate().map(workload).collect(),
+    })
+}
+
+/// Host, workloads, and when.
+fn truth_now(simulator: &Simulator) -> anyhow::Result<(f64, std::collections::BTreeMap<String, f64>, f64)> {
+    // The last step may be under way.
+    let at = wall() - 0.005;
+    let truth = simulator.at(at).context("the simulator stands still")?;
+    Ok((truth.host, simulator.by_name(&truth), at))
+}
+
+fn reading(stage: &Stage) -> anyhow::Result<Reading> {
+    read(&stage.agent.wait_ticks(1)?).context("a scrape without energy")
+}
+
+fn cpu_seconds(name: &str) -> anyhow::Result<f64> {
+    Ok(cgroup::cpu_stat(&cgroup::root()?.join(PARENT).join(name))?.as_secs_f64())
+}
+
+fn node_exporter(sysfs: &Path, port: u16) -> anyhow::Result<Owned> {
+    let mut command = Command::new("prometheus-node-exporter");
+    command
+        .arg(format!("--path.sysfs={}", sysfs.display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .args(["--collector.disable-defaults", "--collector.rapl"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    Ok(Owned(command.spawn().context("cannot start node_exporter")?))
+}
+
+/// In a mount namespace of its own, whose `/sys/class` has the simulated counters on top.
+fn start_scaphandre(program: &Path, sysfs: &Path, folder: &Path, port: u16) -> anyhow::Result<Owned> {
+    let [source, shim, modules] = ["modules.c", "modules.so", "modules"].map(|name| folder.join(name));
+    fs::write(&source, MODULES)?;
+    fs::write(
+        &modules,
+        "intel_rapl_common 40960 1 intel_rapl_msr, Live 0x0\nintel_rapl_msr 20480 0 - Live 0x0\n",
+    )?;
+    run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&shim).arg(&source).arg("-ldl"))?;
+    let mount = "mount -t tmpfs none /sys/class && mkdir /sys/class/powercap && \
+                 mount --bind \"$0\" /sys/class/powercap && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", mount]).arg(sysfs.join("class/powercap")).arg("env");
+    command.arg(format!("LD_PRELOAD={}", shim.display())).arg(format!("MODULES={}", modules.display()));
+    command.arg(program).args(["prometheus", "--address", "127.0.0.1", "--port", &port.to_string()]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(Owned(command.spawn().context("cannot start Scaphandre")?))
+}
+
+fn scaphandre_says(port: u16) -> anyhow::Result<Exposition> {
+    Exposition::parse(&http::get(port, "/metrics")?.text())
+}
+
+fn add(sums: &mut Sums, scrape: &Exposition, last: &mut f64) -> anyhow::Result<()> {
+    let now = wall();
+    let seconds = now - *last;
+    *last = now;
+    sums.host +=
+        scrape.sum("scaph_host_power_microwatts", &[]).context("Scaphandre has no power")? / 1e6 * seconds;
+    for (sum, name) in sums.workloads.iter_mut().zip(COMPARED) {
+        let file = cgroup::root()?.join(PARENT).join(name).join("cgroup.procs");
+        for pid in fs::read_to_string(&file)?.lines() {
+            let power = scrape.sum("scaph_process_power_consumption_microwatts", &[("pid", pid)]);
+            *sum += power.unwrap_or(0.0) / 1e6 * seconds;
+        }
+    }
+    Ok(())
+}
