@@ -1,40 +1,31 @@
 //! `cargo xtask overhead`: what does the agent itself cost? CPU, memory and scrapes by number of cgroups, its start, and what it takes
 //! from every switch of tasks.
 
+mod sizes;
 mod switches;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use serde_json::{Map, Value, json};
 use tests::agent::Agent;
-use tests::cgroup::Cgroup;
-use tests::command::{Owned, eventually, now};
-use tests::http;
+use tests::command::{eventually, now};
 
 use crate::process::{is_root, output, run, say};
 use crate::{build_ebpf, root};
 
-/// Cgroups with a process each that wakes up every second.
-const SIZES: [usize; 4] = [0, 10, 100, 1000];
-
-/// How long the agent is watched at each size.
-const WATCH: Duration = Duration::from_secs(20);
-
-/// Scrapers at once, and scrapes of each.
-const SCRAPERS: usize = 4;
-const SCRAPES: usize = 50;
-
 /// Starts.
 const ROUNDS: usize = 7;
 
-/// The agent's own settings: the real host, no engine.
-const FLAGS: [&str; 4] = [
+/// The agent's own settings: the real host, no engine, every cgroup shown.
+const FLAGS: [&str; 5] = [
     "--cpu.source=bpf",
+    "--attribution.max-workloads=10000",
     "--energy.source=model",
     "--containers.docker-socket=",
     "--containers.podman-socket=",
@@ -57,20 +48,24 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
     ]))?;
     let binary = root.join("target/release/ffwatt");
     let mut text = head()?;
+    let mut json = Map::new();
     for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
         match part {
-            "switches" => switches::measure(&binary, &mut text)?,
-            "sizes" => sizes(&binary, &mut text)?,
-            _ => starts(&binary, &mut text)?,
+            "switches" => switches::measure(&binary, &mut text, &mut json)?,
+            "sizes" => sizes::measure(&binary, &mut text, &mut json)?,
+            _ => starts(&binary, &mut text, &mut json)?,
         }
     }
+    let results = root.join("target/overhead.json");
+    fs::write(&results, serde_json::to_vec_pretty(&json)?)
+        .with_context(|| format!("cannot write {}", results.display()))?;
     if only.is_some() {
         return Ok(());
     }
     let path = root.join("docs/PERFORMANCE.md");
     fs::write(&path, format!("{}\n", text.trim_end()))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    say(&format!("written: {}", path.display()));
+    say(&format!("written: {}, {}", path.display(), results.display()));
     Ok(())
 }
 
@@ -92,79 +87,7 @@ fn spawn(binary: &Path, flags: &[&str]) -> anyhow::Result<Agent> {
     Ok(agent)
 }
 
-fn sizes(binary: &Path, text: &mut String) -> anyhow::Result<()> {
-    text.push_str(
-        "## By number of cgroups\n\nEach with one process that wakes up every second. CPU is of one core; scrapes are of port 9510 by four scrapers at once.\n\n\
-         | cgroups | CPU, tick 1 s | CPU, tick 100 ms | resident | scrape p50 | scrape p99 | payload |\n|---|---|---|---|---|---|---|\n",
-    );
-    let mut living = Vec::new();
-    for size in SIZES {
-        while living.len() < size {
-            let cgroup = Cgroup::make(&format!("ffwatt-overhead/{}", living.len()))?;
-            let mut command = cgroup.command("perl");
-            command.args(["-e", "while (1) { select(undef, undef, undef, 1) }"]).stdout(Stdio::null());
-            living.push((Owned(command.spawn().context("cannot start perl")?), cgroup));
-        }
-        thread::sleep(Duration::from_secs(2));
-        let slow = spawn(binary, &["--interval=1s"])?;
-        let cpu = cpu(&slow)?;
-        let scrape = slow.scrape()?;
-        let resident = scrape.sum("process_resident_memory_bytes", &[]).context("no memory")?;
-        let (median, late, payload) = scrapes(slow.ports.main)?;
-        drop(slow);
-        let quick = spawn(binary, &["--interval=100ms"])?;
-        let quick_cpu = self::cpu(&quick)?;
-        let row = format!(
-            "| {size} | {:.2} % | {:.2} % | {:.1} MB | {:.2} ms | {:.2} ms | {:.0} kB |\n",
-            cpu * 100.0,
-            quick_cpu * 100.0,
-            resident / 1e6,
-            median.as_secs_f64() * 1e3,
-            late.as_secs_f64() * 1e3,
-            payload as f64 / 1e3,
-        );
-        say(&row);
-        text.push_str(&row);
-    }
-    text.push('\n');
-    Ok(())
-}
-
-/// CPU seconds a second.
-fn cpu(agent: &Agent) -> anyhow::Result<f64> {
-    let used = || -> anyhow::Result<f64> {
-        agent.scrape()?.sum("process_cpu_seconds_total", &[]).context("no CPU time")
-    };
-    thread::sleep(Duration::from_secs(2));
-    let (before, begin) = (used()?, now());
-    thread::sleep(WATCH);
-    Ok((used()? - before) / begin.elapsed().as_secs_f64())
-}
-
-/// Median and 99th percentile of a scrape, and its size.
-fn scrapes(port: u16) -> anyhow::Result<(Duration, Duration, usize)> {
-    let scraper = move || -> anyhow::Result<(Vec<Duration>, usize)> {
-        let mut times = Vec::new();
-        let mut size = 0;
-        for _ in 0..SCRAPES {
-            let begin = now();
-            size = http::get(port, "/metrics")?.text().len();
-            times.push(begin.elapsed());
-        }
-        Ok((times, size))
-    };
-    let scrapers: Vec<_> = (0..SCRAPERS).map(|_| thread::spawn(scraper)).collect();
-    let (mut times, mut size) = (Vec::new(), 0);
-    for one in scrapers {
-        let (more, payload) = one.join().map_err(|_panic| anyhow::anyhow!("a scraper panicked"))??;
-        times.extend(more);
-        size = payload;
-    }
-    times.sort();
-    Ok((times[times.len() / 2], times[times.len() * 99 / 100], size))
-}
-
-fn starts(binary: &Path, text: &mut String) -> anyhow::Result<()> {
+fn starts(binary: &Path, text: &mut String, json: &mut Map<String, Value>) -> anyhow::Result<()> {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let begin = now();
@@ -184,5 +107,6 @@ fn starts(binary: &Path, text: &mut String) -> anyhow::Result<()> {
     )?;
     say(&row);
     text.push_str(&row);
+    json.insert("start_seconds".to_owned(), json!(times));
     Ok(())
 }

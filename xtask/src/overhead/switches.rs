@@ -10,9 +10,9 @@ use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tests::agent::Agent;
-use tests::command::Owned;
+use tests::command::{Owned, now};
 
 use crate::process::{output, say};
 use crate::{build_ebpf, install, root};
@@ -23,24 +23,40 @@ const ROUNDS: usize = 9;
 /// The kernel counts programs' time where this is 1.
 const STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
-/// A load that does nothing but switch.
+/// A load that does nothing but switch: a program that does a fixed number of them.
 struct Load {
     name: &'static str,
-    /// Arguments of `perf bench sched`.
+    program: &'static str,
     arguments: &'static [&'static str],
 }
 
-const LOADS: [Load; 2] = [
-    Load { name: "`perf bench sched pipe`", arguments: &["pipe", "-l", "100000"] },
-    Load { name: "`perf bench sched messaging`", arguments: &["messaging", "-g", "5", "-l", "500"] },
+const LOADS: [Load; 3] = [
+    Load {
+        name: "`perf bench sched pipe`",
+        program: "perf",
+        arguments: &["bench", "-f", "simple", "sched", "pipe", "-l", "100000"],
+    },
+    Load {
+        name: "`perf bench sched messaging`",
+        program: "perf",
+        arguments: &["bench", "-f", "simple", "sched", "messaging", "-g", "5", "-l", "500"],
+    },
+    Load {
+        name: "`stress-ng --switch`",
+        program: "stress-ng",
+        arguments: &["--quiet", "--switch", "1", "--switch-ops", "300000"],
+    },
 ];
 
 impl Load {
-    /// Seconds it takes.
+    /// Seconds it takes: by its own count, where it has one that leaves its start out.
     fn run(&self) -> anyhow::Result<f64> {
-        let mut command = Command::new("perf");
-        command.args(["bench", "-f", "simple", "sched"]).args(self.arguments);
-        let said = output(&mut command)?;
+        let begin = now();
+        let said = output(Command::new(self.program).args(self.arguments))?;
+        let took = begin.elapsed().as_secs_f64();
+        if said.trim().is_empty() {
+            return Ok(took);
+        }
         said.trim().parse().with_context(|| format!("{} said {said:?}", self.name))
     }
 }
@@ -111,17 +127,18 @@ impl Drop for Counting {
 }
 
 /// Measures and appends its section.
-pub(super) fn measure(binary: &Path, text: &mut String) -> anyhow::Result<()> {
-    install::packages("measuring switches", &["linux-perf"])?;
+pub(super) fn measure(binary: &Path, text: &mut String, json: &mut Map<String, Value>) -> anyhow::Result<()> {
+    install::packages("measuring switches", &["linux-perf", "stress-ng"])?;
     let mut section = String::from("## Switches of tasks\n\n");
-    counted(binary, &mut section)?;
-    in_turns(binary, &mut section)?;
+    let by_kernel = counted(binary, &mut section)?;
+    let by_time = in_turns(binary, &mut section)?;
+    json.insert("switches".to_owned(), json!({ "counted_by_kernel": by_kernel, "in_turns": by_time }));
     say(&section);
     text.push_str(&section);
     Ok(())
 }
 
-fn counted(binary: &Path, section: &mut String) -> anyhow::Result<()> {
+fn counted(binary: &Path, section: &mut String) -> anyhow::Result<Vec<Value>> {
     let object = build_ebpf::run_floor()?;
     let _counting = Counting::start()?;
     let agent = super::spawn(binary, &["--interval=1s"])?;
@@ -131,6 +148,7 @@ fn counted(binary: &Path, section: &mut String) -> anyhow::Result<()> {
          `of the floor`: what the agent's takes beyond nothing, by what the timestamp takes beyond nothing.\n\n\
          | load | nothing | a timestamp | the agent's | of the floor |\n|---|---|---|---|---|\n",
     );
+    let mut all = Vec::new();
     for load in &LOADS {
         load.run()?;
         let (switch, [empty, timestamp]) = (of_agent(&agent)?, floor.costs()?);
@@ -147,9 +165,12 @@ fn counted(binary: &Path, section: &mut String) -> anyhow::Result<()> {
             load.name,
             (ours - nothing) / (stamp - nothing)
         )?;
+        all.push(
+            json!({ "load": load.name, "nothing_ns": nothing, "timestamp_ns": stamp, "agent_ns": ours }),
+        );
     }
     section.push('\n');
-    Ok(())
+    Ok(all)
 }
 
 fn of_agent(agent: &Agent) -> anyhow::Result<Cost> {
@@ -158,12 +179,13 @@ fn of_agent(agent: &Agent) -> anyhow::Result<Cost> {
     Ok(Cost { runs: of("ffwatt_bpf_runs_total")?, nanoseconds: of("ffwatt_bpf_run_seconds_total")? * 1e9 })
 }
 
-fn in_turns(binary: &Path, section: &mut String) -> anyhow::Result<()> {
+fn in_turns(binary: &Path, section: &mut String) -> anyhow::Result<Vec<Value>> {
     writeln!(
         section,
         "What the same loads take longer, {ROUNDS} runs without the agent and {ROUNDS} with it, in turns; each with its neighbour, median of the differences (and the middle half of them):\n\n\
          | load | without | with | longer |\n|---|---|---|---|"
     )?;
+    let mut all = Vec::new();
     for load in &LOADS {
         load.run()?;
         let (mut without, mut with, mut longer) = (Vec::new(), Vec::new(), Vec::new());
@@ -190,7 +212,8 @@ fn in_turns(binary: &Path, section: &mut String) -> anyhow::Result<()> {
             at(&mut longer, 1),
             at(&mut longer, 3),
         )?;
+        all.push(json!({ "load": load.name, "without_seconds": without, "with_seconds": with, "longer_percent": longer }));
     }
     section.push('\n');
-    Ok(())
+    Ok(all)
 }
