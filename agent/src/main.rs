@@ -121,7 +121,13 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
         }
         Action::Top(options) => {
             let mut text = Vec::new();
-            top::run(&options, config, &mut text)?;
+            match top::run(&options, config, &mut text) {
+                Err(error) if error.is_usage() => {
+                    complain(&error.to_string());
+                    return Ok(EXIT_USAGE.into());
+                }
+                result => result?,
+            }
             print(&String::from_utf8_lossy(&text))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -69,6 +69,18 @@ pub enum TopError {
     Terminal(#[from] io::Error),
 }
 
+impl TopError {
+    /// Whether it was asked for what cannot be.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Sort { .. }
+                | Self::NoTerminal
+                | Self::Client(ClientError::Url(_) | ClientError::Certificate { .. })
+        )
+    }
+}
+
 /// The command line's grammar.
 pub fn command() -> Command {
     Command::new("top")

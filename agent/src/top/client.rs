@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls::crypto::ring;
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, PemItem, TlsConfig, parse_pem};
 
 use crate::api::Answer;
 
@@ -31,6 +33,9 @@ pub enum ClientError {
         /// What is wrong with it.
         problem: String,
     },
+    /// This host believes nobody.
+    #[error("this host has no certificates to know an agent by: name its authority's with --ca")]
+    NobodyToBelieve,
     /// Nobody answers.
     #[error("no agent answers at {url}: {cause}; start one with `ffwatt run`, or name another with --url")]
     Unreachable {
@@ -76,10 +81,18 @@ impl Client {
         let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
         let shown = format!("{scheme}://{}", host.trim_end_matches('/'));
         let question = format!("{shown}/api/v1/snapshot?include=workloads,transcodes,scenarios");
-        let mut config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
-        if let Some(path) = ca {
-            config = config.tls_config(TlsConfig::builder().root_certs(roots(path)?).build());
-        }
+        let roots = match (ca, scheme) {
+            (Some(path), _) => certificates(path)?,
+            (None, "https") => certificates_of_host()?,
+            (None, _) => Vec::new(),
+        };
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+            .root_certs(roots.into());
+        let config = Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            .tls_config(tls.build());
         let authorization = user.map(|user| format!("Basic {}", STANDARD.encode(user)));
         Ok(Self { agent: config.build().into(), question, shown, authorization })
     }
@@ -114,7 +127,7 @@ fn is_scheme(scheme: &str) -> bool {
     ["http", "https"].contains(&scheme)
 }
 
-fn roots(path: &Path) -> Result<RootCerts, ClientError> {
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ClientError> {
     let failed = |problem: String| ClientError::Certificate { path: path.to_path_buf(), problem };
     let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
     let mut certificates = Vec::new();
@@ -123,9 +136,14 @@ fn roots(path: &Path) -> Result<RootCerts, ClientError> {
             certificates.push(certificate);
         }
     }
-    if certificates.is_empty() {
-        Err(failed("no certificate in it".to_owned()))
-    } else {
-        Ok(certificates.into())
+    if certificates.is_empty() { Err(failed("no certificate in it".to_owned())) } else { Ok(certificates) }
+}
+
+/// Whom the host believes, as OpenSSL has it: `SSL_CERT_FILE`, or the distribution's bundle.
+fn certificates_of_host() -> Result<Vec<Certificate<'static>>, ClientError> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    if found.is_empty() {
+        return Err(ClientError::NobodyToBelieve);
     }
+    Ok(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
 }

@@ -125,10 +125,9 @@ impl State {
             return Step::GoOn;
         }
         match key.code {
-            KeyCode::Char('q') => return Step::End,
             KeyCode::Esc if self.has_detail => self.has_detail = false,
             KeyCode::Esc if !self.filter.is_empty() => self.filter.clear(),
-            KeyCode::Esc => return Step::End,
+            KeyCode::Char('q') | KeyCode::Esc => return Step::End,
             KeyCode::Tab => {
                 self.kind = if self.kind == Kind::Transcodes { Kind::Workloads } else { Kind::Transcodes };
                 self.chosen = None;
