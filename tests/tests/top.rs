@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tests::agent::{Agent, binary};
 use tests::command::{Owned, eventually, output};
 use tests::host::{CGROUPS, Host};
+
+/// Of "correct horse", by libxcrypt.
+const HASH: &str = "$2b$04$5vZL1tN2ejMhDSFgUVWTOOZyhsw9m85jFf7byu5/pgP9BHLTUYWrG";
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -89,9 +93,9 @@ fn an_encode_is_shown_live_paused_filtered_and_in_detail() {
         .args(["-f", "null", "-"])
         .stdin(Stdio::null());
     let _ffmpeg = Owned(ffmpeg.spawn().unwrap());
-    let key = ("ffwatt_transcode_joules_per_frame", [("workload", "system")]);
-    agent.until("it posts", |scrape| scrape.find(key.0, &[]).next().map(|_| ())).unwrap();
-    let terminal = Terminal::start(agent.ports.main, &[]);
+    let metric = "ffwatt_transcode_joules_per_frame";
+    agent.until("it posts", |scrape| scrape.find(metric, &[]).next().map(|_| ())).unwrap();
+    let terminal = Terminal::start(agent.ports.main, &["--filter", "320x240"]);
     let screen = terminal.until("the encode is there", |screen| screen.contains("libx264 veryfast 320x240"));
     assert!(screen.contains("Energy is estimated from CPU use"), "{screen}");
     for title in ["IN", "POWER↓", "J/FRAME", "SPEED", "VMAF", "CO2"] {
@@ -107,15 +111,67 @@ fn an_encode_is_shown_live_paused_filtered_and_in_detail() {
     let paused = ticks(&terminal.until("it is paused", |screen| screen.contains("paused"))).unwrap();
     agent.wait_ticks(3).unwrap();
     assert_eq!(ticks(&terminal.screen().unwrap()), Some(paused), "nothing moves");
-    terminal.type_keys(&["p", "Escape", "/", "no such thing", "Enter"]);
+    terminal.type_keys(&["p"]);
+    terminal.until("it goes on", |screen| ticks(screen).is_some_and(|tick| tick > paused));
+    // What follows an escape at once belongs to it, in a terminal.
+    terminal.type_keys(&["Escape"]);
+    terminal.until("no detail", |screen| !screen.contains("Detail"));
+    terminal.type_keys(&["/", "no such thing", "Enter"]);
     terminal.until("nothing matches", |screen| screen.contains("Encodes: 0, with"));
-    terminal.type_keys(&["Escape", "Tab"]);
+    terminal.type_keys(&["Escape"]);
+    terminal.until("all of it again", |screen| !screen.contains("Encodes: 0"));
+    terminal.type_keys(&["Tab"]);
     terminal.until("the workloads", |screen| screen.contains("MEMORY") && screen.contains("kernel"));
     // The agent goes: that is said, and what was known stays.
     agent.stop().unwrap();
     terminal.until("it is gone", |screen| screen.contains("no agent answers") && screen.contains("kernel"));
     terminal.type_keys(&["q"]);
     eventually("it ends", PATIENCE, || terminal.screen().is_none().then_some(())).unwrap();
+}
+
+#[test]
+fn an_agent_behind_a_certificate_and_a_password_is_asked_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "set -e\n\
+        new() { name=$1; shift; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+            -keyout $name.key -out $name.crt -subj /CN=$name \"$@\" 2>> log; }\n\
+        new ca\n\
+        new server -CA ca.crt -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE";
+    output(Command::new("sh").current_dir(folder.path()).args(["-c", script])).unwrap();
+    let file = folder.path().join("web.yml");
+    let access = format!(
+        "tls_server_config: {{cert_file: server.crt, key_file: server.key}}\nbasic_auth_users: {{somebody: {HASH}}}\n"
+    );
+    fs::write(&file, access).unwrap();
+    let host = Host::client().unwrap();
+    let mut flags = host.flags();
+    flags.push(format!("--web.config.file={}", file.display()));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let agent = Agent::spawn(&binary().unwrap(), &flags, &[]).unwrap();
+    let authority = folder.path().join("ca.crt").display().to_string();
+    let ask = |user: &str, trusts: &[&str]| {
+        let url = format!("https://{user}127.0.0.1:{}", agent.ports.main);
+        let mut command = Command::new(binary().unwrap());
+        // The host's own authorities are none of ours.
+        command.args(["top", "--once", "--url", &url]).args(trusts).env("SSL_CERT_FILE", "/dev/null");
+        let said = command.env_remove("SSL_CERT_DIR").output().unwrap();
+        let text = [said.stdout, said.stderr].concat();
+        (said.status.success(), String::from_utf8_lossy(&text).into_owned())
+    };
+    let trust = ["--ca", &authority];
+    let well = eventually("it answers", PATIENCE, || {
+        Some(ask("somebody:correct horse@", &trust)).filter(|(is_well, _)| *is_well)
+    });
+    let (_, text) = well.unwrap_or_else(|error| panic!("{error}: {}", agent.log()));
+    assert!(text.contains("unattributed") && !text.contains("horse"), "{text}");
+    for (user, trusts, words) in [
+        ("", &trust[..], "wants a password"),
+        ("somebody:wrong@", &trust, "wants a password"),
+        ("somebody:correct horse@", &[], "--ca"),
+    ] {
+        let (is_well, text) = ask(user, trusts);
+        assert!(!is_well && text.contains(words) && !text.contains("horse"), "{words}: {text}");
+    }
 }
 
 #[test]

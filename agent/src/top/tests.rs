@@ -67,7 +67,11 @@ fn press(state: &mut State, keys: &str) {
 
 /// The screen, line by line.
 fn screen(state: &State) -> Vec<String> {
-    let mut terminal = Terminal::new(TestBackend::new(140, 30)).unwrap();
+    screen_of(state, 140)
+}
+
+fn screen_of(state: &State, width: u16) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(width, 30)).unwrap();
     terminal.draw(|frame| view::draw(frame, state)).unwrap();
     let buffer = terminal.backend().buffer();
     let line = |y| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
@@ -145,6 +149,19 @@ fn an_agent_that_is_gone_leaves_what_was_known() {
     assert_eq!(names(&state).len(), 3);
     state.answered(Ok(answer(2)));
     assert!(screen(&state)[2].contains("Energy is estimated"));
+}
+
+#[test]
+fn a_narrow_terminal_has_what_matters_most() {
+    let mut state = state();
+    let titles = |state: &State| {
+        let screen = screen_of(state, 80);
+        let line = screen.iter().find(|line| line.starts_with("IN")).unwrap();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(titles(&state), ["IN", "ENCODE", "POWER↓", "ENERGY", "J/FRAME", "SPEED"]);
+    state.sort_by("cost").unwrap();
+    assert!(titles(&state).contains(&"COST↓".to_owned()), "what it is sorted by is seen");
 }
 
 #[test]

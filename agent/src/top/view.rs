@@ -11,7 +11,7 @@ use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as TableRow, Table, 
 use crate::api::{Answer, Transcode};
 use crate::top::format::{digits, shown, text, watts, with_unit};
 use crate::top::keys::State;
-use crate::top::rows::{Kind, Row, encode_of, state_of};
+use crate::top::rows::{Column, Kind, Row, encode_of, state_of};
 
 /// Colours of the parts of the host's power, as on the page.
 const PARTS: [(&str, Color); 5] = [
@@ -22,8 +22,10 @@ const PARTS: [(&str, Color); 5] = [
     ("unattributed", Color::Yellow),
 ];
 
-const KEYS: &str =
-    " q quit  Tab encodes/containers  ↑↓ choose  Enter detail  s S sort  r reverse  / filter  p pause ";
+/// Columns that go first where a terminal is narrow.
+const LESS_NEEDED: [&str; 7] = ["CO2", "COST", "FRAMES", "VMAF", "MEMORY", "STATE", "KIND"];
+
+const KEYS: &str = " q quit  Tab table  ↑↓ choose  Enter detail  s S sort  r reverse  / filter  p pause";
 
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {
     let detail = state.detail();
@@ -99,25 +101,42 @@ fn style_of(row: &Row) -> Style {
     }
 }
 
+/// The columns that have room, with their places. The one it is sorted by stays.
+fn fitting(columns: &'static [Column], sorted: usize, width: u16) -> Vec<(usize, &'static Column)> {
+    let mut fitting: Vec<_> = columns.iter().enumerate().collect();
+    // One between each two.
+    let needed =
+        |columns: &[(usize, &Column)]| columns.iter().map(|(_, column)| column.width + 1).sum::<u16>();
+    for title in LESS_NEEDED {
+        if needed(&fitting) <= width + 1 {
+            break;
+        }
+        fitting.retain(|(index, column)| *index == sorted || column.title != title);
+    }
+    fitting
+}
+
 fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let rows = state.rows();
     let (sorted, is_descending) = state.order();
-    let columns = state.kind.columns();
-    let titles = columns.iter().enumerate().map(|(index, column)| {
-        let arrow = if is_descending { "↓" } else { "↑" };
-        let title =
-            if index == sorted { format!("{}{arrow}", column.title) } else { column.title.to_owned() };
-        let line = Line::from(title);
+    let columns = fitting(state.kind.columns(), sorted, area.width);
+    let aligned = |column: &Column, text: String| {
+        let line = Line::from(text);
         Cell::from(if column.is_text { line } else { line.right_aligned() })
+    };
+    let titles = columns.iter().map(|(index, column)| {
+        let arrow = match (*index == sorted, is_descending) {
+            (true, true) => "↓",
+            (true, false) => "↑",
+            (false, _) => "",
+        };
+        aligned(column, format!("{}{arrow}", column.title))
     });
     let lines = rows.iter().map(|row| {
-        let cells = row.cells.iter().zip(columns).map(|(cell, column)| {
-            let line = Line::from(cell.text.clone());
-            Cell::from(if column.is_text { line } else { line.right_aligned() })
-        });
+        let cells = columns.iter().map(|(index, column)| aligned(column, row.cells[*index].text.clone()));
         TableRow::new(cells).style(style_of(row))
     });
-    let widths = columns.iter().enumerate().map(|(index, column)| match index {
+    let widths = columns.iter().map(|(index, column)| match index {
         0 => Constraint::Min(column.width),
         _ => Constraint::Length(column.width),
     });
