@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::check;
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError};
 use crate::exposition::Options;
@@ -256,6 +257,22 @@ fn announce(addresses: &Addresses, access: Summary) {
     if access.is_encrypted || access.users > 0 {
         tracing::info!("{access}");
     }
+    for line in where_to_look(addresses, scheme) {
+        tracing::info!("{line}");
+    }
+}
+
+/// Three lines for whoever has just started it: the page, the terminal, and what to do when something is missing there.
+fn where_to_look(addresses: &Addresses, scheme: &str) -> Vec<String> {
+    let Some((_, address)) = addresses.iter().find(|(listener, _)| *listener == Listener::Main) else {
+        return Vec::new();
+    };
+    let url = format!("{scheme}://{}", check::reachable(address.ip(), address.port()));
+    vec![
+        format!("in the browser: {url}/"),
+        format!("in the terminal: ffwatt top --url {url}"),
+        "when something is missing: ffwatt check".to_owned(),
+    ]
 }
 
 fn with_hint(error: OpenError) -> anyhow::Error {

@@ -30,7 +30,7 @@ use crate::source::identity::docker;
 use crate::source::results::{self, Folder};
 use crate::units::Watts;
 
-pub use ready::ready;
+pub use ready::{reachable, ready};
 
 /// How long an engine may take to answer.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(5);

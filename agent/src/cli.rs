@@ -13,6 +13,7 @@ use crate::config::keys::{KEYS, Key};
 use crate::config::{FILE_VARIABLE, Layers};
 use crate::quality;
 use crate::report;
+use crate::top;
 
 /// What to do.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub enum Action {
     Quality(Result<quality::Options, String>),
     /// Rank a run, or add up the past.
     Report(report::Options),
+    /// Show a running agent's figures.
+    Top(top::Options),
     /// Print the configuration.
     Config {
         /// The defaults, whatever is configured.
@@ -87,6 +90,7 @@ pub fn command() -> Command {
         .subcommand(bench::command())
         .subcommand(quality::command())
         .subcommand(report::command())
+        .subcommand(top::command())
         .subcommand(
             Command::new("config").about("Print the configuration in use, as a commented file").arg(
                 Arg::new("default").long("default").action(ArgAction::SetTrue).help("Print the defaults"),
@@ -112,6 +116,7 @@ pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) ->
         Some(("bench", matches)) => (Action::Bench(Box::new(bench::options(matches))), matches),
         Some(("quality", matches)) => (Action::Quality(quality::options(matches)), matches),
         Some(("report", matches)) => (Action::Report(report::options(matches)), matches),
+        Some(("top", matches)) => (Action::Top(top::options(matches)), matches),
         Some(("config", matches)) => (Action::Config { default: matches.get_flag("default") }, matches),
         Some((_, matches)) => (Action::Run, matches),
         None => (Action::Run, matches),

@@ -37,6 +37,7 @@ pub mod agent;
 pub mod bench;
 pub mod quality;
 pub mod report;
+pub mod top;
 pub mod check;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use ffwatt::config::{self, Config, Layers, LogFormat, LogLevel};
 use ffwatt::pipeline;
 use ffwatt::quality::{self, QualityError};
 use ffwatt::report;
+use ffwatt::top;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
@@ -115,6 +116,18 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
             start_log(config);
             let mut text = Vec::new();
             report::run(&options, config, &pipeline::prices(config)?, &mut text)?;
+            print(&String::from_utf8_lossy(&text))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Top(options) => {
+            let mut text = Vec::new();
+            match top::run(&options, config, &mut text) {
+                Err(error) if error.is_usage() => {
+                    complain(&error.to_string());
+                    return Ok(EXIT_USAGE.into());
+                }
+                result => result?,
+            }
             print(&String::from_utf8_lossy(&text))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -160,6 +160,22 @@ fn check_on_a_host_with_everything_is_content() {
 }
 
 #[test]
+fn it_says_where_to_look_and_there_it_is() {
+    let host = Host::client().unwrap();
+    let flags = host.flags();
+    let agent = Agent::start(&flags.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    let port = agent.ports.main;
+    let page = format!("in the browser: http://127.0.0.1:{port}/");
+    let top = format!("in the terminal: ffwatt top --url http://127.0.0.1:{port}");
+    for line in [&page, &top, "when something is missing: ffwatt check"] {
+        assert!(agent.log().lines().any(|logged| logged.ends_with(line)), "{line}\n{}", agent.log());
+    }
+    assert!(tests::http::get(port, "/").unwrap().text().contains("<title>"), "the page");
+    let url = format!("http://127.0.0.1:{port}");
+    assert!(ffwatt(&["top", "--once", "--url", &url], &[]).status.success(), "the terminal");
+}
+
+#[test]
 fn it_ends_cleanly_by_interrupt_and_by_term() {
     let host = Host::client().unwrap();
     let flags = host.flags();

@@ -114,7 +114,9 @@ fn command() -> Command {
         .subcommand(Command::new("page").about("Bring the live page's chart library from npm"))
         .subcommand(Command::new("bench").about("Measure the agent's own parts (minutes; prints tables)"))
         .subcommand(
-            Command::new("pictures").about("Draw the data of every dashboard, into docs/pictures (root)"),
+            Command::new("pictures")
+                .about("Draw the data of every dashboard and the live page, into docs/pictures (root)")
+                .arg(Arg::new("page").long("page").action(ArgAction::SetTrue).help("Only the live page")),
         )
         .subcommand(
             Command::new("fuzz")
@@ -205,6 +207,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("overhead", matches)) => {
             overhead::measure(matches.get_one::<String>("only").map(String::as_str))
         }
+        Some(("pictures", matches)) if matches.get_flag("page") => measure::page_picture(),
         Some(("pictures", _)) => measure::pictures(),
         Some(("fuzz", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;

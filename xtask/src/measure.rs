@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask fuzz`: commands for whoever has the time.
+//! `cargo xtask bench`, `pictures` and `cargo xtask fuzz`: commands for whoever has the time.
 
 use std::path::Path;
 use std::process::Command;
@@ -40,7 +40,28 @@ pub(crate) fn pictures() -> anyhow::Result<()> {
     run(Command::new(&python)
         .arg(root.join("tests/pictures.py"))
         .arg(&series)
-        .arg(root.join("docs/pictures")))
+        .arg(root.join("docs/pictures")))?;
+    page_picture()
+}
+
+/// The live page as its test sees it, with real encodes that have run for a minute: README has it.
+pub(crate) fn page_picture() -> anyhow::Result<()> {
+    let root = root()?;
+    let python = install::python(&root, &["imageio-ffmpeg==0.8.1"])?;
+    install::playwright(&root)?;
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(&root).args(arguments);
+        command
+    };
+    run(&mut cargo(&["build", "--quiet", "--package", "ffwatt"]))?;
+    let real = "real_encodes_are_shown_as_the_metrics_have_them";
+    run(cargo(&["test", "--package", "tests", "--test", "page", "--", real])
+        .env("FFWATT_PYTHON", &python)
+        .env("FFWATT_PICTURES", "1"))?;
+    let (from, to) = (root.join("target/page/readme.png"), root.join("docs/pictures/ffwatt-page.png"));
+    std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+    Ok(())
 }
 
 /// Every fuzz target for so many seconds, from its corpus on.

@@ -196,8 +196,7 @@ fn packages() -> anyhow::Result<Vec<Package>> {
         "--filter-platform=x86_64-unknown-linux-gnu",
     ]);
     let metadata: Value = serde_json::from_str(&output(&mut metadata)?).context("cargo metadata")?;
-    let nodes = metadata["resolve"]["nodes"].as_array().context("cargo metadata has no graph")?;
-    let used: BTreeSet<&str> = nodes.iter().filter_map(|node| node["id"].as_str()).collect();
+    let used = used()?;
     let all = metadata["packages"].as_array().context("cargo metadata has no packages")?;
     let text = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
     let package = |package: &Value| Package {
@@ -206,11 +205,28 @@ fn packages() -> anyhow::Result<Vec<Package>> {
         license: text(package, "license"),
         source: package["source"].as_str().map(str::to_owned),
     };
-    Ok(all
-        .iter()
-        .filter(|entry| entry["id"].as_str().is_some_and(|id| used.contains(id)))
-        .map(package)
-        .collect())
+    let is_used = |package: &Package| used.contains(&(package.name.clone(), package.version.clone()));
+    Ok(all.iter().map(package).filter(is_used).collect())
+}
+
+/// Names and versions of what is compiled. `cargo metadata` also lists what a feature would only add to if something else asked for it.
+fn used() -> anyhow::Result<BTreeSet<(String, String)>> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.current_dir(root()?).args([
+        "tree",
+        "--locked",
+        "--workspace",
+        "--target=x86_64-unknown-linux-gnu",
+        "--edges=normal,build,dev",
+        "--prefix=none",
+        "--format={p}",
+    ]);
+    let text = output(&mut tree)?;
+    let name_and_version = |line: &str| {
+        let (name, rest) = line.split_once(" v")?;
+        Some((name.to_owned(), rest.split_whitespace().next()?.to_owned()))
+    };
+    Ok(text.lines().filter_map(name_and_version).collect())
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn ask(stream: &mut (impl Read + Write), address: SocketAddr) -> std::io::Result
 }
 
 /// An address that listens everywhere is asked at home.
-fn reachable(address: IpAddr, port: u16) -> SocketAddr {
+pub fn reachable(address: IpAddr, port: u16) -> SocketAddr {
     let address = match address {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -1,0 +1,173 @@
+//! `ffwatt top`: what burns what, in the terminal. Asks a running agent, here or elsewhere, for what the page shows.
+//!
+//! One thread asks once a second, so that keys are never waited for; the state is changed by keys and answers only, and drawn
+//! after each change.
+
+mod client;
+mod format;
+mod keys;
+mod rows;
+mod view;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+
+use crate::api::Answer;
+use crate::check;
+use crate::config::Config;
+
+use client::Client;
+pub use client::ClientError;
+use keys::{State, Step};
+
+/// Between two questions.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How long a key may wait for the screen.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What can be asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The agent; the one that runs here when not given.
+    pub url: Option<String>,
+    /// Whom to believe that it is the agent, as PEM.
+    pub ca: Option<PathBuf>,
+    /// Print once, and end.
+    pub once: bool,
+    /// Show only what has this text.
+    pub filter: String,
+    /// The column to sort by.
+    pub sort: Option<String>,
+}
+
+/// Why there is nothing to see.
+#[derive(Debug, thiserror::Error)]
+pub enum TopError {
+    /// The agent cannot be asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// There is no such column.
+    #[error("--sort {asked}: there are {known}")]
+    Sort {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: String,
+    },
+    /// The screen is no terminal.
+    #[error("standard output is no terminal: use --once")]
+    NoTerminal,
+    /// The terminal cannot be used.
+    #[error("the terminal")]
+    Terminal(#[from] io::Error),
+}
+
+impl TopError {
+    /// Whether it was asked for what cannot be.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Sort { .. }
+                | Self::NoTerminal
+                | Self::Client(ClientError::Url(_) | ClientError::Certificate { .. })
+        )
+    }
+}
+
+/// The command line's grammar.
+pub fn command() -> Command {
+    Command::new("top")
+        .about("Who burns what now: containers and encodes of a running agent")
+        .arg(Arg::new("url").long("url").value_name("URL").help(
+            "The agent, as http://host:9510 or https://user:password@host:9510 [default: the one here]",
+        ))
+        .arg(
+            Arg::new("ca")
+                .long("ca")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Certificate of the authority that vouches for the agent's, as PEM"),
+        )
+        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Print once, and end"))
+        .arg(Arg::new("filter").long("filter").value_name("TEXT").help("Show only what has this text"))
+        .arg(Arg::new("sort").long("sort").value_name("COLUMN").help("Sort by this column, as it is titled"))
+}
+
+/// Understands the command line.
+pub fn options(matches: &ArgMatches) -> Options {
+    Options {
+        url: matches.get_one::<String>("url").cloned(),
+        ca: matches.get_one::<PathBuf>("ca").cloned(),
+        once: matches.get_flag("once"),
+        filter: matches.get_one::<String>("filter").cloned().unwrap_or_default(),
+        sort: matches.get_one::<String>("sort").cloned(),
+    }
+}
+
+/// Shows the agent's figures until the user has seen enough; or once, into `out`.
+pub fn run(options: &Options, config: &Config, out: &mut dyn Write) -> Result<(), TopError> {
+    let here = || format!("http://{}", check::reachable(config.listen.address, config.listen.port));
+    let client = Client::new(&options.url.clone().unwrap_or_else(here), options.ca.as_deref())?;
+    let mut state = State::new(client.shown().to_owned(), options.filter.clone());
+    if let Some(sort) = &options.sort {
+        state.sort_by(sort).map_err(|known| TopError::Sort { asked: sort.clone(), known })?;
+    }
+    let first = client.ask()?;
+    if options.once {
+        state.answered(Ok(first));
+        return Ok(view::print(&state, out)?);
+    }
+    if !io::stdout().is_terminal() {
+        return Err(TopError::NoTerminal);
+    }
+    state.answered(Ok(first));
+    let answers = follow(client)?;
+    let mut terminal = ratatui::try_init()?;
+    let result = show(&mut terminal, &mut state, &answers);
+    ratatui::try_restore()?;
+    Ok(result?)
+}
+
+/// Asks again and again, in a thread of its own, until nobody listens.
+fn follow(client: Client) -> io::Result<Receiver<Result<Answer, ClientError>>> {
+    let (sender, answers) = channel();
+    let ask = move || {
+        while sender.send(client.ask()).is_ok() {
+            thread::sleep(PERIOD);
+        }
+    };
+    thread::Builder::new().name("top".to_owned()).spawn(ask)?;
+    Ok(answers)
+}
+
+fn show(
+    terminal: &mut ratatui::DefaultTerminal,
+    state: &mut State,
+    answers: &Receiver<Result<Answer, ClientError>>,
+) -> io::Result<()> {
+    loop {
+        terminal.draw(|frame| view::draw(frame, state))?;
+        if event::poll(PATIENCE)?
+            && let Event::Key(key) = event::read()?
+            && key.kind == KeyEventKind::Press
+            && state.press(key) == Step::End
+        {
+            return Ok(());
+        }
+        match answers.recv_timeout(Duration::ZERO) {
+            Ok(answer) => state.answered(answer),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

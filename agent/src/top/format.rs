@@ -1,0 +1,81 @@
+//! How are figures written? As on the page: three digits that tell, and the unit.
+
+const PREFIXES: [(f64, &str); 7] =
+    [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")];
+
+/// Nothing is known.
+pub(super) const UNKNOWN: &str = "–";
+
+/// 0.42, 4.23, 42.3, 423.
+pub(super) fn digits(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// 4.23 W, 12.3 kJ, 3.63 mJ.
+pub(super) fn with_unit(value: Option<f64>, unit: &str) -> String {
+    let Some(value) = value else { return UNKNOWN.to_owned() };
+    if value == 0.0 {
+        return format!("0 {unit}");
+    }
+    let fits = |(factor, _): &&(f64, &str)| value.abs() >= factor * 0.9995;
+    let (factor, prefix) = PREFIXES.iter().find(fits).unwrap_or(&PREFIXES[PREFIXES.len() - 1]);
+    format!("{} {prefix}{unit}", digits(value / factor))
+}
+
+/// Watts are compared with each other: all of them in one unit.
+pub(super) fn watts(value: Option<f64>) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), |value| format!("{} W", digits(value)))
+}
+
+/// By `how`, or unknown.
+pub(super) fn shown<T>(value: Option<T>, how: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), how)
+}
+
+/// 53.1 MiB.
+pub(super) fn bytes(value: Option<u64>) -> String {
+    shown(value, |value| match value as f64 / f64::from(1 << 20) {
+        mebibytes if mebibytes >= 1024.0 => format!("{} GiB", digits(mebibytes / 1024.0)),
+        mebibytes => format!("{} MiB", digits(mebibytes)),
+    })
+}
+
+/// Text of the host for a terminal: no control character gets through, and it is not endless.
+pub(super) fn text(text: &str, most: usize) -> String {
+    let printable = |character: char| if character.is_control() { '?' } else { character };
+    let is_cut = text.chars().nth(most).is_some();
+    let kept = text.chars().take(if is_cut { most - 1 } else { most }).map(printable);
+    kept.chain(is_cut.then_some('…')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_that_tell() {
+        let table = [
+            (Some(0.0), "0 J"),
+            (Some(0.003_63), "3.63 mJ"),
+            (Some(0.9999), "1.00 J"),
+            (Some(12_345.0), "12.3 kJ"),
+            (Some(451e-9), "451 nJ"),
+            (None, "–"),
+        ];
+        for (value, expected) in table {
+            assert_eq!(with_unit(value, "J"), expected);
+        }
+        assert_eq!(watts(Some(0.004)), "0.00 W");
+        assert_eq!(bytes(Some(53_100_000)), "50.6 MiB");
+    }
+
+    #[test]
+    fn nothing_of_the_host_moves_the_cursor() {
+        assert_eq!(text("a\u{1b}[2Jb\n", 64), "a?[2Jb?");
+        assert_eq!(text("abcdef", 4), "abc…");
+    }
+}

@@ -1,0 +1,187 @@
+//! Do keys and answers come to the screen that they should?
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::*;
+use crate::api::{Asked, Figures, Finding, Host, Part, Prices, Told, Transcode, Workload};
+
+fn transcode(name: &str, codec: &str, watts: f64, per_frame: Option<f64>) -> Transcode {
+    Transcode {
+        transcode: format!("{name}-1"),
+        workload: name.to_owned(),
+        is_running: true,
+        asked: Asked { codec: Some(codec.to_owned()), ..Asked::default() },
+        told: Told { speed_ratio: per_frame.map(|_| 1.0), ..Told::default() },
+        figures: Figures {
+            power_watts: Some(watts),
+            energy_joules: Some(watts * 10.0),
+            joules_per_frame: per_frame,
+            ..Figures::default()
+        },
+        ..Transcode::default()
+    }
+}
+
+fn answer(tick: u64) -> Answer {
+    let workload = |name: &str, watts: f64| Workload {
+        workload: name.to_owned(),
+        kind: "docker".to_owned(),
+        is_running: true,
+        power_watts: Some(watts),
+        ..Workload::default()
+    };
+    Answer {
+        tick,
+        host: Host { cpus: 2, power_watts: Some(7.5), ..Host::default() },
+        split: vec![Part { part: "containers".to_owned(), power_watts: 6.0 }],
+        prices: Prices { currency: "USD".to_owned(), ..Prices::default() },
+        findings: vec![Finding { text: "Energy is estimated".to_owned(), ..Finding::default() }],
+        workloads: Some(vec![workload("box-a", 1.0), workload("box-b", 2.0)]),
+        transcodes: Some(vec![
+            transcode("live-a", "libx264", 1.0, Some(0.008)),
+            transcode("live-b", "libx265", 3.0, Some(0.013)),
+            transcode("live-c\u{1b}[2J", "libsvtav1", 2.0, None),
+        ]),
+        ..Answer::default()
+    }
+}
+
+fn state() -> State {
+    let mut state = State::new("http://host:9510".to_owned(), String::new());
+    state.answered(Ok(answer(1)));
+    state
+}
+
+fn press(state: &mut State, keys: &str) {
+    for character in keys.chars() {
+        let code = match character {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            character => KeyCode::Char(character),
+        };
+        assert_eq!(state.press(KeyEvent::new(code, KeyModifiers::NONE)), Step::GoOn);
+    }
+}
+
+/// The screen, line by line.
+fn screen(state: &State) -> Vec<String> {
+    screen_of(state, 140)
+}
+
+fn screen_of(state: &State, width: u16) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(width, 30)).unwrap();
+    terminal.draw(|frame| view::draw(frame, state)).unwrap();
+    let buffer = terminal.backend().buffer();
+    let line = |y| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+    (0..buffer.area.height).map(|y| line(y).trim_end().to_owned()).collect()
+}
+
+/// The first words of the table's lines.
+fn names(state: &State) -> Vec<String> {
+    let screen = screen(state);
+    let first =
+        screen.iter().position(|line| line.starts_with("IN") || line.starts_with("NAME")).unwrap() + 1;
+    let lines = screen[first..].iter().take_while(|line| !line.is_empty() && !line.starts_with('─'));
+    lines.map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_largest_is_first_and_keys_sort_otherwise() {
+    let mut state = state();
+    assert_eq!(names(&state), ["live-b", "live-c?[2J", "live-a"]);
+    press(&mut state, "r");
+    assert_eq!(names(&state), ["live-a", "live-c?[2J", "live-b"]);
+    press(&mut state, "ss");
+    assert!(screen(&state).iter().any(|line| line.contains("J/FRAME↓")));
+    assert_eq!(names(&state), ["live-b", "live-a", "live-c?[2J"], "what is not known is last");
+    press(&mut state, "\t");
+    assert_eq!(names(&state), ["box-b", "box-a"]);
+}
+
+#[test]
+fn a_filter_is_typed_and_taken_away() {
+    let mut state = state();
+    press(&mut state, "/x26");
+    assert!(screen(&state).last().unwrap().contains("filter: x26"));
+    assert_eq!(names(&state), ["live-b", "live-a"]);
+    press(&mut state, "5\n");
+    assert_eq!(names(&state), ["live-b"]);
+    state.press(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+    assert_eq!(names(&state).len(), 3);
+    assert_eq!(state.press(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)), Step::End);
+}
+
+#[test]
+fn while_paused_nothing_moves() {
+    let mut state = state();
+    press(&mut state, "p");
+    state.answered(Ok(answer(2)));
+    assert!(screen(&state)[0].contains("tick 1   paused"), "{}", screen(&state)[0]);
+    press(&mut state, "p");
+    state.answered(Ok(answer(3)));
+    assert!(screen(&state)[0].contains("tick 3"));
+}
+
+#[test]
+fn the_chosen_one_stays_chosen_and_has_its_detail() {
+    let mut state = state();
+    press(&mut state, "jj\n");
+    let detail = |state: &State| screen(state).into_iter().find(|line| line.starts_with(" encode")).unwrap();
+    assert!(detail(&state).contains("libx264 in live-a"), "{}", detail(&state));
+    press(&mut state, "r");
+    assert!(detail(&state).contains("libx264 in live-a"), "wherever it is now");
+    assert!(screen(&state).iter().any(|line| line.contains("8.00 mJ a frame")));
+}
+
+#[test]
+fn an_agent_that_is_gone_leaves_what_was_known() {
+    let mut state = state();
+    let cause = "connection refused".to_owned();
+    state.answered(Err(ClientError::Unreachable { url: "http://host:9510".to_owned(), cause }));
+    let screen_now = screen(&state);
+    assert!(
+        screen_now[2].contains("no agent answers at http://host:9510: connection refused"),
+        "{}",
+        screen_now[2]
+    );
+    assert_eq!(names(&state).len(), 3);
+    state.answered(Ok(answer(2)));
+    assert!(screen(&state)[2].contains("Energy is estimated"));
+}
+
+#[test]
+fn a_narrow_terminal_has_what_matters_most() {
+    let mut state = state();
+    let titles = |state: &State| {
+        let screen = screen_of(state, 80);
+        let line = screen.iter().find(|line| line.starts_with("IN")).unwrap();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(titles(&state), ["IN", "ENCODE", "POWER↓", "ENERGY", "J/FRAME", "SPEED"]);
+    state.sort_by("cost").unwrap();
+    assert!(titles(&state).contains(&"COST↓".to_owned()), "what it is sorted by is seen");
+}
+
+#[test]
+fn printed_it_is_all_there() {
+    let mut text = Vec::new();
+    view::print(&state(), &mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    for words in ["7.50 W", "containers 6.00 W", "Energy is estimated", "IN ", "live-c?[2J", "NAME ", "box-a"]
+    {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
+#[test]
+fn addresses_and_columns_that_cannot_be_are_said() {
+    let problem = |url: &str| client::Client::new(url, None).unwrap_err().to_string();
+    assert_eq!(problem("host:9510"), "--url host:9510: no address such as http://host:9510");
+    assert!(!problem("ftp://user:secret@host").contains("secret"));
+    let client = client::Client::new("https://user:secret@host:9510/", None).unwrap();
+    assert_eq!(client.shown(), "https://host:9510");
+    assert!(state().sort_by("colour").unwrap_err().contains("POWER, ENERGY"));
+    assert_eq!(state().sort_by("memory"), Ok(()));
+}
