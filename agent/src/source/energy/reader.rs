@@ -7,7 +7,7 @@
 use std::io;
 use std::mem;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::meter::RawCounter;
@@ -49,9 +49,23 @@ pub(super) struct Reader {
 struct Thread {
     orders: Sender<Vec<Raw>>,
     answers: Receiver<Answer>,
+    work: JoinHandle<()>,
 }
 
 impl Reader {
+    /// Ends the thread that waits for orders; the next reading starts another. A thread has the rights of the one that started it,
+    /// so whoever is about to give rights up leaves none behind. One that a counter keeps goes when it has its answer.
+    pub(super) fn rest(&mut self) {
+        if let Some(Thread { orders, work, .. }) = self.thread.take() {
+            drop(orders);
+            if work.join().is_err() {
+                tracing::error!(
+                    "the thread that reads energy counters panicked; this is a bug worth reporting"
+                );
+            }
+        }
+    }
+
     /// What a zone's counters say, one answer each. An error when they did not answer in time, which says nothing about what
     /// they have counted: the next answer tells.
     pub(super) fn read(&mut self, zone: Zone, counters: &mut Counters) -> Result<Vec<Count>, SourceError> {
@@ -107,8 +121,8 @@ impl Thread {
                 }
             }
         };
-        thread::Builder::new().name("energy".to_owned()).spawn(run)?;
-        Ok(Self { orders, answers })
+        let work = thread::Builder::new().name("energy".to_owned()).spawn(run)?;
+        Ok(Self { orders, answers, work })
     }
 }
 
