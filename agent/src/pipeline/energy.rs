@@ -133,13 +133,16 @@ impl EnergySource {
 }
 
 impl Pipeline {
-    /// The first readings: the baseline of the first window.
+    /// The first readings: the baseline of the first window. They are made with rights that are given up afterwards.
     pub(super) fn baseline_energy(&mut self) {
         if let Some(reading) = self.energy.read(&*self.clock) {
             self.zones.was_read(self.clock.now());
             for (at, zone) in &reading.zones {
                 self.zones.baseline(*at, zone);
             }
+        }
+        if let EnergySource::Meter(meter) = &mut self.energy {
+            meter.rest();
         }
     }
 

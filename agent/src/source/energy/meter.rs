@@ -70,7 +70,7 @@ impl HardwareMeter {
         let zones = zones.into_iter().map(OpenZone::from).collect();
         let mut meter = Self { kind, zones, reader: Reader::default(), notes };
         let mut reading = meter.read(clock);
-        meter.reader.rest();
+        meter.rest();
         if reading.zones.is_empty() {
             let nothing = || SourceError::unavailable(format!("no {kind} energy counter was found"), "");
             return Err(reading.failures.drain(..).next().map_or_else(nothing, |(_, error)| error));
@@ -107,6 +107,10 @@ impl EnergyMeter for HardwareMeter {
         for counter in self.zones.iter_mut().flat_map(|zone| &mut zone.counters) {
             counter.rebaseline();
         }
+    }
+
+    fn rest(&mut self) {
+        self.reader.rest();
     }
 
     fn longest_gap(&self) -> Option<Duration> {
