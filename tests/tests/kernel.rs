@@ -66,6 +66,31 @@ fn the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent() {
 }
 
 #[test]
+fn a_kernel_that_does_not_tell_its_types_is_read_without_them() {
+    // All of sysfs that the agent needs, but `kernel/btf`.
+    let sysfs = tempfile::tempdir().unwrap();
+    for folder in ["class", "devices", "fs"] {
+        std::os::unix::fs::symlink(format!("/sys/{folder}"), sysfs.path().join(folder)).unwrap();
+    }
+    let sysfs = format!("--path.sysfs={}", sysfs.path().display());
+    for (more, program) in [(&[][..], "switch"), (&[sysfs.as_str()], "untyped_switch")] {
+        let agent = agent(more);
+        let list = output(Command::new("bpftool").args(["prog", "list"])).unwrap();
+        let is_there = |name: &str| list.contains(&format!(" name {name} "));
+        let programs = ["switch", "untyped_switch"].map(|name| (name, is_there(name)));
+        assert_eq!(programs, ["switch", "untyped_switch"].map(|name| (name, name == program)), "{list}");
+        let cgroup = Cgroup::make(&format!("ffwatt-test/{program}")).unwrap();
+        burn(&cgroup, 2.0).wait().unwrap();
+        let scrape = agent.wait_ticks(2).unwrap();
+        let (kernel, ours) =
+            (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+        println!("{program}: kernel {kernel:.4} s, ffwatt {ours:.4} s");
+        assert!((ours / kernel - 1.0).abs() < 0.02, "kernel {kernel}, ffwatt {ours}");
+        assert_closed(&scrape);
+    }
+}
+
+#[test]
 fn two_hundred_jobs_of_50_ms_are_all_captured_under_their_names() {
     // Under emulation the first would be folded before the last has run.
     let agent = agent(&["--attribution.keep-ended=1h"]);

@@ -63,7 +63,9 @@ fn command() -> Command {
             ),
         )
         .subcommand(
-            Command::new("ci").about("What a continuous-integration machine runs: test, and the demo"),
+            Command::new("ci").about(
+                "What a continuous-integration machine runs: test, the demo, Linux 6.1, a minute of soak",
+            ),
         )
         .subcommand(
             Command::new("docs")

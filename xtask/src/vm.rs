@@ -59,20 +59,12 @@ pub(crate) fn run(series: &[String], is_quick: bool) -> anyhow::Result<()> {
     );
     install::packages(
         "booting other kernels",
-        &["qemu-system-x86", "busybox-static", "bpftool", "cpio", "gdb"],
+        &["qemu-system-x86", "busybox-static", "bpftool", "cpio", "gdb", "gpgv"],
     )?;
     build_ebpf::run()?;
     let mut build = Command::new(env!("CARGO"));
-    build.current_dir(&root).args([
-        "build",
-        "--quiet",
-        "--package",
-        "ffwatt",
-        "--package",
-        "tests",
-        "--tests",
-        "--bins",
-    ]);
+    build.current_dir(&root).args(["build", "--quiet", "--package", "ffwatt", "--package", "tests"]);
+    build.args(["--bin", "ffwatt"]).args(TEST_PROGRAMS.iter().flat_map(|name| ["--test", *name]));
     run_command(&mut build)?;
     let initramfs = initramfs(&root, is_quick)?;
     let mut columns = Vec::new();

@@ -133,7 +133,7 @@ impl EnergySource {
 }
 
 impl Pipeline {
-    /// The first readings: the baseline of the first window.
+    /// The first readings: the baseline of the first window. They are made with rights that are given up afterwards.
     pub(super) fn baseline_energy(&mut self) {
         if let Some(reading) = self.energy.read(&*self.clock) {
             self.zones.was_read(self.clock.now());

@@ -123,9 +123,7 @@ impl WebConfig {
             return Ok(Self::default());
         }
         // Without the lines around it: they may be somebody's secret.
-        let wrong = |error: serde_saphyr::Error| {
-            WebConfigError::Syntax(error.without_snippet().to_string().trim_end().to_owned())
-        };
+        let wrong = |error: serde_saphyr::Error| WebConfigError::Syntax(without_secrets(&error));
         // A file of comments only is a null.
         let read: Option<Self> = serde_saphyr::from_str(text).map_err(wrong)?;
         let mut config = read.unwrap_or_default();
@@ -150,6 +148,27 @@ impl WebConfig {
         let named = tls.map(|tls| [&tls.cert_file, &tls.key_file, &tls.client_ca_file]);
         named.into_iter().flatten().flatten().map(PathBuf::as_path)
     }
+}
+
+/// The longest word of ours, and more; a hash or a line of a key is longer, or has other characters in it.
+const LONGEST_WORD: usize = 32;
+
+/// What is wrong and where; only where, when what is wrong is put in words that may be somebody's secret in the wrong place.
+fn without_secrets(error: &serde_saphyr::Error) -> String {
+    let said = error.without_snippet().to_string();
+    let said = said.trim_end();
+    let is_plain = |word: &str| {
+        let word = word.trim_matches(|character: char| ",.:;'\"`()[]{}".contains(character));
+        word.len() <= LONGEST_WORD
+            && word.chars().all(|character| character.is_ascii_alphanumeric() || "_-'`,:".contains(character))
+    };
+    if said.split_whitespace().all(is_plain) {
+        return said.to_owned();
+    }
+    let place = error
+        .location()
+        .map_or_else(String::new, |at| format!("line {}, column {}: ", at.line(), at.column()));
+    format!("{place}what stands there has no place there (it is not shown: it may be a secret)")
 }
 
 /// The text of a small file.

@@ -40,7 +40,7 @@ pub trait EnergyMeter: Send {
     /// Forgets what was read before: the machine slept or was restored, so the next reading is a new baseline.
     fn rebaseline(&mut self);
 
-    /// Keeps no thread until the next reading: threads keep the rights they were born with, and the agent is about to give up its own.
+    /// Leaves no thread behind until the next reading: what reads then is to have the rights of then.
     fn rest(&mut self);
 
     /// Counters must be read at least this often, or a wrap could be missed: a quarter of the shortest wrap time at the

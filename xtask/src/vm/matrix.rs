@@ -43,11 +43,17 @@ const fn question(about: &'static str, program: &'static str, test: &'static str
     Question { about, program, test, asked }
 }
 
-static QUESTIONS: [Question; 13] = [
+static QUESTIONS: [Question; 14] = [
     question(
         "CPU seconds are the kernel's, within 0.5 %",
         "kernel",
         "the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent",
+        Asked::Always,
+    ),
+    question(
+        "switches are read by the kernel's types, and without them",
+        "kernel",
+        "a_kernel_that_does_not_tell_its_types_is_read_without_them",
         Asked::Always,
     ),
     question(

@@ -59,7 +59,7 @@ impl From<ZoneMeter> for OpenZone {
 
 impl HardwareMeter {
     /// Reads every zone once, to see that it works. Fails with the first zone's error when none does; a zone that fails beside
-    /// others that work is kept, and may come back.
+    /// others that work is kept, and may come back. Leaves no thread behind: what reads later is to have the rights of then.
     pub(super) fn start(
         kind: EnergySourceKind,
         mut zones: Vec<ZoneMeter>,
@@ -70,6 +70,7 @@ impl HardwareMeter {
         let zones = zones.into_iter().map(OpenZone::from).collect();
         let mut meter = Self { kind, zones, reader: Reader::default(), notes };
         let mut reading = meter.read(clock);
+        meter.rest();
         if reading.zones.is_empty() {
             let nothing = || SourceError::unavailable(format!("no {kind} energy counter was found"), "");
             return Err(reading.failures.drain(..).next().map_or_else(nothing, |(_, error)| error));

@@ -49,10 +49,23 @@ pub(super) struct Reader {
 struct Thread {
     orders: Sender<Vec<Raw>>,
     answers: Receiver<Answer>,
-    handle: JoinHandle<()>,
+    work: JoinHandle<()>,
 }
 
 impl Reader {
+    /// Ends the thread that waits for orders; the next reading starts another. A thread has the rights of the one that started it,
+    /// so whoever is about to give rights up leaves none behind. One that a counter keeps goes when it has its answer.
+    pub(super) fn rest(&mut self) {
+        if let Some(Thread { orders, work, .. }) = self.thread.take() {
+            drop(orders);
+            if work.join().is_err() {
+                tracing::error!(
+                    "the thread that reads energy counters panicked; this is a bug worth reporting"
+                );
+            }
+        }
+    }
+
     /// What a zone's counters say, one answer each. An error when they did not answer in time, which says nothing about what
     /// they have counted: the next answer tells.
     pub(super) fn read(&mut self, zone: Zone, counters: &mut Counters) -> Result<Vec<Count>, SourceError> {
@@ -76,15 +89,6 @@ impl Reader {
         // It gets no more orders, so it ends when it has answered.
         *counters = Counters::Away(thread.answers);
         Err(late(zone))
-    }
-
-    /// Ends the thread; the next reading starts another.
-    pub(super) fn rest(&mut self) {
-        if let Some(Thread { orders, handle, .. }) = self.thread.take() {
-            drop(orders);
-            // It has answered, so it is at its end. If it has panicked, nobody waits for an answer of it.
-            let _ = handle.join();
-        }
     }
 }
 
@@ -117,8 +121,8 @@ impl Thread {
                 }
             }
         };
-        let handle = thread::Builder::new().name("energy".to_owned()).spawn(run)?;
-        Ok(Self { orders, answers, handle })
+        let work = thread::Builder::new().name("energy".to_owned()).spawn(run)?;
+        Ok(Self { orders, answers, work })
     }
 }
 

@@ -62,3 +62,27 @@ fn a_counter_that_panics_costs_nobody_else() {
         assert_eq!(value(reader.read(WORKING, &mut working)), Some(1));
     }
 }
+
+#[test]
+fn a_reader_at_rest_has_no_thread_and_reads_on_with_another() {
+    struct Who;
+    impl RawCounter for Who {
+        fn read(&mut self) -> Count {
+            // The number of the reading thread, as the kernel has it.
+            Ok(Some(rustix::thread::gettid().as_raw_nonzero().get() as u64))
+        }
+    }
+    let mut reader = Reader::default();
+    let mut counters = Counters::Here(vec![Box::new(Who)]);
+    let first = value(reader.read(WORKING, &mut counters)).unwrap();
+    assert_eq!(value(reader.read(WORKING, &mut counters)), Some(first));
+    reader.rest();
+    // The kernel takes it off its list a moment after it has ended.
+    let task = format!("/proc/self/task/{first}");
+    let is_gone = || {
+        thread::sleep(Duration::from_millis(1));
+        !std::path::Path::new(&task).exists()
+    };
+    assert!((0..10_000).any(|_| is_gone()));
+    assert_ne!(value(reader.read(WORKING, &mut counters)), Some(first));
+}
