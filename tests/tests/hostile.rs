@@ -19,7 +19,7 @@ use tests::http::{get, request};
 const FLOOD: usize = 10_000;
 
 /// Connections of the main listener at most, as docs/RELIABILITY.md has it.
-const MOST: usize = 256;
+const MOST: usize = 512;
 
 fn agent(host: &Host, more: &[&str]) -> Agent {
     let flags = host.flags();
