@@ -1,8 +1,9 @@
 //! Which transcode does a post of progress belong to, and how far is it?
 //!
 //! Whose it is, in this order: the one running transcode that the id names (its key or process number, its container's name, id or
-//! scenario); else the process whose socket it is; else the one running transcode in the container whose address it has. A sender
-//! that is not on this host by one of the last two, or by loopback, is refused unless the configuration allows it.
+//! scenario); else the process whose socket it is, where the agent may see that; else the one that was told to post to this id and
+//! does not yet; else the one running transcode in the container whose address it has. A sender that is not on this host by its
+//! socket, its address, or by loopback, is refused unless the configuration allows it.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::attribution::ledger::Ledger;
 use crate::clock::MonoTime;
 use crate::host::HostRoots;
 use crate::model::account::Account;
+use crate::model::cpu::ProcessId;
 use crate::model::progress::{Block, PostCounts, Progress};
 use crate::model::transcode::TranscodeId;
 use crate::pipeline::identity::Identities;
@@ -77,7 +79,8 @@ impl ProgressBook {
     pub(super) fn find(&mut self, board: &Board, identities: &Identities, roots: &HostRoots, now: MonoTime) {
         for (number, sender) in board.pending() {
             let since = *self.waiting.entry(number).or_insert(now);
-            let verdict = match owner(&sender, identities, roots, self.allow_remote) {
+            let posts = |id| self.matched.values().any(|other| *other == id);
+            let verdict = match owner(&sender, identities, roots, self.allow_remote, posts) {
                 Some(id) => {
                     self.matched.insert(number, id);
                     Verdict::Matched
@@ -231,6 +234,7 @@ fn owner(
     identities: &Identities,
     roots: &HostRoots,
     allow_remote: bool,
+    posts: impl Fn(TranscodeId) -> bool,
 ) -> Option<TranscodeId> {
     let named: Vec<(TranscodeId, &Transcode)> =
         identities.running().filter(|(_, transcode)| is_named(&sender.id, transcode, identities)).collect();
@@ -246,10 +250,18 @@ fn owner(
     if let Some(id) = found.and_then(of) {
         return Some(id);
     }
-    let address = sender.address()?;
-    let among = if named.is_empty() { &all } else { &named };
-    match peer::by_address(roots, address, processes(among).into_iter())[..] {
-        [process] => of(process),
+    let there = match sender.address() {
+        Some(address) => peer::by_address(roots, address, processes(&all).into_iter()),
+        None => processes(&all),
+    };
+    let silent = there.iter().copied().filter(|process| of(*process).is_some_and(|id| !posts(id)));
+    if let [process] = peer::by_command_line(roots, &sender.id, silent)[..] {
+        return of(process);
+    }
+    let is_meant = |process: &ProcessId| named.is_empty() || processes(&named).contains(process);
+    let there: Vec<ProcessId> = there.into_iter().filter(is_meant).collect();
+    match (there.as_slice(), sender.address()) {
+        ([process], Some(_)) => of(*process),
         _ => None,
     }
 }

@@ -1,14 +1,15 @@
 //! Which of these processes is at the other end of a connection?
 //!
 //! By its socket: the process's own network namespace lists the connection with its inode (`/proc/<pid>/net/tcp`), and the process
-//! has that inode open (`/proc/<pid>/fd`). Or by its address, which only a container's own namespace has
+//! has that inode open (`/proc/<pid>/fd`). That only who may trace the process can see, so not an agent behind landlock. Or by what
+//! it was told to post to (`/proc/<pid>/cmdline`). Or by its address, which only a container's own namespace has
 //! (`/proc/<pid>/net/fib_trie`, `if_inet6`). Asked once a connection, never on behalf of a scrape.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use procfs::net::TcpNetEntries;
 use procfs::{ExplicitSystemInfo, FromBufReadSI};
@@ -18,6 +19,9 @@ use crate::model::cpu::ProcessId;
 
 /// Most of a table that is read: some 100 000 connections.
 const TABLE_LIMIT: u64 = 16 << 20;
+
+/// Most of a command line that is read: the kernel allows more, ffmpeg's are shorter.
+const COMMAND_LINE_LIMIT: u64 = 1 << 20;
 
 /// The process that has this end of a connection.
 pub fn by_socket(
@@ -34,20 +38,42 @@ pub fn by_socket(
         .map(|(process, _)| process)
 }
 
-/// The processes in a network namespace that is not the agent's and has this address.
+/// The processes that were told on their command line to post their progress to this id.
+pub fn by_command_line(
+    roots: &HostRoots,
+    id: &str,
+    candidates: impl Iterator<Item = ProcessId>,
+) -> Vec<ProcessId> {
+    let is_told = |process: &ProcessId| {
+        let mut words = Vec::new();
+        let file = File::open(roots.process(process.0, "cmdline")).ok();
+        let read = file.and_then(|file| file.take(COMMAND_LINE_LIMIT).read_to_end(&mut words).ok());
+        read.is_some() && posts_to(&words, id)
+    };
+    candidates.filter(is_told).collect()
+}
+
+fn posts_to(command_line: &[u8], id: &str) -> bool {
+    let text = String::from_utf8_lossy(command_line);
+    let words = || text.split('\0');
+    let addresses = words().zip(words().skip(1)).filter(|(option, _)| *option == "-progress");
+    addresses.filter_map(|(_, address)| address.rsplit_once("/progress")).any(|(_, rest)| {
+        // Nothing follows, or the id does.
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        (rest.is_empty() && id.is_empty()) || rest.strip_prefix('/') == Some(id)
+    })
+}
+
+/// The processes in a network namespace that has this address, when the agent's own does not.
 pub fn by_address(
     roots: &HostRoots,
     address: IpAddr,
     candidates: impl Iterator<Item = ProcessId>,
 ) -> Vec<ProcessId> {
-    let namespace = |path| -> Option<OsString> { Some(fs::read_link(path).ok()?.into_os_string()) };
-    let own = namespace(roots.proc.join("self/ns/net"));
-    candidates
-        .filter(|process| {
-            let theirs = namespace(roots.process(process.0, "ns/net"));
-            theirs.is_some() && theirs != own && has_address(roots, *process, address)
-        })
-        .collect()
+    if has_address(|table| roots.proc.join("self").join(table), address) {
+        return Vec::new();
+    }
+    candidates.filter(|process| has_address(|table| roots.process(process.0, table), address)).collect()
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {
@@ -82,10 +108,10 @@ fn connections(roots: &HostRoots, process: ProcessId, here: SocketAddr) -> impl 
     })
 }
 
-fn has_address(roots: &HostRoots, process: ProcessId, address: IpAddr) -> bool {
+fn has_address(path: impl Fn(&str) -> PathBuf, address: IpAddr) -> bool {
     let read = |table| {
         let mut text = String::new();
-        let file = File::open(roots.process(process.0, table)).ok()?;
+        let file = File::open(path(table)).ok()?;
         file.take(TABLE_LIMIT).read_to_string(&mut text).ok()?;
         Some(text)
     };
@@ -106,7 +132,6 @@ fn has_address(roots: &HostRoots, process: ProcessId, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
-    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -134,23 +159,43 @@ mod tests {
     fn an_address_is_whose_namespace_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let roots = HostRoots { proc: folder.path().to_path_buf(), ..HostRoots::default() };
-        for (process, namespace) in [("self", "1"), ("7", "2"), ("8", "1"), ("9", "3")] {
-            let at = folder.path().join(process);
-            fs::create_dir_all(at.join("ns")).unwrap();
-            fs::create_dir_all(at.join("net")).unwrap();
-            symlink(format!("net:[{namespace}]"), at.join("ns/net")).unwrap();
+        for process in ["self", "7", "8", "9"] {
+            fs::create_dir_all(folder.path().join(process).join("net")).unwrap();
         }
-        let trie = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 172.17.0.0\n        /16 link UNICAST\n     |-- 172.17.0.2\n        \
-                    /32 host LOCAL\n     |-- 172.17.255.255\n        /32 link BROADCAST\n";
-        for process in ["7", "8"] {
-            fs::write(folder.path().join(process).join("net/fib_trie"), trie).unwrap();
+        let trie = |address: &str| {
+            format!(
+                "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 172.17.0.0\n        /16 link UNICAST\n     |-- {address}\n        \
+                 /32 host LOCAL\n     |-- 172.17.255.255\n        /32 link BROADCAST\n"
+            )
+        };
+        for (process, address) in [("self", "172.17.0.1"), ("7", "172.17.0.2"), ("8", "172.17.0.1")] {
+            fs::write(folder.path().join(process).join("net/fib_trie"), trie(address)).unwrap();
         }
         let inet6 = "fe800000000000000042acfffe110002 0e 40 20 80     eth0\n";
         fs::write(folder.path().join("9/net/if_inet6"), inet6).unwrap();
         let all = || [7, 8, 9, 10].map(ProcessId).into_iter();
         let of = |address: &str| by_address(&roots, address.parse().unwrap(), all());
-        assert_eq!(of("172.17.0.2"), [ProcessId(7)], "8 is in the agent's own namespace");
+        assert_eq!(of("172.17.0.2"), [ProcessId(7)]);
+        assert_eq!(of("172.17.0.1"), [], "8 is in the agent's own namespace");
         assert_eq!(of("172.17.255.255"), []);
         assert_eq!(of("fe80::42:acff:fe11:2"), [ProcessId(9)]);
+    }
+
+    #[test]
+    fn who_was_told_to_post_is_known_by_its_command_line() {
+        let table = [
+            ("ffmpeg -progress http://127.0.0.1:9510/progress/any -i a b", "any", true),
+            ("ffmpeg -i a -progress https://user:secret@host/behind/progress/live/1?x b", "live/1", true),
+            ("ffmpeg -progress http://127.0.0.1:9510/progress b", "", true),
+            ("ffmpeg -progress http://127.0.0.1:9510/progress/ b", "", true),
+            ("ffmpeg -progress http://127.0.0.1:9510/progress/any b", "an", false),
+            ("ffmpeg -progress http://127.0.0.1:9510/progress/any b", "", false),
+            ("ffmpeg -i http://127.0.0.1:9510/progress/any b", "any", false),
+            ("ffmpeg -progress fifo b", "", false),
+            ("ffmpeg -progress", "", false),
+        ];
+        for (line, id, expected) in table {
+            assert_eq!(posts_to(line.replace(' ', "\0").as_bytes(), id), expected, "{line} {id}");
+        }
     }
 }
