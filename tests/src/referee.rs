@@ -9,10 +9,11 @@ use anyhow::{Context, bail};
 use crate::command::find;
 
 /// Findings of promtool that are known and meant: names that other people's dashboards use.
-const MEANT: [(&str, &str); 4] = [
+const MEANT: [(&str, &str); 5] = [
     ("cost_total", "non-counter metrics should not have \"_total\" suffix"),
     ("results_scenarios_total", "non-counter metrics should not have \"_total\" suffix"),
     ("docker_containers_total", "non-counter metrics should not have \"_total\" suffix"),
+    ("docker_engine_memory_kb", "metric names should not contain abbreviated units"),
     ("rapl_energy_joules_total", "use base unit"),
 ];
 

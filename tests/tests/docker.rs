@@ -318,7 +318,8 @@ fn listen_in(engine: &Engine, socket: &std::path::Path) -> std::sync::Arc<std::s
     // Ends with the test's process.
     std::thread::spawn(move || {
         for client in listener.incoming() {
-            let (client, engine) = (client.unwrap(), UnixStream::connect(&engine).unwrap());
+            // An engine that is away hangs up on whoever calls.
+            let (Ok(client), Ok(engine)) = (client, UnixStream::connect(&engine)) else { continue };
             let (mut from, mut to) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
             let all = std::sync::Arc::clone(&all);
             std::thread::spawn(move || {
@@ -333,7 +334,10 @@ fn listen_in(engine: &Engine, socket: &std::path::Path) -> std::sync::Arc<std::s
                 }
                 let _ = to.shutdown(std::net::Shutdown::Write);
             });
-            std::thread::spawn(move || std::io::copy(&mut { engine }, &mut { client }));
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut { engine }, &mut { &client });
+                let _ = client.shutdown(std::net::Shutdown::Both);
+            });
         }
     });
     heard
