@@ -144,6 +144,12 @@ fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from(
     ])
     .unwrap();
     agent.until("the engine is known", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
+    // What the agent used before its program was attached is nobody's: both are told since now.
+    let used = |scrape: &Exposition| {
+        let own = scrape.sum("ffwatt_workload_cpu_seconds_total", &[("workload", "ffwatt")]).unwrap();
+        (own, scrape.sum("process_cpu_seconds_total", &[]).unwrap())
+    };
+    let before = used(&agent.wait_ticks(1).unwrap());
     let labels = |output: &str| {
         ["reference=".to_owned() + &path("source.mkv"), "output=".to_owned() + &path(output)]
             .map(|label| format!("ffwatt.{label}"))
@@ -185,8 +191,8 @@ fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from(
     );
     // Comparing is the agent's own work: not somebody's transcode, and on its own bill.
     assert_eq!(scrape.all("ffwatt_transcode_info").count(), 2);
-    let own = scrape.sum("ffwatt_workload_cpu_seconds_total", &[("workload", "ffwatt")]).unwrap();
-    let process = scrape.sum("process_cpu_seconds_total", &[]).unwrap();
+    let now = used(&scrape);
+    let (own, process) = (now.0 - before.0, now.1 - before.1);
     assert!(own > process + 0.1, "{own} s on its bill, {process} s its own process's");
     assert!(scrape.residuals().values().all(|left| *left == 0));
 }
