@@ -15,7 +15,7 @@ use anyhow::Context;
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::Owned;
-use tests::simulator::{Machine, Power, Simulator, cpus_of, die_of};
+use tests::simulator::{Machine, Power, Simulator, cpus_of, socket_of};
 
 use crate::process::{is_root, run, say};
 use crate::{build_ebpf, root};
@@ -25,7 +25,7 @@ const PARENT: &str = "ffwatt-accuracy";
 
 /// 12 W idle, 9 W for each busy CPU.
 const LINEAR: Machine = Machine {
-    dies: &[Power::Linear(9.0)],
+    sockets: &[Power::Linear(9.0)],
     idle: 12.0,
     range: 262_143_328_850,
     swing: 0.0,
@@ -33,7 +33,7 @@ const LINEAR: Machine = Machine {
 };
 
 /// What the machines are like, by name and in words.
-const MACHINES: [(&str, &str, Machine); 4] = [
+pub(crate) const MACHINES: [(&str, &str, Machine); 4] = [
     ("linear", "9 W for each busy CPU", LINEAR),
     (
         "rough",
@@ -42,14 +42,14 @@ const MACHINES: [(&str, &str, Machine); 4] = [
         Machine { swing: 0.3, refresh: Duration::from_millis(10), ..LINEAR },
     ),
     (
-        "two dies",
-        "a counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other; each workload stays on its die",
-        Machine { dies: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
+        "two sockets",
+        "a counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other; each workload is put on one socket. x265 sets its threads' affinity itself and leaves it, so its truth is not told rightly here",
+        Machine { sockets: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
     ),
     (
         "concave",
         "18 W × use^0.6 for all CPUs: the first busy one is the dearest",
-        Machine { dies: &[Power::Concave(18.0)], ..LINEAR },
+        Machine { sockets: &[Power::Concave(18.0)], ..LINEAR },
     ),
 ];
 
@@ -91,19 +91,19 @@ impl Stage {
         fs::write(simulators.folder().join("cgroup.procs"), std::process::id().to_string())
             .context("cannot enter a cgroup")?;
         let mut workloads = Vec::new();
-        let dies = machine.dies.len();
+        let sockets = machine.sockets.len();
         for (index, name) in names.iter().enumerate() {
             let (_, script) =
                 WORKLOADS.iter().find(|(known, _)| known == name).context("no such workload")?;
             let cgroup = Cgroup::make(&format!("{PARENT}/{name}"))?;
             let mut command = cgroup.command("taskset");
-            command.args(["--cpu-list", &cpus_of(die_of(index, dies), dies)]);
+            command.args(["--cpu-list", &cpus_of(socket_of(index, sockets), sockets)]);
             command.args(["sh", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
             workloads.push((cgroup, Owned(command.spawn().context("cannot start a workload")?)));
         }
         let simulator = Simulator::start(machine, PARENT, names)?;
         let sysfs = format!("--path.sysfs={}", simulator.path().display());
-        let idle = format!("--attribution.idle-watts={}", machine.idle / dies as f64);
+        let idle = format!("--attribution.idle-watts={}", machine.idle / sockets as f64);
         let fixed = [
             sysfs.as_str(),
             "--path.cgroupfs=/sys/fs/cgroup",
@@ -129,25 +129,30 @@ impl Drop for Stage {
     }
 }
 
-/// Measures everything, prints the tables, writes docs/ACCURACY.md.
-pub(crate) fn measure(seconds: u64) -> anyhow::Result<()> {
+/// Measures and prints the tables. All of it is written to docs/ACCURACY.md; `only` one machine's is not.
+pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     anyhow::ensure!(is_root(), "accuracy needs root: it loads eBPF programs and makes cgroups");
     let root = root()?;
     build_ebpf::run()?;
     let mut build = Command::new(env!("CARGO"));
     run(build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "ffwatt"]))?;
     let binary = root.join("target/release/ffwatt");
-    let scaphandre = peers::install_scaphandre(&root);
     let mut report = table::Report::new(seconds)?;
     let time = Duration::from_secs(seconds);
-    for (title, words, machine) in MACHINES {
+    for (title, words, machine) in
+        MACHINES.into_iter().filter(|(title, ..)| only.is_none_or(|only| only == *title))
+    {
         for (interval, lengths) in [("100ms", &[0.1][..]), ("1s", &[1.0, 10.0])] {
             say(&format!("\n== {title} power, tick of {interval}, {seconds} s"));
             let found = windows::measure(machine, &binary, interval, lengths, time)?;
             report.windows(title, words, interval, &found);
         }
     }
+    if only.is_some() {
+        return Ok(());
+    }
     say("\n== others on the same counters");
+    let scaphandre = peers::install_scaphandre(&root);
     report.peers(&peers::compare(LINEAR, &binary, scaphandre, time)?);
     say("\n== jobs by length");
     report.jobs(&jobs::capture(LINEAR, &binary)?);

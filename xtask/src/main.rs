@@ -142,6 +142,13 @@ fn command() -> Command {
                         .default_value("60")
                         .value_parser(clap::value_parser!(u64).range(10..))
                         .help("Length of each run"),
+                )
+                .arg(
+                    Arg::new("only")
+                        .long("only")
+                        .value_name("MACHINE")
+                        .value_parser(accuracy::MACHINES.map(|(title, ..)| title))
+                        .help("Only this machine, and only print it"),
                 ),
         )
         .subcommand(
@@ -203,7 +210,8 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("page", _)) => page::update(),
         Some(("bench", _)) => measure::bench(),
         Some(("accuracy", matches)) => {
-            accuracy::measure(*matches.get_one::<u64>("seconds").context("--seconds has a default")?)
+            let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
+            accuracy::measure(seconds, matches.get_one::<String>("only").map(String::as_str))
         }
         Some(("overhead", matches)) => {
             overhead::measure(matches.get_one::<String>("only").map(String::as_str))

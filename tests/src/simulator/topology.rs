@@ -1,4 +1,4 @@
-//! A `/sys` whose CPUs are on as many dies as wanted; all the rest of it is the real one.
+//! A `/sys` whose CPUs are in as many sockets as wanted; all the rest of it is the real one.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,11 +9,11 @@ use anyhow::{Context, ensure};
 /// Folders on the way to the CPUs, each with links to all but the next.
 const WAY: [&str; 3] = ["devices", "system", "cpu"];
 
-pub(super) fn link_with_dies(sys: &Path, dies: usize) -> anyhow::Result<()> {
+pub(super) fn link_with_sockets(sys: &Path, sockets: usize) -> anyhow::Result<()> {
     let cpus = super::cpus();
     ensure!(
-        cpus >= dies && cpus.is_multiple_of(dies),
-        "{cpus} CPUs cannot be put on {dies} dies with as many each"
+        cpus >= sockets && cpus.is_multiple_of(sockets),
+        "{cpus} CPUs cannot be put on {sockets} sockets with as many each"
     );
     for part in ["kernel", "fs", "bus", "module"] {
         symlink(Path::new("/sys").join(part), sys.join(part)).context("cannot link to /sys")?;
@@ -32,11 +32,8 @@ pub(super) fn link_with_dies(sys: &Path, dies: usize) -> anyhow::Result<()> {
         let (real, own) = (real.join(&name), own.join(&name));
         fs::create_dir_all(own.join("topology")).context("cannot make a folder")?;
         link_all_but(&real, &own, |entry| entry == "topology")?;
-        link_all_but(&real.join("topology"), &own.join("topology"), |entry| {
-            ["physical_package_id", "die_id"].contains(&entry)
-        })?;
-        fs::write(own.join("topology/physical_package_id"), "0\n")?;
-        fs::write(own.join("topology/die_id"), format!("{}\n", cpu * dies / cpus))?;
+        link_all_but(&real.join("topology"), &own.join("topology"), |entry| entry == "physical_package_id")?;
+        fs::write(own.join("topology/physical_package_id"), format!("{}\n", cpu * sockets / cpus))?;
     }
     Ok(())
 }
