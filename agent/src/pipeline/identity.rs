@@ -1,8 +1,6 @@
 //! Who is whose? Life-cycle events, walks and engine messages into the two books of identity, and the ends of things.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
-use std::io::Read;
 use std::time::Duration;
 
 use agent_common::ROOT_CGROUP;
@@ -21,9 +19,6 @@ use crate::source::identity::directory::Directory;
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::processes;
 use crate::source::identity::transcodes::{Transcode, Transcodes};
-
-/// Longest command line that is read; what an encoder is asked to do is said long before.
-const CMDLINE_LIMIT: u64 = 256 * 1024;
 
 /// Between two walks that were asked for, however often they are.
 const WALK_PAUSE: Duration = Duration::from_secs(1);
@@ -95,7 +90,12 @@ impl Identities {
             let uptime = Duration::from_nanos(clock.now().0) + clock.suspended();
             let age = uptime.saturating_sub(found.since_boot);
             let started = WallTime(clock.wall().0 - age.as_secs_f64());
-            let id = self.transcodes.started(found.id, workload, started, &cmdline(roots, found.id));
+            let id = self.transcodes.started(
+                found.id,
+                workload,
+                started,
+                &processes::command_line(roots, found.id),
+            );
             ledger.open_transcode(id);
         }
     }
@@ -135,7 +135,7 @@ impl Identities {
                     tracing::warn!(process = process.0, "an encoder is not told apart: {}", error.chain());
                 }
                 let started = WallTime(clock.wall().0 - clock.now().since(at).as_secs_f64());
-                let cmdline = cmdline(roots, process);
+                let cmdline = processes::command_line(roots, process);
                 if self.is_own_child(process, roots) {
                     self.transcodes.started(process, Pseudo::Ffwatt.id(), started, &cmdline);
                 } else {
@@ -219,7 +219,12 @@ impl Identities {
         let transcode = process.map(|process| {
             let id = self.transcodes.of(process).unwrap_or_else(|| {
                 // Its start was lost: what it does can still be read, if it is still there.
-                let id = self.transcodes.started(process, workload, clock.wall(), &cmdline(roots, process));
+                let id = self.transcodes.started(
+                    process,
+                    workload,
+                    clock.wall(),
+                    &processes::command_line(roots, process),
+                );
                 ledger.open_transcode(id);
                 id
             });
@@ -300,7 +305,7 @@ impl Identities {
     ) {
         match cpu.track(process) {
             Ok(()) => {
-                let cmdline = cmdline(roots, process);
+                let cmdline = processes::command_line(roots, process);
                 self.transcodes.started(process, Pseudo::Ffwatt.id(), clock.wall(), &cmdline);
             }
             Err(error) => {
@@ -366,14 +371,4 @@ impl Identities {
         }
         self.ending.insert(Ending::Cgroup(id), 0);
     }
-}
-
-/// A process's command line; empty when it is gone.
-fn cmdline(roots: &HostRoots, process: ProcessId) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Ok(file) = File::open(roots.process(process.0, "cmdline")) {
-        // What could be read before a failure is better than nothing.
-        let _ = file.take(CMDLINE_LIMIT).read_to_end(&mut bytes);
-    }
-    bytes
 }

@@ -16,12 +16,10 @@ use procfs::{ExplicitSystemInfo, FromBufReadSI};
 
 use crate::host::HostRoots;
 use crate::model::cpu::ProcessId;
+use crate::source::identity::processes;
 
 /// Most of a table that is read: some 100 000 connections.
 const TABLE_LIMIT: u64 = 16 << 20;
-
-/// Most of a command line that is read: the kernel allows more, ffmpeg's are shorter.
-const COMMAND_LINE_LIMIT: u64 = 1 << 20;
 
 /// The process that has this end of a connection.
 pub fn by_socket(
@@ -44,13 +42,7 @@ pub fn by_command_line(
     id: &str,
     candidates: impl Iterator<Item = ProcessId>,
 ) -> Vec<ProcessId> {
-    let is_told = |process: &ProcessId| {
-        let mut words = Vec::new();
-        let file = File::open(roots.process(process.0, "cmdline")).ok();
-        let read = file.and_then(|file| file.take(COMMAND_LINE_LIMIT).read_to_end(&mut words).ok());
-        read.is_some() && posts_to(&words, id)
-    };
-    candidates.filter(is_told).collect()
+    candidates.filter(|process| posts_to(&processes::command_line(roots, *process), id)).collect()
 }
 
 fn posts_to(command_line: &[u8], id: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Which processes of a name are running, and in which cgroup is a process?
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::time::Duration;
 
 use procfs::FromRead;
@@ -12,6 +13,9 @@ use crate::units::CpuTime;
 
 /// Longest name the kernel keeps (`TASK_COMM_LEN` less the terminating zero).
 const NAME_LIMIT: usize = 15;
+
+/// Longest command line that is read; what an encoder is asked to do is said long before.
+const COMMAND_LINE_LIMIT: u64 = 256 * 1024;
 
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +79,16 @@ pub fn cgroup_path(roots: &HostRoots, id: ProcessId, unified: bool) -> Option<St
         };
         is_it.then(|| path.to_owned())
     })
+}
+
+/// A process's command line, as in `/proc/<pid>/cmdline`; empty when it is gone.
+pub fn command_line(roots: &HostRoots, id: ProcessId) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(roots.process(id.0, "cmdline")) {
+        // What could be read before a failure is better than nothing.
+        let _ = file.take(COMMAND_LINE_LIMIT).read_to_end(&mut bytes);
+    }
+    bytes
 }
 
 #[cfg(test)]
