@@ -144,8 +144,11 @@ fn a_thread_that_never_switches_is_counted_at_every_tick() {
     let (least, most) =
         (shares.iter().copied().fold(f64::MAX, f64::min), shares.iter().copied().fold(0.0, f64::max));
     println!("a busy thread at {} ticks of 100 ms: {least:.3} to {most:.3} of each", shares.len());
-    // How much of each is a matter of who else wants the machine; without a flush it would be none of most.
-    assert!(least > 0.0, "{shares:?}");
+    // In emulation others want the machine as well, and how much it has of each tick is a matter of them; without a flush it would
+    // have none of most.
+    let is_emulated = std::env::var_os("FFWATT_MACHINE").is_some();
+    let (floor, ceiling) = if is_emulated { (0.0, f64::INFINITY) } else { (0.5, 1.5) };
+    assert!(least > floor && most < ceiling, "{shares:?}");
     let scrape = agent.wait_ticks(2).unwrap();
     let (kernel, ours) = (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
     assert!((ours / kernel - 1.0).abs() < 0.01, "kernel {kernel}, ffwatt {ours}");
