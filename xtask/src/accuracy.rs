@@ -73,6 +73,11 @@ const WORKLOADS: [(&str, &str); 7] = [
     ),
 ];
 
+/// All of them.
+fn names() -> [&'static str; WORKLOADS.len()] {
+    WORKLOADS.map(|(name, _)| name)
+}
+
 /// A simulated host with the agent on it, both below [`PARENT`].
 struct Stage {
     simulator: Simulator,

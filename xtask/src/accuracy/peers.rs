@@ -16,10 +16,10 @@ use tests::cgroup;
 use tests::command::{Owned, eventually};
 use tests::exposition::Exposition;
 use tests::http;
-use tests::simulator::{Machine, Simulator, wall};
+use tests::simulator::{Machine, Simulator, Truth, wall};
 
 use super::windows::{Reading, read, truths};
-use super::{PARENT, Stage, WORKLOADS};
+use super::{PARENT, Stage, names};
 use crate::process::{run, say};
 use crate::{install, root};
 
@@ -65,8 +65,9 @@ pub(super) struct Compared {
     pub(super) seconds: f64,
     /// ffwatt's host energy, of the truth.
     pub(super) host: f64,
-    /// The same by `node_exporter`; `None` where it is not installed.
-    pub(super) node_exporter: Option<f64>,
+    /// The same by `node_exporter`.
+    pub(super) node_exporter: f64,
+    /// And by Scaphandre, where it could be built.
     pub(super) scaphandre_host: Option<f64>,
     pub(super) workloads: Vec<Workload>,
 }
@@ -114,8 +115,7 @@ pub(super) fn compare(
     time: Duration,
 ) -> anyhow::Result<Compared> {
     install::packages("a comparison with node_exporter", &["prometheus-node-exporter"])?;
-    let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
-    let stage = Stage::set(machine, binary, &names, &["--interval=1s"])?;
+    let stage = Stage::set(machine, binary, &names(), &["--interval=1s"])?;
     let folder = root()?.join("target/accuracy");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let ports = [Ports::free()?.main, Ports::free()?.rapl];
@@ -128,7 +128,7 @@ pub(super) fn compare(
         let truth = truth_now(&stage.simulator)?;
         Ok((
             scrape.sum("node_rapl_package_joules_total", &[]).context("node_exporter has no joules")?,
-            truth.0,
+            truth.host,
         ))
     };
     eventually("node_exporter", Duration::from_secs(20), || by_exporter().ok())?;
@@ -144,7 +144,7 @@ pub(super) fn compare(
     let (first, begin, before, used) =
         (reading(&stage)?, truth_now(&stage.simulator)?, by_exporter()?, cpu()?);
     let (mut sums, mut last) = (Sums::default(), wall());
-    while wall() - begin.2 < time.as_secs_f64() {
+    while wall() - begin.at < time.as_secs_f64() {
         thread::sleep(BETWEEN);
         if other.is_some() {
             add(&mut sums, &scaphandre_says(ports[1])?, &mut last)?;
@@ -155,40 +155,38 @@ pub(super) fn compare(
 
     let (from, to) = truths(&stage.simulator, &first, &last)?;
     let error = |said: f64, truth: f64| said / truth - 1.0;
-    let by_name = (stage.simulator.by_name(&from), stage.simulator.by_name(&to));
-    let seconds = end.2 - begin.2;
+    let between = |from: &Truth, to: &Truth, name: &str| {
+        stage.simulator.by_name(to)[name] - stage.simulator.by_name(from)[name]
+    };
+    let seconds = end.at - begin.at;
     let cpus = thread::available_parallelism().map_or(1.0, |cpus| cpus.get() as f64);
     let has_other = other.is_some();
     let workload = |(index, name): (usize, &&'static str)| {
         let ours =
             last.energy.get(name).zip(first.energy.get(name)).map_or(0.0, |(last, first)| last - first);
-        let truth = by_name.1[*name] - by_name.0[*name];
-        let over_his_time = end.1[*name] - begin.1[*name];
+        let truth = between(&from, &to, name);
         let share = (now_used[index] - used[index]) / (cpus * seconds);
         let said = sums.workloads[index];
         Workload {
             workload: name,
             truth,
             ffwatt: error(ours, truth),
-            scaphandre: has_other.then(|| error(said, over_his_time)),
-            scaphandre_as_defined: has_other.then(|| error(said, (end.0 - begin.0) * share)),
+            scaphandre: has_other.then(|| error(said, between(&begin, &end, name))),
+            scaphandre_as_defined: has_other.then(|| error(said, (end.host - begin.host) * share)),
         }
     };
     Ok(Compared {
         seconds,
         host: error(last.host - first.host, to.host - from.host),
-        node_exporter: Some(error(after.0 - before.0, after.1 - before.1)),
-        scaphandre_host: has_other.then(|| error(sums.host, end.0 - begin.0)),
+        node_exporter: error(after.0 - before.0, after.1 - before.1),
+        scaphandre_host: has_other.then(|| error(sums.host, end.host - begin.host)),
         workloads: COMPARED.iter().enumerate().map(workload).collect(),
     })
 }
 
-/// Host, workloads, and when.
-fn truth_now(simulator: &Simulator) -> anyhow::Result<(f64, std::collections::BTreeMap<String, f64>, f64)> {
-    // The last step may be under way.
-    let at = wall() - 0.005;
-    let truth = simulator.at(at).context("the simulator stands still")?;
-    Ok((truth.host, simulator.by_name(&truth), at))
+/// What is true a moment ago: the last step may be under way.
+fn truth_now(simulator: &Simulator) -> anyhow::Result<Truth> {
+    simulator.at(wall() - 0.005).context("the simulator stands still")
 }
 
 fn reading(stage: &Stage) -> anyhow::Result<Reading> {

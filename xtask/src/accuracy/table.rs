@@ -111,7 +111,7 @@ impl Report {
              | workload | true, above idle | ffwatt | Scaphandre | Scaphandre, by its own definition |\n|---|---|---|---|---|\n",
             all.seconds,
             percent(Some(all.host)),
-            percent(all.node_exporter),
+            percent(Some(all.node_exporter)),
             percent(all.scaphandre_host),
         );
         for one in &all.workloads {

@@ -10,7 +10,7 @@ use tests::command::{eventually, now};
 use tests::exposition::Exposition;
 use tests::simulator::{Machine, Simulator, Trouble, Truth};
 
-use super::{PARENT, Stage, WORKLOADS};
+use super::{PARENT, Stage, WORKLOADS, names};
 
 /// Below this power a relative error says nothing: a quarter of a watt.
 const LEAST_WATTS: f64 = 0.25;
@@ -89,8 +89,7 @@ pub(super) fn measure(
     lengths: &[f64],
     time: Duration,
 ) -> anyhow::Result<Found> {
-    let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
-    let stage = Stage::set(machine, binary, &names, &[&format!("--interval={interval}")])?;
+    let stage = Stage::set(machine, binary, &names(), &[&format!("--interval={interval}")])?;
     std::thread::sleep(WARM_UP);
     let (readings, residual) = follow(&stage.agent, time)?;
     let mut found = Found { residual, ..Found::default() };
@@ -99,8 +98,7 @@ pub(super) fn measure(
         found.host = (last.host - first.host) / (to.host - from.host) - 1.0;
     }
     for length in lengths {
-        for name in &names {
-            let name = WORKLOADS.iter().find(|(known, _)| known == name).map_or("", |(name, _)| name);
+        for name in names() {
             found.rows.push(row(&stage.simulator, &readings, name, *length)?);
         }
     }
