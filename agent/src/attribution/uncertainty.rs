@@ -27,8 +27,8 @@ const UPDATE_PERIOD: Duration = Duration::from_millis(1);
 const MODEL_ERROR: Ratio = Ratio(0.5);
 
 /// How much dearer or cheaper than the mean a CPU second may be: by the load of the machine, clock frequency, a sibling thread, wide
-/// vectors. On a simulated host whose power grows with the power 0.6 of its use, 95 of 100 windows of a second are within 0.1, and of
-/// 0.1 s within 0.19 (`cargo xtask accuracy`, docs/ACCURACY.md).
+/// vectors. On a simulated host whose power grows with the power 0.6 of its use, 95 of 100 windows of a second are within 0.07, and of
+/// 0.1 s within 0.15 (`cargo xtask accuracy`, docs/ACCURACY.md).
 const KEY_ERROR: Ratio = Ratio(0.2);
 
 /// How well a zone's window is known.

@@ -258,7 +258,8 @@ fn owner(
     if let [process] = peer::by_command_line(roots, &sender.id, silent)[..] {
         return of(process);
     }
-    let is_meant = |process: &ProcessId| named.is_empty() || processes(&named).contains(process);
+    let meant = processes(&named);
+    let is_meant = |process: &ProcessId| meant.is_empty() || meant.contains(process);
     let there: Vec<ProcessId> = there.into_iter().filter(is_meant).collect();
     match (there.as_slice(), sender.address()) {
         ([process], Some(_)) => of(*process),

@@ -28,7 +28,7 @@ pub(super) fn with_unit(value: Option<f64>, unit: &str) -> String {
 
 /// Watts are compared with each other: all of them in one unit.
 pub(super) fn watts(value: Option<f64>) -> String {
-    value.map_or_else(|| UNKNOWN.to_owned(), |value| format!("{} W", digits(value)))
+    shown(value, |value| format!("{} W", digits(value)))
 }
 
 /// By `how`, or unknown.
