@@ -24,6 +24,9 @@ const STEP: Duration = Duration::from_millis(950);
 /// Longest history in steps, whatever their length.
 const MAX_STEPS: usize = 900;
 
+/// Most lines: a quarter of an hour of twenty jobs a second, about 5 MB.
+const MAX_LINES: usize = 20_000;
+
 /// Who a line is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Line {
@@ -80,6 +83,8 @@ struct Values {
     all: VecDeque<Option<f32>>,
     /// The step that the last one is of.
     last: Option<u64>,
+    /// Whether there is anything but zeros.
+    has_power: bool,
 }
 
 impl History {
@@ -125,6 +130,7 @@ impl History {
             values.all.extend(std::iter::repeat_n(None, missed.min(MAX_STEPS)));
             values.all.push_back(Some((joules / seconds) as f32));
             values.last = Some(self.steps);
+            values.has_power |= joules > 0.0;
         }
         let (kept, steps) = (self.times.len(), self.steps);
         self.lines.retain(|_, values| {
@@ -133,8 +139,22 @@ impl History {
             while values.all.len() > room {
                 values.all.pop_front();
             }
-            room > 0
+            // Who went without having drawn anything leaves no line: thousands may do so every minute.
+            room > 0 && (values.has_power || behind == 0)
         });
+        self.drop_excess();
+    }
+
+    /// Where jobs come and go by the hundred every second, those that have been gone the longest are forgotten before their time.
+    fn drop_excess(&mut self) {
+        if self.lines.len() <= MAX_LINES {
+            return;
+        }
+        let mut lasts: Vec<Option<u64>> = self.lines.values().map(|values| values.last).collect();
+        lasts.sort_unstable();
+        // A tenth more than there is room for, so that this is seldom. Whoever is there stays.
+        let limit = lasts[lasts.len() - MAX_LINES + MAX_LINES / 10].min(Some(self.steps));
+        self.lines.retain(|_, values| values.last >= limit);
     }
 
     /// The lines that are asked for, over the last `range`, in at most so many steps.
@@ -245,5 +265,27 @@ mod tests {
         assert_eq!(history.times.len(), MAX_STEPS);
         assert_eq!(history.lines.len(), 1);
         assert_eq!(values(&history, 100_000, 10_000, "a"), vec![Some(2.0); MAX_STEPS]);
+    }
+
+    #[test]
+    fn idle_lines_end_with_their_owners() {
+        let history = history(&[&[("idle", 0.0), ("gone", 0.0), ("busy", 1.0)], &[("idle", 0.0)]]);
+        assert_eq!(values(&history, 60, 100, "idle"), [Some(0.0), Some(0.0)]);
+        assert_eq!(values(&history, 60, 100, "busy"), [Some(1.0), None]);
+        assert!(values(&history, 60, 100, "gone").is_empty());
+    }
+
+    #[test]
+    fn of_too_many_lines_those_are_forgotten_that_ended_first() {
+        let mut history = History::default();
+        for second in 0..6_u32 {
+            history.filled = Duration::from_secs(1);
+            let jobs = (0..5000).map(|job| Line::Workload(format!("{second}-{job}").into(), "".into()));
+            history.open = jobs.map(|line| (line, 1.0)).collect();
+            history.close(1000.0 + f64::from(second));
+        }
+        assert_eq!(history.lines.len(), 20_000, "the last four of six");
+        assert!(values(&history, 60, 100, "1-7").is_empty());
+        assert_eq!(values(&history, 60, 100, "2-7")[2], Some(1.0));
     }
 }

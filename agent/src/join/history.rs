@@ -5,16 +5,21 @@
 //!
 //! Ticks that are some minutes old are put together, or a thousand busy workloads would fill the memory with them.
 
+mod charges;
+mod known;
+
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
-use std::ops::AddAssign;
 use std::time::Duration;
 
 use crate::clock::{MonoTime, WallTime};
 use crate::join::subject::{Candidate, Subject};
 use crate::model::snapshot::Snapshot;
-use crate::model::workload::Pseudo;
 use crate::units::{CpuTime, MicroJoules, Ratio};
+use charges::{charges, totals};
+use known::Known;
+
+pub use charges::Charge;
 
 /// Seconds that the wall clock may differ from the time that has passed without having been set: snapshots are not taken at
 /// the very end of their ticks.
@@ -25,28 +30,6 @@ const RECENT: Duration = Duration::from_mins(2);
 
 /// So long are ticks that are put together: as long as a bucket of the ledger.
 const COARSE: Duration = Duration::from_secs(10);
-
-/// What somebody was charged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Charge {
-    /// Energy in the domains that add up.
-    pub energy: MicroJoules,
-    /// CPU time.
-    pub cpu: CpuTime,
-}
-
-impl Charge {
-    fn less(self, other: Self) -> Self {
-        Self { energy: self.energy.saturating_sub(other.energy), cpu: self.cpu.saturating_sub(other.cpu) }
-    }
-}
-
-impl AddAssign for Charge {
-    fn add_assign(&mut self, other: Self) {
-        self.energy += other.energy;
-        self.cpu += other.cpu;
-    }
-}
 
 /// What somebody was charged in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -115,13 +98,7 @@ pub struct History {
     last: Option<(WallTime, MonoTime)>,
     /// Whether each tick is later than the one before it: until somebody sets the wall clock back.
     is_sorted: bool,
-    known: HashMap<Subject, Known>,
-}
-
-#[derive(Debug)]
-struct Known {
-    candidate: Candidate,
-    seen: WallTime,
+    known: Known,
 }
 
 impl History {
@@ -135,7 +112,7 @@ impl History {
             containers: CpuTime(0),
             last: None,
             is_sorted: true,
-            known: HashMap::new(),
+            known: Known::default(),
         }
     }
 
@@ -145,9 +122,7 @@ impl History {
         let seen = ticks.last().map_or(WallTime(0.0), |tick| tick.to);
         history.is_sorted = ticks.is_sorted_by(|one, other| one.to.0 <= other.from.0);
         history.ticks = ticks.into();
-        for candidate in candidates {
-            history.known.insert(candidate.subject.clone(), Known { candidate, seen });
-        }
+        history.known = Known::of(candidates, seen);
         history
     }
 
@@ -157,7 +132,7 @@ impl History {
     /// that appears later of the tick in which it does.
     pub fn push(&mut self, snapshot: &Snapshot) -> Option<&Tick> {
         let totals = totals(snapshot);
-        self.remember(snapshot);
+        self.known.see(snapshot);
         let in_containers =
             snapshot.workloads.iter().filter(|workload| workload.identity.kind.is_container());
         let containers = in_containers.map(|workload| workload.account.cpu).sum();
@@ -168,6 +143,13 @@ impl History {
             return None;
         }
         let charges = charges(&before, &self.totals);
+        self.known.charge(charges.keys());
+        let excess = self.known.forget(snapshot.wall, self.span);
+        if !excess.is_empty() {
+            self.ticks
+                .iter_mut()
+                .for_each(|tick| tick.charges.retain(|subject, _| !excess.contains(subject)));
+        }
         let containers = containers.saturating_sub(containers_before);
         let engine = snapshot.engine.and_then(|engine| engine.cpus);
         self.ticks.push_back(Tick { from, to: snapshot.wall, charges, containers, engine });
@@ -214,32 +196,7 @@ impl History {
 
     /// Everybody who was there in the last while.
     pub fn candidates(&self) -> impl Iterator<Item = &Candidate> + Clone {
-        self.known.values().map(|known| &known.candidate)
-    }
-
-    fn remember(&mut self, snapshot: &Snapshot) {
-        for workload in &snapshot.workloads {
-            let identity = &workload.identity;
-            let subject = Subject::Workload { name: identity.name.clone(), id: identity.id.clone() };
-            let scenario = identity.details.scenario().map(str::to_owned);
-            let life = match workload.life {
-                (None, None) => None,
-                (began, ended) => Some((began.unwrap_or_default(), ended.unwrap_or(snapshot.wall))),
-            };
-            let candidate = Candidate { subject: subject.clone(), scenario, life };
-            self.known.insert(subject, Known { candidate, seen: snapshot.wall });
-        }
-        for transcode in &snapshot.transcodes {
-            let subject = Subject::Transcode(transcode.identity.key.clone());
-            let ended = transcode.ended.unwrap_or(snapshot.wall);
-            let scenario = transcode.workload.details.scenario().map(str::to_owned);
-            let life = Some((transcode.started, ended));
-            let candidate = Candidate { subject: subject.clone(), scenario, life };
-            self.known.insert(subject, Known { candidate, seen: snapshot.wall });
-        }
-        // Who has gone is kept for as long as there are charges of it.
-        let span = self.span;
-        self.known.retain(|_, known| between(known.seen, snapshot.wall) <= span);
+        self.known.candidates()
     }
 
     /// When what is known begins.
@@ -281,7 +238,7 @@ impl History {
     /// The part of a tick's charge that falls into a window. It flowed evenly while its subject was there: a transcode that began
     /// in the middle of a tick with the window is in it with all of the tick's charge.
     fn part_of(&self, subject: &Subject, tick: &Tick, from: WallTime, to: WallTime) -> f64 {
-        let life = self.known.get(subject).and_then(|known| known.candidate.life);
+        let life = self.known.life(subject);
         let there = life.map(|(began, ended)| (later(began, tick.from), earlier(ended, tick.to)));
         // What was counted only after its end is of no better known time than the tick's.
         let (began, ended) = there.filter(|(began, ended)| began.0 < ended.0).unwrap_or((tick.from, tick.to));
@@ -310,71 +267,6 @@ fn scaled(charge: Charge, part: f64) -> Charge {
         energy: MicroJoules((charge.energy.0 as f64 * part).round() as u64),
         cpu: CpuTime((charge.cpu.0 as f64 * part).round() as u64),
     }
-}
-
-/// What came on top of the totals before.
-fn charges(before: &HashMap<Subject, Charge>, totals: &HashMap<Subject, Charge>) -> HashMap<Subject, Charge> {
-    let mut charges = HashMap::new();
-    let mut of_workloads = Charge::default();
-    for (subject, total) in totals.iter().filter(|(subject, _)| !is_folded(subject)) {
-        let then = before.get(subject).or_else(|| renamed(subject, before, totals));
-        let charge = total.less(then.copied().unwrap_or_default());
-        if charge != Charge::default() {
-            if matches!(subject, Subject::Workload { .. }) {
-                of_workloads += charge;
-            }
-            charges.insert(subject.clone(), charge);
-        }
-    }
-    // Totals of those who are folded move to an account that is shared: only what nobody else was charged is new in it.
-    let host = charges.get(&Subject::Host).copied().unwrap_or_default();
-    let shared = host.less(of_workloads);
-    let other = totals.keys().find(|subject| is_of(subject, Pseudo::Other));
-    if let (Some(other), true) = (other, shared != Charge::default()) {
-        charges.insert(other.clone(), shared);
-    }
-    charges
-}
-
-/// What a workload's total was under the name it had before: a container's may be learned late.
-fn renamed<'a>(
-    subject: &Subject,
-    before: &'a HashMap<Subject, Charge>,
-    totals: &HashMap<Subject, Charge>,
-) -> Option<&'a Charge> {
-    let Subject::Workload { id, .. } = subject else { return None };
-    let is_same = |other: &Subject| matches!(other, Subject::Workload { id: known, .. } if known == id);
-    let known = before.iter().find(|(other, _)| is_same(other) && !totals.contains_key(*other));
-    known.filter(|_| !id.is_empty()).map(|(_, total)| total)
-}
-
-fn is_folded(subject: &Subject) -> bool {
-    is_of(subject, Pseudo::Ended) || is_of(subject, Pseudo::Other)
-}
-
-fn is_of(subject: &Subject, pseudo: Pseudo) -> bool {
-    matches!(subject, Subject::Workload { name, id } if id.is_empty() && **name == *pseudo.name())
-}
-
-fn totals(snapshot: &Snapshot) -> HashMap<Subject, Charge> {
-    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
-    let mut totals = HashMap::new();
-    let mut host = Charge::default();
-    for workload in &snapshot.workloads {
-        let charge = Charge { energy: workload.account.energy(counts), cpu: workload.account.cpu };
-        host.cpu += charge.cpu;
-        let subject =
-            Subject::Workload { name: workload.identity.name.clone(), id: workload.identity.id.clone() };
-        // Two cgroups may be one workload's to people: their charges add up.
-        *totals.entry(subject).or_default() += charge;
-    }
-    for transcode in &snapshot.transcodes {
-        let charge = Charge { energy: transcode.account.energy(counts), cpu: transcode.account.cpu };
-        *totals.entry(Subject::Transcode(transcode.identity.key.clone())).or_default() += charge;
-    }
-    host.energy = snapshot.zones.iter().filter(|zone| zone.counts).map(|zone| zone.total).sum();
-    totals.insert(Subject::Host, host);
-    totals
 }
 
 fn earlier(one: WallTime, other: WallTime) -> WallTime {
@@ -438,26 +330,6 @@ mod tests {
         assert_eq!(over(100.0, 104.0), 2107, "and what came after its end");
         assert_eq!(over(100.7, 102.25), 300 + 1000 + 250);
         assert_eq!(over(100.0, 100.4), 0);
-    }
-
-    /// A snapshot's totals in microjoules, by name and short id.
-    fn books(host: u64, workloads: &[(&str, &str, u64)]) -> HashMap<Subject, Charge> {
-        let charge = |energy| Charge { energy: MicroJoules(energy), cpu: CpuTime(energy) };
-        let workload = |(name, id, energy): &(&str, &str, u64)| {
-            (Subject::Workload { name: (*name).into(), id: (*id).into() }, charge(*energy))
-        };
-        let host = (Subject::Host, charge(host));
-        workloads.iter().map(workload).chain([host]).collect()
-    }
-
-    #[test]
-    fn totals_that_move_when_somebody_is_folded_or_renamed_are_no_new_charges() {
-        let begin = books(100, &[("a", "1", 60), ("b", "2", 40), ("(ended)", "", 0), ("(other)", "", 0)]);
-        // One has ended, with its last 5; the other has got a name, and 7.
-        let folded = books(112, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 0)]);
-        assert_eq!(charges(&begin, &folded), books(12, &[("bee", "2", 7), ("(other)", "", 5)]));
-        let later = books(115, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 3)]);
-        assert_eq!(charges(&folded, &later), books(3, &[("(other)", "", 3)]));
     }
 
     #[test]

@@ -1,0 +1,126 @@
+//! What did a tick add?
+//!
+//! Totals only grow, except where somebody's move to a shared account.
+
+use std::collections::HashMap;
+use std::ops::AddAssign;
+
+use crate::join::subject::Subject;
+use crate::model::snapshot::Snapshot;
+use crate::model::workload::Pseudo;
+use crate::units::{CpuTime, MicroJoules};
+
+/// What somebody was charged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// Energy in the domains that add up.
+    pub energy: MicroJoules,
+    /// CPU time.
+    pub cpu: CpuTime,
+}
+
+impl Charge {
+    fn less(self, other: Self) -> Self {
+        Self { energy: self.energy.saturating_sub(other.energy), cpu: self.cpu.saturating_sub(other.cpu) }
+    }
+}
+
+impl AddAssign for Charge {
+    fn add_assign(&mut self, other: Self) {
+        self.energy += other.energy;
+        self.cpu += other.cpu;
+    }
+}
+
+/// What came on top of the totals before.
+pub(super) fn charges(
+    before: &HashMap<Subject, Charge>,
+    totals: &HashMap<Subject, Charge>,
+) -> HashMap<Subject, Charge> {
+    let mut charges = HashMap::new();
+    let mut of_workloads = Charge::default();
+    for (subject, total) in totals.iter().filter(|(subject, _)| !is_folded(subject)) {
+        let then = before.get(subject).or_else(|| renamed(subject, before, totals));
+        let charge = total.less(then.copied().unwrap_or_default());
+        if charge != Charge::default() {
+            if matches!(subject, Subject::Workload { .. }) {
+                of_workloads += charge;
+            }
+            charges.insert(subject.clone(), charge);
+        }
+    }
+    // Totals of those who are folded move to an account that is shared: only what nobody else was charged is new in it.
+    let host = charges.get(&Subject::Host).copied().unwrap_or_default();
+    let shared = host.less(of_workloads);
+    let other = totals.keys().find(|subject| is_of(subject, Pseudo::Other));
+    if let (Some(other), true) = (other, shared != Charge::default()) {
+        charges.insert(other.clone(), shared);
+    }
+    charges
+}
+
+/// What a workload's total was under the name it had before: a container's may be learned late.
+fn renamed<'a>(
+    subject: &Subject,
+    before: &'a HashMap<Subject, Charge>,
+    totals: &HashMap<Subject, Charge>,
+) -> Option<&'a Charge> {
+    let Subject::Workload { id, .. } = subject else { return None };
+    let is_same = |other: &Subject| matches!(other, Subject::Workload { id: known, .. } if known == id);
+    let known = before.iter().find(|(other, _)| is_same(other) && !totals.contains_key(*other));
+    known.filter(|_| !id.is_empty()).map(|(_, total)| total)
+}
+
+fn is_folded(subject: &Subject) -> bool {
+    is_of(subject, Pseudo::Ended) || is_of(subject, Pseudo::Other)
+}
+
+fn is_of(subject: &Subject, pseudo: Pseudo) -> bool {
+    matches!(subject, Subject::Workload { name, id } if id.is_empty() && **name == *pseudo.name())
+}
+
+pub(super) fn totals(snapshot: &Snapshot) -> HashMap<Subject, Charge> {
+    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
+    let mut totals = HashMap::new();
+    let mut host = Charge::default();
+    for workload in &snapshot.workloads {
+        let charge = Charge { energy: workload.account.energy(counts), cpu: workload.account.cpu };
+        host.cpu += charge.cpu;
+        let subject =
+            Subject::Workload { name: workload.identity.name.clone(), id: workload.identity.id.clone() };
+        // Two cgroups may be one workload's to people: their charges add up.
+        *totals.entry(subject).or_default() += charge;
+    }
+    for transcode in &snapshot.transcodes {
+        let charge = Charge { energy: transcode.account.energy(counts), cpu: transcode.account.cpu };
+        *totals.entry(Subject::Transcode(transcode.identity.key.clone())).or_default() += charge;
+    }
+    host.energy = snapshot.zones.iter().filter(|zone| zone.counts).map(|zone| zone.total).sum();
+    totals.insert(Subject::Host, host);
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A snapshot's totals in microjoules, by name and short id.
+    fn books(host: u64, workloads: &[(&str, &str, u64)]) -> HashMap<Subject, Charge> {
+        let charge = |energy| Charge { energy: MicroJoules(energy), cpu: CpuTime(energy) };
+        let workload = |(name, id, energy): &(&str, &str, u64)| {
+            (Subject::Workload { name: (*name).into(), id: (*id).into() }, charge(*energy))
+        };
+        let host = (Subject::Host, charge(host));
+        workloads.iter().map(workload).chain([host]).collect()
+    }
+
+    #[test]
+    fn totals_that_move_when_somebody_is_folded_or_renamed_are_no_new_charges() {
+        let begin = books(100, &[("a", "1", 60), ("b", "2", 40), ("(ended)", "", 0), ("(other)", "", 0)]);
+        // One has ended, with its last 5; the other has got a name, and 7.
+        let folded = books(112, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 0)]);
+        assert_eq!(charges(&begin, &folded), books(12, &[("bee", "2", 7), ("(other)", "", 5)]));
+        let later = books(115, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 3)]);
+        assert_eq!(charges(&folded, &later), books(3, &[("(other)", "", 3)]));
+    }
+}
