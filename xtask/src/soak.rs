@@ -1,10 +1,11 @@
 //! `cargo xtask soak`: does the agent stay as it was, however long and whatever happens around it?
 //!
 //! Encodes in containers, jobs of a moment, bursts of cgroups, scrapes, and one fault after the other, again and again. It fails unless
-//! every sum closes in every scrape, memory, descriptors and threads stay where they were, every encode is there, and nothing is
+//! every sum closes in every scrape, every scrape is answered within a second, memory, descriptors and threads stay where they were, every encode is there, and nothing is
 //! lost.
 
 mod churn;
+mod prober;
 mod verdict;
 
 use std::fs;
@@ -24,6 +25,7 @@ use crate::process::{is_root, run as run_command, say};
 use crate::{build_ebpf, install, root};
 
 use churn::Churn;
+use prober::Prober;
 use verdict::{Sample, Verdict};
 
 const IMAGE: &str = "soak:1";
@@ -85,12 +87,10 @@ fn soak(binary: &Path, length: Duration) -> anyhow::Result<Verdict> {
     agent.wait_ready()?;
     let mut churn = Churn::new(engine, rapl, results);
     let mut verdict = Verdict::default();
+    let prober = Prober::start(agent.ports);
     let begin = now();
     while begin.elapsed() < length {
-        let fault = churn.round(&agent)?;
-        for port in agent.ports.all() {
-            agent.get(port, "/metrics")?;
-        }
+        let fault = churn.round(&agent, &prober)?;
         let scrape = agent.scrape()?;
         check(&scrape, fault)?;
         verdict.take(&scrape, Sample::of(&scrape, begin.elapsed(), fault)?);
@@ -98,7 +98,7 @@ fn soak(binary: &Path, length: Duration) -> anyhow::Result<Verdict> {
     churn.settle(&agent)?;
     let last = agent.wait_ticks(3)?;
     check(&last, "the end")?;
-    verdict.finish(&last, churn.counts());
+    verdict.finish(&last, churn.counts(), prober.finish());
     let (status, log) = agent.stop()?;
     ensure!(status.success(), "the agent ended with {status}: {log}");
     let bad: Vec<&str> =

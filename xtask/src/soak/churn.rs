@@ -14,6 +14,7 @@ use tests::engine::Engine;
 use tests::rapl::LiveRapl;
 
 use super::IMAGE;
+use super::prober::Prober;
 
 /// Cgroups that are made and removed at once.
 const BURST: u32 = 200;
@@ -49,13 +50,13 @@ impl Churn {
     }
 
     /// Work, and a fault while it is being done; its name.
-    pub(super) fn round(&mut self, agent: &Agent) -> anyhow::Result<&'static str> {
+    pub(super) fn round(&mut self, agent: &Agent, prober: &Prober) -> anyhow::Result<&'static str> {
         let round = self.counts.rounds;
         self.counts.rounds += 1;
         for (encoder, preset) in [("libx264", "veryfast"), ("libx265", "ultrafast")] {
             self.encode(encoder, preset)?;
         }
-        let fault = self.fault(agent, round)?;
+        let fault = self.fault(agent, prober, round)?;
         let name = format!("soak-job-{round}");
         let busy = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done";
         self.engine.run(&["run", "--rm", "--network=none", "--name", &name, IMAGE, "sh", "-c", busy])?;
@@ -95,9 +96,11 @@ impl Churn {
         Ok(())
     }
 
-    fn fault(&mut self, agent: &Agent, round: u32) -> anyhow::Result<&'static str> {
+    fn fault(&mut self, agent: &Agent, prober: &Prober, round: u32) -> anyhow::Result<&'static str> {
         match round % 6 {
             0 => {
+                // Who is stopped does not answer.
+                let _held = prober.hold();
                 agent.signal(Signal::STOP)?;
                 thread::sleep(FAULT);
                 agent.signal(Signal::CONT)?;

@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 use tests::exposition::Exposition;
 
 use super::churn::Counts;
+use super::prober::Answers;
 
 /// Rows of the table.
 const ROWS: usize = 12;
@@ -20,6 +21,9 @@ const MEMORY_NOISE: f64 = 3e6;
 
 /// Descriptors and threads that come and go with a connection.
 const FEW: f64 = 3.0;
+
+/// The longest that a scrape may take.
+const LONGEST_SCRAPE: Duration = Duration::from_secs(1);
 
 /// Counters that have to stay at nothing.
 const LOSSES: [&str; 5] = [
@@ -63,6 +67,7 @@ pub(super) struct Verdict {
     missed: f64,
     transcodes: HashSet<String>,
     counts: Counts,
+    answers: Answers,
 }
 
 impl Verdict {
@@ -78,12 +83,13 @@ impl Verdict {
         self.transcodes.extend(ours.map(|info| info.label("transcode").to_owned()));
     }
 
-    pub(super) fn finish(&mut self, last: &Exposition, counts: Counts) {
+    pub(super) fn finish(&mut self, last: &Exposition, counts: Counts, answers: Answers) {
         self.see(last);
         let figure = |name: &str| last.sum(name, &[]).unwrap_or(0.0);
         self.losses = LOSSES.iter().map(|name| (*name, figure(name))).collect();
         self.missed = figure("ffwatt_missed_ticks_total");
         self.counts = counts;
+        self.answers = answers;
     }
 
     /// Median of a figure over the second quarter, and over the last.
@@ -126,8 +132,11 @@ impl Verdict {
         let _ = writeln!(
             text,
             "\n{length} s: {rounds} faults, {encodes} encodes ({} seen as transcodes) and {jobs} jobs in containers, {cgroups} cgroups made and removed. Residual 0 µJ in every \
-             scrape. Resident memory, median of the second quarter {:.1} MB, of the last {:.1} MB. {}. {} ticks missed, {stops} times being stopped.",
+             scrape looked at; {} scrapes of all ports were answered, {} were not, the slowest took {} ms. Resident memory, median of the second quarter {:.1} MB, of the last {:.1} MB. {}. {} ticks missed, {stops} times being stopped.",
             self.transcodes.len(),
+            self.answers.answers,
+            self.answers.refusals,
+            self.answers.slowest.as_millis(),
             early / 1e6,
             late / 1e6,
             losses.join(", "),
@@ -147,6 +156,13 @@ impl Verdict {
         ensure!(late <= early + FEW, "descriptors have grown from {early} to {late}");
         let (early, late) = self.early_and_late(|sample| sample.threads);
         ensure!(late <= early + FEW, "threads have grown from {early} to {late}");
+        let Answers { answers, refusals, slowest } = self.answers;
+        ensure!(
+            answers > 0 && refusals == 0,
+            "{refusals} of {} scrapes were not answered",
+            answers + refusals
+        );
+        ensure!(slowest <= LONGEST_SCRAPE, "a scrape took {slowest:?}");
         for (name, count) in &self.losses {
             ensure!(*count == 0.0, "{name} is {count}");
         }
