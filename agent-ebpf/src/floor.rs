@@ -1,4 +1,4 @@
-//! What can a program at `sched_switch` not cost less than? Two programs that do next to nothing, for `cargo xtask overhead` to
+//! What can a program at `sched_switch` not cost less than? Two programs that do next to nothing, for `cargo xtask bench` to
 //! measure beside the real one. No part of the agent.
 
 #![no_std]

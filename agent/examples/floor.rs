@@ -1,5 +1,5 @@
 //! `cargo run --example floor -- OBJECT`: attaches the two programs of `agent-ebpf/src/floor.rs` and tells what the kernel says they
-//! cost, a line of JSON each time it is given a line. Used by `cargo xtask overhead`.
+//! cost, a line of JSON each time it is given a line. Used by `cargo xtask bench`.
 #![allow(clippy::print_stdout, reason = "its answers")]
 
 use std::io::BufRead;

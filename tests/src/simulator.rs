@@ -2,14 +2,15 @@
 //! accounting of real processes in real cgroups.
 //!
 //! The truth is what cgroups used by their `cpu.stat`, of what each CPU used, kernel threads included: the root's
-//! `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one socket, and what runs outside the parent draws nothing.
+//! `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one counter, and what runs outside the parent draws nothing.
 
+mod processor;
 mod topology;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,7 +21,7 @@ use anyhow::Context;
 use crate::cgroup;
 use crate::command::now;
 use crate::rapl::{Counter, link_the_rest};
-use topology::link_with_sockets;
+use topology::link_with_parts;
 
 /// How often the counters advance, as RAPL's do.
 const STEP: Duration = Duration::from_millis(1);
@@ -34,7 +35,16 @@ const WHOLE_MACHINE: &str = "/sys/fs/cgroup/cpuacct/cpuacct.usage_percpu";
 /// How long the price of a CPU second takes to swing once, where it does: no whole number of any tick.
 const SWING: f64 = 3.7;
 
-/// How a socket's power follows from its busy CPUs.
+/// What a counter is of, where a machine has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A socket each.
+    Socket,
+    /// A die each, all of one package, as Intel's have it.
+    Die,
+}
+
+/// How a part's power follows from its busy CPUs.
 #[derive(Clone, Copy, Debug)]
 pub enum Power {
     /// So many watts for each busy CPU.
@@ -55,9 +65,11 @@ impl Power {
 /// The machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
-    /// Above the idle power: of each socket, which has a counter of its own and as many CPUs as the others.
-    pub sockets: &'static [Power],
-    /// Watts that are there when nobody runs, of all sockets together.
+    /// What its counters are of.
+    pub part: Part,
+    /// Above the idle power: of each part, which has a counter of its own and as many CPUs as the others.
+    pub parts: &'static [Power],
+    /// Watts that are there when nobody runs, of all parts together.
     pub idle: f64,
     /// Where a counter goes around, in microjoules.
     pub range: u64,
@@ -109,30 +121,33 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A host over the cgroups of these names below `parent`. They must be there, and where there are several sockets, stay on
-    /// [`socket_of`] theirs.
+    /// A host over the cgroups of these names below `parent`. They must be there, and where there are several parts, stay on
+    /// [`part_of`] theirs.
     pub fn start(machine: Machine, parent: &str, names: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
-        let sockets = machine.sockets.len();
-        if sockets == 1 {
+        let parts = machine.parts.len();
+        if parts == 1 {
             link_the_rest(folder.path())?;
         } else {
-            link_with_sockets(folder.path(), sockets)?;
+            link_with_parts(folder.path(), machine.part, parts)?;
         }
-        let counter = |socket: usize| {
-            let (zone, name) = (format!("intel-rapl:{socket}"), format!("package-{socket}"));
-            Counter::make(folder.path(), &zone, &name, machine.range)
+        let counter = |number: usize| {
+            let name = match machine.part {
+                Part::Socket => format!("package-{number}"),
+                Part::Die => format!("package-0-die-{number}"),
+            };
+            Counter::make(folder.path(), &format!("intel-rapl:{number}"), &name, machine.range)
         };
-        let counters = (0..sockets).map(counter).collect::<anyhow::Result<Vec<_>>>()?;
+        let counters = (0..parts).map(counter).collect::<anyhow::Result<Vec<_>>>()?;
         let parent = cgroup::root()?.join(parent);
         let open =
             |path: PathBuf| File::open(&path).with_context(|| format!("cannot open {}", path.display()));
         let all = match File::open(WHOLE_MACHINE) {
             Ok(file) => file,
-            Err(_) if sockets == 1 => open(parent.join("cpu.stat"))?,
+            Err(_) if parts == 1 => open(parent.join("cpu.stat"))?,
             Err(error) => {
                 return Err(error)
-                    .with_context(|| format!("several sockets need {WHOLE_MACHINE}, of cgroup v1"));
+                    .with_context(|| format!("several counters need {WHOLE_MACHINE}, of cgroup v1"));
             }
         };
         let each: Vec<File> = names
@@ -150,6 +165,14 @@ impl Simulator {
     /// What stands for `/sys`.
     pub fn path(&self) -> PathBuf {
         self.folder.path().to_path_buf()
+    }
+
+    /// The agent, as a program that finds this machine's processor: dies count for themselves only on Intel's.
+    pub fn program(&self, machine: Machine, binary: &Path) -> anyhow::Result<PathBuf> {
+        match machine.part {
+            Part::Socket => Ok(binary.to_path_buf()),
+            Part::Die => processor::on_intel(self.folder.path(), binary),
+        }
     }
 
     /// What the counters do from now on.
@@ -185,15 +208,15 @@ impl Drop for Simulator {
     }
 }
 
-/// The socket of the cgroup that is this one of several.
-pub fn socket_of(index: usize, sockets: usize) -> usize {
-    index % sockets
+/// The part of the machine that the cgroup with this number is on.
+pub fn part_of(index: usize, parts: usize) -> usize {
+    index % parts
 }
 
-/// The CPUs of a socket, as `taskset` takes them: the sockets have as many each, in order.
-pub fn cpus_of(socket: usize, sockets: usize) -> String {
-    let each = cpus() / sockets;
-    format!("{}-{}", socket * each, (socket + 1) * each - 1)
+/// The CPUs of a part, as `taskset` takes them: the parts have as many each, in order.
+pub fn cpus_of(part: usize, parts: usize) -> String {
+    let each = cpus() / parts;
+    format!("{}-{}", part * each, (part + 1) * each - 1)
 }
 
 fn cpus() -> usize {
@@ -203,19 +226,19 @@ fn cpus() -> usize {
 fn advance(machine: Machine, counters: &[Counter], all: &File, each: &[File], shared: &Shared) {
     // Late steps are long steps; but the finer the better.
     let _ = rustix::process::setpriority_process(None, -15);
-    let sockets = machine.sockets.len();
-    let cpus_each = cpus() as f64 / sockets as f64;
+    let parts = machine.parts.len();
+    let cpus_each = cpus() as f64 / parts as f64;
     let (begin, mut last) = (now(), now());
-    let mut used = (by_socket(all, sockets), each.iter().map(usage).collect::<Vec<f64>>());
+    let mut used = (by_part(all, parts), each.iter().map(usage).collect::<Vec<f64>>());
     let mut truth = Truth { workloads: vec![0.0; each.len()], ..Truth::default() };
-    let (mut joules, mut offsets, mut prices) = (vec![0.0; sockets], vec![0.0; sockets], vec![0.0; sockets]);
+    let (mut joules, mut offsets, mut prices) = (vec![0.0; parts], vec![0.0; parts], vec![0.0; parts]);
     let mut refreshed = now();
     let mut steps: u32 = 0;
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(STEP);
         let seconds = last.elapsed().as_secs_f64();
         last = now();
-        let usages = (by_socket(all, sockets), each.iter().map(usage).collect::<Vec<f64>>());
+        let usages = (by_part(all, parts), each.iter().map(usage).collect::<Vec<f64>>());
         let since = |now: &[f64], before: &[f64]| -> Vec<f64> {
             now.iter().zip(before).map(|(now, before)| (now - before).max(0.0)).collect()
         };
@@ -223,19 +246,19 @@ fn advance(machine: Machine, counters: &[Counter], all: &File, each: &[File], sh
         used = usages;
         let swing =
             1.0 + machine.swing * (begin.elapsed().as_secs_f64() / SWING * std::f64::consts::TAU).sin();
-        for (socket, power) in machine.sockets.iter().enumerate() {
-            let dynamic = power.watts(spent[socket] / seconds, cpus_each) * seconds * swing;
-            let more = machine.idle / sockets as f64 * seconds + dynamic;
-            joules[socket] += more;
+        for (part, power) in machine.parts.iter().enumerate() {
+            let dynamic = power.watts(spent[part] / seconds, cpus_each) * seconds * swing;
+            let more = machine.idle / parts as f64 * seconds + dynamic;
+            joules[part] += more;
             truth.host += more;
             // What a CPU second costs at this moment. Files are read one after the other: a step in which only one of them has
             // moved has the price of the step before.
-            if spent[socket] > 0.0 {
-                prices[socket] = dynamic / spent[socket];
+            if spent[part] > 0.0 {
+                prices[part] = dynamic / spent[part];
             }
         }
         for (index, (joules, spent)) in truth.workloads.iter_mut().zip(&spent_by_each).enumerate() {
-            *joules += prices[socket_of(index, sockets)] * spent;
+            *joules += prices[part_of(index, parts)] * spent;
         }
         truth.at = wall();
         // Refreshes come at odd moments: after a part of the longest time that goes through all tenths.
@@ -264,15 +287,15 @@ fn show(counters: &[Counter], joules: &[f64], offsets: &mut [f64], shared: &Shar
     }
 }
 
-/// CPU seconds of each socket's CPUs.
-fn by_socket(all: &File, sockets: usize) -> Vec<f64> {
+/// CPU seconds of each part's CPUs.
+fn by_part(all: &File, parts: usize) -> Vec<f64> {
     let text = start_of(all);
     if text.starts_with("usage_usec") {
         return vec![of_cpu_stat(&text)];
     }
     let nanoseconds: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-    let each = (nanoseconds.len() / sockets).max(1);
-    nanoseconds.chunks(each).take(sockets).map(|cpus| cpus.iter().sum::<f64>() / 1e9).collect()
+    let each = (nanoseconds.len() / parts).max(1);
+    nanoseconds.chunks(each).take(parts).map(|cpus| cpus.iter().sum::<f64>() / 1e9).collect()
 }
 
 /// CPU seconds in an open `cpu.stat`.

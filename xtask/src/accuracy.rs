@@ -15,7 +15,7 @@ use anyhow::Context;
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::Owned;
-use tests::simulator::{Machine, Power, Simulator, cpus_of, socket_of};
+use tests::simulator::{Machine, Part, Power, Simulator, cpus_of, part_of};
 
 use crate::process::{is_root, run, say};
 use crate::{build_ebpf, root};
@@ -25,7 +25,8 @@ const PARENT: &str = "ffwatt-accuracy";
 
 /// 12 W idle, 9 W for each busy CPU.
 const LINEAR: Machine = Machine {
-    sockets: &[Power::Linear(9.0)],
+    part: Part::Socket,
+    parts: &[Power::Linear(9.0)],
     idle: 12.0,
     range: 262_143_328_850,
     swing: 0.0,
@@ -33,7 +34,7 @@ const LINEAR: Machine = Machine {
 };
 
 /// What the machines are like, by name and in words.
-pub(crate) const MACHINES: [(&str, &str, Machine); 4] = [
+pub(crate) const MACHINES: [(&str, &str, Machine); 5] = [
     ("linear", "9 W for each busy CPU", LINEAR),
     (
         "rough",
@@ -43,17 +44,22 @@ pub(crate) const MACHINES: [(&str, &str, Machine); 4] = [
     ),
     (
         "two sockets",
-        "a counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other; each workload is put on one socket. x265 sets its threads' affinity itself and leaves it, so its truth is not told rightly here",
-        Machine { sockets: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
+        "a counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other; each workload is put on one socket",
+        Machine { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
+    ),
+    (
+        "two dies",
+        "as two sockets, but dies of one package; the agent finds an Intel processor, whose dies count for themselves",
+        Machine { part: Part::Die, parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
     ),
     (
         "concave",
         "18 W × use^0.6 for all CPUs: the first busy one is the dearest",
-        Machine { sockets: &[Power::Concave(18.0)], ..LINEAR },
+        Machine { parts: &[Power::Concave(18.0)], ..LINEAR },
     ),
 ];
 
-/// A workload: its name, and what its shell does.
+/// A workload: its name, and what its shell does. x265 has no pool of threads: those leave the CPUs they were put on.
 const WORKLOADS: [(&str, &str); 7] = [
     ("steady", "while :; do :; done"),
     ("bursty", "while :; do timeout 0.05 sh -c 'while :; do :; done'; sleep 0.05; done"),
@@ -65,7 +71,7 @@ const WORKLOADS: [(&str, &str); 7] = [
     ),
     (
         "x265",
-        "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libx265 -preset superfast -x265-params log-level=error -f null -",
+        "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libx265 -preset superfast -x265-params log-level=error:pools=none -f null -",
     ),
     (
         "svt-av1",
@@ -96,19 +102,19 @@ impl Stage {
         fs::write(simulators.folder().join("cgroup.procs"), std::process::id().to_string())
             .context("cannot enter a cgroup")?;
         let mut workloads = Vec::new();
-        let sockets = machine.sockets.len();
+        let parts = machine.parts.len();
         for (index, name) in names.iter().enumerate() {
             let (_, script) =
                 WORKLOADS.iter().find(|(known, _)| known == name).context("no such workload")?;
             let cgroup = Cgroup::make(&format!("{PARENT}/{name}"))?;
             let mut command = cgroup.command("taskset");
-            command.args(["--cpu-list", &cpus_of(socket_of(index, sockets), sockets)]);
+            command.args(["--cpu-list", &cpus_of(part_of(index, parts), parts)]);
             command.args(["sh", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
             workloads.push((cgroup, Owned(command.spawn().context("cannot start a workload")?)));
         }
         let simulator = Simulator::start(machine, PARENT, names)?;
         let sysfs = format!("--path.sysfs={}", simulator.path().display());
-        let idle = format!("--attribution.idle-watts={}", machine.idle / sockets as f64);
+        let idle = format!("--attribution.idle-watts={}", machine.idle / parts as f64);
         let fixed = [
             sysfs.as_str(),
             "--path.cgroupfs=/sys/fs/cgroup",
@@ -118,7 +124,8 @@ impl Stage {
             "--containers.podman-socket=",
             &idle,
         ];
-        let mut agent = Agent::spawn(binary, &[&fixed[..], flags].concat(), &[])?;
+        let program = simulator.program(machine, binary)?;
+        let mut agent = Agent::spawn(&program, &[&fixed[..], flags].concat(), &[])?;
         agent.wait_ready()?;
         fs::write(agents.folder().join("cgroup.procs"), agent.pid().to_string())
             .context("cannot put the agent into a cgroup")?;

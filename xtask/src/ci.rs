@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::bail;
 
 use crate::process::{is_root, run, say};
-use crate::{build_ebpf, demo, dist, install, root, supply, tidy, vm};
+use crate::{build_ebpf, demo, dist, fuzz, install, root, soak, supply, tidy, vm};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 15] = [
+const PACKAGES: [&str; 16] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -25,14 +26,15 @@ const PACKAGES: [&str; 15] = [
     "gdb",
     "chromium",
     "tmux",
+    "strace",
 ];
 
 /// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 9] =
-    ["kernel", "faults_kernel", "docker", "progress", "page", "top", "bench", "stack", "package"];
+const ALONE: [&str; 10] =
+    ["kernel", "cost", "faults_kernel", "docker", "progress", "page", "top", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
 const TOGETHER: [&str; 10] = [
@@ -47,6 +49,9 @@ const TOGETHER: [&str; 10] = [
     "results",
     "quality",
 ];
+
+/// Enough for every fault of a soak, several times.
+const SOAK: Duration = Duration::from_mins(1);
 
 /// Everything, or only what needs neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
@@ -99,6 +104,8 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     install::packages("the black-box tests", &PACKAGES)?;
     let python = install::python(&root, &PYTHON_PACKAGES)?;
     install::playwright(&root)?;
+    step("hostile input");
+    fuzz::fuzz(fuzz::Task::Replay, None)?;
     step("black-box tests");
     run(&mut cargo(&["build", "--quiet", "--package", "ffwatt", "--package", "tests", "--all-targets"]))?;
     let together: Vec<&str> = TOGETHER.iter().flat_map(|name| ["--test", *name]).collect();
@@ -120,6 +127,8 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     test(false)?;
     step("demo");
     demo::run(&demo::Options { debug: true, seconds: 10 })?;
+    step("soak");
+    soak::run(soak::Options { length: SOAK, debug: true, write: false })?;
     step("another kernel");
     vm::run(&["6.1".to_owned()], true)?;
     say("\nok");

@@ -1,16 +1,17 @@
 //! `cargo xtask …`: everything that is done with this repository, with nothing but cargo to start from.
 
 mod accuracy;
+mod bench;
 mod build_ebpf;
 mod ci;
 mod dashboards;
 mod demo;
 mod dist;
 mod docs;
+mod fuzz;
 mod install;
-mod measure;
 mod page;
-mod overhead;
+mod pictures;
 mod process;
 mod supply;
 mod soak;
@@ -63,8 +64,9 @@ fn command() -> Command {
             ),
         )
         .subcommand(
-            Command::new("ci")
-                .about("What a continuous-integration machine runs: test, the demo, and Linux 6.1"),
+            Command::new("ci").about(
+                "What a continuous-integration machine runs: test, the demo, a short soak, and Linux 6.1",
+            ),
         )
         .subcommand(
             Command::new("docs")
@@ -113,7 +115,6 @@ fn command() -> Command {
                 ),
         )
         .subcommand(Command::new("page").about("Bring the live page's chart library from npm"))
-        .subcommand(Command::new("bench").about("Measure the agent's own parts (minutes; prints tables)"))
         .subcommand(
             Command::new("pictures")
                 .about("Draw the data of every dashboard and the live page, into docs/pictures (root)")
@@ -129,6 +130,19 @@ fn command() -> Command {
                         .default_value("300")
                         .value_parser(clap::value_parser!(u64).range(1..))
                         .help("Time for each target"),
+                )
+                .arg(
+                    Arg::new("keep")
+                        .long("keep")
+                        .action(ArgAction::SetTrue)
+                        .help("Make what was found the committed corpus, as small as it can be"),
+                )
+                .arg(
+                    Arg::new("replay")
+                        .long("replay")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("keep")
+                        .help("Only try every committed input once, with the usual compiler"),
                 )
                 .arg(Arg::new("target").value_name("TARGET").help("Only this one")),
         )
@@ -152,13 +166,13 @@ fn command() -> Command {
                 ),
         )
         .subcommand(
-            Command::new("overhead")
+            Command::new("bench")
                 .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)")
                 .arg(
                     Arg::new("only")
                         .long("only")
                         .value_name("PART")
-                        .value_parser(overhead::PARTS)
+                        .value_parser(bench::PARTS)
                         .help("Only this part, and only print it"),
                 ),
         )
@@ -208,19 +222,21 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             })
         }
         Some(("page", _)) => page::update(),
-        Some(("bench", _)) => measure::bench(),
         Some(("accuracy", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
             accuracy::measure(seconds, matches.get_one::<String>("only").map(String::as_str))
         }
-        Some(("overhead", matches)) => {
-            overhead::measure(matches.get_one::<String>("only").map(String::as_str))
-        }
-        Some(("pictures", matches)) if matches.get_flag("page") => measure::page_picture(),
-        Some(("pictures", _)) => measure::pictures(),
+        Some(("bench", matches)) => bench::measure(matches.get_one::<String>("only").map(String::as_str)),
+        Some(("pictures", matches)) if matches.get_flag("page") => pictures::page_picture(),
+        Some(("pictures", _)) => pictures::pictures(),
         Some(("fuzz", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
-            measure::fuzz(seconds, matches.get_one::<String>("target").map(String::as_str))
+            let task = match (matches.get_flag("keep"), matches.get_flag("replay")) {
+                (true, _) => fuzz::Task::Keep,
+                (_, true) => fuzz::Task::Replay,
+                _ => fuzz::Task::Search(seconds),
+            };
+            fuzz::fuzz(task, matches.get_one::<String>("target").map(String::as_str))
         }
         Some(("supply", matches)) if matches.get_flag("advisories") => supply::cargo_deny(),
         Some(("supply", _)) => supply::check(),

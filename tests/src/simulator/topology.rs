@@ -1,4 +1,4 @@
-//! A `/sys` whose CPUs are in as many sockets as wanted; all the rest of it is the real one.
+//! A `/sys` whose CPUs are in as many sockets or dies as wanted; all the rest of it is the real one.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,14 +6,16 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
+use super::Part;
+
 /// Folders on the way to the CPUs, each with links to all but the next.
 const WAY: [&str; 3] = ["devices", "system", "cpu"];
 
-pub(super) fn link_with_sockets(sys: &Path, sockets: usize) -> anyhow::Result<()> {
+pub(super) fn link_with_parts(sys: &Path, part: Part, parts: usize) -> anyhow::Result<()> {
     let cpus = super::cpus();
     ensure!(
-        cpus >= sockets && cpus.is_multiple_of(sockets),
-        "{cpus} CPUs cannot be put on {sockets} sockets with as many each"
+        cpus >= parts && cpus.is_multiple_of(parts),
+        "{cpus} CPUs cannot be put into {parts} parts with as many each"
     );
     for part in ["kernel", "fs", "bus", "module"] {
         symlink(Path::new("/sys").join(part), sys.join(part)).context("cannot link to /sys")?;
@@ -32,8 +34,16 @@ pub(super) fn link_with_sockets(sys: &Path, sockets: usize) -> anyhow::Result<()
         let (real, own) = (real.join(&name), own.join(&name));
         fs::create_dir_all(own.join("topology")).context("cannot make a folder")?;
         link_all_but(&real, &own, |entry| entry == "topology")?;
-        link_all_but(&real.join("topology"), &own.join("topology"), |entry| entry == "physical_package_id")?;
-        fs::write(own.join("topology/physical_package_id"), format!("{}\n", cpu * sockets / cpus))?;
+        let ids = ["physical_package_id", "die_id"];
+        link_all_but(&real.join("topology"), &own.join("topology"), |entry| ids.contains(&entry))?;
+        let number = cpu * parts / cpus;
+        let numbers = match part {
+            Part::Socket => [number, 0],
+            Part::Die => [0, number],
+        };
+        for (id, number) in ids.into_iter().zip(numbers) {
+            fs::write(own.join("topology").join(id), format!("{number}\n"))?;
+        }
     }
     Ok(())
 }

@@ -76,8 +76,11 @@ impl Report {
                 percent(row.covered as f64 / count as f64),
             )]);
         }
+        let covered: usize = found.rows.iter().map(|row| row.covered).sum();
+        let windows: usize = found.rows.iter().map(|row| row.errors.len()).sum();
         table.extend([format!(
-            "\nHost, over the whole run: {:+.3} %. Largest residual of any scrape: {} µJ.\n\n",
+            "\nOf all these windows {} are covered. Host, over the whole run: {:+.3} %. Largest residual of any scrape: {} µJ.\n\n",
+            percent(covered as f64 / windows as f64),
             found.host * 100.0,
             found.residual
         )]);

@@ -29,7 +29,7 @@ const SCRAPERS: usize = 4;
 const SCRAPES: usize = 50;
 
 /// Where the cgroups are.
-const PARENT: &str = "ffwatt-overhead";
+const PARENT: &str = "ffwatt-bench";
 
 /// Has a child in each cgroup from one number to before another: they share what memory they can.
 const CHILDREN: &str = r#"

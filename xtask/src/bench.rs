@@ -1,5 +1,5 @@
-//! `cargo xtask overhead`: what does the agent itself cost? CPU, memory and scrapes by number of cgroups, its start, and what it takes
-//! from every switch of tasks.
+//! `cargo xtask bench`: what does the agent itself cost? What it takes from every switch of tasks; CPU, memory and scrapes by number of
+//! cgroups; its start; and its own parts, one by one.
 
 mod sizes;
 mod switches;
@@ -32,20 +32,20 @@ const FLAGS: [&str; 5] = [
 ];
 
 /// What is measured, by the name on the command line.
-pub(crate) const PARTS: [&str; 3] = ["switches", "sizes", "start"];
+pub(crate) const PARTS: [&str; 4] = ["switches", "sizes", "start", "parts"];
 
 /// Measures and prints; all of it is written to docs/PERFORMANCE.md, one part is not.
 pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
-    anyhow::ensure!(is_root(), "overhead needs root: it loads eBPF programs and makes cgroups");
+    anyhow::ensure!(
+        is_root() || only == Some("parts"),
+        "this needs root: it loads eBPF programs and makes cgroups; `--only parts` does not"
+    );
     let root = root()?;
-    build_ebpf::run()?;
-    run(Command::new(env!("CARGO")).current_dir(&root).args([
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "ffwatt",
-    ]))?;
+    if only != Some("parts") {
+        build_ebpf::run()?;
+        let mut build = Command::new(env!("CARGO"));
+        run(build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "ffwatt"]))?;
+    }
     let binary = root.join("target/release/ffwatt");
     let mut text = head()?;
     let mut json = Map::new();
@@ -53,10 +53,11 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
         match part {
             "switches" => switches::measure(&binary, &mut text, &mut json)?,
             "sizes" => sizes::measure(&binary, &mut text, &mut json)?,
-            _ => starts(&binary, &mut text, &mut json)?,
+            "start" => starts(&binary, &mut text, &mut json)?,
+            _ => parts(&root, &mut text)?,
         }
     }
-    let results = root.join("target/overhead.json");
+    let results = root.join("target/bench.json");
     fs::write(&results, serde_json::to_vec_pretty(&json)?)
         .with_context(|| format!("cannot write {}", results.display()))?;
     if only.is_some() {
@@ -75,7 +76,7 @@ fn head() -> anyhow::Result<String> {
     let kernel = output(Command::new("uname").arg("-r"))?;
     let cpus = thread::available_parallelism().map_or(0, std::num::NonZero::get);
     Ok(format!(
-        "# Performance\n\nWritten by `cargo xtask overhead`, with the release build: {}, Linux {}, {cpus} CPUs (virtual).\n\n",
+        "# Performance\n\nWritten by `cargo xtask bench`, with the release build: {}, Linux {}, {cpus} CPUs (virtual).\n\n",
         date.trim(),
         kernel.trim()
     ))
@@ -85,6 +86,20 @@ fn spawn(binary: &Path, flags: &[&str]) -> anyhow::Result<Agent> {
     let mut agent = Agent::spawn(binary, &[&FLAGS[..], flags].concat(), &[])?;
     agent.wait_ready()?;
     Ok(agent)
+}
+
+/// The micro benches of `agent/benches`. They measure; nothing in the tests depends on them.
+fn parts(root: &Path, text: &mut String) -> anyhow::Result<()> {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root).args(["bench", "--quiet", "--package", "ffwatt", "--benches"]);
+    let table = output(&mut command)?;
+    let section = format!(
+        "## Its parts\n\nEach alone, in memory (`agent/benches`).\n\n```text\n{}\n```\n",
+        table.trim()
+    );
+    say(&section);
+    text.push_str(&section);
+    Ok(())
 }
 
 fn starts(binary: &Path, text: &mut String, json: &mut Map<String, Value>) -> anyhow::Result<()> {

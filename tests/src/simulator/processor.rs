@@ -1,0 +1,29 @@
+//! A processor of another maker, for one program only.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+/// What `/proc/cpuinfo` says of a Cascade Lake-AP, which counts by die.
+const FIELDS: [(&str, &str); 3] = [("vendor_id", "GenuineIntel"), ("cpu family", "6"), ("model", "85")];
+
+/// A program that is this one, but finds an Intel processor in `/proc/cpuinfo`: in a mount namespace of its own.
+pub(super) fn on_intel(folder: &Path, binary: &Path) -> anyhow::Result<PathBuf> {
+    let real = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
+    let (other, program) = (folder.join("cpuinfo"), folder.join("on-intel"));
+    let text: String = real.lines().map(|line| format!("{}\n", replaced(line))).collect();
+    fs::write(&other, text).with_context(|| format!("cannot write {}", other.display()))?;
+    let inner = format!("mount --bind {} /proc/cpuinfo && exec {} \"$@\"", other.display(), binary.display());
+    let script = format!("#!/bin/sh\nexec unshare --mount sh -c '{inner}' sh \"$@\"\n");
+    fs::write(&program, script).with_context(|| format!("cannot write {}", program.display()))?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    Ok(program)
+}
+
+fn replaced(line: &str) -> String {
+    let (name, _) = line.split_once(':').unwrap_or((line, ""));
+    let field = FIELDS.iter().find(|(field, _)| *field == name.trim());
+    field.map_or_else(|| line.to_owned(), |(_, value)| format!("{name}: {value}"))
+}

@@ -1,0 +1,122 @@
+//! What does the agent ask of the kernel, and how does it grow with the number of cgroups? System calls, map look-ups and
+//! instructions can be counted exactly, where time cannot. Needs root.
+//!
+//! Run alone (`--test-threads=1`): whatever else runs is looked at as well.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tests::agent::Agent;
+use tests::cgroup::Cgroup;
+use tests::command::{Owned, eventually, output};
+
+const FLAGS: [&str; 4] =
+    ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket=", "--interval=200ms"];
+
+/// How long is counted, and the ticks that takes at most and at least.
+const COUNTED: Duration = Duration::from_secs(4);
+
+/// System calls of one tick, by name, and the entries that the accounting map has.
+struct Tick {
+    calls: BTreeMap<String, f64>,
+    entries: f64,
+}
+
+impl Tick {
+    fn bpf(&self) -> f64 {
+        self.calls.get("bpf").copied().unwrap_or(0.0)
+    }
+
+    fn others(&self) -> f64 {
+        self.calls.iter().filter(|(name, _)| *name != "bpf").map(|(_, count)| count).sum()
+    }
+}
+
+/// A mean over some ticks, with so many cgroups that have a sleeper each.
+fn tick(cgroups: usize) -> Tick {
+    let agent = Agent::start(&FLAGS).unwrap();
+    let sleepers: Vec<(Cgroup, Owned)> = (0..cgroups)
+        .map(|number| {
+            let cgroup = Cgroup::make(&format!("ffwatt-test/cost-{number}")).unwrap();
+            let sleeper = Owned(cgroup.command("sleep").arg("1000").spawn().unwrap());
+            (cgroup, sleeper)
+        })
+        .collect();
+    // All of it is known, and nothing new is there.
+    agent.wait_ticks(10).unwrap();
+    let entries = agent.scrape().unwrap().sum("ffwatt_bpf_map_entries", &[]).unwrap();
+    assert!(entries >= cgroups as f64, "{entries} entries, {cgroups} cgroups");
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("calls");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-c", "-U", "name,calls", "-o"]).arg(&table);
+    strace.args(["-p", &agent.pid().to_string()]).stdin(Stdio::null());
+    let mut strace = strace.spawn().unwrap();
+    let tasks = format!("/proc/{}/task", agent.pid());
+    eventually("every thread is looked at", Duration::from_secs(10), || {
+        let is_traced = |task: fs::DirEntry| {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+        };
+        fs::read_dir(&tasks).ok()?.flatten().all(is_traced).then_some(())
+    })
+    .unwrap();
+    let before = agent.ticks().unwrap();
+    thread::sleep(COUNTED);
+    let ticks = (agent.ticks().unwrap() - before) as f64;
+    kill_process(Pid::from_child(&strace), Signal::INT).unwrap();
+    strace.wait().unwrap();
+    drop(sleepers);
+    let table = fs::read_to_string(&table).unwrap();
+    let calls = table.lines().filter_map(|line| {
+        let (name, count) = line.trim().split_once(' ')?;
+        Some((name.to_owned(), count.trim().parse::<f64>().ok()? / ticks))
+    });
+    Tick { calls: calls.filter(|(name, _)| name != "total").collect(), entries }
+}
+
+#[test]
+fn a_tick_looks_at_each_entry_of_the_map_once_and_asks_for_nothing_else_by_cgroup() {
+    let (few, many) = (tick(20), tick(220));
+    println!(
+        "{:.1} bpf calls and {:.1} others a tick with {} entries, {:.1} and {:.1} with {}",
+        few.bpf(),
+        few.others(),
+        few.entries,
+        many.bpf(),
+        many.others(),
+        many.entries
+    );
+    assert!(many.entries >= few.entries + 150.0, "{} entries, and {}", few.entries, many.entries);
+    // One call steps to the next entry, one reads it; a reading that does not add up is taken again, which is seldom.
+    let each = (many.bpf() - few.bpf()) / (many.entries - few.entries);
+    assert!((1.5..=2.5).contains(&each), "{each} calls for each entry");
+    // What a tick asks however many there are: clocks, flushes, losses.
+    let fixed = few.bpf() - each * few.entries;
+    assert!(fixed <= 40.0, "{fixed} calls: {:?}", few.calls);
+    let others = (many.others() - few.others()) / (many.entries - few.entries);
+    assert!(others <= 0.2, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
+}
+
+#[test]
+fn the_programs_are_short() {
+    let agent = Agent::start(&FLAGS).unwrap();
+    let list = output(Command::new("bpftool").args(["prog", "list"])).unwrap();
+    drop(agent);
+    // As the kernel runs them, eight bytes each. `switch` and `flush` have no loop: no switch of tasks takes more.
+    for (name, most) in [("switch", 256), ("flush", 320), ("process_exec", 320), ("process_exit", 192)] {
+        let line = list
+            .lines()
+            .skip_while(|line| !line.contains(&format!(" name {name} ")))
+            .find_map(|line| line.split_once("xlated ")?.1.split_once('B')?.0.parse::<u32>().ok());
+        let instructions = line.unwrap_or_else(|| panic!("{name} is not there: {list}")) / 8;
+        println!("{name}: {instructions} instructions");
+        assert!(instructions > 8 && instructions <= most, "{name} has {instructions} instructions");
+    }
+}

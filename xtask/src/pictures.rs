@@ -1,0 +1,50 @@
+//! `cargo xtask pictures`: what do the dashboards and the live page look like with data?
+
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::process::run;
+use crate::{install, root};
+
+/// Pictures of the data of every dashboard, into `docs/pictures`.
+pub(crate) fn pictures() -> anyhow::Result<()> {
+    let root = root()?;
+    let python = install::python(&root, &["imageio-ffmpeg==0.8.1", "matplotlib==3.10.3"])?;
+    let series = root.join("target/series");
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(&root).args(arguments);
+        command
+    };
+    run(&mut cargo(&["build", "--quiet", "--package", "ffwatt"]))?;
+    let every = "every_panel_variable_rule_and_alert_has_data";
+    run(cargo(&["test", "--package", "tests", "--test", "stack", "--", every])
+        .env("FFWATT_PYTHON", &python)
+        .env("FFWATT_SERIES", &series))?;
+    run(Command::new(&python)
+        .arg(root.join("tests/pictures.py"))
+        .arg(&series)
+        .arg(root.join("docs/pictures")))?;
+    page_picture()
+}
+
+/// The live page as its test sees it, with real encodes that have run for a minute: README has it.
+pub(crate) fn page_picture() -> anyhow::Result<()> {
+    let root = root()?;
+    let python = install::python(&root, &["imageio-ffmpeg==0.8.1"])?;
+    install::playwright(&root)?;
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(&root).args(arguments);
+        command
+    };
+    run(&mut cargo(&["build", "--quiet", "--package", "ffwatt"]))?;
+    let real = "real_encodes_are_shown_as_the_metrics_have_them";
+    run(cargo(&["test", "--package", "tests", "--test", "page", "--", real])
+        .env("FFWATT_PYTHON", &python)
+        .env("FFWATT_PICTURES", "1"))?;
+    let (from, to) = (root.join("target/page/readme.png"), root.join("docs/pictures/ffwatt-page.png"));
+    std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+    Ok(())
+}
