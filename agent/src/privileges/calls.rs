@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    apply_filter,
+    apply_filter_all_threads,
 };
 
 use super::{Outcome, Plan};
@@ -100,8 +100,10 @@ const NEVER_HERE: &[i64] = &[libc::SYS_kexec_file_load];
 /// test run, information, attaching again what was lost, and the first three for many at a time.
 const BPF_COMMANDS: [u64; 11] = [1, 2, 3, 4, 10, 15, 17, 24, 25, 26, 27];
 
+/// For all threads: one that waits for a counter is there already.
 pub(super) fn restrict(plan: &Plan) -> Outcome {
-    let filter = filter(plan).and_then(|(program, refused)| Ok((apply_filter(&program)?, refused)));
+    let filter =
+        filter(plan).and_then(|(program, refused)| Ok((apply_filter_all_threads(&program)?, refused)));
     match filter {
         Ok(((), refused)) => Outcome::Done(format!("{refused} system calls are refused")),
         Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error)) => {

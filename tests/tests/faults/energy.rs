@@ -27,7 +27,9 @@ impl Hanging {
         let new = file.with_extension("hanging");
         fs::copy(&file, &new).unwrap();
         let counter = File::options().write(true).open(&new).unwrap();
-        let watch = Fanotify::init(InitFlags::FAN_CLASS_CONTENT, EventFFlags::O_RDONLY).unwrap();
+        let watch =
+            Fanotify::init(InitFlags::FAN_CLASS_CONTENT | InitFlags::FAN_CLOEXEC, EventFFlags::O_RDONLY)
+                .unwrap();
         let asks = MaskFlags::FAN_OPEN_PERM | MaskFlags::FAN_ACCESS_PERM;
         watch.mark(MarkFlags::FAN_MARK_ADD, asks, AT_FDCWD, Some(&new)).unwrap();
         fs::rename(&new, &file).unwrap();
@@ -79,6 +81,37 @@ fn a_counter_that_hangs_stops_neither_tick_nor_scrape_nor_the_other_counters() {
     assert_eq!(resets(&after), Some(0.0));
     assert!(agent.log().contains("package-0"), "{}", agent.log());
     assert!(agent.stop().unwrap().0.success());
+}
+
+#[test]
+fn a_counter_that_hangs_from_the_start_leaves_no_thread_with_rights_and_counts_when_it_answers() {
+    let mut host = Host::client().unwrap();
+    let hanging = Hanging::make(&host, ZONE);
+    hanging.set(BEGIN);
+    let agent = agent(&host, &["--energy.source=powercap"]);
+    host.set_energy("intel-rapl:1", 3_000_000 + STEP).unwrap();
+    let during = agent.wait_ticks(3).unwrap();
+    let platform = [("domain", "psys")];
+    assert_eq!(during.sum("ffwatt_host_energy_joules_total", &platform), Some(STEP_JOULES));
+    assert_closed(&during);
+    let mut names = Vec::new();
+    for task in fs::read_dir(format!("/proc/{}/task", agent.pid())).unwrap() {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        assert_eq!([value("NoNewPrivs:"), value("Seccomp:")], ["1", "2"], "{status}");
+        names.push(value("Name:").to_owned());
+    }
+    assert!(names.iter().any(|name| name == "energy"), "one waits for the counter: {names:?}");
+
+    drop(hanging);
+    agent.until("the counter is read", |scrape| is_up(scrape, "powercap").filter(|up| *up)).unwrap();
+    host.step(&[(CGROUPS[1], 200)]).unwrap();
+    agent.wait_ticks(3).unwrap();
+    host.set_energy(ZONE, BEGIN + STEP).unwrap();
+    let after = agent.until("its energy is counted", |scrape| {
+        (package_energy(scrape) == STEP_JOULES).then(|| scrape.residuals())
+    });
+    assert!(after.unwrap().values().all(|left| *left == 0));
 }
 
 #[test]
