@@ -47,7 +47,7 @@ pub(crate) fn fuzz(task: Task, only: Option<&str>) -> anyhow::Result<()> {
     }
     let tool = tool(&root)?;
     for target in &targets {
-        let corpus = unpack(&root, target)?;
+        let corpus = unpack(&root, target, "target/fuzz/corpus")?;
         match task {
             Task::Search(seconds) => {
                 say(&format!("\n== {target}, {seconds} s"));
@@ -93,9 +93,9 @@ fn archive(root: &Path, target: &str) -> PathBuf {
     root.join(FUZZ).join("corpus").join(format!("{target}.tar.xz"))
 }
 
-/// The folder of a target's corpus: what is committed, and what was found since.
-fn unpack(root: &Path, target: &str) -> anyhow::Result<PathBuf> {
-    let corpus = root.join("target/fuzz/corpus").join(target);
+/// The folder of a target's corpus: what is committed, and what else is there.
+fn unpack(root: &Path, target: &str, folder: &str) -> anyhow::Result<PathBuf> {
+    let corpus = root.join(folder).join(target);
     fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
     let archive = archive(root, target);
     if archive.is_file() {
@@ -124,7 +124,9 @@ fn replay(root: &Path, targets: &[String]) -> anyhow::Result<()> {
     run(build.env("FFWATT_EBPF_OBJECT", "/no/object").env("CARGO_TARGET_DIR", &built))?;
     for target in targets {
         let mut inputs = Vec::new();
-        for folder in [unpack(root, target)?, root.join(FUZZ).join("seeds").join(target)] {
+        for folder in
+            [unpack(root, target, "target/replay/corpus")?, root.join(FUZZ).join("seeds").join(target)]
+        {
             let entries =
                 fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
             for entry in entries {
