@@ -11,11 +11,14 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-env-changed=FFWATT_EBPF_OBJECT");
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    let object = match env::var_os("FFWATT_EBPF_OBJECT") {
-        Some(path) => PathBuf::from(path),
-        None => manifest.join("../target/bpf/ffwatt-ebpf"),
-    };
-    println!("cargo::rerun-if-changed={}", object.display());
+    let named = env::var_os("FFWATT_EBPF_OBJECT").map(PathBuf::from);
+    let is_to_come = named.is_none();
+    let object = named.unwrap_or_else(|| manifest.join("../target/bpf/ffwatt-ebpf"));
+    // Cargo builds again each time while a file that it watches is missing: right for one that is to come, not where one was named
+    // to have none.
+    if is_to_come || object.exists() {
+        println!("cargo::rerun-if-changed={}", object.display());
+    }
     let bytes = match fs::read(&object) {
         Ok(bytes) => bytes,
         Err(error) => {

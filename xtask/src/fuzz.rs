@@ -42,24 +42,23 @@ pub(crate) fn fuzz(task: Task, only: Option<&str>) -> anyhow::Result<()> {
     }
     let targets: Vec<String> =
         targets.into_iter().filter(|target| only.is_none_or(|only| only == target)).collect();
-    if task == Task::Replay {
-        return replay(&root, &targets);
-    }
+    let seconds = match task {
+        Task::Replay => return replay(&root, &targets),
+        Task::Search(seconds) => Some(seconds),
+        Task::Keep => None,
+    };
     let tool = tool(&root)?;
     for target in &targets {
         let corpus = unpack(&root, target, "target/fuzz/corpus")?;
-        match task {
-            Task::Search(seconds) => {
-                say(&format!("\n== {target}, {seconds} s"));
-                let seeds = Path::new("seeds").join(target);
-                let time = format!("-max_total_time={seconds}");
-                let options = ["--", &time, LONGEST, "-print_final_stats=1"];
-                run(cargo_fuzz(&root, &tool, "run").arg(target).arg(&corpus).arg(seeds).args(options))?;
-            }
-            _ => {
-                run(cargo_fuzz(&root, &tool, "cmin").arg(target).arg(&corpus).args(["--", LONGEST]))?;
-                pack(&root, target, &corpus)?;
-            }
+        if let Some(seconds) = seconds {
+            say(&format!("\n== {target}, {seconds} s"));
+            let seeds = Path::new("seeds").join(target);
+            let time = format!("-max_total_time={seconds}");
+            let options = ["--", &time, LONGEST, "-print_final_stats=1"];
+            run(cargo_fuzz(&root, &tool, "run").arg(target).arg(&corpus).arg(seeds).args(options))?;
+        } else {
+            run(cargo_fuzz(&root, &tool, "cmin").arg(target).arg(&corpus).args(["--", LONGEST]))?;
+            pack(&root, target, &corpus)?;
         }
     }
     Ok(())

@@ -13,8 +13,8 @@ const FIELDS: [(&str, &str); 3] = [("vendor_id", "GenuineIntel"), ("cpu family",
 pub(super) fn on_intel(folder: &Path, binary: &Path) -> anyhow::Result<PathBuf> {
     let real = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
     let (other, program) = (folder.join("cpuinfo"), folder.join("on-intel"));
-    let text: String = real.lines().map(|line| format!("{}\n", replaced(line))).collect();
-    fs::write(&other, text).with_context(|| format!("cannot write {}", other.display()))?;
+    let text = real.lines().map(replaced).collect::<Vec<_>>().join("\n");
+    fs::write(&other, text + "\n").with_context(|| format!("cannot write {}", other.display()))?;
     let inner = format!("mount --bind {} /proc/cpuinfo && exec {} \"$@\"", other.display(), binary.display());
     let script = format!("#!/bin/sh\nexec unshare --mount sh -c '{inner}' sh \"$@\"\n");
     fs::write(&program, script).with_context(|| format!("cannot write {}", program.display()))?;

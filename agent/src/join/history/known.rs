@@ -1,7 +1,7 @@
 //! Who was there in the last while?
 //!
 //! A host on which cgroups come and go by the thousand must not fill its memory with their names: whoever has gone is kept while
-//! the history has charges of it, and of those ten thousand at most.
+//! the history has charges of it, and of those not more than there is room for.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -10,9 +10,6 @@ use super::between;
 use crate::clock::WallTime;
 use crate::join::subject::{Candidate, Subject};
 use crate::model::snapshot::Snapshot;
-
-/// Those who have gone, at most: about 10 MB of names. A history of a quarter of an hour reaches it with eleven jobs a second.
-const MOST_GONE: usize = 10_000;
 
 /// Everybody by subject.
 #[derive(Debug, Default)]
@@ -79,7 +76,7 @@ impl Known {
 
     /// Forgets who has gone uncharged, or longer ago than the span. Whoever is in excess of that is returned, those who have gone
     /// first: a tenth more than there is room for, so that this is seldom.
-    pub(super) fn forget(&mut self, now: WallTime, span: Duration) -> HashSet<Subject> {
+    pub(super) fn forget(&mut self, now: WallTime, span: Duration, room: usize) -> HashSet<Subject> {
         self.0.retain(|_, entry| {
             entry.seen.0 >= now.0 || (entry.is_charged && between(entry.seen, now) <= span)
         });
@@ -87,11 +84,11 @@ impl Known {
         gone.extend(
             self.0.iter().map(|(subject, entry)| (subject, entry.seen)).filter(|(_, seen)| seen.0 < now.0),
         );
-        if gone.len() <= MOST_GONE {
+        if gone.len() <= room {
             return HashSet::new();
         }
         gone.sort_by(|(_, one), (_, other)| one.0.total_cmp(&other.0));
-        let excess = gone.len() - MOST_GONE + MOST_GONE / 10;
+        let excess = gone.len() - room + room / 10;
         let excess: HashSet<Subject> =
             gone.iter().take(excess).map(|(subject, _)| (*subject).clone()).collect();
         self.0.retain(|subject, _| !excess.contains(subject));
@@ -127,21 +124,20 @@ mod tests {
         let hour = Duration::from_hours(1);
         let (mut idle, mut busy) = (jobs(3, false), jobs(3, true));
         assert_eq!(
-            [idle.forget(WallTime(2.0), hour), busy.forget(WallTime(2.0), hour)],
+            [idle.forget(WallTime(2.0), hour, 5), busy.forget(WallTime(2.0), hour, 5)],
             [HashSet::new(), HashSet::new()]
         );
         assert_eq!(idle.candidates().map(|one| one.subject.clone()).collect::<Vec<_>>(), [job(2)]);
         assert_eq!(busy.candidates().count(), 3);
-        busy.forget(WallTime(10.0), Duration::from_secs(9));
+        busy.forget(WallTime(10.0), Duration::from_secs(9), 5);
         assert_eq!(busy.candidates().count(), 2, "the span is over for the first");
     }
 
     #[test]
     fn of_more_than_there_is_room_for_those_go_that_were_gone_first() {
-        let mut known = jobs(MOST_GONE + 5, true);
-        let excess = known.forget(WallTime(MOST_GONE as f64 + 100.0), Duration::from_hours(100));
-        let expected: HashSet<Subject> = (0..5 + MOST_GONE / 10).map(job).collect();
-        assert_eq!(excess, expected);
-        assert_eq!(known.candidates().count(), MOST_GONE - MOST_GONE / 10);
+        let mut known = jobs(25, true);
+        let excess = known.forget(WallTime(100.0), Duration::from_hours(1), 20);
+        assert_eq!(excess, (0..7).map(job).collect(), "five in excess, and a tenth of the room");
+        assert_eq!(known.candidates().count(), 18);
     }
 }
