@@ -33,11 +33,15 @@ fn rendering(bencher: Bencher<'_, '_>, workloads: u32) {
 }
 
 /// Once for each cgroup that is made.
-#[divan::bench(args = [
-    "/system.slice/docker-9f2a1c0000000000000000000000000000000000000000000000000000000001.scope",
-    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0b6c3b0d_6a9a_4c39_8ba2_6f3a5a1f6a10.slice/cri-containerd-9f2a1c0000000000000000000000000000000000000000000000000000000001.scope",
-    "/user.slice/user-1000.slice/session-3.scope",
-])]
-fn cgroup_path(path: &str) {
-    black_box(identify(black_box(path)));
+#[divan::bench(args = ["container", "pod", "session"])]
+fn cgroup_path(bencher: Bencher<'_, '_>, kind: &str) {
+    let id = "9f2a1c0000000000000000000000000000000000000000000000000000000001";
+    let path = match kind {
+        "container" => format!("/system.slice/docker-{id}.scope"),
+        "pod" => format!(
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0b6c3b0d_6a9a_4c39_8ba2_6f3a5a1f6a10.slice/cri-containerd-{id}.scope"
+        ),
+        _ => "/user.slice/user-1000.slice/session-3.scope".to_owned(),
+    };
+    bencher.bench_local(|| identify(black_box(&path)));
 }

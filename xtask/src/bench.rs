@@ -91,7 +91,16 @@ fn spawn(binary: &Path, flags: &[&str]) -> anyhow::Result<Agent> {
 /// The micro benches of `agent/benches`. They measure; nothing in the tests depends on them.
 fn parts(root: &Path, text: &mut String) -> anyhow::Result<()> {
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(root).args(["bench", "--quiet", "--package", "ffwatt", "--benches"]);
+    command.current_dir(root).args([
+        "bench",
+        "--quiet",
+        "--package",
+        "ffwatt",
+        "--bench",
+        "hot_path",
+        "--bench",
+        "results",
+    ]);
     let table = output(&mut command)?;
     let section = format!(
         "## Its parts\n\nEach alone, in memory (`agent/benches`).\n\n```text\n{}\n```\n",
