@@ -101,10 +101,11 @@ fn parts(root: &Path, text: &mut String) -> anyhow::Result<()> {
         "--bench",
         "results",
     ]);
-    let table = output(&mut command)?;
+    let table: Vec<String> =
+        output(&mut command)?.trim().lines().map(|line| line.trim_end().to_owned()).collect();
     let section = format!(
         "## Its parts\n\nEach alone, in memory (`agent/benches`).\n\n```text\n{}\n```\n",
-        table.trim()
+        table.join("\n")
     );
     say(&section);
     text.push_str(&section);
