@@ -30,7 +30,7 @@ impl Report {
              every millisecond by a power model over the kernel's own accounting of their CPU time, in steps of 61 µJ, above an idle power of 12 W. So \
              the true joules of each workload are known. The agent is the release build; the agent, the simulator and whoever \
              scrapes are part of the machine. The truth is a cgroup's `cpu.stat` of all CPUs' `cpuacct.usage_percpu`, sampled every \
-             millisecond: in 100 ms it is itself only as good as the scheduler's tick.\n\n",
+             millisecond: a task that runs is in it only up to the scheduler's last tick (4 ms at 250 Hz), so in 100 ms it is itself no better than that, and in 1 s, of a workload that runs for some tens of milliseconds, as the encodes here do (9 W × 0.04 s), it may be off by a few percent.\n\n",
         );
         let date = said("date", &["-u", "+%Y-%m-%d"])?;
         let kernel = said("uname", &["-r"])?;
