@@ -137,6 +137,13 @@ impl Agent {
         self.child.id()
     }
 
+    /// What the kernel says of each of its threads (`/proc/…/task/…/status`).
+    pub fn threads(&self) -> anyhow::Result<Vec<String>> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).context("it has no threads")?;
+        // One may end between the two.
+        Ok(tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok()).collect())
+    }
+
     /// Its state folder.
     pub fn state_dir(&self) -> PathBuf {
         self.folder.path().join("state")

@@ -115,6 +115,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Simulator {
     folder: tempfile::TempDir,
+    part: Part,
     names: Vec<String>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -159,7 +160,7 @@ impl Simulator {
         let run = move || advance(machine, &counters, &all, &each, &told);
         let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(run)?;
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Ok(Self { folder, names, shared, thread: Some(thread) })
+        Ok(Self { folder, part: machine.part, names, shared, thread: Some(thread) })
     }
 
     /// What stands for `/sys`.
@@ -168,8 +169,8 @@ impl Simulator {
     }
 
     /// The agent, as a program that finds this machine's processor: dies count for themselves only on Intel's.
-    pub fn program(&self, machine: Machine, binary: &Path) -> anyhow::Result<PathBuf> {
-        match machine.part {
+    pub fn program(&self, binary: &Path) -> anyhow::Result<PathBuf> {
+        match self.part {
             Part::Socket => Ok(binary.to_path_buf()),
             Part::Die => processor::on_intel(self.folder.path(), binary),
         }

@@ -58,13 +58,11 @@ fn tick(cgroups: usize) -> Tick {
     strace.args(["-f", "-qq", "-c", "-U", "name,calls", "-o"]).arg(&table);
     strace.args(["-p", &agent.pid().to_string()]).stdin(Stdio::null());
     let mut strace = strace.spawn().unwrap();
-    let tasks = format!("/proc/{}/task", agent.pid());
     eventually("every thread is looked at", Duration::from_secs(10), || {
-        let is_traced = |task: fs::DirEntry| {
-            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let is_traced = |status: &String| {
             status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
         };
-        fs::read_dir(&tasks).ok()?.flatten().all(is_traced).then_some(())
+        agent.threads().ok()?.iter().all(is_traced).then_some(())
     })
     .unwrap();
     let before = agent.ticks().unwrap();

@@ -30,8 +30,6 @@ struct Rights {
 }
 
 fn rights(agent: &Agent) -> Vec<Rights> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", agent.pid())).unwrap();
-    let texts = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok());
     let of = |text: String| {
         let value = |name: &str, radix: u32| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -46,7 +44,7 @@ fn rights(agent: &Agent) -> Vec<Rights> {
             seccomp: value("Seccomp:", 10),
         }
     };
-    let found: Vec<Rights> = texts.map(of).collect();
+    let found: Vec<Rights> = agent.threads().unwrap().into_iter().map(of).collect();
     assert!(found.len() > 4, "{found:?}");
     found
 }

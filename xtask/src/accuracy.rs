@@ -124,7 +124,7 @@ impl Stage {
             "--containers.podman-socket=",
             &idle,
         ];
-        let program = simulator.program(machine, binary)?;
+        let program = simulator.program(binary)?;
         let mut agent = Agent::spawn(&program, &[&fixed[..], flags].concat(), &[])?;
         agent.wait_ready()?;
         fs::write(agents.folder().join("cgroup.procs"), agent.pid().to_string())

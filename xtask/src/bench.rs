@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tests::agent::Agent;
 use tests::command::{eventually, now};
 
-use crate::process::{is_root, output, run, say};
+use crate::process::{day_and_machine, is_root, output, run, say};
 use crate::{build_ebpf, root};
 
 /// Starts.
@@ -47,7 +46,10 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
         run(build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "ffwatt"]))?;
     }
     let binary = root.join("target/release/ffwatt");
-    let mut text = head()?;
+    let mut text = format!(
+        "# Performance\n\nWritten by `cargo xtask bench`, with the release build: {}.\n\n",
+        day_and_machine()?
+    );
     let mut json = Map::new();
     for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
         match part {
@@ -68,18 +70,6 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     say(&format!("written: {}, {}", path.display(), results.display()));
     Ok(())
-}
-
-fn head() -> anyhow::Result<String> {
-    let said = |program: &str, argument: &str| output(Command::new(program).args(["-u", argument]));
-    let date = said("date", "+%Y-%m-%d")?;
-    let kernel = output(Command::new("uname").arg("-r"))?;
-    let cpus = thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    Ok(format!(
-        "# Performance\n\nWritten by `cargo xtask bench`, with the release build: {}, Linux {}, {cpus} CPUs (virtual).\n\n",
-        date.trim(),
-        kernel.trim()
-    ))
 }
 
 fn spawn(binary: &Path, flags: &[&str]) -> anyhow::Result<Agent> {

@@ -46,6 +46,14 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
+/// When and where something was measured, as the pages say it.
+pub(crate) fn day_and_machine() -> anyhow::Result<String> {
+    let date = output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+    let kernel = output(Command::new("uname").arg("-r"))?;
+    let cpus = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    Ok(format!("{}, Linux {}, {cpus} CPUs (virtual)", date.trim(), kernel.trim()))
+}
+
 /// Whether this process is root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()

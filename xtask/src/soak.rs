@@ -1,8 +1,8 @@
 //! `cargo xtask soak`: does the agent stay as it was, however long and whatever happens around it?
 //!
 //! Encodes in containers, jobs of a moment, bursts of cgroups, scrapes, and one fault after the other, again and again. It fails unless
-//! every sum closes in every scrape, every scrape is answered within a second, memory, descriptors and threads stay where they were, every encode is there, and nothing is
-//! lost.
+//! every sum closes in every scrape, every scrape is answered within a second, memory, descriptors and threads stay where they were,
+//! every encode is there, and nothing is lost.
 
 mod churn;
 mod prober;

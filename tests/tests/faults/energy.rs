@@ -41,10 +41,6 @@ impl Hanging {
     }
 }
 
-fn threads(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/task")).unwrap().count()
-}
-
 #[test]
 fn a_counter_that_hangs_stops_neither_tick_nor_scrape_nor_the_other_counters() {
     let mut host = Host::client().unwrap();
@@ -64,9 +60,9 @@ fn a_counter_that_hangs_stops_neither_tick_nor_scrape_nor_the_other_counters() {
     assert!(errors(&during, "powercap", "timeout") > 0.0);
     assert_eq!(is_up(&during, "powercap"), Some(true), "the others work");
     assert_closed(&during);
-    let waiting = threads(agent.pid());
+    let waiting = agent.threads().unwrap().len();
     agent.wait_ticks(5).unwrap();
-    assert_eq!(threads(agent.pid()), waiting, "one thread waits, however long");
+    assert_eq!(agent.threads().unwrap().len(), waiting, "one thread waits, however long");
 
     drop(hanging);
     agent
@@ -95,8 +91,7 @@ fn a_counter_that_hangs_from_the_start_leaves_no_thread_with_rights_and_counts_w
     assert_eq!(during.sum("ffwatt_host_energy_joules_total", &platform), Some(STEP_JOULES));
     assert_closed(&during);
     let mut names = Vec::new();
-    for task in fs::read_dir(format!("/proc/{}/task", agent.pid())).unwrap() {
-        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+    for status in agent.threads().unwrap() {
         let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
         assert_eq!([value("NoNewPrivs:"), value("Seccomp:")], ["1", "2"], "{status}");
         names.push(value("Name:").to_owned());

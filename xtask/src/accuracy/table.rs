@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
@@ -11,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::jobs::Captured;
 use super::peers::Compared;
 use super::windows::{Counter, Found};
-use crate::process::{output, say};
+use crate::process::{day_and_machine, say};
 
 /// docs/ACCURACY.md, as it grows, and the same as JSON.
 #[derive(Debug)]
@@ -22,8 +21,6 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(seconds: u64) -> anyhow::Result<Self> {
-        let said = |program: &str, arguments: &[&str]| output(Command::new(program).args(arguments));
-        let cpus = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let mut text = String::from(
             "# Accuracy\n\n\
              Written by `cargo xtask accuracy`. A simulated host: real processes in real cgroups, an energy counter that advances \
@@ -32,14 +29,7 @@ impl Report {
              scrapes are part of the machine. The truth is a cgroup's `cpu.stat` of all CPUs' `cpuacct.usage_percpu`, sampled every \
              millisecond: a task that runs is in it only up to the scheduler's last tick (4 ms at 250 Hz), so in 100 ms it is itself no better than that, and in 1 s, of a workload that runs for some tens of milliseconds, as the encodes here do (9 W × 0.04 s), it may be off by a few percent.\n\n",
         );
-        let date = said("date", &["-u", "+%Y-%m-%d"])?;
-        let kernel = said("uname", &["-r"])?;
-        writeln!(
-            text,
-            "{}, Linux {}, {cpus} CPUs (virtual), {seconds} s a run.\n",
-            date.trim(),
-            kernel.trim()
-        )?;
+        writeln!(text, "{}, {seconds} s a run.\n", day_and_machine()?)?;
         text.push_str("## Error by workload\n\nOf each window's energy above idle, relative to the truth. `bias`: the mean error with its sign. `covered`: windows whose error was within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
         Ok(Self { text, json: Map::new() })
     }

@@ -80,6 +80,9 @@ impl Known {
         self.0.retain(|_, entry| {
             entry.seen.0 >= now.0 || (entry.is_charged && between(entry.seen, now) <= span)
         });
+        if self.0.len() <= room {
+            return HashSet::new();
+        }
         let mut gone: Vec<(&Subject, WallTime)> = Vec::new();
         gone.extend(
             self.0.iter().map(|(subject, entry)| (subject, entry.seen)).filter(|(_, seen)| seen.0 < now.0),
