@@ -12,14 +12,14 @@ fn main() {
     divan::main();
 }
 
-/// Who is charged what, and into the books with it.
+/// Who is charged what, and into the totals with it.
 #[divan::bench(args = [10, 100, 1000, 5000])]
 fn attribution(bencher: Bencher<'_, '_>, workloads: u32) {
-    let (mut ledger, demand) = (busy_host::books(workloads), busy_host::demand(workloads));
+    let (mut totals, demand) = (busy_host::totals(workloads), busy_host::demand(workloads));
     let mut number = 0;
     bencher.bench_local(|| {
         number += 1;
-        busy_host::tick(&mut ledger, &demand, number);
+        busy_host::tick(&mut totals, &demand, number);
     });
 }
 

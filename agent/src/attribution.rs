@@ -9,11 +9,11 @@
 //! 4. what nobody can be charged with is `unattributed`, never a surcharge on whoever ran.
 //!
 //! **Invariant:** the charges of a zone sum to its energy, exactly. Tested by property test and watched while running
-//! ([`ledger::Ledger::residual`]).
+//! ([`totals::Totals::residual`]).
 
 pub mod demand;
 pub mod idle;
-pub mod ledger;
+pub mod totals;
 pub mod uncertainty;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::attribution::IdlePolicy;
 use crate::attribution::demand::{Claimant, Demand};
 use crate::attribution::idle::IdleLearner;
-use crate::attribution::ledger::{Ledger, LedgerLimits};
+use crate::attribution::totals::{Totals, TotalsLimits};
 use crate::clock::{Clock, MonoTime};
 use crate::config::{Config, ProgressSenders};
 use crate::host::HostRoots;
@@ -67,7 +67,7 @@ pub struct Pipeline {
     identities: Identities,
     zones: ZoneBook,
     learner: IdleLearner,
-    ledger: Ledger,
+    totals: Totals,
     board: Arc<Board>,
     progress: ProgressBook,
     health: HealthBook,
@@ -104,7 +104,7 @@ impl Pipeline {
         let tree = CgroupTree::find(&roots).ok();
         let state = StateDir::open(&config.state_dirs(), &roots);
         let learner = IdleLearner::new(state.load_idle());
-        let limits = LedgerLimits {
+        let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
             shown: config.attribution.max_workloads as usize,
         };
@@ -118,7 +118,7 @@ impl Pipeline {
             asleep: clock.suspended(),
             identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone()),
             zones: ZoneBook::default(),
-            ledger: Ledger::new(limits),
+            totals: Totals::new(limits),
             progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
             board,
             slow: publish::SlowFigures::default(),
@@ -189,14 +189,14 @@ impl Pipeline {
     fn begin(&mut self) {
         self.walk();
         let tree = self.tree.as_ref();
-        self.identities.find_running(&self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.ledger);
+        self.identities.find_running(&self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.totals);
         self.baseline_energy();
     }
 
     fn take_events(&mut self) {
         for event in self.cpu.events(&*self.clock) {
             let tree = self.tree.as_ref();
-            self.identities.event(event, &self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.ledger);
+            self.identities.event(event, &self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.totals);
         }
     }
 
@@ -221,7 +221,7 @@ impl Pipeline {
     fn walk(&mut self) {
         let Some(tree) = &self.tree else { return };
         match tree.walk() {
-            Ok(walk) => self.identities.walked(&walk, self.clock.now(), &mut self.ledger),
+            Ok(walk) => self.identities.walked(&walk, self.clock.now(), &mut self.totals),
             Err(error) => self.health.failed("cgroup_tree", &error),
         }
     }
@@ -243,13 +243,13 @@ impl Pipeline {
             self.walk();
         }
         let demand = self.demand(&window);
-        self.ledger.begin_window(&demand.totals());
+        self.totals.begin_window(&demand.totals());
         self.charge_energy(energy, &window, &demand);
-        self.identities.settle(&window, began, &mut *self.cpu, &mut self.ledger);
-        let (workloads, transcodes) = self.ledger.end_window(began);
+        self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
+        let (workloads, transcodes) = self.totals.end_window(began);
         self.identities.close(&workloads, &transcodes, &mut *self.cpu);
         self.progress.find(&self.board, &self.identities, &self.roots, began);
-        self.progress.settle(&self.identities, &self.ledger, (last_tick, began));
+        self.progress.settle(&self.identities, &self.totals, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);
@@ -292,7 +292,7 @@ impl Pipeline {
                 Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
                 Consumer::Unknown => Claimant::workload(Pseudo::Unattributed.id()),
                 Consumer::Tasks { cgroup, process } => {
-                    self.identities.claimant(cgroup, process, &self.roots, &*self.clock, &mut self.ledger)
+                    self.identities.claimant(cgroup, process, &self.roots, &*self.clock, &mut self.totals)
                 }
             };
             demand.add(claimant, window.places[usage.place].place, usage.busy);

@@ -11,10 +11,10 @@ fn allocations(work: impl FnOnce()) -> u64 {
 }
 
 fn of_a_tick(workloads: u32) -> u64 {
-    let (mut ledger, demand) = (busy_host::books(workloads), busy_host::demand(workloads));
+    let (mut totals, demand) = (busy_host::totals(workloads), busy_host::demand(workloads));
     // The first window makes the accounts.
-    busy_host::tick(&mut ledger, &demand, 1);
-    allocations(|| busy_host::tick(&mut ledger, &demand, 2))
+    busy_host::tick(&mut totals, &demand, 1);
+    allocations(|| busy_host::tick(&mut totals, &demand, 2))
 }
 
 fn of_a_scrape(workloads: u32) -> u64 {

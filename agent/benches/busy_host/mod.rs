@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ffwatt::attribution::demand::{Claimant, Demand};
-use ffwatt::attribution::ledger::{Ledger, LedgerLimits};
+use ffwatt::attribution::totals::{Totals, TotalsLimits};
 use ffwatt::attribution::{IdlePolicy, ZoneWindow, attribute};
 use ffwatt::clock::{MonoTime, WallTime};
 use ffwatt::host::CpuPlace;
@@ -40,31 +40,31 @@ pub(crate) fn demand(workloads: u32) -> Demand {
     demand
 }
 
-/// Books in which they have accounts.
-pub(crate) fn books(workloads: u32) -> Ledger {
-    let mut ledger = Ledger::new(LedgerLimits { keep_ended: Duration::from_mins(2), shown: 100_000 });
+/// Totals in which they have accounts.
+pub(crate) fn totals(workloads: u32) -> Totals {
+    let mut totals = Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown: 100_000 });
     for number in 0..workloads {
-        ledger.open_workload(WorkloadId(FIRST + number), None);
+        totals.open_workload(WorkloadId(FIRST + number), None);
     }
-    ledger
+    totals
 }
 
-/// A tick's pure part: who is charged what, and into the books with it.
-pub(crate) fn tick(ledger: &mut Ledger, demand: &Demand, number: u64) {
+/// A tick's pure part: who is charged what, and into the totals with it.
+pub(crate) fn tick(totals: &mut Totals, demand: &Demand, number: u64) {
     let second = Duration::from_secs(1);
     let energy = MicroJoules(87_654_321);
-    ledger.begin_window(&demand.totals());
+    totals.begin_window(&demand.totals());
     let window = ZoneWindow { zone: ZONE, energy, duration: second };
     let charges = attribute(window, demand, Some(Watts(12.0)), IdlePolicy::Own, &Reservations::default());
     let bounded: Vec<_> = charges.into_iter().map(|charge| (charge, MicroJoules(61))).collect();
-    ledger.charge(ZONE, energy, &bounded);
-    ledger.end_window(MonoTime(number * 1_000_000_000));
+    totals.charge(ZONE, energy, &bounded);
+    totals.end_window(MonoTime(number * 1_000_000_000));
 }
 
 /// What a scrape of it is made from.
 pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
-    let (mut ledger, demand) = (books(workloads), demand(workloads));
-    tick(&mut ledger, &demand, 1);
+    let (mut totals, demand) = (totals(workloads), demand(workloads));
+    tick(&mut totals, &demand, 1);
     let shown = |(id, account): (WorkloadId, Account)| WorkloadSnapshot {
         identity: identity(id),
         account,
@@ -72,7 +72,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         life: (Some(WallTime(0.0)), None),
         memory: None,
     };
-    let accounts = ledger.workloads().map(|(id, entry)| (id, entry.account.clone()));
+    let accounts = totals.workloads().map(|(id, entry)| (id, entry.account.clone()));
     Arc::new(Snapshot {
         tick: 1,
         at: MonoTime(1_000_000_000),

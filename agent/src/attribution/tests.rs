@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::attribution::demand::{Claimant, Demand};
-use crate::attribution::ledger::{Ledger, LedgerLimits};
+use crate::attribution::totals::{Totals, TotalsLimits};
 use crate::attribution::{IdlePolicy, Share, ZoneWindow, attribute};
 use crate::clock::MonoTime;
 use crate::host::CpuPlace;
@@ -128,23 +128,23 @@ fn a_reading_that_failed_is_owed_by_everybody_who_ran_since() {
     assert_eq!(bill, [(A, Share::Dynamic, 5_000_000), (B, Share::Dynamic, 5_000_000)]);
 }
 
-fn ledger(shown: usize) -> Ledger {
-    Ledger::new(LedgerLimits { keep_ended: Duration::from_mins(2), shown })
+fn totals(shown: usize) -> Totals {
+    Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown })
 }
 
-fn run(ledger: &mut Ledger, uses: &[(WorkloadId, CpuPlace, u64)], joules: u64) {
+fn run(totals: &mut Totals, uses: &[(WorkloadId, CpuPlace, u64)], joules: u64) {
     let demand = demand(uses);
-    ledger.begin_window(&demand.totals());
+    totals.begin_window(&demand.totals());
     let window = window(0, joules);
     let charges: Vec<_> = attribute(window, &demand, None, IdlePolicy::Own, &Reservations::default())
         .into_iter()
         .map(|charge| (charge, MicroJoules::ZERO))
         .collect();
-    ledger.charge(window.zone, window.energy, &charges);
+    totals.charge(window.zone, window.energy, &charges);
 }
 
-fn energy_of(ledger: &Ledger, id: WorkloadId) -> Option<u64> {
-    ledger
+fn energy_of(totals: &Totals, id: WorkloadId) -> Option<u64> {
+    totals
         .workloads()
         .find(|(workload, _)| *workload == id)
         .map(|(_, entry)| entry.account.zones.iter().map(|charges| charges.energy().0).sum())
@@ -152,59 +152,59 @@ fn energy_of(ledger: &Ledger, id: WorkloadId) -> Option<u64> {
 
 #[test]
 fn an_ended_workload_stays_for_two_minutes_and_is_then_folded() {
-    let mut ledger = ledger(10);
-    ledger.open_workload(A, None);
-    run(&mut ledger, &[(A, SOCKET_0, 10)], 5);
-    ledger.end_workload(A, MonoTime(0));
-    ledger.end_window(MonoTime(119_000_000_000));
-    assert_eq!(energy_of(&ledger, A), Some(5_000_000));
-    let (closed, _) = ledger.end_window(MonoTime(120_000_000_000));
+    let mut totals = totals(10);
+    totals.open_workload(A, None);
+    run(&mut totals, &[(A, SOCKET_0, 10)], 5);
+    totals.end_workload(A, MonoTime(0));
+    totals.end_window(MonoTime(119_000_000_000));
+    assert_eq!(energy_of(&totals, A), Some(5_000_000));
+    let (closed, _) = totals.end_window(MonoTime(120_000_000_000));
     assert_eq!(closed, [A]);
-    assert_eq!(energy_of(&ledger, A), None);
-    assert_eq!(energy_of(&ledger, Pseudo::Ended.id()), Some(5_000_000));
-    assert_eq!(ledger.residual(), [0]);
+    assert_eq!(energy_of(&totals, A), None);
+    assert_eq!(energy_of(&totals, Pseudo::Ended.id()), Some(5_000_000));
+    assert_eq!(totals.residual(), [0]);
 }
 
 #[test]
 fn the_smallest_beyond_the_limit_share_one_account_and_may_come_back() {
-    let mut ledger = ledger(2);
-    run(&mut ledger, &[(A, SOCKET_0, 10), (B, SOCKET_0, 20), (C, SOCKET_0, 70)], 10);
-    ledger.end_window(MonoTime(0));
-    assert_eq!(energy_of(&ledger, A), None);
-    assert_eq!(energy_of(&ledger, Pseudo::Other.id()), Some(1_000_000));
+    let mut totals = totals(2);
+    run(&mut totals, &[(A, SOCKET_0, 10), (B, SOCKET_0, 20), (C, SOCKET_0, 70)], 10);
+    totals.end_window(MonoTime(0));
+    assert_eq!(energy_of(&totals, A), None);
+    assert_eq!(energy_of(&totals, Pseudo::Other.id()), Some(1_000_000));
     // A grows past B: they change places, and what each left in `(other)` stays there.
-    run(&mut ledger, &[(A, SOCKET_0, 100)], 40);
-    ledger.end_window(MonoTime(1));
-    assert_eq!(energy_of(&ledger, A), Some(40_000_000), "what it uses now is already its own");
-    assert_eq!(energy_of(&ledger, B), None);
-    assert_eq!(energy_of(&ledger, Pseudo::Other.id()), Some(3_000_000));
-    assert_eq!(ledger.residual(), [0]);
+    run(&mut totals, &[(A, SOCKET_0, 100)], 40);
+    totals.end_window(MonoTime(1));
+    assert_eq!(energy_of(&totals, A), Some(40_000_000), "what it uses now is already its own");
+    assert_eq!(energy_of(&totals, B), None);
+    assert_eq!(energy_of(&totals, Pseudo::Other.id()), Some(3_000_000));
+    assert_eq!(totals.residual(), [0]);
 }
 
 #[test]
 fn whoever_uses_something_takes_the_place_of_one_that_never_did() {
-    let mut ledger = ledger(1);
-    ledger.open_workload(A, None);
-    ledger.open_workload(B, None);
-    run(&mut ledger, &[], 1);
-    ledger.end_window(MonoTime(0));
-    assert_eq!(energy_of(&ledger, A), Some(0), "of equals the first");
-    run(&mut ledger, &[(B, SOCKET_0, 5)], 7);
-    ledger.end_window(MonoTime(1));
-    assert_eq!(energy_of(&ledger, B), Some(7_000_000));
-    assert_eq!(energy_of(&ledger, A), None);
+    let mut totals = totals(1);
+    totals.open_workload(A, None);
+    totals.open_workload(B, None);
+    run(&mut totals, &[], 1);
+    totals.end_window(MonoTime(0));
+    assert_eq!(energy_of(&totals, A), Some(0), "of equals the first");
+    run(&mut totals, &[(B, SOCKET_0, 5)], 7);
+    totals.end_window(MonoTime(1));
+    assert_eq!(energy_of(&totals, B), Some(7_000_000));
+    assert_eq!(energy_of(&totals, A), None);
 }
 
 #[test]
 fn only_zones_that_do_not_contain_one_another_count() {
-    let mut ledger = ledger(10);
+    let mut totals = totals(10);
     let zone = |domain| Zone { scope: Scope::Package(0), domain };
     let psys = Zone { scope: Scope::Platform, domain: Domain::Psys };
     for zone in [zone(Domain::Package), zone(Domain::Core), zone(Domain::Uncore), zone(Domain::Dram), psys] {
-        ledger.zone_index(zone);
+        totals.zone_index(zone);
     }
     let counting: Vec<String> =
-        ledger.zones().iter().filter(|zone| ledger.counts(**zone)).map(ToString::to_string).collect();
+        totals.zones().iter().filter(|zone| totals.counts(**zone)).map(ToString::to_string).collect();
     assert_eq!(counting, ["package-0", "dram-0"]);
 }
 
@@ -225,7 +225,7 @@ proptest! {
         ),
     ) {
         let domains = [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram, Domain::Psys];
-        let mut ledger = ledger(limit);
+        let mut totals = totals(limit);
         let mut shown_before: std::collections::HashMap<WorkloadId, u64> = std::collections::HashMap::new();
         let mut total_cpu = 0;
         for (step, (uses, energies, ends)) in steps.iter().enumerate() {
@@ -237,7 +237,7 @@ proptest! {
                 demand.add(claimant, CpuPlace { package: *package, die: 0 }, CpuTime(*busy));
                 total_cpu += busy;
             }
-            ledger.begin_window(&demand.totals());
+            totals.begin_window(&demand.totals());
             let living = (0..12).map(|id| (WorkloadId(100 + id), Reservation::default())).collect();
             let reservations = Reservations { cpus: 8, workloads: living };
             for (package, domain, energy) in energies {
@@ -248,21 +248,21 @@ proptest! {
                 let sum: MicroJoules = charges.iter().map(|charge| charge.energy).sum();
                 prop_assert_eq!(sum, window.energy);
                 let charges: Vec<_> = charges.into_iter().map(|charge| (charge, MicroJoules(1))).collect();
-                ledger.charge(window.zone, window.energy, &charges);
+                totals.charge(window.zone, window.energy, &charges);
             }
             if let Some(id) = ends {
-                ledger.end_workload(WorkloadId(100 + id), now);
+                totals.end_workload(WorkloadId(100 + id), now);
             }
-            ledger.end_window(now);
-            prop_assert!(ledger.residual().iter().all(|left| *left == 0), "{:?}", ledger.residual());
-            let cpu: u64 = ledger.workloads().map(|(_, entry)| entry.account.cpu.0).sum();
+            totals.end_window(now);
+            prop_assert!(totals.residual().iter().all(|left| *left == 0), "{:?}", totals.residual());
+            let cpu: u64 = totals.workloads().map(|(_, entry)| entry.account.cpu.0).sum();
             prop_assert_eq!(cpu, total_cpu);
-            let shown = ledger.workloads().filter(|(id, _)| id.pseudo().is_none()).count();
+            let shown = totals.workloads().filter(|(id, _)| id.pseudo().is_none()).count();
             prop_assert!(shown <= limit);
             // A total that goes on being shown never goes down.
             let mut shown_now = std::collections::HashMap::new();
-            for (id, _) in ledger.workloads() {
-                let energy = energy_of(&ledger, id).unwrap_or(0);
+            for (id, _) in totals.workloads() {
+                let energy = energy_of(&totals, id).unwrap_or(0);
                 if let Some(before) = shown_before.get(&id) {
                     prop_assert!(energy >= *before || energy == 0, "{id:?} went from {before} to {energy}");
                 }

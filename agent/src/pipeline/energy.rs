@@ -202,7 +202,7 @@ impl Pipeline {
         window: &CpuWindow,
         demand: &Demand,
     ) {
-        self.ledger.zone_index(reading.zone);
+        self.totals.zone_index(reading.zone);
         let Some(closed) = self.zones.close(at, window.end, &reading) else { return };
         let mut owed = closed.owed;
         let demand = if owed.is_empty() {
@@ -233,7 +233,7 @@ impl Pipeline {
             uncertainty::bound(charge.energy, by_key, zone.energy, zone.duration, quality)
         };
         let charges: Vec<_> = charges.into_iter().map(|charge| (charge, bound(charge))).collect();
-        self.ledger.charge(zone.zone, zone.energy, &charges);
+        self.totals.charge(zone.zone, zone.energy, &charges);
     }
 
     /// What a zone draws when nobody runs, and how that is known.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use agent_common::ROOT_CGROUP;
 
 use crate::attribution::demand::Claimant;
-use crate::attribution::ledger::Ledger;
+use crate::attribution::totals::Totals;
 use crate::clock::{Clock, MonoTime, WallTime};
 use crate::host::HostRoots;
 use crate::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
@@ -70,7 +70,7 @@ impl Identities {
         clock: &dyn Clock,
         cpu: &mut dyn CpuMeter,
         tree: Option<&CgroupTree>,
-        ledger: &mut Ledger,
+        totals: &mut Totals,
     ) {
         for found in processes::named(roots, &self.tracked) {
             if Some(found.id) == self.own {
@@ -96,7 +96,7 @@ impl Identities {
                 started,
                 &processes::command_line(roots, found.id),
             );
-            ledger.open_transcode(id);
+            totals.open_transcode(id);
         }
     }
 
@@ -108,7 +108,7 @@ impl Identities {
         clock: &dyn Clock,
         cpu: &mut dyn CpuMeter,
         tree: Option<&CgroupTree>,
-        ledger: &mut Ledger,
+        totals: &mut Totals,
     ) {
         match event {
             LifecycleEvent::CgroupMade { id, path } => {
@@ -116,10 +116,10 @@ impl Identities {
                 let Some(id) = id.or_else(|| tree?.id(&path).ok()) else { return };
                 let known = self.directory.cgroup_made(id, &path);
                 self.ending.remove(&Ending::Cgroup(id));
-                ledger.open_workload(known.workload, Some(clock.now()));
+                totals.open_workload(known.workload, Some(clock.now()));
             }
             LifecycleEvent::CgroupRemoved { id: Some(id), .. } => {
-                self.cgroup_removed(id, clock.now(), ledger);
+                self.cgroup_removed(id, clock.now(), totals);
             }
             LifecycleEvent::CgroupRemoved { id: None, .. } => self.walk_wanted = true,
             LifecycleEvent::Exec { at, process, cgroup } if Some(process) != self.own => {
@@ -128,7 +128,7 @@ impl Identities {
                     && cgroup.0 != ROOT_CGROUP
                 {
                     let known = self.directory.cgroup_made(cgroup, &path);
-                    ledger.open_workload(known.workload, None);
+                    totals.open_workload(known.workload, None);
                 }
                 // Should its number have been released just now, it is told apart again; else this changes nothing.
                 if let Err(error) = cpu.track(process) {
@@ -141,7 +141,7 @@ impl Identities {
                 } else {
                     let workload = self.workload_of(cgroup);
                     let id = self.transcodes.started(process, workload, started, &cmdline);
-                    ledger.open_transcode(id);
+                    totals.open_transcode(id);
                 }
             }
             LifecycleEvent::Exec { .. } => {}
@@ -187,18 +187,18 @@ impl Identities {
     }
 
     /// The cgroups have been walked.
-    pub(super) fn walked(&mut self, walk: &BTreeMap<CgroupId, String>, now: MonoTime, ledger: &mut Ledger) {
+    pub(super) fn walked(&mut self, walk: &BTreeMap<CgroupId, String>, now: MonoTime, totals: &mut Totals) {
         self.walk_wanted = false;
         self.last_walk = Some(now);
         let (known, gone) = self.directory.reconcile(walk);
         // Containers are shown before they have used anything; of units and slices only those that do.
         for known in known.iter().filter(|known| known.is_container) {
-            ledger.open_workload(known.workload, None);
+            totals.open_workload(known.workload, None);
         }
         for (cgroup, workload) in gone {
             self.ending.insert(Ending::Cgroup(cgroup), 0);
             if let Some(workload) = workload {
-                ledger.end_workload(workload, now);
+                totals.end_workload(workload, now);
             }
         }
     }
@@ -210,7 +210,7 @@ impl Identities {
         process: Option<ProcessId>,
         roots: &HostRoots,
         clock: &dyn Clock,
-        ledger: &mut Ledger,
+        totals: &mut Totals,
     ) -> Claimant {
         if process.is_some() && process == self.own {
             return Claimant::workload(Pseudo::Ffwatt.id());
@@ -225,7 +225,7 @@ impl Identities {
                     clock.wall(),
                     &processes::command_line(roots, process),
                 );
-                ledger.open_transcode(id);
+                totals.open_transcode(id);
                 id
             });
             self.transcodes.seen(process, cgroup);
@@ -244,7 +244,7 @@ impl Identities {
         window: &CpuWindow,
         now: MonoTime,
         cpu: &mut dyn CpuMeter,
-        ledger: &mut Ledger,
+        totals: &mut Totals,
     ) {
         if self.ending.is_empty() {
             return;
@@ -267,13 +267,13 @@ impl Identities {
             self.ending.remove(&ending);
             match ending {
                 Ending::Cgroup(cgroup) => cpu.forget(Consumer::Tasks { cgroup, process: None }),
-                Ending::Transcode(id) => self.release(id, now, cpu, ledger),
+                Ending::Transcode(id) => self.release(id, now, cpu, totals),
             }
         }
     }
 
-    fn release(&mut self, id: TranscodeId, now: MonoTime, cpu: &mut dyn CpuMeter, ledger: &mut Ledger) {
-        ledger.end_transcode(id, now);
+    fn release(&mut self, id: TranscodeId, now: MonoTime, cpu: &mut dyn CpuMeter, totals: &mut Totals) {
+        totals.end_transcode(id, now);
         let Some(transcode) = self.transcodes.get(id) else { return };
         // Its number may be another transcode's by now; then it stays tracked.
         if self.transcodes.of(transcode.process) == Some(id) {
@@ -365,9 +365,9 @@ impl Identities {
         if cgroup.0 == ROOT_CGROUP { Pseudo::System.id() } else { self.directory.workload_of(cgroup) }
     }
 
-    fn cgroup_removed(&mut self, id: CgroupId, now: MonoTime, ledger: &mut Ledger) {
+    fn cgroup_removed(&mut self, id: CgroupId, now: MonoTime, totals: &mut Totals) {
         if let Some(workload) = self.directory.cgroup_removed(id) {
-            ledger.end_workload(workload, now);
+            totals.end_workload(workload, now);
         }
         self.ending.insert(Ending::Cgroup(id), 0);
     }

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::attribution::ledger::Ledger;
+use crate::attribution::totals::Totals;
 use crate::clock::MonoTime;
 use crate::host::HostRoots;
 use crate::model::account::Account;
@@ -129,12 +129,12 @@ impl ProgressBook {
     pub(super) fn settle(
         &mut self,
         identities: &Identities,
-        ledger: &Ledger,
+        totals: &Totals,
         (from, to): (MonoTime, MonoTime),
     ) {
         let accounts: HashMap<TranscodeId, &Account> =
-            ledger.transcodes().map(|(id, entry)| (id, &entry.account)).collect();
-        let counts = |zone: usize| ledger.zones().get(zone).is_some_and(|zone| ledger.counts(*zone));
+            totals.transcodes().map(|(id, entry)| (id, &entry.account)).collect();
+        let counts = |zone: usize| totals.zones().get(zone).is_some_and(|zone| totals.counts(*zone));
         self.live.retain(|id, live| {
             let (Some(account), Some(transcode)) = (accounts.get(id), identities.transcode(*id)) else {
                 return false;

@@ -91,7 +91,7 @@ impl SlowFigures {
 
 impl Pipeline {
     pub(super) fn snapshot(&self, window: &CpuWindow, duration: Duration) -> Snapshot {
-        let (ended, other) = self.ledger.folded_transcodes();
+        let (ended, other) = self.totals.folded_transcodes();
         Snapshot {
             tick: self.tick,
             at: window.end,
@@ -109,7 +109,7 @@ impl Pipeline {
             transcodes: self.transcode_snapshots(),
             ended_transcodes: ended.clone(),
             other_transcodes: other.clone(),
-            folded: self.ledger.folded(),
+            folded: self.totals.folded(),
             joined: self.joined.borrow().clone(),
             prices: self.prices.energy(),
             engine: self.slow.engine_use,
@@ -133,7 +133,7 @@ impl Pipeline {
     }
 
     fn zone_snapshots(&self, window: &CpuWindow) -> Vec<ZoneSnapshot> {
-        let zones = self.ledger.zones().iter().zip(self.ledger.host()).zip(self.ledger.residual());
+        let zones = self.totals.zones().iter().zip(self.totals.host()).zip(self.totals.residual());
         zones
             .map(|((zone, total), residual)| {
                 let state = self.zones.get(*zone);
@@ -145,7 +145,7 @@ impl Pipeline {
                     residual,
                     wraps: state.map_or(0, |state| state.wraps),
                     resets: state.map_or(0, |state| state.resets),
-                    counts: self.ledger.counts(*zone),
+                    counts: self.totals.counts(*zone),
                 }
             })
             .collect()
@@ -155,7 +155,7 @@ impl Pipeline {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let on_the_wall = |at: MonoTime| WallTime(wall.0 - now.since(at).as_secs_f64());
         let mut workloads: Vec<(WorkloadId, WorkloadSnapshot)> = self
-            .ledger
+            .totals
             .workloads()
             .map(|(id, entry)| {
                 let snapshot = WorkloadSnapshot {
@@ -175,10 +175,10 @@ impl Pipeline {
 
     fn transcode_snapshots(&self) -> Vec<TranscodeSnapshot> {
         let joined = self.joined.borrow().clone();
-        let zones = self.ledger.zones();
-        let counts = |zone: usize| zones.get(zone).is_some_and(|zone| self.ledger.counts(*zone));
+        let zones = self.totals.zones();
+        let counts = |zone: usize| zones.get(zone).is_some_and(|zone| self.totals.counts(*zone));
         let wall = self.clock.wall();
-        let mut transcodes: Vec<_> = self.ledger.transcodes().collect();
+        let mut transcodes: Vec<_> = self.totals.transcodes().collect();
         transcodes.sort_unstable_by_key(|(id, _)| *id);
         transcodes
             .into_iter()

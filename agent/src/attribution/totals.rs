@@ -4,7 +4,7 @@
 //! leaves is folded into an account that stays — `(ended)` some time after its end, `(other)` when there are more workloads
 //! than may be shown.
 //!
-//! **Invariant:** for every zone, Σ accounts = host, to the microjoule ([`Ledger::residual`] is 0).
+//! **Invariant:** for every zone, Σ accounts = host, to the microjoule ([`Totals::residual`] is 0).
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -19,9 +19,9 @@ use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Pseudo, WorkloadId};
 use crate::units::{CpuTime, MicroJoules};
 
-/// How long and how much the ledger keeps.
+/// How long and how much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LedgerLimits {
+pub struct TotalsLimits {
     /// How long an account stays by itself after its end; two scrapes at least.
     pub keep_ended: Duration,
     /// Most accounts of workloads, and most of transcodes, shown by themselves; pseudo-workloads not counted.
@@ -49,19 +49,19 @@ impl Entry {
     }
 }
 
-/// The books.
+/// Everybody's accounts, and the host's totals that they add up to.
 #[derive(Clone, Debug)]
-pub struct Ledger {
-    limits: LedgerLimits,
+pub struct Totals {
+    limits: TotalsLimits,
     zones: Vec<Zone>,
     host: Vec<MicroJoules>,
     workloads: Accounts<WorkloadId>,
     transcodes: Accounts<TranscodeId>,
 }
 
-impl Ledger {
-    /// Empty books. The pseudo-workloads are there from the start.
-    pub fn new(limits: LedgerLimits) -> Self {
+impl Totals {
+    /// Nobody charged yet. The pseudo-workloads are there from the start.
+    pub fn new(limits: TotalsLimits) -> Self {
         let mut workloads = Accounts::default();
         for pseudo in Pseudo::ALL {
             workloads.shown.insert(pseudo.id(), Entry::default());
