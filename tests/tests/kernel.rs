@@ -9,6 +9,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -239,10 +240,23 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
     let children: Vec<Child> = cgroups
         .iter()
         .map(|cgroup| {
-            let storm = "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done";
-            cgroup.command("sh").args(["-c", storm]).spawn().unwrap()
+            let storm = "read go; i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done";
+            cgroup.command("sh").args(["-c", storm]).stdin(Stdio::piped()).spawn().unwrap()
         })
         .collect();
+    // What it cost them to enter is not in question here: see `a_task_that_moves_…`.
+    let inside = agent
+        .until("all are inside", |scrape| {
+            let cpu = cgroups.iter().map(|cgroup| cpu_of(scrape, &cgroup.path));
+            cpu.collect::<Option<Vec<f64>>>().filter(|cpu| cpu.iter().all(|seconds| *seconds > 0.0))
+        })
+        .map(|_| agent.wait_ticks(3).unwrap())
+        .unwrap();
+    let kernel_seconds = |cgroup: &Cgroup| cgroup.cpu_stat().unwrap().as_secs_f64();
+    let before: Vec<f64> = cgroups.iter().map(kernel_seconds).collect();
+    for child in &children {
+        child.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
+    }
     for _ in 0..20 {
         assert_closed(&agent.scrape().unwrap());
         std::thread::sleep(Duration::from_millis(50));
@@ -251,13 +265,40 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
         finish(child).unwrap();
     }
     let scrape = agent.wait_ticks(2).unwrap();
-    for cgroup in &cgroups {
-        let (kernel, ours) =
-            (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+    // A machine may run threads whose switches it tells nobody: some milliseconds a second go to whoever leaves the CPU next.
+    for (cgroup, before) in cgroups.iter().zip(before) {
+        let kernel = kernel_seconds(cgroup) - before;
+        let ours = cpu_of(&scrape, &cgroup.path).unwrap() - cpu_of(&inside, &cgroup.path).unwrap();
         assert!((ours / kernel - 1.0).abs() < 0.02, "{}: kernel {kernel}, ffwatt {ours}", cgroup.path);
     }
     assert_eq!(scrape.sum("ffwatt_lost_charges_total", &[]), Some(0.0));
     assert_eq!(scrape.sum("ffwatt_lost_events_total", &[]), Some(0.0));
+}
+
+/// Nobody tells of the move: a task is charged where it is when it leaves the CPU, or when a tick ends. The kernel's own accounts do the
+/// same, with the scheduler's tick.
+#[test]
+fn a_task_that_moves_takes_no_more_with_it_than_its_last_tick() {
+    let tick = 0.1;
+    let agent = agent(&["--interval=100ms"]);
+    let [from, to] = ["from", "to"].map(|name| Cgroup::make(&format!("ffwatt-test/moves-{name}")).unwrap());
+    let burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+    let script = format!("{burn}; echo $$ > \"$0\"; {burn}");
+    let child =
+        from.command("sh").args(["-c", &script]).arg(to.folder().join("cgroup.procs")).spawn().unwrap();
+    finish(child).unwrap();
+    let scrape = agent.wait_ticks(2).unwrap();
+    let seconds =
+        |cgroup: &Cgroup| (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+    let ((kernel_from, from), (kernel_to, to)) = (seconds(&from), seconds(&to));
+    println!("before: kernel {kernel_from:.4} s, ffwatt {from:.4} s; after: {kernel_to:.4} s, {to:.4} s");
+    assert!(kernel_from > tick && kernel_to > tick, "it has run for more than a tick in each");
+    assert!(
+        ((from + to) / (kernel_from + kernel_to) - 1.0).abs() < 0.02,
+        "nothing is lost, nothing is twice"
+    );
+    assert!((to - kernel_to).abs() < tick * 1.1, "after it has moved: kernel {kernel_to}, ffwatt {to}");
+    assert_closed(&scrape);
 }
 
 #[test]
