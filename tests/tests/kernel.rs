@@ -39,6 +39,11 @@ fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
     scrape.sum(CPU, &[("workload", workload)])
 }
 
+/// CPU seconds of a cgroup by the kernel's own book-keeping.
+fn kernel_of(cgroup: &Cgroup) -> f64 {
+    cgroup.cpu_stat().unwrap().as_secs_f64()
+}
+
 fn assert_closed(scrape: &Exposition) {
     let residuals = scrape.residuals();
     assert!(!residuals.is_empty());
@@ -56,7 +61,7 @@ fn the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent() {
         worker.wait().unwrap();
     }
     let scrape = agent.wait_ticks(2).unwrap();
-    let kernel = cgroup.cpu_stat().unwrap().as_secs_f64();
+    let kernel = kernel_of(&cgroup);
     let ours = cpu_of(&scrape, &cgroup.path).unwrap();
     println!(
         "busy cgroup over 5 s: kernel {kernel:.4} s, ffwatt {ours:.4} s, off by {:.3} %",
@@ -83,8 +88,7 @@ fn a_kernel_that_does_not_tell_its_types_is_read_without_them() {
         let cgroup = Cgroup::make(&format!("ffwatt-test/{program}")).unwrap();
         burn(&cgroup, 2.0).wait().unwrap();
         let scrape = agent.wait_ticks(2).unwrap();
-        let (kernel, ours) =
-            (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+        let (kernel, ours) = (kernel_of(&cgroup), cpu_of(&scrape, &cgroup.path).unwrap());
         println!("{program}: kernel {kernel:.4} s, ffwatt {ours:.4} s");
         assert!((ours / kernel - 1.0).abs() < 0.02, "kernel {kernel}, ffwatt {ours}");
         assert_closed(&scrape);
@@ -99,7 +103,7 @@ fn two_hundred_jobs_of_50_ms_are_all_captured_under_their_names() {
     for number in 0..200 {
         let cgroup = Cgroup::make(&format!("ffwatt-test/job-{number}")).unwrap();
         burn(&cgroup, 0.05).wait().unwrap();
-        kernel.insert(cgroup.path.clone(), cgroup.cpu_stat().unwrap().as_secs_f64());
+        kernel.insert(cgroup.path.clone(), kernel_of(&cgroup));
         cgroup.remove().unwrap();
     }
     let scrape = agent.wait_ticks(2).unwrap();
@@ -151,7 +155,7 @@ fn a_thread_that_never_switches_is_counted_at_every_tick() {
     let (floor, ceiling) = if is_emulated { (0.0, f64::INFINITY) } else { (0.5, 1.5) };
     assert!(least > floor && most < ceiling, "{shares:?}");
     let scrape = agent.wait_ticks(2).unwrap();
-    let (kernel, ours) = (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+    let (kernel, ours) = (kernel_of(&cgroup), cpu_of(&scrape, &cgroup.path).unwrap());
     assert!((ours / kernel - 1.0).abs() < 0.01, "kernel {kernel}, ffwatt {ours}");
 }
 
@@ -245,15 +249,13 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
         })
         .collect();
     // What it cost them to enter is not in question here: see `a_task_that_moves_…`.
-    let inside = agent
-        .until("all are inside", |scrape| {
-            let cpu = cgroups.iter().map(|cgroup| cpu_of(scrape, &cgroup.path));
-            cpu.collect::<Option<Vec<f64>>>().filter(|cpu| cpu.iter().all(|seconds| *seconds > 0.0))
-        })
-        .map(|_| agent.wait_ticks(3).unwrap())
+    let has_run =
+        |scrape: &Exposition, cgroup: &Cgroup| cpu_of(scrape, &cgroup.path).is_some_and(|cpu| cpu > 0.0);
+    agent
+        .until("all are inside", |scrape| cgroups.iter().all(|cgroup| has_run(scrape, cgroup)).then_some(()))
         .unwrap();
-    let kernel_seconds = |cgroup: &Cgroup| cgroup.cpu_stat().unwrap().as_secs_f64();
-    let before: Vec<f64> = cgroups.iter().map(kernel_seconds).collect();
+    let inside = agent.wait_ticks(3).unwrap();
+    let before: Vec<f64> = cgroups.iter().map(kernel_of).collect();
     for child in &children {
         child.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
     }
@@ -267,7 +269,7 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
     let scrape = agent.wait_ticks(2).unwrap();
     // A machine may run threads whose switches it tells nobody: some milliseconds a second go to whoever leaves the CPU next.
     for (cgroup, before) in cgroups.iter().zip(before) {
-        let kernel = kernel_seconds(cgroup) - before;
+        let kernel = kernel_of(cgroup) - before;
         let ours = cpu_of(&scrape, &cgroup.path).unwrap() - cpu_of(&inside, &cgroup.path).unwrap();
         assert!((ours / kernel - 1.0).abs() < 0.02, "{}: kernel {kernel}, ffwatt {ours}", cgroup.path);
     }
@@ -288,8 +290,7 @@ fn a_task_that_moves_takes_no_more_with_it_than_its_last_tick() {
         from.command("sh").args(["-c", &script]).arg(to.folder().join("cgroup.procs")).spawn().unwrap();
     finish(child).unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
-    let seconds =
-        |cgroup: &Cgroup| (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+    let seconds = |cgroup: &Cgroup| (kernel_of(cgroup), cpu_of(&scrape, &cgroup.path).unwrap());
     let ((kernel_from, from), (kernel_to, to)) = (seconds(&from), seconds(&to));
     println!("before: kernel {kernel_from:.4} s, ffwatt {from:.4} s; after: {kernel_to:.4} s, {to:.4} s");
     assert!(kernel_from > tick && kernel_to > tick, "it has run for more than a tick in each");
@@ -325,7 +326,7 @@ fn ten_thousand_cgroups_come_and_go() {
     // Whoever used something is among those shown by themselves.
     for cgroup in cgroups.iter().step_by(200) {
         let ours = cpu_of(&scrape, &cgroup.path).unwrap_or_else(|| panic!("{} is not shown", cgroup.path));
-        let kernel = cgroup.cpu_stat().unwrap().as_secs_f64();
+        let kernel = kernel_of(cgroup);
         assert!(ours >= kernel * 0.95, "{}: kernel {kernel}, ffwatt {ours}", cgroup.path);
     }
     drop(cgroups);
@@ -349,7 +350,7 @@ fn a_full_accounting_map_is_counted_and_its_time_is_not_lost() {
     assert!(scrape.sum("ffwatt_lost_charges_total", &[]).unwrap() > 0.0);
     let unattributed = scrape.sum(CPU, &[("workload", "unattributed")]).unwrap();
     let named: f64 = cgroups.iter().filter_map(|cgroup| cpu_of(&scrape, &cgroup.path)).sum();
-    let kernel: f64 = cgroups.iter().map(|cgroup| cgroup.cpu_stat().unwrap().as_secs_f64()).sum();
+    let kernel: f64 = cgroups.iter().map(kernel_of).sum();
     assert!(
         unattributed > 0.0 && unattributed + named >= kernel * 0.99,
         "{unattributed} + {named} of {kernel}"
@@ -414,7 +415,7 @@ fn without_bpf_it_polls_and_says_so() {
     let scrape = agent.wait_ticks(2).unwrap();
     let info = scrape.all("ffwatt_attribution_info").next().unwrap();
     assert_eq!(info.label("cpu_source"), "cgroupfs");
-    let (kernel, ours) = (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
+    let (kernel, ours) = (kernel_of(&cgroup), cpu_of(&scrape, &cgroup.path).unwrap());
     assert!((ours / kernel - 1.0).abs() < 0.02, "kernel {kernel}, ffwatt {ours}");
     assert_closed(&scrape);
 }

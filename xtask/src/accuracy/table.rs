@@ -27,7 +27,9 @@ impl Report {
              every millisecond by a power model over the kernel's own accounting of their CPU time, in steps of 61 µJ, above an idle power of 12 W. So \
              the true joules of each workload are known. The agent is the release build; the agent, the simulator and whoever \
              scrapes are part of the machine. The truth is a cgroup's `cpu.stat` of all CPUs' `cpuacct.usage_percpu`, sampled every \
-             millisecond: a task that runs is in it only up to the scheduler's last tick (4 ms at 250 Hz), so in 100 ms it is itself no better than that, and in 1 s, of a workload that runs for some tens of milliseconds, as the encodes here do (9 W × 0.04 s), it may be off by a few percent.\n\n",
+             millisecond: a task that runs is in it only up to the scheduler's last tick (4 ms at 250 Hz), so in 100 ms \
+             it is itself no better than that, and in 1 s, of a workload that runs for some tens of milliseconds, as the encodes \
+             here do (9 W × 0.04 s), it may be off by a few percent.\n\n",
         );
         writeln!(text, "{}, {seconds} s a run.\n", day_and_machine()?)?;
         text.push_str("## Error by workload\n\nOf each window's energy above idle, relative to the truth. `bias`: the mean error with its sign. `covered`: windows whose error was within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
