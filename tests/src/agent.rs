@@ -188,10 +188,24 @@ impl Agent {
         self.scrape()
     }
 
-    /// Asks the scrape again and again until it answers the question.
+    /// Asks the scrape again and again until it answers the question; says what the last scrape was if it never does. A scrape that
+    /// cannot be read is an error at once.
     pub fn until<T>(&self, what: &str, ask: impl Fn(&Exposition) -> Option<T>) -> anyhow::Result<T> {
-        eventually(what, START_PATIENCE, || ask(&self.scrape().ok()?))
-            .with_context(|| format!("the agent's log: {}", self.log()))
+        let (mut scrapes, mut last) = (0, String::new());
+        let answer = eventually(what, START_PATIENCE, || {
+            scrapes += 1;
+            match self.get(self.ports.main, "/metrics") {
+                Ok(answer) => last = answer.text(),
+                Err(error) => {
+                    last = format!("{error:#}");
+                    return None;
+                }
+            }
+            Exposition::parse(&last).map(|scrape| ask(&scrape)).transpose()
+        });
+        answer.and_then(|answer| answer).with_context(|| {
+            format!("the agent's log: {}\nafter {scrapes} scrapes, the last: {last}", self.log())
+        })
     }
 
     /// Sends a signal.
