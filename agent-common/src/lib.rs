@@ -76,9 +76,9 @@ pub struct CpuClock {
     pub flushed_at: u64,
     /// `CLOCK_MONOTONIC` at the last flush.
     pub flushed_mono: u64,
-    /// Nanoseconds accounted for until the last flush.
+    /// Nanoseconds accounted for until the last flush, and those an idle CPU has slept since.
     pub flushed_elapsed: u64,
-    /// `idle` at the last flush.
+    /// `idle` at the last flush, and what an idle CPU has slept since. A guess: the next may be less.
     pub flushed_idle: u64,
     /// `lost` at the last flush.
     pub flushed_lost: u64,

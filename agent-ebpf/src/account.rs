@@ -49,7 +49,6 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
         clock.accounted_to = now;
         return;
     }
-    // A flush may have been a little ahead of the scheduler's clock.
     if now <= since {
         return;
     }
@@ -97,7 +96,7 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
     });
 }
 
-/// Once after each flush: how far is `CLOCK_MONOTONIC`, which the next flush will have to go by, ahead of the scheduler's clock?
+/// Once after each flush: how far is `CLOCK_MONOTONIC`, by which idle time is told, ahead of the scheduler's clock?
 #[inline(always)]
 fn align(clock: &mut CpuClock, now: u64) {
     let ahead = monotonic().wrapping_sub(now);
@@ -125,19 +124,42 @@ pub(crate) fn switched_by_helpers() {
 }
 
 /// Charges the task that is running, and marks the instant: everything before it belongs to the window that ends.
+///
+/// The scheduler's clock cannot be asked from here, and must not be guessed: it stands still while interrupts are served
+/// (`CONFIG_IRQ_TIME_ACCOUNTING`) or another machine runs, and what was charged too far ahead would be missing from whoever runs next.
+/// So the task is charged as far as the scheduler itself has charged it, at its last tick. What follows is the next window's. Idle time
+/// is guessed, for an idle CPU has no ticks, but not charged.
 #[inline(always)]
 pub(crate) fn flush() {
     let Some(clock) = clock() else { return };
     let mono = monotonic();
-    charge(clock, mono.wrapping_sub(clock.ahead), current);
+    let is_idle = bpf_get_current_pid_tgid() == 0;
+    let mut asleep = 0;
+    if clock.aligned_in == 0 {
+        // Switches are read without types, or there was none yet.
+        charge(clock, mono, current);
+    } else if is_idle {
+        asleep = mono.wrapping_sub(clock.ahead).saturating_sub(clock.accounted_to);
+    } else {
+        charge(clock, charged_to(), current);
+    }
     spill(clock);
     clock.epoch += 1;
     clock.flushed_at = clock.accounted_to;
     clock.flushed_mono = mono;
-    clock.flushed_elapsed = clock.accounted_to.wrapping_sub(clock.started_at);
-    clock.flushed_idle = clock.idle;
+    clock.flushed_elapsed = clock.accounted_to.wrapping_sub(clock.started_at) + asleep;
+    clock.flushed_idle = clock.idle + asleep;
     clock.flushed_lost = clock.lost;
-    clock.flushed_in_idle = u64::from(bpf_get_current_pid_tgid() == 0);
+    clock.flushed_in_idle = u64::from(is_idle);
+}
+
+/// How far the scheduler has charged the current task, by its own clock; 0 when it cannot be read.
+#[inline(always)]
+fn charged_to() -> u64 {
+    let offset = offset!(task_exec_start);
+    // SAFETY: the helpers have no preconditions; a bad address makes the read fail, not fault.
+    let read = unsafe { bpf_probe_read_kernel((bpf_get_current_task() + u64::from(offset)) as *const u64) };
+    read.unwrap_or(0)
 }
 
 /// The current task as a consumer; `None` for the idle task.

@@ -169,17 +169,21 @@ impl Accounts {
             CpuState::StillIdle => {
                 // Idle since the flush; a reading just before the CPU wakes must not count time that is not over.
                 let asleep = reading.at.0.saturating_sub(clock.flushed_mono);
-                let to = (clock.flushed_elapsed + asleep).max(before.to);
-                CpuAccount { to, idle: before.idle + (to - before.to), ..before }
+                let idle = (clock.flushed_idle + asleep).max(before.idle);
+                CpuAccount { to: before.to + (idle - before.idle), idle, ..before }
             }
-            _ => CpuAccount {
-                known: true,
-                to: clock.flushed_elapsed,
-                idle: clock.flushed_idle,
-                lost: clock.flushed_lost,
-                missing: reading.missing(cpu),
-                away: None,
-            },
+            _ => {
+                // Idle time that was put into a window before it had passed by the scheduler's clock: the next is shorter by it.
+                let early = before.idle.saturating_sub(clock.flushed_idle);
+                CpuAccount {
+                    known: true,
+                    to: clock.flushed_elapsed + early,
+                    idle: clock.flushed_idle + early,
+                    lost: clock.flushed_lost,
+                    missing: reading.missing(cpu),
+                    away: None,
+                }
+            }
         };
         self.cpus[cpu] = now;
         if !before.known {

@@ -7,27 +7,40 @@ use super::*;
 
 const CPUS: usize = 3;
 
-/// What the eBPF program does, on plain data.
+/// What the eBPF program does, on plain data. Each CPU has a clock of its own, the scheduler's, that may stand still.
 #[derive(Clone, Default)]
 struct Kernel {
     clocks: Vec<CpuClock>,
     map: HashMap<ConsumerKey, Vec<Entry>>,
     running: Vec<Option<ConsumerKey>>,
+    /// How far each CPU's clock has fallen behind.
+    behind: Vec<u64>,
     room: usize,
 }
 
 impl Kernel {
     fn new(room: usize) -> Self {
-        Self { clocks: vec![CpuClock::default(); CPUS], map: HashMap::new(), running: vec![None; CPUS], room }
+        let behind = vec![0; CPUS];
+        Self {
+            clocks: vec![CpuClock::default(); CPUS],
+            map: HashMap::new(),
+            running: vec![None; CPUS],
+            behind,
+            room,
+        }
     }
 
     fn charge(&mut self, cpu: usize, now: u64) {
         let clock = &mut self.clocks[cpu];
-        let since = std::mem::replace(&mut clock.accounted_to, now);
+        let since = clock.accounted_to;
         if since == 0 {
-            clock.started_at = now;
+            (clock.started_at, clock.accounted_to) = (now, now);
             return;
         }
+        if now <= since {
+            return;
+        }
+        clock.accounted_to = now;
         let elapsed = now - since;
         match self.running[cpu] {
             None => clock.idle += elapsed,
@@ -59,22 +72,46 @@ impl Kernel {
         entry.total += pending;
     }
 
-    fn switch(&mut self, cpu: usize, now: u64, next: Option<ConsumerKey>) {
+    fn switch(&mut self, cpu: usize, at: u64, next: Option<ConsumerKey>) {
+        let now = at - self.behind[cpu];
+        let clock = &mut self.clocks[cpu];
+        if clock.aligned_in <= clock.epoch {
+            if clock.aligned_in == 0 && clock.accounted_to != 0 {
+                clock.accounted_to -= self.behind[cpu];
+                clock.started_at -= self.behind[cpu];
+            }
+            clock.ahead = self.behind[cpu];
+            clock.aligned_in = clock.epoch + 1;
+        }
         self.charge(cpu, now);
         self.running[cpu] = next;
     }
 
-    fn flush(&mut self, cpu: usize, now: u64) {
-        self.charge(cpu, now);
+    fn flush(&mut self, cpu: usize, at: u64) {
+        self.flush_ticked(cpu, at, at - self.behind[cpu]);
+    }
+
+    /// A flush when the scheduler had charged the task that runs only up to `charged_to`.
+    fn flush_ticked(&mut self, cpu: usize, at: u64, charged_to: u64) {
+        let is_idle = self.running[cpu].is_none();
+        let mut asleep = 0;
+        if self.clocks[cpu].aligned_in == 0 {
+            self.charge(cpu, at);
+        } else if is_idle {
+            let clock = &self.clocks[cpu];
+            asleep = (at - clock.ahead).saturating_sub(clock.accounted_to);
+        } else {
+            self.charge(cpu, charged_to);
+        }
         self.spill(cpu);
         let clock = &mut self.clocks[cpu];
         clock.epoch += 1;
         clock.flushed_at = clock.accounted_to;
-        clock.flushed_mono = now;
-        clock.flushed_elapsed = clock.accounted_to - clock.started_at;
-        clock.flushed_idle = clock.idle;
+        clock.flushed_mono = at;
+        clock.flushed_elapsed = clock.accounted_to - clock.started_at + asleep;
+        clock.flushed_idle = clock.idle + asleep;
         clock.flushed_lost = clock.lost;
-        clock.flushed_in_idle = u64::from(self.running[cpu].is_none());
+        clock.flushed_in_idle = u64::from(is_idle);
     }
 
     fn reading(&self, states: Vec<CpuState>, at: u64) -> Reading {
@@ -229,39 +266,95 @@ fn a_cpu_off_line_has_no_time() {
     assert_eq!(window.places[1].elapsed, CpuTime::ZERO);
 }
 
+#[test]
+fn idle_time_that_was_guessed_too_long_is_made_up_for() {
+    let mut kernel = Kernel::new(100);
+    let mut accounts = Accounts::new(topology(), CPUS);
+    let mut close = |kernel: &mut Kernel, at: u64| {
+        for cpu in 0..CPUS {
+            kernel.flush(cpu, at);
+        }
+        let window = accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], at));
+        let busy: u64 = window.usage.iter().map(|usage| usage.busy.0).sum();
+        (window.places[1].elapsed.0, window.places[1].idle.0, busy)
+    };
+    for cpu in 0..CPUS {
+        kernel.switch(cpu, 500, None);
+    }
+    close(&mut kernel, 1000);
+    kernel.switch(2, 1000, None);
+    assert_eq!(close(&mut kernel, 2000), (1000, 1000, 0));
+    // 400 of those 1000 went to interrupts, as is seen only now.
+    kernel.behind[2] = 400;
+    kernel.switch(2, 2100, Some(key(7, 0)));
+    assert_eq!(close(&mut kernel, 3000), (900, 0, 900), "300 ns of idle time too many have been told");
+    kernel.switch(2, 3000, None);
+    assert_eq!(close(&mut kernel, 3200), (0, 0, 0));
+    assert_eq!(close(&mut kernel, 4000), (700, 700, 0));
+}
+
 proptest! {
-    /// Over random schedules, ticks, a map that is too small and entries that are forgotten: the windows' times add up, to
-    /// the nanosecond, per place and over all windows.
+    /// Over random schedules, ticks, clocks that stand still, a map that is too small and entries that are forgotten: the windows'
+    /// times add up, to the nanosecond, per place and over all windows, and everybody has what they ran by the scheduler's clock.
     #[test]
     fn elapsed_is_idle_plus_usage(
         room in 1..6usize,
         ticks in prop::collection::vec(
-            (prop::collection::vec((0..CPUS, 1..5000u64, prop::option::of((2..8u64, 0..3u32))), 0..30), any::<bool>()),
+            (
+                prop::collection::vec(
+                    (0..CPUS, 1..5000u64, 0..4000u64, prop::option::of((2..8u64, 0..3u32))),
+                    0..30,
+                ),
+                0..3000u64,
+                any::<bool>(),
+            ),
             1..20,
         ),
     ) {
         let mut kernel = Kernel::new(room);
         let mut accounts = Accounts::new(topology(), CPUS);
-        let mut now = 1000;
+        let mut now = 1_000_000;
         for cpu in 0..CPUS {
+            kernel.flush(cpu, now);
+            kernel.switch(cpu, now, None);
             kernel.flush(cpu, now);
         }
         accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], now));
         let first = now;
-        let mut sum = 0;
-        for (switches, forget) in ticks {
-            for (cpu, step, next) in switches {
+        let mut since = vec![first; CPUS];
+        let mut ran: HashMap<ConsumerKey, u64> = HashMap::new();
+        let (mut sum, mut used_by, mut unknown) = (0, HashMap::<Consumer, u64>::new(), 0);
+        let last = ticks.len() - 1;
+        for (index, (switches, unticked, forget)) in ticks.into_iter().enumerate() {
+            let mut still = |kernel: &mut Kernel, cpu: usize, at: u64, next: Option<ConsumerKey>| {
+                let clock = at - kernel.behind[cpu];
+                if let Some(key) = kernel.running[cpu] {
+                    *ran.entry(key).or_default() += clock - since[cpu];
+                }
+                since[cpu] = clock;
+                kernel.switch(cpu, at, next);
+            };
+            for (cpu, step, stolen, next) in switches {
                 now += step;
-                kernel.switch(cpu, now, next.map(|(cgroup, tracked)| key(cgroup, tracked)));
+                // A clock never goes back.
+                let clock = now - kernel.behind[cpu];
+                kernel.behind[cpu] += stolen.min(clock - kernel.clocks[cpu].accounted_to).min(step);
+                still(&mut kernel, cpu, now, next.map(|(cgroup, tracked)| key(cgroup, tracked)));
+            }
+            if index == last {
+                for cpu in 0..CPUS {
+                    still(&mut kernel, cpu, now, None);
+                }
             }
             now += 10;
             let states: Vec<CpuState> = (0..CPUS)
                 .map(|cpu| {
-                    let clock = &kernel.clocks[cpu];
+                    let clock = kernel.clocks[cpu];
                     if clock.flushed_in_idle == 1 && clock.accounted_to == clock.flushed_at {
                         return CpuState::StillIdle;
                     }
-                    kernel.flush(cpu, now);
+                    let charged_to = (now - kernel.behind[cpu]).saturating_sub(unticked);
+                    kernel.flush_ticked(cpu, now, charged_to);
                     CpuState::Flushed
                 })
                 .collect();
@@ -273,12 +366,26 @@ proptest! {
                     window.usage.iter().filter(|usage| usage.place == index).map(|usage| usage.busy).sum();
                 prop_assert_eq!(place.elapsed, place.idle + used);
             }
+            for usage in &window.usage {
+                match usage.consumer {
+                    Consumer::Unknown => unknown += usage.busy.0,
+                    consumer => *used_by.entry(consumer).or_default() += usage.busy.0,
+                }
+            }
             sum += window.places.iter().map(|place| place.elapsed.0).sum::<u64>();
             if forget && let Some(gone) = kernel.map.keys().next().copied() {
                 kernel.map.remove(&gone);
                 accounts.forget(&gone);
             }
         }
-        prop_assert_eq!(sum, (now - first) * CPUS as u64);
+        let clocks: u64 = kernel.behind.iter().map(|behind| now - behind - first).sum();
+        prop_assert!(sum >= clocks, "{} of {}", sum, clocks);
+        let all: u64 = ran.values().sum();
+        prop_assert_eq!(used_by.values().sum::<u64>() + unknown, all);
+        if unknown == 0 {
+            for (key, ran) in ran.iter().filter(|(_, ran)| **ran > 0) {
+                prop_assert_eq!(used_by.get(&consumer(*key)), Some(ran));
+            }
+        }
     }
 }
