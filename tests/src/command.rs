@@ -24,21 +24,26 @@ pub fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
+/// What one question and the pause after it count for at most: a machine that stood still meanwhile has not been waiting.
+const LONGEST_ROUND: Duration = Duration::from_secs(1);
+
 /// Asks again and again until there is an answer, or fails after `patience`.
 pub fn eventually<T>(
     what: &str,
     patience: Duration,
     mut ask: impl FnMut() -> Option<T>,
 ) -> anyhow::Result<T> {
-    let began = now();
+    let mut waited = Duration::ZERO;
     loop {
+        let began = now();
         if let Some(answer) = ask() {
             return Ok(answer);
         }
-        if began.elapsed() > patience {
+        if waited > patience {
             bail!("{what}: not within {patience:?}");
         }
         std::thread::sleep(Duration::from_millis(20));
+        waited += began.elapsed().min(LONGEST_ROUND);
     }
 }
 

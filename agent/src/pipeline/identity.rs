@@ -176,14 +176,13 @@ impl Identities {
     pub(super) fn needs_walk(&mut self, window: &CpuWindow, lost_events: u64, now: MonoTime) -> bool {
         self.walk_wanted |= lost_events > self.lost_events;
         self.lost_events = lost_events;
+        // One that is met too soon after a walk is not forgotten: by the next tick it has a number for a name, and is no stranger.
+        self.walk_wanted |= window.usage.iter().any(|usage| match usage.consumer {
+            Consumer::Tasks { cgroup, .. } => cgroup.0 != ROOT_CGROUP && !self.directory.knows(cgroup),
+            Consumer::Kernel | Consumer::Unknown => false,
+        });
         let since = self.last_walk.map_or(Duration::MAX, |last| now.since(last));
-        let has_strangers = || {
-            window.usage.iter().any(|usage| match usage.consumer {
-                Consumer::Tasks { cgroup, .. } => cgroup.0 != ROOT_CGROUP && !self.directory.knows(cgroup),
-                Consumer::Kernel | Consumer::Unknown => false,
-            })
-        };
-        since >= WALK_PERIOD || (since >= WALK_PAUSE && (self.walk_wanted || has_strangers()))
+        since >= WALK_PERIOD || (since >= WALK_PAUSE && self.walk_wanted)
     }
 
     /// The cgroups have been walked.
@@ -370,5 +369,29 @@ impl Identities {
             totals.end_workload(workload, now);
         }
         self.ending.insert(Ending::Cgroup(id), 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cpu::Usage;
+    use crate::units::CpuTime;
+
+    /// A cgroup whose making went unseen is met right after a walk.
+    #[test]
+    fn a_stranger_is_looked_for_though_he_came_too_soon_after_a_walk() {
+        let mut identities = Identities::new(None, Vec::new());
+        let at = |milliseconds: u64| MonoTime(milliseconds * 1_000_000);
+        identities.last_walk = Some(at(5000));
+        let stranger = Consumer::Tasks { cgroup: CgroupId(77), process: None };
+        let window = CpuWindow {
+            usage: vec![Usage { consumer: stranger, place: 0, busy: CpuTime(1) }],
+            ..CpuWindow::default()
+        };
+        assert!(!identities.needs_walk(&window, 0, at(5100)), "a walk has just been");
+        // He is charged under his number meanwhile.
+        identities.directory.workload_of(CgroupId(77));
+        assert!(identities.needs_walk(&CpuWindow::default(), 0, at(6100)));
     }
 }

@@ -165,24 +165,21 @@ impl Accounts {
     fn advance(&mut self, cpu: usize, state: CpuState, reading: &Reading) -> (u64, u64, u64) {
         let clock = &reading.clocks[cpu];
         let before = self.cpus[cpu];
-        let now = match state {
-            CpuState::StillIdle => {
-                // Idle since the flush; a reading just before the CPU wakes must not count time that is not over.
-                let asleep = reading.at.0.saturating_sub(clock.flushed_mono);
-                let idle = (clock.flushed_idle + asleep).max(before.idle);
-                CpuAccount { to: before.to + (idle - before.idle), idle, ..before }
-            }
-            _ => {
-                // Idle time that was put into a window before it had passed by the scheduler's clock: the next is shorter by it.
-                let early = before.idle.saturating_sub(clock.flushed_idle);
-                CpuAccount {
-                    known: true,
-                    to: clock.flushed_elapsed + early,
-                    idle: clock.flushed_idle + early,
-                    lost: clock.flushed_lost,
-                    missing: reading.missing(cpu),
-                    away: None,
-                }
+        let now = if state == CpuState::StillIdle {
+            // Idle since the flush; a reading just before the CPU wakes must not count time that is not over.
+            let asleep = reading.at.0.saturating_sub(clock.flushed_mono);
+            let idle = (clock.flushed_idle + asleep).max(before.idle);
+            CpuAccount { to: before.to + (idle - before.idle), idle, ..before }
+        } else {
+            // Idle time that was put into a window before it had passed by the scheduler's clock: the next is shorter by it.
+            let early = before.idle.saturating_sub(clock.flushed_idle);
+            CpuAccount {
+                known: true,
+                to: clock.flushed_elapsed + early,
+                idle: clock.flushed_idle + early,
+                lost: clock.flushed_lost,
+                missing: reading.missing(cpu),
+                away: None,
             }
         };
         self.cpus[cpu] = now;

@@ -321,7 +321,7 @@ proptest! {
         }
         accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], now));
         let first = now;
-        let mut since = vec![first; CPUS];
+        let mut since = [first; CPUS];
         let mut ran: HashMap<ConsumerKey, u64> = HashMap::new();
         let (mut sum, mut used_by, mut unknown) = (0, HashMap::<Consumer, u64>::new(), 0);
         let last = ticks.len() - 1;
