@@ -134,15 +134,14 @@ pub(crate) fn flush() {
     let Some(clock) = clock() else { return };
     let mono = monotonic();
     let is_idle = bpf_get_current_pid_tgid() == 0;
-    let mut asleep = 0;
-    if clock.aligned_in == 0 {
-        // Switches are read without types, or there was none yet.
-        charge(clock, mono, current);
-    } else if is_idle {
-        asleep = mono.wrapping_sub(clock.ahead).saturating_sub(clock.accounted_to);
+    // Switches are read without types, or there was none yet: then all goes by one clock.
+    let is_untyped = clock.aligned_in == 0;
+    let asleep = if is_idle && !is_untyped {
+        mono.wrapping_sub(clock.ahead).saturating_sub(clock.accounted_to)
     } else {
-        charge(clock, charged_to(), current);
-    }
+        charge(clock, if is_untyped { mono } else { charged_to() }, current);
+        0
+    };
     spill(clock);
     clock.epoch += 1;
     clock.flushed_at = clock.accounted_to;
