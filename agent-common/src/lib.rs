@@ -62,6 +62,8 @@ pub struct CpuClock {
     pub ahead: u64,
     /// One more than the epoch in which `ahead` was last found.
     pub aligned_in: u64,
+    /// 1 when `ahead` was found as it had been before: the two clocks keep step.
+    pub in_step: u64,
     /// Nanoseconds spent in the idle task.
     pub idle: u64,
     /// Nanoseconds that found no room in the accounting map.
@@ -210,7 +212,7 @@ pub mod loss {
 
 const _: () = assert!(size_of::<ConsumerKey>() == 16);
 const _: () = assert!(size_of::<CpuTime>() == 24);
-const _: () = assert!(size_of::<CpuClock>() == 136);
+const _: () = assert!(size_of::<CpuClock>() == 144);
 const _: () = assert!(size_of::<EventHeader>() == 32);
 const _: () = assert!(size_of::<KernelOffsets>() == 52);
 

@@ -22,6 +22,10 @@ use aya_ebpf::helpers::{
 use crate::maps::{CPU_CLOCK, CPU_TIME, offset};
 use crate::tracked;
 
+/// Two clocks that differ by so many nanoseconds more, or fewer, than a tick ago do not keep step. What is between the scheduler's look
+/// at its clock and ours is microseconds.
+const OUT_OF_STEP: u64 = 100_000;
+
 /// `PF_KTHREAD` of `include/linux/sched.h`, unchanged since 2.6.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
@@ -96,7 +100,7 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
     });
 }
 
-/// Once after each flush: how far is `CLOCK_MONOTONIC`, by which idle time is told, ahead of the scheduler's clock?
+/// Once after each flush: how far is `CLOCK_MONOTONIC`, which the next flush goes by, ahead of the scheduler's clock?
 #[inline(always)]
 fn align(clock: &mut CpuClock, now: u64) {
     let ahead = monotonic().wrapping_sub(now);
@@ -105,6 +109,8 @@ fn align(clock: &mut CpuClock, now: u64) {
         clock.accounted_to = clock.accounted_to.wrapping_sub(ahead);
         clock.started_at = clock.started_at.wrapping_sub(ahead);
     }
+    let more = ahead.wrapping_sub(clock.ahead).wrapping_add(OUT_OF_STEP);
+    clock.in_step = u64::from(more < 2 * OUT_OF_STEP);
     clock.ahead = ahead;
     clock.aligned_in = clock.epoch + 1;
 }
@@ -125,21 +131,23 @@ pub(crate) fn switched_by_helpers() {
 
 /// Charges the task that is running, and marks the instant: everything before it belongs to the window that ends.
 ///
-/// The scheduler's clock cannot be asked from here, and must not be guessed: it stands still while interrupts are served
-/// (`CONFIG_IRQ_TIME_ACCOUNTING`) or another machine runs, and what was charged too far ahead would be missing from whoever runs next.
-/// So the task is charged as far as the scheduler itself has charged it, at its last tick. What follows is the next window's. Idle time
-/// is guessed, for an idle CPU has no ticks, but not charged.
+/// The scheduler's clock cannot be asked from here. Where it keeps step with `CLOCK_MONOTONIC`, that tells it. It does not where it stands
+/// still while interrupts are served (`CONFIG_IRQ_TIME_ACCOUNTING`) or another machine runs, and what was charged too far ahead would be
+/// missing from whoever runs next: then the task is charged as far as the scheduler itself has charged it, at its last tick, and what
+/// follows is the next window's. Idle time is guessed, for an idle CPU has no ticks, but not charged.
 #[inline(always)]
 pub(crate) fn flush() {
     let Some(clock) = clock() else { return };
     let mono = monotonic();
     let is_idle = bpf_get_current_pid_tgid() == 0;
-    // Switches are read without types, or there was none yet: then all goes by one clock.
+    // Switches are read without types, or there was none yet: then all goes by one clock, and `ahead` is 0.
     let is_untyped = clock.aligned_in == 0;
+    let told = mono.wrapping_sub(clock.ahead);
     let asleep = if is_idle && !is_untyped {
-        mono.wrapping_sub(clock.ahead).saturating_sub(clock.accounted_to)
+        told.saturating_sub(clock.accounted_to)
     } else {
-        charge(clock, if is_untyped { mono } else { charged_to() }, current);
+        let is_known = is_untyped || (clock.in_step == 1 && clock.aligned_in > clock.epoch);
+        charge(clock, if is_known { told } else { charged_to() }, current);
         0
     };
     spill(clock);
