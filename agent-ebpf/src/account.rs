@@ -10,17 +10,14 @@
 //! **Invariant:** on every CPU, at every instant,
 //! `accounted_to - started_at = idle + lost + pending + Σ CPU_TIME[·][cpu].total`.
 
-use agent_common::{
-    CLASS_KERNEL_THREAD, CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, UNKNOWN_OFFSET,
-};
+use agent_common::{CLASS_KERNEL_THREAD, CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_ktime_get_ns,
-    bpf_probe_read_kernel,
 };
 
 use crate::maps::{CPU_CLOCK, CPU_TIME, offset};
-use crate::tracked;
+use crate::{lifecycle, tracked};
 
 /// Two clocks that differ by so many nanoseconds more, or fewer, than a tick ago do not keep step. What is between the scheduler's look
 /// at its clock and ours is microseconds.
@@ -109,8 +106,8 @@ fn align(clock: &mut CpuClock, now: u64) {
         clock.accounted_to = clock.accounted_to.wrapping_sub(ahead);
         clock.started_at = clock.started_at.wrapping_sub(ahead);
     }
-    let more = ahead.wrapping_sub(clock.ahead).wrapping_add(OUT_OF_STEP);
-    clock.in_step = u64::from(more < 2 * OUT_OF_STEP);
+    let moved = ahead.wrapping_sub(clock.ahead).cast_signed().unsigned_abs();
+    clock.in_step = u64::from(moved < OUT_OF_STEP);
     clock.ahead = ahead;
     clock.aligned_in = clock.epoch + 1;
 }
@@ -160,13 +157,18 @@ pub(crate) fn flush() {
     clock.flushed_in_idle = u64::from(is_idle);
 }
 
-/// How far the scheduler has charged the current task, by its own clock; 0 when it cannot be read.
+/// How far the scheduler has charged the current task, by its own clock. 0 when that cannot be read: then nothing is charged now, and all
+/// of it at the next switch.
 #[inline(always)]
 fn charged_to() -> u64 {
-    let offset = offset!(task_exec_start);
-    // SAFETY: the helpers have no preconditions; a bad address makes the read fail, not fault.
-    let read = unsafe { bpf_probe_read_kernel((bpf_get_current_task() + u64::from(offset)) as *const u64) };
-    read.unwrap_or(0)
+    read_current(offset!(task_exec_start)).unwrap_or(0)
+}
+
+/// Reads a member of the current task; see [`lifecycle::read`].
+#[inline(always)]
+fn read_current<T>(offset: u32) -> Option<T> {
+    // SAFETY: the helper has no preconditions.
+    lifecycle::read(unsafe { bpf_get_current_task() } as *const u8, offset)
 }
 
 /// The current task as a consumer; `None` for the idle task.
@@ -190,13 +192,7 @@ fn consumer(tgid: u32, cgroup: u64, is_kernel_thread: impl FnOnce() -> bool) -> 
 
 #[inline(always)]
 fn is_current_kernel_thread() -> bool {
-    let offset = offset!(task_flags);
-    if offset == UNKNOWN_OFFSET {
-        return false;
-    }
-    // SAFETY: the helper has no preconditions; a bad address makes the read fail, not fault.
-    let flags = unsafe { bpf_probe_read_kernel((bpf_get_current_task() + u64::from(offset)) as *const u32) };
-    matches!(flags, Ok(flags) if flags & PF_KTHREAD != 0)
+    read_current::<u32>(offset!(task_flags)).is_some_and(|flags| flags & PF_KTHREAD != 0)
 }
 
 /// Moves the pending time into the accounting map.

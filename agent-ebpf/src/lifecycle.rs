@@ -153,7 +153,7 @@ fn live_threads(task: *const u8, offsets: &KernelOffsets) -> Option<u32> {
 
 /// Reads a member of a kernel object; `None` when its place is not known or the read fails.
 #[inline(always)]
-fn read<T>(object: *const u8, offset: u32) -> Option<T> {
+pub(crate) fn read<T>(object: *const u8, offset: u32) -> Option<T> {
     if offset == UNKNOWN_OFFSET {
         return None;
     }

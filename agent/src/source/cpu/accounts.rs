@@ -58,7 +58,7 @@ impl Reading {
 #[derive(Clone, Copy, Debug, Default)]
 struct CpuAccount {
     known: bool,
-    /// Nanoseconds since accounting began on the CPU.
+    /// Nanoseconds since accounting began on the CPU, and idle ones that were told before they had passed.
     to: u64,
     idle: u64,
     lost: u64,
