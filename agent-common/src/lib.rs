@@ -74,8 +74,6 @@ pub struct CpuClock {
     pub pending: u64,
     /// Number of flushes so far.
     pub epoch: u64,
-    /// `accounted_to` at the last flush.
-    pub flushed_at: u64,
     /// `CLOCK_MONOTONIC` at the last flush.
     pub flushed_mono: u64,
     /// Nanoseconds accounted for until the last flush, and those an idle CPU has slept since.
@@ -88,6 +86,15 @@ pub struct CpuClock {
     pub lost_count: u64,
     /// 1 when the last flush found the idle task running.
     pub flushed_in_idle: u64,
+    /// Number of switches since the last flush. The times above do not tell: the scheduler's clock may stand still over a switch.
+    pub switches: u64,
+}
+
+impl CpuClock {
+    /// Whether the CPU was idle at the last flush and has not switched since: then it still is.
+    pub fn is_asleep(&self) -> bool {
+        self.epoch > 0 && self.flushed_in_idle == 1 && self.switches == 0
+    }
 }
 
 /// Kinds of [`EventHeader::kind`].

@@ -73,6 +73,7 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
 #[inline(always)]
 pub(crate) fn switched(previous: *const u8, next: *const u8) {
     let Some(clock) = clock() else { return };
+    clock.switches += 1;
     let exec_start = offset!(task_exec_start);
     let one: u64 = member(previous, exec_start);
     let other: u64 = member(next, exec_start);
@@ -123,6 +124,7 @@ fn member<T: Copy>(object: *const u8, offset: u32) -> T {
 #[inline(always)]
 pub(crate) fn switched_by_helpers() {
     let Some(clock) = clock() else { return };
+    clock.switches += 1;
     charge(clock, monotonic(), current);
 }
 
@@ -149,12 +151,12 @@ pub(crate) fn flush() {
     };
     spill(clock);
     clock.epoch += 1;
-    clock.flushed_at = clock.accounted_to;
     clock.flushed_mono = mono;
     clock.flushed_elapsed = clock.accounted_to.wrapping_sub(clock.started_at) + asleep;
     clock.flushed_idle = clock.idle + asleep;
     clock.flushed_lost = clock.lost;
     clock.flushed_in_idle = u64::from(is_idle);
+    clock.switches = 0;
 }
 
 /// How far the scheduler has charged the current task, by its own clock. 0 when that cannot be read: then nothing is charged now, and all
