@@ -89,6 +89,25 @@ impl SourceError {
     }
 }
 
+/// The commands that give an agent of a user other than root what it needs. Everybody who may execute such a binary may read the
+/// energy counters, so it is never for everybody.
+pub const GRANT: &str = "start the systemd unit of the package, or run it as root, or as a binary of a group: \
+    `F=$(command -v ffwatt); sudo groupadd -f ffwatt && sudo chgrp ffwatt $F && sudo chmod 0750 $F && \
+    sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $F`";
+
+/// A longer name of a key is none of ours, and may be a secret in the wrong place.
+const LONGEST_KEY: usize = 32;
+
+/// The name of a key that a file has and should not have, as a message may quote it.
+pub fn key_name(name: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
+    if !name.is_empty() && name.len() <= LONGEST_KEY && name.chars().all(is_plain) {
+        format!("{name:?}")
+    } else {
+        "(its name is not shown: it may be a secret)".to_owned()
+    }
+}
+
 /// An error with its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

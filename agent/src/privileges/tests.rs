@@ -20,6 +20,7 @@ fn plan(writes: Vec<PathBuf>) -> Plan {
         writes,
         hidden_processes: false,
         of_others: false,
+        locked_counters: false,
         strict_perf: false,
         off: Vec::new(),
     }
@@ -52,13 +53,13 @@ fn alone<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
 #[test]
 fn what_is_needed_goes_by_what_is_used() {
     let base = plan(Vec::new());
-    assert_eq!(names(needed(&base)), "CAP_DAC_READ_SEARCH");
-    let bpf = Plan { cpu: CpuSourceKind::Bpf, energy: Some(EnergySourceKind::Powercap), ..base.clone() };
+    assert_eq!(names(needed(&base)), "none");
+    let bpf = Plan { cpu: CpuSourceKind::Bpf, locked_counters: true, ..base.clone() };
     assert_eq!(names(needed(&bpf)), "CAP_DAC_READ_SEARCH, CAP_BPF");
     let perf = Plan { energy: Some(EnergySourceKind::Perf), strict_perf: true, ..base.clone() };
-    assert_eq!(names(needed(&perf)), "CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_PERFMON");
+    assert_eq!(names(needed(&perf)), "CAP_SYS_ADMIN, CAP_PERFMON");
     let msr = Plan { energy: Some(EnergySourceKind::Msr), hidden_processes: true, of_others: true, ..base };
-    assert_eq!(names(needed(&msr)), "CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_RAWIO, CAP_SYS_PTRACE");
+    assert_eq!(names(needed(&msr)), "CAP_DAC_OVERRIDE, CAP_SYS_RAWIO, CAP_SYS_PTRACE");
 }
 
 #[test]
@@ -68,12 +69,13 @@ fn capabilities_are_gone_for_good() {
     }
     let before = capabilities(None).unwrap();
     let (outcome, after) = alone(|| {
-        let outcomes = give_up(&plan(Vec::new()));
+        let outcomes = give_up(&Plan { locked_counters: true, ..plan(Vec::new()) });
         (outcomes[0].1.clone(), capabilities(None).unwrap())
     });
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome}");
     let kept = CapabilitySet::DAC_READ_SEARCH & before.permitted;
-    assert_eq!((after.permitted, after.effective - kept), (kept, CapabilitySet::empty()));
+    let none = CapabilitySet::empty();
+    assert_eq!((after.permitted, after.effective, after.inheritable), (kept, none, none));
     assert_eq!(capabilities(None).unwrap(), before, "other threads are as they were");
 }
 
@@ -131,7 +133,7 @@ fn what_it_never_calls_is_refused_and_programs_still_start() {
         };
         assert_eq!((line("NoNewPrivs:").as_str(), line("Seccomp:").as_str()), ("1", "2"));
         let effective = u64::from_str_radix(&line("CapEff:"), 16).unwrap();
-        assert_eq!(effective & !CapabilitySet::DAC_READ_SEARCH.bits(), 0, "what it starts has no more");
+        assert_eq!(effective, 0, "what it starts has none");
     });
 }
 

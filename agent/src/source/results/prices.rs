@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::model::prices::OwnPrices;
-use crate::source::SourceError;
+use crate::source::{SourceError, key_name};
 use crate::units::{Grams, Money};
 
 /// Reads a price file. Unlike a result file it is configuration: whatever is wrong with it is an error.
@@ -23,7 +23,8 @@ pub fn read(path: &Path) -> Result<OwnPrices, SourceError> {
         let given = given.as_object().ok_or_else(|| wrong(" is no object"))?;
         let number = |(region, value): (&String, &Value)| {
             let number = value.as_f64().filter(|number| *number >= 0.0);
-            let number = number.ok_or_else(|| wrong(&format!(": {region:?} is no number of 0 or more")))?;
+            let number =
+                number.ok_or_else(|| wrong(&format!(": {} is no number of 0 or more", key_name(region))))?;
             Ok((region.clone(), number))
         };
         given.iter().map(number).collect()

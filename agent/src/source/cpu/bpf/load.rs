@@ -18,7 +18,7 @@ use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
 use crate::source::cpu::bpf::{BpfMeter, Lead};
 use crate::source::cpu::btf::kernel_offsets;
-use crate::source::{SourceError, chain};
+use crate::source::{GRANT, SourceError, chain};
 
 /// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ffwatt-ebpf"));
@@ -68,7 +68,8 @@ pub(super) fn load(
         ));
     }
     let kernel = roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned());
-    let btf = fs::read(roots.sys.join("kernel/btf/vmlinux")).unwrap_or_default();
+    // The types of the running kernel are in its own sysfs. Offsets from any other file would be read as addresses.
+    let btf = fs::read(HostRoots::default().sys.join("kernel/btf/vmlinux")).unwrap_or_default();
     let offsets = kernel_offsets(&btf);
     drop(btf);
     let Loaded { mut ebpf, is_typed } = match load_object(&offsets, roots, options) {
@@ -268,12 +269,9 @@ fn is_permission(error: &EbpfError) -> bool {
     false
 }
 
-const PERMISSION_HINT: &str = "run as root, or grant CAP_BPF and CAP_PERFMON: \
-    `sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $(command -v ffwatt)`";
-
 fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
     if is_permission(error) {
-        return SourceError::unavailable("no permission to load eBPF programs", PERMISSION_HINT);
+        return SourceError::unavailable("no permission to load eBPF programs", GRANT);
     }
     SourceError::unavailable(
         format!("the kernel ({kernel}) does not take the eBPF maps: {}", chain(error)),
@@ -286,7 +284,7 @@ fn attach_error(name: &str, error: ProgramError, kernel: &str) -> SourceError {
         ProgramError::LoadError { io_error, .. } if io_error.kind() == io::ErrorKind::PermissionDenied => {
             SourceError::unavailable(
                 format!("no permission to load the eBPF program {name:?}"),
-                PERMISSION_HINT,
+                GRANT,
             )
         }
         ProgramError::LoadError { io_error, verifier_log } => {
@@ -298,7 +296,7 @@ fn attach_error(name: &str, error: ProgramError, kernel: &str) -> SourceError {
         ProgramError::SyscallError(error) if error.io_error.kind() == io::ErrorKind::PermissionDenied => {
             SourceError::unavailable(
                 format!("no permission to attach the eBPF program {name:?}"),
-                PERMISSION_HINT,
+                GRANT,
             )
         }
         error => SourceError::unavailable(
