@@ -178,13 +178,21 @@ mod tests {
             for option in command.get_arguments().chain(subcommand.get_arguments()) {
                 let id = option.get_id().as_str();
                 let is_key = KEYS.iter().any(|key| key.path == id);
-                assert!(is_key || others.contains(&id), "{name} {id}: may a caller with fewer rights choose it?");
+                assert!(
+                    is_key || others.contains(&id),
+                    "{name} {id}: may a caller with fewer rights choose it?"
+                );
             }
             assert_eq!(subcommand.get_subcommands().count(), 0);
         }
-        for arguments in
-            [&["check", "--ready"][..], &["config"], &["report"], &["top"], &["bench"], &["quality", "a", "b"]]
-        {
+        for arguments in [
+            &["check", "--ready"][..],
+            &["config"],
+            &["report"],
+            &["top"],
+            &["bench"],
+            &["quality", "a", "b"],
+        ] {
             assert!(!parsed(arguments).action.needs_rights(), "{arguments:?}");
         }
     }

@@ -136,7 +136,8 @@ impl Config {
             return Err(("cpu.tracked", "64 names at most".into()));
         }
         if let Some(at) = self.cpu.tracked.iter().position(|name| name.is_empty() || name.contains('/')) {
-            let problem = format!("entry {} is no program name (the last part of its path, not empty)", at + 1);
+            let problem =
+                format!("entry {} is no program name (the last part of its path, not empty)", at + 1);
             return Err(("cpu.tracked", problem));
         }
         for (key, watts) in [

@@ -214,7 +214,14 @@ mod tests {
 
     #[test]
     fn a_release_is_shown_and_nothing_else() {
-        for release in ["6.1.0-13-amd64", "5.10.0", "6.18", "6.8.0-1015-aws", "4.18.0-553.el8_10.x86_64", "6.1.0-fixture"] {
+        for release in [
+            "6.1.0-13-amd64",
+            "5.10.0",
+            "6.18",
+            "6.8.0-1015-aws",
+            "4.18.0-553.el8_10.x86_64",
+            "6.1.0-fixture",
+        ] {
             assert!(is_release(release), "{release}");
         }
         for other in ["", "root:x:0:0", "6", "6.x", "secret", "6.1.0 secret", "6.1\nsecret", "1234567.1"] {
@@ -224,7 +231,8 @@ mod tests {
 
     #[test]
     fn a_folder_that_was_named_is_not_the_kernels() {
-        let named = |path: &str| HostRoots { sys: PathBuf::from(path), ..HostRoots::default() }.has_own_sysfs();
+        let named =
+            |path: &str| HostRoots { sys: PathBuf::from(path), ..HostRoots::default() }.has_own_sysfs();
         assert!(named("/sys") && named("/sys/"));
         assert!(!named("/sys/../tmp") && !named("/host/sys") && !named("/sys/kernel") && !named(""));
     }

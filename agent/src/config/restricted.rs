@@ -55,11 +55,17 @@ impl Layers {
     /// place when nobody but root can write to it.
     pub fn restricted(self, usual_file: &Path) -> Result<Self, ConfigError> {
         if self.file.as_ref().is_some_and(|file| file != usual_file) {
-            return Err(ConfigError::Refused { option: "config".to_owned(), usual_file: usual_file.to_path_buf() });
+            return Err(ConfigError::Refused {
+                option: "config".to_owned(),
+                usual_file: usual_file.to_path_buf(),
+            });
         }
         for key in KEYS.iter().filter(|key| self.flags.contains_key(key.path)) {
             if !HARMLESS.contains(&key.path) {
-                return Err(ConfigError::Refused { option: key.flag(), usual_file: usual_file.to_path_buf() });
+                return Err(ConfigError::Refused {
+                    option: key.flag(),
+                    usual_file: usual_file.to_path_buf(),
+                });
             }
         }
         Ok(Self { environment: BTreeMap::new(), is_restricted: true, ..self })

@@ -151,7 +151,8 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let expected = "a length of time such as \"1s\" or \"100ms\"";
-        Self::parse(&text).map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &expected))
+        Self::parse(&text)
+            .map_err(|_quotes_the_text| D::Error::invalid_value(Unexpected::Str(&text), &expected))
     }
 }
 

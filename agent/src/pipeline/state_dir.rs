@@ -68,11 +68,8 @@ impl StateDir {
             Ok(file) if file.cpu_model == self.cpu_model => {
                 file.zones.iter().filter_map(parse_zone).collect()
             }
-            Ok(file) => {
-                tracing::info!(
-                    learned_on = file.cpu_model,
-                    "idle power is learned anew: this is another processor"
-                );
+            Ok(_) => {
+                tracing::info!("idle power is learned anew: it was learned on another processor");
                 BTreeMap::new()
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
@@ -105,7 +102,11 @@ pub(crate) fn is_writable(folder: &Path) -> io::Result<()> {
 }
 
 fn read_idle(path: &Path) -> io::Result<IdleFile> {
-    serde_json::from_slice(&fs::read(path)?).map_err(io::Error::from)
+    // What it says instead is not repeated.
+    let place =
+        |error: serde_json::Error| format!("wrong at line {}, column {}", error.line(), error.column());
+    serde_json::from_slice(&fs::read(path)?)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, place(error)))
 }
 
 /// A reader sees the old file or the new one, never half of one.

@@ -101,7 +101,10 @@ pub fn shed_environment(environment: &BTreeMap<OsString, OsString>) -> Result<()
 }
 
 fn is_plain(environment: &BTreeMap<OsString, OsString>) -> bool {
-    environment.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).eq([(OsStr::new("PATH"), OsStr::new(PATH))])
+    environment
+        .iter()
+        .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        .eq([(OsStr::new("PATH"), OsStr::new(PATH))])
 }
 
 #[cfg(test)]
@@ -114,7 +117,9 @@ mod tests {
             pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
         };
         assert!(is_plain(&of(&[("PATH", PATH)])));
-        for other in [&[][..], &[("PATH", "/home/me/bin")], &[("PATH", PATH), ("HOME", "/home/me")], &[("HOME", PATH)]] {
+        for other in
+            [&[][..], &[("PATH", "/home/me/bin")], &[("PATH", PATH), ("HOME", "/home/me")], &[("HOME", PATH)]]
+        {
             assert!(!is_plain(&of(other)), "{other:?}");
         }
     }

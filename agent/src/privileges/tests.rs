@@ -137,6 +137,51 @@ fn what_it_never_calls_is_refused_and_programs_still_start() {
     });
 }
 
+/// The error of a system call that a program makes, 0 when there is none. Perl calls by number; it is there wherever dpkg is.
+fn errno_of(call: i64, arguments: &str) -> i32 {
+    let script = format!("my $result = syscall({call}{arguments}); exit($result == -1 ? $! + 0 : 0)");
+    Command::new("perl").args(["-e", &script]).status().unwrap().code().unwrap()
+}
+
+#[test]
+fn namespaces_and_the_x32_interface_are_refused_and_threads_still_start() {
+    if !has_own_process("namespaces_and_the_x32_interface_are_refused_and_threads_still_start") {
+        return;
+    }
+    let x32_get_pid = 0x4000_0000 | libc::SYS_getpid;
+    let clone = |flag: i32| errno_of(libc::SYS_clone, &format!(", {}, 0, 0, 0, 0", flag | libc::SIGCHLD));
+    let clone3 = || errno_of(libc::SYS_clone3, ", 0, 0");
+    assert_ne!(clone3(), libc::ENOSYS, "without the filter, the kernel has it");
+    if cfg!(target_arch = "x86_64") {
+        assert_ne!(errno_of(x32_get_pid, ""), libc::EPERM);
+    }
+    alone(move || {
+        let outcomes = give_up(&plan(vec!["/dev/null".into()]));
+        assert!(matches!(&outcomes[3], (Restriction::Seccomp, Outcome::Done(_))), "{outcomes:?}");
+        for flag in [
+            libc::CLONE_NEWUSER,
+            libc::CLONE_NEWNS,
+            libc::CLONE_NEWNET,
+            libc::CLONE_NEWPID,
+            libc::CLONE_NEWUTS,
+            libc::CLONE_NEWIPC,
+            libc::CLONE_NEWCGROUP,
+            libc::CLONE_NEWUSER | libc::CLONE_NEWNET,
+        ] {
+            assert_eq!(clone(flag), libc::EPERM, "{flag:#x}");
+        }
+        assert_eq!(clone(0), 0, "a child without a namespace of its own");
+        assert_eq!(clone3(), libc::ENOSYS, "so that the C library takes clone");
+        if cfg!(target_arch = "x86_64") {
+            assert_eq!(errno_of(x32_get_pid, ""), libc::EPERM);
+            assert_eq!(errno_of(0x4000_0000 | libc::SYS_chroot, ""), libc::EPERM);
+        }
+        assert_eq!(errno_of(libc::SYS_getpid, ""), 0);
+        thread::spawn(|| ()).join().unwrap();
+        assert!(Command::new("true").status().unwrap().success());
+    });
+}
+
 #[test]
 fn an_agent_that_starts_nothing_cannot() {
     if !has_own_process("an_agent_that_starts_nothing_cannot") {

@@ -50,7 +50,8 @@ impl Pmu {
             return Err(nonsense(&file(".unit"), "Joules"));
         }
         let scale = read(&file(".scale"))?.unwrap_or_default();
-        let unit = EnergyUnit::parse_joules(&scale).ok_or_else(|| nonsense(&file(".scale"), "a number of joules"))?;
+        let unit = EnergyUnit::parse_joules(&scale)
+            .ok_or_else(|| nonsense(&file(".scale"), "a number of joules"))?;
         Ok(Some(Event { config, unit }))
     }
 }

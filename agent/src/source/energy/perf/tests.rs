@@ -69,7 +69,7 @@ fn nonsense_is_named() {
     }
     write_event(&root, PMU, "energy-pkg", "event=0x02", SCALE);
     write_tree(root.path(), &[(&format!("{PMU}/events/energy-pkg.unit"), "Watts")]);
-    assert!(pmu.event("energy-pkg").unwrap_err().chain().ends_with(".unit says \"Watts\""));
+    assert!(pmu.event("energy-pkg").unwrap_err().chain().ends_with(".unit does not say Joules"));
     for file in ["type", "cpumask"] {
         write_tree(root.path(), &[(&format!("{PMU}/{file}"), "junk")]);
         assert_eq!(Pmu::read(&root.path().join(PMU)).unwrap_err().reason(), Reason::Broken, "{file}");
@@ -244,7 +244,7 @@ fn an_event_that_is_not_there_is_noted() {
     assert_eq!(meter.zones().len(), 1);
     let notes = meter.notes().join("\n").replace(&root.path().display().to_string(), "");
     expect![[r#"
-        /sys/bus/event_source/devices/power/events/energy-ram says "rubbish", left out
+        /sys/bus/event_source/devices/power/events/energy-ram does not say event=NUMBER, left out
         the kernel does not open energy-psys on CPU 0: Invalid argument (os error 22), left out"#]]
     .assert_eq(&notes);
 }

@@ -43,9 +43,11 @@ impl EnergyFile {
             .map_err(|cause| SourceError::transient(format!("read {}", self.path.display()), cause))?;
         let text = String::from_utf8_lossy(&buffer[..length]);
         let text = text.trim();
-        text.parse().map_err(|_| {
+        text.parse().map_err(|_nothing_is_quoted| {
             let path = self.path.display();
-            SourceError::broken(format!("{path} holds no number of microjoules ({length} bytes of something else)"))
+            SourceError::broken(format!(
+                "{path} holds no number of microjoules ({length} bytes of something else)"
+            ))
         })
     }
 
@@ -68,8 +70,7 @@ fn with_read_search(open: impl FnOnce() -> io::Result<File>) -> io::Result<File>
     if !before.permitted.contains(CapabilitySet::DAC_READ_SEARCH) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    let raised =
-        CapabilitySets { effective: before.effective | CapabilitySet::DAC_READ_SEARCH, ..before };
+    let raised = CapabilitySets { effective: before.effective | CapabilitySet::DAC_READ_SEARCH, ..before };
     set_capabilities(None, raised)?;
     let opened = open();
     set_capabilities(None, before)?;

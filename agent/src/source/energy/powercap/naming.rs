@@ -54,8 +54,7 @@ fn understand(id: &str, folders: &Folders, processor: Processor) -> Result<Zone,
     if let Some(scope) = package(&name, processor) {
         return Ok(Zone { scope, domain: Domain::Package });
     }
-    let domain =
-        part(&name).ok_or_else(|| format!("the name of {id} is not known, left out"))?;
+    let domain = part(&name).ok_or_else(|| format!("the name of {id} is not known, left out"))?;
     let scope = id
         .rsplit_once(':')
         .and_then(|(parent, _)| package(&read_name(parent, folders)?, processor))
