@@ -276,7 +276,12 @@ impl Report {
         } else {
             let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
             let detail = format!("none can be written: {}", tried.join(", "));
-            self.add("state", "folder", State::Problem, detail, "choose one with --state-dir");
+            let fix = if crate::privileges::is_elevated().unwrap_or(true) {
+                "sudo install -d -g ffwatt -m 2770 /var/lib/ffwatt"
+            } else {
+                "choose one with --state-dir"
+            };
+            self.add("state", "folder", State::Problem, detail, fix);
         }
     }
 

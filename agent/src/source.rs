@@ -95,16 +95,20 @@ pub const GRANT: &str = "start the systemd unit of the package, or run it as roo
     `F=$(command -v ffwatt); sudo groupadd -f ffwatt && sudo chgrp ffwatt $F && sudo chmod 0750 $F && \
     sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $F`";
 
-/// A longer name of a key is none of ours, and may be a secret in the wrong place.
+/// None of our keys is longer.
 const LONGEST_KEY: usize = 32;
 
-/// The name of a key that a file has and should not have, as a message may quote it.
-pub fn key_name(name: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
-    if !name.is_empty() && name.len() <= LONGEST_KEY && name.chars().all(is_plain) {
-        format!("{name:?}")
+/// Changed letters up to which a key is a known one, misspelt.
+const TYPING_MISTAKES: usize = 2;
+
+/// A key of a file that should not be there. It is named when it is one of ours, misspelt; else it may be a secret in the wrong
+/// place, or the file is another one altogether.
+pub fn unknown_key<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let is_misspelt = |known: &str| strsim::damerau_levenshtein(name, known) <= TYPING_MISTAKES;
+    if (TYPING_MISTAKES + 2..=LONGEST_KEY).contains(&name.len()) && known.into_iter().any(is_misspelt) {
+        format!("unknown key {name:?}")
     } else {
-        "(its name is not shown: it may be a secret)".to_owned()
+        "unknown key (not shown: it may be a secret)".to_owned()
     }
 }
 

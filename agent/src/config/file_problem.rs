@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::Config;
 use super::keys::KEYS;
 use super::layers::{as_table, look_up, set};
-use crate::source::key_name;
+use crate::source::unknown_key;
 
 /// The problem of a text that does not become a configuration.
 pub(super) fn describe(text: &str, error: &toml::de::Error) -> String {
@@ -37,7 +37,8 @@ fn unknown_field(message: &str) -> Option<String> {
     let (name, _) = message.strip_prefix("unknown field `")?.split_once('`')?;
     let expected =
         after_expected(message).map_or_else(String::new, |expected| format!(", expected {expected}"));
-    Some(format!("unknown key {}{expected}", key_name(name)))
+    let known = KEYS.iter().flat_map(|key| key.path.split('.'));
+    Some(format!("{}{expected}", unknown_key(name, known)))
 }
 
 /// The first key of the file that cannot be used by itself.
@@ -91,6 +92,8 @@ mod tests {
             "[price]\nper_kwh = \"CANARY\"\n",
             "listen = \"CANARY\"\n",
             "\"CANARY is more than a name\" = 1\n",
+            "CANARY = 1\n",
+            "[CANARY]\n",
             "interval = \"\"\"\nCANARY",
             "interval = '1s'\ninterval = 'CANARY'\n",
             "{\"CANARY\": 1}",

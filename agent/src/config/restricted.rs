@@ -60,8 +60,11 @@ impl Layers {
                 usual_file: usual_file.to_path_buf(),
             });
         }
-        for key in KEYS.iter().filter(|key| self.flags.contains_key(key.path)) {
-            if !HARMLESS.contains(&key.path) {
+        for key in KEYS {
+            let Some(value) = self.flags.get(key.path) else { continue };
+            // No engine is asked when its socket has no name.
+            let turns_off = value.is_empty() && key.path.ends_with("_socket");
+            if !turns_off && !HARMLESS.contains(&key.path) {
                 return Err(ConfigError::Refused {
                     option: key.flag(),
                     usual_file: usual_file.to_path_buf(),
@@ -106,6 +109,10 @@ mod tests {
                 }
             }
         }
+        let no_engine = [("containers.docker_socket", ""), ("containers.podman_socket", "")];
+        assert!(layers(&no_engine).restricted(Path::new("/usual")).is_ok());
+        // Here nothing would be the working folder.
+        assert!(layers(&[("path.sysfs", "")]).restricted(Path::new("/usual")).is_err());
         // Whatever else is harmless, these are not: what they name would be opened, written to, started or connected to.
         for word in ["path.", "_dir", "file", "socket", "ffmpeg", "sandbox"] {
             assert!(!HARMLESS.iter().any(|key| key.contains(word)), "{word}");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_saphyr::Error;
 
-use crate::source::key_name;
+use crate::source::unknown_key;
 
 /// Nobody's web configuration, and no certificate, is larger.
 const LARGEST: u64 = 1 << 20;
@@ -159,11 +159,10 @@ fn without_contents(error: &serde_saphyr::Error) -> String {
         .map_or_else(String::new, |at| format!("line {}, column {}: ", at.line(), at.column()));
     let problem = match error.without_snippet() {
         Error::SerdeUnknownField { field, expected, .. } => {
-            format!("unknown key {}, expected one of {}", key_name(field), expected.join(", "))
+            let known = expected.iter().copied();
+            format!("{}, expected one of {}", unknown_key(field, known), expected.join(", "))
         }
-        Error::DuplicateMappingKey { key: Some(key), .. } => {
-            format!("key {} stands there twice", key_name(key))
-        }
+        Error::DuplicateMappingKey { .. } => "a key stands there twice".to_owned(),
         Error::SerdeUnknownVariant { expected, .. } => format!("expected one of {}", expected.join(", ")),
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
             format!("expected {expected}")

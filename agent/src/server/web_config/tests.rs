@@ -50,9 +50,9 @@ fn what_cannot_be_understood_is_named_with_its_line() {
             &["RequireAndVerifyClientCert", "line 3"],
         ),
         ("tls_server_config:\n  min_version: TLS10\n", &["TLS13", "TLS12", "line 2"]),
-        ("basic_auth_users:\n  a: x\n  a: y\n", &["a", "line 3"]),
+        ("basic_auth_users:\n  a: x\n  a: y\n", &["twice", "line 3"]),
         ("basic_auth_users: [\n", &["line"]),
-        ("tls_server_config: {client_allowed_sans: [x]}", &["client_allowed_sans"]),
+        ("tls_server_config: {client_allowed_sans: [x]}", &["unknown key", "line 1, column 21", "cert_file"]),
     ] {
         let error = parse(text).unwrap_err();
         assert!(says.iter().all(|part| error.contains(part)), "{text:?}: {error}");
@@ -73,6 +73,8 @@ fn secrets_are_not_quoted() {
         "hidden",
         "hidden\n",
         "- hidden\n",
+        "hidden: hidden\n",
+        "tls_server_config:\n  hidden: hidden\n",
         "root:hidden:19000:0:99999:7:::\n",
         "tls_server_config: hidden\n",
         "tls_server_config:\n  client_auth_type: hidden\n",

@@ -243,9 +243,9 @@ fn an_event_that_is_not_there_is_noted() {
     let meter = try_open(&roots).unwrap();
     assert_eq!(meter.zones().len(), 1);
     let notes = meter.notes().join("\n").replace(&root.path().display().to_string(), "");
-    expect![[r#"
+    expect![[r"
         /sys/bus/event_source/devices/power/events/energy-ram does not say event=NUMBER, left out
-        the kernel does not open energy-psys on CPU 0: Invalid argument (os error 22), left out"#]]
+        the kernel does not open energy-psys on CPU 0: Invalid argument (os error 22), left out"]]
     .assert_eq(&notes);
 }
 

@@ -224,13 +224,13 @@ fn what_is_not_known_is_noted_and_the_rest_works() {
             );
             link_zones(root);
         },
-        &expect![[r#"
+        &expect![[r"
             package-0
             # the name of intel-rapl:0:0 is not known, left out
             # the name of intel-rapl:1 is not known, left out
             # intel-rapl:2 is a part (dram), but is in no package, left out
             # intel-rapl:3 has no name, left out
-        "#]],
+        "]],
     );
 }
 
@@ -495,10 +495,10 @@ fn why_not_with_strange_zones_only() {
         write_zone(root, "intel-rapl:0", "flux", "1", CLIENT_RANGE);
         link_zones(root);
     });
-    expect![[r#"
+    expect![[r"
         /sys/class/powercap has no zone that is known: the name of intel-rapl:0 is not known, left out
 
-    "#]]
+    "]]
     .assert_eq(&strange.why_not());
 }
 
