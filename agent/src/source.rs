@@ -95,23 +95,6 @@ pub const GRANT: &str = "start the systemd unit of the package, or run it as roo
     `F=$(command -v ffwatt); sudo groupadd -f ffwatt && sudo chgrp ffwatt $F && sudo chmod 0750 $F && \
     sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $F`";
 
-/// None of our keys is longer.
-const LONGEST_KEY: usize = 32;
-
-/// Changed letters up to which a key is a known one, misspelt.
-const TYPING_MISTAKES: usize = 2;
-
-/// A key of a file that should not be there. It is named when it is one of ours, misspelt; else it may be a secret in the wrong
-/// place, or the file is another one altogether.
-pub fn unknown_key<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let is_misspelt = |known: &str| strsim::damerau_levenshtein(name, known) <= TYPING_MISTAKES;
-    if (TYPING_MISTAKES + 2..=LONGEST_KEY).contains(&name.len()) && known.into_iter().any(is_misspelt) {
-        format!("unknown key {name:?}")
-    } else {
-        "unknown key (not shown: it may be a secret)".to_owned()
-    }
-}
-
 /// An error with its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

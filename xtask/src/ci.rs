@@ -10,7 +10,7 @@ use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, dist, fuzz, install, root, soak, supply, tidy, vm};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 16] = [
+const PACKAGES: [&str; 17] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -20,6 +20,7 @@ const PACKAGES: [&str; 16] = [
     "procps",
     "bpftool",
     "iproute2",
+    "libcap2-bin",
     "curl",
     "openssl",
     "systemd",
@@ -37,10 +38,11 @@ const ALONE: [&str; 10] =
     ["kernel", "cost", "faults_kernel", "docker", "progress", "page", "top", "bench", "stack", "package"];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 10] = [
+const TOGETHER: [&str; 11] = [
     "access",
     "hostile",
     "privileges",
+    "secrets",
     "hosts",
     "faults",
     "command_line",

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::Config;
 use super::keys::KEYS;
 use super::layers::{as_table, look_up, set};
-use crate::source::unknown_key;
+use crate::misspelt::unknown_key;
 
 /// The problem of a text that does not become a configuration.
 pub(super) fn describe(text: &str, error: &toml::de::Error) -> String {

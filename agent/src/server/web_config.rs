@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_saphyr::Error;
 
-use crate::source::unknown_key;
+use crate::misspelt::unknown_key;
 
 /// Nobody's web configuration, and no certificate, is larger.
 const LARGEST: u64 = 1 << 20;

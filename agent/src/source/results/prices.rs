@@ -21,14 +21,13 @@ pub fn read(path: &Path) -> Result<OwnPrices, SourceError> {
         let Some(given) = value.get(section) else { return Ok(BTreeMap::new()) };
         let wrong = |what: &str| SourceError::broken(format!("the price file {shown}: {section}{what}"));
         let given = given.as_object().ok_or_else(|| wrong(" is no object"))?;
-        let number = |(index, (region, value)): (usize, (&String, &Value))| {
+        let number = |(region, value): (&String, &Value)| {
             let number = value.as_f64().filter(|number| *number >= 0.0);
-            let number = number.ok_or_else(|| {
-                wrong(&format!(": what entry {} says is no number of 0 or more", index + 1))
-            })?;
+            // In such a section a region is a key, not what stands there.
+            let number = number.ok_or_else(|| wrong(&format!(": {region:?} is no number of 0 or more")))?;
             Ok((region.clone(), number))
         };
-        given.iter().enumerate().map(number).collect()
+        given.iter().map(number).collect()
     };
     Ok(OwnPrices {
         prices: numbers("electricity_prices")?
@@ -59,12 +58,12 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_file_and_entry() {
+    fn mistakes_name_file_and_region() {
         for (text, words) in [
             ("{", "no JSON"),
             (r#"{"electricity_prices":[]}"#, "electricity_prices is no object"),
-            (r#"{"co2_intensity":{"home":"much"}}"#, "entry 1 says is no number"),
-            (r#"{"electricity_prices":{"home":-1}}"#, "entry 1 says is no number"),
+            (r#"{"co2_intensity":{"home":"much"}}"#, "\"home\" is no number"),
+            (r#"{"electricity_prices":{"home":-1}}"#, "\"home\" is no number"),
         ] {
             let error = written(text).unwrap_err();
             assert!(error.contains(words) && error.contains("prices.json"), "{error}");
