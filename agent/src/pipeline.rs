@@ -102,7 +102,7 @@ impl Pipeline {
         let cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
         let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
         let tree = CgroupTree::find(&roots).ok();
-        let state = StateDir::open(&config.state_dirs(), &roots);
+        let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
         let learner = IdleLearner::new(state.load_idle());
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
@@ -268,6 +268,7 @@ impl Pipeline {
         if asleep > self.asleep + Duration::from_millis(100) {
             tracing::info!(slept = ?asleep.saturating_sub(self.asleep), "the machine slept: energy counters begin anew");
             self.energy.rebaseline();
+            self.zones.disturb();
         }
         self.asleep = asleep;
     }

@@ -189,7 +189,8 @@ pub const KEYS: &[Key] = &[
         "attribution.idle_watts",
         Kind::Number,
         &[],
-        "What one package draws when nobody runs. Default: learned, the lowest power sustained over 10 s on a quiet machine.",
+        "Power of one package when nothing runs, in watts; dies that are counted apart share it. Default: learned, the lowest power \
+         sustained over 10 s on a quiet machine within the last week.",
     ),
     key(
         "attribution.keep_ended",

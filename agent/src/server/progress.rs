@@ -64,39 +64,48 @@ pub(super) async fn post(
 async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Response {
     let mut lines = Lines::default();
     let mut chunks = body.into_data_stream();
-    let deadline = Instant::now() + SILENCE_LIMIT;
-    let mut may_give_up = true;
+    let mut deadline = Instant::now() + SILENCE_LIMIT;
+    let (mut is_matched, mut has_spoken, mut has_ended) = (false, false, false);
     loop {
         tokio::select! {
-            chunk = chunks.next() => {
-                // No chunk: the encoder has finished. An error: it has gone without finishing, and cannot be told.
-                let Some(Ok(chunk)) = chunk else { break };
-                ticket.hear();
-                may_give_up = false;
-                match lines.push(&chunk) {
-                    Ok(Some(block)) => ticket.tell(block, SystemClock.now()),
-                    Ok(None) => {}
-                    Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+            chunk = chunks.next(), if !has_ended => match chunk {
+                Some(Ok(chunk)) => {
+                    ticket.hear();
+                    has_spoken = true;
+                    match lines.push(&chunk) {
+                        Ok(Some(block)) => ticket.tell(block, SystemClock.now()),
+                        Ok(None) => {}
+                        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+                    }
                 }
-            }
+                None if is_matched => return StatusCode::NO_CONTENT.into_response(),
+                // As long as it waits for its answer, its user can be told.
+                None => (has_ended, deadline) = (true, Instant::now() + SILENCE_LIMIT),
+                // It has gone without finishing, and cannot be told.
+                Some(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
+            },
             verdict = ticket.verdict() => match verdict {
                 Verdict::Pending => {}
+                Verdict::Matched if has_ended => return StatusCode::NO_CONTENT.into_response(),
                 Verdict::Matched => {
-                    // Its encoder may have much to do before its first word. The place is another's if it is wanted.
-                    may_give_up = false;
+                    is_matched = true;
                     if let Some(seat) = &seat {
                         seat.keep();
                     }
                 }
                 Verdict::Refused(refusal) => return answer(refusal),
             },
-            () = sleep_until(deadline), if may_give_up => {
+            // One with a transcode may have much to do before its first word. The place is another's if it is wanted.
+            () = sleep_until(deadline), if !is_matched && (has_ended || !has_spoken) => {
+                if has_ended && has_spoken {
+                    // The next tick decides.
+                    return StatusCode::ACCEPTED.into_response();
+                }
                 ticket.give_up();
                 return answer(Refusal::Silent);
             }
         }
     }
-    StatusCode::NO_CONTENT.into_response()
 }
 
 fn answer(refusal: Refusal) -> Response {

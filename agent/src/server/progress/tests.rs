@@ -74,6 +74,8 @@ async fn two_hundred_and_fifty_six_silent_posts_do_not_shut_out_the_next() {
     let board = board();
     let silent: Vec<_> = (0..256).map(|_| post_to(&board, endless(&[]))).collect();
     let next = post_to(&board, Body::from("frame=1\nprogress=end\n"));
+    let (number, _) = board.pending().pop().unwrap();
+    assert!(board.accept(number, MonoTime(0)));
     assert_eq!(next.await.unwrap(), StatusCode::NO_CONTENT);
     let mut statuses = Vec::new();
     for post in silent {
@@ -81,4 +83,17 @@ async fn two_hundred_and_fifty_six_silent_posts_do_not_shut_out_the_next() {
     }
     assert_eq!(statuses[0], StatusCode::SERVICE_UNAVAILABLE, "the oldest made room");
     assert!(statuses[1..].iter().all(|status| *status == StatusCode::REQUEST_TIMEOUT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_has_ended_is_answered_when_its_transcode_is_known() {
+    let board = board();
+    let mut known = post_to(&board, Body::from("frame=1\nprogress=end\n"));
+    assert!(timeout(JUST_UNDER, &mut known).await.is_err(), "its socket is still there to be looked at");
+    let (number, _) = board.pending().pop().unwrap();
+    board.refuse(number, Refusal::Unknown);
+    assert_eq!(known.await.unwrap(), StatusCode::NOT_FOUND);
+    let undecided = post_to(&board, Body::from("frame=1\nprogress=end\n"));
+    assert_eq!(undecided.await.unwrap(), StatusCode::ACCEPTED);
+    assert!(board.take().iter().any(|(_, post)| post.last.is_some()), "the tick decides");
 }
