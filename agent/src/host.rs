@@ -55,9 +55,19 @@ impl HostRoots {
 
     /// The processor's marketing name, to keep what was learned on one machine from being used on another.
     pub fn cpu_model(&self) -> Option<String> {
+        self.cpu_info("model name")
+    }
+
+    /// The revision of the processor's microcode, which may change what it draws.
+    pub fn microcode(&self) -> Option<String> {
+        self.cpu_info("microcode")
+    }
+
+    /// What `cpuinfo` says of the first processor.
+    fn cpu_info(&self, name: &str) -> Option<String> {
         let text = fs::read_to_string(self.proc.join("cpuinfo")).ok()?;
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(known, _)| known.trim() == name).map(|(_, value)| value.trim().to_owned())
     }
 
     /// Whether a process only sees its own user's processes in procfs (mount option `hidepid`).

@@ -102,7 +102,7 @@ impl Pipeline {
         let cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
         let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
         let tree = CgroupTree::find(&roots).ok();
-        let state = StateDir::open(&config.state_dirs(), &roots);
+        let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
         let learner = IdleLearner::new(state.load_idle());
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
@@ -156,6 +156,9 @@ impl Pipeline {
             self.take_events();
             self.take_messages();
             let now = self.clock.now();
+            if self.progress.wake().is_some_and(|wake| wake <= now) {
+                self.find_progress();
+            }
             if now >= due {
                 self.tick();
                 due = self.next_due(due);
@@ -166,12 +169,12 @@ impl Pipeline {
         self.state.save_idle(self.learner.learned());
     }
 
-    /// Energy counters of a small range must be read more often than a long tick would.
+    /// Energy counters of a small range must be read more often than a long tick would, and the socket of a short encode is soon
+    /// gone.
     fn next_wake(&self, due: MonoTime) -> MonoTime {
-        match self.energy.longest_gap() {
-            Some(gap) => due.min(self.zones.last_read().unwrap_or(self.last_tick).plus(gap)),
-            None => due,
-        }
+        let last_read = self.zones.last_read().unwrap_or(self.last_tick);
+        let counters = self.energy.longest_gap().map(|gap| last_read.plus(gap));
+        [counters, self.progress.wake()].into_iter().flatten().fold(due, MonoTime::min)
     }
 
     /// The next point of the raster; those that went by while the agent could not run are counted, not made up for.
@@ -209,13 +212,15 @@ impl Pipeline {
                 Message::Child(process) => {
                     self.identities.child_started(process, &self.roots, &*self.clock, &mut *self.cpu);
                 }
-                Message::Progress => {
-                    self.progress.find(&self.board, &self.identities, &self.roots, self.clock.now());
-                }
+                Message::Progress => self.progress.ring(),
                 Message::Prices(prices) => self.prices = prices,
                 Message::Stop => {}
             }
         }
+    }
+
+    fn find_progress(&mut self) {
+        self.progress.find(&self.board, &self.identities, &self.roots, &*self.clock);
     }
 
     fn walk(&mut self) {
@@ -248,7 +253,7 @@ impl Pipeline {
         self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
         let (workloads, transcodes) = self.totals.end_window(began);
         self.identities.close(&workloads, &transcodes, &mut *self.cpu);
-        self.progress.find(&self.board, &self.identities, &self.roots, began);
+        self.find_progress();
         self.progress.settle(&self.identities, &self.totals, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
         self.ticks.observe(self.clock.now().since(began));
@@ -263,6 +268,7 @@ impl Pipeline {
         if asleep > self.asleep + Duration::from_millis(100) {
             tracing::info!(slept = ?asleep.saturating_sub(self.asleep), "the machine slept: energy counters begin anew");
             self.energy.rebaseline();
+            self.zones.disturb();
         }
         self.asleep = asleep;
     }

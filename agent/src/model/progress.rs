@@ -1,8 +1,18 @@
 //! How far is an encode, by its own word? Unknown is `None`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::units::{MicroJoules, Ratio};
+
+/// Both ends of a connection to the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ends {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// The agent's end.
+    pub own: SocketAddr,
+}
 
 /// What an encoder says of itself at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
