@@ -7,6 +7,7 @@ mod bookkeeping;
 mod energy;
 mod identity;
 mod joining;
+mod labels;
 mod progress;
 mod publish;
 mod sources;
@@ -23,7 +24,7 @@ use crate::attribution::IdlePolicy;
 use crate::attribution::demand::{Claimant, Demand};
 use crate::attribution::idle::IdleLearner;
 use crate::attribution::totals::{Totals, TotalsLimits};
-use crate::clock::{Clock, MonoTime};
+use crate::clock::{Clock, Moment, MonoTime};
 use crate::config::{Config, ProgressSenders};
 use crate::host::HostRoots;
 use crate::join::figures::Prices;
@@ -40,6 +41,7 @@ use crate::units::Watts;
 
 use energy::EnergySource;
 use identity::Identities;
+use labels::SeriesLabels;
 use progress::ProgressBook;
 use sources::HealthBook;
 use state_dir::StateDir;
@@ -68,6 +70,7 @@ pub struct Pipeline {
     zones: ZoneBook,
     learner: IdleLearner,
     totals: Totals,
+    labels: SeriesLabels,
     board: Arc<Board>,
     progress: ProgressBook,
     health: HealthBook,
@@ -118,7 +121,8 @@ impl Pipeline {
             asleep: clock.suspended(),
             identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone()),
             zones: ZoneBook::default(),
-            totals: Totals::new(limits),
+            totals: Totals::new(limits, clock.moment()),
+            labels: SeriesLabels::default(),
             progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
             board,
             slow: publish::SlowFigures::default(),
@@ -243,14 +247,17 @@ impl Pipeline {
             self.walk();
         }
         let demand = self.demand(&window);
+        self.labels.compare(&self.identities, &mut self.totals);
         self.totals.begin_window(&demand.totals());
         self.charge_energy(energy, &window, &demand);
         self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
-        let (workloads, transcodes) = self.totals.end_window(began);
+        let wall = self.clock.moment().wall_of(began);
+        let (workloads, transcodes) = self.totals.end_window(Moment { mono: began, wall });
         self.identities.close(&workloads, &transcodes, &mut *self.cpu);
         self.progress.find(&self.board, &self.identities, &self.roots, began);
         self.progress.settle(&self.identities, &self.totals, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
+        self.labels.take(&self.identities, &self.totals);
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);
         self.publisher.send_replace(Some(Arc::new(snapshot)));
