@@ -78,7 +78,9 @@ pub struct Options {
 pub fn render(snapshot: &SharedSnapshot, listener: Listener, format: Format, options: Options) -> String {
     match format {
         Format::OpenMetrics => openmetrics::encode(snapshot, listener, options, true),
-        Format::Classic => classic::from_openmetrics(&openmetrics::encode(snapshot, listener, options, false)),
+        Format::Classic => {
+            classic::from_openmetrics(&openmetrics::encode(snapshot, listener, options, false))
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::attribution::IdlePolicy;
 use crate::attribution::demand::{Claimant, Demand};
 use crate::attribution::idle::IdleLearner;
 use crate::attribution::totals::{Totals, TotalsLimits};
-use crate::clock::{Clock, Moment, MonoTime};
+use crate::clock::{Clock, MonoTime};
 use crate::config::{Config, ProgressSenders};
 use crate::host::HostRoots;
 use crate::join::figures::Prices;
@@ -251,8 +251,7 @@ impl Pipeline {
         self.totals.begin_window(&demand.totals());
         self.charge_energy(energy, &window, &demand);
         self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
-        let wall = self.clock.moment().wall_of(began);
-        let (workloads, transcodes) = self.totals.end_window(Moment { mono: began, wall });
+        let (workloads, transcodes) = self.totals.end_window(began);
         self.identities.close(&workloads, &transcodes, &mut *self.cpu);
         self.progress.find(&self.board, &self.identities, &self.roots, began);
         self.progress.settle(&self.identities, &self.totals, (last_tick, began));
@@ -261,6 +260,7 @@ impl Pipeline {
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);
         self.publisher.send_replace(Some(Arc::new(snapshot)));
+        self.totals.published(self.clock.moment());
     }
 
     /// A machine that slept may have lost its counters, and nobody ran meanwhile.

@@ -321,7 +321,10 @@ fn ten_thousand_cgroups_come_and_go() {
     let scrape = agent.wait_ticks(3).unwrap();
     assert_closed(&scrape);
     let shown = scrape.find(CPU, &[("kind", "cgroup")]).count();
-    assert!((cgroups.len() / 200..1000).contains(&shown), "{shown} cgroups have series: those that used something");
+    assert!(
+        (cgroups.len() / 200..1000).contains(&shown),
+        "{shown} cgroups have series: those that used something"
+    );
     assert_eq!(scrape.sum("ffwatt_workloads_folded", &[]), Some(0.0));
     for cgroup in cgroups.iter().step_by(200) {
         let ours = cpu_of(&scrape, &cgroup.path).unwrap_or_else(|| panic!("{} is not shown", cgroup.path));

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::agent::binary;
@@ -57,8 +57,10 @@ fn start(namespace: &Namespace, tick: u64) -> Stack<'_> {
     let log = fs::File::create(folder.path().join("log")).unwrap();
     let agent = Owned(agent.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     let prometheus = Prometheus::start(namespace, folder.path()).unwrap();
-    eventually("the host is scraped", Duration::from_secs(30), || prometheus.value(&format!("count({HOST})")).ok())
-        .unwrap_or_else(|error| panic!("{error}: {}", fs::read_to_string(in_folder("log")).unwrap()));
+    eventually("the host is scraped", Duration::from_secs(30), || {
+        prometheus.value(&format!("count({HOST})")).ok()
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}", fs::read_to_string(in_folder("log")).unwrap()));
     Stack { prometheus, _agent: agent, _folder: folder }
 }
 
@@ -108,7 +110,8 @@ fn lives(series: &BTreeMap<u64, i64>, scrapes: &[u64]) -> Series {
 /// In each scrape, what is shown and what has ended is the host's.
 fn assert_sums(scrapes: &[u64], host: &BTreeMap<u64, i64>, parts: &[&Series]) {
     for scrape in scrapes {
-        let sum: i64 = parts.iter().flat_map(|part| part.iter()).filter_map(|series| series.get(scrape)).sum();
+        let sum: i64 =
+            parts.iter().flat_map(|part| part.iter()).filter_map(|series| series.get(scrape)).sum();
         assert_eq!(sum, host[scrape], "microjoules at {scrape}");
     }
 }
@@ -124,12 +127,20 @@ fn assert_growth(scrapes: &[u64], host: &BTreeMap<u64, i64>, workloads: &Series)
         grown += life.last_key_value().unwrap().1 - value;
         before += if *begin > first { *value } else { 0 };
     }
-    assert_eq!(grown + before, host[&last] - host[&first], "{grown} µJ, and {before} µJ before first samples");
+    assert_eq!(
+        grown + before,
+        host[&last] - host[&first],
+        "{grown} µJ, and {before} µJ before first samples"
+    );
     (grown, before)
 }
 
 /// Every life of a series tells when it was 0: after the life before it, and before its first sample.
-fn assert_created(scrapes: &[u64], workloads: &[Value], created: &BTreeMap<String, BTreeMap<u64, i64>>) -> usize {
+fn assert_created(
+    scrapes: &[u64],
+    workloads: &[Value],
+    created: &BTreeMap<String, BTreeMap<u64, i64>>,
+) -> usize {
     let mut returned = 0;
     for series in workloads {
         let created = &created[&labels(series)];
@@ -151,16 +162,18 @@ fn workloads_never_grow_by_more_than_the_host() {
     let (tick, job) = lengths();
     let namespace = Namespace::start(&[]).unwrap();
     let stack = start(&namespace, tick);
-    let begin = Instant::now();
+    let now = || stack.prometheus.value("vector(time())").unwrap();
+    let begin = now();
     run_jobs(job);
     // The last job's series are there to the end.
-    let span = format!("{}ms", begin.elapsed().as_millis());
+    let end = now();
+    let span = format!("{}ms", ((end - begin) * 1000.0).floor());
     let query = |expression: &str| stack.prometheus.query(expression).unwrap();
-    let end = query("vector(time())")[0]["value"][0].as_f64().unwrap();
     let range = |metric: &str| query(&format!("{metric}[{span}] @ {end}"));
-    let increase = |metric: &str| {
-        stack.prometheus.value(&format!("sum(increase({metric}[{span}] @ {end}))")).unwrap()
-    };
+    let increase =
+        |metric: &str| stack.prometheus.value(&format!("sum(increase({metric}[{span}] @ {end}))")).unwrap();
+    let ratio = increase(WORKLOADS) / increase(HOST);
+    println!("sum(increase()) of workloads is {:.2} % of the host's", ratio * 100.0);
 
     let host = samples(&range(HOST)[0]);
     let scrapes: Vec<u64> = host.keys().copied().collect();
@@ -174,15 +187,11 @@ fn workloads_never_grow_by_more_than_the_host() {
     let returned = assert_created(&scrapes, &workloads, &created);
     assert_eq!(returned as u32, JOBS - CGROUPS, "jobs that came back under a name");
 
-    let ratio = increase(WORKLOADS) / increase(HOST);
     println!(
-        "{JOBS} jobs of {job} ms, {} scrapes: host {:.6} J, workloads {:.6} J and {:.6} J before their first samples; \
-         sum(increase()) is {:.2} % of the host's",
+        "{JOBS} jobs of {job} ms, {} scrapes: host {:.6} J, of which {:.6} J were there before the workloads' first samples",
         scrapes.len(),
         (grown + before) as f64 / 1e6,
-        grown as f64 / 1e6,
         before as f64 / 1e6,
-        ratio * 100.0
     );
     // Prometheus extends each series by up to half a scrape at both of its ends.
     assert!((0.97..=1.005).contains(&ratio), "{ratio}");

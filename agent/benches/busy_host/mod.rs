@@ -18,7 +18,8 @@ use ffwatt::model::prices::EnergyPrice;
 use ffwatt::model::progress::PostCounts;
 use ffwatt::model::reservation::Reservations;
 use ffwatt::model::snapshot::{
-    EndedSnapshot, HostSnapshot, Method, SeriesSnapshot, SharedSnapshot, Snapshot, WorkloadSnapshot, ZoneSnapshot,
+    EndedSnapshot, HostSnapshot, Method, SeriesSnapshot, SharedSnapshot, Snapshot, WorkloadSnapshot,
+    ZoneSnapshot,
 };
 use ffwatt::model::workload::{Details, Identity, WorkloadId, WorkloadKind};
 use ffwatt::units::{CpuTime, Grams, MicroJoules, Money, Watts};
@@ -42,7 +43,8 @@ pub(crate) fn demand(workloads: u32) -> Demand {
 
 /// Totals in which they have accounts.
 pub(crate) fn totals(workloads: u32) -> Totals {
-    let mut totals = Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown: 100_000 }, Moment::default());
+    let mut totals =
+        Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown: 100_000 }, Moment::default());
     for number in 0..workloads {
         totals.open_workload(WorkloadId(FIRST + number), None);
     }
@@ -58,7 +60,7 @@ pub(crate) fn tick(totals: &mut Totals, demand: &Demand, number: u64) {
     let charges = attribute(window, demand, Some(Watts(12.0)), IdlePolicy::Own, &Reservations::default());
     let bounded: Vec<_> = charges.into_iter().map(|charge| (charge, MicroJoules(61))).collect();
     totals.charge(ZONE, energy, &bounded);
-    totals.end_window(Moment { mono: MonoTime(number * 1_000_000_000), wall: WallTime(number as f64) });
+    totals.end_window(MonoTime(number * 1_000_000_000));
 }
 
 /// What a scrape of it is made from.

@@ -40,7 +40,7 @@ pub struct Totals {
     host: Vec<MicroJoules>,
     workloads: Accounts<WorkloadId>,
     transcodes: Accounts<TranscodeId>,
-    /// When the window began that is being charged, and the one before it.
+    /// When the totals were last published, and the time before.
     window: Moment,
     previous: MonoTime,
     created: Moment,
@@ -207,13 +207,18 @@ impl Totals {
     }
 
     /// Ends a window: closes the accounts of what ended long enough ago. Returns their ids, never used ones included.
-    pub fn end_window(&mut self, now: Moment) -> (Vec<WorkloadId>, Vec<TranscodeId>) {
-        // What ended before the previous window began has been read to its end in that window and in this one.
+    pub fn end_window(&mut self, now: MonoTime) -> (Vec<WorkloadId>, Vec<TranscodeId>) {
+        // What ended before the totals were published twice has been read to its end since.
         let (keep, settled) = (self.limits.keep_ended, self.previous);
-        let closed = self.workloads.close(now.mono, keep, settled);
-        let closed_transcodes = self.transcodes.close(now.mono, keep, settled);
-        self.previous = std::mem::replace(&mut self.window, now).mono;
+        let closed = self.workloads.close(now, keep, settled);
+        let closed_transcodes = self.transcodes.close(now, keep, settled);
         (closed, closed_transcodes)
+    }
+
+    /// Notes that the totals have been published: series that begin from here on were 0 at this time, and no scrape after it finds
+    /// those that disappeared.
+    pub fn published(&mut self, now: Moment) {
+        self.previous = std::mem::replace(&mut self.window, now).mono;
     }
 
     /// Host minus the sum of all accounts, per zone: 0, or an account is wrong.

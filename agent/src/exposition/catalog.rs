@@ -165,7 +165,12 @@ impl<'a> Samples<'a> {
         self.push(labels, Value::Histogram(histogram), None);
     }
 
-    fn push<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: Value<'a>, created: Option<WallTime>) {
+    fn push<const N: usize>(
+        &mut self,
+        labels: [Cow<'a, str>; N],
+        value: Value<'a>,
+        created: Option<WallTime>,
+    ) {
         self.samples.push(Sample { labels: labels.into(), value, created });
     }
 

@@ -29,7 +29,12 @@ pub(super) fn encode(
     text
 }
 
-fn write_metric(text: &mut String, metric: &Metric, samples: &[Sample<'_>], with_created: bool) -> fmt::Result {
+fn write_metric(
+    text: &mut String,
+    metric: &Metric,
+    samples: &[Sample<'_>],
+    with_created: bool,
+) -> fmt::Result {
     if samples.is_empty() {
         return Ok(());
     }

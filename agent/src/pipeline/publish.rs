@@ -13,7 +13,8 @@ use crate::model::cpu::CpuWindow;
 use crate::model::health::ProcessUse;
 use crate::model::reservation::Reservation;
 use crate::model::snapshot::{
-    EndedSnapshot, EngineUse, HostSnapshot, MemoryUse, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot,
+    EndedSnapshot, EngineUse, HostSnapshot, MemoryUse, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot,
+    WorkloadSnapshot, ZoneSnapshot,
 };
 use crate::model::workload::{WorkloadId, WorkloadKind};
 use crate::pipeline::Pipeline;
@@ -110,10 +111,7 @@ impl Pipeline {
             transcodes: self.transcode_snapshots(),
             other_transcodes: self.totals.other_transcodes().account.clone(),
             beyond_limit: self.totals.beyond_limit(),
-            ended: EndedSnapshot {
-                workloads: ended_workloads.clone(),
-                transcodes: ended_transcodes.clone(),
-            },
+            ended: EndedSnapshot { workloads: ended_workloads.clone(), transcodes: ended_transcodes.clone() },
             created: self.totals.created().wall,
             joined: self.joined.borrow().clone(),
             prices: self.prices.energy(),

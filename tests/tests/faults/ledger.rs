@@ -181,7 +181,9 @@ fn what_has_ended_or_is_beyond_the_limit_is_not_written_twice() {
     }
     let ended = agent.until("series have disappeared", |scrape| {
         let ended = scrape.sum("ffwatt_ended_energy_joules_total", &[("domain", "package")])?;
-        (ended > 1.0 && scrape.find("ffwatt_workload_energy_joules_total", &[("kind", "docker")]).next().is_none()).then_some(ended)
+        (ended > 1.0
+            && scrape.find("ffwatt_workload_energy_joules_total", &[("kind", "docker")]).next().is_none())
+        .then_some(ended)
     });
     let scrape = agent.scrape().unwrap();
     assert_closed(&scrape);

@@ -30,13 +30,18 @@ fn dynamic(workload: WorkloadId, energy: u64) -> (Charge, MicroJoules) {
 
 /// A window in which these used a millisecond each and were charged this.
 fn window(totals: &mut Totals, end: u64, charges: &[(WorkloadId, u64)]) -> Vec<WorkloadId> {
-    let used: Vec<_> =
-        charges.iter().map(|(id, _)| (Claimant::workload(*id), CpuTime(1_000_000))).collect();
+    let used: Vec<_> = charges.iter().map(|(id, _)| (Claimant::workload(*id), CpuTime(1_000_000))).collect();
     totals.begin_window(&used);
     let charges: Vec<_> = charges.iter().map(|(id, energy)| dynamic(*id, *energy)).collect();
     let energy = charges.iter().map(|(charge, _)| charge.energy).sum();
     totals.charge(ZONE, energy, &charges);
-    totals.end_window(moment(end)).0
+    publish(totals, end).0
+}
+
+fn publish(totals: &mut Totals, now: u64) -> (Vec<WorkloadId>, Vec<TranscodeId>) {
+    let closed = totals.end_window(moment(now).mono);
+    totals.published(moment(now));
+    closed
 }
 
 /// The counter of a workload, and when it was 0.
@@ -113,7 +118,7 @@ fn a_charge_after_the_series_have_disappeared_is_in_the_ended_account() {
     // A counter that could not be read meanwhile: A owes a part of it.
     totals.begin_window(&[]);
     totals.charge(ZONE, MicroJoules(7), &[dynamic(A, 7)]);
-    totals.end_window(moment(122));
+    publish(&mut totals, 122);
     assert_eq!((series(&totals, A), ended(&totals)), (None, 12));
     assert_eq!(totals.residual(), [0]);
 }

@@ -16,9 +16,10 @@ pub(super) const METRICS: &[Metric] = &[
         fill: |snapshot, _, samples| {
             for (index, zone) in snapshot.zones.iter().enumerate() {
                 let charges = snapshot.ended.workloads.zones.get(index).copied().unwrap_or_default();
-                for (share, energy, may_grow) in
-                    [("dynamic", charges.dynamic, true), ("idle", charges.idle, snapshot.method.idle_is_shared)]
-                {
+                for (share, energy, may_grow) in [
+                    ("dynamic", charges.dynamic, true),
+                    ("idle", charges.idle, snapshot.method.idle_is_shared),
+                ] {
                     if may_grow || energy > MicroJoules::ZERO {
                         let [package, domain] = zone_labels(zone);
                         samples.counter([package, domain, share.into()], energy.joules(), snapshot.created);

@@ -109,10 +109,7 @@ fn counted(workload: &WorkloadSnapshot) -> Cow<'_, Account> {
 }
 
 /// The uncertainty of an account by domain.
-pub(super) fn uncertainties(
-    snapshot: &Snapshot,
-    account: &Account,
-) -> BTreeMap<&'static str, MicroJoules> {
+pub(super) fn uncertainties(snapshot: &Snapshot, account: &Account) -> BTreeMap<&'static str, MicroJoules> {
     let mut domains: BTreeMap<&'static str, MicroJoules> = BTreeMap::new();
     for (zone, charges) in snapshot.zones.iter().zip(&account.zones) {
         *domains.entry(zone.zone.domain.name()).or_default() += charges.uncertainty;

@@ -33,8 +33,7 @@ struct Tick {
 }
 
 const WORKLOADS: u32 = 8;
-const DOMAINS: [Domain; 5] =
-    [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram, Domain::Psys];
+const DOMAINS: [Domain; 5] = [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram, Domain::Psys];
 
 fn tick() -> impl Strategy<Value = Tick> {
     let event = prop::sample::select(vec![Event::Expect, Event::Open, Event::End, Event::Rename]);
@@ -139,7 +138,10 @@ fn charge(
     totals.begin_window(&demand.totals());
     let mut owed = demand;
     for workload in &tick.owing {
-        let claimant = Claimant { workload: WorkloadId(100 + workload), transcode: Some(TranscodeId(workload * 10 + 1)) };
+        let claimant = Claimant {
+            workload: WorkloadId(100 + workload),
+            transcode: Some(TranscodeId(workload * 10 + 1)),
+        };
         owed.add(claimant, CpuPlace { package: 0, die: 0 }, CpuTime(1_000_000_000));
     }
     let living = (0..WORKLOADS).map(|id| (WorkloadId(100 + id), Reservation::default())).collect();
@@ -169,7 +171,10 @@ fn check(
     closed: &[WorkloadId],
 ) -> Result<(), TestCaseError> {
     prop_assert!(totals.residual().iter().all(|left| *left == 0), "{:?}", totals.residual());
-    let shown: Vec<_> = totals.workloads().map(|(id, entry)| (id, entry.account.since(&entry.earlier), entry.created)).collect();
+    let shown: Vec<_> = totals
+        .workloads()
+        .map(|(id, entry)| (id, entry.account.since(&entry.earlier), entry.created))
+        .collect();
     for (zone, host) in totals.host().iter().enumerate() {
         let of = |account: &Account| account.zones.get(zone).map_or(0, |charges| charges.energy().0);
         let series: u64 = shown.iter().map(|(_, account, _)| of(account)).sum();
@@ -190,7 +195,10 @@ fn check(
         let name = watch.names.get(id).copied().unwrap_or_default();
         let value = energy(account);
         if let Some((last, began)) = before.get(&(*id, name)) {
-            prop_assert!(*began < created.0 || (*began, *last) <= (created.0, value), "{id:?} fell to {value}");
+            prop_assert!(
+                *began < created.0 || (*began, *last) <= (created.0, value),
+                "{id:?} fell to {value}"
+            );
         }
         watch.before.insert((*id, name), (value, created.0));
         prop_assert!(!watch.beyond.contains(id), "{id:?} was in (other), and lives");
@@ -252,7 +260,7 @@ proptest! {
             let between = MonoTime(moment(number as u64).mono.0 + 500_000_000);
             tick.events.iter().for_each(|event| happen(&mut totals, &mut watch, *event, between));
             charge(&mut totals, &mut watch, tick, policy, idle)?;
-            let (closed, _) = totals.end_window(moment(number as u64 + 1));
+            let (closed, _) = publish(&mut totals, number as u64 + 1);
             check(&totals, &mut watch, tick, limit, &closed)?;
             if tick.is_scraped {
                 scrape(&totals, &mut watch, number + 1);
