@@ -108,10 +108,11 @@ fn counted(workload: &WorkloadSnapshot) -> Cow<'_, Account> {
     workload.account.since(&workload.series.earlier)
 }
 
-/// The uncertainty of an account by domain.
+/// The uncertainty of an account by domain: of every domain, so that each series begins at 0.
 pub(super) fn uncertainties(snapshot: &Snapshot, account: &Account) -> BTreeMap<&'static str, MicroJoules> {
     let mut domains: BTreeMap<&'static str, MicroJoules> = BTreeMap::new();
-    for (zone, charges) in snapshot.zones.iter().zip(&account.zones) {
+    for (index, zone) in snapshot.zones.iter().enumerate() {
+        let charges = account.zones.get(index).copied().unwrap_or_default();
         *domains.entry(zone.zone.domain.name()).or_default() += charges.uncertainty;
     }
     domains
