@@ -76,10 +76,11 @@ pub struct Options {
 
 /// Everything one listener serves.
 pub fn render(snapshot: &SharedSnapshot, listener: Listener, format: Format, options: Options) -> String {
-    let text = openmetrics::encode(snapshot, listener, options);
     match format {
-        Format::OpenMetrics => text,
-        Format::Classic => classic::from_openmetrics(&text),
+        Format::OpenMetrics => openmetrics::encode(snapshot, listener, options, true),
+        Format::Classic => {
+            classic::from_openmetrics(&openmetrics::encode(snapshot, listener, options, false))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod bookkeeping;
 mod energy;
 mod identity;
 mod joining;
+mod labels;
 mod progress;
 mod publish;
 mod sources;
@@ -40,6 +41,7 @@ use crate::units::Watts;
 
 use energy::EnergySource;
 use identity::Identities;
+use labels::SeriesLabels;
 use progress::ProgressBook;
 use sources::HealthBook;
 use state_dir::StateDir;
@@ -68,6 +70,7 @@ pub struct Pipeline {
     zones: ZoneBook,
     learner: IdleLearner,
     totals: Totals,
+    labels: SeriesLabels,
     board: Arc<Board>,
     progress: ProgressBook,
     health: HealthBook,
@@ -118,7 +121,8 @@ impl Pipeline {
             asleep: clock.suspended(),
             identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone()),
             zones: ZoneBook::default(),
-            totals: Totals::new(limits),
+            totals: Totals::new(limits, clock.moment()),
+            labels: SeriesLabels::default(),
             progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
             board,
             slow: publish::SlowFigures::default(),
@@ -248,6 +252,7 @@ impl Pipeline {
             self.walk();
         }
         let demand = self.demand(&window);
+        self.labels.compare(&self.identities, &mut self.totals);
         self.totals.begin_window(&demand.totals());
         self.charge_energy(energy, &window, &demand);
         self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
@@ -256,9 +261,11 @@ impl Pipeline {
         self.find_progress();
         self.progress.settle(&self.identities, &self.totals, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
+        self.labels.take(&self.identities, &self.totals);
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);
         self.publisher.send_replace(Some(Arc::new(snapshot)));
+        self.totals.published(self.clock.moment());
     }
 
     /// A machine that slept may have lost its counters, and nobody ran meanwhile.

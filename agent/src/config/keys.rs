@@ -196,13 +196,13 @@ pub const KEYS: &[Key] = &[
         "attribution.keep_ended",
         Kind::Text,
         &[],
-        "How long a workload or transcode stays visible after its end, before it is folded into (ended).",
+        "How long the series of a workload or transcode stay after its end. Then they disappear, and their totals are added to ffwatt_ended_*.",
     ),
     key(
         "attribution.max_workloads",
         Kind::Integer,
         &[],
-        "Most workloads, and most transcodes, shown by themselves; the smallest beyond share (other).",
+        "Most workloads, and most transcodes, with series of their own. Those that come when all places are taken share (other) until they end.",
     ),
     key(
         "containers.docker_socket",

@@ -33,16 +33,18 @@ pub struct Snapshot {
     pub method: Method,
     /// Every energy counter.
     pub zones: Vec<ZoneSnapshot>,
-    /// Every workload shown by itself, the pseudo-workloads included.
+    /// Every workload that has series of its own, and the pseudo-workloads, `(other)` included.
     pub workloads: Vec<WorkloadSnapshot>,
-    /// Every transcode shown by itself.
+    /// Every transcode that has series of its own.
     pub transcodes: Vec<TranscodeSnapshot>,
-    /// Transcodes that ended a while ago, folded together.
-    pub ended_transcodes: Account,
-    /// Transcodes beyond the configured number, folded together.
+    /// Transcodes beyond the configured number, together.
     pub other_transcodes: Account,
-    /// How many workloads and transcodes are folded for being too many.
-    pub folded: (usize, usize),
+    /// How many workloads and transcodes are beyond the configured number.
+    pub beyond_limit: (usize, usize),
+    /// What the series had that have disappeared.
+    pub ended: EndedSnapshot,
+    /// When the totals of the host were 0.
+    pub created: WallTime,
     /// The last run's scenarios.
     pub joined: Arc<Joined>,
     /// What energy costs.
@@ -130,6 +132,15 @@ impl IdleOrigin {
     }
 }
 
+/// Sums of the series that have disappeared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EndedSnapshot {
+    /// Those of workloads: with the workloads' they are the host's.
+    pub workloads: Account,
+    /// Those of transcodes.
+    pub transcodes: Account,
+}
+
 /// One workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkloadSnapshot {
@@ -137,12 +148,23 @@ pub struct WorkloadSnapshot {
     pub identity: Identity,
     /// What it was charged.
     pub account: Account,
+    /// Its present series.
+    pub series: SeriesSnapshot,
     /// Whether it is still there.
     pub running: bool,
     /// When it was seen to begin, and when it ended: what it was charged, it was charged between the two.
     pub life: (Option<WallTime>, Option<WallTime>),
     /// Memory it uses, and the most it may.
     pub memory: Option<MemoryUse>,
+}
+
+/// Where the counters of a workload or transcode begin.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeriesSnapshot {
+    /// When they were 0.
+    pub created: WallTime,
+    /// What was charged under former labels, and is not in them.
+    pub earlier: Account,
 }
 
 /// Memory of a workload, without page cache that can be dropped at once.
@@ -163,6 +185,8 @@ pub struct TranscodeSnapshot {
     pub workload: Identity,
     /// What it was charged; part of what the workload was charged.
     pub account: Account,
+    /// Its present series.
+    pub series: SeriesSnapshot,
     /// When it began.
     pub started: WallTime,
     /// When it ended.

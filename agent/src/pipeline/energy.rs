@@ -225,6 +225,10 @@ impl Pipeline {
         }
         let idle_power = self.idle_power(zone.zone, window).map(|(power, _)| power);
         let reservations = self.reservations();
+        // Who holds a part of the idle machine is charged for it, though it has used nothing.
+        for id in reservations.workloads.keys() {
+            self.totals.open_workload(*id, None);
+        }
         let charges = attribution::attribute(zone, demand, idle_power, self.policy, &reservations);
         let quality = Quality { source: kind, quantum: reading.quantum, skew: closed.skew };
         let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;

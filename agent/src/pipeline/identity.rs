@@ -15,7 +15,7 @@ use crate::model::workload::{Identity, Pseudo, WorkloadId};
 use crate::pipeline::sources::HealthBook;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::{CpuMeter, LifecycleEvent};
-use crate::source::identity::directory::Directory;
+use crate::source::identity::directory::{Directory, Known};
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::processes;
 use crate::source::identity::transcodes::{Transcode, Transcodes};
@@ -116,7 +116,7 @@ impl Identities {
                 let Some(id) = id.or_else(|| tree?.id(&path).ok()) else { return };
                 let known = self.directory.cgroup_made(id, &path);
                 self.ending.remove(&Ending::Cgroup(id));
-                totals.open_workload(known.workload, Some(clock.now()));
+                is_there(known, Some(clock.now()), totals);
             }
             LifecycleEvent::CgroupRemoved { id: Some(id), .. } => {
                 self.cgroup_removed(id, clock.now(), totals);
@@ -128,7 +128,7 @@ impl Identities {
                     && cgroup.0 != ROOT_CGROUP
                 {
                     let known = self.directory.cgroup_made(cgroup, &path);
-                    totals.open_workload(known.workload, None);
+                    is_there(known, None, totals);
                 }
                 // Should its number have been released just now, it is told apart again; else this changes nothing.
                 if let Err(error) = cpu.track(process) {
@@ -369,6 +369,15 @@ impl Identities {
             totals.end_workload(workload, now);
         }
         self.ending.insert(Ending::Cgroup(id), 0);
+    }
+}
+
+/// A container is shown before it has used anything, every other workload once it has.
+fn is_there(known: Known, began: Option<MonoTime>, totals: &mut Totals) {
+    if known.is_container {
+        totals.open_workload(known.workload, began);
+    } else {
+        totals.expect_workload(known.workload, began);
     }
 }
 

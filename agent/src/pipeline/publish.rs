@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use crate::clock::{MonoTime, WallTime};
+use crate::attribution::totals;
+use crate::clock::MonoTime;
 use crate::host::HostRoots;
 use crate::join;
 use crate::join::history::Charge;
@@ -12,7 +13,8 @@ use crate::model::cpu::CpuWindow;
 use crate::model::health::ProcessUse;
 use crate::model::reservation::Reservation;
 use crate::model::snapshot::{
-    EngineUse, HostSnapshot, MemoryUse, Method, Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot,
+    EndedSnapshot, EngineUse, HostSnapshot, MemoryUse, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot,
+    WorkloadSnapshot, ZoneSnapshot,
 };
 use crate::model::workload::{WorkloadId, WorkloadKind};
 use crate::pipeline::Pipeline;
@@ -91,7 +93,7 @@ impl SlowFigures {
 
 impl Pipeline {
     pub(super) fn snapshot(&self, window: &CpuWindow, duration: Duration) -> Snapshot {
-        let (ended, other) = self.totals.folded_transcodes();
+        let (ended_workloads, ended_transcodes) = self.totals.ended();
         Snapshot {
             tick: self.tick,
             at: window.end,
@@ -107,9 +109,10 @@ impl Pipeline {
             zones: self.zone_snapshots(window),
             workloads: self.workload_snapshots(),
             transcodes: self.transcode_snapshots(),
-            ended_transcodes: ended.clone(),
-            other_transcodes: other.clone(),
-            folded: self.totals.folded(),
+            other_transcodes: self.totals.other_transcodes().account.clone(),
+            beyond_limit: self.totals.beyond_limit(),
+            ended: EndedSnapshot { workloads: ended_workloads.clone(), transcodes: ended_transcodes.clone() },
+            created: self.totals.created().wall,
             joined: self.joined.borrow().clone(),
             prices: self.prices.energy(),
             engine: self.slow.engine_use,
@@ -152,8 +155,7 @@ impl Pipeline {
     }
 
     fn workload_snapshots(&self) -> Vec<WorkloadSnapshot> {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let on_the_wall = |at: MonoTime| WallTime(wall.0 - now.since(at).as_secs_f64());
+        let now = self.clock.moment();
         let mut workloads: Vec<(WorkloadId, WorkloadSnapshot)> = self
             .totals
             .workloads()
@@ -161,8 +163,9 @@ impl Pipeline {
                 let snapshot = WorkloadSnapshot {
                     identity: self.identities.identity(id),
                     account: entry.account.clone(),
+                    series: series(entry),
                     running: entry.ended.is_none(),
-                    life: (entry.began.map(on_the_wall), entry.ended.map(on_the_wall)),
+                    life: (entry.began.map(|at| now.wall_of(at)), entry.ended.map(|at| now.wall_of(at))),
                     memory: self.slow.memory.get(&id).copied(),
                 };
                 (id, snapshot)
@@ -199,6 +202,7 @@ impl Pipeline {
                     identity: transcode.identity.clone(),
                     workload: self.identities.identity(transcode.workload),
                     account: entry.account.clone(),
+                    series: series(entry),
                     started: transcode.started,
                     ended: transcode.ended,
                     status: transcode.status,
@@ -209,4 +213,8 @@ impl Pipeline {
             })
             .collect()
     }
+}
+
+fn series(entry: &totals::Entry) -> SeriesSnapshot {
+    SeriesSnapshot { created: entry.created, earlier: entry.earlier.clone() }
 }

@@ -198,8 +198,8 @@ impl Directory {
         match (id.pseudo(), self.workloads.get(&id)) {
             (Some(pseudo), _) => Identity::pseudo(pseudo),
             (None, Some(entry)) => entry.identity.clone(),
-            // Books are closed only after the account is folded; this keeps the function total.
-            (None, None) => Identity::pseudo(Pseudo::Ended),
+            // A workload that is forgotten has no account any more, and is shown nowhere; this keeps the function total.
+            (None, None) => Identity::pseudo(Pseudo::Unattributed),
         }
     }
 
