@@ -10,7 +10,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_ended_energy_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),
-        help: "Energy of workload series that have disappeared, in joules. It was counted in them before: add it to workloads in one scrape, not over time.",
+        help: "Energy of workload series that have disappeared, in joules; increase() of the workloads has counted it already.",
         labels: &["package", "domain", "share"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

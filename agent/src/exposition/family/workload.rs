@@ -15,7 +15,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_workload_energy_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),
-        help: "Energy charged to a workload since its series began, in joules. Plus ffwatt_ended_energy_joules_total it sums to ffwatt_host_energy_joules_total, per package and domain, exactly.",
+        help: "Energy charged to a workload since its series began, in joules; with ffwatt_ended_energy_joules_total it sums to ffwatt_host_energy_joules_total, per package and domain, exactly.",
         labels: &["workload", "id", "kind", "package", "domain", "share"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
