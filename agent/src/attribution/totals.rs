@@ -19,6 +19,9 @@ use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Pseudo, WorkloadId};
 use crate::units::{CpuTime, MicroJoules};
 
+/// Most ended accounts of a kind that stay by themselves for as long as they should: the one that ended first is folded first.
+const MOST_ENDED: usize = 4096;
+
 /// How long and how much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TotalsLimits {
@@ -164,6 +167,21 @@ impl Totals {
         self.workloads.end(id, at);
     }
 
+    /// Closes the account of a workload that has never been charged anything. `false` when it has been.
+    pub fn close_unused_workload(&mut self, id: WorkloadId) -> bool {
+        self.workloads.close_unused(id)
+    }
+
+    /// How many accounts of workloads and of transcodes were folded before their time because too many had ended.
+    pub fn evicted(&self) -> (u64, u64) {
+        (self.workloads.evicted, self.transcodes.evicted)
+    }
+
+    /// How many accounts of workloads and of transcodes there are, folded ones included.
+    pub fn kept(&self) -> (usize, usize) {
+        (self.workloads.len(), self.transcodes.len())
+    }
+
     /// Marks a transcode as ended.
     pub fn end_transcode(&mut self, id: TranscodeId, at: MonoTime) {
         self.transcodes.end(id, at);
@@ -239,6 +257,8 @@ struct Accounts<Id> {
     ended: Account,
     /// Sum of what was too much to show.
     other: Account,
+    /// How many were folded before their time.
+    evicted: u64,
 }
 
 impl<Id> Default for Accounts<Id> {
@@ -248,6 +268,7 @@ impl<Id> Default for Accounts<Id> {
             folded: HashMap::new(),
             ended: Account::default(),
             other: Account::default(),
+            evicted: 0,
         }
     }
 }
@@ -277,6 +298,28 @@ impl<Id: Copy + Ord + std::hash::Hash> Accounts<Id> {
         }
     }
 
+    fn len(&self) -> usize {
+        self.shown.len() + self.folded.len()
+    }
+
+    fn close_unused(&mut self, id: Id) -> bool {
+        let is_unused = self.shown.get(&id).is_none_or(|entry| entry.account.is_zero())
+            && self.folded.get(&id).is_none_or(|entry| entry.rank == CpuTime::ZERO);
+        if is_unused {
+            self.shown.remove(&id);
+            self.folded.remove(&id);
+        }
+        is_unused
+    }
+
+    /// When the last of those ended that are in excess of [`MOST_ENDED`].
+    fn excess(&self) -> Option<MonoTime> {
+        let entries = self.shown.values().chain(self.folded.values());
+        let mut ended: Vec<MonoTime> = entries.filter_map(|entry| entry.ended).collect();
+        let excess = ended.len().checked_sub(MOST_ENDED + 1)?;
+        Some(*ended.select_nth_unstable(excess).1)
+    }
+
     fn rank(&mut self, id: Id, busy: CpuTime) {
         let entry = match self.folded.get_mut(&id) {
             Some(entry) => entry,
@@ -295,6 +338,16 @@ impl<Id: Copy + Ord + std::hash::Hash> Accounts<Id> {
 
     fn fold_ended(&mut self, now: MonoTime, keep: Duration) -> Vec<Id> {
         let is_over = |entry: &Entry| entry.ended.is_some_and(|ended| now.since(ended) >= keep);
+        let mut closed = self.fold(is_over);
+        if let Some(last) = self.excess() {
+            let excess = self.fold(|entry| entry.ended.is_some_and(|ended| ended <= last));
+            self.evicted += excess.len() as u64;
+            closed.extend(excess);
+        }
+        closed
+    }
+
+    fn fold(&mut self, is_over: impl Fn(&Entry) -> bool) -> Vec<Id> {
         let mut closed = Vec::new();
         for (id, entry) in self.shown.extract_if(|_, entry| is_over(entry)) {
             self.ended.absorb(&entry.account);

@@ -242,10 +242,10 @@ fn owner(
         return Some(*id);
     }
     let processes = |among: &[(TranscodeId, &Transcode)]| {
-        among.iter().map(|(_, transcode)| transcode.process).collect::<Vec<_>>()
+        among.iter().filter_map(|(_, transcode)| transcode.local).collect::<Vec<_>>()
     };
     let all: Vec<(TranscodeId, &Transcode)> = identities.running().collect();
-    let of = |process| all.iter().find(|(_, transcode)| transcode.process == process).map(|(id, _)| *id);
+    let of = |local| all.iter().find(|(_, transcode)| transcode.local == Some(local)).map(|(id, _)| *id);
     let found = sender.peer.and_then(|peer| peer::by_socket(roots, peer, processes(&all).into_iter()));
     if let Some(id) = found.and_then(of) {
         return Some(id);

@@ -1,6 +1,6 @@
 //! What do readers get to see? The books as one immutable snapshot.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::host::HostRoots;
 use crate::join;
 use crate::join::history::Charge;
 use crate::model::cpu::CpuWindow;
-use crate::model::health::ProcessUse;
+use crate::model::health::{Kept, ProcessUse};
 use crate::model::reservation::Reservation;
 use crate::model::snapshot::{
     EngineUse, HostSnapshot, MemoryUse, Method, Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot,
@@ -110,6 +110,7 @@ impl Pipeline {
             ended_transcodes: ended.clone(),
             other_transcodes: other.clone(),
             folded: self.totals.folded(),
+            kept: self.kept(),
             joined: self.joined.borrow().clone(),
             prices: self.prices.energy(),
             engine: self.slow.engine_use,
@@ -120,6 +121,18 @@ impl Pipeline {
             ticks: self.ticks.clone(),
             missed_ticks: self.missed_ticks,
         }
+    }
+
+    fn kept(&self) -> BTreeMap<&'static str, Kept> {
+        let (workloads, transcodes) = self.totals.kept();
+        let (evicted_workloads, evicted_transcodes) = self.totals.evicted();
+        let kept = |entries: usize, evicted| Kept { entries: entries as u64, evicted };
+        let accounts = [
+            ("workload", kept(workloads, evicted_workloads)),
+            ("transcode", kept(transcodes, evicted_transcodes)),
+            ("history", self.joined.borrow().history),
+        ];
+        accounts.into_iter().chain(self.identities.kept()).collect()
     }
 
     fn host(&self, window: &CpuWindow) -> HostSnapshot {
