@@ -24,9 +24,11 @@ use crate::model::energy::EnergySourceKind;
 use crate::pipeline;
 use crate::source::SourceError;
 use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::energy::{self, EnergyOptions};
 use crate::source::identity::docker;
+use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::results::{self, Folder};
 use crate::units::Watts;
 
@@ -158,11 +160,14 @@ impl Report {
             let options =
                 Options { tracked: config.cpu.tracked.clone(), max_consumers: config.cpu.max_consumers };
             match BpfMeter::load(roots, topology, &options, &SystemClock) {
-                Ok(_) => {
+                Ok(meter) => {
                     let kernel = roots.kernel_release().unwrap_or_default();
                     let detail =
                         format!("eBPF programs load and attach on Linux {kernel}, {} CPUs", topology.len());
                     self.add("cpu", "bpf", State::Used, detail, "");
+                    if let Some(problem) = ProcessNumbers::find(roots, meter.own_process()).problem() {
+                        self.add_error("cpu", "processes", &problem);
+                    }
                     self.cpu_source = Some("bpf");
                 }
                 Err(error) => self.add_error("cpu", "bpf", &error),

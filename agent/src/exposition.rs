@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod classic;
+mod created;
 pub mod family;
 mod openmetrics;
 

@@ -37,10 +37,11 @@ use crate::model::workload::Pseudo;
 use crate::progress::Board;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
+use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::units::Watts;
 
 use energy::EnergySource;
-use identity::Identities;
+use identity::{Context, Identities};
 use labels::SeriesLabels;
 use progress::ProgressBook;
 use sources::HealthBook;
@@ -106,6 +107,10 @@ impl Pipeline {
         let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
         let tree = CgroupTree::find(&roots).ok();
         let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
+        let numbers = ProcessNumbers::find(&roots, cpu.own_process());
+        if let Some(problem) = numbers.problem() {
+            health.failed("processes", &problem);
+        }
         let learner = IdleLearner::new(state.load_idle());
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
@@ -119,7 +124,7 @@ impl Pipeline {
             last_tick: clock.now(),
             missed_ticks: 0,
             asleep: clock.suspended(),
-            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone()),
+            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone(), numbers),
             zones: ZoneBook::default(),
             totals: Totals::new(limits, clock.moment()),
             labels: SeriesLabels::default(),
@@ -195,15 +200,28 @@ impl Pipeline {
     /// What is there from the start: cgroups, and encoders that already run.
     fn begin(&mut self) {
         self.walk();
-        let tree = self.tree.as_ref();
-        self.identities.find_running(&self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.totals);
+        let (identities, mut context) = self.identities();
+        identities.begin(&mut context);
         self.baseline_energy();
     }
 
+    /// What cgroups and processes are, and what they are looked at with.
+    fn identities(&mut self) -> (&mut Identities, Context<'_>) {
+        let context = Context {
+            roots: &self.roots,
+            clock: &*self.clock,
+            cpu: &mut *self.cpu,
+            tree: self.tree.as_ref(),
+            totals: &mut self.totals,
+        };
+        (&mut self.identities, context)
+    }
+
     fn take_events(&mut self) {
-        for event in self.cpu.events(&*self.clock) {
-            let tree = self.tree.as_ref();
-            self.identities.event(event, &self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.totals);
+        let events = self.cpu.events(&*self.clock);
+        let (identities, mut context) = self.identities();
+        for event in events {
+            identities.event(event, &mut context);
         }
     }
 
@@ -214,7 +232,8 @@ impl Pipeline {
                     self.identities.engine_event(name, event, &mut self.health);
                 }
                 Message::Child(process) => {
-                    self.identities.child_started(process, &self.roots, &*self.clock, &mut *self.cpu);
+                    let (identities, mut context) = self.identities();
+                    identities.child_started(process, &mut context);
                 }
                 Message::Progress => self.progress.ring(),
                 Message::Prices(prices) => self.prices = prices,
@@ -230,7 +249,10 @@ impl Pipeline {
     fn walk(&mut self) {
         let Some(tree) = &self.tree else { return };
         match tree.walk() {
-            Ok(walk) => self.identities.walked(&walk, self.clock.now(), &mut self.totals),
+            Ok(walk) => {
+                let (identities, mut context) = self.identities();
+                identities.walked(&walk, &mut context);
+            }
             Err(error) => self.health.failed("cgroup_tree", &error),
         }
     }
@@ -251,11 +273,13 @@ impl Pipeline {
         if self.identities.needs_walk(&window, health.lost_events + health.reattached, began) {
             self.walk();
         }
+        self.identities.admit(began, &mut self.totals);
         let demand = self.demand(&window);
         self.labels.compare(&self.identities, &mut self.totals);
         self.totals.begin_window(&demand.totals());
         self.charge_energy(energy, &window, &demand);
-        self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
+        let (identities, mut context) = self.identities();
+        identities.settle(&window, began, &mut context);
         let (workloads, transcodes) = self.totals.end_window(began);
         self.identities.close(&workloads, &transcodes, &mut *self.cpu);
         self.find_progress();
@@ -297,6 +321,7 @@ impl Pipeline {
 
     fn demand(&mut self, window: &CpuWindow) -> Demand {
         let mut demand = Demand::default();
+        let (identities, mut context) = self.identities();
         for place in &window.places {
             demand.add_capacity(place.place, place.elapsed);
         }
@@ -304,9 +329,7 @@ impl Pipeline {
             let claimant = match usage.consumer {
                 Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
                 Consumer::Unknown => Claimant::workload(Pseudo::Unattributed.id()),
-                Consumer::Tasks { cgroup, process } => {
-                    self.identities.claimant(cgroup, process, &self.roots, &*self.clock, &mut self.totals)
-                }
+                Consumer::Tasks { cgroup, process } => identities.claimant(cgroup, process, &mut context),
             };
             demand.add(claimant, window.places[usage.place].place, usage.busy);
         }

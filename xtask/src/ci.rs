@@ -34,10 +34,11 @@ const PACKAGES: [&str; 17] = [
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 11] = [
+const ALONE: [&str; 12] = [
     "kernel",
     "cost",
     "faults_kernel",
+    "identity",
     "docker",
     "progress",
     "page",

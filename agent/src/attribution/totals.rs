@@ -165,6 +165,16 @@ impl Totals {
         self.workloads.end(id, at);
     }
 
+    /// Closes the account of a workload that has never been charged anything. `false` when it has been.
+    pub fn close_unused_workload(&mut self, id: WorkloadId) -> bool {
+        self.workloads.close_unused(id)
+    }
+
+    /// How many workloads and transcodes are kept: at most the limit with series of their own, and the living ones beyond it.
+    pub fn kept(&self) -> (usize, usize) {
+        (self.workloads.len(), self.transcodes.len())
+    }
+
     /// Marks a transcode as ended.
     pub fn end_transcode(&mut self, id: TranscodeId, at: MonoTime) {
         self.transcodes.end(id, at);

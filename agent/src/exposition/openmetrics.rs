@@ -1,131 +1,124 @@
-//! Writes a snapshot as OpenMetrics 1.0 text.
-//!
-//! `prometheus-client` writes no `_created` for counters, which tells a scraper that a series began at 0; hence a writer of our own
-//! (<https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md#text-format>).
+//! Writes a snapshot as OpenMetrics 1.0 text, by the `prometheus-client` library.
 
-use std::fmt::{self, Write};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::exposition::Options;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::clock::WallTime;
 use crate::exposition::catalog::{Kind, Listener, Metric, Sample, Samples, Value};
 use crate::exposition::family::metrics;
-use crate::model::health::DurationHistogram;
-use crate::model::snapshot::Snapshot;
+use crate::exposition::{Options, created};
+use crate::model::snapshot::SharedSnapshot;
 
 /// Every metric of a listener that has a sample. `with_created` adds the `_created` samples of counters.
 pub(super) fn encode(
-    snapshot: &Snapshot,
+    snapshot: &SharedSnapshot,
     listener: Listener,
     options: Options,
     with_created: bool,
 ) -> String {
+    let created = CreationTimes::default();
+    let mut registry = Registry::default();
+    let view = View { snapshot: snapshot.clone(), listener, options, created: created.clone() };
+    registry.register_collector(Box::new(view));
     let mut text = String::new();
-    for metric in metrics().filter(|metric| metric.listener == listener) {
-        let mut samples = Samples::default();
-        (metric.fill)(snapshot, options, &mut samples);
-        // Writing into a string cannot fail.
-        let _ = write_metric(&mut text, metric, &samples.into_inner(), with_created);
+    // Writing into a string fails only when an encoder says so, and ours never does: the tests parse every family.
+    if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &registry) {
+        tracing::error!(%error, listener = listener.name(), "cannot encode the metrics");
     }
-    text.push_str("# EOF\n");
-    text
+    let created = created.lock().unwrap_or_else(PoisonError::into_inner);
+    if with_created { created::add(&text, &created) } else { text }
 }
 
-fn write_metric(
-    text: &mut String,
+/// When each sample of a counter was 0, in the order in which samples are encoded.
+type CreationTimes = Arc<Mutex<Vec<Option<WallTime>>>>;
+
+/// One listener's view of a snapshot, in the form the library asks for.
+#[derive(Debug)]
+struct View {
+    snapshot: SharedSnapshot,
+    listener: Listener,
+    options: Options,
+    created: CreationTimes,
+}
+
+impl Collector for View {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        for metric in metrics().filter(|metric| metric.listener == self.listener) {
+            let mut samples = Samples::default();
+            (metric.fill)(&self.snapshot, self.options, &mut samples);
+            let samples = samples.into_inner();
+            if metric.kind == Kind::Counter {
+                created.extend(samples.iter().map(|sample| sample.created));
+            }
+            if !samples.is_empty() {
+                encode_metric(&mut encoder, metric, &samples)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn encode_metric(
+    encoder: &mut DescriptorEncoder<'_>,
     metric: &Metric,
     samples: &[Sample<'_>],
-    with_created: bool,
 ) -> fmt::Result {
-    if samples.is_empty() {
-        return Ok(());
-    }
-    let (suffix, kind) = match metric.kind {
-        Kind::Counter => ("_total", "counter"),
-        Kind::Gauge => ("", "gauge"),
-        Kind::Info => ("_info", "info"),
-        Kind::Histogram => ("", "histogram"),
+    // The library puts unit and suffix on the name itself.
+    let base = match metric.kind {
+        Kind::Counter => metric.name.trim_end_matches("_total"),
+        Kind::Info => metric.name.trim_end_matches("_info"),
+        Kind::Gauge | Kind::Histogram => metric.name,
     };
-    let family = metric.name.strip_suffix(suffix).unwrap_or(metric.name);
-    writeln!(text, "# HELP {family} {}", metric.help)?;
-    writeln!(text, "# TYPE {family} {kind}")?;
-    if let Some(unit) = metric.unit {
-        writeln!(text, "# UNIT {family} {unit}")?;
-    }
+    let unit = metric.unit.map(|unit| Unit::Other(unit.to_owned()));
+    let base = metric.unit.map_or(base, |unit| base.trim_end_matches(unit).trim_end_matches('_'));
+    let kind = match metric.kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Info => MetricType::Info,
+        Kind::Histogram => MetricType::Histogram,
+    };
+    let mut family = encoder.encode_descriptor(base, metric.help, unit.as_ref(), kind)?;
     for sample in samples {
-        let labels = Labels { metric, sample, bucket: None };
-        match sample.value {
-            Value::Whole(value) => writeln!(text, "{}{labels} {value}", metric.name)?,
-            Value::Number(value) => writeln!(text, "{}{labels} {}", metric.name, Number(value))?,
-            Value::Histogram(histogram) => write_histogram(text, metric, sample, histogram)?,
-        }
-        if let Some(created) = sample.created.filter(|_| with_created) {
-            writeln!(text, "{family}_created{labels} {:.3}", created.0)?;
-        }
-    }
-    Ok(())
-}
-
-fn write_histogram(
-    text: &mut String,
-    metric: &Metric,
-    sample: &Sample<'_>,
-    histogram: &DurationHistogram,
-) -> fmt::Result {
-    let name = metric.name;
-    let labels = Labels { metric, sample, bucket: None };
-    writeln!(text, "{name}_sum{labels} {}", Number(histogram.sum.as_secs_f64()))?;
-    writeln!(text, "{name}_count{labels} {}", histogram.count())?;
-    let mut count = 0;
-    for (bound, more) in histogram.buckets.iter().copied().chain([(f64::INFINITY, histogram.beyond)]) {
-        count += more;
-        writeln!(text, "{name}_bucket{} {count}", Labels { bucket: Some(bound), ..labels })?;
-    }
-    Ok(())
-}
-
-/// Labels in braces; nothing where there are none.
-#[derive(Clone, Copy)]
-struct Labels<'a> {
-    metric: &'a Metric,
-    sample: &'a Sample<'a>,
-    bucket: Option<f64>,
-}
-
-impl fmt::Display for Labels<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.metric.labels.iter();
-        let mut separator = '{';
-        for (name, value) in names.zip(&self.sample.labels).filter(|(_, value)| !value.is_empty()) {
-            write!(f, "{separator}{name}=\"")?;
-            for character in value.chars() {
-                match character {
-                    '\\' => f.write_str("\\\\")?,
-                    '"' => f.write_str("\\\"")?,
-                    '\n' => f.write_str("\\n")?,
-                    other => f.write_char(other)?,
-                }
-            }
-            f.write_char('"')?;
-            separator = ',';
-        }
-        if let Some(bound) = self.bucket {
-            write!(f, "{separator}le=\"{}\"", Number(bound))?;
-            separator = ',';
-        }
-        if separator == ',' { f.write_char('}') } else { Ok(()) }
-    }
-}
-
-/// A number as OpenMetrics spells it: always with a point or an exponent, so that it reads back as the same `f64`.
-struct Number(f64);
-
-impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_finite() {
-            write!(f, "{:?}", self.0)
-        } else if self.0.is_nan() {
-            f.write_str("NaN")
+        let labels: Vec<(&str, &str)> = metric
+            .labels
+            .iter()
+            .zip(&sample.labels)
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value): (_, &Cow<'_, str>)| (*name, value.as_ref()))
+            .collect();
+        if metric.kind == Kind::Info {
+            family.encode_info(&labels)?;
+        } else if labels.is_empty() {
+            encode_value(&mut family, metric.kind, sample.value)?;
         } else {
-            f.write_str(if self.0 > 0.0 { "+Inf" } else { "-Inf" })
+            encode_value(&mut family.encode_family(&labels)?, metric.kind, sample.value)?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_value(encoder: &mut MetricEncoder<'_>, kind: Kind, value: Value<'_>) -> fmt::Result {
+    match (kind, value) {
+        (Kind::Counter, Value::Whole(value)) => encoder.encode_counter::<NoLabelSet, u64, f64>(&value, None),
+        (Kind::Counter, Value::Number(value)) => encoder.encode_counter::<NoLabelSet, f64, f64>(&value, None),
+        (_, Value::Whole(value)) => encoder.encode_gauge(&value),
+        (_, Value::Number(value)) => encoder.encode_gauge(&value),
+        (_, Value::Histogram(histogram)) => {
+            let beyond = (f64::INFINITY, histogram.beyond);
+            let buckets: Vec<(f64, u64)> = histogram.buckets.iter().copied().chain([beyond]).collect();
+            encoder.encode_histogram::<NoLabelSet>(
+                histogram.sum.as_secs_f64(),
+                histogram.count(),
+                &buckets,
+                None,
+            )
         }
     }
 }

@@ -64,6 +64,12 @@ impl Account {
         Cow::Owned(since)
     }
 
+    /// Whether nothing has ever been charged.
+    pub fn is_zero(&self) -> bool {
+        let is_zero = |zone: &ZoneCharges| *zone == ZoneCharges::default();
+        self.cpu == CpuTime::ZERO && self.zones.iter().all(is_zero)
+    }
+
     /// Takes over everything in `other`.
     pub fn absorb(&mut self, other: &Self) {
         self.cpu += other.cpu;

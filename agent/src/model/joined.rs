@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::health::Kept;
 use crate::model::transcode::Output;
 use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
 
@@ -22,6 +23,8 @@ pub struct Joined {
     pub comparisons: Comparisons,
     /// The past on disk.
     pub ledger: LedgerHealth,
+    /// How much of the recent past is kept in memory.
+    pub history: Kept,
 }
 
 /// How the ledger is.

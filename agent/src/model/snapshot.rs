@@ -8,7 +8,7 @@ use crate::clock::{MonoTime, WallTime};
 use crate::model::account::Account;
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::{EnergySourceKind, Zone};
-use crate::model::health::{DurationHistogram, MeterHealth, ProcessUse, SourceHealth};
+use crate::model::health::{DurationHistogram, Kept, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::prices::EnergyPrice;
 use crate::model::progress::{PostCounts, Progress};
@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub ended: EndedSnapshot,
     /// When the totals of the host were 0.
     pub created: WallTime,
+    /// How much is kept, by kind.
+    pub kept: BTreeMap<&'static str, Kept>,
     /// The last run's scenarios.
     pub joined: Arc<Joined>,
     /// What energy costs.

@@ -122,7 +122,7 @@ pub struct Details {
     /// Image the container was made from.
     pub image: Option<String>,
     /// Path of its cgroup.
-    pub cgroup: Option<String>,
+    pub cgroup: Option<Arc<str>>,
     /// The software that made the cgroup: `docker`, `containerd`, `systemd`, ….
     pub runtime: &'static str,
     /// Uid of the Kubernetes pod.

@@ -322,6 +322,7 @@ impl Joiner {
             outputs: self.outputs.clone(),
             comparisons: self.comparisons,
             ledger: self.bookkeeper.health(),
+            history: self.history.kept(),
         };
         self.publisher.send_if_modified(|last| {
             let is_new = **last != joined;

@@ -1,7 +1,7 @@
 //! What do readers get to see? The books as one immutable snapshot.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::attribution::totals;
@@ -10,7 +10,7 @@ use crate::host::HostRoots;
 use crate::join;
 use crate::join::history::Charge;
 use crate::model::cpu::CpuWindow;
-use crate::model::health::ProcessUse;
+use crate::model::health::{Kept, ProcessUse};
 use crate::model::reservation::Reservation;
 use crate::model::snapshot::{
     EndedSnapshot, EngineUse, HostSnapshot, MemoryUse, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot,
@@ -113,6 +113,7 @@ impl Pipeline {
             beyond_limit: self.totals.beyond_limit(),
             ended: EndedSnapshot { workloads: ended_workloads.clone(), transcodes: ended_transcodes.clone() },
             created: self.totals.created().wall,
+            kept: self.kept(),
             joined: self.joined.borrow().clone(),
             prices: self.prices.energy(),
             engine: self.slow.engine_use,
@@ -123,6 +124,17 @@ impl Pipeline {
             ticks: self.ticks.clone(),
             missed_ticks: self.missed_ticks,
         }
+    }
+
+    fn kept(&self) -> BTreeMap<&'static str, Kept> {
+        let (workloads, transcodes) = self.totals.kept();
+        let kept = |entries: usize| Kept { entries: entries as u64, evicted: None };
+        let accounts = [
+            ("workload", kept(workloads)),
+            ("transcode", kept(transcodes)),
+            ("history", self.joined.borrow().history),
+        ];
+        accounts.into_iter().chain(self.identities.kept()).collect()
     }
 
     fn host(&self, window: &CpuWindow) -> HostSnapshot {

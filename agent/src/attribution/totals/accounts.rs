@@ -71,6 +71,11 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         self.beyond.len()
     }
 
+    /// Number of accounts and lives that are kept.
+    pub(super) fn len(&self) -> usize {
+        self.shown.len() + self.beyond.len() + self.expected.len()
+    }
+
     /// Begins a window: nothing has been charged in it yet.
     pub(super) fn begin_window(&mut self) {
         for entry in self.shown.values_mut().chain([&mut self.other]) {
@@ -172,6 +177,17 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
             closed.extend(lives.extract_if(|_, life| is_over(life)).map(|(id, _)| id));
         }
         closed
+    }
+
+    /// Closes the account of a claimant that has never been charged. `false` when it has been.
+    pub(super) fn close_unused(&mut self, id: Id) -> bool {
+        let is_unused =
+            !self.beyond.contains_key(&id) && self.shown.get(&id).is_none_or(|entry| entry.account.is_zero());
+        if is_unused {
+            self.shown.remove(&id);
+            self.expected.remove(&id);
+        }
+        is_unused
     }
 
     /// Every account that a charge can be in.

@@ -61,6 +61,36 @@ pub(super) const METRICS: &[Metric] = &[
         fill: |snapshot, _, samples| samples.whole([], snapshot.meter.lost_charges),
     },
     Metric {
+        name: "ffwatt_kept_entries",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Entries that the agent keeps in memory, by kind: cgroups, encoder processes, accounts of workloads and of transcodes, \
+               subjects of the recent history. Each kind is bounded.",
+        labels: &["what"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (what, kept) in &snapshot.kept {
+                samples.whole([(*what).into()], kept.entries);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_evicted_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Entries that the agent gave up because there were too many of their kind. What has ended goes first, the oldest of it; \
+               sums stay whole.",
+        labels: &["what"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (what, kept) in &snapshot.kept {
+                if let Some(evicted) = kept.evicted {
+                    samples.whole([(*what).into()], evicted);
+                }
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_ledger_up",
         kind: Kind::Gauge,
         unit: None,

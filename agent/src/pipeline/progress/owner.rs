@@ -27,8 +27,9 @@ impl Search<'_> {
     /// The transcode of this sender; `posts` says whether a transcode has a connection already.
     pub(super) fn owner(&self, sender: &Sender, posts: impl Fn(TranscodeId) -> bool) -> Option<TranscodeId> {
         let running: Vec<Candidate<'_>> = self.identities.running().collect();
-        let of =
-            |process| running.iter().find(|(_, transcode)| transcode.process == process).map(|(id, _)| *id);
+        let of = |process| {
+            running.iter().find(|(_, transcode)| transcode.local == Some(process)).map(|(id, _)| *id)
+        };
         let found =
             sender.connection.and_then(|connection| self.sockets.owner(connection, &processes(&running)));
         if let Some(id) = found.and_then(of) {
@@ -61,7 +62,9 @@ impl Search<'_> {
         let user = sender.connection.map_or(PeerUser::NotTold, |connection| self.sockets.user(connection));
         let is_allowed = |transcode: &Transcode| match user {
             PeerUser::NotTold | PeerUser::User(0) => true,
-            PeerUser::User(user) => peer::users(self.roots, transcode.process).contains(&user),
+            PeerUser::User(user) => {
+                transcode.local.is_some_and(|process| peer::users(self.roots, process).contains(&user))
+            }
             PeerUser::Gone => false,
         };
         running.iter().copied().filter(|(_, transcode)| is_allowed(transcode)).collect()
@@ -69,7 +72,7 @@ impl Search<'_> {
 }
 
 fn processes(among: &[Candidate<'_>]) -> Vec<ProcessId> {
-    among.iter().map(|(_, transcode)| transcode.process).collect()
+    among.iter().filter_map(|(_, transcode)| transcode.local).collect()
 }
 
 fn is_named(id: &str, transcode: &Transcode, identities: &Identities) -> bool {

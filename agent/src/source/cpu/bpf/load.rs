@@ -3,12 +3,14 @@
 use std::any::Any;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 
-use agent_common::{COMM_LEN, CpuClock, KernelOffsets, TRACKED_PAGE, order};
+use agent_common::{COMM_LEN, CpuClock, KernelOffsets, PidNamespace, TRACKED_PAGE, order};
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
+use rustix::fs::{major, minor};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::clock::Clock;
@@ -38,8 +40,8 @@ const UNTYPED_SWITCH: (&str, &str) = ("untyped_switch", "sched_switch");
 /// Programs that run only when told to.
 const ON_DEMAND: [&str; 2] = ["flush", "control"];
 
-/// Ring buffer: an exec event takes 40 bytes, a cgroup event about 150; this holds thousands.
-const RING_BYTES: u32 = 512 * 1024;
+/// Ring buffer: an exec event takes 48 bytes, a cgroup event about 150; this holds thousands.
+const RING_BYTES: u32 = 1024 * 1024;
 
 /// What can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +100,7 @@ pub(super) fn load(
         clocks,
         times: take(&mut ebpf, "CPU_TIME")?,
         losses: take(&mut ebpf, "LOSSES")?,
+        tracked: take(&mut ebpf, "TRACKED")?,
         ring: take::<RingBuf<MapData>>(&mut ebpf, "EVENTS")?,
         ebpf,
         links,
@@ -153,9 +156,11 @@ struct Loaded {
 /// Creates the maps, and loads the one program that needs the kernel's types. In a thread of its own: read, those types are tens of
 /// megabytes in small pieces, and a thread's memory goes back to the system with it.
 fn load_object(offsets: &KernelOffsets, roots: &HostRoots, options: &Options) -> Result<Loaded, EbpfError> {
+    let namespace = pid_namespace(roots);
     let load = || {
         let mut ebpf = EbpfLoader::new()
             .override_global("OFFSETS", offsets, true)
+            .override_global("PID_NAMESPACE", &namespace, true)
             .map_max_entries("CPU_TIME", options.max_consumers)
             .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
             .map_max_entries("EVENTS", RING_BYTES)
@@ -197,6 +202,14 @@ const PID_MAX_LIMIT: u32 = 4 * 1024 * 1024;
 fn pid_max(roots: &HostRoots) -> u32 {
     let text = fs::read_to_string(roots.proc.join("sys/kernel/pid_max")).unwrap_or_default();
     text.trim().parse().unwrap_or(PID_MAX_LIMIT).clamp(1, PID_MAX_LIMIT)
+}
+
+/// The agent's own PID namespace, for the kernel to tell process numbers in it; zeros mean none.
+fn pid_namespace(roots: &HostRoots) -> PidNamespace {
+    let Ok(file) = fs::metadata(roots.proc.join("self/ns/pid")) else { return PidNamespace::default() };
+    // The kernel's own encoding of a device number is not that of `stat`.
+    let device = u64::from(major(file.dev())) << 20 | u64::from(minor(file.dev()));
+    PidNamespace { device, inode: file.ino() }
 }
 
 fn fill_tracked_names(ebpf: &mut Ebpf, names: &[String]) -> Result<(), SourceError> {
