@@ -10,6 +10,7 @@
 )]
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -47,9 +48,7 @@ fn spawn(program: &Path, arguments: &[&str]) -> Child {
 }
 
 fn cpu_of(scrape: &Exposition, workload: &str) -> f64 {
-    scrape
-        .sum(CPU, &[("workload", workload)])
-        .unwrap_or_else(|| panic!("{workload} is not known by its name"))
+    scrape.sum(CPU, &[("workload", workload)]).unwrap_or_else(|| panic!("{workload} is not known by its name"))
 }
 
 fn kept(scrape: &Exposition, what: &str) -> f64 {
@@ -64,8 +63,8 @@ fn assert_closed(scrape: &Exposition) {
 
 /// Key and whether it runs of each transcode of a program.
 fn transcodes(scrape: &Exposition, program: &str) -> Vec<(String, bool)> {
-    let program = [("program", program)];
-    let infos = scrape.find("ffwatt_transcode_info", &program);
+    let labels = [("program", program)];
+    let infos = scrape.find("ffwatt_transcode_info", &labels);
     let runs = |key: &str| scrape.sum("ffwatt_transcode_running", &[("transcode", key)]) == Some(1.0);
     infos.map(|info| info.label("transcode").to_owned()).map(|key| (key.clone(), runs(&key))).collect()
 }
@@ -132,7 +131,7 @@ fn a_storm_of_cgroups_takes_no_memory_and_nothing_from_others() {
 fn after_lost_events_what_ended_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     let encoder = copy("/bin/sleep", folder.path(), "enc-lost");
-    let agent = agent(&["--cpu.tracked=enc-lost", "--interval=500ms", "--attribution.keep-ended=3s"]);
+    let agent = agent(&["--cpu.tracked=enc-lost", "--interval=500ms", "--attribution.keep-ended=10s"]);
     let mut ends = spawn(&encoder, &["1000"]);
     let mut stays = Owned(spawn(&encoder, &["1000"]));
     let removed = Cgroup::make("ffwatt-test/removed-unseen").unwrap();
@@ -183,7 +182,9 @@ fn after_lost_events_what_ended_is_ended() {
         encoder.0.kill().unwrap();
         encoder.0.wait().unwrap();
     }
-    agent.until("both have ended", |scrape| running(scrape).is_empty().then_some(())).unwrap();
+    agent
+        .until("both have ended", |scrape| running(scrape).is_empty().then_some(()))
+        .unwrap();
 }
 
 #[test]
@@ -192,20 +193,28 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
         let folder = tempfile::tempdir().unwrap();
         let real = copy("/bin/bash", folder.path(), "real-encoder");
         let burn = "read go; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 3";
-        let text = format!("#!/bin/sh\nexec {} -c '{burn}' ffmpeg -c:v libx265\n", real.display());
+        let text = format!("#!/bin/sh\nread go\nexec {} -c '{burn}'\n", real.display());
         let wrapper = script(folder.path(), "enc-wrap", &text);
         let source = format!("--cpu.source={source}");
         let flags = [&FLAGS[1..], &[&source, "--cpu.tracked=enc-wrap", "--interval=500ms"]].concat();
         let agent = Agent::start(&flags).unwrap();
         let mut child = Command::new(&wrapper).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let running = "ffwatt_transcode_running";
         let key = agent
-            .until("it is known by what it has become", |scrape| {
-                let [(key, true)] = &transcodes(scrape, "real-encoder")[..] else { return None };
-                Some(key.clone())
+            .until("the wrapper is known", |scrape| {
+                scrape.all(running).next().map(|one| one.label("transcode").to_owned())
             })
             .unwrap();
         assert!(key.starts_with(&format!("{}-", child.id())), "{key}");
-        drop(child.stdin.take());
+        stdin.write_all(b"\n").unwrap();
+        let known = [(key.clone(), true)];
+        agent
+            .until("it is known by what it has become", |scrape| {
+                (transcodes(scrape, "real-encoder") == known).then_some(())
+            })
+            .unwrap();
+        drop(stdin);
         child.wait().unwrap();
         let labels = [("transcode", key.as_str())];
         let after = agent
@@ -215,7 +224,7 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
             })
             .unwrap();
         assert_eq!(transcodes(&after, "real-encoder").len(), 1);
-        assert_eq!(transcodes(&after, "enc-wrap").len(), 0);
+        assert_eq!(after.all(running).count(), 1);
         let used = after.sum("ffwatt_transcode_cpu_seconds_total", &labels).unwrap();
         assert!(used > 0.05, "{source}: {used} s");
         // Polling cannot tell how a process ended.
@@ -246,8 +255,10 @@ fn in_a_pid_namespace_of_its_own_the_agent_takes_no_process_for_another() {
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", agent.pid())).unwrap();
     let target = children.split_whitespace().next().unwrap().to_owned();
     let mut enter = Command::new("nsenter");
-    enter.args(["--target", &target, "--pid"]).arg(&encoder).arg("1000");
-    let mut within = Owned(enter.stdin(Stdio::null()).spawn().unwrap());
+    // It ends with its input: the child of this one is out of reach.
+    let folder = tempfile::tempdir().unwrap();
+    enter.args(["--target", &target, "--pid"]).arg(copy("/bin/cat", folder.path(), "enc-pidns"));
+    let mut within = Owned(enter.stdin(Stdio::piped()).spawn().unwrap());
     let mut without = Owned(spawn(&encoder, &["1000"]));
     let scrape = agent
         .until("both are told apart", |scrape| {
@@ -260,7 +271,9 @@ fn in_a_pid_namespace_of_its_own_the_agent_takes_no_process_for_another() {
     let mut infos = scrape.all("ffwatt_transcode_info");
     let unread = infos.find(|info| info.label("transcode").starts_with(&number)).unwrap();
     assert_eq!(unread.label("program"), "");
-    for encoder in [&mut outside, &mut within, &mut without] {
+    drop(within.0.stdin.take());
+    within.0.wait().unwrap();
+    for encoder in [&mut outside, &mut without] {
         encoder.0.kill().unwrap();
         encoder.0.wait().unwrap();
     }

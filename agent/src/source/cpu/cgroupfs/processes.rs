@@ -19,11 +19,12 @@ pub(super) struct ProcessUse {
 }
 
 /// What the last poll has seen of a process.
-#[derive(Clone, Copy)]
 struct Seen {
     ticks: u64,
     /// A number used again has another start.
     started: u64,
+    /// Another name is another program.
+    comm: String,
     polls: u32,
 }
 
@@ -78,7 +79,7 @@ impl Processes {
                 self.tracked.remove(&id);
                 events.push(LifecycleEvent::Exit { at, process: id, status: None });
             }
-            let before = self.known.get(&id).copied();
+            let before = self.known.get(&id);
             if !self.names.contains(&stat.comm) && !self.tracked.contains(&id) {
                 continue;
             }
@@ -91,12 +92,14 @@ impl Processes {
                 None => 0,
             };
             let polls = before.map_or(1, |before| before.polls.saturating_add(1));
-            // A wrapper has become the encoder by the second time: the command line is read once more.
-            if (polls == 1 && self.names.contains(&stat.comm)) || polls == 2 {
+            let is_begun = polls == 1 && self.names.contains(&stat.comm);
+            // A wrapper of the encoder's own name has become it by the second time: the command line is read once more.
+            let has_become = before.is_some_and(|before| before.comm != stat.comm || polls == 2);
+            if is_begun || has_become {
                 let was_tracked = before.is_some();
                 events.push(LifecycleEvent::Exec { at, process: id, local: None, was_tracked, cgroup });
             }
-            now.insert(id, Seen { ticks, started: stat.starttime, polls });
+            now.insert(id, Seen { ticks, started: stat.starttime, comm: stat.comm, polls });
             found.push(ProcessUse {
                 id,
                 cgroup,
