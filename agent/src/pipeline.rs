@@ -4,6 +4,7 @@
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
 
 mod bookkeeping;
+mod earlier;
 mod energy;
 mod identity;
 mod joining;
@@ -38,6 +39,7 @@ use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::units::Watts;
 
+use earlier::EarlierTranscodes;
 use energy::EnergySource;
 use identity::Identities;
 use progress::ProgressBook;
@@ -48,7 +50,7 @@ use zones::ZoneBook;
 
 pub use joining::{Change, Joiner, PriceError, prices};
 pub use sources::OpenError;
-pub(crate) use state_dir::is_writable;
+pub(crate) use state_dir::{could_be_written, is_writable};
 pub use wait::{Mailbox, Message, mailbox};
 
 /// Bounds of the tick histogram in seconds: from a small host to one that is in trouble.
@@ -103,6 +105,7 @@ impl Pipeline {
         let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
         let tree = CgroupTree::find(&roots).ok();
         let state = StateDir::open(&config.state_dirs(), &roots);
+        let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
         let learner = IdleLearner::new(state.load_idle());
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
@@ -116,7 +119,7 @@ impl Pipeline {
             last_tick: clock.now(),
             missed_ticks: 0,
             asleep: clock.suspended(),
-            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone()),
+            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone(), earlier),
             zones: ZoneBook::default(),
             totals: Totals::new(limits),
             progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),

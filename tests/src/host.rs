@@ -250,7 +250,13 @@ impl Host {
 
     /// An encoder in a cgroup, with the CPU time it has used so far. Written again, it has used more; `since_boot` tells one run of
     /// a process number from the next.
-    pub fn encoder(&self, pid: u32, cgroup: &str, since_boot: Duration, used: Duration) -> anyhow::Result<()> {
+    pub fn encoder(
+        &self,
+        pid: u32,
+        cgroup: &str,
+        since_boot: Duration,
+        used: Duration,
+    ) -> anyhow::Result<()> {
         let ticks = |time: Duration| time.as_millis() / 10;
         // proc(5): number, name, state, then fields 4 to 52; user time is the 14th, the start the 22nd.
         let mut fields = ["0"; 49].map(str::to_owned);
@@ -258,7 +264,10 @@ impl Host {
         fields[22 - 4] = ticks(since_boot).to_string();
         self.write(&format!("proc/{pid}/stat"), &format!("{pid} (ffmpeg) R {}\n", fields.join(" ")))?;
         self.write(&format!("proc/{pid}/cgroup"), &format!("0::/{cgroup}\n"))?;
-        self.write(&format!("proc/{pid}/cmdline"), "ffmpeg\0-i\0in.mp4\0-c:v\0libx264\0-preset\0fast\0-s\0640x360\0out.mp4\0")
+        self.write(
+            &format!("proc/{pid}/cmdline"),
+            "ffmpeg\0-i\0in.mp4\0-c:v\0libx264\0-preset\0fast\0-s\0640x360\0out.mp4\0",
+        )
     }
 
     /// The encoder has ended.

@@ -12,6 +12,7 @@ use crate::host::HostRoots;
 use crate::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
 use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Identity, Pseudo, WorkloadId};
+use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthBook;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::{CpuMeter, LifecycleEvent};
@@ -36,6 +37,8 @@ pub(super) struct Identities {
     transcodes: Transcodes,
     own: Option<ProcessId>,
     tracked: Vec<String>,
+    /// Transcodes that ran when the agent before this one was last heard of.
+    earlier: EarlierTranscodes,
     /// Ended transcodes and removed cgroups whose last CPU time may still come, with the ticks they have been silent.
     ending: HashMap<Ending, u32>,
     lost_events: u64,
@@ -50,8 +53,9 @@ enum Ending {
 }
 
 impl Identities {
-    pub(super) fn new(own: Option<ProcessId>, tracked: Vec<String>) -> Self {
+    pub(super) fn new(own: Option<ProcessId>, tracked: Vec<String>, earlier: EarlierTranscodes) -> Self {
         Self {
+            earlier,
             directory: Directory::default(),
             transcodes: Transcodes::default(),
             own,
@@ -96,6 +100,11 @@ impl Identities {
                 started,
                 &processes::command_line(roots, found.id),
             );
+            self.transcodes.identified(id, self.earlier.identity(roots, found.id));
+            let process =
+                self.transcodes.get(id).and_then(|transcode| transcode.observation.process.as_ref());
+            let earlier = process.and_then(|process| self.earlier.take(process));
+            self.transcodes.found_running(id, clock.wall(), earlier);
             totals.open_transcode(id);
         }
     }
@@ -141,6 +150,7 @@ impl Identities {
                 } else {
                     let workload = self.workload_of(cgroup);
                     let id = self.transcodes.started(process, workload, started, &cmdline);
+                    self.transcodes.identified(id, self.earlier.identity(roots, process));
                     totals.open_transcode(id);
                 }
             }
@@ -224,6 +234,7 @@ impl Identities {
                     clock.wall(),
                     &processes::command_line(roots, process),
                 );
+                self.transcodes.identified(id, self.earlier.identity(roots, process));
                 totals.open_transcode(id);
                 id
             });
@@ -381,7 +392,7 @@ mod tests {
     /// A cgroup whose making went unseen is met right after a walk.
     #[test]
     fn a_stranger_is_looked_for_though_he_came_too_soon_after_a_walk() {
-        let mut identities = Identities::new(None, Vec::new());
+        let mut identities = Identities::new(None, Vec::new(), EarlierTranscodes::default());
         let at = |milliseconds: u64| MonoTime(milliseconds * 1_000_000);
         identities.last_walk = Some(at(5000));
         let stranger = Consumer::Tasks { cgroup: CgroupId(77), process: None };

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde::{Deserialize, Serialize};
 
 use crate::host::HostRoots;
@@ -104,6 +105,16 @@ pub(crate) fn is_writable(folder: &Path) -> io::Result<()> {
     fs::remove_file(probe)
 }
 
+/// Whether a folder could be made and written to, without doing either: by its nearest parent that is there.
+pub(crate) fn could_be_written(folder: &Path) -> bool {
+    // Of a relative path the last is the folder that the program was started in.
+    let parents =
+        folder.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    let mut there = parents.filter(|path| path.exists());
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    there.next().is_some_and(|path| path.is_dir() && accessat(CWD, path, wanted, AtFlags::EACCESS).is_ok())
+}
+
 fn read_idle(path: &Path) -> io::Result<IdleFile> {
     serde_json::from_slice(&fs::read(path)?).map_err(io::Error::from)
 }
@@ -164,6 +175,15 @@ mod tests {
         assert_eq!(StateDir::open(&[folder.path().join("deep")], &roots).load_idle(), learned());
         let (_proc, other) = host("B");
         assert!(StateDir::open(&[folder.path().join("deep")], &other).load_idle().is_empty());
+    }
+
+    #[test]
+    fn whether_a_folder_could_be_made_is_told_without_making_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(could_be_written(&folder.path().join("not/yet")));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(!could_be_written(&folder.path().join("file/below")));
     }
 
     #[test]

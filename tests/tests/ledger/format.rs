@@ -37,9 +37,8 @@ fn a_ledger_of_0_1_is_reported_as_it_is_and_the_same_after_its_migration() {
     let (host, state) = (Host::client().unwrap(), tempfile::tempdir().unwrap());
     restore(state.path());
     assert_reported(state.path());
-    let version = || -> i64 {
-        database(state.path()).query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap()
-    };
+    let version =
+        || -> i64 { database(state.path()).query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap() };
     assert_eq!(version(), 2, "a report migrates nothing");
     let agent = agent(&host, state.path(), &[]);
     agent.until("it is migrated", |_| (version() > 2).then_some(())).unwrap();
@@ -69,7 +68,8 @@ fn the_ledger_goes_on_after_two_to_the_22_subjects() {
     }
     agent
         .until("what was charged to subjects beyond is written", |scrape| {
-            let sum = "SELECT coalesce(sum(energy), 0) FROM charge JOIN subject ON subject.id = charge.subject
+            let sum =
+                "SELECT coalesce(sum(energy), 0) FROM charge JOIN subject ON subject.id = charge.subject
                        WHERE kind = 'host'";
             let written: u64 = database(state.path()).query_row(sum, (), |row| row.get(0)).ok()?;
             (written == 3 * STEP && scrape.sum("ffwatt_ledger_up", &[]) == Some(1.0)).then_some(())
@@ -111,7 +111,8 @@ fn a_row_that_the_database_refuses_costs_that_row_only() {
     agent
         .until("the good rows are written and the bad ones counted", |scrape| {
             let of = |kind: &str| -> Option<u64> {
-                let sum = "SELECT coalesce(sum(energy), 0) FROM charge JOIN subject ON subject.id = charge.subject
+                let sum =
+                    "SELECT coalesce(sum(energy), 0) FROM charge JOIN subject ON subject.id = charge.subject
                            WHERE kind = ?1 AND name != 'system'";
                 database(state.path()).query_row(sum, [kind], |row| row.get(0)).ok()
             };

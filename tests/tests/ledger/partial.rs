@@ -38,7 +38,9 @@ fn a_transcode_older_than_the_agent_is_marked_and_has_no_mean_over_time_it_was_n
     host.set_energy("intel-rapl:0", 12 * JOULE).unwrap();
     agent.wait_ticks(2).unwrap();
     post(&agent, 900);
-    agent.until("900 frames", |_| transcode(&agent, 4242)?["frames"].as_u64().filter(|frames| *frames == 900)).unwrap();
+    agent
+        .until("900 frames", |_| transcode(&agent, 4242)?["frames"].as_u64().filter(|frames| *frames == 900))
+        .unwrap();
     agent.wait_ticks(1).unwrap();
     let one = transcode(&agent, 4242).unwrap();
     let from = one["observed_from_unix_seconds"].as_f64().unwrap();
@@ -81,7 +83,11 @@ fn post(agent: &Agent, frames: u64) {
     let body = format!("frame={frames}\nout_time_us={}\nprogress=continue\n", frames * 40_000);
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", agent.ports.main)).unwrap();
     let length = body.len();
-    write!(stream, "POST /progress/4242 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+    write!(
+        stream,
+        "POST /progress/4242 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
     let mut answer = [0; 256];
     // Whether it answers or not is told by what becomes of the frames.
     let _ = stream.read(&mut answer);
@@ -101,7 +107,10 @@ fn outlives(signal: Signal) {
     first
         .until("it is in the ledger while it runs", |_| {
             let row = "SELECT energy FROM transcode WHERE state = 'running'";
-            database(state.path()).query_row(row, (), |row| row.get(0)).ok().filter(|energy: &u64| *energy == 10 * JOULE)
+            database(state.path())
+                .query_row(row, (), |row| row.get(0))
+                .ok()
+                .filter(|energy: &u64| *energy == 10 * JOULE)
         })
         .unwrap();
     first.stop_by(signal).unwrap();
