@@ -266,7 +266,8 @@ impl Host {
         self.write(&format!("proc/{pid}/cgroup"), &format!("0::/{cgroup}\n"))?;
         self.write(
             &format!("proc/{pid}/cmdline"),
-            "ffmpeg\0-i\0in.mp4\0-c:v\0libx264\0-preset\0fast\0-s\0640x360\0out.mp4\0",
+            &["ffmpeg", "-i", "in.mp4", "-c:v", "libx264", "-preset", "fast", "-s", "640x360", "out.mp4", ""]
+                .join("\0"),
         )
     }
 

@@ -132,7 +132,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         is_running: transcode.ended.is_none(),
         started_unix_seconds: transcode.started.0,
         observed_from_unix_seconds: observation.from.map(|from| from.0),
-        unobserved_seconds: (!observation.is_whole()).then(|| observation.missing.as_secs_f64()),
+        unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
         cpu_cores: if seconds > 0.0 { transcode.account.window_cpu.seconds() / seconds } else { 0.0 },
         cpu_seconds: transcode.total(|_| true).1.seconds(),
         asked: Asked {

@@ -48,16 +48,12 @@ impl Ledger {
 
 /// A path as a URI; every byte that might mean something there is escaped.
 fn uri(path: &Path, options: &str) -> String {
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                uri.push(char::from(*byte))
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    format!("{uri}?{options}")
+    let escaped = |byte: &u8| match byte {
+        b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(*byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let path: String = path.as_os_str().as_bytes().iter().map(escaped).collect();
+    format!("file:{path}?{options}")
 }
 
 #[cfg(test)]

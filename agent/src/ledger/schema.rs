@@ -152,7 +152,7 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
 }
 
 /// The newest version.
-pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
+pub(super) const NEWEST: i64 = WITH_CHARGES;
 
 /// Brings a file to the newest version.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {

@@ -406,7 +406,8 @@ fn a_day_of_a_hundred_busy_workloads_is_small_and_the_old_goes_first() {
     }
     ledger.record(&mut buckets, &HashMap::new(), &[]).unwrap();
     let a_tenth = ledger.bytes().unwrap();
-    assert!(a_tenth * 10 <= 21_000_000, "{} bytes a day", a_tenth * 10);
+    // Keys of two columns, which never run out, take a tenth more than one number did.
+    assert!(a_tenth * 10 <= 22_000_000, "{} bytes a day", a_tenth * 10);
     let oldest = |ledger: &Ledger| ledger.past(NOW, WallTime(NOW.0 + 8640.0)).unwrap().ticks[0].from.0;
     ledger.prune(NOW, Duration::from_hours(1), 1000).unwrap();
     assert!((oldest(&ledger) - NOW.0 - 3600.0).abs() < 1.0, "an hour at a time");

@@ -123,7 +123,7 @@ fn outlives(signal: Signal) {
     let second = agent(&host, state.path(), &[]);
     let back = now();
     host.step(&[(CGROUPS[0], 500)]).unwrap();
-    host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(2000)).unwrap();
+    host.encoder(4242, CGROUPS[0], birth, Duration::from_secs(2)).unwrap();
     host.set_energy("intel-rapl:0", 23 * JOULE).unwrap();
     second.wait_ticks(2).unwrap();
     let after = transcode(&second, 4242).unwrap();

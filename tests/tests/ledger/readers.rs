@@ -61,7 +61,7 @@ fn a_report_needs_no_write_access_and_leaves_nothing_whatever_the_agent_does() {
     host.end_encoder(4242).unwrap();
     first
         .until("its row is written", |_| {
-            let count = "SELECT count(*) FROM transcode WHERE energy = 5000000";
+            let count = "SELECT count(*) FROM transcode WHERE energy = 5000000 AND state = 'ended'";
             database(&state).query_row(count, (), |row| row.get(0)).ok().filter(|count: &u64| *count == 1)
         })
         .unwrap();
@@ -92,7 +92,8 @@ fn a_ledger_of_0_1_is_read_by_somebody_without_write_access() {
     let before = listing(state.path());
     let all = json(&report_as_nobody(&binary, state.path()));
     assert!((joules(&all) - 63.111_107).abs() < 1e-9, "{all}");
-    assert_eq!(joules(&json(&report(state.path(), &["--by", "codec", "--json"]))), joules(&all));
+    let by_root = joules(&json(&report(state.path(), &["--by", "codec", "--json"])));
+    assert!((by_root - joules(&all)).abs() < 1e-9, "{by_root}");
     assert_eq!(listing(state.path()), before);
 }
 
