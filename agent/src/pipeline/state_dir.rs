@@ -5,12 +5,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::fs::{Access, AtFlags, CWD, FsWord, PROC_SUPER_MAGIC, accessat, statfs};
 use serde::{Deserialize, Serialize};
 
 use crate::host::HostRoots;
 use crate::model::energy::{Domain, Scope, Zone};
 use crate::units::Watts;
+
+/// `statfs(2)`: the type of sysfs.
+const SYSFS_MAGIC: FsWord = 0x6265_6572;
 
 const IDLE_FILE: &str = "idle.json";
 
@@ -110,9 +113,12 @@ pub(crate) fn could_be_written(folder: &Path) -> bool {
     // Of a relative path the last is the folder that the program was started in.
     let parents =
         folder.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
-    let mut there = parents.filter(|path| path.exists());
+    let Some(there) = parents.into_iter().find(|path| path.exists()) else { return false };
+    // The kernel's own file systems have no room for others' files, which access(2) does not say to root.
+    let is_kernels =
+        statfs(there).is_ok_and(|system| [PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&system.f_type));
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    there.next().is_some_and(|path| path.is_dir() && accessat(CWD, path, wanted, AtFlags::EACCESS).is_ok())
+    there.is_dir() && !is_kernels && accessat(CWD, there, wanted, AtFlags::EACCESS).is_ok()
 }
 
 fn read_idle(path: &Path) -> io::Result<IdleFile> {
@@ -184,6 +190,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         fs::write(folder.path().join("file"), "").unwrap();
         assert!(!could_be_written(&folder.path().join("file/below")));
+        assert!(!could_be_written(Path::new("/proc/no/such/place")));
     }
 
     #[test]
