@@ -276,7 +276,7 @@ impl Report {
 
     fn check_state_dir(&mut self, config: &Config) {
         let folders = config.state_dirs();
-        if let Some(folder) = folders.iter().find(|folder| crate::pipeline::is_writable(folder).is_ok()) {
+        if let Some(folder) = folders.iter().find(|folder| crate::pipeline::could_be_written(folder)) {
             self.add("state", "folder", State::Ok, folder.display().to_string(), "");
         } else {
             let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();

@@ -87,6 +87,12 @@ impl HostRoots {
         text.trim().parse::<i32>().is_ok_and(|level| level > 2)
     }
 
+    /// The kernel's random id of this boot.
+    pub fn boot_id(&self) -> Option<String> {
+        let text = fs::read_to_string(self.proc.join("sys/kernel/random/boot_id")).ok()?;
+        Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+
     /// The kernel's release, as `uname -r` prints it.
     pub fn kernel_release(&self) -> Option<String> {
         let text = fs::read_to_string(self.proc.join("sys/kernel/osrelease")).ok()?;

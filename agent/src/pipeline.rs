@@ -4,6 +4,7 @@
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
 
 mod bookkeeping;
+mod earlier;
 mod energy;
 mod identity;
 mod joining;
@@ -40,6 +41,7 @@ use crate::source::cpu::CpuMeter;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::units::Watts;
 
+use earlier::EarlierTranscodes;
 use energy::EnergySource;
 use identity::{Context, Identities};
 use labels::SeriesLabels;
@@ -51,7 +53,7 @@ use zones::ZoneBook;
 
 pub use joining::{Change, Joiner, PriceError, prices};
 pub use sources::OpenError;
-pub(crate) use state_dir::is_writable;
+pub(crate) use state_dir::{could_be_written, is_writable};
 pub use wait::{Mailbox, Message, mailbox};
 
 /// Bounds of the tick histogram in seconds: from a small host to one that is in trouble.
@@ -111,6 +113,7 @@ impl Pipeline {
         if let Some(problem) = numbers.problem() {
             health.failed("processes", &problem);
         }
+        let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
         let learner = IdleLearner::new(state.load_idle());
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
@@ -124,7 +127,7 @@ impl Pipeline {
             last_tick: clock.now(),
             missed_ticks: 0,
             asleep: clock.suspended(),
-            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone(), numbers),
+            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone(), numbers, earlier),
             zones: ZoneBook::default(),
             totals: Totals::new(limits, clock.moment()),
             labels: SeriesLabels::default(),

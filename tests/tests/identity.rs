@@ -48,7 +48,9 @@ fn spawn(program: &Path, arguments: &[&str]) -> Child {
 }
 
 fn cpu_of(scrape: &Exposition, workload: &str) -> f64 {
-    scrape.sum(CPU, &[("workload", workload)]).unwrap_or_else(|| panic!("{workload} is not known by its name"))
+    scrape
+        .sum(CPU, &[("workload", workload)])
+        .unwrap_or_else(|| panic!("{workload} is not known by its name"))
 }
 
 fn kept(scrape: &Exposition, what: &str) -> f64 {
@@ -182,9 +184,7 @@ fn after_lost_events_what_ended_is_ended() {
         encoder.0.kill().unwrap();
         encoder.0.wait().unwrap();
     }
-    agent
-        .until("both have ended", |scrape| running(scrape).is_empty().then_some(()))
-        .unwrap();
+    agent.until("both have ended", |scrape| running(scrape).is_empty().then_some(())).unwrap();
 }
 
 #[test]

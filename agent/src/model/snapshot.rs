@@ -12,9 +12,9 @@ use crate::model::health::{DurationHistogram, Kept, MeterHealth, ProcessUse, Sou
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::prices::EnergyPrice;
 use crate::model::progress::{PostCounts, Progress};
-use crate::model::transcode::{ExitStatus, Output, TranscodeIdentity};
+use crate::model::transcode::{ExitStatus, Observation, Output, SeenOutput, TranscodeIdentity};
 use crate::model::workload::Identity;
-use crate::units::{Bytes, MicroJoules, Ratio, Watts};
+use crate::units::{Bytes, CpuTime, MicroJoules, Ratio, Watts};
 
 /// The state of the books after one tick.
 #[derive(Clone, Debug)]
@@ -199,8 +199,20 @@ pub struct TranscodeSnapshot {
     pub progress: Option<Progress>,
     /// What it has put out, as far as is known.
     pub output: Output,
+    /// The part of its life that was observed.
+    pub observation: Observation,
+    /// What it has put out while it was observed, of all runs of the agent.
+    pub seen: SeenOutput,
     /// What that has cost; `None` where nothing tells energy.
     pub figures: Option<TranscodeFigures>,
+}
+
+impl TranscodeSnapshot {
+    /// Its energy and CPU time by all runs of the agent. `counts` tells which zones add up.
+    pub fn total(&self, counts: impl Fn(usize) -> bool) -> (MicroJoules, CpuTime) {
+        let earlier = &self.observation.earlier;
+        (self.account.energy(counts) + earlier.energy, self.account.cpu + earlier.cpu)
+    }
 }
 
 /// The container engine's own process.

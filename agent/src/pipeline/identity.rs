@@ -17,6 +17,7 @@ use crate::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
 use crate::model::health::Kept;
 use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Identity, Pseudo, WorkloadId};
+use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthBook;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent};
@@ -62,10 +63,15 @@ pub(super) struct Identities {
 }
 
 impl Identities {
-    pub(super) fn new(own: Option<ProcessId>, tracked: Vec<String>, numbers: ProcessNumbers) -> Self {
+    pub(super) fn new(
+        own: Option<ProcessId>,
+        tracked: Vec<String>,
+        numbers: ProcessNumbers,
+        earlier: EarlierTranscodes,
+    ) -> Self {
         Self {
             cgroups: Cgroups::default(),
-            encoders: Encoders::new(own, tracked, numbers),
+            encoders: Encoders::new(own, tracked, numbers, earlier),
             lost_events: 0,
             walk_wanted: false,
             has_lost: false,

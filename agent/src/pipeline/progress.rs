@@ -12,7 +12,7 @@ use crate::attribution::totals::Totals;
 use crate::clock::{Clock, MonoTime};
 use crate::host::HostRoots;
 use crate::model::account::Account;
-use crate::model::progress::{Block, PostCounts, Progress};
+use crate::model::progress::{Block, FirstWord, PostCounts, Progress};
 use crate::model::transcode::TranscodeId;
 use crate::pipeline::identity::Identities;
 use crate::progress::{Board, Refusal};
@@ -69,6 +69,10 @@ struct Live {
     recent: VecDeque<(MonoTime, Duration)>,
     /// What it had been charged at its last word; `None` until the tick after it.
     energy: Option<MicroJoules>,
+    /// When its first word came, and where it stood then.
+    first: Option<(MonoTime, FirstWord)>,
+    /// Whether a tick has told what it had been charged by then.
+    is_first_settled: bool,
     shown: Option<Progress>,
 }
 
@@ -195,12 +199,18 @@ impl Live {
             at,
             recent: VecDeque::new(),
             energy: None,
+            first: None,
+            is_first_settled: false,
             shown: None,
         }
     }
 
     fn hear(&mut self, post: u64, block: Block, at: MonoTime) {
         (self.post, self.is_open) = (post, true);
+        self.first.get_or_insert_with(|| {
+            let (frames, output_time) = (block.frames, block.output_time);
+            (at, FirstWord { frames, output_time, ..FirstWord::default() })
+        });
         // What an encoder holds back at first says nothing of its speed.
         if let Some(out) = block.output_time.filter(|out| !out.is_zero()) {
             self.recent.push_back((at, out));
@@ -219,10 +229,14 @@ impl Live {
         (from, to): (MonoTime, MonoTime),
     ) {
         // Between two ticks energy flows evenly; at the end all of it is the output's.
-        let energy = *self.energy.get_or_insert_with(|| {
-            let after = ratio(to.since(self.at), to.since(from)).unwrap_or(0.0).min(1.0);
+        let charged_at = |at: MonoTime| {
+            let after = ratio(to.since(at), to.since(from)).unwrap_or(0.0).min(1.0);
             total.saturating_sub(MicroJoules((account.window_energy.0 as f64 * after) as u64))
-        });
+        };
+        let energy = *self.energy.get_or_insert_with(|| charged_at(self.at));
+        if let (Some((at, first)), false) = (&mut self.first, self.is_first_settled) {
+            (first.energy, self.is_first_settled) = (charged_at(*at), true);
+        }
         let silent = to.since(self.at);
         let span = self.span();
         let recent = span.filter(|(time, _)| *time >= SHORTEST_SPAN);
@@ -239,6 +253,7 @@ impl Live {
             block: self.block.clone(),
             speed: speed.map(Ratio),
             energy: if runs { energy } else { total },
+            first: self.first.map_or(FirstWord::default(), |(_, first)| first),
             is_stalled: (transcode.identity.encode.is_live && runs).then_some(is_slow || is_silent),
             silent,
         });

@@ -207,9 +207,14 @@ impl Pipeline {
                 };
                 let seconds = transcode.ended.unwrap_or(wall).0 - transcode.started.0;
                 let ran = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-                let charge = Charge { energy: entry.account.energy(counts), cpu: entry.account.cpu };
-                let at_output = progress.map_or(charge.energy, |progress| progress.energy);
-                let figures = || join::transcode::figures(charge, at_output, ran, &output, &self.prices);
+                let observation = &transcode.observation;
+                let observed = (ran.saturating_sub(observation.missing), observation.is_whole());
+                let charge = Charge {
+                    energy: entry.account.energy(counts) + observation.earlier.energy,
+                    cpu: entry.account.cpu + observation.earlier.cpu,
+                };
+                let seen = join::transcode::seen(observation, charge, progress, &output);
+                let figures = || join::transcode::figures(charge, observed, &seen, &output, &self.prices);
                 Some(TranscodeSnapshot {
                     identity: transcode.identity.clone(),
                     workload: self.identities.identity(transcode.workload),
@@ -220,6 +225,8 @@ impl Pipeline {
                     status: transcode.status,
                     progress: progress.cloned(),
                     output,
+                    observation: observation.clone(),
+                    seen,
                     figures: (!zones.is_empty()).then(figures),
                 })
             })

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Access, AtFlags, CWD, FsWord, PROC_SUPER_MAGIC, accessat, statfs};
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::idle::{DAYS, DailyLows};
@@ -15,6 +16,8 @@ use crate::units::Watts;
 
 #[cfg(test)]
 mod tests;
+/// `statfs(2)`: the type of sysfs.
+const SYSFS_MAGIC: FsWord = 0x6265_6572;
 
 const IDLE_FILE: &str = "idle.json";
 
@@ -154,6 +157,19 @@ pub(crate) fn is_writable(folder: &Path) -> io::Result<()> {
     let probe = folder.join(".probe");
     fs::write(&probe, b"")?;
     fs::remove_file(probe)
+}
+
+/// Whether a folder could be made and written to, without doing either: by its nearest parent that is there.
+pub(crate) fn could_be_written(folder: &Path) -> bool {
+    // Of a relative path the last is the folder that the program was started in.
+    let parents =
+        folder.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    let Some(there) = parents.into_iter().find(|path| path.exists()) else { return false };
+    // The kernel's own file systems have no room for others' files, which access(2) does not say to root.
+    let is_kernels =
+        statfs(there).is_ok_and(|system| [PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&system.f_type));
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    there.is_dir() && !is_kernels && accessat(CWD, there, wanted, AtFlags::EACCESS).is_ok()
 }
 
 /// `None` when it is of another version.

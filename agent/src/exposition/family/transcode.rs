@@ -124,6 +124,21 @@ pub(super) const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "ffwatt_transcode_unobserved_seconds",
+        kind: Kind::Gauge,
+        unit: Some("seconds"),
+        help: "Time of a transcode's life in which no agent observed it, in seconds; absent where all of it was observed.",
+        labels: &["transcode", "workload"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                if !transcode.observation.is_whole() {
+                    samples.number(key(transcode), transcode.observation.missing.as_secs_f64());
+                }
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_transcode_exit_code",
         kind: Kind::Gauge,
         unit: None,

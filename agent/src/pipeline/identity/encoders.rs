@@ -9,8 +9,9 @@ use crate::attribution::totals::Totals;
 use crate::clock::{MonoTime, WallTime};
 use crate::host::HostRoots;
 use crate::model::cpu::{CgroupId, Consumer, ProcessId};
-use crate::model::transcode::{ExitStatus, TranscodeId};
+use crate::model::transcode::{ExitStatus, ProcessIdentity, TranscodeId};
 use crate::model::workload::{Pseudo, WorkloadId};
+use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::identity::cgroups::Cgroups;
 use crate::pipeline::identity::{Context, SILENT_TICKS};
 use crate::source::cpu::{CpuMeter, Tracking};
@@ -25,6 +26,8 @@ pub(super) struct Encoders {
     own: Option<ProcessId>,
     numbers: ProcessNumbers,
     names: Vec<String>,
+    /// Transcodes that ran when the agent before this one was last heard of.
+    earlier: EarlierTranscodes,
     /// Ended transcodes whose last CPU time may still come, with the ticks they have been silent.
     ending: HashMap<TranscodeId, u32>,
     /// How many processes were not tracked because too many were.
@@ -42,9 +45,14 @@ pub(super) struct Exec {
 }
 
 impl Encoders {
-    pub(super) fn new(own: Option<ProcessId>, names: Vec<String>, numbers: ProcessNumbers) -> Self {
+    pub(super) fn new(
+        own: Option<ProcessId>,
+        names: Vec<String>,
+        numbers: ProcessNumbers,
+        earlier: EarlierTranscodes,
+    ) -> Self {
         let (transcodes, ending) = (Transcodes::default(), HashMap::new());
-        Self { transcodes, own, numbers, names, ending, evicted: 0 }
+        Self { transcodes, own, numbers, names, earlier, ending, evicted: 0 }
     }
 
     /// Whether it is the agent itself.
@@ -72,7 +80,11 @@ impl Encoders {
             let now = context.clock.now();
             let workload =
                 cgroup.map_or(Pseudo::System.id(), |cgroup| cgroups.workload_of(cgroup, now, context.totals));
-            self.begin(running.id, Some(running.id), None, workload, context);
+            let begun = self.begin(running.id, Some(running.id), None, workload, context);
+            if let Some(id) = begun {
+                let earlier = self.identity_of(id).and_then(|process| self.earlier.take(&process));
+                self.transcodes.found_running(id, context.clock.wall(), earlier);
+            }
         }
     }
 
@@ -150,10 +162,17 @@ impl Encoders {
         let command_line = command_line.unwrap_or_default();
         let started = Started { process, local, start_time, at, workload, command_line: &command_line };
         let id = self.transcodes.started(started);
+        self.transcodes.identified(id, self.identity_of(id));
         if !self.is_own(id) {
             context.totals.open_transcode(id);
         }
         Some(id)
+    }
+
+    /// Which process a transcode is, for an agent after this one.
+    fn identity_of(&self, id: TranscodeId) -> Option<ProcessIdentity> {
+        let transcode = self.transcodes.get(id)?;
+        self.earlier.identity(transcode.local?, transcode.start_time?)
     }
 
     /// The transcode of a tracked process that has used CPU time in a cgroup. `None` where too many run.

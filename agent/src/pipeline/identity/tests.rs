@@ -14,6 +14,7 @@ use crate::host::CpuPlace;
 use crate::model::cpu::{CpuSourceKind, PlaceWindow, Usage};
 use crate::model::health::MeterHealth;
 use crate::model::transcode::ExitStatus;
+use crate::pipeline::earlier::EarlierTranscodes;
 use crate::source::SourceError;
 use crate::source::cpu::Tracking;
 use crate::units::CpuTime;
@@ -107,7 +108,12 @@ impl Agent {
         let numbers = ProcessNumbers::find(&roots, Some(AGENT));
         let limits = TotalsLimits { keep_ended: Duration::from_mins(2), shown: 1000 };
         Self {
-            identities: Identities::new(Some(AGENT), vec!["ffmpeg".to_owned()], numbers),
+            identities: Identities::new(
+                Some(AGENT),
+                vec!["ffmpeg".to_owned()],
+                numbers,
+                EarlierTranscodes::default(),
+            ),
             meter: Meter::default(),
             totals: Totals::new(limits, Moment::default()),
             clock: At(MonoTime(100 * SECOND)),

@@ -27,6 +27,7 @@ fn transcode(is_live: bool) -> Transcode {
         ended: None,
         status: None,
         consumers: Vec::new(),
+        observation: crate::model::transcode::Observation::default(),
     }
 }
 

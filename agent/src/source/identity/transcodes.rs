@@ -6,10 +6,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::WallTime;
 use crate::model::cpu::{CgroupId, Consumer, ProcessId};
-use crate::model::transcode::{Encode, ExitStatus, TranscodeId, TranscodeIdentity};
+use crate::model::transcode::{
+    EarlierTranscode, Encode, ExitStatus, Observation, ProcessIdentity, TranscodeId, TranscodeIdentity,
+};
 use crate::model::workload::WorkloadId;
 use crate::source::identity::command_line;
 
@@ -54,6 +57,8 @@ pub struct Transcode {
     pub status: Option<ExitStatus>,
     /// Under which keys its CPU time came: one a cgroup it has been in.
     pub consumers: Vec<Consumer>,
+    /// The part of its life that was observed.
+    pub observation: Observation,
 }
 
 /// All transcodes that run or have an account.
@@ -83,6 +88,7 @@ impl Transcodes {
             ended: None,
             status: None,
             consumers: Vec::new(),
+            observation: Observation::default(),
         };
         self.all.insert(id, transcode);
         self.running.insert(process, id);
@@ -109,6 +115,27 @@ impl Transcodes {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Notes which process a transcode is, where procfs tells.
+    pub fn identified(&mut self, id: TranscodeId, process: Option<ProcessIdentity>) {
+        if let Some(transcode) = self.all.get_mut(&id) {
+            transcode.observation.process = process.or(transcode.observation.process.take());
+        }
+    }
+
+    /// A transcode that ran before the agent did: under the key that it had for the agent before this one, if that has known it.
+    pub fn found_running(&mut self, id: TranscodeId, now: WallTime, earlier: Option<EarlierTranscode>) {
+        let Some(transcode) = self.all.get_mut(&id) else { return };
+        if let Some(earlier) = earlier {
+            transcode.observation = earlier.resumed(now);
+            transcode.identity.key = earlier.key;
+            transcode.started = earlier.started;
+            return;
+        }
+        let missing = Duration::try_from_secs_f64(now.0 - transcode.started.0).unwrap_or_default();
+        let process = transcode.observation.process.take();
+        transcode.observation = Observation { process, from: Some(now), missing, ..Observation::default() };
     }
 
     /// A tracked process ended.
