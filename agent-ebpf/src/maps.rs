@@ -3,8 +3,8 @@
 //! Sizes marked "set at load" are placeholders: the loader sizes them for the host.
 
 use agent_common::{
-    COMM_LEN, ConsumerKey, CpuClock, CpuTime, EventHeader, KernelOffsets, PATH_LEN, PidNamespace, TRACKED_PAGE,
-    loss,
+    COMM_LEN, ConsumerKey, CpuClock, CpuTime, EventHeader, KernelOffsets, PATH_LEN, PidNamespace,
+    TRACKED_PAGE, loss,
 };
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};

@@ -316,9 +316,7 @@ impl Pipeline {
             let claimant = match usage.consumer {
                 Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
                 Consumer::Unknown => Claimant::workload(Pseudo::Unattributed.id()),
-                Consumer::Tasks { cgroup, process } => {
-                    identities.claimant(cgroup, process, &mut context)
-                }
+                Consumer::Tasks { cgroup, process } => identities.claimant(cgroup, process, &mut context),
             };
             demand.add(claimant, window.places[usage.place].place, usage.busy);
         }

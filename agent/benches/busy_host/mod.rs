@@ -100,6 +100,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         ended_transcodes: Account::default(),
         other_transcodes: Account::default(),
         folded: (0, 0),
+        kept: BTreeMap::new(),
         joined: Arc::new(Joined::default()),
         prices: EnergyPrice { kilowatt_hour: Money(0.12), currency: "USD".into(), carbon: Grams(400.0) },
         engine: None,
@@ -118,7 +119,7 @@ fn identity(id: WorkloadId) -> Identity {
     }
     let details = Details {
         image: Some("registry.example/transcoder:7.1".to_owned()),
-        cgroup: Some(format!("/system.slice/docker-{:064x}.scope", id.0)),
+        cgroup: Some(format!("/system.slice/docker-{:064x}.scope", id.0).into()),
         runtime: "docker",
         ..Details::default()
     };

@@ -93,7 +93,8 @@ impl Identities {
             LifecycleEvent::CgroupRemoved { at, id: Some(id) } => {
                 self.cgroups.removed(id, at, context.cpu, context.totals);
             }
-            LifecycleEvent::CgroupMade { path: None, .. } | LifecycleEvent::CgroupRemoved { id: None, .. } => {
+            LifecycleEvent::CgroupMade { path: None, .. }
+            | LifecycleEvent::CgroupRemoved { id: None, .. } => {
                 self.walk_wanted = true;
             }
             LifecycleEvent::Exec { process, .. } if self.encoders.is_agent(process) => {}
@@ -167,8 +168,7 @@ impl Identities {
             return Claimant::workload(Pseudo::Ffwatt.id());
         }
         let workload = self.cgroups.workload_of(cgroup, context.clock.now(), context.totals);
-        let transcode =
-            process.and_then(|process| self.encoders.heard(process, cgroup, workload, context));
+        let transcode = process.and_then(|process| self.encoders.heard(process, cgroup, workload, context));
         // What the agent starts is the agent's.
         if transcode.is_some_and(|id| self.encoders.is_own(id)) {
             return Claimant::workload(Pseudo::Ffwatt.id());

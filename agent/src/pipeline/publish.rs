@@ -1,7 +1,7 @@
 //! What do readers get to see? The books as one immutable snapshot.
 
-use std::collections::{BTreeMap, HashMap};
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::clock::{MonoTime, WallTime};

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_walk_through_a_crowd_ends_and_says_so() {
-        let (root, roots) = tree(&["cgroup.controllers", "user/crowd/cgroup.procs", "system/docker/cgroup.procs"]);
+        let (root, roots) =
+            tree(&["cgroup.controllers", "user/crowd/cgroup.procs", "system/docker/cgroup.procs"]);
         // Each path below is of 3 kB.
         let deep = (0..12).fold(root.path().join("user/crowd"), |deep, _| deep.join("d".repeat(250)));
         fs::create_dir_all(&deep).unwrap();

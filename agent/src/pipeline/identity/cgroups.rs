@@ -37,7 +37,14 @@ impl Cgroups {
     }
 
     /// A cgroup is there.
-    fn learn(&mut self, id: CgroupId, path: &str, made: Option<MonoTime>, now: MonoTime, totals: &mut Totals) {
+    fn learn(
+        &mut self,
+        id: CgroupId,
+        path: &str,
+        made: Option<MonoTime>,
+        now: MonoTime,
+        totals: &mut Totals,
+    ) {
         if self.newcomers.contains(id) || self.directory.living_at(id, path).is_some() {
             return;
         }

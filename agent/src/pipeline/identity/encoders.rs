@@ -70,8 +70,8 @@ impl Encoders {
             let path = |unified| processes::cgroup_path(context.roots, running.id, unified);
             let cgroup = context.tree.and_then(|tree| tree.id(&path(tree.is_unified())?).ok());
             let now = context.clock.now();
-            let workload = cgroup
-                .map_or(Pseudo::System.id(), |cgroup| cgroups.workload_of(cgroup, now, context.totals));
+            let workload =
+                cgroup.map_or(Pseudo::System.id(), |cgroup| cgroups.workload_of(cgroup, now, context.totals));
             self.begin(running.id, Some(running.id), None, workload, context);
         }
     }
@@ -198,11 +198,10 @@ impl Encoders {
         let mut done = Vec::new();
         for (id, silent) in &mut self.ending {
             let transcode = self.transcodes.get(*id);
-            let has_run = transcode
-                .is_some_and(|transcode| transcode.consumers.iter().any(|key| heard.contains(key)));
+            let has_run =
+                transcode.is_some_and(|transcode| transcode.consumers.iter().any(|key| heard.contains(key)));
             // What is heard under its number may be another process by now.
-            let is_over =
-                has_run && transcode.is_some_and(|one| is_another(one, one.local, context.roots));
+            let is_over = has_run && transcode.is_some_and(|one| is_another(one, one.local, context.roots));
             *silent = if has_run && !is_over { 0 } else { *silent + 1 };
             if *silent >= SILENT_TICKS {
                 done.push(*id);
@@ -238,7 +237,13 @@ impl Encoders {
     pub(super) fn child_started(&mut self, child: ProcessId, context: &mut Context<'_>) {
         let Some(process) = self.numbers.of_child(context.roots, child) else { return };
         if self.transcodes.of(process).is_none() {
-            self.begin(process, self.numbers.in_procfs(process, Some(child)), None, Pseudo::Ffwatt.id(), context);
+            self.begin(
+                process,
+                self.numbers.in_procfs(process, Some(child)),
+                None,
+                Pseudo::Ffwatt.id(),
+                context,
+            );
         }
     }
 

@@ -59,7 +59,13 @@ impl CpuMeter for Meter {
     }
     fn tracking(&self, process: ProcessId) -> Option<Tracking> {
         let (is_on, has_ended) = (self.tracked.contains(&process), self.ended.contains(&process));
-        Some(if has_ended { Tracking::Ended } else if is_on { Tracking::On } else { Tracking::Off })
+        Some(if has_ended {
+            Tracking::Ended
+        } else if is_on {
+            Tracking::On
+        } else {
+            Tracking::Off
+        })
     }
     fn own_process(&self) -> Option<ProcessId> {
         Some(AGENT)
@@ -447,10 +453,8 @@ fn a_number_that_another_encoder_has_now_is_another_transcode() {
         for _ in 0..4 {
             agent.tick(&[(1, Some(7))], &[]);
         }
-        let expected = [
-            transcode("7-1000100", Some("libx264"), false),
-            transcode("7-1000101", Some("libx265"), true),
-        ];
+        let expected =
+            [transcode("7-1000100", Some("libx264"), false), transcode("7-1000101", Some("libx265"), true)];
         assert_eq!(agent.transcodes(), expected);
         assert_eq!(agent.meter.tracked, [ProcessId(7)].into());
         assert_eq!(agent.meter.forgotten, [], "the second one uses the entry of the first");
@@ -475,13 +479,12 @@ fn where_procfs_counts_in_another_way_no_number_is_looked_up_in_it() {
     let mut agent = Agent::in_procfs_as(std::process::id());
     agent.process(7, 500, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
     agent.process(3, 500, "ffmpeg", "ffmpeg -i a -c:v libx265 b");
-    agent.ask(|identities, context| identities.begin(context));
+    agent.ask(Identities::begin);
     assert_eq!(agent.meter.tracked, HashSet::new(), "nothing is tracked by a wrong number");
     agent.exec_known_as(7, None, false);
     agent.exec_known_as(900, Some(3), false);
     agent.lost = 1;
     agent.ticks(3);
-    let expected =
-        [transcode("7-1000100", None, true), transcode("900-1000100", Some("libx265"), true)];
+    let expected = [transcode("7-1000100", None, true), transcode("900-1000100", Some("libx265"), true)];
     assert_eq!(agent.transcodes(), expected);
 }

@@ -300,7 +300,6 @@ impl Directory {
         self.cgroups.insert(id, entry);
     }
 
-
     fn note_removed(&mut self, id: CgroupId) {
         self.removed.push_back(id);
         while self.removed.len() > ROOM_REMOVED {

@@ -63,11 +63,8 @@ impl ProcessNumbers {
     pub fn problem(&self) -> Option<SourceError> {
         let (false, Some(meter)) = (self.are_shared(), self.meter) else { return None };
         let seen = self.procfs.map_or_else(|| "unknown".to_owned(), |number| number.0.to_string());
-        let unknown = if self.procfs == Some(self.own) {
-            "encoders outside of this namespace"
-        } else {
-            "encoders"
-        };
+        let unknown =
+            if self.procfs == Some(self.own) { "encoders outside of this namespace" } else { "encoders" };
         Some(SourceError::unavailable(
             format!(
                 "the agent runs in a PID namespace of its own: it is process {} for the kernel and {seen} in procfs; encoders that \

@@ -164,7 +164,6 @@ impl Transcodes {
     pub fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
         self.running.values().filter_map(|id| Some((*id, self.all.get(id)?)))
     }
-
 }
 
 fn encode(cmdline: &[u8]) -> Encode {

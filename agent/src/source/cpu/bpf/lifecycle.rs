@@ -92,11 +92,7 @@ mod tests {
             ),
             (
                 event_kind::EXIT,
-                LifecycleEvent::Exit {
-                    at,
-                    process: ProcessId(42),
-                    status: Some(ExitStatus::Code(1)),
-                },
+                LifecycleEvent::Exit { at, process: ProcessId(42), status: Some(ExitStatus::Code(1)) },
             ),
         ];
         for (kind, expected) in table {
