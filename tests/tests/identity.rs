@@ -118,7 +118,7 @@ fn a_storm_of_cgroups_takes_no_memory_and_nothing_from_others() {
         after.sum("ffwatt_evicted_total", &[]).unwrap()
     );
     assert!(most <= 60.0, "{most} MB resident");
-    assert!(kept(&after, "workload") < kept(&before, "workload") + rounds as f64 + 100.0);
+    assert!(kept(&after, "workload") < kept(&before, "workload") + f64::from(rounds) + 100.0);
     let (seconds, ours) = (busy.cpu_stat().unwrap().as_secs_f64(), cpu_of(&after, &busy.path));
     assert!((ours / seconds - 1.0).abs() < 0.01, "beside it: kernel {seconds}, ffwatt {ours}");
     let names: f64 = kernel.iter().filter_map(|(path, _)| after.sum(CPU, &[("workload", path)])).sum();

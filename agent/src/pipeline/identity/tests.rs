@@ -488,7 +488,7 @@ fn where_procfs_counts_in_another_way_no_number_is_looked_up_in_it() {
     let mut agent = Agent::in_procfs_as(std::process::id());
     agent.process(7, 500, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
     agent.process(3, 500, "ffmpeg", "ffmpeg -i a -c:v libx265 b");
-    agent.ask(|identities, context| identities.begin(context));
+    agent.ask(Identities::begin);
     assert_eq!(agent.meter.tracked, HashSet::new(), "nothing is tracked by a wrong number");
     agent.exec_known_as(7, None, false);
     agent.exec_known_as(900, Some(3), false);
