@@ -50,7 +50,7 @@ const ALONE: [&str; 12] = [
 ];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 11] = [
+const TOGETHER: [&str; 13] = [
     "access",
     "hostile",
     "privileges",
@@ -61,6 +61,8 @@ const TOGETHER: [&str; 11] = [
     "http",
     "api",
     "results",
+    "ledger",
+    "idle",
     "quality",
 ];
 
