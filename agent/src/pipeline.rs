@@ -113,6 +113,9 @@ impl Pipeline {
         if let Some(problem) = numbers.problem() {
             health.failed("processes", &problem);
         }
+        if let Some(problem) = tree.as_ref().and_then(CgroupTree::problem) {
+            health.failed("cgroups", &problem);
+        }
         let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
         let learner = IdleLearner::new(state.load_idle());
         let limits = TotalsLimits {

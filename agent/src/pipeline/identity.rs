@@ -117,7 +117,7 @@ impl Identities {
                 self.encoders.exec(exec, context, &mut self.cgroups);
             }
             LifecycleEvent::Exit { at, process, status } => {
-                self.encoders.exit(process, on_the_wall(at, context), status);
+                self.encoders.exit(process, on_the_wall(at, context), status, context.cpu);
             }
         }
     }

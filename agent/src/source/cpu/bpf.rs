@@ -330,8 +330,7 @@ mod tests {
 
     #[test]
     fn a_switch_is_seen_although_the_clock_stood_still() {
-        let flushed =
-            CpuClock { accounted_to: 5000, epoch: 1, flushed_in_idle: 1, ..CpuClock::default() };
+        let flushed = CpuClock { accounted_to: 5000, epoch: 1, flushed_in_idle: 1, ..CpuClock::default() };
         assert!(flushed.is_asleep() && has_no_switch(&[flushed, flushed]));
         // The whole time between the flush and the switch went to interrupts.
         let switched = CpuClock { switches: 1, ..flushed };
