@@ -78,16 +78,13 @@ impl Encoders {
         found.retain(|running| !known(running));
         self.unplaced.clear();
         for running in found {
-            let workload = match context.tree.map(|tree| tree.of_process(context.roots, running.id)) {
-                Some(Some(cgroup)) => cgroups.workload_of(cgroup, context.clock.now(), context.totals),
-                Some(None) => {
-                    if track(running.id, context.cpu) {
-                        self.unplaced.insert(running.id);
-                    }
-                    continue;
+            let Some(cgroup) = context.tree.and_then(|tree| tree.of_process(context.roots, running.id)) else {
+                if track(running.id, context.cpu) {
+                    self.unplaced.insert(running.id);
                 }
-                None => Pseudo::System.id(),
+                continue;
             };
+            let workload = cgroups.workload_of(cgroup, context.clock.now(), context.totals);
             if let Some(id) = self.begin(running.id, Some(running.id), None, workload, context) {
                 self.found_running(id, context);
             }

@@ -242,6 +242,10 @@ impl CpuMeter for BpfMeter {
         }
     }
 
+    fn consumers(&self) -> Vec<Consumer> {
+        self.accounts.consumers().collect()
+    }
+
     fn with_usage(&self, removed: &[CgroupId]) -> Vec<CgroupId> {
         // Without the clocks, what is pending on a CPU is not known, and any of them may have run.
         let Ok(clocks) = self.read_clocks() else { return removed.to_vec() };
@@ -284,7 +288,7 @@ impl CpuMeter for BpfMeter {
             lost_charges: clocks.iter().map(|clock| clock.lost_count).sum(),
             torn_reads: self.torn_reads,
             reattached: self.reattached,
-            map_entries: Some((self.accounts.keys().count(), self.room)),
+            map_entries: Some((self.accounts.consumers().count(), self.room)),
             programs,
         }
     }
