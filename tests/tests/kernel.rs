@@ -9,7 +9,9 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -73,14 +75,19 @@ fn the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent() {
 
 #[test]
 fn a_kernel_that_does_not_tell_its_types_is_read_without_them() {
-    // All of sysfs that the agent needs, but `kernel/btf`.
-    let sysfs = tempfile::tempdir().unwrap();
-    for folder in ["class", "devices", "fs"] {
-        std::os::unix::fs::symlink(format!("/sys/{folder}"), sysfs.path().join(folder)).unwrap();
-    }
-    let sysfs = format!("--path.sysfs={}", sysfs.path().display());
-    for (more, program) in [(&[][..], "switch"), (&[sysfs.as_str()], "untyped_switch")] {
-        let agent = agent(more);
+    // A sysfs without types, for the agent alone.
+    let folder = tempfile::tempdir().unwrap();
+    let wrapper = folder.path().join("without-types");
+    let binary = binary().unwrap();
+    let script = format!(
+        "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"' {} \"$@\"\n",
+        binary.display()
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    std::fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).unwrap();
+    for (program, started) in [("switch", &binary), ("untyped_switch", &wrapper)] {
+        let mut agent = Agent::spawn(started, &FLAGS, &[]).unwrap();
+        agent.wait_ready().unwrap();
         let list = output(Command::new("bpftool").args(["prog", "list"])).unwrap();
         let is_there = |name: &str| list.contains(&format!(" name {name} "));
         let programs = ["switch", "untyped_switch"].map(|name| (name, is_there(name)));
