@@ -322,7 +322,8 @@ fn ten_thousand_cgroups_come_and_go() {
     assert_closed(&scrape);
     let shown = scrape.all(CPU).filter(|sample| sample.label("kind") != "pseudo").count();
     assert!(shown <= 1000, "{shown} workloads are shown");
-    assert!(scrape.sum("ffwatt_workloads_folded", &[]).unwrap() >= 9000.0);
+    // Of those that have used nothing, only so many have an account.
+    assert!(scrape.sum("ffwatt_workloads_folded", &[]).unwrap() >= 7000.0);
     // Whoever used something is among those shown by themselves.
     for cgroup in cgroups.iter().step_by(200) {
         let ours = cpu_of(&scrape, &cgroup.path).unwrap_or_else(|| panic!("{} is not shown", cgroup.path));

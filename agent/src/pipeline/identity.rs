@@ -152,9 +152,11 @@ impl Identities {
         (self.walk_wanted, self.has_lost, self.last_walk) = (false, false, Some(now));
     }
 
-    /// A window is about to be charged: what is there by now can pay for the idle machine.
+    /// A window is about to be charged: what is there by now can pay for the idle machine. After lost events only a walk can tell what is.
     pub(super) fn admit(&mut self, now: MonoTime, totals: &mut Totals) {
-        self.cgroups.admit_living(now, totals);
+        if !self.has_lost {
+            self.cgroups.admit_living(now, totals);
+        }
     }
 
     /// Who is to be charged for CPU time of a cgroup, or of a tracked process in it.

@@ -107,8 +107,11 @@ impl Cgroups {
             return Pseudo::System.id();
         }
         if let Some(workload) = self.directory.workload_of(id) {
-            if self.directory.is_stranger(id) {
+            // Late: its entry of the accounting map has to be freed once more.
+            if self.directory.is_removed(id) {
                 self.ending.insert(id, 0);
+            }
+            if self.directory.is_stranger(id) {
                 totals.open_workload(workload, None);
             }
             return workload;

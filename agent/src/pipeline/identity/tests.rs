@@ -367,6 +367,22 @@ fn a_cgroup_of_which_all_events_were_lost_ends_when_it_is_heard_no_more() {
 }
 
 #[test]
+fn cgroups_of_which_the_removals_were_lost_open_no_accounts() {
+    let mut agent = Agent::new();
+    agent.tick(&[], &[]);
+    for id in 1000..3000 {
+        agent.made(id, &format!("/user/{id}"));
+    }
+    // The next walk is a second after the last.
+    agent.identities.last_walk = Some(agent.clock.0.plus(Duration::from_millis(500)));
+    agent.lost = 2000;
+    agent.tick(&[], &[]);
+    assert_eq!(agent.workloads(), []);
+    agent.ticks(3);
+    assert_eq!((agent.workloads(), agent.cgroups_kept()), (Vec::new(), 0));
+}
+
+#[test]
 fn a_cgroup_of_which_the_removal_was_lost_ends_with_the_next_walk() {
     let mut agent = Agent::new();
     agent.made(5, "/job");
@@ -376,7 +392,12 @@ fn a_cgroup_of_which_the_removal_was_lost_ends_with_the_next_walk() {
     agent.tick(&[], &[(6, "/kept")]);
     agent.ticks(2);
     assert_eq!(agent.workloads(), [shown("/job", false), shown("/kept", true)]);
-    assert!(agent.meter.forgotten.contains(&tasks(5, None)));
+    assert_eq!(agent.meter.forgotten, [tasks(5, None)]);
+    // Its last task leaves the CPU late: that is its own, and the entry is freed again.
+    agent.tick(&[(5, None)], &[(6, "/kept")]);
+    agent.ticks(2);
+    assert_eq!(agent.workloads(), [shown("/job", false), shown("/kept", true)]);
+    assert_eq!(agent.meter.forgotten, [tasks(5, None), tasks(5, None)]);
 }
 
 #[test]
