@@ -113,6 +113,11 @@ impl Newcomers {
         self.len() == 0
     }
 
+    /// Whether one more would take another's place.
+    pub fn is_full(&self) -> bool {
+        self.len() >= ROOM
+    }
+
     /// How many were given up because there were too many.
     pub fn evicted(&self) -> u64 {
         self.evicted
