@@ -87,7 +87,8 @@ fn twenty_thousand_cgroups_come_and_go_in_bursts() {
     assert_closed(&after);
     for (path, seconds) in &kernel {
         let ours = cpu_of(&after, path).unwrap_or_else(|| panic!("{path} is not known by its name"));
-        assert!((ours / seconds - 1.0).abs() < 0.1, "{path}: kernel {seconds}, ffwatt {ours}");
+        // What it takes to enter a cgroup is some milliseconds more on a loaded machine.
+        assert!((ours - seconds).abs() < seconds * 0.1 + 0.01, "{path}: kernel {seconds}, ffwatt {ours}");
     }
     let memory = |scrape: &Exposition| count(scrape, "process_resident_memory_bytes") / 1e6;
     println!(

@@ -78,7 +78,8 @@ impl Encoders {
         found.retain(|running| !known(running));
         self.unplaced.clear();
         for running in found {
-            let Some(cgroup) = context.tree.and_then(|tree| tree.of_process(context.roots, running.id)) else {
+            let Some(cgroup) = context.tree.and_then(|tree| tree.of_process(context.roots, running.id))
+            else {
                 if track(running.id, context.cpu) {
                     self.unplaced.insert(running.id);
                 }
