@@ -75,17 +75,18 @@ fn the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent() {
 
 #[test]
 fn a_kernel_that_does_not_tell_its_types_is_read_without_them() {
+    // A sysfs without types, for the agent alone.
     let folder = tempfile::tempdir().unwrap();
-    let hidden = "mount -t tmpfs none /sys/kernel/btf && ";
-    for (hide, program) in [("", "switch"), (hidden, "untyped_switch")] {
-        let script = format!(
-            "#!/bin/sh\nexec unshare -m sh -c '{hide}exec {} \"$@\"' agent \"$@\"\n",
-            binary().unwrap().display()
-        );
-        let wrapper = folder.path().join(program);
-        std::fs::write(&wrapper, script).unwrap();
-        std::fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).unwrap();
-        let mut agent = Agent::spawn(&wrapper, &FLAGS, &[("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")]).unwrap();
+    let wrapper = folder.path().join("without-types");
+    let binary = binary().unwrap();
+    let script = format!(
+        "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"' {} \"$@\"\n",
+        binary.display()
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    std::fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).unwrap();
+    for (program, started) in [("switch", &binary), ("untyped_switch", &wrapper)] {
+        let mut agent = Agent::spawn(started, &FLAGS, &[]).unwrap();
         agent.wait_ready().unwrap();
         let list = agent.programs().unwrap();
         let is_there = |name: &str| list.values().any(|line| line.contains(&format!(" name {name} ")));

@@ -10,7 +10,7 @@ use crate::model::cpu::CgroupId;
 
 /// Most newcomers: about 10 MB of the longest paths. Beyond, the one that was removed first goes, else the one that was made first; a
 /// walk finds that again should it ever run.
-const ROOM: usize = 8192;
+const ROOM: usize = 16_384;
 
 /// So many removed ones are kept before somebody asks which of them have run.
 const CROWD: usize = 1024;

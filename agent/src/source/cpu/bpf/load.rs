@@ -284,7 +284,10 @@ fn is_permission(error: &EbpfError) -> bool {
 
 fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
     if is_permission(error) {
-        return SourceError::unavailable("no permission to load eBPF programs", GRANT);
+        return SourceError::unavailable(
+            "no permission to load eBPF programs: CAP_BPF or CAP_PERFMON is missing",
+            GRANT,
+        );
     }
     SourceError::unavailable(
         format!("the kernel ({kernel}) does not take the eBPF maps: {}", chain(error)),
