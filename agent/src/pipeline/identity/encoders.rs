@@ -26,8 +26,9 @@ pub(super) struct Encoders {
     own: Option<ProcessId>,
     numbers: ProcessNumbers,
     names: Vec<String>,
-    /// Encoders that ran before the agent and whose cgroup procfs does not tell. The kernel tells it with their next CPU time.
-    unplaced: HashSet<ProcessId>,
+    /// Encoders that were found running and are no transcodes yet: procfs does not tell their cgroup. The kernel tells it with their next
+    /// CPU time.
+    waiting: HashSet<ProcessId>,
     /// Transcodes that ran when the agent before this one was last heard of.
     earlier: EarlierTranscodes,
     /// Ended transcodes whose last CPU time may still come, with the ticks they have been silent.
@@ -54,7 +55,7 @@ impl Encoders {
         earlier: EarlierTranscodes,
     ) -> Self {
         let (transcodes, ending) = (Transcodes::default(), HashMap::new());
-        Self { transcodes, own, numbers, names, unplaced: HashSet::new(), earlier, ending, evicted: 0 }
+        Self { transcodes, own, numbers, names, waiting: HashSet::new(), earlier, ending, evicted: 0 }
     }
 
     /// Whether it is the agent itself.
@@ -76,25 +77,15 @@ impl Encoders {
         let known = |running: &Running| self.transcodes.of(running.id).is_some() || self.is_agent(running.id);
         let mut found = processes::named(context.roots, &self.names);
         found.retain(|running| !known(running));
-        self.unplaced.clear();
-        for running in found {
-            let Some(cgroup) = context.tree.and_then(|tree| tree.of_process(context.roots, running.id))
-            else {
-                if track(running.id, context.cpu) {
-                    self.unplaced.insert(running.id);
-                }
-                continue;
-            };
-            let workload = cgroups.workload_of(cgroup, context.clock.now(), context.totals);
-            if let Some(id) = self.begin(running.id, Some(running.id), None, workload, context) {
-                self.found_running(id, context);
+        self.waiting = found.iter().map(|running| running.id).collect();
+        for Running { id, .. } in found {
+            if let Some(cgroup) = context.tree.and_then(|tree| tree.of_process(context.roots, id)) {
+                let workload = cgroups.workload_of(cgroup, context.clock.now(), context.totals);
+                self.begin(id, Some(id), None, workload, context);
+            } else if !track(id, context.cpu) {
+                self.waiting.remove(&id);
             }
         }
-    }
-
-    fn found_running(&mut self, id: TranscodeId, context: &Context<'_>) {
-        let earlier = self.identity_of(id).and_then(|process| self.earlier.take(&process));
-        self.transcodes.found_running(id, context.clock.wall(), earlier);
     }
 
     /// A tracked program was started, or a tracked process started any program.
@@ -130,7 +121,7 @@ impl Encoders {
         status: Option<ExitStatus>,
         cpu: &mut dyn CpuMeter,
     ) {
-        if self.unplaced.remove(&process) {
+        if self.waiting.remove(&process) {
             // It ended before it was a transcode: what it still used is its workload's.
             stop_tracking(process, cpu);
         }
@@ -152,6 +143,7 @@ impl Encoders {
         workload: WorkloadId,
         context: &mut Context<'_>,
     ) -> Option<TranscodeId> {
+        let was_found = self.waiting.remove(&process);
         if !self.transcodes.has_room() {
             self.evicted += 1;
             stop_tracking(process, context.cpu);
@@ -176,7 +168,12 @@ impl Encoders {
         let command_line = command_line.unwrap_or_default();
         let started = Started { process, local, start_time, at, workload, command_line: &command_line };
         let id = self.transcodes.started(started);
-        self.transcodes.identified(id, self.identity_of(id));
+        let identity = self.identity_of(id);
+        if was_found {
+            let earlier = identity.as_ref().and_then(|process| self.earlier.take(process));
+            self.transcodes.found_running(id, context.clock.wall(), earlier);
+        }
+        self.transcodes.identified(id, identity);
         if !self.is_own(id) {
             context.totals.open_transcode(id);
         }
@@ -205,14 +202,7 @@ impl Encoders {
                 return None;
             }
             // Its start was lost: what it does can still be read, if it is still there.
-            None => {
-                let local = self.numbers.in_procfs(process, None);
-                let id = self.begin(process, local, None, workload, context)?;
-                if self.unplaced.remove(&process) {
-                    self.found_running(id, context);
-                }
-                id
-            }
+            None => self.begin(process, self.numbers.in_procfs(process, None), None, workload, context)?,
         };
         self.transcodes.seen(process, cgroup);
         Some(id)

@@ -171,3 +171,20 @@ fn a_cgroup_of_which_the_removal_was_lost_ends_with_the_next_walk() {
     assert_eq!(agent.workloads(), [shown("/job", false), shown("/kept", true)]);
     assert_eq!(agent.meter.forgotten, [tasks(5, None), tasks(5, None)]);
 }
+
+#[test]
+fn entries_of_which_nothing_is_known_are_freed() {
+    let mut agent = Agent::new();
+    agent.made(5, "/kept");
+    agent.meter.tracked.insert(ProcessId(8));
+    // A cgroup that is gone and one that is there; a process that is tracked no more and one that is.
+    let gone = [tasks(77, None), tasks(1, Some(7))];
+    let kept = [tasks(5, None), tasks(1, Some(8)), tasks(1, None), Consumer::Kernel];
+    agent.meter.entries = [&gone[..], &kept].concat();
+    agent.lost = 1;
+    for _ in 0..4 {
+        agent.tick(&[], &[(1, "/"), (5, "/kept")]);
+    }
+    assert_eq!(agent.meter.entries, kept);
+    assert_eq!(agent.workloads(), []);
+}

@@ -115,3 +115,32 @@ fn where_procfs_counts_in_another_way_no_number_is_looked_up_in_it() {
     let expected = [transcode("7-1000100", None, true), transcode("900-1000100", Some("libx265"), true)];
     assert_eq!(agent.transcodes(), expected);
 }
+
+#[test]
+fn an_encoder_that_ran_before_is_of_the_workload_by_which_the_kernel_charges_it() {
+    let mut agent = Agent::new();
+    agent.made(5, "/job");
+    // Procfs shows a path that begins elsewhere, or none.
+    for id in [7, 8, 9] {
+        agent.process(id, 500, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
+    }
+    agent.ask(Identities::begin);
+    assert_eq!(agent.meter.tracked, [7, 8, 9].map(ProcessId).into());
+    // One starts another program before it is heard of.
+    agent.exec(9, true);
+    agent.exit(9);
+    assert_eq!(agent.transcodes(), [transcode("9-1000100", Some("libx264"), false)]);
+    agent.exit(8);
+    for id in [8, 9] {
+        agent.gone(id);
+    }
+    for _ in 0..3 {
+        agent.tick(&[], &[(5, "/job")]);
+    }
+    assert_eq!(agent.meter.tracked, [ProcessId(7)].into(), "it ended before it was known");
+    agent.tick(&[(5, Some(7))], &[(5, "/job")]);
+    let known: Vec<&Transcode> = agent.identities.running().map(|(_, transcode)| transcode).collect();
+    let [known] = known[..] else { panic!("{known:?}") };
+    assert_eq!(&*agent.identities.identity(known.workload).name, "/job");
+    assert!(known.observation.from.is_some(), "it is older than the agent");
+}
