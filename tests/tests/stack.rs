@@ -46,6 +46,8 @@ fn start(namespace: &Namespace) -> Stack<'_> {
     let vmaf = ffmpeg::with_vmaf().unwrap();
     let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
     agent.args([
+        // The names are of this host here, and listeners on a loopback address know only those they are told.
+        &format!("--listen.host-names={}", NAMES.join(",")),
         &format!("--path.sysfs={}", rapl.path().display()),
         "--path.cgroupfs=/sys/fs/cgroup",
         "--energy.source=powercap",
