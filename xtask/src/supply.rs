@@ -34,6 +34,11 @@ pub(crate) fn check() -> anyhow::Result<()> {
     if !findings.is_empty() {
         bail!("{} findings (deny.toml has the lists):\n{}", findings.len(), findings.join("\n"));
     }
+    // The fuzz targets' crate is no member of the workspace: nothing else notices that its lock file is out of date.
+    let mut fuzz = Command::new(env!("CARGO"));
+    fuzz.current_dir(root()?).args(["tree", "--locked", "--manifest-path=tests/fuzz/Cargo.toml"]);
+    output(&mut fuzz)
+        .context("is tests/fuzz/Cargo.lock out of date? `cargo update --workspace` in tests/fuzz mends it")?;
     say(&format!(
         "{} packages: licences, sources, versions and bans are as deny.toml has them",
         packages.len()
