@@ -58,6 +58,15 @@ pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) ->
     runtime.block_on(run_async(config, opened, reload))
 }
 
+/// Reads the files that the configuration names, as [`run`] would before anything else: whoever refuses them refuses the configuration.
+pub fn validate(config: &Config) -> anyhow::Result<()> {
+    pipeline::prices(config)?;
+    if let Some(path) = &config.web.config_file {
+        AccessFile::open(path)?;
+    }
+    Ok(())
+}
+
 /// SIGHUP ends a process that does not expect it, and this one is busy for a moment before it does. The handler stays when the
 /// runtime goes.
 fn ignore_hangups() -> std::io::Result<Runtime> {

@@ -33,8 +33,19 @@ const PACKAGES: [&str; 16] = [
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 10] =
-    ["kernel", "cost", "faults_kernel", "docker", "progress", "page", "top", "bench", "stack", "package"];
+const ALONE: [&str; 10] = [
+    "kernel",
+    "cost",
+    "memory",
+    "faults_kernel",
+    "docker",
+    "progress",
+    "page",
+    "top",
+    "bench",
+    "stack",
+    "package",
+];
 
 /// Tests that do not mind company.
 const TOGETHER: [&str; 10] = [

@@ -6,6 +6,7 @@
 //! Ticks that are some minutes old are put together, or a thousand busy workloads would fill the memory with them.
 
 mod charges;
+mod kept;
 mod known;
 
 use std::cmp::Ordering;
@@ -17,6 +18,7 @@ use crate::join::subject::{Candidate, Subject};
 use crate::model::snapshot::Snapshot;
 use crate::units::{CpuTime, MicroJoules, Ratio};
 use charges::{charges, totals};
+use kept::{Kept, Numbers};
 use known::Known;
 
 pub use charges::Charge;
@@ -58,42 +60,27 @@ pub struct Tick {
     pub engine: Option<Ratio>,
 }
 
-impl Tick {
-    /// What subjects were charged, together.
-    pub fn charge(&self, subjects: &[Subject]) -> Charge {
-        let mut sum = Charge::default();
-        for subject in subjects {
-            sum += self.charges.get(subject).copied().unwrap_or_default();
-        }
-        sum
-    }
-
+/// What subjects were charged in a tick, or in several that were put together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
     /// How long it was.
-    pub fn length(&self) -> Duration {
-        between(self.from, self.to)
-    }
-
-    /// Takes in the tick that follows.
-    fn extend(&mut self, later: Self) {
-        let (mine, others) = (self.length().as_secs_f64(), later.length().as_secs_f64());
-        let mean = |one: Ratio, other: Ratio| Ratio((one.0 * mine + other.0 * others) / (mine + others));
-        self.engine = match (self.engine, later.engine) {
-            (Some(one), Some(other)) => Some(mean(one, other)),
-            (one, other) => one.or(other),
-        };
-        self.to = later.to;
-        self.containers += later.containers;
-        for (subject, charge) in later.charges {
-            *self.charges.entry(subject).or_default() += charge;
-        }
-    }
+    pub length: Duration,
+    /// The charge.
+    pub charge: Charge,
+    /// CPU time of all containers together.
+    pub containers: CpuTime,
+    /// Use of the engine, of one CPU.
+    pub engine: Option<Ratio>,
 }
 
 /// The last while.
 #[derive(Debug)]
 pub struct History {
     span: Duration,
-    ticks: VecDeque<Tick>,
+    ticks: VecDeque<Kept>,
+    numbers: Numbers,
+    /// The last tick as it came.
+    latest: Option<Tick>,
     /// How many of the ticks, from the oldest on, are no longer put together with those that follow.
     settled: usize,
     totals: HashMap<Subject, Charge>,
@@ -110,6 +97,8 @@ impl History {
         Self {
             span,
             ticks: VecDeque::new(),
+            numbers: Numbers::default(),
+            latest: None,
             settled: 0,
             totals: HashMap::new(),
             containers: CpuTime(0),
@@ -124,7 +113,7 @@ impl History {
         let mut history = Self::new(Duration::MAX);
         let seen = ticks.last().map_or(WallTime(0.0), |tick| tick.to);
         history.is_sorted = ticks.is_sorted_by(|one, other| one.to.0 <= other.from.0);
-        history.ticks = ticks.into();
+        history.ticks = ticks.iter().map(|tick| Kept::new(tick, &mut history.numbers)).collect();
         history.known = Known::of(candidates, seen);
         history
     }
@@ -149,19 +138,20 @@ impl History {
         self.known.charge(charges.keys());
         let excess = self.known.forget(snapshot.wall, self.span, MOST_GONE);
         if !excess.is_empty() {
-            self.ticks
-                .iter_mut()
-                .for_each(|tick| tick.charges.retain(|subject, _| !excess.contains(subject)));
+            let excess = excess.iter().filter_map(|subject| self.numbers.get(subject)).collect();
+            self.ticks.iter_mut().for_each(|tick| tick.remove(&excess));
         }
         let containers = containers.saturating_sub(containers_before);
         let engine = snapshot.engine.and_then(|engine| engine.cpus);
-        self.ticks.push_back(Tick { from, to: snapshot.wall, charges, containers, engine });
+        let tick = Tick { from, to: snapshot.wall, charges, containers, engine };
+        self.ticks.push_back(Kept::new(&tick, &mut self.numbers));
         while self.ticks.front().is_some_and(|tick| between(tick.to, snapshot.wall) > self.span) {
             self.ticks.pop_front();
             self.settled = self.settled.saturating_sub(1);
         }
         self.settle(snapshot.wall);
-        self.ticks.back()
+        self.numbers.forget(self.known.len(), self.ticks.iter());
+        Some(self.latest.insert(tick))
     }
 
     /// Puts old ticks together.
@@ -173,7 +163,7 @@ impl History {
                 && let Some(old) = self.ticks.remove(self.settled)
                 && let Some(before) = self.ticks.get_mut(self.settled - 1)
             {
-                before.extend(old);
+                before.extend(&old);
             } else {
                 self.settled += 1;
             }
@@ -209,7 +199,7 @@ impl History {
 
     /// The last tick.
     pub fn last(&self) -> Option<&Tick> {
-        self.ticks.back()
+        self.latest.as_ref()
     }
 
     /// When it ends.
@@ -224,15 +214,18 @@ impl History {
         if from.0.partial_cmp(&to.0) != Some(Ordering::Less) {
             return spent;
         }
+        let numbers: Vec<_> = subjects.iter().map(|subject| self.numbers.get(subject)).collect();
         for tick in self.touching(from, to) {
             let overlap = between(later(from, tick.from), earlier(to, tick.to));
             if overlap.is_zero() {
                 continue;
             }
             spent.covered += overlap;
-            for subject in subjects {
-                let charge = tick.charges.get(subject).copied().unwrap_or_default();
-                spent.charge += scaled(charge, self.part_of(subject, tick, from, to));
+            for (subject, number) in subjects.iter().zip(&numbers) {
+                let charge = tick.charge(*number);
+                if charge != Charge::default() {
+                    spent.charge += scaled(charge, self.part_of(subject, tick, from, to));
+                }
             }
         }
         spent
@@ -240,7 +233,7 @@ impl History {
 
     /// The part of a tick's charge that falls into a window. It flowed evenly while its subject was there: a transcode that began
     /// in the middle of a tick with the window is in it with all of the tick's charge.
-    fn part_of(&self, subject: &Subject, tick: &Tick, from: WallTime, to: WallTime) -> f64 {
+    fn part_of(&self, subject: &Subject, tick: &Kept, from: WallTime, to: WallTime) -> f64 {
         let life = self.known.life(subject);
         let there = life.map(|(began, ended)| (later(began, tick.from), earlier(ended, tick.to)));
         // What was counted only after its end is of no better known time than the tick's.
@@ -249,15 +242,22 @@ impl History {
     }
 
     /// The ticks that a window may touch.
-    fn touching(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Tick> {
+    fn touching(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Kept> {
         let first = if self.is_sorted { self.ticks.partition_point(|tick| tick.to.0 <= from.0) } else { 0 };
-        let is_over = move |tick: &&Tick| self.is_sorted && tick.from.0 >= to.0;
+        let is_over = move |tick: &&Kept| self.is_sorted && tick.from.0 >= to.0;
         self.ticks.range(first..).take_while(move |tick| !is_over(tick))
     }
 
-    /// The ticks that lie within a window, whole.
-    pub fn within(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Tick> {
-        self.touching(from, to).filter(move |tick| from.0 <= tick.from.0 && tick.to.0 <= to.0)
+    /// What subjects were charged, together, in each tick that lies within a window whole.
+    pub fn within(&self, subjects: &[Subject], from: WallTime, to: WallTime) -> Vec<Step> {
+        let numbers: Vec<_> = subjects.iter().map(|subject| self.numbers.get(subject)).collect();
+        let step = |tick: &Kept| {
+            let mut charge = Charge::default();
+            numbers.iter().for_each(|number| charge += tick.charge(*number));
+            let (containers, engine) = (tick.containers, tick.engine);
+            Step { length: between(tick.from, tick.to), charge, containers, engine }
+        };
+        self.touching(from, to).filter(|tick| from.0 <= tick.from.0 && tick.to.0 <= to.0).map(step).collect()
     }
 }
 

@@ -221,6 +221,7 @@ fn transcode(row: &Row<'_>) -> rusqlite::Result<TranscodeRow> {
             psnr: row.get::<_, Option<f64>>(14)?.map(Decibels),
             ssim: row.get::<_, Option<f64>>(15)?.map(Ratio),
             took: None,
+            covered: None,
         },
     })
 }

@@ -72,6 +72,8 @@ pub struct HostSnapshot {
     pub utilisation: Option<Ratio>,
     /// Installed memory.
     pub memory: Option<Bytes>,
+    /// What all packages together may draw for long.
+    pub power_limit: Option<Watts>,
 }
 
 /// How things are measured and split.

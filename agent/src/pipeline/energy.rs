@@ -47,6 +47,9 @@ impl EnergySource {
             EnergyChoice::Msr => Some(EnergySourceKind::Msr),
             EnergyChoice::Model => Some(EnergySourceKind::Model),
         };
+        if let Some(kind) = forced {
+            health.demand(kind.name());
+        }
         let kinds = match forced {
             Some(kind) => vec![kind],
             None => vec![

@@ -19,8 +19,8 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::identity::Identities;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::engine::EngineWatch;
-use crate::source::{memory, own_process, reservation};
-use crate::units::{Bytes, CpuTime};
+use crate::source::{energy, memory, own_process, reservation};
+use crate::units::{Bytes, CpuTime, Watts};
 
 /// How often single files are read, whatever the tick.
 const QUICK_PERIOD: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ pub(super) struct SlowFigures {
     slow: Option<MonoTime>,
     cpus: u32,
     installed: Option<Bytes>,
+    power_limit: Option<Watts>,
     memory: HashMap<WorkloadId, MemoryUse>,
     reservations: HashMap<WorkloadId, Reservation>,
     engine: EngineWatch,
@@ -64,6 +65,9 @@ impl SlowFigures {
             }
         }
         if is_due(self.slow, SLOW_PERIOD) {
+            if self.slow.is_none() {
+                self.power_limit = energy::power_limit(roots);
+            }
             self.slow = Some(now);
             self.installed = self.installed.or_else(|| roots.memory());
             self.memory.clear();
@@ -129,6 +133,7 @@ impl Pipeline {
             cpus: self.slow.cpus,
             utilisation: busy.share_of(elapsed),
             memory: self.slow.installed,
+            power_limit: self.slow.power_limit,
         }
     }
 

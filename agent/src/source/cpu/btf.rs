@@ -150,8 +150,7 @@ impl<R: Read + Seek> Btf<R> {
     }
 
     fn kernel_offsets(&mut self) -> KernelOffsets {
-        let mut member =
-            |structure, member| self.member_offset(structure, member).unwrap_or(UNKNOWN_OFFSET);
+        let mut member = |structure, member| self.member_offset(structure, member).unwrap_or(UNKNOWN_OFFSET);
         KernelOffsets {
             task_flags: member("task_struct", "flags"),
             task_exit_code: member("task_struct", "exit_code"),
@@ -263,7 +262,7 @@ mod tests {
             vec![0, kind(4, 2), 16, name("a"), 1, 0, name("id"), 1, 64], // 2: the anonymous structure
             vec![0, kind(5, 1), 16, 0, 2, 0],                            // 3: the anonymous union
             vec![name("kernfs_node"), kind(4, 2), 24, name("count"), 1, 0, 0, 3, 64], // 4
-            vec![name("int_alias"), kind(8, 0), 1], // 5
+            vec![name("int_alias"), kind(8, 0), 1],                      // 5
         ]
         .concat();
         let mut btf = Vec::new();
@@ -283,7 +282,11 @@ mod tests {
         assert_eq!(types.offsets.kernfs_id, 16);
         assert_eq!(types.offsets.task_flags, UNKNOWN_OFFSET);
         assert_eq!(types.typedef, Some(5));
-        assert_eq!(KernelTypes::read(Cursor::new(sample()), "int").unwrap().typedef, None, "it is no typedef");
+        assert_eq!(
+            KernelTypes::read(Cursor::new(sample()), "int").unwrap().typedef,
+            None,
+            "it is no typedef"
+        );
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::ProcessId;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
-use crate::source::cpu::bpf::{BpfMeter, Lead};
 use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
+use crate::source::cpu::bpf::{BpfMeter, Lead};
 use crate::source::cpu::btf::KernelTypes;
 use crate::source::{SourceError, chain};
 
