@@ -243,7 +243,9 @@ impl Pipeline {
             self.walk();
         }
         let demand = self.demand(&window);
-        self.totals.begin_window(&demand.totals());
+        let busy = demand.totals();
+        self.totals.begin_window(&busy);
+        self.slow.count_containers(&busy, &self.identities);
         self.charge_energy(energy, &window, &demand);
         self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
         let (workloads, transcodes) = self.totals.end_window(began);

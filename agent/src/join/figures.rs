@@ -205,6 +205,7 @@ fn names(run: &str, scenario: &Scenario) -> Names {
         run: run.to_owned(),
         scenario: scenario.name.clone(),
         label: facts::label(scenario),
+        bitrate: written(&scenario.bitrate),
         ..Names::default()
     };
     if names.is_baseline {
@@ -214,7 +215,6 @@ fn names(run: &str, scenario: &Scenario) -> Names {
     let or = |text: &Option<String>, otherwise: &str| text.clone().unwrap_or_else(|| otherwise.to_owned());
     let largest = scenario.outputs.iter().max_by_key(|picture| (picture.width, picture.height));
     Names {
-        bitrate: written(&scenario.bitrate),
         resolution: largest.map_or_else(
             || written(&scenario.resolution),
             |picture| format!("{}x{}", picture.width, picture.height),

@@ -14,7 +14,7 @@ use crate::model::prices::EnergyPrice;
 use crate::model::progress::{PostCounts, Progress};
 use crate::model::transcode::{ExitStatus, Output, TranscodeIdentity};
 use crate::model::workload::Identity;
-use crate::units::{Bytes, MicroJoules, Ratio, Watts};
+use crate::units::{Bytes, CpuTime, MicroJoules, Ratio, Watts};
 
 /// The state of the books after one tick.
 #[derive(Clone, Debug)]
@@ -74,6 +74,10 @@ pub struct HostSnapshot {
     pub memory: Option<Bytes>,
     /// What all packages together may draw for long.
     pub power_limit: Option<Watts>,
+    /// Running containers of Docker and Podman, those without series of their own included.
+    pub containers: u64,
+    /// Their CPU time in the last window.
+    pub containers_cpu: CpuTime,
 }
 
 /// How things are measured and split.

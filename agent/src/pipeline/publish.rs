@@ -1,9 +1,10 @@
 //! What do readers get to see? The books as one immutable snapshot.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use crate::attribution::demand::Claimant;
 use crate::clock::{MonoTime, WallTime};
 use crate::host::HostRoots;
 use crate::join;
@@ -36,6 +37,8 @@ pub(super) struct SlowFigures {
     cpus: u32,
     installed: Option<Bytes>,
     power_limit: Option<Watts>,
+    containers: u64,
+    containers_cpu: CpuTime,
     memory: HashMap<WorkloadId, MemoryUse>,
     reservations: HashMap<WorkloadId, Reservation>,
     engine: EngineWatch,
@@ -82,6 +85,16 @@ impl SlowFigures {
                 self.memory.extend(memory::read(tree, cgroup).map(|memory| (id, memory)));
             }
         }
+    }
+
+    /// Counts the containers of the engines, however many have series of their own.
+    pub(super) fn count_containers(&mut self, busy: &[(Claimant, CpuTime)], identities: &Identities) {
+        let is_counted = |kind| matches!(kind, WorkloadKind::Docker | WorkloadKind::Podman);
+        let running: HashSet<WorkloadId> =
+            identities.living().filter(|(_, identity)| is_counted(identity.kind)).map(|(id, _)| id).collect();
+        self.containers = running.len() as u64;
+        let of_containers = busy.iter().filter(|(claimant, _)| running.contains(&claimant.workload));
+        self.containers_cpu = of_containers.map(|(_, busy)| *busy).sum();
     }
 
     pub(super) fn cpus(&self) -> u32 {
@@ -134,6 +147,8 @@ impl Pipeline {
             utilisation: busy.share_of(elapsed),
             memory: self.slow.installed,
             power_limit: self.slow.power_limit,
+            containers: self.slow.containers,
+            containers_cpu: self.slow.containers_cpu,
         }
     }
 
