@@ -92,8 +92,8 @@ fn a_baseline_is_labelled_as_one_and_has_nothing_of_an_encode() {
     let names = &all[0].names;
     assert!(names.is_baseline && !all[1].names.is_baseline);
     assert_eq!(
-        [&names.encoder, &names.preset, &names.resolution, &names.frame_rate, &names.bitrate],
-        [""; 5]
+        [&names.encoder, &names.preset, &names.resolution, &names.frame_rate],
+        [""; 4]
     );
     assert_eq!([&names.encoder_type, &names.ladder], ["baseline"; 2]);
     let costs = &all[0].costs[0];
