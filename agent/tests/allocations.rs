@@ -70,5 +70,5 @@ fn the_past_of_a_thousand_busy_containers_is_small() {
     println!("{hundred} bytes for 100, {thousand} for 1000");
     assert!(hundred > 0, "the counter counts");
     assert!(hundred <= 1_500_000, "{hundred} bytes for 100");
-    assert!(thousand <= 12_000_000, "{thousand} bytes for 1000");
+    assert!(thousand <= 9_000_000, "{thousand} bytes for 1000");
 }

@@ -8,7 +8,7 @@ use clap::Command;
 use ffwatt::cli;
 
 /// Flags of other programs, each with the words before it.
-const OF_OTHERS: [&str; 1] = ["cargo build --release"];
+const OF_OTHERS: [&str; 2] = ["cargo build --release", "setpriv --pdeathsig"];
 
 fn flags(command: &Command, known: &mut BTreeSet<String>) {
     known.extend(command.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))));

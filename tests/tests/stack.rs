@@ -186,7 +186,8 @@ fn of_rules() -> Vec<Expression> {
 
 /// Both sides of an alert's comparison, where they are more than a number.
 fn compared(expression: &str) -> Vec<String> {
-    let expression = expression.split(" unless ").next().unwrap();
+    // Before an `and` is what is not true on a good day.
+    let expression = expression.split(" unless ").next().unwrap().rsplit(" and ").next().unwrap();
     let (mut depth, mut cut) = (0, None);
     for (place, character) in expression.char_indices() {
         depth += match character {
@@ -199,7 +200,7 @@ fn compared(expression: &str) -> Vec<String> {
         }
     }
     let (left, right) = expression.split_at(cut.unwrap());
-    let right = right.trim_start_matches([' ', '>', '<', '=']);
+    let right = right.trim_start_matches([' ', '>', '<', '=']).trim_start_matches("on (instance) ");
     let is_number = |text: &&str| text.parse::<f64>().is_err();
     // Which level is asked for by a label is another level here.
     let general = |text: &str| text.replace("{energy_source=\"model\"}", "");

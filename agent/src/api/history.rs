@@ -24,6 +24,9 @@ const STEP: Duration = Duration::from_millis(950);
 /// Longest history in steps, whatever their length.
 const MAX_STEPS: usize = 900;
 
+/// Steps for which a line that has no room gets room.
+const GROWTH: usize = 60;
+
 /// Most lines: a quarter of an hour of twenty jobs a second, about 5 MB.
 const MAX_LINES: usize = 20_000;
 
@@ -128,6 +131,10 @@ impl History {
             let values = self.lines.entry(line).or_default();
             // Where it was not there, nothing is known.
             let missed = usize::try_from(self.steps - 1 - values.last.unwrap_or(self.steps - 1)).unwrap_or(0);
+            if values.all.len() == values.all.capacity() {
+                // A thousand lines that double are a thousand halves of nothing.
+                values.all.reserve_exact(GROWTH);
+            }
             values.all.extend(std::iter::repeat_n(f32::NAN, missed.min(MAX_STEPS)));
             values.all.push_back((joules / seconds) as f32);
             values.last = Some(self.steps);

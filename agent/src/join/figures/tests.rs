@@ -91,10 +91,7 @@ fn a_baseline_is_labelled_as_one_and_has_nothing_of_an_encode() {
     let all = figures_of(vec![baseline, scenario("a", 1060.0, 1090.0)]);
     let names = &all[0].names;
     assert!(names.is_baseline && !all[1].names.is_baseline);
-    assert_eq!(
-        [&names.encoder, &names.preset, &names.resolution, &names.frame_rate],
-        [""; 4]
-    );
+    assert_eq!([&names.encoder, &names.preset, &names.resolution, &names.frame_rate], [""; 4]);
     assert_eq!([&names.encoder_type, &names.ladder], ["baseline"; 2]);
     let costs = &all[0].costs[0];
     assert_eq!((costs.per_pixel, costs.per_watch_hour, costs.per_output_hour), (None, None, None));

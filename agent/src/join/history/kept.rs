@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Charge, Tick, between};
 use crate::clock::WallTime;
 use crate::join::subject::Subject;
-use crate::units::{CpuTime, Ratio};
+use crate::units::{CpuTime, MicroJoules, Ratio};
 
 /// The subjects' numbers. A number is given once.
 #[derive(Debug, Default)]
@@ -37,8 +37,44 @@ impl Numbers {
             return;
         }
         let charged: HashSet<u32> =
-            ticks.flat_map(|tick| tick.charges.iter().map(|(number, _)| *number)).collect();
+            ticks.flat_map(|tick| tick.charges.iter().map(|entry| entry.number)).collect();
         self.by_subject.retain(|_, number| charged.contains(number));
+    }
+}
+
+/// What one subject was charged, in 16 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    number: u32,
+    energy: Short,
+    cpu: Short,
+}
+
+impl Entry {
+    fn new(number: u32, charge: Charge) -> Self {
+        Self { number, energy: Short::new(charge.energy.0), cpu: Short::new(charge.cpu.0) }
+    }
+
+    fn charge(self) -> Charge {
+        Charge { energy: MicroJoules(self.energy.get()), cpu: CpuTime(self.cpu.get()) }
+    }
+}
+
+/// A number of 48 bits: 280 MJ, or 78 hours of CPU time, in the ten seconds that ticks are put together for.
+#[derive(Clone, Copy, Debug)]
+struct Short([u8; 6]);
+
+impl Short {
+    const MOST: u64 = (1 << 48) - 1;
+
+    fn new(value: u64) -> Self {
+        let [a, b, c, d, e, f, _, _] = value.min(Self::MOST).to_le_bytes();
+        Self([a, b, c, d, e, f])
+    }
+
+    fn get(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
     }
 }
 
@@ -48,31 +84,32 @@ pub(super) struct Kept {
     pub(super) from: WallTime,
     pub(super) to: WallTime,
     /// Sorted by number.
-    charges: Box<[(u32, Charge)]>,
+    charges: Box<[Entry]>,
     pub(super) containers: CpuTime,
     pub(super) engine: Option<Ratio>,
 }
 
 impl Kept {
     pub(super) fn new(tick: &Tick, numbers: &mut Numbers) -> Self {
-        let mut charges: Box<[(u32, Charge)]> =
-            tick.charges.iter().map(|(subject, charge)| (numbers.give(subject), *charge)).collect();
-        charges.sort_unstable_by_key(|(number, _)| *number);
+        let entry = |(subject, charge): (&Subject, &Charge)| Entry::new(numbers.give(subject), *charge);
+        let mut charges: Box<[Entry]> = tick.charges.iter().map(entry).collect();
+        charges.sort_unstable_by_key(|entry| entry.number);
         Self { from: tick.from, to: tick.to, charges, containers: tick.containers, engine: tick.engine }
     }
 
     /// What a subject was charged; nothing where it has no number.
     pub(super) fn charge(&self, number: Option<u32>) -> Charge {
-        let place =
-            number.and_then(|number| self.charges.binary_search_by_key(&number, |(known, _)| *known).ok());
-        place.and_then(|place| self.charges.get(place)).map(|(_, charge)| *charge).unwrap_or_default()
+        let place = number
+            .and_then(|number| self.charges.binary_search_by_key(&number, |entry| entry.number).ok())
+            .and_then(|place| self.charges.get(place));
+        place.map(|entry| entry.charge()).unwrap_or_default()
     }
 
     /// Drops the charges of these.
     pub(super) fn remove(&mut self, numbers: &HashSet<u32>) {
-        if self.charges.iter().any(|(number, _)| numbers.contains(number)) {
-            self.charges =
-                self.charges.iter().copied().filter(|(number, _)| !numbers.contains(number)).collect();
+        if self.charges.iter().any(|entry| numbers.contains(&entry.number)) {
+            let left = self.charges.iter().copied().filter(|entry| !numbers.contains(&entry.number));
+            self.charges = left.collect();
         }
     }
 
@@ -92,13 +129,15 @@ impl Kept {
 }
 
 /// Two sorted lists in one; charges of one number are added up.
-fn merged(one: &[(u32, Charge)], other: &[(u32, Charge)]) -> Box<[(u32, Charge)]> {
-    let mut all: Vec<(u32, Charge)> = one.iter().chain(other).copied().collect();
-    all.sort_by_key(|(number, _)| *number);
+fn merged(one: &[Entry], other: &[Entry]) -> Box<[Entry]> {
+    let mut all: Vec<Entry> = one.iter().chain(other).copied().collect();
+    all.sort_by_key(|entry| entry.number);
     all.dedup_by(|later, earlier| {
-        let is_same = later.0 == earlier.0;
+        let is_same = later.number == earlier.number;
         if is_same {
-            earlier.1 += later.1;
+            let mut sum = earlier.charge();
+            sum += later.charge();
+            *earlier = Entry::new(earlier.number, sum);
         }
         is_same
     });
@@ -108,7 +147,6 @@ fn merged(one: &[(u32, Charge)], other: &[(u32, Charge)]) -> Box<[(u32, Charge)]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::MicroJoules;
 
     fn job(number: u32) -> Subject {
         Subject::Transcode(number.to_string().into())
@@ -132,6 +170,16 @@ mod tests {
         first.remove(&gone);
         assert_eq!(first.charge(numbers.get(&job(3))), Charge::default());
         assert_eq!(first.charge(numbers.get(&job(1))).energy, MicroJoules(3));
+    }
+
+    #[test]
+    fn a_charge_is_kept_to_the_microjoule() {
+        assert_eq!(size_of::<Entry>(), 16);
+        for value in [0, 1, 281_474_976_710_655] {
+            let charge = Charge { energy: MicroJoules(value), cpu: CpuTime(value) };
+            assert_eq!(Entry::new(7, charge).charge(), charge);
+        }
+        assert_eq!(Short::new(u64::MAX).get(), Short::MOST);
     }
 
     #[test]
