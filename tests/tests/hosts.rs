@@ -21,8 +21,9 @@ use tests::http::{get, request};
 use tests::referee;
 
 /// Series whose values depend on the clock, the machine or the build. Everything else is equal on every run.
-const VARIES: [&str; 13] = [
+const VARIES: [&str; 14] = [
     "process_",
+    "ffwatt_ledger_wal_bytes",
     // A machine that is busy with other tests.
     "ffwatt_missed_ticks_total",
     "rapl_power_watts",
@@ -230,4 +231,17 @@ fn every_running_container_is_counted() {
     assert!(shown < 20, "{shown} have series of their own");
     // One more is the fixture's own.
     assert_eq!(scrape.sum("docker_containers_total", &[]), Some(41.0));
+}
+
+#[test]
+fn configured_idle_power_is_a_packages_whose_dies_share_it() {
+    let host = Host::multi_die().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> =
+        flags.iter().map(String::as_str).chain(["--interval=200ms", "--attribution.idle-watts=10"]).collect();
+    let agent = Agent::start(&flags).unwrap();
+    let scrape = agent.wait_ticks(1).unwrap();
+    let of_dies: Vec<f64> =
+        scrape.find("ffwatt_idle_power_watts", &[("domain", "package")]).map(|sample| sample.value).collect();
+    assert_eq!(of_dies, [5.0, 5.0]);
 }

@@ -6,7 +6,7 @@
 //! Ticks that are some minutes old are put together, or a thousand busy workloads would fill the memory with them.
 
 mod charges;
-mod kept;
+mod past_tick;
 mod known;
 
 use std::cmp::Ordering;
@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use crate::clock::{MonoTime, WallTime};
 use crate::join::subject::{Candidate, Subject};
+use crate::model::health::Kept;
 use crate::model::snapshot::Snapshot;
 use crate::units::{CpuTime, MicroJoules, Ratio};
 use charges::{charges, totals};
-use kept::{Kept, Numbers};
 use known::Known;
+use past_tick::{Numbers, PastTick};
 
 pub use charges::Charge;
 
@@ -32,6 +33,9 @@ const RECENT: Duration = Duration::from_mins(2);
 
 /// So long are ticks that are put together: as long as a bucket of the ledger.
 const COARSE: Duration = Duration::from_secs(10);
+
+/// Most charges of ticks that are kept by themselves, about 2 MB: a thousand workloads that are busy in each tick fill two minutes.
+const MOST_CHARGES: usize = 130_000;
 
 /// Those who have gone, at most: about 10 MB of names. A history of a quarter of an hour reaches it with eleven jobs a second.
 const MOST_GONE: usize = 10_000;
@@ -77,7 +81,7 @@ pub struct Step {
 #[derive(Debug)]
 pub struct History {
     span: Duration,
-    ticks: VecDeque<Kept>,
+    ticks: VecDeque<PastTick>,
     numbers: Numbers,
     /// The last tick as it came.
     latest: Option<Tick>,
@@ -89,6 +93,8 @@ pub struct History {
     /// Whether each tick is later than the one before it: until somebody sets the wall clock back.
     is_sorted: bool,
     known: Known,
+    /// How many subjects were forgotten because too many had gone.
+    evicted: u64,
 }
 
 impl History {
@@ -105,6 +111,7 @@ impl History {
             last: None,
             is_sorted: true,
             known: Known::default(),
+            evicted: 0,
         }
     }
 
@@ -113,7 +120,7 @@ impl History {
         let mut history = Self::new(Duration::MAX);
         let seen = ticks.last().map_or(WallTime(0.0), |tick| tick.to);
         history.is_sorted = ticks.is_sorted_by(|one, other| one.to.0 <= other.from.0);
-        history.ticks = ticks.iter().map(|tick| Kept::new(tick, &mut history.numbers)).collect();
+        history.ticks = ticks.iter().map(|tick| PastTick::new(tick, &mut history.numbers)).collect();
         history.known = Known::of(candidates, seen);
         history
     }
@@ -137,6 +144,7 @@ impl History {
         let charges = charges(&before, &self.totals);
         self.known.charge(charges.keys());
         let excess = self.known.forget(snapshot.wall, self.span, MOST_GONE);
+        self.evicted += excess.len() as u64;
         if !excess.is_empty() {
             let excess = excess.iter().filter_map(|subject| self.numbers.get(subject)).collect();
             self.ticks.iter_mut().for_each(|tick| tick.remove(&excess));
@@ -144,7 +152,7 @@ impl History {
         let containers = containers.saturating_sub(containers_before);
         let engine = snapshot.engine.and_then(|engine| engine.cpus);
         let tick = Tick { from, to: snapshot.wall, charges, containers, engine };
-        self.ticks.push_back(Kept::new(&tick, &mut self.numbers));
+        self.ticks.push_back(PastTick::new(&tick, &mut self.numbers));
         while self.ticks.front().is_some_and(|tick| between(tick.to, snapshot.wall) > self.span) {
             self.ticks.pop_front();
             self.settled = self.settled.saturating_sub(1);
@@ -156,7 +164,11 @@ impl History {
 
     /// Puts old ticks together.
     fn settle(&mut self, now: WallTime) {
-        while let Some(old) = self.ticks.get(self.settled).filter(|old| between(old.to, now) > RECENT) {
+        let recent = self.ticks.iter().skip(self.settled);
+        let mut charges: usize = recent.map(|tick| tick.len()).sum();
+        let is_old = |old: &PastTick, charges| between(old.to, now) > RECENT || charges > MOST_CHARGES;
+        while let Some(old) = self.ticks.get(self.settled).filter(|old| is_old(old, charges)) {
+            charges -= old.len();
             let (from, to) = (old.from, old.to);
             let before = self.settled.checked_sub(1).and_then(|before| self.ticks.get(before));
             if before.is_some_and(|before| before.to == from && between(before.from, to) <= COARSE)
@@ -185,6 +197,11 @@ impl History {
         let from = WallTime(snapshot.wall.0 - passed);
         self.is_sorted &= from.0 >= last.0;
         from
+    }
+
+    /// How much is kept of subjects.
+    pub fn kept(&self) -> Kept {
+        Kept { entries: self.known.candidates().count() as u64, evicted: Some(self.evicted) }
     }
 
     /// Everybody who was there in the last while.
@@ -233,7 +250,7 @@ impl History {
 
     /// The part of a tick's charge that falls into a window. It flowed evenly while its subject was there: a transcode that began
     /// in the middle of a tick with the window is in it with all of the tick's charge.
-    fn part_of(&self, subject: &Subject, tick: &Kept, from: WallTime, to: WallTime) -> f64 {
+    fn part_of(&self, subject: &Subject, tick: &PastTick, from: WallTime, to: WallTime) -> f64 {
         let life = self.known.life(subject);
         let there = life.map(|(began, ended)| (later(began, tick.from), earlier(ended, tick.to)));
         // What was counted only after its end is of no better known time than the tick's.
@@ -242,16 +259,16 @@ impl History {
     }
 
     /// The ticks that a window may touch.
-    fn touching(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Kept> {
+    fn touching(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &PastTick> {
         let first = if self.is_sorted { self.ticks.partition_point(|tick| tick.to.0 <= from.0) } else { 0 };
-        let is_over = move |tick: &&Kept| self.is_sorted && tick.from.0 >= to.0;
+        let is_over = move |tick: &&PastTick| self.is_sorted && tick.from.0 >= to.0;
         self.ticks.range(first..).take_while(move |tick| !is_over(tick))
     }
 
     /// What subjects were charged, together, in each tick that lies within a window whole.
     pub fn within(&self, subjects: &[Subject], from: WallTime, to: WallTime) -> Vec<Step> {
         let numbers: Vec<_> = subjects.iter().map(|subject| self.numbers.get(subject)).collect();
-        let step = |tick: &Kept| {
+        let step = |tick: &PastTick| {
             let mut charge = Charge::default();
             numbers.iter().for_each(|number| charge += tick.charge(*number));
             let (containers, engine) = (tick.containers, tick.engine);

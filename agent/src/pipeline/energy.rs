@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::attribution::demand::Demand;
 use crate::attribution::uncertainty::{self, Quality};
-use crate::attribution::{self, Charge, IdlePolicy, Share};
+use crate::attribution::{self, Charge, IdlePolicy, Share, ZoneWindow};
 use crate::clock::{Clock, MonoTime};
 use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::CpuWindow;
-use crate::model::energy::{Domain, EnergySourceKind, Zone, ZoneReading};
+use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use crate::model::reservation::Reservations;
 use crate::model::snapshot::IdleOrigin;
 use crate::pipeline::Pipeline;
@@ -95,6 +95,14 @@ impl EnergySource {
             Self::Meter(meter) => Some(meter.kind()),
             Self::Model(_) => Some(EnergySourceKind::Model),
             Self::None => None,
+        }
+    }
+
+    /// The zones that hardware counts.
+    pub(super) fn zones(&self) -> Vec<Zone> {
+        match self {
+            Self::Meter(meter) => meter.zones(),
+            Self::Model(_) | Self::None => Vec::new(),
         }
     }
 
@@ -215,18 +223,15 @@ impl Pipeline {
             &owed
         };
         let zone = closed.window;
-        if kind.is_measured()
-            && self.learner.observe(
-                zone.zone,
-                zone.energy,
-                zone.duration,
-                demand.utilisation(zone.zone.scope),
-            )
-        {
-            self.state.save_idle(self.learner.learned());
+        if kind.is_measured() {
+            self.learn_idle(zone, closed.is_sound, demand);
         }
         let idle_power = self.idle_power(zone.zone, window).map(|(power, _)| power);
         let reservations = self.reservations();
+        // Who holds a part of the idle machine is charged for it, though it has used nothing.
+        for id in reservations.workloads.keys() {
+            self.totals.open_workload(*id, None);
+        }
         let charges = attribution::attribute(zone, demand, idle_power, self.policy, &reservations);
         let quality = Quality { source: kind, quantum: reading.quantum, skew: closed.skew };
         let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
@@ -239,10 +244,23 @@ impl Pipeline {
         self.totals.charge(zone.zone, zone.energy, &charges);
     }
 
-    /// What a zone draws when nobody runs, and how that is known.
+    fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
+        let ZoneWindow { zone, energy, duration } = window;
+        if !is_sound {
+            self.learner.interrupt(zone);
+        } else if self.learner.observe(zone, energy, duration, demand.utilisation(zone.scope)) {
+            self.state.save_idle(self.learner.learned());
+        }
+    }
+
+    /// What a zone draws when nobody runs, and how that is known. The configured power is a package's: its dies share it.
     pub(super) fn idle_power(&self, zone: Zone, window: &CpuWindow) -> Option<(Watts, IdleOrigin)> {
         if let Some(power) = self.configured_idle.filter(|_| zone.domain == Domain::Package) {
-            return Some((power, IdleOrigin::Configured));
+            let parts = match zone.scope {
+                Scope::Die { package, .. } => self.zones.dies(package).max(1),
+                Scope::Package(_) | Scope::Platform => 1,
+            };
+            return Some((Watts(power.0 / parts as f64), IdleOrigin::Configured));
         }
         if let EnergySource::Model(model) = &self.energy {
             let duration = window.end.since(window.start);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::attribution::ZoneWindow;
 use crate::attribution::demand::Demand;
 use crate::clock::MonoTime;
-use crate::model::energy::{CounterEvent, Zone, ZoneReading};
+use crate::model::energy::{CounterEvent, Domain, Scope, Zone, ZoneReading};
 use crate::units::{MicroJoules, Watts};
 
 /// The figures of one counter.
@@ -21,6 +21,8 @@ pub(super) struct ZoneState {
     owed: Demand,
     /// Distance of the last reading from the CPU reading beside it.
     skew: Duration,
+    /// What was counted since the last reading may not be all that was drawn.
+    is_disturbed: bool,
     pub(super) power: Option<Watts>,
     pub(super) wraps: u64,
     pub(super) resets: u64,
@@ -41,6 +43,8 @@ pub(super) struct Closed {
     pub(super) skew: Duration,
     /// What ran before this tick and has not been charged for yet.
     pub(super) owed: Demand,
+    /// Whether energy and duration are those of one undisturbed tick.
+    pub(super) is_sound: bool,
 }
 
 impl ZoneBook {
@@ -58,6 +62,8 @@ impl ZoneBook {
     pub(super) fn count(&mut self, events: &[(Zone, CounterEvent)]) {
         for (zone, event) in events {
             let state = self.zones.entry(*zone).or_default();
+            // A reset shortly before the end of the range looks like a wrap.
+            state.is_disturbed = true;
             match event {
                 CounterEvent::Wrap => state.wraps += 1,
                 CounterEvent::Reset => {
@@ -66,6 +72,20 @@ impl ZoneBook {
                 }
             }
         }
+    }
+
+    /// The machine slept, and counters begin anew.
+    pub(super) fn disturb(&mut self) {
+        self.zones.values_mut().for_each(|state| state.is_disturbed = true);
+    }
+
+    /// Dies of a package that have counters of their own.
+    pub(super) fn dies(&self, package: u32) -> usize {
+        let is_die = |zone: &&Zone| {
+            zone.domain == Domain::Package
+                && matches!(zone.scope, Scope::Die { package: of, .. } if of == package)
+        };
+        self.zones.keys().filter(is_die).count()
     }
 
     /// Counters were read, if only to keep up with them.
@@ -82,6 +102,7 @@ impl ZoneBook {
     pub(super) fn owe(&mut self, zone: Zone, demand: &Demand) {
         let state = self.zones.entry(zone).or_default();
         state.power = None;
+        state.is_disturbed = true;
         if state.last.is_some() {
             state.owed.extend(demand);
         }
@@ -92,12 +113,13 @@ impl ZoneBook {
         let state = self.zones.entry(reading.zone).or_default();
         let skew_now = at.since(cpu_at).max(cpu_at.since(at));
         let skew = std::mem::replace(&mut state.skew, skew_now) + skew_now;
+        let is_sound = !std::mem::take(&mut state.is_disturbed);
         let (before, total) = state.last.replace((at, reading.total))?;
         let energy = reading.total.saturating_sub(total);
         let duration = at.since(before);
         state.power = energy.over(duration);
         let owed = std::mem::take(&mut state.owed);
-        Some(Closed { window: ZoneWindow { zone: reading.zone, energy, duration }, skew, owed })
+        Some(Closed { window: ZoneWindow { zone: reading.zone, energy, duration }, skew, owed, is_sound })
     }
 }
 
@@ -106,7 +128,6 @@ mod tests {
     use super::*;
     use crate::attribution::demand::Claimant;
     use crate::host::CpuPlace;
-    use crate::model::energy::{Domain, Scope};
     use crate::model::workload::WorkloadId;
     use crate::units::CpuTime;
 
@@ -150,5 +171,41 @@ mod tests {
         book.close(MonoTime(0), MonoTime(3), &reading(0));
         let closed = book.close(MonoTime(105), MonoTime(100), &reading(1)).unwrap();
         assert_eq!(closed.skew, Duration::from_nanos(8));
+    }
+
+    #[test]
+    fn a_tick_is_sound_unless_something_happened_to_its_counter() {
+        let mut book = ZoneBook::default();
+        book.close(second(0), second(0), &reading(0));
+        let mut tick = 0;
+        let mut is_sound = |book: &mut ZoneBook| {
+            tick += 1;
+            book.close(second(tick), second(tick), &reading(tick)).unwrap().is_sound
+        };
+        assert!(is_sound(&mut book));
+        for event in [CounterEvent::Reset, CounterEvent::Wrap] {
+            book.count(&[(ZONE, event)]);
+            assert_eq!([is_sound(&mut book), is_sound(&mut book)], [false, true], "{event:?}");
+        }
+        book.owe(ZONE, &Demand::default());
+        assert_eq!([is_sound(&mut book), is_sound(&mut book)], [false, true], "a missed reading");
+        book.disturb();
+        assert_eq!([is_sound(&mut book), is_sound(&mut book)], [false, true], "sleep");
+    }
+
+    #[test]
+    fn dies_are_those_of_one_package_that_count_packages() {
+        let mut book = ZoneBook::default();
+        let die = |package, die, domain| Zone { scope: Scope::Die { package, die }, domain };
+        for zone in [
+            die(0, 0, Domain::Package),
+            die(0, 1, Domain::Package),
+            die(0, 1, Domain::Dram),
+            die(1, 0, Domain::Package),
+            Zone { scope: Scope::Package(2), domain: Domain::Package },
+        ] {
+            book.baseline(second(0), &ZoneReading { zone, ..reading(0) });
+        }
+        assert_eq!([book.dies(0), book.dies(1), book.dies(2)], [2, 1, 0]);
     }
 }

@@ -15,7 +15,7 @@ fn layers(
     fs::write(&path, file).unwrap();
     let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let flags = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-    (folder, Layers { file: Some(path), environment, flags })
+    (folder, Layers { file: Some(path), environment, flags, is_restricted: false })
 }
 
 fn resolve(
@@ -84,9 +84,9 @@ fn errors_name_the_culprit() {
     let table: [(Result<Config, String>, &[&str]); 10] = [
         (resolve("[listen]\nprot = 5\n", &[], &[]), &["DIR/ffwatt.toml", "line 2", "prot", "port"]),
         (resolve("[lisen]\n", &[], &[]), &["line 1", "lisen"]),
-        (resolve("interval = true\n", &[], &[]), &["line 1", "a length of time such as \"1s\"", "boolean"]),
-        (resolve("interval = -5\n", &[], &[]), &["line 1", "-5"]),
-        (resolve("interval = \"soon\"\n", &[], &[]), &["soon", "1s"]),
+        (resolve("interval = true\n", &[], &[]), &["line 1", "interval", "1s"]),
+        (resolve("interval = -5\n", &[], &[]), &["line 1", "interval", "1s"]),
+        (resolve("interval = \"soon\"\n", &[], &[]), &["line 1", "interval", "1s"]),
         (resolve("interval = \"2ms\"\n", &[], &[]), &["interval", "100ms", "DIR/ffwatt.toml"]),
         (
             resolve("", &[("FFWATT_LISTEN_PORT", "http")], &[]),
@@ -94,7 +94,10 @@ fn errors_name_the_culprit() {
         ),
         (resolve("", &[("DOCKER_STATS_PORT", "9510")], &[]), &["9510", "listen.port", "DOCKER_STATS_PORT"]),
         (resolve("", &[], &[("energy.source", "sun")]), &["--energy.source", "sun", "powercap"]),
-        (resolve("", &[], &[("cpu.tracked", "/usr/bin/ffmpeg")]), &["cpu.tracked", "/usr/bin/ffmpeg"]),
+        (
+            resolve("", &[], &[("cpu.tracked", "/usr/bin/ffmpeg")]),
+            &["cpu.tracked", "entry 1", "program name"],
+        ),
     ];
     for (result, words) in table {
         let error = result.unwrap_err();

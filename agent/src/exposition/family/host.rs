@@ -17,7 +17,11 @@ pub(super) const METRICS: &[Metric] = &[
             let Some(source) = snapshot.method.energy_source else { return };
             for zone in &snapshot.zones {
                 let [package, domain] = zone_labels(zone);
-                samples.number([package, domain, source.name().into()], zone.total.joules());
+                samples.counter(
+                    [package, domain, source.name().into()],
+                    zone.total.joules(),
+                    snapshot.created,
+                );
             }
         },
     },

@@ -39,7 +39,7 @@ pub(super) fn open(
     if named.is_empty() {
         return Err(no_zones(&class, &folders, processor, &notes));
     }
-    let zones = zones(&named, options);
+    let zones = zones(&named, roots.has_own_sysfs(), options);
     HardwareMeter::start(EnergySourceKind::Powercap, zones, notes, clock).map_err(explain)
 }
 
@@ -53,7 +53,7 @@ pub(super) fn power_limit(roots: &HostRoots) -> Option<Watts> {
 }
 
 /// One meter a zone; `psys` of several platforms in one machine are its parts.
-fn zones(named: &[NamedZone], options: &EnergyOptions) -> Vec<ZoneMeter> {
+fn zones(named: &[NamedZone], is_kernels_own: bool, options: &EnergyOptions) -> Vec<ZoneMeter> {
     let limits: Vec<(Zone, Limits)> =
         named.iter().map(|zone| (zone.zone, Limits::read(&zone.folder))).collect();
     let mut zones: Vec<ZoneMeter> = Vec::new();
@@ -62,7 +62,7 @@ fn zones(named: &[NamedZone], options: &EnergyOptions) -> Vec<ZoneMeter> {
         let range = Range::new(limit.range);
         let bound = options.bound(zone.zone.domain, power);
         let part = Part {
-            raw: Box::new(EnergyFile::new(zone.folder.join("energy_uj"))),
+            raw: Box::new(EnergyFile::new(zone.folder.join("energy_uj"), is_kernels_own)),
             counter: EnergyCounter::new(EnergyUnit::MICROJOULE, range.modulus, bound),
         };
         match zones.iter_mut().find(|known| known.zone == zone.zone) {
@@ -121,6 +121,6 @@ const LOAD_DRIVER: &str = "modprobe intel_rapl_msr (it serves AMD too)";
 const UNMASK: &str = "container engines hide powercap: mount the host's sysfs into the container and name it with \
     --path.sysfs";
 
-const MAY_READ: &str = "give the agent CAP_DAC_READ_SEARCH, or let its group read the counters by a udev rule: \
+const MAY_READ: &str = "give the agent CAP_DAC_READ_SEARCH (which counts for the real sysfs only, not for --path.sysfs), or let its group read the counters by a udev rule: \
     SUBSYSTEM==\"powercap\", RUN+=\"/bin/chgrp ffwatt $sys$devpath/energy_uj\", \
     RUN+=\"/bin/chmod g+r $sys$devpath/energy_uj\"";

@@ -31,7 +31,7 @@ impl Numbers {
     }
 
     /// Forgets subjects that no kept tick has a charge of; only when they are the most of them, for it takes a look at all charges.
-    pub(super) fn forget<'a>(&mut self, known: usize, ticks: impl Iterator<Item = &'a Kept>) {
+    pub(super) fn forget<'a>(&mut self, known: usize, ticks: impl Iterator<Item = &'a PastTick>) {
         const SLACK: usize = 1000;
         if self.by_subject.len() <= 2 * known + SLACK {
             return;
@@ -80,7 +80,7 @@ impl Short {
 
 /// One tick, or several that were put together.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct PastTick {
     pub(super) from: WallTime,
     pub(super) to: WallTime,
     /// Sorted by number.
@@ -89,12 +89,17 @@ pub(super) struct Kept {
     pub(super) engine: Option<Ratio>,
 }
 
-impl Kept {
+impl PastTick {
     pub(super) fn new(tick: &Tick, numbers: &mut Numbers) -> Self {
         let entry = |(subject, charge): (&Subject, &Charge)| Entry::new(numbers.give(subject), *charge);
         let mut charges: Box<[Entry]> = tick.charges.iter().map(entry).collect();
         charges.sort_unstable_by_key(|entry| entry.number);
         Self { from: tick.from, to: tick.to, charges, containers: tick.containers, engine: tick.engine }
+    }
+
+    /// How many were charged something.
+    pub(super) fn len(&self) -> usize {
+        self.charges.len()
     }
 
     /// What a subject was charged; nothing where it has no number.
@@ -152,11 +157,11 @@ mod tests {
         Subject::Transcode(number.to_string().into())
     }
 
-    fn tick(second: u32, jobs: &[u32], numbers: &mut Numbers) -> Kept {
+    fn tick(second: u32, jobs: &[u32], numbers: &mut Numbers) -> PastTick {
         let charge = Charge { energy: MicroJoules(1 + u64::from(second)), cpu: CpuTime(1) };
         let (from, to) = (WallTime(f64::from(second)), WallTime(f64::from(second + 1)));
         let charges = jobs.iter().map(|number| (job(*number), charge)).collect();
-        Kept::new(&Tick { from, to, charges, containers: CpuTime(0), engine: None }, numbers)
+        PastTick::new(&Tick { from, to, charges, containers: CpuTime(0), engine: None }, numbers)
     }
 
     #[test]
