@@ -58,7 +58,7 @@ pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) ->
     runtime.block_on(run_async(config, opened, reload))
 }
 
-/// Reads the files that the configuration names, as [`run`] would before anything else: whoever refuses them refuses the configuration.
+/// Reads the files that the configuration names, as [`run`] does first.
 pub fn validate(config: &Config) -> anyhow::Result<()> {
     pipeline::prices(config)?;
     if let Some(path) = &config.web.config_file {

@@ -166,7 +166,11 @@ function grouped(findings, running) {
 
 function notices(findings) {
   const box = find("notices");
-  const texts = findings.map((one) => (one.finding === "energy_is_estimated" ? `${one.text} \`ffwatt check\` says what would help.` : one.text));
+  const texts = findings.map((one) => {
+    const since = known(one.since_unix_seconds) ? `Since ${clock(one.since_unix_seconds)}.` : "";
+    const fix = one.fix ?? (one.finding === "energy_is_estimated" ? "`ffwatt check` says what would help." : "");
+    return [one.text, since, fix].filter((words) => words !== "").join(" ");
+  });
   if (box.dataset.texts === texts.join("\n")) return;
   box.dataset.texts = texts.join("\n");
   box.replaceChildren(...findings.map((one, index) => {
