@@ -8,7 +8,7 @@ use clap::Command;
 use ffwatt::cli;
 
 /// Flags of other programs, each with the words before it.
-const OF_OTHERS: [&str; 2] = ["cargo build --release", "setpriv --pdeathsig"];
+const OF_OTHERS: [&str; 3] = ["cargo build --release", "docker run --pid", "setpriv --pdeathsig"];
 
 fn flags(command: &Command, known: &mut BTreeSet<String>) {
     known.extend(command.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))));
