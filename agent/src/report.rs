@@ -187,7 +187,7 @@ fn figures_of_run(
     for finding in findings {
         tracing::warn!("{finding}");
     }
-    let nothing = History::of(Vec::new(), Vec::new());
+    let nothing = History::of(&[], Vec::new());
     let mut found = Vec::new();
     for scenario in &run.scenarios {
         let written = ledger.map(|ledger| ledger.find(&run.id, scenario)).transpose()?.flatten();

@@ -1,5 +1,7 @@
 //! Every flag that a message of the agent names exists.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -46,6 +46,8 @@ fn start(namespace: &Namespace) -> Stack<'_> {
     let vmaf = ffmpeg::with_vmaf().unwrap();
     let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
     agent.args([
+        // The names are of this host here, and listeners on a loopback address know only those they are told.
+        &format!("--listen.host-names={}", NAMES.join(",")),
         &format!("--path.sysfs={}", rapl.path().display()),
         "--path.cgroupfs=/sys/fs/cgroup",
         "--energy.source=powercap",
@@ -374,6 +376,8 @@ fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
     agent.args([
+        // The names are of this host here, and listeners on a loopback address know only those they are told.
+        &format!("--listen.host-names={}", NAMES.join(",")),
         &format!("--path.sysfs={}", rapl.path().display()),
         "--path.cgroupfs=/sys/fs/cgroup",
         // The performance counters of this machine are not there, or not this fixture's: another source stands in for them.
@@ -406,7 +410,7 @@ fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
     .unwrap();
 }
 
-/// What docker-compose.yml has Alertmanager start with, by what ALERT_WEBHOOK_URL is.
+/// The configuration with which docker-compose.yml starts Alertmanager, with and without `ALERT_WEBHOOK_URL`.
 #[test]
 fn alerts_go_nowhere_unless_an_address_is_given() {
     let compose = fs::read_to_string(repository().join("docker-compose.yml")).unwrap();

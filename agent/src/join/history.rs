@@ -116,7 +116,7 @@ impl History {
     }
 
     /// A past that is known already, from elsewhere.
-    pub fn of(ticks: Vec<Tick>, candidates: Vec<Candidate>) -> Self {
+    pub fn of(ticks: &[Tick], candidates: Vec<Candidate>) -> Self {
         let mut history = Self::new(Duration::MAX);
         let seen = ticks.last().map_or(WallTime(0.0), |tick| tick.to);
         history.is_sorted = ticks.is_sorted_by(|one, other| one.to.0 <= other.from.0);
@@ -165,7 +165,7 @@ impl History {
     /// Puts old ticks together.
     fn settle(&mut self, now: WallTime) {
         let recent = self.ticks.iter().skip(self.settled);
-        let mut charges: usize = recent.map(|tick| tick.len()).sum();
+        let mut charges: usize = recent.map(PastTick::len).sum();
         let is_old = |old: &PastTick, charges| between(old.to, now) > RECENT || charges > MOST_CHARGES;
         while let Some(old) = self.ticks.get(self.settled).filter(|old| is_old(old, charges)) {
             charges -= old.len();
@@ -270,7 +270,9 @@ impl History {
         let numbers: Vec<_> = subjects.iter().map(|subject| self.numbers.get(subject)).collect();
         let step = |tick: &PastTick| {
             let mut charge = Charge::default();
-            numbers.iter().for_each(|number| charge += tick.charge(*number));
+            for number in &numbers {
+                charge += tick.charge(*number);
+            }
             let (containers, engine) = (tick.containers, tick.engine);
             Step { length: between(tick.from, tick.to), charge, containers, engine }
         };
@@ -328,7 +330,7 @@ mod tests {
 
     #[test]
     fn both_ends_of_a_window_count_in_part() {
-        let history = History::of(ticks(100.0, &[1000, 2000, 4000]), Vec::new());
+        let history = History::of(&ticks(100.0, &[1000, 2000, 4000]), Vec::new());
         let over = |from, to| history.over(&[transcode()], WallTime(from), WallTime(to));
         assert_eq!(over(100.0, 103.0).charge, Charge { energy: MicroJoules(7000), cpu: CpuTime(70_000) });
         assert_eq!(over(100.5, 102.25).charge.energy, MicroJoules(500 + 2000 + 1000));
@@ -344,7 +346,7 @@ mod tests {
     fn who_was_there_for_a_part_of_a_tick_was_charged_in_that_part() {
         let life = Some((WallTime(100.4), WallTime(102.5)));
         let candidate = Candidate { subject: transcode(), scenario: None, life };
-        let history = History::of(ticks(100.0, &[600, 1000, 500, 7]), vec![candidate]);
+        let history = History::of(&ticks(100.0, &[600, 1000, 500, 7]), vec![candidate]);
         let over = |from, to| history.over(&[transcode()], WallTime(from), WallTime(to)).charge.energy.0;
         assert_eq!(over(100.4, 102.5), 2100, "all of it, and nothing for the time before");
         assert_eq!(over(100.0, 104.0), 2107, "and what came after its end");
@@ -355,7 +357,7 @@ mod tests {
     #[test]
     fn old_ticks_are_put_together_and_nothing_of_them_is_lost() {
         let energies: Vec<u64> = (0..600).collect();
-        let mut history = History::of(ticks(0.0, &energies), Vec::new());
+        let mut history = History::of(&ticks(0.0, &energies), Vec::new());
         history.settle(WallTime(600.0));
         let all = history.over(&[transcode()], WallTime(0.0), WallTime(600.0));
         assert_eq!(all.charge.energy.0, energies.iter().sum::<u64>());
@@ -369,7 +371,7 @@ mod tests {
 
     #[test]
     fn nobody_and_several() {
-        let history = History::of(ticks(0.0, &[5]), Vec::new());
+        let history = History::of(&ticks(0.0, &[5]), Vec::new());
         let (from, to) = (WallTime(0.0), WallTime(1.0));
         assert_eq!(history.over(&[Subject::Host], from, to).charge, Charge::default());
         assert_eq!(history.over(&[transcode(), transcode()], from, to).charge.energy, MicroJoules(10));

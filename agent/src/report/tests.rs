@@ -93,13 +93,13 @@ fn two_scenarios_side_by_side() {
 
 #[test]
 fn csv_and_json() {
-    expect![[r#"
+    expect![[r"
         name,bitrate,resolution,fps,duration,mean_power_w,median_power_w,total_energy_wh,predicted_mean_power_w,net_power_w,net_energy_wh,net_container_cpu_pct,docker_overhead_w,docker_overhead_pct,container_cpu_pct,container_power_w,efficiency_score,efficiency_rank,output_ladder,total_pixels
         x264,2500k,1280x720,30,10,10,,0.027777777777777776,,5,0.013888888888888888,,,,,,2764800,1,1280x720@30,276480000
         slow x264,2500k,1920x1080,30,10,30,,0.08333333333333333,,25,0.06944444444444445,,,,,,2073600,2,1920x1080@30,622080000
         x265,2500k,1280x720,30,10,25,,0.06944444444444445,,20,0.05555555555555555,,,,,,1105920,3,1280x720@30,276480000
         Baseline (Idle),,,,10,5,,0.013888888888888888,,,,,,,,,,,baseline,
-    "#]].assert_eq(&report(None, Form::Csv).unwrap());
+    "]].assert_eq(&report(None, Form::Csv).unwrap());
     let json: serde_json::Value = serde_json::from_str(&report(None, Form::Json).unwrap()).unwrap();
     assert_eq!(json[1]["energy_joules"], 100.0);
     assert!(json[0]["vmaf"].is_null(), "unknown is null");

@@ -36,7 +36,7 @@ fn history() -> History {
         Tick { from: WallTime(from), to: WallTime(from + 1.0), charges, containers: CpuTime(0), engine: None }
     };
     let candidate = Candidate { subject: workload(), scenario: None, life: None };
-    History::of((0..100).map(tick).collect(), vec![candidate])
+    History::of(&(0..100).map(tick).collect::<Vec<_>>(), vec![candidate])
 }
 
 fn scenario(name: &str, from: f64, to: f64) -> Scenario {

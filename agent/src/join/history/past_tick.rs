@@ -68,13 +68,15 @@ impl Short {
     const MOST: u64 = (1 << 48) - 1;
 
     fn new(value: u64) -> Self {
-        let [a, b, c, d, e, f, _, _] = value.min(Self::MOST).to_le_bytes();
-        Self([a, b, c, d, e, f])
+        let mut short = [0; 6];
+        short.copy_from_slice(&value.min(Self::MOST).to_le_bytes()[..6]);
+        Self(short)
     }
 
     fn get(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+        let mut whole = [0; 8];
+        whole[..6].copy_from_slice(&self.0);
+        u64::from_le_bytes(whole)
     }
 }
 

@@ -143,7 +143,7 @@ impl<R: Read + Seek> Btf<R> {
                 self.typedef = self.typedef.or(Some(self.positions.len() as u32));
             }
             let trailer = trailer(kind, members).ok_or_else(invalid)?;
-            self.input.seek_relative(trailer as i64)?;
+            self.input.seek_relative(i64::try_from(trailer).map_err(|_too_long| invalid())?)?;
             position += (TYPE_SIZE + trailer) as u64;
         }
         Ok(())
