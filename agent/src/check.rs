@@ -23,7 +23,6 @@ use crate::host::{CpuTopology, HostRoots};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::energy::EnergySourceKind;
 use crate::pipeline;
-use crate::source::SourceError;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
@@ -31,6 +30,7 @@ use crate::source::energy::{self, EnergyOptions};
 use crate::source::identity::docker;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::results::{self, Folder};
+use crate::source::{SourceError, cgroup_namespace};
 use crate::units::Watts;
 
 pub use ready::{reachable, ready};
@@ -188,6 +188,11 @@ impl Report {
                 let used = self.cpu_source.is_none() && wanted;
                 let state = if used { State::Used } else { State::Ok };
                 self.add("cpu", "cgroupfs", state, format!("{version} at {}", tree.root().display()), "");
+                if let Some(problem) = tree.problem() {
+                    self.add_error("cpu", "cgroups", &problem);
+                } else if tree.is_namespaced() {
+                    self.add("cpu", "cgroups", State::Note, cgroup_namespace::NOTE, cgroup_namespace::FIX);
+                }
                 if used {
                     self.cpu_source = Some("cgroupfs");
                 }

@@ -20,7 +20,7 @@ use crate::model::workload::{Identity, Pseudo, WorkloadId};
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthBook;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
-use crate::source::cpu::{CpuMeter, LifecycleEvent};
+use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::identity::processes;
@@ -117,7 +117,7 @@ impl Identities {
                 self.encoders.exec(exec, context, &mut self.cgroups);
             }
             LifecycleEvent::Exit { at, process, status } => {
-                self.encoders.exit(process, on_the_wall(at, context), status);
+                self.encoders.exit(process, on_the_wall(at, context), status, context.cpu);
             }
         }
     }
@@ -139,18 +139,24 @@ impl Identities {
         self.has_lost |= lost_events > self.lost_events;
         self.lost_events = lost_events;
         // One that is met too soon after a walk is not forgotten: by the next tick it has a number for a name, and is no stranger.
-        self.walk_wanted |= window.usage.iter().any(|usage| match usage.consumer {
-            Consumer::Tasks { cgroup, .. } => !self.cgroups.is_known(cgroup),
-            Consumer::Kernel | Consumer::Unknown => false,
-        });
+        for usage in &window.usage {
+            if let Consumer::Tasks { cgroup, .. } = usage.consumer {
+                self.walk_wanted |= self.cgroups.is_wanted(cgroup);
+            }
+        }
         let since = self.last_walk.map_or(Duration::MAX, |last| now.since(last));
         since >= WALK_PERIOD || (since >= WALK_PAUSE && (self.walk_wanted || self.has_lost))
     }
 
-    /// The cgroups have been walked: what was lost is made up for.
-    pub(super) fn walked(&mut self, walk: &Walk, context: &mut Context<'_>) {
+    /// The cgroups have been walked, where the hierarchy is to be seen: what was lost is made up for.
+    pub(super) fn walked(&mut self, walk: Option<&Walk>, context: &mut Context<'_>) {
         let now = context.clock.now();
-        self.cgroups.walked(walk, context.tree, now, context.totals);
+        if let Some(walk) = walk {
+            self.cgroups.walked(walk, context.tree, now, context.totals);
+            if walk.is_whole {
+                self.free_entries(walk, context.cpu);
+            }
+        }
         if self.has_lost || now.since(self.last_reconciled) >= WALK_PERIOD {
             self.last_reconciled = now;
             self.encoders.reconcile(context, &mut self.cgroups);
@@ -158,9 +164,23 @@ impl Identities {
         (self.walk_wanted, self.has_lost, self.last_walk) = (false, false, Some(now));
     }
 
-    /// A window is about to be charged: what is there by now can pay for the idle machine.
+    /// Frees the entries of consumers that will not run again, whether or not anything is known of them.
+    fn free_entries(&mut self, walk: &Walk, cpu: &mut dyn CpuMeter) {
+        for consumer in cpu.consumers() {
+            let Consumer::Tasks { cgroup, process } = consumer else { continue };
+            match process {
+                None if !walk.cgroups.contains_key(&cgroup) => self.cgroups.gone(cgroup),
+                Some(process) if cpu.tracking(process) == Some(Tracking::Off) => cpu.forget(consumer),
+                _ => {}
+            }
+        }
+    }
+
+    /// A window is about to be charged: what is there by now can pay for the idle machine. After lost events only a walk can tell what is.
     pub(super) fn admit(&mut self, now: MonoTime, totals: &mut Totals) {
-        self.cgroups.admit_living(now, totals);
+        if !self.has_lost {
+            self.cgroups.admit_living(now, totals);
+        }
     }
 
     /// Who is to be charged for CPU time of a cgroup, or of a tracked process in it.

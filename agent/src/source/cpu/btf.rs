@@ -27,7 +27,7 @@ const KIND_TYPEDEF: u32 = 8;
 const STRUCTURES: [&str; 7] =
     ["task_struct", "sched_entity", "signal_struct", "css_set", "cgroup", "kernfs_node", "cgroup_root"];
 
-const MEMBERS: [&str; 14] = [
+const MEMBERS: [&str; 15] = [
     "flags",
     "exit_code",
     "signal",
@@ -42,6 +42,7 @@ const MEMBERS: [&str; 14] = [
     "dfl_cgrp",
     "se",
     "exec_start",
+    "comm",
 ];
 
 /// What the agent asks of the kernel's types.
@@ -164,11 +165,13 @@ impl<R: Read + Seek> Btf<R> {
             task_tgid: member("task_struct", "tgid"),
             task_cgroups: member("task_struct", "cgroups"),
             set_cgroup: member("css_set", "dfl_cgrp"),
+            task_comm: member("task_struct", "comm"),
             task_exec_start: nested(member("task_struct", "se"), member("sched_entity", "exec_start")),
         }
     }
 
     fn member_offset(&mut self, structure: &str, member: &str) -> Option<u32> {
+        debug_assert!(STRUCTURES.contains(&structure) && MEMBERS.contains(&member), "{structure}.{member}");
         let position = *self.structs.get(structure)?;
         self.find(position, member, 0)
     }
