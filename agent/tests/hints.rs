@@ -9,8 +9,8 @@ use std::path::Path;
 use clap::Command;
 use ffwatt::cli;
 
-/// Flags of other programs, each with the words before it.
-const OF_OTHERS: [&str; 3] = ["cargo build --release", "docker run --pid", "setpriv --pdeathsig"];
+/// Programs whose flags are named too, right behind them.
+const OTHERS: [&str; 3] = ["cargo build ", "docker run ", "setpriv "];
 
 fn flags(command: &Command, known: &mut BTreeSet<String>) {
     known.extend(command.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))));
@@ -30,14 +30,14 @@ fn named(folder: &Path, found: &mut Vec<(String, String)>) {
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         for line in code.lines().map(without_comment) {
-            let line = OF_OTHERS.iter().fold(line.to_owned(), |line, other| line.replace(other, ""));
             for (place, _) in line.match_indices("--") {
                 let word: String = line[place..]
                     .chars()
                     .take_while(|character| character.is_ascii_alphanumeric() || "-._".contains(*character))
                     .collect();
                 let word = word.trim_end_matches(['.', '-']);
-                if word.len() > 3 && !line[..place].ends_with('-') {
+                let is_of_another = OTHERS.iter().any(|other| line[..place].ends_with(other));
+                if word.len() > 3 && !line[..place].ends_with('-') && !is_of_another {
                     found.push((word.to_owned(), format!("{}: {}", path.display(), line.trim())));
                 }
             }
