@@ -47,9 +47,6 @@ impl EnergySource {
             EnergyChoice::Msr => Some(EnergySourceKind::Msr),
             EnergyChoice::Model => Some(EnergySourceKind::Model),
         };
-        if let Some(kind) = forced {
-            health.demand(kind.name());
-        }
         let kinds = match forced {
             Some(kind) => vec![kind],
             None => vec![
@@ -86,6 +83,9 @@ impl EnergySource {
                 }
                 Err(error) => health.failed(kind.name(), &error),
             }
+        }
+        if let Some(kind) = forced {
+            health.demand(kind.name());
         }
         Self::None
     }

@@ -97,9 +97,11 @@ pub(super) struct HealthBook {
 }
 
 impl HealthBook {
-    /// The configuration names this source: nothing stands in for it.
+    /// Nothing stands in for this source, if it was asked at all.
     pub(super) fn demand(&mut self, name: &'static str) {
-        self.sources.entry(name).or_default().is_needed = true;
+        if let Some(source) = self.sources.get_mut(name) {
+            source.is_needed = true;
+        }
     }
 
     /// A source works.
@@ -162,12 +164,14 @@ mod tests {
         health.works("powercap");
         health.failed("powercap", &missing);
         assert_eq!(state(&health, "powercap"), SourceState::Down, "it was in use");
-        health.demand("msr");
         health.failed("msr", &missing);
+        health.demand("msr");
         assert_eq!(state(&health, "msr"), SourceState::Down, "the configuration names it");
         health.failed("docker", &SourceError::broken("answers nonsense"));
         assert_eq!(state(&health, "docker"), SourceState::Down, "it is there, and does not work");
         health.works("docker");
         assert_eq!(state(&health, "docker"), SourceState::Up);
+        health.demand("podman");
+        assert!(!health.all().contains_key("podman"), "it was never asked");
     }
 }
