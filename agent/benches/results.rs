@@ -81,7 +81,7 @@ fn quarter_of_an_hour() -> History {
         engine: None,
     };
     let candidate = |number| Candidate { subject: subject(number), scenario: None, life: None };
-    History::of((0..900).map(tick).collect(), (0..50).map(candidate).collect())
+    History::of(&(0..900).map(tick).collect::<Vec<_>>(), (0..50).map(candidate).collect())
 }
 
 /// What `ffwatt report --by codec` asks.

@@ -58,6 +58,19 @@ pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) ->
     runtime.block_on(run_async(config, opened, reload))
 }
 
+/// Reads the files that the configuration names, as [`run`] does first.
+pub fn validate(config: &Config) -> anyhow::Result<()> {
+    pipeline::prices(config)?;
+    if let Some(path) = &config.web.config_file {
+        open_access(path)?;
+    }
+    Ok(())
+}
+
+fn open_access(path: &Path) -> anyhow::Result<(AccessFile, Doorkeeper)> {
+    AccessFile::open(path).with_context(|| format!("--web.config.file {}", path.display()))
+}
+
 /// SIGHUP ends a process that does not expect it, and this one is busy for a moment before it does. The handler stays when the
 /// runtime goes.
 fn ignore_hangups() -> std::io::Result<Runtime> {
@@ -85,7 +98,7 @@ impl Opened {
     fn open(config: &Config) -> anyhow::Result<Self> {
         let (access, doorkeeper) = match &config.web.config_file {
             Some(path) => {
-                let (file, doorkeeper) = AccessFile::open(path)?;
+                let (file, doorkeeper) = open_access(path)?;
                 (Some(file), doorkeeper)
             }
             None => (None, Doorkeeper::open_house()),

@@ -6,6 +6,7 @@ mod access;
 mod pinned;
 mod privileges;
 mod ready;
+mod running;
 
 use std::fmt::Write;
 use std::net::TcpListener;
@@ -71,7 +72,7 @@ impl State {
 /// One line of the report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    /// What it is about: `cpu`, `energy`, `names`, `ports`, `state`, `results`, `rights`.
+    /// What it is about: `agent`, `source`, `finding` of an agent that runs here; `cpu`, `energy`, `names`, `ports`, `state`, `results`, `rights`.
     pub subject: &'static str,
     /// The source.
     pub source: String,
@@ -92,6 +93,8 @@ pub struct Report {
     pub cpu_source: Option<&'static str>,
     /// Where energy would come from.
     pub energy_source: Option<&'static str>,
+    /// Whether an agent runs here already: then the sources are its.
+    pub is_running: bool,
 }
 
 /// What it comes to.
@@ -109,7 +112,12 @@ pub enum Verdict {
 /// Looks at everything.
 pub fn report(config: &Config) -> anyhow::Result<Report> {
     let roots = config.roots();
-    let mut report = Report { lines: Vec::new(), cpu_source: None, energy_source: None };
+    let mut report = Report { lines: Vec::new(), cpu_source: None, energy_source: None, is_running: false };
+    if report.check_running(config) {
+        report.check_access(config);
+        report.check_results(config);
+        return Ok(report);
+    }
     match CpuTopology::read(&roots) {
         Ok(topology) => {
             report.check_cpu(config, &roots, &topology);
@@ -347,6 +355,8 @@ impl Report {
         let has = |state| self.lines.iter().any(|line| line.state == state);
         if has(State::Fatal) {
             Verdict::CannotRun
+        } else if self.is_running && !has(State::Problem) {
+            Verdict::Ready
         } else if has(State::Problem) || matches!(self.energy_source, None | Some("model")) {
             Verdict::Limited
         } else {
@@ -383,6 +393,8 @@ impl Report {
             None => "there is no energy".to_owned(),
         };
         let verdict = match self.verdict() {
+            Verdict::Ready if self.is_running => "runs",
+            Verdict::Limited if self.is_running => "runs, with limits",
             Verdict::Ready => "ready",
             Verdict::Limited => "ready, with limits",
             Verdict::CannotRun => "cannot run",

@@ -12,9 +12,10 @@ mod sections;
 mod values;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
 use crate::host::HostRoots;
@@ -84,6 +85,12 @@ impl Default for Config {
     }
 }
 
+/// Whether files may be made in a folder, or the folder itself where it is not there yet.
+fn may_write(folder: &Path) -> bool {
+    let existing = folder.ancestors().find(|folder| folder.exists());
+    existing.is_some_and(|folder| access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok())
+}
+
 /// `/var/lib/<name>`, as the file hierarchy standard has it.
 const STATE_DIR: &str = "/var/lib/ffwatt";
 
@@ -106,9 +113,14 @@ impl Config {
         }
     }
 
-    /// Where result files are: as configured, else beside what survives a restart.
+    /// Where result files are: as configured, else beside what survives a restart. Without root that is the user's own folder: the
+    /// agent and `ffwatt bench` write to the same.
     pub fn results_dir(&self) -> PathBuf {
-        let beside_state = || self.state_dirs().into_iter().next().unwrap_or_default().join("results");
+        let beside_state = || {
+            let folders = self.state_dirs();
+            let usable = folders.iter().find(|folder| may_write(folder)).or(folders.first());
+            usable.cloned().unwrap_or_default().join("results")
+        };
         self.results_dir.clone().unwrap_or_else(beside_state)
     }
 

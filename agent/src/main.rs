@@ -168,6 +168,10 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
         }
         Action::Config { default } => {
             let config = if default { &Config::default() } else { config };
+            if let Err(error) = ffwatt::agent::validate(config) {
+                complain(&format!("{error:#}"));
+                return Ok(EXIT_USAGE.into());
+            }
             print(&config::print(config))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -34,7 +34,7 @@ use crate::model::energy::EnergySourceKind;
 use crate::model::health::DurationHistogram;
 use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
-use crate::model::workload::Pseudo;
+use crate::model::workload::{Pseudo, WorkloadKind};
 use crate::progress::Board;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
@@ -112,9 +112,11 @@ impl Pipeline {
         let numbers = ProcessNumbers::find(&roots, cpu.own_process());
         if let Some(problem) = numbers.problem() {
             health.failed("processes", &problem);
+            health.demand("processes");
         }
         if let Some(problem) = tree.as_ref().and_then(CgroupTree::problem) {
             health.failed("cgroups", &problem);
+            health.demand("cgroups");
             // Its paths are not those that the kernel tells: a cgroup that is not in it may be there all the same.
             tree = tree.filter(|_| cpu.kind() != CpuSourceKind::Bpf);
         }
@@ -254,13 +256,25 @@ impl Pipeline {
         self.progress.find(&self.board, &self.identities, &self.roots, &*self.clock);
     }
 
+    /// An engine is needed where it has containers: without it they have no names.
+    fn demand_engines(&mut self) {
+        for (kind, name) in [(WorkloadKind::Docker, "docker"), (WorkloadKind::Podman, "podman")] {
+            if self.identities.living().any(|(_, identity)| identity.kind == kind) {
+                self.health.demand(name);
+            }
+        }
+    }
+
     fn walk(&mut self) {
         match self.tree.as_ref().map(CgroupTree::walk).transpose() {
             Ok(walk) => {
                 let (identities, mut context) = self.identities();
                 identities.walked(walk.as_ref(), &mut context);
             }
-            Err(error) => self.health.failed("cgroup_tree", &error),
+            Err(error) => {
+                self.health.failed("cgroup_tree", &error);
+                self.health.demand("cgroup_tree");
+            }
         }
     }
 
@@ -282,8 +296,11 @@ impl Pipeline {
         }
         self.identities.admit(began, &mut self.totals);
         let demand = self.demand(&window);
+        let busy = demand.totals();
         self.labels.compare(&self.identities, &mut self.totals);
-        self.totals.begin_window(&demand.totals());
+        self.totals.begin_window(&busy);
+        self.slow.count_containers(&busy, &self.identities);
+        self.demand_engines();
         self.charge_energy(energy, &window, &demand);
         let (identities, mut context) = self.identities();
         identities.settle(&window, began, &mut context);

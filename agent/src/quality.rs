@@ -177,6 +177,7 @@ fn print(all: &[(&Pair, Comparison)], as_json: bool, out: &mut dyn Write) -> std
                 "psnr_db": scores.psnr.map(scores::number_or_inf),
                 "ssim": scores.ssim.map(|ssim| ssim.0),
                 "frames": scores.frames,
+                "covered_ratio": scores.covered.map(|share| share.0),
                 "seconds": scores.took.as_secs_f64(),
                 "findings": comparison.findings,
             })
@@ -197,13 +198,14 @@ fn print(all: &[(&Pair, Comparison)], as_json: bool, out: &mut dyn Write) -> std
         };
         writeln!(
             out,
-            "{:<40}{:>9}{:>9}{:>9}{:>9}{:>9.1}",
+            "{:<40}{:>9}{:>9}{:>9}{:>9}{:>9.1}{}",
             pair.distorted.display(),
             shown(scores.vmaf.map(|vmaf| vmaf.0), 2),
             shown(scores.psnr.map(|psnr| psnr.0), 2),
             shown(scores.ssim.map(|ssim| ssim.0), 4),
             scores.frames,
             scores.took.as_secs_f64(),
+            scores.covered.map_or_else(String::new, |share| format!("  of {:.0} %", share.percent())),
         )?;
     }
     Ok(())

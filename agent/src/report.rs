@@ -163,13 +163,17 @@ fn read(file: Option<&Path>, config: &Config) -> Result<(PathBuf, Vec<u8>), Repo
             .map_err(|cause| SourceError::transient(format!("read {}", path.display()), cause))?;
         return Ok((path.to_path_buf(), bytes));
     }
-    match Folder::new(config.results_dir()).changed() {
-        Ok(Some(file)) => Ok((file.path, file.bytes)),
-        Ok(None) | Err(SourceError::Unavailable { .. }) => {
-            Err(ReportError::NoResults { folder: config.results_dir() })
+    // Its own first; else those of an agent with other rights.
+    let others = config.state_dirs().into_iter().map(|folder| folder.join("results"));
+    let others = others.filter(|_| config.results_dir.is_none());
+    for folder in std::iter::once(config.results_dir()).chain(others) {
+        match Folder::new(folder).changed() {
+            Ok(Some(file)) => return Ok((file.path, file.bytes)),
+            Ok(None) | Err(SourceError::Unavailable { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
+    Err(ReportError::NoResults { folder: config.results_dir() })
 }
 
 fn figures_of_run(
@@ -183,7 +187,7 @@ fn figures_of_run(
     for finding in findings {
         tracing::warn!("{finding}");
     }
-    let nothing = History::of(Vec::new(), Vec::new());
+    let nothing = History::of(&[], Vec::new());
     let mut found = Vec::new();
     for scenario in &run.scenarios {
         let written = ledger.map(|ledger| ledger.find(&run.id, scenario)).transpose()?.flatten();

@@ -3,8 +3,14 @@
 #[path = "../benches/busy_host/mod.rs"]
 mod busy_host;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use ffwatt::clock::{MonoTime, WallTime};
 use ffwatt::exposition::catalog::Listener;
 use ffwatt::exposition::{Format, Options, render};
+use ffwatt::units::CpuTime;
+use ffwatt::{api, join};
 
 fn allocations(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).count_total
@@ -35,4 +41,34 @@ fn a_scrape_costs_as_much_for_each_container() {
     let [none, thousand, two] = [0, 1000, 2000].map(of_a_scrape);
     let (first, second) = (thousand - none, two - thousand);
     assert!(second <= first + first / 100, "{first} for the first thousand, {second} for the second");
+}
+
+/// Bytes that both histories hold after this long, with a tick a second in which everybody was busy.
+fn of_a_past(workloads: u32, length: Duration) -> i64 {
+    let mut snapshot = Arc::unwrap_or_clone(busy_host::snapshot(workloads));
+    let (mut joined, mut shown) = (None, None);
+    let held = allocation_counter::measure(|| {
+        let joined = joined.insert(join::history::History::new(Duration::from_mins(15)));
+        let shown = shown.insert(api::history::History::default());
+        for second in 1..=length.as_secs() {
+            snapshot.tick = second;
+            snapshot.at = MonoTime(second * 1_000_000_000);
+            snapshot.wall = WallTime(second as f64);
+            for workload in &mut snapshot.workloads {
+                workload.account.cpu += CpuTime(1_000_000);
+            }
+            joined.push(&snapshot);
+            shown.push(&snapshot);
+        }
+    });
+    held.bytes_current
+}
+
+#[test]
+fn the_past_of_a_thousand_busy_containers_is_small() {
+    let [hundred, thousand] = [100, 1000].map(|workloads| of_a_past(workloads, Duration::from_mins(20)));
+    println!("{hundred} bytes for 100, {thousand} for 1000");
+    assert!(hundred > 0, "the counter counts");
+    assert!(hundred <= 1_500_000, "{hundred} bytes for 100");
+    assert!(thousand <= 9_000_000, "{thousand} bytes for 1000");
 }

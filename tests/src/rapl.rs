@@ -37,6 +37,12 @@ impl LiveRapl {
         let mut counters = Vec::new();
         for (zone, name, watts) in ZONES {
             counters.push((Counter::make(folder.path(), zone, name, CLIENT_RANGE)?, watts));
+            if name.starts_with("package") {
+                let constraint = folder.path().join("class/powercap").join(zone).join("constraint_0_");
+                let file = |suffix: &str| format!("{}{suffix}", constraint.display());
+                fs::write(file("name"), "long_term\n")?;
+                fs::write(file("power_limit_uw"), "28000000\n")?;
+            }
         }
         let stop = Arc::new(AtomicBool::new(false));
         let broken = Arc::new(AtomicBool::new(false));

@@ -204,3 +204,62 @@ fn it_is_not_ready_before_the_first_tick_and_healthy_all_along() {
     let (status, _) = agent.stop().unwrap();
     assert!(status.success() && began.elapsed().as_secs() < 10, "a long tick does not keep it from ending");
 }
+
+#[test]
+fn check_beside_a_running_agent_knows_it() {
+    let host = Host::two_socket().unwrap();
+    let flags = host.flags();
+    let agent = Agent::start(&flags.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    let ports = agent.ports;
+    let ports =
+        [("FFWATT_LISTEN_PORT", ports.main.to_string()), ("FFWATT_LISTEN_RAPL_PORT", ports.rapl.to_string())];
+    let environment: Vec<(&str, &str)> = ports.iter().map(|(name, port)| (*name, port.as_str())).collect();
+    let arguments: Vec<&str> = std::iter::once("check").chain(flags.iter().map(String::as_str)).collect();
+    let output = ffwatt(&arguments, &environment);
+    let report = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{report}");
+    let runs = format!("ffwatt {} runs here, pid {}, up ", env!("CARGO_PKG_VERSION"), agent.pid());
+    for words in [runs.as_str(), "powercap  used", "runs: ", "energy is measured (powercap)"] {
+        assert!(report.contains(words), "{words:?} is not in\n{report}");
+    }
+    assert!(!report.contains("FATAL") && !report.contains("PROBLEM"), "{report}");
+    let (status, log) = agent.stop().unwrap();
+    assert!(status.success(), "{log}");
+}
+
+#[test]
+fn what_run_refuses_config_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, words: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, words).unwrap();
+        path.display().to_string()
+    };
+    let (prices, web) = (file("prices", "no prices"), file("web.yml", "tls_server_config: 5\n"));
+    for (flag, path) in [("--price.file", prices), ("--web.config.file", web)] {
+        let flag = format!("{flag}={path}");
+        let run = ffwatt(&["run", &flag, "--listen.port=0", "--cpu.source=cgroupfs"], &[]);
+        assert!(!run.status.success(), "{flag}");
+        let config = ffwatt(&["config", &flag], &[]);
+        let said = text(&config.stderr);
+        assert_eq!(config.status.code(), Some(2), "{said}");
+        assert!(said.contains(&path) && config.stdout.is_empty(), "{said}");
+    }
+}
+
+/// Somebody without root who encodes with `bench` finds it in the agent: both write below the home.
+#[test]
+fn without_root_the_results_are_in_the_users_own_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    // The program may be where nobody else may look.
+    let program = folder.path().join("ffwatt");
+    std::fs::copy(binary().unwrap(), &program).unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program).arg("check");
+    command.env_clear().env("XDG_STATE_HOME", &state).env("PATH", std::env::var_os("PATH").unwrap());
+    let report = text(&command.output().unwrap().stdout);
+    let results = state.join("ffwatt/results");
+    assert!(report.contains(&results.display().to_string()), "{} is not in\n{report}", results.display());
+}

@@ -264,7 +264,10 @@ fn an_engine_that_starts_later_or_restarts_is_found_again() {
         "--containers.podman-socket=",
     ])
     .unwrap();
-    agent.until("the engine is known to be away", |scrape| is_up(scrape).filter(|up| !*up)).unwrap();
+    let absent = [("source", "docker"), ("state", "absent")];
+    agent
+        .until("the engine is known to be away", |scrape| scrape.sum("ffwatt_source_state", &absent))
+        .unwrap();
     for round in 0..2 {
         engine.start_daemon().unwrap();
         agent.until("the engine is back", |scrape| is_up(scrape).filter(|up| *up)).unwrap();

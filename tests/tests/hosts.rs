@@ -210,6 +210,31 @@ fn zone_names_of_the_exporter_it_replaces() {
     }
 }
 
+/// There may be more containers than series, and a container of each engine may have the same name.
+#[test]
+fn every_running_container_is_counted() {
+    let mut host = Host::client().unwrap();
+    let cgroup = |number: u32| {
+        let scope = if number.is_multiple_of(2) { "docker" } else { "libpod" };
+        // A container without an engine is named by its short id: those of a pair are the same.
+        format!("cgroup/system.slice/{scope}-{:012x}{number:052x}.scope/cpu.stat", number / 2)
+    };
+    for number in 0..40 {
+        host.write(&cgroup(number), "usage_usec 0\n").unwrap();
+    }
+    let agent = live(&mut host, &["--attribution.max-workloads=10"], |host| {
+        for number in 0..40 {
+            host.write(&cgroup(number), "usage_usec 20000\n").unwrap();
+        }
+        work(host);
+    });
+    let scrape = Exposition::parse(&get(agent.ports.docker, "/metrics").unwrap().text()).unwrap();
+    let shown = scrape.all("docker_container_cpu_percent").count();
+    assert!(shown < 20, "{shown} have series of their own");
+    // One more is the fixture's own.
+    assert_eq!(scrape.sum("docker_containers_total", &[]), Some(41.0));
+}
+
 #[test]
 fn configured_idle_power_is_a_packages_whose_dies_share_it() {
     let host = Host::multi_die().unwrap();

@@ -455,7 +455,9 @@ fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
     let mut agent = Agent::spawn(&wrapper, &["--state-dir", state], &path).unwrap();
     agent.wait_ready().unwrap();
     let scrape = agent.scrape().unwrap();
-    assert_eq!(scrape.sum("ffwatt_source_up", &[("source", "bpf")]), Some(0.0));
+    // Polling stands in for it.
+    let absent = [("source", "bpf"), ("state", "absent")];
+    assert_eq!(scrape.sum("ffwatt_source_state", &absent), Some(1.0));
     assert_eq!(scrape.sum("ffwatt_source_up", &[("source", "cgroupfs")]), Some(1.0));
     assert!(agent.log().contains("CAP_BPF"), "{}", agent.log());
     assert_closed(&scrape);

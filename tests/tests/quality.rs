@@ -104,6 +104,29 @@ fn another_size_rate_and_length_are_brought_together_and_said() {
 }
 
 #[test]
+fn scores_of_a_part_are_never_shown_without_the_part() {
+    let clips = Clips::make();
+    let source = clips.path("source.mkv");
+    let cut = clips.encode("cut.mp4", &["-t", "0.24"]);
+    let [found] = &scores(&[&source, &cut])[..] else { panic!() };
+    assert_eq!((&found["frames"], found["covered_ratio"].as_f64()), (&6.into(), Some(0.12)), "{found}");
+    let file = clips.path("test_results_1.json");
+    fs::write(&file, r#"{"scenarios":[{"name":"cut","duration":1}]}"#).unwrap();
+    let output = quality(&["--result", &file, "--scenario", "cut", &source, &cut]);
+    assert!(text(&output.stdout).contains("of 12 %"), "{}", text(&output.stdout));
+    let scenario = || -> Value {
+        let file: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        file["scenarios"][0].clone()
+    };
+    assert_eq!(scenario()["quality_covered_ratio"].as_f64(), Some(0.12));
+    let report = Command::new(binary().unwrap()).env_clear().args(["report", &file]).output().unwrap();
+    let report = text(&report.stdout);
+    assert!(report.contains("scores are of 12 % of the source"), "{report}");
+    quality(&["--result", &file, "--scenario", "cut", &source, &source]);
+    assert!(scenario().get("quality_covered_ratio").is_none(), "now they are of all of it");
+}
+
+#[test]
 fn scores_go_into_the_result_file_and_nothing_else_changes() {
     let clips = Clips::make();
     let source = clips.path("source.mkv");

@@ -188,7 +188,8 @@ fn of_rules() -> Vec<Expression> {
 
 /// Both sides of an alert's comparison, where they are more than a number.
 fn compared(expression: &str) -> Vec<String> {
-    let expression = expression.split(" unless ").next().unwrap();
+    // Before an `and` is what is not true on a good day.
+    let expression = expression.split(" unless ").next().unwrap().rsplit(" and ").next().unwrap();
     let (mut depth, mut cut) = (0, None);
     for (place, character) in expression.char_indices() {
         depth += match character {
@@ -201,7 +202,7 @@ fn compared(expression: &str) -> Vec<String> {
         }
     }
     let (left, right) = expression.split_at(cut.unwrap());
-    let right = right.trim_start_matches([' ', '>', '<', '=']);
+    let right = right.trim_start_matches([' ', '>', '<', '=']).trim_start_matches("on (instance) ");
     let is_number = |text: &&str| text.parse::<f64>().is_err();
     // Which level is asked for by a label is another level here.
     let general = |text: &str| text.replace("{energy_source=\"model\"}", "");
@@ -358,6 +359,79 @@ fn legend(format: &str, labels: &Value) -> String {
         text.replace(&format!("{{{{{name}}}}}"), value.as_str().unwrap())
     };
     labels.iter().fold(format.to_owned(), fill)
+}
+
+/// Alerts that are pending or fire, by their names.
+fn alerts(prometheus: &Prometheus<'_>) -> BTreeSet<String> {
+    let name = |series: Value| series["metric"]["alertname"].as_str().unwrap().to_owned();
+    prometheus.query("ALERTS").unwrap().into_iter().map(name).collect()
+}
+
+/// A pending alert is one whose cause is there: how long it waits does not matter to whether it is right.
+#[test]
+fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
+    let namespace = Namespace::start(&NAMES).unwrap();
+    let rapl = LiveRapl::start().unwrap();
+    let prometheus = Prometheus::start(&namespace, &repository().join("packaging/prometheus")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
+    agent.args([
+        // The names are of this host here, and listeners on a loopback address know only those they are told.
+        &format!("--listen.host-names={}", NAMES.join(",")),
+        &format!("--path.sysfs={}", rapl.path().display()),
+        "--path.cgroupfs=/sys/fs/cgroup",
+        // The performance counters of this machine are not there, or not this fixture's: another source stands in for them.
+        "--energy.source=auto",
+        &format!("--results-dir={}", folder.path().join("results").display()),
+        &format!("--state-dir={}", folder.path().join("state").display()),
+        "--containers.docker-socket=/nonexistent/docker.sock",
+        "--containers.podman-socket=/nonexistent/podman.sock",
+    ]);
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let _agent = Owned(agent.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    let scraped = |query: &'static str| {
+        eventually(query, Duration::from_mins(2), || {
+            (!prometheus.query(query).unwrap().is_empty()).then_some(())
+        })
+        .unwrap();
+    };
+    // Rules have been evaluated over a dozen scrapes.
+    scraped("count_over_time(up{job=\"ffwatt\"}[5m]) >= 12");
+    assert!(
+        prometheus.query("ffwatt_source_state{state=\"absent\"}").unwrap().len() >= 3,
+        "some are not here"
+    );
+    assert_eq!(alerts(&prometheus), BTreeSet::new());
+    rapl.set_broken(true);
+    scraped("ffwatt_source_up == 0");
+    eventually("the alert", Duration::from_mins(1), || {
+        alerts(&prometheus).contains("SourceDown").then_some(())
+    })
+    .unwrap();
+}
+
+/// The configuration with which docker-compose.yml starts Alertmanager, with and without `ALERT_WEBHOOK_URL`.
+#[test]
+fn alerts_go_nowhere_unless_an_address_is_given() {
+    let compose = fs::read_to_string(repository().join("docker-compose.yml")).unwrap();
+    assert!(compose.contains("ALERT_WEBHOOK_URL: ${ALERT_WEBHOOK_URL:-}\n"), "unset is empty");
+    let (_, service) = compose.split_once("\n  alertmanager:\n").unwrap();
+    let (_, script) = service.split_once("- |\n").unwrap();
+    let script: Vec<&str> = script.lines().take_while(|line| !line.contains("exec ")).collect();
+    for (address, receiver) in [("", "nowhere"), ("http://example.com/hook", "webhook")] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        let script = script
+            .join("\n")
+            .replace("$$", "$")
+            .replace("/tmp/", &place(""))
+            .replace("/etc/alertmanager", &repository().join("packaging/alertmanager").display().to_string());
+        output(Command::new("sh").args(["-ec", &script]).env("ALERT_WEBHOOK_URL", address)).unwrap();
+        let config = fs::read_to_string(place("alertmanager.yml")).unwrap();
+        assert!(config.contains(&format!("route:\n  receiver: {receiver}\n")), "{config}");
+        assert_eq!(fs::read_to_string(place("webhook-url")).unwrap(), address);
+        assert!(config.contains("\n  - name: nowhere\n  - name: webhook\n"), "{config}");
+    }
 }
 
 #[test]

@@ -24,6 +24,9 @@ const STEP: Duration = Duration::from_millis(950);
 /// Longest history in steps, whatever their length.
 const MAX_STEPS: usize = 900;
 
+/// Steps for which a line that has no room gets room.
+const GROWTH: usize = 60;
+
 /// Most lines: a quarter of an hour of twenty jobs a second, about 5 MB.
 const MAX_LINES: usize = 20_000;
 
@@ -80,7 +83,8 @@ pub struct History {
 /// Values of one line.
 #[derive(Debug, Default)]
 struct Values {
-    all: VecDeque<Option<f32>>,
+    /// In watts; not a number where it was not there, which takes half the memory of an option.
+    all: VecDeque<f32>,
     /// The step that the last one is of.
     last: Option<u64>,
     /// Whether there is anything but zeros.
@@ -127,8 +131,12 @@ impl History {
             let values = self.lines.entry(line).or_default();
             // Where it was not there, nothing is known.
             let missed = usize::try_from(self.steps - 1 - values.last.unwrap_or(self.steps - 1)).unwrap_or(0);
-            values.all.extend(std::iter::repeat_n(None, missed.min(MAX_STEPS)));
-            values.all.push_back(Some((joules / seconds) as f32));
+            if values.all.len() == values.all.capacity() {
+                // A thousand lines that double are a thousand halves of nothing.
+                values.all.reserve_exact(GROWTH);
+            }
+            values.all.extend(std::iter::repeat_n(f32::NAN, missed.min(MAX_STEPS)));
+            values.all.push_back((joules / seconds) as f32);
             values.last = Some(self.steps);
             values.has_power |= joules > 0.0;
         }
@@ -188,18 +196,18 @@ impl History {
     }
 
     /// A value for each time.
-    fn aligned(&self, values: &Values) -> Vec<Option<f32>> {
+    fn aligned(&self, values: &Values) -> Vec<f32> {
         let behind = usize::try_from(self.steps - values.last.unwrap_or(0)).unwrap_or(0);
         let before = self.times.len().saturating_sub(values.all.len() + behind);
-        let mut all = vec![None; before];
+        let mut all = vec![f32::NAN; before];
         all.extend(values.all.iter().copied());
-        all.resize(self.times.len(), None);
+        all.resize(self.times.len(), f32::NAN);
         all
     }
 }
 
-fn mean(group: &[Option<f32>]) -> Option<f64> {
-    let known: Vec<f64> = group.iter().flatten().map(|watts| f64::from(*watts)).collect();
+fn mean(group: &[f32]) -> Option<f64> {
+    let known: Vec<f64> = group.iter().copied().filter(|watts| !watts.is_nan()).map(f64::from).collect();
     // To a milliwatt: more digits are more bytes, not more knowledge.
     let round = |watts: f64| (watts * 1e3).round() / 1e3;
     (!known.is_empty()).then(|| round(known.iter().sum::<f64>() / known.len() as f64))

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::join::front::front;
-use crate::model::joined::ScenarioFigures;
+use crate::model::joined::{Costs, ScenarioFigures};
 use crate::model::snapshot::Snapshot;
 
 /// One of `/api/v1/scenarios`.
@@ -18,6 +18,7 @@ pub struct Scenario {
     pub resolution: String,
     pub bitrate: String,
     pub is_on_front: bool,
+    pub is_baseline: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +41,8 @@ pub struct Scenario {
     pub psnr_decibels: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssim_score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality_covered_ratio: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vmaf_per_watt: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +70,7 @@ fn scenario_of(figures: &ScenarioFigures) -> Scenario {
         preset: names.preset.clone(),
         resolution: names.resolution.clone(),
         bitrate: names.bitrate.clone(),
+        is_baseline: names.is_baseline,
         duration_seconds: figures.duration.map(|duration| duration.as_secs_f64()),
         energy_joules: energy.map(|energy| energy.energy.joules()),
         energy_basis: energy.map(|energy| energy.basis.name().to_owned()),
@@ -78,9 +82,10 @@ fn scenario_of(figures: &ScenarioFigures) -> Scenario {
         vmaf_score: figures.vmaf.map(|vmaf| vmaf.0),
         psnr_decibels: figures.psnr.map(|psnr| psnr.0).filter(|psnr| psnr.is_finite()),
         ssim_score: figures.ssim.map(|ssim| ssim.0),
+        quality_covered_ratio: figures.covered.map(|share| share.0),
         vmaf_per_watt: figures.efficiency.vmaf_per_watt,
         currency: cost.map(|cost| cost.currency.to_string()),
-        cost: cost.and_then(|cost| cost.total).map(|cost| cost.0),
+        cost: cost.and_then(Costs::shown).map(|cost| cost.0),
         carbon_grams: figures.carbon.map(|carbon| carbon.0),
         ..Scenario::default()
     }

@@ -1,5 +1,7 @@
 //! The machine at one tick: its power and who has it, how things are measured, what is wrong.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::api::{self, Scenario, Transcode, Workload};
@@ -13,6 +15,11 @@ use crate::units::{MicroJoules, Watts};
 pub struct Answer {
     pub api_version: u32,
     pub agent_version: String,
+    #[serde(default)]
+    pub process: Process,
+    /// How old it was when it was sent; not in the body, which is the same for all who ask at one tick.
+    #[serde(skip)]
+    pub age: Duration,
     pub tick: u64,
     pub time_unix_seconds: f64,
     pub tick_seconds: f64,
@@ -29,6 +36,24 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenarios: Option<Vec<Scenario>>,
 }
+
+/// The agent's own process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct Process {
+    pub pid: u32,
+    pub started_unix_seconds: f64,
+}
+
+impl Answer {
+    /// Whether the agent has missed three ticks since: then its figures are old, and how old is said.
+    pub fn is_stale(&self) -> bool {
+        self.age.as_secs_f64() > STALE_AFTER_TICKS * self.tick_seconds
+    }
+}
+
+/// As the page has it.
+const STALE_AFTER_TICKS: f64 = 3.0;
 
 /// The machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -79,6 +104,8 @@ pub struct Prices {
 pub struct Source {
     pub source: String,
     pub is_up: bool,
+    #[serde(default)]
+    pub state: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub problem: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -111,6 +138,8 @@ pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
     Answer {
         api_version: api::VERSION,
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        process: Process { pid: snapshot.process.pid, started_unix_seconds: snapshot.process.started },
+        age: Duration::ZERO,
         tick: snapshot.tick,
         time_unix_seconds: snapshot.wall.0,
         tick_seconds: snapshot.window.as_secs_f64(),
@@ -182,6 +211,7 @@ fn sources(snapshot: &Snapshot) -> Vec<Source> {
     let source = |(name, health): (&&'static str, &crate::model::health::SourceHealth)| Source {
         source: (*name).to_owned(),
         is_up: health.up,
+        state: health.state().name().to_owned(),
         problem: health.problem.clone(),
         fix: health.hint.clone(),
         errors_total: health.errors.values().sum(),

@@ -99,6 +99,8 @@ pub struct Figures {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joules_per_vmaf_point: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality_covered_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub vmaf_score: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub psnr_decibels: Option<f64>,
@@ -176,6 +178,7 @@ fn told(transcode: &TranscodeSnapshot) -> Told {
 fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
     let quality = transcode.output.quality;
     let scores = Figures {
+        quality_covered_ratio: quality.covered.map(|share| share.0),
         vmaf_score: quality.vmaf.map(|vmaf| vmaf.0),
         // JSON has no infinity: pictures that are the same have an SSIM of 1, and no PSNR.
         psnr_decibels: quality.psnr.map(|psnr| psnr.0).filter(|psnr| psnr.is_finite()),

@@ -8,6 +8,7 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 
 use crate::bench::BenchError;
+use crate::bench::command::largest;
 use crate::bench::encode::Outcome;
 use crate::bench::plan::Scenario;
 use crate::model::scenario::Picture;
@@ -59,8 +60,6 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
     let mut entry = json!({
         "name": scenario.name,
         "bitrate": scenario.bitrate(),
-        "resolution": format!("{}x{}", scenario.picture.width, scenario.picture.height),
-        "fps": rate(scenario.picture.frame_rate),
         "duration": scenario.duration.as_secs_f64(),
         "start_time": outcome.window.0.0,
         "end_time": outcome.window.1.0,
@@ -72,6 +71,9 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
         }
     };
     if !scenario.is_baseline() {
+        let encoded = largest(scenario);
+        add("resolution", Some(format!("{}x{}", encoded.width, encoded.height).into()));
+        add("fps", Some(rate(encoded.frame_rate)));
         add("streams", Some(scenario.streams.len().into()));
         add("encoder", Some(outcome.encoder.clone().into()));
         add("encoder_type", Some(outcome.encoder.clone().into()));
@@ -84,6 +86,7 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
         add("vmaf_score", quality.vmaf.map(|vmaf| vmaf.0.into()));
         add("psnr_score", quality.psnr.map(number_or_inf));
         add("ssim_score", quality.ssim.map(|ssim| ssim.0.into()));
+        add("quality_covered_ratio", quality.covered.map(|share| share.0.into()));
         add("quality_seconds", quality.took.map(|took| took.as_secs_f64().into()));
         add("container", outcome.workload.clone().map(Value::from));
     }

@@ -45,6 +45,10 @@ pub(super) fn score(
         psnr: mean(all.iter().map(|scores| Some(scores.psnr?.0)).collect()).map(Decibels),
         ssim: mean(all.iter().map(|scores| Some(scores.ssim?.0)).collect()).map(Ratio),
         took: Some(all.iter().map(|scores| scores.took).sum()),
+        covered: all
+            .iter()
+            .filter_map(|scores| scores.covered)
+            .min_by(|one, other| one.0.total_cmp(&other.0)),
     })
 }
 

@@ -1,6 +1,6 @@
 //! `ffwatt check --ready`: does the agent that runs here have figures? For health checks of containers, which may have no curl.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -12,50 +12,67 @@ use crate::source::chain;
 /// How long the agent may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Instead of a status: the agent ended the conversation for lack of a certificate.
+pub(super) const REFUSED: &str = "refused";
+
+/// Longest answer: a snapshot without lists is a few kilobytes.
+const LONGEST: u64 = 1 << 20;
+
 /// What the main listener says to `/ready`; an error in words when it says nothing or "not yet".
 pub fn ready(config: &Config) -> Result<(), String> {
-    let address = reachable(config.listen.address, config.listen.port);
-    let certificates = match &config.web.config_file {
-        Some(path) => server::own_certificates(path).map_err(|error| chain(&error))?,
-        None => None,
-    };
-    let scheme = if certificates.is_some() { "https" } else { "http" };
-    let failed = |error: std::io::Error| format!("no agent answers at {scheme}://{address}/ready: {error}");
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(failed)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    let status = match certificates {
-        None => ask(&mut stream, address).map_err(failed)?,
-        Some(certificates) => {
-            let mut connection = pinned::connection(&certificates, address.ip())?;
-            let asked = ask(&mut rustls::Stream::new(&mut connection, &mut stream), address);
-            match asked {
-                // It is who it should be and lives; whoever has no certificate is told no more.
-                Err(error) if pinned::is_refusal(&error) => return Ok(()),
-                asked => asked.map_err(failed)?,
-            }
-        }
-    };
-    if status == "200" {
-        Ok(())
-    } else {
-        Err(format!("the agent at {scheme}://{address}/ready answers {status}"))
+    match get(config, "/ready")?.0.as_str() {
+        // It is who it should be and lives; whoever has no certificate is told no more.
+        "200" | REFUSED => Ok(()),
+        status => Err(format!("the agent at {}/ready answers {status}", url(config))),
     }
 }
 
-/// The status of the answer.
-fn ask(stream: &mut (impl Read + Write), address: SocketAddr) -> std::io::Result<String> {
-    let request = format!("GET /ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    let mut part = [0; 512];
-    // The status is in the first line; what comes after it is of no interest.
-    while !answer.contains(&b'\n') && answer.len() < 4096 {
-        match stream.read(&mut part)? {
-            0 => break,
-            length => answer.extend_from_slice(&part[..length]),
+fn url(config: &Config) -> String {
+    let scheme = if config.web.config_file.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}", reachable(config.listen.address, config.listen.port))
+}
+
+/// Status and body of an answer of the main listener.
+pub(super) fn get(config: &Config, path: &str) -> Result<(String, Vec<u8>), String> {
+    let address = reachable(config.listen.address, config.listen.port);
+    let certificates = match &config.web.config_file {
+        Some(file) => server::own_certificates(file).map_err(|error| chain(&error))?,
+        None => None,
+    };
+    let scheme = if certificates.is_some() { "https" } else { "http" };
+    let failed = |error: std::io::Error| format!("no agent answers at {scheme}://{address}{path}: {error}");
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(failed)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+    match certificates {
+        None => ask(&mut stream, address, path).map_err(failed),
+        Some(certificates) => {
+            let mut connection = pinned::connection(&certificates, address.ip())?;
+            match ask(&mut rustls::Stream::new(&mut connection, &mut stream), address, path) {
+                Err(error) if pinned::is_refusal(&error) => Ok((REFUSED.to_owned(), Vec::new())),
+                asked => asked.map_err(failed),
+            }
         }
     }
-    Ok(String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap_or_default().to_owned())
+}
+
+/// By HTTP 1.0: the body ends with the connection.
+fn ask(
+    stream: &mut (impl Read + Write),
+    address: SocketAddr,
+    path: &str,
+) -> std::io::Result<(String, Vec<u8>)> {
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    match stream.take(LONGEST).read_to_end(&mut answer) {
+        // Over TLS the other side may hang up without a word; what it has said stands.
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof && !answer.is_empty() => {}
+        read => drop(read?),
+    }
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
+    let head = String::from_utf8_lossy(&answer[..end]);
+    let status = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    Ok((status, answer.get(end + 4..).unwrap_or_default().to_vec()))
 }
 
 /// An address that listens everywhere is asked at home.

@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn the_key_the_line_and_what_was_expected_are() {
         for (text, words) in [
-            ("interval = 5\n", &["line 1, column 12", "interval", "expected a string"][..]),
+            ("interval = true\n", &["line 1, column 12", "interval", "expected a length of time"][..]),
             ("[listen]\n\nport = \"x\"\n", &["line 3, column 8", "listen.port", "expected u16"]),
             ("[energy]\nsource = \"sun\"\n", &["line 2", "energy.source", "`powercap`"]),
             ("[listen]\nprot = 5\n", &["line 2, column 1", "\"prot\"", "`port`"]),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{Error, Unexpected};
+use serde::de::Unexpected;
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::IdlePolicy;
@@ -149,10 +149,32 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let expected = "a length of time such as \"1s\" or \"100ms\"";
-        Self::parse(&text)
-            .map_err(|_quotes_the_text| D::Error::invalid_value(Unexpected::Str(&text), &expected))
+        struct Written;
+        impl Written {
+            fn parse<E: serde::de::Error>(self, text: &str, written: Unexpected<'_>) -> Result<Span, E> {
+                Span::parse(text).map_err(|_quotes_the_text| E::invalid_value(written, &self))
+            }
+        }
+        impl serde::de::Visitor<'_> for Written {
+            type Value = Span;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a length of time such as \"1s\" or \"100ms\", or a number of seconds")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+                self.parse(text, Unexpected::Str(text))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Span, E> {
+                self.parse(&seconds.to_string(), Unexpected::Signed(seconds))
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<Span, E> {
+                self.parse(&seconds.to_string(), Unexpected::Float(seconds))
+            }
+        }
+        deserializer.deserialize_any(Written)
     }
 }
 

@@ -61,12 +61,9 @@ impl Tariff {
     }
 }
 
-/// Both together; a part that is not known counts for nothing, but not both.
+/// Both together. A sum that leaves energy out is no cost; one of energy alone is, for what has no known length.
 pub fn total(energy: Option<Money>, compute: Option<Money>) -> Option<Money> {
-    match (energy, compute) {
-        (None, None) => None,
-        (energy, compute) => finite(energy.unwrap_or_default().0 + compute.unwrap_or_default().0).map(Money),
-    }
+    finite(energy?.0 + compute.unwrap_or_default().0).map(Money)
 }
 
 /// The price of a pixel; `None` for what is free.
@@ -162,8 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_counts_for_nothing_but_not_alone() {
-        assert_eq!(total(None, Some(Money(2.0))), Some(Money(2.0)));
+    fn without_energy_there_is_no_cost() {
+        assert_eq!(total(None, Some(Money(2.0))), None);
+        assert_eq!(total(Some(Money(2.0)), None), Some(Money(2.0)));
         assert_eq!(total(None, None), None);
         assert_eq!(per_pixel(Money(0.0), Pixels(5.0)), None);
         assert_eq!(carbon(MicroJoules::from_joules(3.6e6).unwrap(), Grams(400.0)), Grams(400.0));

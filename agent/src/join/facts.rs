@@ -18,9 +18,12 @@ fn streams_in(name: &str) -> Option<u32> {
     before.get(digits..)?.parse().ok().filter(|streams| *streams > 0)
 }
 
+/// How a scenario is labelled that is what the machine draws without any encode.
+pub const BASELINE: &str = "baseline";
+
 /// Whether it is what the machine draws without any encode.
 pub fn is_baseline(scenario: &Scenario) -> bool {
-    scenario.name.to_ascii_lowercase().contains("baseline")
+    scenario.name.to_ascii_lowercase().contains(BASELINE)
 }
 
 /// The pictures that are encoded: its renditions, else the one that it names.

@@ -107,20 +107,17 @@ pub fn find(scenario: &Scenario, history: &History, basis: EnergyBasis) -> Found
         known(history, &[Subject::Host], from, to).and_then(|(energy, _)| energy.over(between(from, to)));
     let attributed = matching::find(scenario, &history.candidates()).and_then(|(matched, subjects)| {
         let (energy, cpu) = known(history, &subjects, from, to)?;
-        let powers: Vec<f64> = history
-            .within(from, to)
-            .filter_map(|tick| Some(tick.charge(&subjects).energy.over(tick.length())?.0))
-            .collect();
+        let steps = history.within(&subjects, from, to);
+        let powers: Vec<f64> =
+            steps.iter().filter_map(|step| Some(step.charge.energy.over(step.length)?.0)).collect();
         Some(ScenarioEnergy {
             energy,
             cpu: Some(cpu),
             mean: energy.over(between(from, to)),
             deviation: deviation(&powers).map(Watts),
             gpu: scenario.power.gpu_mean,
-            containers: mean(
-                history.within(from, to).map(|tick| tick.containers.share_of(tick.length().into())),
-            ),
-            engine: mean(history.within(from, to).map(|tick| tick.engine)),
+            containers: mean(steps.iter().map(|step| step.containers.share_of(step.length.into()))),
+            engine: mean(steps.iter().map(|step| step.engine)),
             basis,
             matched,
         })
@@ -183,10 +180,9 @@ fn one(
     let energy = found.energy;
     let baseline = baseline.filter(|_| !is_baseline);
     let mean = energy.and_then(|energy| energy.mean);
-    let baseline_mean = baseline.and_then(|baseline| baseline.energy?.mean);
-    let carbon_an_hour = mean.map(|mean| cost::carbon(mean.during(HOUR), prices.carbon));
-    let baseline_carbon = baseline_mean.map(|mean| cost::carbon(mean.during(HOUR), prices.carbon));
-    let main = costs(scenario, energy, baseline_mean, prices);
+    let an_hour = |mean: Watts| cost::carbon(mean.during(HOUR), prices.carbon);
+    let compared = baseline.and_then(|baseline| compared(found, baseline));
+    let main = costs(scenario, energy, compared, prices);
     let converted = prices.also.iter().map(|rate| main.in_currency(rate)).collect::<Vec<_>>();
     ScenarioFigures {
         names: names(run, scenario),
@@ -200,6 +196,7 @@ fn one(
         psnr: scenario.quality.psnr,
         ssim: scenario.quality.ssim,
         quality_took: scenario.quality.took,
+        covered: scenario.quality.covered,
         drop_rate: drop_rate(scenario),
         dropped: scenario.dropped,
         reached_rate: scenario.reached_rate,
@@ -209,8 +206,8 @@ fn one(
         efficiency: efficiency_of(scenario, energy.filter(|_| !is_baseline)),
         costs: std::iter::once(main).chain(converted).collect(),
         carbon: energy.map(|energy| cost::carbon(energy.energy, prices.carbon)),
-        carbon_an_hour,
-        carbon_avoided_an_hour: baseline_carbon.zip(carbon_an_hour).map(|(then, now)| Grams(then.0 - now.0)),
+        carbon_an_hour: mean.map(an_hour),
+        carbon_avoided_an_hour: compared.map(|(with, without)| Grams(an_hour(without).0 - an_hour(with).0)),
         energy,
     }
 }
@@ -218,29 +215,43 @@ fn one(
 const HOUR: Duration = Duration::from_hours(1);
 
 fn names(run: &str, scenario: &Scenario) -> Names {
-    let or = |text: &Option<String>, otherwise: &str| text.clone().unwrap_or_else(|| otherwise.to_owned());
-    Names {
+    let written = |text: &Option<String>| text.clone().unwrap_or_default();
+    let names = Names {
+        is_baseline: facts::is_baseline(scenario),
         run: run.to_owned(),
         scenario: scenario.name.clone(),
         label: facts::label(scenario),
-        bitrate: or(&scenario.bitrate, ""),
-        resolution: or(&scenario.resolution, ""),
-        frame_rate: scenario.frame_rate.map(|rate| rate.to_string()).unwrap_or_default(),
+        bitrate: written(&scenario.bitrate),
+        ..Names::default()
+    };
+    if names.is_baseline {
+        let word = || facts::BASELINE.to_owned();
+        return Names { streams: "0".to_owned(), ladder: word(), encoder_type: word(), ..names };
+    }
+    let or = |text: &Option<String>, otherwise: &str| text.clone().unwrap_or_else(|| otherwise.to_owned());
+    let largest = scenario.outputs.iter().max_by_key(|picture| (picture.width, picture.height));
+    Names {
+        resolution: largest.map_or_else(
+            || written(&scenario.resolution),
+            |picture| format!("{}x{}", picture.width, picture.height),
+        ),
+        frame_rate: largest
+            .map(|picture| picture.frame_rate)
+            .or(scenario.frame_rate)
+            .map(|rate| rate.to_string())
+            .unwrap_or_default(),
         streams: facts::streams(scenario).to_string(),
         ladder: facts::ladder(scenario),
         encoder_type: facts::encoder_type(scenario),
         encoder: or(&scenario.encoder, "h264"),
         preset: or(&scenario.preset, "veryfast"),
+        ..names
     }
 }
 
 /// Against the baseline, by the host's power where both are known, else by the scenarios' own.
 fn net(found: &Found, baseline: &Found, duration: Duration) -> Option<Net> {
-    let own = |found: &Found| found.energy.filter(|energy| energy.basis == EnergyBasis::File)?.mean;
-    let (with, without) = match (found.host, baseline.host) {
-        (Some(with), Some(without)) => (with, without),
-        _ => (own(found)?, own(baseline)?),
-    };
+    let (with, without) = compared(found, baseline)?;
     let power = with.0 - without.0;
     let containers = |found: &Found| found.energy?.containers;
     Some(Net {
@@ -251,6 +262,13 @@ fn net(found: &Found, baseline: &Found, duration: Duration) -> Option<Net> {
             .zip(containers(baseline))
             .map(|(with, without)| Ratio(with.0 - without.0)),
     })
+}
+
+/// The power of a scenario and of the baseline, both the host's or both by the file. A scenario's own charges and the whole host's
+/// are not compared: one has the idle machine in it.
+fn compared(found: &Found, baseline: &Found) -> Option<(Watts, Watts)> {
+    let own = |found: &Found| found.energy.filter(|energy| energy.basis == EnergyBasis::File)?.mean;
+    found.host.zip(baseline.host).or_else(|| own(found).zip(own(baseline)))
 }
 
 fn drop_rate(scenario: &Scenario) -> Option<Ratio> {
@@ -284,10 +302,12 @@ fn efficiency_of(scenario: &Scenario, energy: Option<ScenarioEnergy>) -> Efficie
 fn costs(
     scenario: &Scenario,
     energy: Option<ScenarioEnergy>,
-    baseline: Option<Watts>,
+    compared: Option<(Watts, Watts)>,
     prices: &Prices,
 ) -> Costs {
     let tariff = &prices.tariff;
+    // Nobody watches a baseline.
+    let is_encode = !facts::is_baseline(scenario);
     let duration = scenario.duration();
     let spent = energy.map(|energy| tariff.energy(energy.energy));
     // The seed's own terms have graphics cards in its power.
@@ -299,7 +319,6 @@ fn costs(
     let total_by_load = by_load.and_then(|by_load| cost::total(spent, Some(by_load)));
     let mean = energy.and_then(|energy| energy.mean);
     let an_hour = mean.map(|mean| tariff.energy_an_hour(mean));
-    let baseline_hour = baseline.map(|mean| tariff.energy_an_hour(mean));
     let viewers = scenario.viewers.unwrap_or(prices.viewers);
     let hours = duration.map(|duration| duration.as_secs_f64() / HOUR.as_secs_f64());
     Costs {
@@ -310,15 +329,16 @@ fn costs(
         compute_by_load: by_load,
         total_by_load,
         per_pixel: total
-            .zip(facts::pixels(scenario))
+            .zip(facts::pixels(scenario).filter(|_| is_encode))
             .and_then(|(total, pixels)| cost::per_pixel(total, pixels)),
         per_watch_hour: total
-            .zip(duration)
+            .zip(duration.filter(|_| is_encode))
             .and_then(|(total, duration)| cost::per_watch_hour(total, duration, viewers)),
         energy_an_hour: an_hour,
-        energy_saved_an_hour: baseline_hour.zip(an_hour).map(|(then, now)| Money(then.0 - now.0)),
+        energy_saved_an_hour: compared
+            .map(|(with, without)| Money(tariff.energy_an_hour(without).0 - tariff.energy_an_hour(with).0)),
         per_output_hour: total_by_load
-            .zip(hours)
+            .zip(hours.filter(|_| is_encode))
             .and_then(|(total, hours)| quotient(total.0, hours))
             .map(Money),
     }

@@ -6,6 +6,7 @@
 //! Ticks that are some minutes old are put together, or a thousand busy workloads would fill the memory with them.
 
 mod charges;
+mod past_tick;
 mod known;
 
 use std::cmp::Ordering;
@@ -19,6 +20,7 @@ use crate::model::snapshot::Snapshot;
 use crate::units::{CpuTime, MicroJoules, Ratio};
 use charges::{charges, totals};
 use known::Known;
+use past_tick::{Numbers, PastTick};
 
 pub use charges::Charge;
 
@@ -32,8 +34,8 @@ const RECENT: Duration = Duration::from_mins(2);
 /// So long are ticks that are put together: as long as a bucket of the ledger.
 const COARSE: Duration = Duration::from_secs(10);
 
-/// Most charges of ticks that are kept by themselves, about 5 MB: a thousand workloads that are busy in each tick fill a minute.
-const MOST_CHARGES: usize = 60_000;
+/// Most charges of ticks that are kept by themselves, about 2 MB: a thousand workloads that are busy in each tick fill two minutes.
+const MOST_CHARGES: usize = 130_000;
 
 /// Those who have gone, at most: about 10 MB of names. A history of a quarter of an hour reaches it with eleven jobs a second.
 const MOST_GONE: usize = 10_000;
@@ -62,42 +64,27 @@ pub struct Tick {
     pub engine: Option<Ratio>,
 }
 
-impl Tick {
-    /// What subjects were charged, together.
-    pub fn charge(&self, subjects: &[Subject]) -> Charge {
-        let mut sum = Charge::default();
-        for subject in subjects {
-            sum += self.charges.get(subject).copied().unwrap_or_default();
-        }
-        sum
-    }
-
+/// What subjects were charged in a tick, or in several that were put together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
     /// How long it was.
-    pub fn length(&self) -> Duration {
-        between(self.from, self.to)
-    }
-
-    /// Takes in the tick that follows.
-    fn extend(&mut self, later: Self) {
-        let (mine, others) = (self.length().as_secs_f64(), later.length().as_secs_f64());
-        let mean = |one: Ratio, other: Ratio| Ratio((one.0 * mine + other.0 * others) / (mine + others));
-        self.engine = match (self.engine, later.engine) {
-            (Some(one), Some(other)) => Some(mean(one, other)),
-            (one, other) => one.or(other),
-        };
-        self.to = later.to;
-        self.containers += later.containers;
-        for (subject, charge) in later.charges {
-            *self.charges.entry(subject).or_default() += charge;
-        }
-    }
+    pub length: Duration,
+    /// The charge.
+    pub charge: Charge,
+    /// CPU time of all containers together.
+    pub containers: CpuTime,
+    /// Use of the engine, of one CPU.
+    pub engine: Option<Ratio>,
 }
 
 /// The last while.
 #[derive(Debug)]
 pub struct History {
     span: Duration,
-    ticks: VecDeque<Tick>,
+    ticks: VecDeque<PastTick>,
+    numbers: Numbers,
+    /// The last tick as it came.
+    latest: Option<Tick>,
     /// How many of the ticks, from the oldest on, are no longer put together with those that follow.
     settled: usize,
     totals: HashMap<Subject, Charge>,
@@ -116,6 +103,8 @@ impl History {
         Self {
             span,
             ticks: VecDeque::new(),
+            numbers: Numbers::default(),
+            latest: None,
             settled: 0,
             totals: HashMap::new(),
             containers: CpuTime(0),
@@ -127,11 +116,11 @@ impl History {
     }
 
     /// A past that is known already, from elsewhere.
-    pub fn of(ticks: Vec<Tick>, candidates: Vec<Candidate>) -> Self {
+    pub fn of(ticks: &[Tick], candidates: Vec<Candidate>) -> Self {
         let mut history = Self::new(Duration::MAX);
         let seen = ticks.last().map_or(WallTime(0.0), |tick| tick.to);
         history.is_sorted = ticks.is_sorted_by(|one, other| one.to.0 <= other.from.0);
-        history.ticks = ticks.into();
+        history.ticks = ticks.iter().map(|tick| PastTick::new(tick, &mut history.numbers)).collect();
         history.known = Known::of(candidates, seen);
         history
     }
@@ -157,35 +146,36 @@ impl History {
         let excess = self.known.forget(snapshot.wall, self.span, MOST_GONE);
         self.evicted += excess.len() as u64;
         if !excess.is_empty() {
-            self.ticks
-                .iter_mut()
-                .for_each(|tick| tick.charges.retain(|subject, _| !excess.contains(subject)));
+            let excess = excess.iter().filter_map(|subject| self.numbers.get(subject)).collect();
+            self.ticks.iter_mut().for_each(|tick| tick.remove(&excess));
         }
         let containers = containers.saturating_sub(containers_before);
         let engine = snapshot.engine.and_then(|engine| engine.cpus);
-        self.ticks.push_back(Tick { from, to: snapshot.wall, charges, containers, engine });
+        let tick = Tick { from, to: snapshot.wall, charges, containers, engine };
+        self.ticks.push_back(PastTick::new(&tick, &mut self.numbers));
         while self.ticks.front().is_some_and(|tick| between(tick.to, snapshot.wall) > self.span) {
             self.ticks.pop_front();
             self.settled = self.settled.saturating_sub(1);
         }
         self.settle(snapshot.wall);
-        self.ticks.back()
+        self.numbers.forget(self.known.len(), self.ticks.iter());
+        Some(self.latest.insert(tick))
     }
 
     /// Puts old ticks together.
     fn settle(&mut self, now: WallTime) {
         let recent = self.ticks.iter().skip(self.settled);
-        let mut charges: usize = recent.map(|tick| tick.charges.len()).sum();
-        let is_old = |old: &Tick, charges| between(old.to, now) > RECENT || charges > MOST_CHARGES;
+        let mut charges: usize = recent.map(PastTick::len).sum();
+        let is_old = |old: &PastTick, charges| between(old.to, now) > RECENT || charges > MOST_CHARGES;
         while let Some(old) = self.ticks.get(self.settled).filter(|old| is_old(old, charges)) {
-            charges -= old.charges.len();
+            charges -= old.len();
             let (from, to) = (old.from, old.to);
             let before = self.settled.checked_sub(1).and_then(|before| self.ticks.get(before));
             if before.is_some_and(|before| before.to == from && between(before.from, to) <= COARSE)
                 && let Some(old) = self.ticks.remove(self.settled)
                 && let Some(before) = self.ticks.get_mut(self.settled - 1)
             {
-                before.extend(old);
+                before.extend(&old);
             } else {
                 self.settled += 1;
             }
@@ -226,7 +216,7 @@ impl History {
 
     /// The last tick.
     pub fn last(&self) -> Option<&Tick> {
-        self.ticks.back()
+        self.latest.as_ref()
     }
 
     /// When it ends.
@@ -241,15 +231,18 @@ impl History {
         if from.0.partial_cmp(&to.0) != Some(Ordering::Less) {
             return spent;
         }
+        let numbers: Vec<_> = subjects.iter().map(|subject| self.numbers.get(subject)).collect();
         for tick in self.touching(from, to) {
             let overlap = between(later(from, tick.from), earlier(to, tick.to));
             if overlap.is_zero() {
                 continue;
             }
             spent.covered += overlap;
-            for subject in subjects {
-                let charge = tick.charges.get(subject).copied().unwrap_or_default();
-                spent.charge += scaled(charge, self.part_of(subject, tick, from, to));
+            for (subject, number) in subjects.iter().zip(&numbers) {
+                let charge = tick.charge(*number);
+                if charge != Charge::default() {
+                    spent.charge += scaled(charge, self.part_of(subject, tick, from, to));
+                }
             }
         }
         spent
@@ -257,7 +250,7 @@ impl History {
 
     /// The part of a tick's charge that falls into a window. It flowed evenly while its subject was there: a transcode that began
     /// in the middle of a tick with the window is in it with all of the tick's charge.
-    fn part_of(&self, subject: &Subject, tick: &Tick, from: WallTime, to: WallTime) -> f64 {
+    fn part_of(&self, subject: &Subject, tick: &PastTick, from: WallTime, to: WallTime) -> f64 {
         let life = self.known.life(subject);
         let there = life.map(|(began, ended)| (later(began, tick.from), earlier(ended, tick.to)));
         // What was counted only after its end is of no better known time than the tick's.
@@ -266,15 +259,24 @@ impl History {
     }
 
     /// The ticks that a window may touch.
-    fn touching(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Tick> {
+    fn touching(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &PastTick> {
         let first = if self.is_sorted { self.ticks.partition_point(|tick| tick.to.0 <= from.0) } else { 0 };
-        let is_over = move |tick: &&Tick| self.is_sorted && tick.from.0 >= to.0;
+        let is_over = move |tick: &&PastTick| self.is_sorted && tick.from.0 >= to.0;
         self.ticks.range(first..).take_while(move |tick| !is_over(tick))
     }
 
-    /// The ticks that lie within a window, whole.
-    pub fn within(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &Tick> {
-        self.touching(from, to).filter(move |tick| from.0 <= tick.from.0 && tick.to.0 <= to.0)
+    /// What subjects were charged, together, in each tick that lies within a window whole.
+    pub fn within(&self, subjects: &[Subject], from: WallTime, to: WallTime) -> Vec<Step> {
+        let numbers: Vec<_> = subjects.iter().map(|subject| self.numbers.get(subject)).collect();
+        let step = |tick: &PastTick| {
+            let mut charge = Charge::default();
+            for number in &numbers {
+                charge += tick.charge(*number);
+            }
+            let (containers, engine) = (tick.containers, tick.engine);
+            Step { length: between(tick.from, tick.to), charge, containers, engine }
+        };
+        self.touching(from, to).filter(|tick| from.0 <= tick.from.0 && tick.to.0 <= to.0).map(step).collect()
     }
 }
 
@@ -328,7 +330,7 @@ mod tests {
 
     #[test]
     fn both_ends_of_a_window_count_in_part() {
-        let history = History::of(ticks(100.0, &[1000, 2000, 4000]), Vec::new());
+        let history = History::of(&ticks(100.0, &[1000, 2000, 4000]), Vec::new());
         let over = |from, to| history.over(&[transcode()], WallTime(from), WallTime(to));
         assert_eq!(over(100.0, 103.0).charge, Charge { energy: MicroJoules(7000), cpu: CpuTime(70_000) });
         assert_eq!(over(100.5, 102.25).charge.energy, MicroJoules(500 + 2000 + 1000));
@@ -344,7 +346,7 @@ mod tests {
     fn who_was_there_for_a_part_of_a_tick_was_charged_in_that_part() {
         let life = Some((WallTime(100.4), WallTime(102.5)));
         let candidate = Candidate { subject: transcode(), scenario: None, life };
-        let history = History::of(ticks(100.0, &[600, 1000, 500, 7]), vec![candidate]);
+        let history = History::of(&ticks(100.0, &[600, 1000, 500, 7]), vec![candidate]);
         let over = |from, to| history.over(&[transcode()], WallTime(from), WallTime(to)).charge.energy.0;
         assert_eq!(over(100.4, 102.5), 2100, "all of it, and nothing for the time before");
         assert_eq!(over(100.0, 104.0), 2107, "and what came after its end");
@@ -355,7 +357,7 @@ mod tests {
     #[test]
     fn old_ticks_are_put_together_and_nothing_of_them_is_lost() {
         let energies: Vec<u64> = (0..600).collect();
-        let mut history = History::of(ticks(0.0, &energies), Vec::new());
+        let mut history = History::of(&ticks(0.0, &energies), Vec::new());
         history.settle(WallTime(600.0));
         let all = history.over(&[transcode()], WallTime(0.0), WallTime(600.0));
         assert_eq!(all.charge.energy.0, energies.iter().sum::<u64>());
@@ -369,7 +371,7 @@ mod tests {
 
     #[test]
     fn nobody_and_several() {
-        let history = History::of(ticks(0.0, &[5]), Vec::new());
+        let history = History::of(&ticks(0.0, &[5]), Vec::new());
         let (from, to) = (WallTime(0.0), WallTime(1.0));
         assert_eq!(history.over(&[Subject::Host], from, to).charge, Charge::default());
         assert_eq!(history.over(&[transcode(), transcode()], from, to).charge.energy, MicroJoules(10));

@@ -30,7 +30,7 @@ impl Past {
     /// A scenario's energy by it.
     pub fn find(self, scenario: &Scenario) -> Found {
         let basis = self.basis.unwrap_or(EnergyBasis::Modelled);
-        figures::find(scenario, &History::of(self.ticks, self.candidates), basis)
+        figures::find(scenario, &History::of(&self.ticks, self.candidates), basis)
     }
 }
 

@@ -204,6 +204,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<TranscodeRow> {
             psnr: row.get::<_, Option<f64>>(14)?.map(Decibels),
             ssim: row.get::<_, Option<f64>>(15)?.map(Ratio),
             took: None,
+            covered: None,
         },
         observed_from: row.get::<_, Option<f64>>(17)?.map(WallTime),
         unobserved: seconds(row.get(18)?),

@@ -43,17 +43,52 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What a source is to the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceState {
+    /// It works.
+    Up,
+    /// The agent needs it, and it does not work.
+    Down,
+    /// This host does not have it, and another one stands in for it.
+    Absent,
+}
+
+impl SourceState {
+    /// As a label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Absent => "absent",
+        }
+    }
+}
+
 /// The state of one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceHealth {
     /// Whether the last attempt worked.
     pub up: bool,
+    /// Whether it is in use: it has worked, is there but fails, or the configuration names it.
+    pub is_needed: bool,
     /// Why not, and what would help: one line each; empty when up.
     pub problem: String,
     /// The command or setting that would help; empty when nothing would.
     pub hint: String,
     /// Failures so far.
     pub errors: BTreeMap<Reason, u64>,
+}
+
+impl SourceHealth {
+    /// What it is to the agent.
+    pub fn state(&self) -> SourceState {
+        match (self.up, self.is_needed) {
+            (true, _) => SourceState::Up,
+            (false, true) => SourceState::Down,
+            (false, false) => SourceState::Absent,
+        }
+    }
 }
 
 /// A CPU meter's losses and cost. Cumulative.
@@ -94,6 +129,8 @@ pub struct ProgramCost {
 /// What the agent's own process uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProcessUse {
+    /// Its number, as it sees itself.
+    pub pid: u32,
     /// CPU time since it began.
     pub cpu: CpuTime,
     /// Resident memory.

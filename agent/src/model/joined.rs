@@ -131,6 +131,8 @@ pub struct ScenarioFigures {
     pub ssim: Option<Ratio>,
     /// How long computing the scores took.
     pub quality_took: Option<Duration>,
+    /// The share of the source's frames that the scores are of, where the encode is shorter.
+    pub covered: Option<Ratio>,
     /// Frames lost of all.
     pub drop_rate: Option<Ratio>,
     /// Frames that were lost.
@@ -156,6 +158,8 @@ pub struct ScenarioFigures {
 /// Labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
+    /// Whether it is the host without an encode: then it has neither encoder, preset nor pixels.
+    pub is_baseline: bool,
     /// Name of the result file without its ending.
     pub run: String,
     /// The scenario's name as written.
@@ -164,15 +168,15 @@ pub struct Names {
     pub label: String,
     /// Bitrate as written.
     pub bitrate: String,
-    /// Picture size as written.
+    /// Picture size as written; of a ladder, that of its largest rendition.
     pub resolution: String,
-    /// Frames a second.
+    /// Frames a second, of the same.
     pub frame_rate: String,
     /// Encodes at once.
     pub streams: String,
-    /// Renditions.
+    /// Renditions; `baseline` where there are none for that reason.
     pub ladder: String,
-    /// `cpu`, `gpu`, ….
+    /// `cpu`, `gpu`, …; `baseline` where nothing is encoded.
     pub encoder_type: String,
     /// `h264` where the file does not say, as upstream has it.
     pub encoder: String,
@@ -266,7 +270,7 @@ pub struct Efficiency {
     pub watt_hours_per_megabit: Option<f64>,
 }
 
-/// What a scenario cost, in one currency.
+/// What a scenario cost, in one currency. Amounts that energy is a part of are `None` where the energy is not known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Costs {
     /// The currency.
@@ -291,6 +295,14 @@ pub struct Costs {
     pub energy_saved_an_hour: Option<Money>,
     /// Energy and busy cores for an hour of output.
     pub per_output_hour: Option<Money>,
+}
+
+impl Costs {
+    /// The one figure that is called a scenario's cost everywhere but on the ports of before: energy and busy cores; where those are
+    /// not known, energy and machine time.
+    pub fn shown(&self) -> Option<Money> {
+        self.total_by_load.or(self.total)
+    }
 }
 
 /// A budget.

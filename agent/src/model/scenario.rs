@@ -83,6 +83,8 @@ pub struct Quality {
     pub ssim: Option<Ratio>,
     /// How long computing them took.
     pub took: Option<Duration>,
+    /// The share of the source's frames that the scores are of, where the encode is shorter.
+    pub covered: Option<Ratio>,
 }
 
 /// A file's own figures of power and energy.

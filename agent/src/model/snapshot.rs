@@ -76,6 +76,12 @@ pub struct HostSnapshot {
     pub utilisation: Option<Ratio>,
     /// Installed memory.
     pub memory: Option<Bytes>,
+    /// What all packages together may draw for long.
+    pub power_limit: Option<Watts>,
+    /// Running containers of Docker and Podman, those without series of their own included.
+    pub containers: u64,
+    /// Their CPU time in the last window.
+    pub containers_cpu: CpuTime,
 }
 
 /// How things are measured and split.

@@ -84,6 +84,9 @@ impl EnergySource {
                 Err(error) => health.failed(kind.name(), &error),
             }
         }
+        if let Some(kind) = forced {
+            health.demand(kind.name());
+        }
         Self::None
     }
 

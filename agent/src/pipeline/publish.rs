@@ -1,9 +1,10 @@
 //! What do readers get to see? The books as one immutable snapshot.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use crate::attribution::demand::Claimant;
 use crate::attribution::totals;
 use crate::clock::MonoTime;
 use crate::host::HostRoots;
@@ -21,8 +22,8 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::identity::Identities;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::engine::EngineWatch;
-use crate::source::{memory, own_process, reservation};
-use crate::units::{Bytes, CpuTime};
+use crate::source::{energy, memory, own_process, reservation};
+use crate::units::{Bytes, CpuTime, Watts};
 
 /// How often single files are read, whatever the tick.
 const QUICK_PERIOD: Duration = Duration::from_secs(1);
@@ -37,6 +38,9 @@ pub(super) struct SlowFigures {
     slow: Option<MonoTime>,
     cpus: u32,
     installed: Option<Bytes>,
+    power_limit: Option<Watts>,
+    containers: u64,
+    containers_cpu: CpuTime,
     memory: HashMap<WorkloadId, MemoryUse>,
     reservations: HashMap<WorkloadId, Reservation>,
     engine: EngineWatch,
@@ -66,6 +70,9 @@ impl SlowFigures {
             }
         }
         if is_due(self.slow, SLOW_PERIOD) {
+            if self.slow.is_none() {
+                self.power_limit = energy::power_limit(roots);
+            }
             self.slow = Some(now);
             self.installed = self.installed.or_else(|| roots.memory());
             self.memory.clear();
@@ -80,6 +87,16 @@ impl SlowFigures {
                 self.memory.extend(memory::read(tree, cgroup).map(|memory| (id, memory)));
             }
         }
+    }
+
+    /// Counts the containers of the engines, however many have series of their own.
+    pub(super) fn count_containers(&mut self, busy: &[(Claimant, CpuTime)], identities: &Identities) {
+        let is_counted = |kind| matches!(kind, WorkloadKind::Docker | WorkloadKind::Podman);
+        let running: HashSet<WorkloadId> =
+            identities.living().filter(|(_, identity)| is_counted(identity.kind)).map(|(id, _)| id).collect();
+        self.containers = running.len() as u64;
+        let of_containers = busy.iter().filter(|(claimant, _)| running.contains(&claimant.workload));
+        self.containers_cpu = of_containers.map(|(_, busy)| *busy).sum();
     }
 
     pub(super) fn cpus(&self) -> u32 {
@@ -144,6 +161,9 @@ impl Pipeline {
             cpus: self.slow.cpus,
             utilisation: busy.share_of(elapsed),
             memory: self.slow.installed,
+            power_limit: self.slow.power_limit,
+            containers: self.slow.containers,
+            containers_cpu: self.slow.containers_cpu,
         }
     }
 

@@ -97,9 +97,17 @@ pub(super) struct HealthBook {
 }
 
 impl HealthBook {
+    /// Nothing stands in for this source, if it was asked at all.
+    pub(super) fn demand(&mut self, name: &'static str) {
+        if let Some(source) = self.sources.get_mut(name) {
+            source.is_needed = true;
+        }
+    }
+
     /// A source works.
     pub(super) fn works(&mut self, name: &'static str) {
         let source = self.sources.entry(name).or_default();
+        source.is_needed = true;
         if source.up {
             return;
         }
@@ -116,6 +124,7 @@ impl HealthBook {
     pub(super) fn failed(&mut self, name: &'static str, error: &SourceError) {
         let source = self.sources.entry(name).or_default();
         source.up = false;
+        source.is_needed |= !matches!(error, SourceError::Unavailable { .. });
         source.problem = error.chain();
         error.hint().clone_into(&mut source.hint);
         self.note(name, error);
@@ -137,5 +146,32 @@ impl HealthBook {
     /// All of them.
     pub(super) fn all(&self) -> &BTreeMap<&'static str, SourceHealth> {
         &self.sources
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::health::SourceState;
+
+    #[test]
+    fn a_source_that_is_not_there_is_down_only_where_it_is_needed() {
+        let mut health = HealthBook::default();
+        let missing = SourceError::unavailable("no such driver", "load it");
+        let state = |health: &HealthBook, name| health.all()[name].state();
+        health.failed("perf", &missing);
+        assert_eq!(state(&health, "perf"), SourceState::Absent, "another stands in for it");
+        health.works("powercap");
+        health.failed("powercap", &missing);
+        assert_eq!(state(&health, "powercap"), SourceState::Down, "it was in use");
+        health.failed("msr", &missing);
+        health.demand("msr");
+        assert_eq!(state(&health, "msr"), SourceState::Down, "the configuration names it");
+        health.failed("docker", &SourceError::broken("answers nonsense"));
+        assert_eq!(state(&health, "docker"), SourceState::Down, "it is there, and does not work");
+        health.works("docker");
+        assert_eq!(state(&health, "docker"), SourceState::Up);
+        health.demand("podman");
+        assert!(!health.all().contains_key("podman"), "it was never asked");
     }
 }

@@ -15,7 +15,7 @@ use crate::model::transcode::Output;
 use crate::quality::probe::{self, Video, rate_of};
 use crate::quality::scores::{self, Scores};
 use crate::quality::{Pair, QualityError};
-use crate::units::Pixels;
+use crate::units::{Pixels, Ratio};
 
 /// Encodes on the same machine go first.
 pub(super) const LOWEST_PRIORITY: i32 = 19;
@@ -147,6 +147,7 @@ pub fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<Comparis
         ssim: ssim.map(|(ssim, _)| ssim),
         frames,
         took: SystemClock.now().since(begin),
+        covered: covered(&reference, frames),
     };
     let output = Output {
         frames: distorted.frames().or(Some(frames)),
@@ -194,6 +195,12 @@ fn same_rate(reference: &Video, distorted: &Video) -> bool {
     rates.is_some_and(|(one, other)| (one / other - 1.0).abs() < 0.001)
 }
 
+/// The share of the source that was compared; `None` for all of it, give or take a frame, or a source of unknown length.
+fn covered(reference: &Video, frames: u64) -> Option<Ratio> {
+    let all = reference.frames().filter(|all| frames + 1 < *all)?;
+    Some(Ratio(frames as f64 / all as f64))
+}
+
 fn findings(pair: &Pair, reference: &Video, distorted: &Video, frames: u64) -> Vec<String> {
     let shown = pair.distorted.display();
     let mut findings = Vec::new();
@@ -211,7 +218,11 @@ fn findings(pair: &Pair, reference: &Video, distorted: &Video, frames: u64) -> V
         ));
     }
     if let Some(all) = reference.frames().max(distorted.frames()).filter(|all| frames + 1 < *all) {
-        findings.push(format!("{shown}: {frames} of {all} frames compared; the rest has no counterpart"));
+        let share = covered(reference, frames).map_or_else(String::new, |share| {
+            format!(": the scores are of {:.0} % of the source", share.percent())
+        });
+        findings
+            .push(format!("{shown}: {frames} of {all} frames compared; the rest has no counterpart{share}"));
     }
     findings
 }

@@ -23,12 +23,20 @@ pub struct Scores {
     pub frames: u64,
     /// How long it took.
     pub took: Duration,
+    /// The share of the source's frames that was compared, where the encode is shorter.
+    pub covered: Option<Ratio>,
 }
 
 impl Scores {
     /// As results have them.
     pub fn quality(&self) -> Quality {
-        Quality { vmaf: self.vmaf, psnr: self.psnr, ssim: self.ssim, took: Some(self.took) }
+        Quality {
+            vmaf: self.vmaf,
+            psnr: self.psnr,
+            ssim: self.ssim,
+            took: Some(self.took),
+            covered: self.covered,
+        }
     }
 }
 

@@ -9,6 +9,9 @@ use serde_json::Value;
 use crate::quality::QualityError;
 use crate::quality::scores::{Scores, number_or_inf};
 
+/// The share of the source's frames that the scores are of.
+const COVERED: &str = "quality_covered_ratio";
+
 /// Writes scores into the scenario of this name. Everything else in the file stays as it is; whoever reads it sees the old file
 /// or the new one.
 pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), QualityError> {
@@ -32,6 +35,11 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
             entry.insert(name.to_owned(), value);
         }
     }
+    match scores.covered {
+        Some(share) => entry.insert(COVERED.to_owned(), share.0.into()),
+        // What was written of an encode before this one does not hold for it.
+        None => entry.remove(COVERED),
+    };
     let new = path.with_extension("json.new");
     let text = serde_json::to_vec_pretty(&document).map_err(|error| failed("write", error.into()))?;
     let mut file = File::create(&new).map_err(|cause| failed("write beside", cause))?;

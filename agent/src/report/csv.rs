@@ -70,6 +70,7 @@ pub(super) fn run_as_json(all: &[ScenarioFigures], out: &mut dyn Write) -> io::R
             "basis": figures.energy.map(|energy| energy.basis.name()),
             "matched": figures.energy.map(|energy| energy.matched.name()),
             "vmaf": figures.vmaf.map(|vmaf| vmaf.0),
+            "quality_covered_ratio": figures.covered.map(|share| share.0),
             "joules_per_frame": figures.efficiency.joules_per_frame,
             "joules_per_megapixel": figures.efficiency.joules_per_megapixel,
             "pixels_per_joule": figures.efficiency.pixels_per_joule,
@@ -77,7 +78,7 @@ pub(super) fn run_as_json(all: &[ScenarioFigures], out: &mut dyn Write) -> io::R
             "quality_weighted_pixels_per_joule": figures.efficiency.quality_weighted_pixels_per_joule,
             "megabits_per_watt": figures.efficiency.megabits_per_watt,
             "currency": cost.map(|cost| cost.currency.to_string()),
-            "cost": cost.and_then(|cost| Some(cost.total_by_load.or(cost.total)?.0)),
+            "cost": cost.and_then(|cost| Some(cost.shown()?.0)),
             "carbon_grams": figures.carbon.map(|carbon| carbon.0),
         })
     };

@@ -31,10 +31,10 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
     for figures in all {
         let energy = figures.energy;
         let cost = figures.costs.first();
-        let total = cost.and_then(|cost| Some((cost.total_by_load.or(cost.total)?.0, &*cost.currency)));
+        let total = cost.and_then(|cost| Some((cost.shown()?.0, &*cost.currency)));
         writeln!(
             out,
-            "{:<32}{:>11}{:>9}{:>10}{:>8}{:>13}{:>9}  {}",
+            "{:<32}{:>11}{:>9}{:>10}{:>8}{:>13}{:>9}  {}{}",
             figures.names.scenario,
             shown(energy.map(|energy| energy.energy.joules()), 3),
             shown(energy.and_then(|energy| Some(energy.mean?.0)), 3),
@@ -46,6 +46,9 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
                 EnergyBasis::Measured => "measured",
                 EnergyBasis::Modelled => "ESTIMATE",
                 EnergyBasis::File => "the file",
+            }),
+            figures.covered.map_or_else(String::new, |share| {
+                format!("; scores are of {:.0} % of the source", share.percent())
             }),
         )?;
     }

@@ -9,8 +9,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, RawQuery, State};
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::api::history::{History, Line, SPAN};
 use crate::api::list::{self, Page, SCENARIO_FIELDS, TRANSCODE_FIELDS, WORKLOAD_FIELDS};
 use crate::api::{self, snapshot};
+use crate::clock::{Clock, SystemClock};
 use crate::model::snapshot::{SharedSnapshot, Snapshot};
 use crate::server::Snapshots;
 
@@ -94,8 +95,9 @@ impl Api {
         if rendered.tick != snapshot.tick {
             *rendered = Rendered { tick: snapshot.tick, bodies: HashMap::new() };
         }
+        let age = SystemClock.now().since(snapshot.at);
         if let Some(body) = rendered.bodies.get(&question) {
-            return json(body.clone());
+            return aged(body.clone(), age);
         }
         match make(&snapshot) {
             Ok(body) => {
@@ -103,7 +105,7 @@ impl Api {
                 if rendered.bodies.len() < KEPT {
                     rendered.bodies.insert(question, body.clone());
                 }
-                json(body)
+                aged(body, age)
             }
             Err(why) => problem(StatusCode::BAD_REQUEST, &why),
         }
@@ -255,6 +257,11 @@ async fn nothing() -> Response {
 
 fn bytes(answer: &impl Serialize) -> Result<Vec<u8>, String> {
     serde_json::to_vec(answer).map_err(|error| error.to_string())
+}
+
+/// A body that has been so for a while (`Age`, RFC 9111): an agent that no longer ticks answers all the same.
+fn aged(body: Bytes, age: Duration) -> Response {
+    ([(AGE, HeaderValue::from(age.as_secs()))], json(body)).into_response()
 }
 
 fn json(body: Bytes) -> Response {

@@ -64,6 +64,11 @@ pub struct EnergyReading {
     pub events: Vec<(Zone, CounterEvent)>,
 }
 
+/// What all packages together may draw for long, as powercap states it, whatever meter is used.
+pub fn power_limit(roots: &HostRoots) -> Option<Watts> {
+    powercap::power_limit(roots)
+}
+
 /// What the configuration says about meters.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EnergyOptions {

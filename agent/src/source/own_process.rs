@@ -15,6 +15,7 @@ pub fn read() -> Option<ProcessUse> {
     };
     let booted = procfs::boot_time_secs().unwrap_or(0) as f64;
     Some(ProcessUse {
+        pid: std::process::id(),
         cpu: CpuTime::from_clock_ticks(stat.utime + stat.stime),
         resident: Bytes(stat.rss * procfs::page_size()),
         virtual_memory: Bytes(stat.vsize),

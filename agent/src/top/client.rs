@@ -116,10 +116,12 @@ impl Client {
             401 => return Err(ClientError::Password { url: url() }),
             status => return Err(ClientError::Answer { url: url(), problem: status.to_string() }),
         }
+        let age = answer.headers().get("age").and_then(|age| age.to_str().ok()?.parse().ok());
         let body = answer.body_mut().with_config().limit(LONGEST).read_to_vec();
         let body = body.map_err(|error| ClientError::Unreachable { url: url(), cause: error.to_string() })?;
-        serde_json::from_slice(&body)
-            .map_err(|error| ClientError::Answer { url: url(), problem: error.to_string() })
+        let answer: Answer = serde_json::from_slice(&body)
+            .map_err(|error| ClientError::Answer { url: url(), problem: error.to_string() })?;
+        Ok(Answer { age: Duration::from_secs(age.unwrap_or(0)), ..answer })
     }
 }
 

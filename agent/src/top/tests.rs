@@ -185,3 +185,21 @@ fn addresses_and_columns_that_cannot_be_are_said() {
     assert!(state().sort_by("colour").unwrap_err().contains("POWER, ENERGY"));
     assert_eq!(state().sort_by("memory"), Ok(()));
 }
+
+#[test]
+fn an_agent_that_has_stopped_is_shown_as_such() {
+    let mut state = state();
+    let printed = |state: &State| {
+        let mut out = Vec::new();
+        view::print(state, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let with_age = |seconds| {
+        let age = std::time::Duration::from_secs(seconds);
+        Answer { tick_seconds: 1.0, age, ..answer(2) }
+    };
+    state.answered(Ok(with_age(3)));
+    assert!(!printed(&state).contains("not updated"));
+    state.answered(Ok(with_age(4)));
+    assert!(printed(&state).contains("The agent has not updated for 4 s"), "{}", printed(&state));
+}

@@ -82,12 +82,22 @@ fn parts(answer: &Answer) -> Line<'static> {
     Line::from(spans)
 }
 
+/// What there is to say of an agent that has stopped.
+fn stale(answer: &Answer) -> Option<String> {
+    let age = answer.age.as_secs();
+    answer.is_stale().then(|| format!("The agent has not updated for {age} s: these figures are old."))
+}
+
 /// What is worth a line of its own.
 fn notice(state: &State) -> Option<(String, Style)> {
     if let Some(problem) = &state.problem {
         return Some((format!(" {}: what is shown is old", text(problem, 300)), Style::new().fg(Color::Red)));
     }
-    let findings = &state.answer.as_ref()?.findings;
+    let answer = state.answer.as_ref()?;
+    if let Some(words) = stale(answer) {
+        return Some((format!(" {words}"), Style::new().fg(Color::Red)));
+    }
+    let findings = &answer.findings;
     // What is wrong now goes before what is always so.
     let finding = findings.iter().find(|one| one.finding == "stalled").or_else(|| findings.first())?;
     Some((format!(" {}", text(&finding.text, 300)), Style::new().fg(Color::Yellow)))
@@ -202,10 +212,13 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
         (
             "quality",
             format!(
-                "VMAF {}, PSNR {}, SSIM {}",
+                "VMAF {}, PSNR {}, SSIM {}{}",
                 shown(figures.vmaf_score, |vmaf| format!("{vmaf:.2}")),
                 shown(figures.psnr_decibels, |psnr| format!("{psnr:.2} dB")),
-                shown(figures.ssim_score, |ssim| format!("{ssim:.4}"))
+                shown(figures.ssim_score, |ssim| format!("{ssim:.4}")),
+                figures
+                    .quality_covered_ratio
+                    .map_or_else(String::new, |share| format!(", of {:.0} % of the source", share * 100.0))
             ),
         ),
         (
@@ -233,6 +246,9 @@ pub(super) fn print(state: &State, out: &mut dyn Write) -> io::Result<()> {
     let Some(answer) = &state.answer else { return Ok(()) };
     writeln!(out, "{}", headline(state).to_string().trim())?;
     writeln!(out, "{}", parts(answer).to_string().trim())?;
+    if let Some(words) = stale(answer) {
+        writeln!(out, "{words}")?;
+    }
     for finding in &answer.findings {
         writeln!(out, "{}", text(&finding.text, 300))?;
     }

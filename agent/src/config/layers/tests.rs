@@ -72,11 +72,20 @@ fn every_kind_of_value_from_the_command_line() {
 }
 
 #[test]
+fn a_bare_number_is_seconds_in_the_file_as_on_the_command_line() {
+    for (written, milliseconds) in [("5", 5000), ("0.5", 500), ("\"250ms\"", 250)] {
+        let config = resolve(&format!("interval = {written}\n"), &[], &[]).unwrap();
+        assert_eq!(config.interval, Span(std::time::Duration::from_millis(milliseconds)), "{written}");
+    }
+}
+
+#[test]
 fn errors_name_the_culprit() {
-    let table: [(Result<Config, String>, &[&str]); 9] = [
+    let table: [(Result<Config, String>, &[&str]); 10] = [
         (resolve("[listen]\nprot = 5\n", &[], &[]), &["DIR/ffwatt.toml", "line 2", "prot", "port"]),
         (resolve("[lisen]\n", &[], &[]), &["line 1", "lisen"]),
-        (resolve("interval = 5\n", &[], &[]), &["line 1", "string"]),
+        (resolve("interval = true\n", &[], &[]), &["line 1", "interval", "1s"]),
+        (resolve("interval = -5\n", &[], &[]), &["line 1", "interval", "1s"]),
         (resolve("interval = \"soon\"\n", &[], &[]), &["line 1", "interval", "1s"]),
         (resolve("interval = \"2ms\"\n", &[], &[]), &["interval", "100ms", "DIR/ffwatt.toml"]),
         (

@@ -90,8 +90,8 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &[],
         listener: Listener::Docker,
         fill: |snapshot, _, samples| {
-            let all = containers(snapshot).map(|container| container.account.window_cpu).sum();
-            if let Some(cpus) = cpus(snapshot, all).filter(|_| containers(snapshot).next().is_some()) {
+            let host = &snapshot.host;
+            if let Some(cpus) = cpus(snapshot, host.containers_cpu).filter(|_| host.containers > 0) {
                 samples.number([], cpus.percent());
             }
         },
@@ -100,10 +100,10 @@ pub(super) const METRICS: &[Metric] = &[
         name: "docker_containers_total",
         kind: Kind::Gauge,
         unit: None,
-        help: "Number of running containers.",
+        help: "Number of running containers, those without series of their own included.",
         labels: &[],
         listener: Listener::Docker,
-        fill: |snapshot, _, samples| samples.whole([], containers(snapshot).count() as u64),
+        fill: |snapshot, _, samples| samples.whole([], snapshot.host.containers),
     },
     Metric {
         name: "docker_stats_exporter_up",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::exposition::catalog::{Kind, Listener, Metric};
+use crate::model::health::{SourceHealth, SourceState};
 
 pub(super) const METRICS: &[Metric] = &[
     Metric {
@@ -18,12 +19,26 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_source_up",
         kind: Kind::Gauge,
         unit: None,
-        help: "Whether a source that was asked works (1) or not (0); `ffwatt check` says why and what helps.",
+        help: "Whether a source that is in use works (1) or not (0); `ffwatt check` says why and what helps.",
         labels: &["source"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
-            for (name, source) in &snapshot.sources {
+            let in_use = |source: &SourceHealth| source.state() != SourceState::Absent;
+            for (name, source) in snapshot.sources.iter().filter(|(_, source)| in_use(source)) {
                 samples.whole([(*name).into()], u64::from(source.up));
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_source_state",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "State of a source, always 1: up, down (in use and not working), absent (not on this host and not needed).",
+        labels: &["source", "state"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (name, source) in &snapshot.sources {
+                samples.whole([(*name).into(), source.state().name().into()], 1);
             }
         },
     },

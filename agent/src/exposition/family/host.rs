@@ -35,6 +35,19 @@ pub(super) const METRICS: &[Metric] = &[
         fill: |snapshot, _, samples| samples.whole([], u64::from(snapshot.host.cpus)),
     },
     Metric {
+        name: "ffwatt_host_power_limit_watts",
+        kind: Kind::Gauge,
+        unit: Some("watts"),
+        help: "Power that all packages of the host together may draw for long, as powercap states it (long_term), in watts.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            if let Some(limit) = snapshot.host.power_limit {
+                samples.number([], limit.0);
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_energy_wraps_total",
         kind: Kind::Counter,
         unit: None,

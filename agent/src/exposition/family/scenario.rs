@@ -69,13 +69,13 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_scenario_cost",
         kind: Kind::Gauge,
         unit: None,
-        help: "Energy and busy cores of a scenario; where those are not known, energy and machine time.",
+        help: "Energy and busy cores of a scenario; where those are not known, energy and machine time. Absent where its energy is not known.",
         labels: &["scenario", "currency"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for scenario in &snapshot.joined.scenarios {
                 for cost in &scenario.costs {
-                    if let Some(total) = cost.total_by_load.or(cost.total) {
+                    if let Some(total) = cost.shown() {
                         let name = Cow::Borrowed(scenario.names.scenario.as_str());
                         samples.number([name, (*cost.currency).into()], total.0);
                     }

@@ -36,7 +36,7 @@ fn history() -> History {
         Tick { from: WallTime(from), to: WallTime(from + 1.0), charges, containers: CpuTime(0), engine: None }
     };
     let candidate = Candidate { subject: workload(), scenario: None, life: None };
-    History::of((0..100).map(tick).collect(), vec![candidate])
+    History::of(&(0..100).map(tick).collect::<Vec<_>>(), vec![candidate])
 }
 
 fn scenario(name: &str, from: f64, to: f64) -> Scenario {
@@ -74,6 +74,37 @@ fn attributed_energy_and_the_hosts_power_above_the_baseline() {
     let net = encode.net.unwrap();
     assert_eq!((net.power, net.increase), (Watts(20.0), Some(Ratio(2.0))));
     assert!((net.energy_watt_hours - 20.0 * 30.0 / 3600.0).abs() < 1e-12);
+    // The host drew 10 W, and 30 W with the encode: that is what is saved, whatever the encode itself was charged.
+    let saved = encode.costs[0].energy_saved_an_hour.unwrap();
+    assert!((saved.0 - -0.020 * 0.12).abs() < 1e-12, "{}", saved.0);
+    let avoided = encode.carbon_avoided_an_hour.unwrap();
+    assert!((avoided.0 - -0.020 * 400.0).abs() < 1e-9, "{}", avoided.0);
+}
+
+#[test]
+fn a_baseline_is_labelled_as_one_and_has_nothing_of_an_encode() {
+    let baseline = Scenario {
+        encoder: Some("libx264".into()),
+        preset: Some("fast".into()),
+        ..scenario("Baseline (Idle)", 1010.0, 1040.0)
+    };
+    let all = figures_of(vec![baseline, scenario("a", 1060.0, 1090.0)]);
+    let names = &all[0].names;
+    assert!(names.is_baseline && !all[1].names.is_baseline);
+    assert_eq!([&names.encoder, &names.preset, &names.resolution, &names.frame_rate], [""; 4]);
+    assert_eq!([&names.encoder_type, &names.ladder], ["baseline"; 2]);
+    let costs = &all[0].costs[0];
+    assert_eq!((costs.per_pixel, costs.per_watch_hour, costs.per_output_hour), (None, None, None));
+    assert!(costs.shown().is_some(), "its energy has a price all the same");
+}
+
+#[test]
+fn a_ladder_has_the_size_and_rate_of_its_largest_rendition() {
+    let picture = |width, height, frame_rate| crate::model::scenario::Picture { width, height, frame_rate };
+    let outputs = vec![picture(854, 480, 30.0), picture(1920, 1080, 50.0)];
+    let all = figures_of(vec![Scenario { outputs, ..scenario("ladder", 1060.0, 1090.0) }]);
+    let names = &all[0].names;
+    assert_eq!((names.resolution.as_str(), names.frame_rate.as_str()), ("1920x1080", "50"));
 }
 
 #[test]
@@ -113,6 +144,7 @@ fn a_window_that_is_not_known_leaves_the_files_own_joules_or_nothing() {
     assert_eq!((energy.energy, energy.basis), (MicroJoules(7_000_000), EnergyBasis::File));
     assert_eq!(all[0].costs[0].energy, None, "unknown is not free");
     assert!(all[0].costs[0].compute.is_some(), "the time is known");
+    assert_eq!((all[0].costs[0].total, all[0].costs[0].shown()), (None, None), "and is no cost alone");
 }
 
 #[test]

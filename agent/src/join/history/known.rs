@@ -34,6 +34,10 @@ impl Known {
         self.0.values().map(|entry| &entry.candidate)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// When somebody was there, as far as is known.
     pub(super) fn life(&self, subject: &Subject) -> Option<(WallTime, WallTime)> {
         self.0.get(subject)?.candidate.life

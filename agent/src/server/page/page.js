@@ -102,7 +102,7 @@ const sources = new Table(find("sources"), {
   empty: "No source has been asked yet.",
   columns: [
     { field: "source", title: "Source", kind: "name", isText: true, show: (one) => one.source },
-    { field: "is_up", title: "State", isText: true, value: (one) => (one.is_up ? 1 : 0), show: (one) => (one.is_up ? "works" : "not here"), mark: (one) => (one.is_up ? "good" : "") },
+    { field: "is_up", title: "State", isText: true, value: (one) => (one.is_up ? 1 : 0), show: (one) => ({ up: "works", down: "down", absent: "not available" })[one.state], mark: (one) => ({ up: "good", down: "bad", absent: "" })[one.state] },
     { field: "problem", title: "Why", isText: true, isFixed: true, isLong: true, show: (one) => one.problem ?? "" },
     { field: "fix", title: "What helps", isText: true, isFixed: true, isLong: true, show: (one) => one.fix || (one.is_up ? "" : "ffwatt check") },
   ],
@@ -140,7 +140,7 @@ function show(answer) {
   write(find("energy"), `${joules(answer.host.energy_joules)} · ${money(cost, currency)}`);
   power.element.setAttribute("aria-label", `Power of the host over the last ten minutes; now ${watts(answer.host.power_watts)}`);
   if (!power.chart.cursor.idx) showLegend();
-  notices(answer.findings);
+  notices(grouped(answer.findings, answer.transcodes.filter((one) => one.is_running).length));
   // What is folded is worth a row when there is something in it.
   workloads.set(answer.workloads.filter((one) => !one.workload.startsWith("(") || one.energy_joules > 0));
   transcodes.set(answer.transcodes);
@@ -155,9 +155,22 @@ function show(answer) {
   count();
 }
 
+// One notice for all encodes that fall behind, however many they are.
+function grouped(findings, running) {
+  const behind = findings.filter((one) => one.finding === "stalled");
+  const others = findings.filter((one) => one.finding !== "stalled");
+  if (behind.length < 2) return findings;
+  const text = `${behind.length} of ${running} running encodes are slower than real time: sort the encodes by speed.`;
+  return [...others, { finding: "stalled", text }];
+}
+
 function notices(findings) {
   const box = find("notices");
-  const texts = findings.map((one) => (one.finding === "energy_is_estimated" ? `${one.text} \`ffwatt check\` says what would help.` : one.text));
+  const texts = findings.map((one) => {
+    const since = known(one.since_unix_seconds) ? `Since ${clock(one.since_unix_seconds)}.` : "";
+    const fix = one.fix ?? (one.finding === "energy_is_estimated" ? "`ffwatt check` says what would help." : "");
+    return [one.text, since, fix].filter((words) => words !== "").join(" ");
+  });
   if (box.dataset.texts === texts.join("\n")) return;
   box.dataset.texts = texts.join("\n");
   box.replaceChildren(...findings.map((one, index) => {
@@ -195,7 +208,9 @@ filter();
 async function ask(path) {
   const answer = await fetch(`api/v1/${path}`, { cache: "no-store", signal: AbortSignal.timeout(10_000) });
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-  return answer.json();
+  const body = await answer.json();
+  body.age = Number(answer.headers.get("Age") ?? 0);
+  return body;
 }
 
 /** Runs what it is given at most once a `pause`, never twice at once. */
@@ -218,7 +233,10 @@ function paced(pause, work) {
 
 const askFigures = paced(900, async () => {
   show(await ask("snapshot?include=workloads,transcodes,scenarios"));
-  state("live", `tick ${last.tick} · ${clock(last.time_unix_seconds)}`);
+  const shown = clock(last.time_unix_seconds);
+  // An agent that no longer ticks answers all the same.
+  if (last.age > 3 * last.tick_seconds) state("stale", `the agent has not updated for ${last.age} s: these figures are of ${shown}`);
+  else state("live", `tick ${last.tick} · ${shown}`);
 });
 const askPower = paced(1900, async () => power.set(await ask("series?range=10m&steps=300")));
 const askLines = paced(4900, async () => {
@@ -258,6 +276,9 @@ function listen() {
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
   });
 }
+
+// Where there are no ticks, nothing else asks.
+setInterval(() => { if (!document.hidden && document.body.dataset.state !== "lost") askFigures(); }, 2000);
 
 document.addEventListener("visibilitychange", () => askAll(!document.hidden));
 

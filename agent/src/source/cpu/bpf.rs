@@ -3,6 +3,7 @@
 //! **Invariant:** nothing outlives this value. The programs are attached by links that the kernel drops with the process,
 //! and nothing is pinned.
 
+mod kernel_types;
 mod lifecycle;
 mod load;
 

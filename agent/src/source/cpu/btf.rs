@@ -1,136 +1,221 @@
-//! Where does the running kernel keep a member of a structure?
+//! Reads member offsets and type numbers from the kernel's BTF, piece by piece.
 //!
-//! A reader of BTF (<https://docs.kernel.org/bpf/btf.html>) for exactly this question. It walks the type section once and
-//! keeps no copy of it: the kernel's BTF holds some 10^5 types, and a full parse would cost more memory than the agent.
+//! The kernel's BTF (<https://docs.kernel.org/bpf/btf.html>) holds some 10^5 types. A full parse would take more memory than the
+//! rest of the agent, and some C libraries never give such memory back to the system.
 
 use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use agent_common::{KernelOffsets, UNKNOWN_OFFSET};
 
 const MAGIC: u16 = 0xeb9f;
+/// `struct btf_header`.
+const HEADER_SIZE: usize = 24;
 /// `struct btf_type`: name, info, size or type.
 const TYPE_SIZE: usize = 12;
 /// `struct btf_member`: name, type, offset.
 const MEMBER_SIZE: usize = 12;
 /// `char[3][7]`-style nesting of anonymous members is one or two levels in practice; this only ends hostile input.
 const MAX_NESTING: usize = 8;
+/// Longer than any name in the kernel's BTF; ends hostile input.
+const MAX_NAME: u64 = 1024;
 
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
+const KIND_TYPEDEF: u32 = 8;
 
-/// Looks the members of [`KernelOffsets`] up; those that are not there stay unknown.
-pub fn kernel_offsets(btf: &[u8]) -> KernelOffsets {
-    let Some(btf) = Btf::parse(btf) else { return KernelOffsets::UNKNOWN };
-    let member = |structure, member| btf.member_offset(structure, member).unwrap_or(UNKNOWN_OFFSET);
-    KernelOffsets {
-        task_flags: member("task_struct", "flags"),
-        task_exit_code: member("task_struct", "exit_code"),
-        task_signal: member("task_struct", "signal"),
-        signal_live: member("signal_struct", "live"),
-        cgroup_kn: member("cgroup", "kn"),
-        kernfs_id: member("kernfs_node", "id"),
-        cgroup_root: member("cgroup", "root"),
-        root_hierarchy: member("cgroup_root", "hierarchy_id"),
-        task_pid: member("task_struct", "pid"),
-        task_tgid: member("task_struct", "tgid"),
-        task_cgroups: member("task_struct", "cgroups"),
-        set_cgroup: member("css_set", "dfl_cgrp"),
-        task_comm: member("task_struct", "comm"),
-        task_exec_start: nested(member("task_struct", "se"), member("sched_entity", "exec_start")),
+const STRUCTURES: [&str; 7] =
+    ["task_struct", "sched_entity", "signal_struct", "css_set", "cgroup", "kernfs_node", "cgroup_root"];
+
+const MEMBERS: [&str; 15] = [
+    "flags",
+    "exit_code",
+    "signal",
+    "live",
+    "kn",
+    "id",
+    "root",
+    "hierarchy_id",
+    "pid",
+    "tgid",
+    "cgroups",
+    "dfl_cgrp",
+    "se",
+    "exec_start",
+    "comm",
+];
+
+/// What the agent asks of the kernel's types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelTypes {
+    /// Members that are not there stay unknown.
+    pub offsets: KernelOffsets,
+    /// Number of the typedef that was asked for.
+    pub typedef: Option<u32>,
+}
+
+impl KernelTypes {
+    /// Of a kernel that does not tell.
+    pub const UNKNOWN: Self = Self { offsets: KernelOffsets::UNKNOWN, typedef: None };
+
+    /// Looks up the members of [`KernelOffsets`] and a typedef.
+    pub fn read(btf: impl Read + Seek, typedef: &str) -> io::Result<Self> {
+        let mut btf = Btf::open(btf, typedef)?;
+        Ok(Self { offsets: btf.kernel_offsets(), typedef: btf.typedef })
     }
 }
 
-/// A member of a member.
-fn nested(outer: u32, inner: u32) -> u32 {
-    if outer == UNKNOWN_OFFSET || inner == UNKNOWN_OFFSET { UNKNOWN_OFFSET } else { outer + inner }
-}
-
-struct Btf<'a> {
-    types: &'a [u8],
-    strings: &'a [u8],
-    /// Offset of every type in `types`; type ids begin at 1.
+struct Btf<R> {
+    input: BufReader<R>,
+    /// Where the types begin.
+    types: u64,
+    /// Offset of every type behind `types`; type numbers begin at 1.
     positions: Vec<u32>,
-    structs: HashMap<&'a [u8], u32>,
+    /// The names that are looked for, by their offsets in the string section. A string may be the end of another.
+    names: HashMap<u32, &'static str>,
+    structs: HashMap<&'static str, u32>,
+    typedef: Option<u32>,
 }
 
-impl<'a> Btf<'a> {
-    fn parse(data: &'a [u8]) -> Option<Self> {
-        if u16::from_le_bytes([*data.first()?, *data.get(1)?]) != MAGIC {
-            return None;
+impl<R: Read + Seek> Btf<R> {
+    fn open(input: R, typedef: &str) -> io::Result<Self> {
+        let mut input = BufReader::new(input);
+        let mut header = [0; HEADER_SIZE];
+        input.read_exact(&mut header)?;
+        if u16::from_le_bytes([header[0], header[1]]) != MAGIC {
+            return Err(invalid());
         }
-        let header = |index: usize| word(data, 4 + 4 * index).map(|value| value as usize);
-        let (length, type_offset, type_length) = (header(0)?, header(1)?, header(2)?);
-        let (string_offset, string_length) = (header(3)?, header(4)?);
-        let body = data.get(length..)?;
-        let types = body.get(type_offset..type_offset.checked_add(type_length)?)?;
-        let strings = body.get(string_offset..string_offset.checked_add(string_length)?)?;
-        let mut btf = Self { types, strings, positions: Vec::new(), structs: HashMap::new() };
-        btf.index()?;
-        Some(btf)
+        let field = |index: usize| word(&header, 4 + 4 * index).map(u64::from).ok_or_else(invalid);
+        let (length, type_offset, type_length) = (field(0)?, field(1)?, field(2)?);
+        let (strings, strings_length) = (length + field(3)?, field(4)?);
+        let mut btf = Self {
+            input,
+            types: length + type_offset,
+            positions: Vec::new(),
+            names: HashMap::new(),
+            structs: HashMap::new(),
+            typedef: None,
+        };
+        let typedef_names = btf.find_names(strings, strings_length, typedef)?;
+        btf.index(type_length, &typedef_names)?;
+        Ok(btf)
     }
 
-    fn index(&mut self) -> Option<()> {
-        let wanted = [
-            "task_struct",
-            "sched_entity",
-            "signal_struct",
-            "css_set",
-            "cgroup",
-            "kernfs_node",
-            "cgroup_root",
-        ];
+    /// Finds the wanted names in the string section; returns where the typedef's is.
+    fn find_names(&mut self, start: u64, length: u64, typedef: &str) -> io::Result<Vec<u32>> {
+        let mut typedef_names = Vec::new();
+        self.input.seek(SeekFrom::Start(start))?;
+        let (mut at, mut string) = (0, Vec::new());
+        while at < length {
+            string.clear();
+            if self.input.by_ref().take(MAX_NAME).read_until(0, &mut string)? == 0 {
+                return Err(invalid());
+            }
+            at += string.len() as u64;
+            let text = string.strip_suffix(&[0]).ok_or_else(invalid)?;
+            let place = |name: &str| (at as u32).wrapping_sub(name.len() as u32 + 1);
+            for name in STRUCTURES.into_iter().chain(MEMBERS) {
+                if text.ends_with(name.as_bytes()) {
+                    self.names.insert(place(name), name);
+                }
+            }
+            if text.ends_with(typedef.as_bytes()) {
+                typedef_names.push(place(typedef));
+            }
+        }
+        Ok(typedef_names)
+    }
+
+    fn index(&mut self, length: u64, typedef_names: &[u32]) -> io::Result<()> {
+        self.input.seek(SeekFrom::Start(self.types))?;
         let mut position = 0;
-        while position < self.types.len() {
-            let info = word(self.types, position + 4)?;
-            let (kind, members) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
+        while position < length {
+            let mut entry = [0; TYPE_SIZE];
+            self.input.read_exact(&mut entry)?;
+            let (name, info) = (word(&entry, 0).ok_or_else(invalid)?, word(&entry, 4).ok_or_else(invalid)?);
+            let (kind, members) = (kind_of(info), (info & 0xffff) as usize);
             self.positions.push(position as u32);
             if kind == KIND_STRUCT
-                && let Some(name) = self.string(word(self.types, position)?)
-                && wanted.iter().any(|wanted| wanted.as_bytes() == name)
+                && let Some(name) = self.names.get(&name)
             {
                 self.structs.entry(name).or_insert(position as u32);
             }
-            position += TYPE_SIZE + trailer(kind, members)?;
+            if kind == KIND_TYPEDEF && typedef_names.contains(&name) {
+                self.typedef = self.typedef.or(Some(self.positions.len() as u32));
+            }
+            let trailer = trailer(kind, members).ok_or_else(invalid)?;
+            self.input.seek_relative(i64::try_from(trailer).map_err(|_too_long| invalid())?)?;
+            position += (TYPE_SIZE + trailer) as u64;
         }
-        Some(())
+        Ok(())
     }
 
-    fn string(&self, offset: u32) -> Option<&'a [u8]> {
-        let rest = self.strings.get(offset as usize..)?;
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        Some(&rest[..end])
+    fn kernel_offsets(&mut self) -> KernelOffsets {
+        let mut member = |structure, member| self.member_offset(structure, member).unwrap_or(UNKNOWN_OFFSET);
+        KernelOffsets {
+            task_flags: member("task_struct", "flags"),
+            task_exit_code: member("task_struct", "exit_code"),
+            task_signal: member("task_struct", "signal"),
+            signal_live: member("signal_struct", "live"),
+            cgroup_kn: member("cgroup", "kn"),
+            kernfs_id: member("kernfs_node", "id"),
+            cgroup_root: member("cgroup", "root"),
+            root_hierarchy: member("cgroup_root", "hierarchy_id"),
+            task_pid: member("task_struct", "pid"),
+            task_tgid: member("task_struct", "tgid"),
+            task_cgroups: member("task_struct", "cgroups"),
+            set_cgroup: member("css_set", "dfl_cgrp"),
+            task_comm: member("task_struct", "comm"),
+            task_exec_start: nested(member("task_struct", "se"), member("sched_entity", "exec_start")),
+        }
     }
 
-    fn member_offset(&self, structure: &str, member: &str) -> Option<u32> {
-        let position = *self.structs.get(structure.as_bytes())?;
-        self.find(position as usize, member.as_bytes(), 0)
+    fn member_offset(&mut self, structure: &str, member: &str) -> Option<u32> {
+        debug_assert!(STRUCTURES.contains(&structure) && MEMBERS.contains(&member), "{structure}.{member}");
+        let position = *self.structs.get(structure)?;
+        self.find(position, member, 0)
     }
 
     /// Offset in bytes of a member of the structure at `position`, looking into anonymous members too.
-    fn find(&self, position: usize, wanted: &[u8], depth: usize) -> Option<u32> {
-        let info = word(self.types, position + 4)?;
+    fn find(&mut self, position: u32, wanted: &str, depth: usize) -> Option<u32> {
+        let info = word(&self.read(position, TYPE_SIZE)?, 4)?;
         let has_bitfields = info >> 31 == 1;
-        for index in 0..(info & 0xffff) as usize {
-            let at = position + TYPE_SIZE + MEMBER_SIZE * index;
-            let name = self.string(word(self.types, at)?)?;
-            let offset = word(self.types, at + 8)?;
+        let members = self.read(position + TYPE_SIZE as u32, MEMBER_SIZE * (info & 0xffff) as usize)?;
+        for member in members.chunks_exact(MEMBER_SIZE) {
+            let (name, inner, offset) = (word(member, 0)?, word(member, 4)?, word(member, 8)?);
             let bits = if has_bitfields { offset & 0x00ff_ffff } else { offset };
-            if name == wanted {
+            if self.names.get(&name) == Some(&wanted) {
                 return (bits % 8 == 0).then_some(bits / 8);
             }
-            if name.is_empty() && depth < MAX_NESTING {
-                let inner = word(self.types, at + 4)?.checked_sub(1)? as usize;
-                let inner = *self.positions.get(inner)? as usize;
-                let kind = word(self.types, inner + 4)? >> 24 & 0x1f;
+            if name == 0 && depth < MAX_NESTING {
+                let inner = *self.positions.get(inner.checked_sub(1)? as usize)?;
+                let kind = kind_of(word(&self.read(inner, TYPE_SIZE)?, 4)?);
                 if matches!(kind, KIND_STRUCT | KIND_UNION)
                     && let Some(found) = self.find(inner, wanted, depth + 1)
                 {
-                    return Some(bits / 8 + found);
+                    return (bits / 8).checked_add(found);
                 }
             }
         }
         None
     }
+
+    /// So many bytes of the type section.
+    fn read(&mut self, position: u32, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.input.seek(SeekFrom::Start(self.types + u64::from(position))).ok()?;
+        self.input.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+fn kind_of(info: u32) -> u32 {
+    info >> 24 & 0x1f
+}
+
+/// A member of a member.
+fn nested(outer: u32, inner: u32) -> u32 {
+    if outer == UNKNOWN_OFFSET || inner == UNKNOWN_OFFSET { UNKNOWN_OFFSET } else { outer + inner }
 }
 
 /// Bytes that follow `struct btf_type`, by kind; `None` for a kind this reader does not know, whose size is then unknown too.
@@ -155,15 +240,21 @@ fn word(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
+fn invalid() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the kernel's BTF is not as it should be")
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use proptest::prelude::*;
 
     use super::*;
 
-    /// BTF of `struct kernfs_node { int count; union { struct { long a; unsigned long id; }; }; }`, made by hand.
+    /// BTF of `typedef int int_alias` and `struct kernfs_node { int count; union { struct { long a; unsigned long id; }; }; }`, made by hand.
     fn sample() -> Vec<u8> {
-        let strings = b"\0kernfs_node\0count\0id\0a\0int\0";
+        let strings = b"\0kernfs_node\0count\0id\0a\0int\0int_alias\0";
         let name = |wanted: &str| {
             let wanted = [&[0], wanted.as_bytes(), &[0]].concat();
             strings.windows(wanted.len()).position(|window| window == wanted).unwrap() as u32 + 1
@@ -174,6 +265,7 @@ mod tests {
             vec![0, kind(4, 2), 16, name("a"), 1, 0, name("id"), 1, 64], // 2: the anonymous structure
             vec![0, kind(5, 1), 16, 0, 2, 0],                            // 3: the anonymous union
             vec![name("kernfs_node"), kind(4, 2), 24, name("count"), 1, 0, 0, 3, 64], // 4
+            vec![name("int_alias"), kind(8, 0), 1],                      // 5
         ]
         .concat();
         let mut btf = Vec::new();
@@ -189,15 +281,22 @@ mod tests {
 
     #[test]
     fn members_of_anonymous_members_are_found() {
-        let offsets = kernel_offsets(&sample());
-        assert_eq!(offsets.kernfs_id, 16);
-        assert_eq!(offsets.task_flags, UNKNOWN_OFFSET);
+        let types = KernelTypes::read(Cursor::new(sample()), "int_alias").unwrap();
+        assert_eq!(types.offsets.kernfs_id, 16);
+        assert_eq!(types.offsets.task_flags, UNKNOWN_OFFSET);
+        assert_eq!(types.typedef, Some(5));
+        assert_eq!(
+            KernelTypes::read(Cursor::new(sample()), "int").unwrap().typedef,
+            None,
+            "it is no typedef"
+        );
     }
 
     #[test]
     fn what_is_not_btf_gives_nothing() {
-        assert_eq!(kernel_offsets(b""), KernelOffsets::UNKNOWN);
-        assert_eq!(kernel_offsets(b"\x7fELF and so on, at some length"), KernelOffsets::UNKNOWN);
+        for bytes in [&b""[..], b"\x7fELF and so on, at some length"] {
+            assert!(KernelTypes::read(Cursor::new(bytes), "int_alias").is_err());
+        }
     }
 
     proptest! {
@@ -207,7 +306,8 @@ mod tests {
             let length = btf.len();
             btf[at % length] = byte;
             btf.truncate(length.saturating_sub(cut));
-            kernel_offsets(&btf);
+            // Whether it can be read at all is the damage's business.
+            let _ = KernelTypes::read(Cursor::new(btf), "int_alias");
         }
     }
 }

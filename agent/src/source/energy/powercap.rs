@@ -43,6 +43,15 @@ pub(super) fn open(
     HardwareMeter::start(EnergySourceKind::Powercap, zones, notes, clock).map_err(explain)
 }
 
+/// What all packages together may draw for long; `None` where one of them does not say.
+pub(super) fn power_limit(roots: &HostRoots) -> Option<Watts> {
+    let folders = tree::find(&roots.sys.join("class/powercap")).ok()?;
+    let (named, _) = naming::name(&folders, Processor::read(roots));
+    let packages = named.iter().filter(|zone| zone.zone.domain == Domain::Package);
+    let limits: Option<Vec<f64>> = packages.map(|zone| Some(Limits::read(&zone.folder).power?.0)).collect();
+    limits.filter(|limits| !limits.is_empty()).map(|limits| Watts(limits.iter().sum()))
+}
+
 /// One meter a zone; `psys` of several platforms in one machine are its parts.
 fn zones(named: &[NamedZone], is_kernels_own: bool, options: &EnergyOptions) -> Vec<ZoneMeter> {
     let limits: Vec<(Zone, Limits)> =

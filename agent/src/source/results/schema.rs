@@ -94,6 +94,9 @@ fn scenario(fields: &Map<String, Value>, index: usize, find: &mut dyn FnMut(Stri
             psnr: decibels(fields.get("psnr_score")),
             ssim: number(fields, "ssim_score").filter(|ssim| (-1.0..=1.0).contains(ssim)).map(Ratio),
             took,
+            covered: number(fields, "quality_covered_ratio")
+                .filter(|share| (0.0..1.0).contains(share))
+                .map(Ratio),
         },
         frames: whole(fields, "total_frames"),
         dropped: whole(fields, "dropped_frames"),

@@ -1,15 +1,15 @@
 //! How do the programs get into the kernel, and what stands in the way when they do not?
 
 use std::any::Any;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::thread;
+use std::path::Path;
 
-use agent_common::{COMM_LEN, CpuClock, KernelOffsets, PidNamespace, TRACKED_PAGE, order};
+use agent_common::{COMM_LEN, CpuClock, PidNamespace, TRACKED_PAGE, order};
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
-use aya::{Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
+use aya::{Ebpf, EbpfError, include_bytes_aligned};
 use rustix::fs::{major, minor};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -18,8 +18,9 @@ use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::ProcessId;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
+use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
 use crate::source::cpu::bpf::{BpfMeter, Lead};
-use crate::source::cpu::btf::kernel_offsets;
+use crate::source::cpu::btf::KernelTypes;
 use crate::source::{GRANT, SourceError, chain};
 
 /// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
@@ -71,12 +72,10 @@ pub(super) fn load(
     }
     let kernel = roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned());
     // The types of the running kernel are in its own sysfs. Offsets from any other file would be read as addresses.
-    let btf = fs::read(HostRoots::default().sys.join("kernel/btf/vmlinux")).unwrap_or_default();
-    let offsets = kernel_offsets(&btf);
-    drop(btf);
-    let Loaded { mut ebpf, is_typed } = match load_object(&offsets, roots, options) {
+    let types = kernel_types(&HostRoots::default().sys.join("kernel/btf/vmlinux"));
+    let Loaded { mut ebpf, is_typed } = match load_object(&types, roots, options) {
         // Before Linux 5.11 maps count as locked memory; raising the limit needs CAP_SYS_RESOURCE, so only when it must be.
-        Err(error) if is_permission(&error) && raise_memlock() => load_object(&offsets, roots, options),
+        Err(error) if is_permission(&error) && raise_memlock() => load_object(&types, roots, options),
         other => other,
     }
     .map_err(|error| load_error(&error, &kernel))?;
@@ -153,31 +152,35 @@ struct Loaded {
     is_typed: bool,
 }
 
-/// Creates the maps, and loads the one program that needs the kernel's types. In a thread of its own: read, those types are tens of
-/// megabytes in small pieces, and a thread's memory goes back to the system with it.
-fn load_object(offsets: &KernelOffsets, roots: &HostRoots, options: &Options) -> Result<Loaded, EbpfError> {
-    let namespace = pid_namespace(roots);
-    let load = || {
-        let mut ebpf = EbpfLoader::new()
-            .override_global("OFFSETS", offsets, true)
-            .override_global("PID_NAMESPACE", &namespace, true)
-            .map_max_entries("CPU_TIME", options.max_consumers)
-            .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
-            .map_max_entries("EVENTS", RING_BYTES)
-            .load(OBJECT)?;
-        let is_typed = offsets.can_read_switches() && load_typed(&mut ebpf);
-        Ok(Loaded { ebpf, is_typed })
-    };
-    thread::scope(|scope| match scope.spawn(load).join() {
-        Ok(loaded) => loaded,
-        Err(panic) => std::panic::resume_unwind(panic),
+/// What the kernel says of its types; nothing where it does not.
+fn kernel_types(path: &Path) -> KernelTypes {
+    let typedef = format!("btf_trace_{}", SWITCH.1);
+    File::open(path).and_then(|file| KernelTypes::read(file, &typedef)).unwrap_or_else(|error| {
+        tracing::debug!("{}: {error}", path.display());
+        KernelTypes::UNKNOWN
     })
 }
 
+/// Creates the maps, and loads the one program that needs the kernel's types.
+fn load_object(types: &KernelTypes, roots: &HostRoots, options: &Options) -> Result<Loaded, EbpfError> {
+    let namespace = pid_namespace(roots);
+    let mut ebpf = loader()
+        .override_global("OFFSETS", &types.offsets, true)
+        .override_global("PID_NAMESPACE", &namespace, true)
+        .map_max_entries("CPU_TIME", options.max_consumers)
+        .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
+        .map_max_entries("EVENTS", RING_BYTES)
+        .load(OBJECT)?;
+    let typedef = types.typedef.filter(|_| types.offsets.can_read_switches());
+    let is_typed = typedef.is_some_and(|typedef| load_typed(&mut ebpf, typedef));
+    Ok(Loaded { ebpf, is_typed })
+}
+
 /// Whether the kernel takes the program that reads its types. Where it does not, the other does as well.
-fn load_typed(ebpf: &mut Ebpf) -> bool {
+fn load_typed(ebpf: &mut Ebpf, typedef: u32) -> bool {
     let (name, tracepoint) = SWITCH;
-    let loaded = Btf::from_sys_fs().map_err(ProgramError::from).and_then(|btf| {
+    let types = only_typedef(&format!("btf_trace_{tracepoint}"), typedef);
+    let loaded = types.map_err(ProgramError::from).and_then(|btf| {
         let program: &mut BtfTracePoint = ebpf
             .program_mut(name)
             .and_then(|program| program.try_into().ok())

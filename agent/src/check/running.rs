@@ -1,0 +1,114 @@
+//! Reports the sources of the agent that runs on this host already, as its API tells them.
+
+use serde::Deserialize;
+
+use super::{Report, State, ready};
+use crate::api::Answer;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::model::cpu::CpuSourceKind;
+use crate::model::energy::EnergySourceKind;
+
+/// What is behind the main listener's address.
+pub(super) enum Running {
+    /// An agent that answers everybody.
+    Open(Box<Answer>),
+    /// An agent of this configuration, which answers only to its users.
+    Guarded,
+    /// No agent.
+    Nobody,
+}
+
+/// An answer of some other program has none of these.
+#[derive(Deserialize)]
+struct Known {
+    api_version: u32,
+    agent_version: String,
+}
+
+pub(super) fn find(config: &Config) -> Running {
+    let Ok((status, body)) = ready::get(config, "/api/v1/snapshot") else { return Running::Nobody };
+    match status.as_str() {
+        "200" => match (serde_json::from_slice::<Known>(&body), serde_json::from_slice(&body)) {
+            (Ok(known), Ok(answer)) if known.api_version > 0 && !known.agent_version.is_empty() => {
+                Running::Open(Box::new(answer))
+            }
+            _ => Running::Nobody,
+        },
+        "401" | ready::REFUSED if config.web.config_file.is_some() => Running::Guarded,
+        _ => Running::Nobody,
+    }
+}
+
+impl Report {
+    /// The agent's own sources instead of opening them a second time. Whether there is an agent.
+    pub(super) fn check_running(&mut self, config: &Config) -> bool {
+        match find(config) {
+            Running::Nobody => false,
+            Running::Guarded => {
+                let detail =
+                    "ffwatt runs here; its API asks for a password, so its sources are not known here";
+                self.add("agent", "ffwatt", State::Ok, detail, "");
+                self.is_running = true;
+                true
+            }
+            Running::Open(answer) => {
+                self.add_agent(&answer);
+                true
+            }
+        }
+    }
+
+    fn add_agent(&mut self, answer: &Answer) {
+        self.is_running = true;
+        let process = answer.process;
+        let up = SystemClock.wall().0 - process.started_unix_seconds;
+        let detail =
+            format!("ffwatt {} runs here, pid {}, up {}", answer.agent_version, process.pid, length(up));
+        self.add("agent", "ffwatt", State::Ok, detail, "");
+        let in_use = [Some(&answer.method.cpu_source), answer.method.energy_source.as_ref()];
+        for source in &answer.sources {
+            let state = match source.state.as_str() {
+                "up" if in_use.contains(&Some(&source.source)) => State::Used,
+                "up" => State::Ok,
+                "absent" => State::Absent,
+                _ => State::Problem,
+            };
+            self.add("source", &source.source, state, source.problem.clone(), &source.fix);
+        }
+        for finding in &answer.findings {
+            self.add("finding", &finding.finding, State::Note, finding.text.clone(), "");
+        }
+        let cpu = [CpuSourceKind::Bpf, CpuSourceKind::Cgroupfs].map(CpuSourceKind::name);
+        self.cpu_source = cpu.into_iter().find(|name| *name == answer.method.cpu_source);
+        let (perf, powercap) = (EnergySourceKind::Perf, EnergySourceKind::Powercap);
+        let energy = [perf, powercap, EnergySourceKind::Msr, EnergySourceKind::Model];
+        let used = answer.method.energy_source.as_deref();
+        self.energy_source = energy.map(EnergySourceKind::name).into_iter().find(|name| Some(*name) == used);
+    }
+}
+
+/// `22 min`: the largest unit tells enough.
+fn length(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_in_its_largest_unit() {
+        let table =
+            [(-5.0, "0 s"), (119.9, "119 s"), (1320.0, "22 min"), (7200.0, "2 h"), (200_000.0, "2 d")];
+        for (seconds, expected) in table {
+            assert_eq!(length(seconds), expected);
+        }
+    }
+}

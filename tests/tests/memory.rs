@@ -1,0 +1,31 @@
+//! How much memory does the agent take to start, and what of it stays? Needs root.
+//!
+//! Run alone (`--test-threads=1`): it measures the host.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+
+use tests::agent::Agent;
+
+/// A figure of `/proc/<pid>/status`, in megabytes.
+fn megabytes(agent: &Agent, name: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}
+
+/// The kernel's types, read whole, take 20 MB more, and some C libraries never give them back.
+#[test]
+fn a_start_takes_little_memory_and_leaves_nothing_behind() {
+    for source in ["--cpu.source=bpf", "--cpu.source=cgroupfs"] {
+        let agent =
+            Agent::start(&[source, "--containers.docker-socket=", "--containers.podman-socket="]).unwrap();
+        agent.wait_ticks(3).unwrap();
+        let [peak, resident, anonymous] = ["VmHWM", "VmRSS", "RssAnon"].map(|name| megabytes(&agent, name));
+        println!("{source}: {peak:.1} MB at most, {resident:.1} MB now, {anonymous:.1} MB of it anonymous");
+        assert!(anonymous > 0.2 && anonymous <= 6.0, "{anonymous} MB are anonymous");
+        assert!(peak <= 24.0, "{peak} MB at most");
+        assert!(resident <= 20.0, "{resident} MB now");
+    }
+}
