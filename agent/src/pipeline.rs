@@ -5,6 +5,7 @@
 
 mod bookkeeping;
 mod energy;
+mod findings;
 mod identity;
 mod joining;
 mod progress;
@@ -39,6 +40,7 @@ use crate::source::cpu::CpuMeter;
 use crate::units::Watts;
 
 use energy::EnergySource;
+use findings::FindingTracker;
 use identity::Identities;
 use progress::ProgressBook;
 use sources::HealthBook;
@@ -71,6 +73,7 @@ pub struct Pipeline {
     board: Arc<Board>,
     progress: ProgressBook,
     health: HealthBook,
+    findings: FindingTracker,
     slow: publish::SlowFigures,
     state: StateDir,
     inbox: Inbox,
@@ -121,6 +124,7 @@ impl Pipeline {
             totals: Totals::new(limits),
             progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
             board,
+            findings: FindingTracker::default(),
             slow: publish::SlowFigures::default(),
             ticks: DurationHistogram::new(&TICK_BOUNDS),
             clock,
@@ -251,6 +255,8 @@ impl Pipeline {
         self.progress.find(&self.board, &self.identities, &self.roots, began);
         self.progress.settle(&self.identities, &self.totals, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
+        self.find_about_energy();
+        self.findings.settle(self.clock.wall());
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);
         self.publisher.send_replace(Some(Arc::new(snapshot)));

@@ -105,6 +105,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         engine: None,
         posts: PostCounts::default(),
         sources: BTreeMap::new(),
+        findings: Vec::new(),
         meter: MeterHealth::default(),
         process: ProcessUse::default(),
         ticks: DurationHistogram::new(&[0.001, 0.01, 0.1]),

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::{self, Scenario, Transcode, Workload};
-use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
+use crate::model::finding::FindingCode;
+use crate::model::snapshot::{Snapshot, TranscodeSnapshot, WorkloadSnapshot};
 use crate::model::workload::{Pseudo, WorkloadKind};
 use crate::units::{MicroJoules, Watts};
 
@@ -87,11 +88,17 @@ pub struct Source {
 }
 
 /// Something worth knowing now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
 pub struct Finding {
     pub finding: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_unix_seconds: Option<f64>,
     pub text: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fix: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcode: Option<String>,
 }
@@ -189,39 +196,31 @@ fn sources(snapshot: &Snapshot) -> Vec<Source> {
     snapshot.sources.iter().map(source).collect()
 }
 
+/// Those of the snapshot, and one for each live encode that falls behind.
 fn findings(snapshot: &Snapshot) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    match snapshot.method.energy_source {
-        None => findings.push(Finding {
-            finding: "no_energy".to_owned(),
-            text: "Nothing tells energy on this host: `ffwatt check` says what would.".to_owned(),
-            transcode: None,
-        }),
-        Some(source) if !source.is_measured() => findings.push(Finding {
-            finding: "energy_is_estimated".to_owned(),
-            text: "Energy is estimated from CPU use: nothing counts it on this host. Compare its joules with each other, not with \
-                   a meter."
-                .to_owned(),
-            transcode: None,
-        }),
-        Some(_) => {}
-    }
-    for transcode in &snapshot.transcodes {
-        let Some(progress) = transcode.progress.as_ref().filter(|progress| progress.is_stalled == Some(true))
-        else {
-            continue;
-        };
-        let speed =
-            progress.speed.map_or_else(String::new, |speed| format!(": {:.2} of its input's speed", speed.0));
-        findings.push(Finding {
-            finding: "stalled".to_owned(),
-            text: format!(
-                "{} in {} falls behind its live input{speed}",
-                transcode.identity.encode.codec.as_deref().unwrap_or(&transcode.identity.encode.program),
-                transcode.workload.name
-            ),
-            transcode: Some(transcode.identity.key.to_string()),
-        });
-    }
-    findings
+    let found = snapshot.findings.iter().map(|finding| Finding {
+        finding: finding.code.name().to_owned(),
+        subject: finding.subject.clone(),
+        since_unix_seconds: Some(finding.since.0),
+        text: finding.sentence.clone(),
+        fix: finding.fix.clone(),
+        transcode: None,
+    });
+    found.chain(snapshot.transcodes.iter().filter_map(stalled)).collect()
+}
+
+fn stalled(transcode: &TranscodeSnapshot) -> Option<Finding> {
+    let progress = transcode.progress.as_ref().filter(|progress| progress.is_stalled == Some(true))?;
+    let speed =
+        progress.speed.map_or_else(String::new, |speed| format!(": {:.2} of its input's speed", speed.0));
+    let encode = &transcode.identity.encode;
+    let name = encode.codec.as_deref().unwrap_or(&encode.program);
+    let key = transcode.identity.key.to_string();
+    Some(Finding {
+        finding: FindingCode::Stalled.name().to_owned(),
+        subject: key.clone(),
+        text: format!("{name} in {} falls behind its live input{speed}", transcode.workload.name),
+        transcode: Some(key),
+        ..Finding::default()
+    })
 }

@@ -8,6 +8,7 @@ use crate::clock::{MonoTime, WallTime};
 use crate::model::account::Account;
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::{EnergySourceKind, Zone};
+use crate::model::finding::Finding;
 use crate::model::health::{DurationHistogram, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::prices::EnergyPrice;
@@ -53,6 +54,8 @@ pub struct Snapshot {
     pub posts: PostCounts,
     /// Sources by name.
     pub sources: BTreeMap<&'static str, SourceHealth>,
+    /// What is missing, estimated or doubtful, by code and subject.
+    pub findings: Vec<Finding>,
     /// The CPU meter's losses and cost.
     pub meter: MeterHealth,
     /// The agent's own process.

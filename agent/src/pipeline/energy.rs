@@ -10,6 +10,7 @@ use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::CpuWindow;
 use crate::model::energy::{Domain, EnergySourceKind, Zone, ZoneReading};
+use crate::model::finding::FindingCode;
 use crate::model::reservation::Reservations;
 use crate::model::snapshot::IdleOrigin;
 use crate::pipeline::Pipeline;
@@ -234,6 +235,17 @@ impl Pipeline {
         };
         let charges: Vec<_> = charges.into_iter().map(|charge| (charge, bound(charge))).collect();
         self.totals.charge(zone.zone, zone.energy, &charges);
+    }
+
+    /// Reports what is missing, estimated or doubtful in the tick's energy.
+    pub(super) fn find_about_energy(&mut self) {
+        match self.energy.kind() {
+            None => self.findings.report(FindingCode::NoEnergy, "host", "`ffwatt check` says why"),
+            Some(EnergySourceKind::Model) => {
+                self.findings.report(FindingCode::EnergyIsEstimated, "host", "no counter is read");
+            }
+            Some(_) => {}
+        }
     }
 
     /// What a zone draws when nobody runs, and how that is known.

@@ -115,6 +115,7 @@ impl Pipeline {
             engine: self.slow.engine_use,
             posts: self.progress.counts(),
             sources: self.health.all().clone(),
+            findings: self.findings.current(),
             meter: self.cpu.health(),
             process: self.slow.process,
             ticks: self.ticks.clone(),
