@@ -33,7 +33,7 @@ use crate::model::energy::EnergySourceKind;
 use crate::model::health::DurationHistogram;
 use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
-use crate::model::workload::Pseudo;
+use crate::model::workload::{Pseudo, WorkloadId};
 use crate::progress::Board;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
@@ -246,16 +246,23 @@ impl Pipeline {
         if self.identities.needs_walk(&window, health.lost_events + health.reattached, began) {
             self.walk();
         }
-        let demand = self.demand(&window);
+        let demand = Arc::new(self.demand(&window));
         self.totals.begin_window(&demand.totals());
         self.charge_energy(energy, &window, &demand);
         self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
         let (workloads, transcodes) = self.totals.end_window(began);
         self.identities.close(&workloads, &transcodes, &mut *self.cpu);
+        self.zones.inherit(|claimant| {
+            let of = |workload: WorkloadId| Some(Claimant::workload(workload));
+            if workloads.contains(&claimant.workload) {
+                return of(Pseudo::Unattributed.id());
+            }
+            claimant.transcode.filter(|transcode| transcodes.contains(transcode)).and(of(claimant.workload))
+        });
         self.progress.find(&self.board, &self.identities, &self.roots, began);
         self.progress.settle(&self.identities, &self.totals, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
-        self.find_about_energy();
+        self.find_about_energy(&window);
         self.findings.settle(self.clock.wall());
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);

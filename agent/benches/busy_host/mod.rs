@@ -87,6 +87,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         },
         zones: vec![ZoneSnapshot {
             zone: ZONE,
+            by_source: Vec::new(),
             total: MicroJoules(87_654_321),
             power: Some(Watts(87.654_321)),
             idle_power: None,

@@ -97,7 +97,9 @@ pub struct ZoneSnapshot {
     pub zone: Zone,
     /// Energy since the agent began.
     pub total: MicroJoules,
-    /// Mean power of the last window in which it could be read.
+    /// The same by where it came from; nothing while the counter has never been read.
+    pub by_source: Vec<(EnergySourceKind, MicroJoules)>,
+    /// Mean power of the last tick; `None` where the energy of the tick is not known.
     pub power: Option<Watts>,
     /// What it draws when nobody runs, and how that is known.
     pub idle_power: Option<(Watts, IdleOrigin)>,

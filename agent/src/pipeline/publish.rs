@@ -141,6 +141,9 @@ impl Pipeline {
                 ZoneSnapshot {
                     zone: *zone,
                     total: *total,
+                    by_source: state.map_or_else(Vec::new, |state| {
+                        state.by_source.iter().map(|(source, energy)| (*source, *energy)).collect()
+                    }),
                     power: state.and_then(|state| state.power),
                     idle_power: self.idle_power(*zone, window),
                     residual,

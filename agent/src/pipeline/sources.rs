@@ -121,6 +121,11 @@ impl HealthBook {
         self.note(name, error);
     }
 
+    /// A source is no longer asked.
+    pub(super) fn retire(&mut self, name: &'static str) {
+        self.sources.remove(name);
+    }
+
     /// A part of a source does not work; the source itself still does.
     pub(super) fn note(&mut self, name: &'static str, error: &SourceError) {
         *self.sources.entry(name).or_default().errors.entry(error.reason()).or_default() += 1;

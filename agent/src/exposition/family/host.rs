@@ -14,10 +14,11 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &["package", "domain", "source"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
-            let Some(source) = snapshot.method.energy_source else { return };
             for zone in &snapshot.zones {
-                let [package, domain] = zone_labels(zone);
-                samples.number([package, domain, source.name().into()], zone.total.joules());
+                for (source, energy) in &zone.by_source {
+                    let [package, domain] = zone_labels(zone);
+                    samples.number([package, domain, source.name().into()], energy.joules());
+                }
             }
         },
     },
@@ -47,7 +48,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_energy_resets_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Times an energy counter was set back or jumped beyond the plausible. The energy of that tick is not known.",
+        help: "Times an energy counter began again or jumped beyond the plausible. Only what it counted since is known of that tick's energy.",
         labels: &["package", "domain"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
