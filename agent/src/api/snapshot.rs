@@ -145,15 +145,14 @@ pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
 }
 
 fn host(snapshot: &Snapshot) -> Host {
-    let counting = || snapshot.zones.iter().filter(|zone| zone.counts);
-    let has_energy = counting().next().is_some();
-    let window: MicroJoules = snapshot.workloads.iter().map(|one| one.account.window_energy).sum();
+    let counting = snapshot.zones.iter().filter(|zone| zone.counts);
+    let total = || counting.map(|zone| zone.total).sum::<MicroJoules>().joules();
     Host {
         cpus: snapshot.host.cpus,
         utilisation_ratio: snapshot.host.utilisation.map(|ratio| ratio.0),
         memory_bytes: snapshot.host.memory.map(|bytes| bytes.0),
-        power_watts: window.over(snapshot.window).filter(|_| has_energy).map(|power| power.0),
-        energy_joules: has_energy.then(|| counting().map(|zone| zone.total).sum::<MicroJoules>().joules()),
+        power_watts: snapshot.host_power().map(|power| power.0),
+        energy_joules: snapshot.has_energy().then(total),
     }
 }
 
@@ -172,17 +171,13 @@ pub(super) fn part_of(workload: &WorkloadSnapshot) -> usize {
     }
 }
 
-/// The power of each part in the last window; nothing where nothing tells energy.
+/// The power of each part in the last tick; nothing where that is not known.
 pub(super) fn split(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str, Watts)> {
     let mut sums = [MicroJoules::ZERO; PARTS.len()];
     for workload in &snapshot.workloads {
         sums[part_of(workload)] += workload.account.window_energy;
     }
-    let has_energy = snapshot.zones.iter().any(|zone| zone.counts);
-    let window = snapshot.window;
-    PARTS.into_iter().zip(sums).filter_map(move |(part, energy)| {
-        energy.over(window).filter(|_| has_energy).map(|power| (part, power))
-    })
+    PARTS.into_iter().zip(sums).filter_map(|(part, energy)| Some((part, snapshot.power_of(energy)?)))
 }
 
 fn sources(snapshot: &Snapshot) -> Vec<Source> {

@@ -91,7 +91,7 @@ impl FindingCode {
             ),
             Self::SocketWithoutCounter => (
                 "socket_without_counter",
-                "{subject} has CPUs and no energy counter. What its CPUs draw is not in any figure of this host.",
+                "The CPUs of {subject} have no energy counter. What they draw is in no figure of this host.",
                 "load the RAPL driver again (modprobe -r intel_rapl_msr; modprobe intel_rapl_msr) and see dmesg | grep -i rapl",
             ),
             Self::CountersMirrorOneAnother => (

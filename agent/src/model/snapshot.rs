@@ -66,6 +66,34 @@ pub struct Snapshot {
     pub missed_ticks: u64,
 }
 
+impl Snapshot {
+    /// Whether the energy of the host is known: every counter of the total has been read. The counters of parts are not the whole.
+    pub fn has_energy(&self) -> bool {
+        let mut counting = self.zones.iter().filter(|zone| zone.counts).peekable();
+        counting.peek().is_some() && counting.all(|zone| !zone.by_source.is_empty())
+    }
+
+    /// Power of the host in the last tick; `None` where that of a counter of the total is not known.
+    pub fn host_power(&self) -> Option<Watts> {
+        let mut counting = self.zones.iter().filter(|zone| zone.counts).peekable();
+        counting.peek()?;
+        let powers: Option<Vec<Watts>> = counting.map(|zone| zone.power).collect();
+        Some(Watts(powers?.iter().map(|power| power.0).sum()))
+    }
+
+    /// The part of the host's power that is `energy` of the last tick's. A counter that had stood still gives the energy of several
+    /// ticks in one: their power is the mean.
+    pub fn power_of(&self, energy: MicroJoules) -> Option<Watts> {
+        let host = self.host_power()?;
+        let all: MicroJoules = self.workloads.iter().map(|one| one.account.window_energy).sum();
+        Some(if all == MicroJoules::ZERO {
+            Watts(0.0)
+        } else {
+            Watts(host.0 * (energy.0 as f64 / all.0 as f64))
+        })
+    }
+}
+
 /// The machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostSnapshot {

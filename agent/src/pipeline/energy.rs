@@ -42,7 +42,7 @@ impl Pipeline {
         }
         let now = self.clock.now();
         for zone in &reading.withheld {
-            self.zones.baseline(now, zone, kind);
+            self.zones.await_first(now, zone);
         }
     }
 

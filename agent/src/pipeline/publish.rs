@@ -9,6 +9,7 @@ use crate::host::HostRoots;
 use crate::join;
 use crate::join::history::Charge;
 use crate::model::cpu::CpuWindow;
+use crate::model::energy::Zone;
 use crate::model::health::ProcessUse;
 use crate::model::reservation::Reservation;
 use crate::model::snapshot::{
@@ -134,6 +135,8 @@ impl Pipeline {
     }
 
     fn zone_snapshots(&self, window: &CpuWindow) -> Vec<ZoneSnapshot> {
+        let mirrored = self.energy.mirrored();
+        let is_mirror = |zone: Zone| mirrored.iter().any(|(mirror, _)| *mirror == zone);
         let zones = self.totals.zones().iter().zip(self.totals.host()).zip(self.totals.residual());
         zones
             .map(|((zone, total), residual)| {
@@ -149,7 +152,7 @@ impl Pipeline {
                     residual,
                     wraps: state.map_or(0, |state| state.wraps),
                     resets: state.map_or(0, |state| state.resets),
-                    counts: self.totals.counts(*zone),
+                    counts: self.totals.counts(*zone) && !is_mirror(*zone),
                 }
             })
             .collect()
@@ -181,6 +184,12 @@ impl Pipeline {
         let joined = self.joined.borrow().clone();
         let zones = self.totals.zones();
         let counts = |zone: usize| zones.get(zone).is_some_and(|zone| self.totals.counts(*zone));
+        let mirrored = self.energy.mirrored();
+        let mut counting = zones
+            .iter()
+            .filter(|zone| self.totals.counts(**zone) && !mirrored.iter().any(|(mirror, _)| mirror == *zone))
+            .peekable();
+        let has_energy = counting.peek().is_some() && counting.all(|zone| self.zones.was_ever_read(*zone));
         let wall = self.clock.wall();
         let mut transcodes: Vec<_> = self.totals.transcodes().collect();
         transcodes.sort_unstable_by_key(|(id, _)| *id);
@@ -208,7 +217,7 @@ impl Pipeline {
                     status: transcode.status,
                     progress: progress.cloned(),
                     output,
-                    figures: (!zones.is_empty()).then(figures),
+                    figures: has_energy.then(figures),
                 })
             })
             .collect()

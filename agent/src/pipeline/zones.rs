@@ -82,6 +82,11 @@ impl ZoneBook {
         self.zones.get(&zone)
     }
 
+    /// Whether a counter has ever been read, or estimated.
+    pub(super) fn was_ever_read(&self, zone: Zone) -> bool {
+        self.get(zone).is_some_and(|state| !state.by_source.is_empty())
+    }
+
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Zone, &ZoneState)> {
         self.zones.iter().map(|(zone, state)| (*zone, state))
@@ -123,6 +128,11 @@ impl ZoneBook {
         state.by_source.entry(source).or_default();
     }
 
+    /// The baseline of a counter whose energy is held back for now.
+    pub(super) fn await_first(&mut self, at: MonoTime, reading: &ZoneReading) {
+        self.zones.entry(reading.zone).or_default().last.get_or_insert((at, reading.total));
+    }
+
     /// The energy of a counter is not known in this tick: what ran owes for it later.
     pub(super) fn owe(&mut self, zone: Zone, demand: &Demand) {
         let state = self.zones.entry(zone).or_default();
@@ -152,7 +162,8 @@ impl ZoneBook {
         let scope = reading.zone.scope;
         let was_still = state.still_since.is_some();
         state.power = None;
-        if energy == MicroJoules::ZERO && must_move(reading.zone) && demand.busy(scope) > CpuTime::ZERO {
+        let is_zero = energy == MicroJoules::ZERO && must_move(reading.zone);
+        if is_zero && demand.busy(scope) > CpuTime::ZERO {
             state.still_since.get_or_insert(before);
             if state.has_moved {
                 state.owed.extend(demand);
@@ -165,7 +176,8 @@ impl ZoneBook {
         state.last = Some((at, reading.total));
         let mut duration = at.since(before);
         let is_complete = !std::mem::take(&mut state.is_incomplete);
-        if is_complete && state.still_since.is_none() {
+        // Nothing that runs draws nothing.
+        if is_complete && !is_zero {
             state.power = energy.over(duration);
         }
         let mut owed = std::mem::take(&mut state.owed);

@@ -185,7 +185,7 @@ impl EnergySource {
     }
 
     /// Scopes whose counters are those of others, with these.
-    pub(super) fn mirrored(&self) -> Vec<(Zone, Zone)> {
+    pub(in crate::pipeline) fn mirrored(&self) -> Vec<(Zone, Zone)> {
         match &self.active {
             Active::Meter(meter) => meter.mirrors().into_iter().collect(),
             Active::Model | Active::None => Vec::new(),

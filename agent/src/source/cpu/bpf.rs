@@ -58,6 +58,7 @@ pub struct BpfMeter {
     losses: PerCpuArray<MapData, u64>,
     ring: RingBuf<MapData>,
     accounts: Accounts,
+    roots: HostRoots,
     own: ProcessId,
     room: usize,
     torn_reads: u64,
@@ -196,6 +197,13 @@ impl CpuMeter for BpfMeter {
             }
             self.torn_reads += 1;
             reading.entries = self.read_entries()?;
+        }
+        // A CPU says where it is once it is on line.
+        let come: Vec<usize> = self.accounts.unplaced(&reading.states).collect();
+        for (cpu, place) in
+            come.into_iter().filter_map(|cpu| Some((cpu, CpuTopology::find(&self.roots, cpu)?)))
+        {
+            self.accounts.place_cpu(cpu, place);
         }
         let mut window = self.accounts.close(&reading);
         (window.start, window.end) = (self.lead.own(window.start), self.lead.own(window.end));
