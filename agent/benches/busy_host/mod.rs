@@ -95,6 +95,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
             wraps: 0,
             resets: 0,
             counts: true,
+            is_followed: true,
         }],
         workloads: accounts.map(shown).collect(),
         transcodes: Vec::new(),

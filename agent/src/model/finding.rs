@@ -80,12 +80,12 @@ impl FindingCode {
             ),
             Self::CounterUnreadable => (
                 "counter_unreadable",
-                "The energy counter {subject} cannot be read: {detail}. Its energy is not known until it can be read.",
+                "The energy counter {subject} does not answer: {detail}. Its energy is not known until it can be read.",
                 "see the kernel's log for the RAPL driver: dmesg | grep -i rapl",
             ),
             Self::PackageUnreadable => (
                 "package_unreadable",
-                "The energy counter {subject} cannot be read: {detail}. The energy of this host is not known; the counters of \
+                "The energy counter {subject} does not answer: {detail}. The energy of this host is not known; the counters of \
                  its parts are not the whole.",
                 "see the kernel's log for the RAPL driver (dmesg | grep -i rapl), or set --energy.source to another source",
             ),

@@ -69,13 +69,18 @@ pub struct Snapshot {
 impl Snapshot {
     /// Whether the energy of the host is known: every counter of the total has been read. The counters of parts are not the whole.
     pub fn has_energy(&self) -> bool {
-        let mut counting = self.zones.iter().filter(|zone| zone.counts).peekable();
+        let mut counting = self.counting().peekable();
         counting.peek().is_some() && counting.all(|zone| !zone.by_source.is_empty())
+    }
+
+    /// The counters that make up the host now.
+    fn counting(&self) -> impl Iterator<Item = &ZoneSnapshot> {
+        self.zones.iter().filter(|zone| zone.counts && zone.is_followed)
     }
 
     /// Power of the host in the last tick; `None` where that of a counter of the total is not known.
     pub fn host_power(&self) -> Option<Watts> {
-        let mut counting = self.zones.iter().filter(|zone| zone.counts).peekable();
+        let mut counting = self.counting().peekable();
         counting.peek()?;
         let powers: Option<Vec<Watts>> = counting.map(|zone| zone.power).collect();
         Some(Watts(powers?.iter().map(|power| power.0).sum()))
@@ -139,6 +144,8 @@ pub struct ZoneSnapshot {
     pub resets: u64,
     /// Whether it counts towards a total: zones that do never contain one another.
     pub counts: bool,
+    /// Whether the source in use gives it.
+    pub is_followed: bool,
 }
 
 /// How the idle power of a zone is known.

@@ -207,7 +207,7 @@ impl Pipeline {
 
     /// Estimates from here on, and what was not known before.
     fn fall_back(&mut self, window: &CpuWindow) {
-        let Some(kind) = self.energy.give_up(self.clock.now()) else { return };
+        let Some(kind) = self.energy.give_up() else { return };
         let error = EnergySource::silent_error(kind);
         self.health.failed(kind.name(), &error);
         self.health.works(EnergySourceKind::Model.name());

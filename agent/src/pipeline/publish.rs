@@ -9,7 +9,7 @@ use crate::host::HostRoots;
 use crate::join;
 use crate::join::history::Charge;
 use crate::model::cpu::CpuWindow;
-use crate::model::energy::Zone;
+use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::health::ProcessUse;
 use crate::model::reservation::Reservation;
 use crate::model::snapshot::{
@@ -136,7 +136,6 @@ impl Pipeline {
 
     fn zone_snapshots(&self, window: &CpuWindow) -> Vec<ZoneSnapshot> {
         let mirrored = self.energy.mirrored();
-        let is_mirror = |zone: Zone| mirrored.iter().any(|(mirror, _)| *mirror == zone);
         let zones = self.totals.zones().iter().zip(self.totals.host()).zip(self.totals.residual());
         zones
             .map(|((zone, total), residual)| {
@@ -152,10 +151,17 @@ impl Pipeline {
                     residual,
                     wraps: state.map_or(0, |state| state.wraps),
                     resets: state.map_or(0, |state| state.resets),
-                    counts: self.totals.counts(*zone) && !is_mirror(*zone),
+                    counts: self.totals.counts(*zone) && !mirrored.iter().any(|(mirror, _)| mirror == zone),
+                    is_followed: self.gives(*zone),
                 }
             })
             .collect()
+    }
+
+    fn gives(&self, zone: Zone) -> bool {
+        let state = self.zones.get(zone);
+        let is_estimated = state.is_some_and(|state| state.by_source.contains_key(&EnergySourceKind::Model));
+        self.energy.gives(zone, is_estimated)
     }
 
     fn workload_snapshots(&self) -> Vec<WorkloadSnapshot> {
@@ -184,11 +190,8 @@ impl Pipeline {
         let joined = self.joined.borrow().clone();
         let zones = self.totals.zones();
         let counts = |zone: usize| zones.get(zone).is_some_and(|zone| self.totals.counts(*zone));
-        let mirrored = self.energy.mirrored();
-        let mut counting = zones
-            .iter()
-            .filter(|zone| self.totals.counts(**zone) && !mirrored.iter().any(|(mirror, _)| mirror == *zone))
-            .peekable();
+        let is_counting = |zone: &&Zone| self.totals.counts(**zone) && self.gives(**zone);
+        let mut counting = zones.iter().filter(is_counting).peekable();
         let has_energy = counting.peek().is_some() && counting.all(|zone| self.zones.was_ever_read(*zone));
         let wall = self.clock.wall();
         let mut transcodes: Vec<_> = self.totals.transcodes().collect();

@@ -215,6 +215,8 @@ impl ZoneBook {
                 owed.extend_within(&unpaid, zone.scope);
                 since = since.max(last.map(|(at, _)| at));
             }
+            // What never moved was never measured.
+            state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
             (state.before, state.power, state.still_since) = (None, None, None);
             (state.has_moved, state.is_incomplete) = (false, false);
         }

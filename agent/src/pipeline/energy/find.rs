@@ -29,7 +29,7 @@ impl Pipeline {
                 } else if self.energy.candidates.is_empty() {
                     "nothing counts it on this host"
                 } else {
-                    "its counters cannot be used"
+                    "the energy counters give nothing"
                 };
                 self.findings.report(FindingCode::EnergyIsEstimated, "host", why);
             }

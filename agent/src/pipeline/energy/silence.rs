@@ -28,6 +28,11 @@ impl Silence {
         Self { since: now, has_moved: false, busy: CpuTime::ZERO }
     }
 
+    /// When a counter last moved.
+    pub(super) fn since(&self) -> MonoTime {
+        self.since
+    }
+
     /// Takes in a tick: whether any counter has moved in it, and how long CPUs were busy.
     pub(super) fn observe(&mut self, now: MonoTime, moved: bool, busy: CpuTime) {
         if moved {

@@ -32,6 +32,7 @@ pub(in crate::pipeline) enum Active {
 /// A meter that is watched and not used.
 pub(super) struct Candidate {
     pub(super) meter: EnergyMeter,
+    /// Since when its counters have not moved.
     pub(super) since: MonoTime,
 }
 
@@ -192,6 +193,15 @@ impl EnergySource {
         }
     }
 
+    /// Whether the source in use gives a zone of its own; for the estimate, by whether it has already.
+    pub(in crate::pipeline) fn gives(&self, zone: Zone, has_been_estimated: bool) -> bool {
+        match &self.active {
+            Active::Meter(meter) => meter.zones().contains(&zone) && !meter.mirrors().contains_key(&zone),
+            Active::Model => has_been_estimated,
+            Active::None => false,
+        }
+    }
+
     /// The packages and dies that have a counter; `None` where there is none for packages at all.
     pub(super) fn counted_scopes(&self) -> Option<Vec<Scope>> {
         let Active::Meter(meter) = &self.active else { return None };
@@ -279,11 +289,11 @@ impl EnergySource {
     }
 
     /// Estimates in place of the meter, which is watched from now on. Returns which it was.
-    pub(super) fn give_up(&mut self, now: MonoTime) -> Option<EnergySourceKind> {
+    pub(super) fn give_up(&mut self) -> Option<EnergySourceKind> {
         let Active::Meter(meter) = std::mem::replace(&mut self.active, Active::Model) else { return None };
         let kind = meter.kind();
         self.failures.clear();
-        self.candidates.push(Candidate { meter, since: now });
+        self.candidates.push(Candidate { meter, since: self.silence.since() });
         Some(kind)
     }
 
