@@ -96,10 +96,20 @@ pub mod event_kind {
     pub const CGROUP_MADE: u32 = 1;
     /// A cgroup was removed; its path follows the header.
     pub const CGROUP_REMOVED: u32 = 2;
-    /// A tracked process started its program.
+    /// A process started a tracked program, or a tracked process started any program.
     pub const EXEC: u32 = 3;
-    /// The last thread of a tracked process ended, or it became a program that is not tracked.
+    /// The last thread of a tracked process ended.
     pub const EXIT: u32 = 4;
+}
+
+/// States of a thread-group id in the map of tracked processes, one byte each.
+pub mod tracking {
+    /// The process is charged with its cgroup.
+    pub const OFF: u8 = 0;
+    /// The process is charged by itself.
+    pub const ON: u8 = 1;
+    /// The process has ended. What it still uses is its own; the next process with this number is another one.
+    pub const ENDED: u8 = 2;
 }
 
 /// The head of every life-cycle event; cgroup events are followed by a zero-terminated path.
@@ -118,6 +128,20 @@ pub struct EventHeader {
     pub status: u32,
     /// Whether the kernel told the exit status.
     pub has_status: u32,
+    /// Thread-group id in the agent's own PID namespace; 0 for a process that is not in it, and for events other than `EXEC`.
+    pub local_tgid: u32,
+    /// 1 when the process was tracked before this `EXEC`: the same process, with another program.
+    pub was_tracked: u32,
+}
+
+/// A PID namespace, by the device and inode of its file `ns/pid`; zeros where it is not known.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PidNamespace {
+    /// Device number in the kernel's own encoding.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
 }
 
 /// Where the kernel keeps what the life-cycle programs read, in bytes; [`UNKNOWN_OFFSET`] where BTF does not tell.
@@ -194,7 +218,7 @@ pub const TRACKED_PAGE: u32 = 4096;
 
 /// Orders to the `control` program, given as its first argument.
 pub mod order {
-    /// Track the thread group in the second argument.
+    /// Track the thread group in the second argument, unless it has ended.
     pub const TRACK: u64 = 1;
     /// Stop tracking the thread group in the second argument.
     pub const UNTRACK: u64 = 2;
@@ -213,12 +237,13 @@ pub mod loss {
 const _: () = assert!(size_of::<ConsumerKey>() == 16);
 const _: () = assert!(size_of::<CpuTime>() == 24);
 const _: () = assert!(size_of::<CpuClock>() == 144);
-const _: () = assert!(size_of::<EventHeader>() == 32);
+const _: () = assert!(size_of::<EventHeader>() == 40);
+const _: () = assert!(size_of::<PidNamespace>() == 16);
 const _: () = assert!(size_of::<KernelOffsets>() == 52);
 
 #[cfg(feature = "user")]
 mod pod {
-    use crate::{ConsumerKey, CpuClock, CpuTime, KernelOffsets};
+    use crate::{ConsumerKey, CpuClock, CpuTime, KernelOffsets, PidNamespace};
 
     // SAFETY: `repr(C)`, integers only, no padding (sizes asserted above), every bit pattern is valid.
     unsafe impl aya::Pod for ConsumerKey {}
@@ -228,4 +253,6 @@ mod pod {
     unsafe impl aya::Pod for CpuClock {}
     // SAFETY: as above.
     unsafe impl aya::Pod for KernelOffsets {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for PidNamespace {}
 }

@@ -1,14 +1,20 @@
-//! Which cgroups and tracked processes came and went?
+//! Reports life-cycle events: cgroups that are made and removed, tracked processes that start a program and end.
 
-use agent_common::{COMM_LEN, EventHeader, KernelOffsets, UNKNOWN_OFFSET, event_kind, loss};
+use agent_common::{COMM_LEN, EventHeader, KernelOffsets, UNKNOWN_OFFSET, event_kind, loss, tracking};
+use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, bpf_pidns_info};
+use aya_ebpf::helpers::generated::bpf_get_ns_current_pid_tgid;
 use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns,
     bpf_probe_read_kernel, bpf_probe_read_kernel_str_bytes,
 };
 use aya_ebpf::programs::RawTracePointContext;
 
-use crate::maps::{EVENTS, LOSSES, SCRATCH, TRACKED_NAMES, offsets};
-use crate::tracked::{is_tracked, set_tracked};
+use crate::maps::{EVENTS, LOSSES, SCRATCH, TRACKED_NAMES, offsets, pid_namespace};
+use crate::tracked::{set_state, state};
+
+/// So much waits in the ring buffer before a cgroup's event wakes the agent. Whoever makes cgroups at full speed would otherwise wake
+/// it for each.
+const WAKE_AT: u64 = 128 * 1024;
 
 /// `cgroup_mkdir(struct cgroup *, const char *path)` and `cgroup_rmdir`, same arguments.
 #[inline(always)]
@@ -24,45 +30,65 @@ pub(crate) fn cgroup_event(context: &RawTracePointContext, kind: u32) {
     let event = unsafe { &mut *event };
     event.header = header(kind);
     event.header.cgroup = cgroup_id(cgroup, &offsets);
-    // SAFETY: a bad address makes the read fail, not fault.
-    let length = match unsafe { bpf_probe_read_kernel_str_bytes(path, &mut event.path) } {
-        Ok(read) => read.len(),
-        Err(_) => 0,
+    let is_known = event.header.cgroup != 0;
+    // A cgroup that is removed is known by its id.
+    let length = if is_known && kind == event_kind::CGROUP_REMOVED {
+        0
+    } else {
+        // SAFETY: a bad address makes the read fail, not fault.
+        match unsafe { bpf_probe_read_kernel_str_bytes(path, &mut event.path) } {
+            Ok(read) => read.len(),
+            Err(_) => 0,
+        }
     };
     // The mask is for the verifier; a path is always shorter than PATH_LEN, for its last byte is the zero.
     let size = size_of::<EventHeader>() + (length & (agent_common::PATH_LEN - 1));
     // SAFETY: `size` is at most the size of `CgroupEvent`, which starts at `event`.
     let bytes = unsafe { core::slice::from_raw_parts(core::ptr::from_ref(event).cast::<u8>(), size) };
-    if EVENTS.output::<[u8]>(bytes, 0).is_err() {
+    // Without an id the agent asks the directory, as long as that is there.
+    let can_wait = is_known && EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) < WAKE_AT;
+    let wake = if can_wait { BPF_RB_NO_WAKEUP } else { BPF_RB_FORCE_WAKEUP };
+    if EVENTS.output::<[u8]>(bytes, u64::from(wake)).is_err() {
         count_loss();
     }
 }
 
 /// `sched_process_exec`: the task already carries its new name.
+///
+/// A tracked process stays tracked, whatever it becomes: a wrapper and the encoder that takes its place are one transcode.
 #[inline(always)]
 pub(crate) fn exec_event() {
     let Ok(name) = bpf_get_current_comm() else { return };
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    // SAFETY: the map is only read, and its values never change after load.
-    let wanted = unsafe { TRACKED_NAMES.get(zero_padded(name)) }.is_some();
-    let was = is_tracked(tgid);
-    set_tracked(tgid, wanted);
-    if wanted {
-        emit(process_header(event_kind::EXEC, tgid));
-    } else if was {
-        emit(process_header(event_kind::EXIT, tgid));
+    let before = state(tgid);
+    let was_tracked = before == tracking::ON;
+    if !was_tracked {
+        // SAFETY: the map is only read, and its values never change after load.
+        let wanted = unsafe { TRACKED_NAMES.get(zero_padded(name)) }.is_some();
+        if !wanted {
+            // The number of a process that has ended is used again.
+            if before == tracking::ENDED {
+                set_state(tgid, tracking::OFF);
+            }
+            return;
+        }
+        set_state(tgid, tracking::ON);
     }
+    let mut header = process_header(event_kind::EXEC, tgid);
+    header.local_tgid = local_tgid();
+    header.was_tracked = u32::from(was_tracked);
+    emit(header);
 }
 
 /// `sched_process_exit(struct task_struct *)`, once a thread.
 ///
-/// The bit stays set: the exiting thread still uses CPU time (freeing its memory above all) that belongs to the transcode.
-/// User space clears it when it closes the transcode's account.
+/// The process stays tracked: the exiting thread still uses CPU time (freeing its memory above all) that belongs to the transcode.
+/// User space ends that when it closes the transcode's account.
 #[inline(always)]
 pub(crate) fn exit_event(context: &RawTracePointContext) {
     let pid_tgid = bpf_get_current_pid_tgid();
     let tgid = (pid_tgid >> 32) as u32;
-    if !is_tracked(tgid) {
+    if state(tgid) != tracking::ON {
         return;
     }
     let task: *const u8 = context.arg(0);
@@ -74,6 +100,7 @@ pub(crate) fn exit_event(context: &RawTracePointContext) {
     if !group_is_dead {
         return;
     }
+    set_state(tgid, tracking::ENDED);
     let mut header = process_header(event_kind::EXIT, tgid);
     if let Some(status) = read::<u32>(task, offsets.task_exit_code) {
         header.status = status;
@@ -82,10 +109,23 @@ pub(crate) fn exit_event(context: &RawTracePointContext) {
     emit(header);
 }
 
+/// The current process's number in the agent's own PID namespace; 0 when it is not in it.
+#[inline(always)]
+fn local_tgid() -> u32 {
+    let namespace = pid_namespace();
+    let mut numbers = bpf_pidns_info { pid: 0, tgid: 0 };
+    let size = size_of::<bpf_pidns_info>() as u32;
+    // SAFETY: the helper writes `size` bytes, which are those of `numbers`.
+    let result =
+        unsafe { bpf_get_ns_current_pid_tgid(namespace.device, namespace.inode, &raw mut numbers, size) };
+    if result == 0 { numbers.tgid } else { 0 }
+}
+
 #[inline(always)]
 fn header(kind: u32) -> EventHeader {
     // SAFETY: the helper has no preconditions.
-    EventHeader { at: unsafe { bpf_ktime_get_ns() }, cgroup: 0, kind, tgid: 0, status: 0, has_status: 0 }
+    let at = unsafe { bpf_ktime_get_ns() };
+    EventHeader { at, cgroup: 0, kind, tgid: 0, status: 0, has_status: 0, local_tgid: 0, was_tracked: 0 }
 }
 
 #[inline(always)]
@@ -94,12 +134,13 @@ fn process_header(kind: u32, tgid: u32) -> EventHeader {
     EventHeader { tgid, cgroup: unsafe { bpf_get_current_cgroup_id() }, ..header(kind) }
 }
 
+/// Events of processes wake the agent at once: a command line is read while the process is there.
 #[inline(always)]
 fn emit(header: EventHeader) {
     match EVENTS.reserve::<EventHeader>(0) {
         Some(mut entry) => {
             entry.write(header);
-            entry.submit(0);
+            entry.submit(u64::from(BPF_RB_FORCE_WAKEUP));
         }
         None => count_loss(),
     }

@@ -9,7 +9,7 @@ mod lifecycle;
 mod maps;
 mod tracked;
 
-use agent_common::{event_kind, order};
+use agent_common::{event_kind, order, tracking};
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::{btf_tracepoint, raw_tracepoint};
 use aya_ebpf::programs::{BtfTracePointContext, RawTracePointContext};
@@ -37,8 +37,8 @@ fn flush(_context: RawTracePointContext) {
 fn control(context: RawTracePointContext) {
     let tgid = context.arg::<u64>(1) as u32;
     match context.arg::<u64>(0) {
-        order::TRACK => tracked::set_tracked(tgid, true),
-        order::UNTRACK => tracked::set_tracked(tgid, false),
+        order::TRACK => tracked::track(tgid),
+        order::UNTRACK => tracked::set_state(tgid, tracking::OFF),
         order::WHO_AM_I => {
             if let Some(answer) = maps::ANSWER.get_ptr_mut(0) {
                 // SAFETY: the verifier has checked the pointer; user space gives one order at a time.

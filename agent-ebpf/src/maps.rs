@@ -3,7 +3,8 @@
 //! Sizes marked "set at load" are placeholders: the loader sizes them for the host.
 
 use agent_common::{
-    COMM_LEN, ConsumerKey, CpuClock, CpuTime, EventHeader, KernelOffsets, PATH_LEN, TRACKED_PAGE, loss,
+    COMM_LEN, ConsumerKey, CpuClock, CpuTime, EventHeader, KernelOffsets, PATH_LEN, PidNamespace,
+    TRACKED_PAGE, loss,
 };
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
@@ -16,7 +17,7 @@ pub(crate) static CPU_TIME: PerCpuHashMap<ConsumerKey, CpuTime> = PerCpuHashMap:
 #[map]
 pub(crate) static CPU_CLOCK: PerCpuArray<CpuClock> = PerCpuArray::with_max_entries(1, 0);
 
-/// One byte per thread-group id, 1 when it is tracked, in pages. Set at load to cover `pid_max`.
+/// One byte per thread-group id, its state of [`agent_common::tracking`], in pages. Set at load to cover `pid_max`.
 ///
 /// An array because its look-up is inlined by the JIT; bytes because a byte is stored whole by every processor, while
 /// bits would need atomic operations that kernels before 5.12 lack.
@@ -60,6 +61,17 @@ pub(crate) static OFFSETS: KernelOffsets = KernelOffsets::UNKNOWN;
 pub(crate) fn offsets() -> KernelOffsets {
     // SAFETY: a static is always readable; volatile keeps the compiler from folding the initial value in.
     unsafe { core::ptr::read_volatile(&raw const OFFSETS) }
+}
+
+/// The agent's own PID namespace; set at load.
+#[unsafe(no_mangle)]
+pub(crate) static PID_NAMESPACE: PidNamespace = PidNamespace { device: 0, inode: 0 };
+
+/// Reads [`PID_NAMESPACE`] as set by the loader.
+#[inline(always)]
+pub(crate) fn pid_namespace() -> PidNamespace {
+    // SAFETY: as in `offsets`.
+    unsafe { core::ptr::read_volatile(&raw const PID_NAMESPACE) }
 }
 
 /// One member of [`OFFSETS`], a constant to the verifier.

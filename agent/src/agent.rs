@@ -131,7 +131,7 @@ async fn run_async(
     let addresses = Arc::new(addresses);
     let mut tasks = JoinSet::new();
     let options = Options { zone_names: config.compat.zones };
-    let door = Door::new(doorkeeper.clone(), connection_limit(bound.len()));
+    let door = Door::new(doorkeeper.clone(), connection_limit(bound.len()), &config.listen.host_names);
     for listener in bound {
         tasks.spawn(listener.serve(
             snapshots.clone(),

@@ -24,8 +24,10 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::pipeline;
 use crate::source::SourceError;
 use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::identity::docker;
+use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::results::{self, Folder};
 
 pub use ready::{reachable, ready};
@@ -156,11 +158,14 @@ impl Report {
             let options =
                 Options { tracked: config.cpu.tracked.clone(), max_consumers: config.cpu.max_consumers };
             match BpfMeter::load(roots, topology, &options, &SystemClock) {
-                Ok(_) => {
+                Ok(meter) => {
                     let kernel = roots.kernel_release().unwrap_or_default();
                     let detail =
                         format!("eBPF programs load and attach on Linux {kernel}, {} CPUs", topology.len());
                     self.add("cpu", "bpf", State::Used, detail, "");
+                    if let Some(problem) = ProcessNumbers::find(roots, meter.own_process()).problem() {
+                        self.add_error("cpu", "processes", &problem);
+                    }
                     self.cpu_source = Some("bpf");
                 }
                 Err(error) => self.add_error("cpu", "bpf", &error),
@@ -232,12 +237,17 @@ impl Report {
 
     fn check_state_dir(&mut self, config: &Config) {
         let folders = config.state_dirs();
-        if let Some(folder) = folders.iter().find(|folder| crate::pipeline::is_writable(folder).is_ok()) {
+        if let Some(folder) = folders.iter().find(|folder| crate::pipeline::could_be_written(folder)) {
             self.add("state", "folder", State::Ok, folder.display().to_string(), "");
         } else {
             let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
             let detail = format!("none can be written: {}", tried.join(", "));
-            self.add("state", "folder", State::Problem, detail, "choose one with --state-dir");
+            let fix = if crate::privileges::is_elevated().unwrap_or(true) {
+                "sudo install -d -g ffwatt -m 2770 /var/lib/ffwatt"
+            } else {
+                "choose one with --state-dir"
+            };
+            self.add("state", "folder", State::Problem, detail, fix);
         }
     }
 

@@ -42,6 +42,13 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether it reads counters or loads programs, which takes capabilities. All else is done with the caller's own rights.
+    pub fn needs_rights(&self) -> bool {
+        matches!(self, Self::Run | Self::Check { ready: false, .. })
+    }
+}
+
 /// The command line, understood.
 #[derive(Debug)]
 pub struct Invocation {
@@ -130,7 +137,7 @@ pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) ->
         .iter()
         .filter_map(|key| Some((key.path, matches.get_one::<String>(key.path)?.clone())))
         .collect();
-    Invocation { action, layers: Layers { file, environment, flags } }
+    Invocation { action, layers: Layers { file, environment, flags, is_restricted: false } }
 }
 
 #[cfg(test)]
@@ -157,6 +164,37 @@ mod tests {
         }
         assert!(matches!(parsed(&["check", "--json"]).action, Action::Check { json: true, ready: false }));
         assert_eq!(parsed(&["--config", "x.toml"]).layers.file, Some("x.toml".into()));
+    }
+
+    /// An agent with more rights than its caller looks at the keys it is given. So that nothing else gets past it, `run` and `check`
+    /// have no other options.
+    #[test]
+    fn what_needs_rights_has_keys_for_options() {
+        let command = command();
+        let others = ["config", "json", "ready", "help", "version"];
+        for name in ["run", "check"] {
+            assert!(parsed(&[name]).action.needs_rights());
+            let subcommand = command.find_subcommand(name).unwrap();
+            for option in command.get_arguments().chain(subcommand.get_arguments()) {
+                let id = option.get_id().as_str();
+                let is_key = KEYS.iter().any(|key| key.path == id);
+                assert!(
+                    is_key || others.contains(&id),
+                    "{name} {id}: may a caller with fewer rights choose it?"
+                );
+            }
+            assert_eq!(subcommand.get_subcommands().count(), 0);
+        }
+        for arguments in [
+            &["check", "--ready"][..],
+            &["config"],
+            &["report"],
+            &["top"],
+            &["bench"],
+            &["quality", "a", "b"],
+        ] {
+            assert!(!parsed(arguments).action.needs_rights(), "{arguments:?}");
+        }
     }
 
     #[test]

@@ -28,6 +28,22 @@ impl MonoTime {
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct WallTime(pub f64);
 
+/// A point on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moment {
+    /// On the monotonic clock.
+    pub mono: MonoTime,
+    /// On the wall clock.
+    pub wall: WallTime,
+}
+
+impl Moment {
+    /// The wall-clock time of another point on the monotonic clock.
+    pub fn wall_of(self, at: MonoTime) -> WallTime {
+        WallTime(self.wall.0 + at.since(self.mono).as_secs_f64() - self.mono.since(at).as_secs_f64())
+    }
+}
+
 /// Where the time comes from: the kernel, or a test.
 pub trait Clock: Send {
     /// Now, on the monotonic clock.
@@ -36,6 +52,10 @@ pub trait Clock: Send {
     fn wall(&self) -> WallTime;
     /// How long the machine has been suspended since boot: a change means that it slept.
     fn suspended(&self) -> Duration;
+    /// Now, on both.
+    fn moment(&self) -> Moment {
+        Moment { mono: self.now(), wall: self.wall() }
+    }
 }
 
 /// The kernel's clocks.

@@ -4,8 +4,10 @@
 //! but this module reads the environment. [`keys::KEYS`] is the one table behind the file, the environment names, the flags,
 //! `--help` and the documentation.
 
+mod file_problem;
 pub mod keys;
 mod layers;
+mod restricted;
 mod sections;
 mod values;
 
@@ -133,11 +135,10 @@ impl Config {
         if self.cpu.tracked.len() > 64 {
             return Err(("cpu.tracked", "64 names at most".into()));
         }
-        if let Some(name) = self.cpu.tracked.iter().find(|name| name.is_empty() || name.contains('/')) {
-            return Err((
-                "cpu.tracked",
-                format!("{name:?} is no program name (the last part of its path, not empty)"),
-            ));
+        if let Some(at) = self.cpu.tracked.iter().position(|name| name.is_empty() || name.contains('/')) {
+            let problem =
+                format!("entry {} is no program name (the last part of its path, not empty)", at + 1);
+            return Err(("cpu.tracked", problem));
         }
         for (key, watts) in [
             ("energy.plausible_watts", self.energy.plausible_watts),

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod classic;
+mod created;
 pub mod family;
 mod openmetrics;
 
@@ -76,10 +77,11 @@ pub struct Options {
 
 /// Everything one listener serves.
 pub fn render(snapshot: &SharedSnapshot, listener: Listener, format: Format, options: Options) -> String {
-    let text = openmetrics::encode(snapshot, listener, options);
     match format {
-        Format::OpenMetrics => text,
-        Format::Classic => classic::from_openmetrics(&text),
+        Format::OpenMetrics => openmetrics::encode(snapshot, listener, options, true),
+        Format::Classic => {
+            classic::from_openmetrics(&openmetrics::encode(snapshot, listener, options, false))
+        }
     }
 }
 

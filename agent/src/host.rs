@@ -35,6 +35,11 @@ impl Default for HostRoots {
 }
 
 impl HostRoots {
+    /// Whether sysfs is the running kernel's own, and not a folder that somebody has named.
+    pub fn has_own_sysfs(&self) -> bool {
+        self.sys == Self::default().sys
+    }
+
     /// A file of one process.
     pub fn process(&self, pid: u32, file: &str) -> PathBuf {
         self.proc.join(pid.to_string()).join(file)
@@ -50,9 +55,19 @@ impl HostRoots {
 
     /// The processor's marketing name, to keep what was learned on one machine from being used on another.
     pub fn cpu_model(&self) -> Option<String> {
+        self.cpu_info("model name")
+    }
+
+    /// The revision of the processor's microcode, which may change what it draws.
+    pub fn microcode(&self) -> Option<String> {
+        self.cpu_info("microcode")
+    }
+
+    /// What `cpuinfo` says of the first processor.
+    fn cpu_info(&self, name: &str) -> Option<String> {
         let text = fs::read_to_string(self.proc.join("cpuinfo")).ok()?;
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(known, _)| known.trim() == name).map(|(_, value)| value.trim().to_owned())
     }
 
     /// Whether a process only sees its own user's processes in procfs (mount option `hidepid`).
@@ -72,11 +87,25 @@ impl HostRoots {
         text.trim().parse::<i32>().is_ok_and(|level| level > 2)
     }
 
+    /// The kernel's random id of this boot.
+    pub fn boot_id(&self) -> Option<String> {
+        let text = fs::read_to_string(self.proc.join("sys/kernel/random/boot_id")).ok()?;
+        Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+
     /// The kernel's release, as `uname -r` prints it.
     pub fn kernel_release(&self) -> Option<String> {
         let text = fs::read_to_string(self.proc.join("sys/kernel/osrelease")).ok()?;
-        Some(text.trim().to_owned())
+        Some(text.trim()).filter(|text| is_release(text)).map(str::to_owned)
     }
+}
+
+/// Whether a text is `6.1.0-13-amd64` or the like: what is shown to everybody is no other file's contents.
+fn is_release(text: &str) -> bool {
+    let mut numbers = text.splitn(3, ['.', '-', '+']);
+    let mut is_number = || numbers.next().is_some_and(|number| number.parse::<u16>().is_ok());
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || ".-_+~".contains(character);
+    text.len() <= 64 && text.chars().all(is_plain) && is_number() && is_number()
 }
 
 /// Folder, file system and options of a line of `mounts`.
@@ -221,4 +250,34 @@ const MAX_CPUS: usize = 8192;
 /// −1 (no such level, as on some virtual machines) and unreadable count as 0.
 fn read_id(path: &Path) -> u32 {
     fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_shown_and_nothing_else() {
+        for release in [
+            "6.1.0-13-amd64",
+            "5.10.0",
+            "6.18",
+            "6.8.0-1015-aws",
+            "4.18.0-553.el8_10.x86_64",
+            "6.1.0-fixture",
+        ] {
+            assert!(is_release(release), "{release}");
+        }
+        for other in ["", "root:x:0:0", "6", "6.x", "secret", "6.1.0 secret", "6.1\nsecret", "1234567.1"] {
+            assert!(!is_release(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_was_named_is_not_the_kernels() {
+        let named =
+            |path: &str| HostRoots { sys: PathBuf::from(path), ..HostRoots::default() }.has_own_sysfs();
+        assert!(named("/sys") && named("/sys/"));
+        assert!(!named("/sys/../tmp") && !named("/host/sys") && !named("/sys/kernel") && !named(""));
+    }
 }

@@ -1,12 +1,16 @@
-//! What is kept of the past, and how does it survive?
+//! The history on disk: energy in buckets of ten seconds for every subject that was charged, and one row for each transcode.
 //!
-//! One `SQLite` file in the state folder (WAL, so that reports can be made while the agent writes): energy in buckets of ten
-//! seconds for everybody who was charged, and one row for each transcode that ended. The bucket that is being filled is written
-//! at every tick, with its totals so far: writing it again changes nothing, and an agent that is killed loses one tick at most.
+//! One `SQLite` file in the state folder (WAL, so that reports can be made while the agent writes). The bucket that is being filled
+//! and the transcodes that run are written at every tick, with their totals so far: writing them again changes nothing, and an agent
+//! that is killed loses one tick at most. A row that the database refuses costs that row only.
 
+mod buckets;
+mod past;
 mod read;
+mod reading;
 mod scenarios;
 mod schema;
+mod transcodes;
 mod write;
 
 use std::fs::{self, File};
@@ -22,10 +26,14 @@ use rustix::io::Errno;
 use crate::clock::WallTime;
 use crate::model::joined::EnergyBasis;
 use crate::model::scenario::Quality;
+use crate::model::transcode::{ProcessIdentity, SeenOutput};
 use crate::units::{CpuTime, MicroJoules};
 
-pub use read::{Group, Grouping, Past};
-pub use write::{Buckets, scenarios};
+pub use buckets::Buckets;
+pub use past::Past;
+pub use read::{Group, Grouping};
+pub use transcodes::State;
+pub use write::{Refused, scenarios};
 
 /// Name of the file in the state folder.
 const FILE: &str = "ledger.db";
@@ -61,6 +69,28 @@ pub enum LedgerError {
         /// The newest version that is known.
         known: i64,
     },
+    /// A version before the first release wrote it.
+    #[error(
+        "the ledger {path} is of version {found}, which is older than any release: run the agent with this state folder once, which brings it up to date",
+        path = path.display()
+    )]
+    Older {
+        /// Its path.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// Another program keeps the WAL from being written back.
+    #[error(
+        "the write-ahead log of the ledger {path} has {megabytes} MB, because another program holds a read transaction: nothing is written until that program ends (fuser {path})",
+        path = path.display()
+    )]
+    Held {
+        /// Its path.
+        path: PathBuf,
+        /// Size of the log.
+        megabytes: u64,
+    },
     /// Another agent writes it.
     #[error(
         "the ledger {path} is written by another ffwatt: give each a state folder of its own (--state-dir)",
@@ -95,21 +125,25 @@ pub enum LedgerError {
 pub struct Ledger {
     path: PathBuf,
     connection: Connection,
+    /// The format's version: the newest, unless it is only read.
+    version: i64,
     /// The file that is open, by device and inode.
     file: Option<(u64, u64)>,
     /// Held for as long as this is the one that writes; the kernel lets go of it with the process.
     _lock: Option<File>,
 }
 
-/// A transcode that ended.
+/// A transcode: one that ended, or one that runs with its totals so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TranscodeRow {
     /// Its key.
     pub key: String,
     /// When it began.
     pub started: WallTime,
-    /// When it ended.
+    /// When it ended; of one that runs, the moment of which its totals are.
     pub ended: WallTime,
+    /// Whether it runs.
+    pub state: State,
     /// Name of its workload.
     pub workload: String,
     /// The container's `ffwatt.scenario`.
@@ -132,6 +166,14 @@ pub struct TranscodeRow {
     pub frames: Option<u64>,
     /// How good they are.
     pub quality: Quality,
+    /// Start of the observation; `None` where that is its own start.
+    pub observed_from: Option<WallTime>,
+    /// Time of its life in which no agent observed it.
+    pub unobserved: Duration,
+    /// What it has put out while it was observed. Pixels are not written down.
+    pub seen: SeenOutput,
+    /// Its process.
+    pub process: Option<ProcessIdentity>,
 }
 
 impl Ledger {
@@ -151,23 +193,13 @@ impl Ledger {
         Ok((Self { _lock: Some(lock), ..opened }, finding))
     }
 
-    /// Opens the ledger of a state folder for reading.
-    pub fn open_for_reading(folder: &Path) -> Result<Self, LedgerError> {
-        let path = folder.join(FILE);
-        if !path.exists() {
-            return Err(LedgerError::Missing { path });
-        }
-        // Not read-only in SQLite's sense: a reader of a WAL file keeps its index beside it.
-        Self::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-    }
-
     fn open_file(path: PathBuf, flags: OpenFlags) -> Result<Self, LedgerError> {
         let failed = |cause| LedgerError::Database { path: path.clone(), cause };
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         schema::prepare(&mut connection, &path)?;
         let file = identity(&path);
-        Ok(Self { path, connection, file, _lock: None })
+        Ok(Self { path, connection, version: schema::NEWEST, file, _lock: None })
     }
 
     /// Whether the file that is open is still the one at its path. One that was removed can be written for ever, and nobody will
@@ -198,11 +230,17 @@ impl LedgerError {
 pub fn set_aside(folder: &Path, now: WallTime) -> PathBuf {
     let (path, aside) = (folder.join(FILE), folder.join(format!("{FILE}.damaged-{:.0}", now.0)));
     for suffix in ["", "-wal", "-shm"] {
-        let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
         // The side files need not be there.
-        let _ = fs::rename(with(&path), with(&aside));
+        let _ = fs::rename(beside(&path, suffix), beside(&aside, suffix));
     }
     aside
+}
+
+/// A file of the same name with something added to it, as `SQLite` names its side files.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Two that write would each write over the other's buckets.

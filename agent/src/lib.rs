@@ -19,6 +19,7 @@ pub mod clock;
 pub mod host;
 pub mod apportion;
 pub mod model;
+mod misspelt;
 
 pub mod source;
 pub mod attribution;

@@ -1,4 +1,4 @@
-//! `ffwatt`: command line → configuration → logging → action.
+//! `ffwatt`: rights → command line → configuration → logging → action.
 //!
 //! Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (`check`) works with limits.
 
@@ -13,6 +13,7 @@ use ffwatt::check;
 use ffwatt::cli::{self, Action};
 use ffwatt::config::{self, Config, Layers, LogFormat, LogLevel};
 use ffwatt::pipeline;
+use ffwatt::privileges;
 use ffwatt::quality::{self, QualityError};
 use ffwatt::report;
 use ffwatt::top;
@@ -26,6 +27,13 @@ const EXIT_LIMITED: u8 = 3;
 const EXIT_STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
+    let is_elevated = match privileges::start() {
+        Ok(is_elevated) => is_elevated,
+        Err(error) => {
+            complain(&format!("{:#}", anyhow::Error::new(error)));
+            return EXIT_FAILED.into();
+        }
+    };
     let matches = match cli::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
@@ -34,7 +42,16 @@ fn main() -> ExitCode {
             return if error.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
         }
     };
-    let invocation = cli::parse(&matches, std::env::vars_os().collect());
+    let mut invocation = cli::parse(&matches, std::env::vars_os().collect());
+    if is_elevated {
+        invocation.layers = match limit_to_caller(invocation.layers, invocation.action.needs_rights()) {
+            Ok(layers) => layers,
+            Err((error, code)) => {
+                complain(&format!("{error:#}"));
+                return code.into();
+            }
+        };
+    }
     for name in invocation.layers.unknown_variables() {
         let name = name.to_string_lossy();
         complain(&format!(
@@ -55,6 +72,24 @@ fn main() -> ExitCode {
             EXIT_FAILED.into()
         }
     }
+}
+
+/// A process with more rights than its caller has either gives them up, or takes nothing from its caller that could misuse them.
+fn limit_to_caller(layers: Layers, needs_rights: bool) -> Result<Layers, (anyhow::Error, u8)> {
+    if !needs_rights {
+        privileges::act_as_caller().map_err(|error| (error.into(), EXIT_FAILED))?;
+        return Ok(layers);
+    }
+    let ignored: Vec<_> = layers.known_variables().map(|name| name.to_string_lossy().into_owned()).collect();
+    if !ignored.is_empty() {
+        complain(&format!(
+            "warning: this ffwatt has file capabilities and ignores its caller's environment ({}); use flags or {}",
+            ignored.join(", "),
+            cli::DEFAULT_FILE
+        ));
+    }
+    privileges::shed_environment(&layers.environment).map_err(|error| (error.into(), EXIT_FAILED))?;
+    layers.restricted(cli::DEFAULT_FILE.as_ref()).map_err(|error| (error.into(), EXIT_USAGE))
 }
 
 fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitCode> {

@@ -4,10 +4,12 @@
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
 
 mod bookkeeping;
+mod earlier;
 mod energy;
 mod findings;
 mod identity;
 mod joining;
+mod labels;
 mod progress;
 mod publish;
 mod sources;
@@ -33,15 +35,18 @@ use crate::model::energy::EnergySourceKind;
 use crate::model::health::DurationHistogram;
 use crate::model::joined::Joined;
 use crate::model::snapshot::SharedSnapshot;
-use crate::model::workload::{Pseudo, WorkloadId};
+use crate::model::workload::Pseudo;
 use crate::progress::Board;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
+use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::units::Watts;
 
+use earlier::EarlierTranscodes;
 use energy::EnergySource;
 use findings::FindingTracker;
-use identity::Identities;
+use identity::{Context, Identities};
+use labels::SeriesLabels;
 use progress::ProgressBook;
 use sources::HealthBook;
 use state_dir::StateDir;
@@ -50,7 +55,7 @@ use zones::ZoneBook;
 
 pub use joining::{Change, Joiner, PriceError, prices};
 pub use sources::OpenError;
-pub(crate) use state_dir::is_writable;
+pub(crate) use state_dir::{could_be_written, is_writable};
 pub use wait::{Mailbox, Message, mailbox};
 
 /// Bounds of the tick histogram in seconds: from a small host to one that is in trouble.
@@ -70,6 +75,7 @@ pub struct Pipeline {
     zones: ZoneBook,
     learner: IdleLearner,
     totals: Totals,
+    labels: SeriesLabels,
     board: Arc<Board>,
     progress: ProgressBook,
     health: HealthBook,
@@ -105,7 +111,12 @@ impl Pipeline {
         let cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
         let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
         let tree = CgroupTree::find(&roots).ok();
-        let state = StateDir::open(&config.state_dirs(), &roots);
+        let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
+        let numbers = ProcessNumbers::find(&roots, cpu.own_process());
+        if let Some(problem) = numbers.problem() {
+            health.failed("processes", &problem);
+        }
+        let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
         let learner = IdleLearner::new(state.load_idle());
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
@@ -119,9 +130,10 @@ impl Pipeline {
             last_tick: clock.now(),
             missed_ticks: 0,
             asleep: clock.suspended(),
-            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone()),
+            identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone(), numbers, earlier),
             zones: ZoneBook::default(),
-            totals: Totals::new(limits),
+            totals: Totals::new(limits, clock.moment()),
+            labels: SeriesLabels::default(),
             progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
             board,
             findings: FindingTracker::default(),
@@ -160,6 +172,9 @@ impl Pipeline {
             self.take_events();
             self.take_messages();
             let now = self.clock.now();
+            if self.progress.wake().is_some_and(|wake| wake <= now) {
+                self.find_progress();
+            }
             if now >= due {
                 self.tick();
                 due = self.next_due(due);
@@ -170,12 +185,12 @@ impl Pipeline {
         self.state.save_idle(self.learner.learned());
     }
 
-    /// Energy counters of a small range must be read more often than a long tick would.
+    /// Energy counters of a small range must be read more often than a long tick would, and the socket of a short encode is soon
+    /// gone.
     fn next_wake(&self, due: MonoTime) -> MonoTime {
-        match self.energy.longest_gap() {
-            Some(gap) => due.min(self.zones.last_read().unwrap_or(self.last_tick).plus(gap)),
-            None => due,
-        }
+        let last_read = self.zones.last_read().unwrap_or(self.last_tick);
+        let counters = self.energy.longest_gap().map(|gap| last_read.plus(gap));
+        [counters, self.progress.wake()].into_iter().flatten().fold(due, MonoTime::min)
     }
 
     /// The next point of the raster; those that went by while the agent could not run are counted, not made up for.
@@ -192,15 +207,28 @@ impl Pipeline {
     /// What is there from the start: cgroups, and encoders that already run.
     fn begin(&mut self) {
         self.walk();
-        let tree = self.tree.as_ref();
-        self.identities.find_running(&self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.totals);
+        let (identities, mut context) = self.identities();
+        identities.begin(&mut context);
         self.baseline_energy();
     }
 
+    /// What cgroups and processes are, and what they are looked at with.
+    fn identities(&mut self) -> (&mut Identities, Context<'_>) {
+        let context = Context {
+            roots: &self.roots,
+            clock: &*self.clock,
+            cpu: &mut *self.cpu,
+            tree: self.tree.as_ref(),
+            totals: &mut self.totals,
+        };
+        (&mut self.identities, context)
+    }
+
     fn take_events(&mut self) {
-        for event in self.cpu.events(&*self.clock) {
-            let tree = self.tree.as_ref();
-            self.identities.event(event, &self.roots, &*self.clock, &mut *self.cpu, tree, &mut self.totals);
+        let events = self.cpu.events(&*self.clock);
+        let (identities, mut context) = self.identities();
+        for event in events {
+            identities.event(event, &mut context);
         }
     }
 
@@ -211,21 +239,27 @@ impl Pipeline {
                     self.identities.engine_event(name, event, &mut self.health);
                 }
                 Message::Child(process) => {
-                    self.identities.child_started(process, &self.roots, &*self.clock, &mut *self.cpu);
+                    let (identities, mut context) = self.identities();
+                    identities.child_started(process, &mut context);
                 }
-                Message::Progress => {
-                    self.progress.find(&self.board, &self.identities, &self.roots, self.clock.now());
-                }
+                Message::Progress => self.progress.ring(),
                 Message::Prices(prices) => self.prices = prices,
                 Message::Stop => {}
             }
         }
     }
 
+    fn find_progress(&mut self) {
+        self.progress.find(&self.board, &self.identities, &self.roots, &*self.clock);
+    }
+
     fn walk(&mut self) {
         let Some(tree) = &self.tree else { return };
         match tree.walk() {
-            Ok(walk) => self.identities.walked(&walk, self.clock.now(), &mut self.totals),
+            Ok(walk) => {
+                let (identities, mut context) = self.identities();
+                identities.walked(&walk, &mut context);
+            }
             Err(error) => self.health.failed("cgroup_tree", &error),
         }
     }
@@ -246,27 +280,25 @@ impl Pipeline {
         if self.identities.needs_walk(&window, health.lost_events + health.reattached, began) {
             self.walk();
         }
+        self.identities.admit(began, &mut self.totals);
         let demand = Arc::new(self.demand(&window));
+        self.labels.compare(&self.identities, &mut self.totals);
         self.totals.begin_window(&demand.totals());
         self.charge_energy(energy, &window, &demand);
-        self.identities.settle(&window, began, &mut *self.cpu, &mut self.totals);
+        let (identities, mut context) = self.identities();
+        identities.settle(&window, began, &mut context);
         let (workloads, transcodes) = self.totals.end_window(began);
         self.identities.close(&workloads, &transcodes, &mut *self.cpu);
-        self.zones.inherit(|claimant| {
-            let of = |workload: WorkloadId| Some(Claimant::workload(workload));
-            if workloads.contains(&claimant.workload) {
-                return of(Pseudo::Unattributed.id());
-            }
-            claimant.transcode.filter(|transcode| transcodes.contains(transcode)).and(of(claimant.workload))
-        });
-        self.progress.find(&self.board, &self.identities, &self.roots, began);
+        self.find_progress();
         self.progress.settle(&self.identities, &self.totals, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
+        self.labels.take(&self.identities, &self.totals);
         self.find_about_energy(&window);
         self.findings.settle(self.clock.wall());
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);
         self.publisher.send_replace(Some(Arc::new(snapshot)));
+        self.totals.published(self.clock.moment());
     }
 
     /// A machine that slept may have lost its counters, and nobody ran meanwhile.
@@ -276,6 +308,7 @@ impl Pipeline {
         if asleep > self.asleep + Duration::from_millis(100) {
             tracing::info!(slept = ?asleep.saturating_sub(self.asleep), "the machine slept: energy counters begin anew");
             self.energy.rebaseline();
+            self.zones.disturb();
         }
         self.asleep = asleep;
     }
@@ -297,6 +330,7 @@ impl Pipeline {
 
     fn demand(&mut self, window: &CpuWindow) -> Demand {
         let mut demand = Demand::default();
+        let (identities, mut context) = self.identities();
         for place in &window.places {
             demand.add_capacity(place.place, place.elapsed);
         }
@@ -304,9 +338,7 @@ impl Pipeline {
             let claimant = match usage.consumer {
                 Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
                 Consumer::Unknown => Claimant::workload(Pseudo::Unattributed.id()),
-                Consumer::Tasks { cgroup, process } => {
-                    self.identities.claimant(cgroup, process, &self.roots, &*self.clock, &mut self.totals)
-                }
+                Consumer::Tasks { cgroup, process } => identities.claimant(cgroup, process, &mut context),
             };
             demand.add(claimant, window.places[usage.place].place, usage.busy);
         }

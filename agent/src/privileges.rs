@@ -7,11 +7,13 @@
 
 mod calls;
 mod capabilities;
+mod elevated;
 mod files;
 
 use std::fmt;
 use std::path::PathBuf;
 
+use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, set_no_new_privs};
 
 use crate::config::{Config, Restriction};
@@ -19,10 +21,11 @@ use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::EnergySourceKind;
 
 pub use capabilities::{Need, names, needs};
+pub use elevated::{StartError, act_as_caller, is_elevated, shed_environment, start};
 
 /// What the agent goes on to do, so what it must be able to.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "four things that are so or not, each on its own")]
+#[expect(clippy::struct_excessive_bools, reason = "five things that are so or not, each on its own")]
 pub struct Plan {
     /// Where CPU times come from.
     pub cpu: CpuSourceKind,
@@ -36,6 +39,8 @@ pub struct Plan {
     pub hidden_processes: bool,
     /// What must be able to be written to or connected to belongs to others.
     pub of_others: bool,
+    /// Counters of powercap that only root may read are opened again when their driver comes back.
+    pub locked_counters: bool,
     /// Perf needs more than `CAP_PERFMON` here.
     pub strict_perf: bool,
     /// What is not to be done.
@@ -59,6 +64,9 @@ impl Plan {
             writes,
             hidden_processes: roots.hides_processes(),
             of_others: not_ours,
+            locked_counters: energy == Some(EnergySourceKind::Powercap)
+                && roots.has_own_sysfs()
+                && !geteuid().is_root(),
             strict_perf: roots.perf_is_strict(),
             off: config.sandbox.off.clone(),
         }
@@ -95,7 +103,7 @@ pub fn give_up(plan: &Plan) -> Vec<(Restriction, Outcome)> {
     let can_restrict = plan.wants(Restriction::NoNewPrivs);
     let depends = || Outcome::Off("off, for no_new_privs is off".to_owned());
     let steps: [(Restriction, &dyn Fn() -> Outcome); 4] = [
-        (Restriction::Capabilities, &|| capabilities::drop_all_but(needed(plan), plan.starts_programs)),
+        (Restriction::Capabilities, &|| capabilities::drop_all_but(needed(plan))),
         (Restriction::NoNewPrivs, &|| match set_no_new_privs(true) {
             Ok(()) => Outcome::Done("no program it starts gets more".to_owned()),
             Err(error) => Outcome::Failed(format!("the kernel refuses: {error}")),

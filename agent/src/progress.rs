@@ -1,11 +1,12 @@
-//! Where does the progress that encoders post wait for the next tick?
+//! Keeps the progress that encoders post until the next tick.
 //!
 //! `ffmpeg -progress http://…/progress/<id>` opens one connection for the whole run and sends a block of lines every half second,
-//! in chunks. A listener keeps the last block of each connection on the [`Board`]; the pipeline finds out whose it is and takes it
-//! down with its tick. However much is sent, the board holds one block a connection, and so many connections.
+//! in chunks. A listener keeps the last block of each connection on the [`Board`]; the pipeline finds the transcode that each
+//! connection belongs to, and takes the blocks with its tick. However much is sent, the board holds one block a connection, and
+//! bounded numbers of connections that wait for the pipeline's verdict and of connections that have a transcode.
 
 mod block;
 mod board;
 
 pub use block::{Lines, TooLong};
-pub use board::{Board, Post, Sender, Ticket, Verdict};
+pub use board::{Board, Post, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};

@@ -1,4 +1,4 @@
-//! `ffwatt report`: which encode was worth its joules?
+//! `ffwatt report`: ranks scenarios of a result file, or adds up transcodes of the ledger.
 //!
 //! Of a run: its result file, joined with what the agent's ledger says of it, whether the agent runs or not. Of the past: the
 //! ledger's transcodes, put together. Measures of efficiency are ranked each by itself; they have different units.
@@ -118,11 +118,15 @@ pub fn run(
     prices: &Prices,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
-    let ledger = open_ledger(config);
+    let ledger = Ledger::open_first_for_reading(&config.state_dirs());
     if let Some(by) = options.by {
-        let groups = ledger?.groups(WallTime(0.0), WallTime(f64::MAX), by)?;
+        let ledger = ledger?;
+        let groups = ledger.groups(WallTime(0.0), WallTime(f64::MAX), by)?;
         match options.form {
-            Form::Text => text::groups(&groups, prices, out)?,
+            Form::Text => {
+                text::groups(&groups, prices, out)?;
+                text::notes(&groups, ledger.running_total()?, out)?;
+            }
             Form::Csv => csv::groups(&groups, out)?,
             Form::Json => csv::groups_as_json(&groups, out)?,
         }
@@ -150,18 +154,6 @@ pub fn run(
         Form::Json => csv::run_as_json(&figures, out)?,
     }
     Ok(())
-}
-
-/// The first of the state folders with a ledger.
-fn open_ledger(config: &Config) -> Result<Ledger, LedgerError> {
-    let mut first = None;
-    for folder in config.state_dirs() {
-        match Ledger::open_for_reading(&folder) {
-            Ok(ledger) => return Ok(ledger),
-            Err(error) => first = first.or(Some(error)),
-        }
-    }
-    Err(first.unwrap_or(LedgerError::Missing { path: PathBuf::new() }))
 }
 
 /// The file that is named, else the newest.
@@ -194,13 +186,7 @@ fn figures_of_run(
     let nothing = History::of(Vec::new(), Vec::new());
     let mut found = Vec::new();
     for scenario in &run.scenarios {
-        let written = match (ledger, scenario.window) {
-            (Some(ledger), Some((from, to))) => match ledger.recall(&run.id, scenario)? {
-                Some(found) => Some(found),
-                None => Some(ledger.past(from, to)?.find(scenario)),
-            },
-            _ => None,
-        };
+        let written = ledger.map(|ledger| ledger.find(&run.id, scenario)).transpose()?.flatten();
         found.push(
             written.unwrap_or_else(|| -> Found { figures::find(scenario, &nothing, EnergyBasis::File) }),
         );

@@ -8,7 +8,8 @@
 //! * `/ready` — 200 once there is a snapshot, 503 before; `/-/ready` is the same.
 //! * `/` — a page that says what this is.
 //!
-//! Before that, `accept` bounds how many connections there are and how long they may take to ask, and `access` says who is let in.
+//! Before that, `accept` bounds how many connections there are and how long they may take to ask, `origin` refuses what foreign
+//! web pages make browsers send, and `access` says who is let in.
 //! The main listener also takes `/progress/<id>`, which encoders post to.
 
 mod accept;
@@ -16,6 +17,7 @@ mod access;
 mod api;
 mod crowd;
 mod landing;
+mod origin;
 mod page;
 mod passwords;
 mod progress;
@@ -134,7 +136,7 @@ impl Bound {
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
         let mut router = router(self.listener, snapshots, options, directory, &stop);
-        let mut door = door;
+        let mut door = door.at(self.address()?.ip());
         if self.listener == Listener::Main {
             router = router.merge(posting(board, stop.clone()));
             door = door.doubled();

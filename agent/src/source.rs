@@ -89,6 +89,12 @@ impl SourceError {
     }
 }
 
+/// The commands that give an agent of a user other than root what it needs. Everybody who may execute such a binary may read the
+/// energy counters, so it is never for everybody.
+pub const GRANT: &str = "start the systemd unit of the package, or run it as root, or as a binary of a group: \
+    `F=$(command -v ffwatt); sudo groupadd -f ffwatt && sudo chgrp ffwatt $F && sudo chmod 0750 $F && \
+    sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $F`";
+
 /// An error with its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -27,7 +27,8 @@ impl MicroJoules {
     /// No energy.
     pub const ZERO: Self = Self(0);
 
-    /// The same energy in joules. Exact to the microjoule, once printed, up to 2^52 µJ (4.5 GJ).
+    /// The same energy in joules. Exact to the microjoule, once rounded to it, below 2^33 J (8.6 GJ, 2.4 MWh): there neighbouring
+    /// numbers are less than a microjoule apart. Beyond, within 2^-52 of it.
     pub fn joules(self) -> f64 {
         self.0 as f64 / 1e6
     }
@@ -211,6 +212,31 @@ mod tests {
         let energy = MicroJoules(4_503_599_627_370_495);
         assert_eq!(energy.to_string(), "4503599627.370495 J");
         assert_eq!(energy.joules().to_string(), "4503599627.370495");
+    }
+
+    /// What the text of a scrape says of this energy, in microjoules.
+    fn printed(energy: MicroJoules) -> i128 {
+        let text = format!("{:.6}", energy.joules());
+        text.replace('.', "").parse().unwrap()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn joules_below_two_to_the_33rd_are_exact_to_the_microjoule(energy in 0..(1_u64 << 33) * 1_000_000) {
+            proptest::prop_assert_eq!(printed(MicroJoules(energy)), i128::from(energy));
+        }
+
+        #[test]
+        fn larger_ones_are_within_two_to_the_minus_52nd(energy in (1_u64 << 33) * 1_000_000..=u64::MAX) {
+            let error = (printed(MicroJoules(energy)) - i128::from(energy)).unsigned_abs();
+            proptest::prop_assert!(error <= u128::from(energy >> 52) + 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn the_bound_is_no_larger_than_it_is() {
+        let beyond = (1_u64 << 33) * 1_000_000;
+        assert!((beyond..beyond + 100).any(|energy| printed(MicroJoules(energy)) != i128::from(energy)));
     }
 
     #[test]

@@ -83,14 +83,15 @@ impl Exposition {
         self.samples.iter().map(|sample| sample.name.as_str()).collect()
     }
 
-    /// Host energy less the sum of all workloads, in microjoules, for every package and domain.
+    /// Host energy less the sum of all workloads and of what has ended, in microjoules, for every package and domain.
     pub fn residuals(&self) -> BTreeMap<(String, String), i128> {
         let mut left = BTreeMap::new();
         let key = |sample: &Sample| (sample.label("package").to_owned(), sample.label("domain").to_owned());
         for sample in self.all("ffwatt_host_energy_joules_total") {
             *left.entry(key(sample)).or_default() += sample.millionths();
         }
-        for sample in self.all("ffwatt_workload_energy_joules_total") {
+        let workloads = self.all("ffwatt_workload_energy_joules_total");
+        for sample in workloads.chain(self.all("ffwatt_ended_energy_joules_total")) {
             *left.entry(key(sample)).or_default() -= sample.millionths();
         }
         left

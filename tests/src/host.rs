@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -162,6 +163,7 @@ impl Host {
         host.write("proc/cpuinfo", &cpuinfo)?;
         host.write("proc/meminfo", "MemTotal:       16777216 kB\n")?;
         host.write("proc/sys/kernel/osrelease", "6.1.0-fixture\n")?;
+        host.write("proc/sys/kernel/random/boot_id", "00000000-0000-4000-8000-000000000001\n")?;
         host.write("cgroup/cgroup.controllers", "cpu memory\n")?;
         host.used.insert(String::new(), 0);
         for cgroup in CGROUPS {
@@ -244,6 +246,34 @@ impl Host {
         self.idle += 1_000_000;
         let cpus = fs::read_dir(self.path("sys/devices/system/cpu"))?.count();
         self.write_cpu_times(cpus)
+    }
+
+    /// An encoder in a cgroup, with the CPU time it has used so far. Written again, it has used more; `since_boot` tells one run of
+    /// a process number from the next.
+    pub fn encoder(
+        &self,
+        pid: u32,
+        cgroup: &str,
+        since_boot: Duration,
+        used: Duration,
+    ) -> anyhow::Result<()> {
+        let ticks = |time: Duration| time.as_millis() / 10;
+        // proc(5): number, name, state, then fields 4 to 52; user time is the 14th, the start the 22nd.
+        let mut fields = ["0"; 49].map(str::to_owned);
+        fields[14 - 4] = ticks(used).to_string();
+        fields[22 - 4] = ticks(since_boot).to_string();
+        self.write(&format!("proc/{pid}/stat"), &format!("{pid} (ffmpeg) R {}\n", fields.join(" ")))?;
+        self.write(&format!("proc/{pid}/cgroup"), &format!("0::/{cgroup}\n"))?;
+        self.write(
+            &format!("proc/{pid}/cmdline"),
+            &["ffmpeg", "-i", "in.mp4", "-c:v", "libx264", "-preset", "fast", "-s", "640x360", "out.mp4", ""]
+                .join("\0"),
+        )
+    }
+
+    /// The encoder has ended.
+    pub fn end_encoder(&self, pid: u32) -> anyhow::Result<()> {
+        fs::remove_dir_all(self.path(&format!("proc/{pid}"))).context("no such encoder")
     }
 
     /// Number of packages.

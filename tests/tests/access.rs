@@ -276,3 +276,46 @@ fn a_start_with_a_broken_file_fails_and_says_where() {
         }
     }
 }
+
+#[test]
+fn a_loopback_listener_answers_for_this_host_only() {
+    let host = Host::client().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> =
+        flags.iter().map(String::as_str).chain(["--listen.host-names=metrics.example"]).collect();
+    let agent = Agent::start(&flags).unwrap();
+    let ask = |port: u16, method: &str, path: &str, host: &str| {
+        // The first header of the name counts for most servers, the last for some: here all do.
+        http::request(port, method, path, &[("Host", host)]).unwrap()
+    };
+    for port in agent.ports.all() {
+        for path in ["/metrics", "/health", "/", "/nothing"] {
+            for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+                let answer = ask(port, method, path, "evil.example");
+                assert_eq!(answer.status, 403, "{method} {path}");
+                assert!(answer.header("access-control-allow-origin").is_none());
+            }
+        }
+        let said = ask(port, "GET", "/metrics", "evil.example:9510").text();
+        assert!(said.contains("listen.host_names") && !said.contains("evil"), "{said}");
+        for name in ["metrics.example", "METRICS.example:443", "127.0.0.1", "[::1]:80", "localhost:1"] {
+            assert_eq!(ask(port, "GET", "/metrics", name).status, 200, "{name}");
+        }
+    }
+    for path in ["/api/v1/snapshot", "/api/v1/events", "/docs/api", "/progress/a"] {
+        assert_eq!(ask(agent.ports.main, "GET", path, "evil.example").status, 403, "{path}");
+    }
+}
+
+#[test]
+fn a_listener_for_the_network_answers_by_any_name_and_lets_no_page_post() {
+    let host = Host::client().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(["--listen.address=0.0.0.0"]).collect();
+    let agent = Agent::start(&flags).unwrap();
+    for port in agent.ports.all() {
+        assert_eq!(http::request(port, "GET", "/metrics", &[("Host", "ffwatt:9510")]).unwrap().status, 200);
+        let posted = http::request(port, "POST", "/metrics", &[("Origin", "https://evil.example")]).unwrap();
+        assert_eq!(posted.status, 403);
+    }
+}

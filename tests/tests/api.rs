@@ -130,7 +130,7 @@ fn series_and_events_follow_the_ticks() {
     let agent = agent(&host, "--interval=500ms");
     let mut stream = TcpStream::connect(("127.0.0.1", agent.ports.main)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     assert!(lines.by_ref().any(|line| line.eq_ignore_ascii_case("content-type: text/event-stream")));
     let mut ticks = lines.filter_map(|line| {

@@ -235,9 +235,15 @@ fn a_container_that_restarts_is_the_same_and_one_that_is_renamed_is_renamed() {
     });
     after.unwrap();
     engine.run(&["rename", "first", "second"]).unwrap();
-    agent
-        .until("it has its new name", |scrape| name_of(scrape, &id).filter(|name| name == "second"))
+    let renamed = agent
+        .until("it has its new name", |scrape| {
+            name_of(scrape, &id).filter(|name| name == "second").map(|_| scrape.clone())
+        })
         .unwrap();
+    let ended = renamed.sum("ffwatt_ended_energy_joules_total", &[("domain", "package")]).unwrap();
+    assert!(ended >= before * 1.5, "{ended} J: the series under the former name have ended");
+    assert!(energy_of(&renamed, &id).unwrap() < before, "those under the new name began at 0");
+    assert!(renamed.residuals().values().all(|residual| *residual == 0));
     engine.run(&["rm", "--force", "second"]).unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
     assert_eq!(name_of(&scrape, &id).as_deref(), Some("second"), "it stays visible after its end");

@@ -107,10 +107,10 @@ fn events_that_find_no_room_are_counted_and_a_walk_makes_up_for_them() {
     let agent = agent(&[]);
     assert_eq!(count(&agent.wait_ticks(1).unwrap(), "ffwatt_lost_events_total"), 0.0);
     stop(&agent);
-    // Half a megabyte of events, and more; nobody reads them.
+    // A megabyte of events, and more; nobody reads them.
     let long = "x".repeat(200);
     let parent = Cgroup::make("ffwatt-test/overrun").unwrap();
-    let folders: Vec<_> = (0..4000).map(|number| parent.folder().join(format!("{long}-{number}"))).collect();
+    let folders: Vec<_> = (0..8000).map(|number| parent.folder().join(format!("{long}-{number}"))).collect();
     for folder in &folders {
         fs::create_dir(folder).unwrap();
     }

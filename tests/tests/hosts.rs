@@ -206,3 +206,16 @@ fn zone_names_of_the_exporter_it_replaces() {
         assert_eq!(scrape.sum("rapl_energy_joules_total", &[("zone", zone)]), Some(0.0), "{zone}");
     }
 }
+
+#[test]
+fn configured_idle_power_is_a_packages_whose_dies_share_it() {
+    let host = Host::multi_die().unwrap();
+    let flags = host.flags();
+    let flags: Vec<&str> =
+        flags.iter().map(String::as_str).chain(["--interval=200ms", "--attribution.idle-watts=10"]).collect();
+    let agent = Agent::start(&flags).unwrap();
+    let scrape = agent.wait_ticks(1).unwrap();
+    let of_dies: Vec<f64> =
+        scrape.find("ffwatt_idle_power_watts", &[("domain", "package")]).map(|sample| sample.value).collect();
+    assert_eq!(of_dies, [5.0, 5.0]);
+}

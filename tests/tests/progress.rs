@@ -12,6 +12,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tests::agent::Agent;
 use tests::command::{Owned, eventually, output};
 use tests::engine::Engine;
 use tests::exposition::Exposition;
+use tests::http::request;
 use tests::image;
 
 const FRAMES: &str = "ffwatt_transcode_frames_total";
@@ -157,8 +159,11 @@ fn who_does_not_post_has_no_frames_and_who_stops_is_stalled() {
 fn post(port: u16, path: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n")
-        .unwrap();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    .unwrap();
     // Again and again, until there is an answer: it may be refused before all of it is sent.
     let mut answer = Vec::new();
     stream.set_nonblocking(false).unwrap();
@@ -194,6 +199,117 @@ fn what_is_no_progress_or_nobodys_is_refused_in_words() {
         .unwrap();
     // The other listeners know nothing of it.
     assert!(post(agent.ports.rapl, "/progress/nobody", block).starts_with("HTTP/1.1 404"));
+}
+
+/// Not root, and not each other.
+const USER: u32 = 64_001;
+const STRANGER: u32 = 64_002;
+
+/// A live encode of `USER` that posts nothing.
+fn silent_encode() -> Owned {
+    let mut command = Command::new("ffmpeg");
+    command
+        .args(["-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=5"])
+        .args(LIVE)
+        .stdin(Stdio::null())
+        .uid(USER);
+    Owned(command.spawn().unwrap())
+}
+
+/// A block of so many frames.
+fn block(frames: u32) -> String {
+    format!("frame={frames}\nprogress=continue\n")
+}
+
+/// A user's whole post for a process, and the status it is answered with.
+fn post_as(user: u32, port: u16, process: u32, frames: u32) -> String {
+    let mut curl = Command::new("curl");
+    curl.args([
+        "--silent",
+        "--output",
+        "/dev/null",
+        "--write-out",
+        "%{http_code}",
+        "--data-binary",
+        &block(frames),
+    ])
+    .arg(format!("http://127.0.0.1:{port}/progress/{process}"))
+    .uid(user);
+    output(&mut curl).unwrap()
+}
+
+/// The frames of a process's transcode.
+fn frames(agent: &Agent, child: &Child) -> Option<f64> {
+    let scrape = agent.scrape().unwrap();
+    of(&scrape, FRAMES, &key(&scrape, child)?)
+}
+
+fn await_frames(agent: &Agent, child: &Child, count: f64) {
+    let is_there = || (frames(agent, child) == Some(count)).then_some(());
+    eventually(&format!("{count} frames"), Duration::from_secs(30), is_there).unwrap();
+}
+
+#[test]
+fn an_encode_is_spoken_for_by_its_own_user_and_by_one_connection() {
+    let agent = agent(&[]);
+    let port = agent.ports.main;
+    let encode = silent_encode();
+    let process = encode.0.id();
+    agent.until("the encode is known", |scrape| key(scrape, &encode.0)).unwrap();
+    assert_eq!(post_as(STRANGER, port, process, 1), "404", "another user's process number");
+    let path = format!("/progress/{process}");
+    for header in [
+        ("Origin", "https://evil.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ] {
+        let answer = request(port, "POST", &path, &[header, ("Content-Length", "0")]).unwrap();
+        assert!(answer.status == 403 && answer.text().contains("another origin"), "{}", answer.text());
+    }
+    assert_eq!(frames(&agent, &encode.0), None);
+    // The user's own program may, and holds the transcode as long as it is connected.
+    let url = format!("http://127.0.0.1:{port}{path}");
+    let mut relay = Command::new("curl");
+    relay.args(["--silent", "--no-buffer", "--request", "POST", "--upload-file", "-", &url]).uid(USER);
+    let mut relay = Owned(relay.stdin(Stdio::piped()).spawn().unwrap());
+    relay.0.stdin.as_mut().unwrap().write_all(block(2).as_bytes()).unwrap();
+    await_frames(&agent, &encode.0, 2.0);
+    assert_eq!(post_as(USER, port, process, 3), "409", "it is taken");
+    assert_eq!(post_as(STRANGER, port, process, 4), "404");
+    relay.0.stdin.as_mut().unwrap().write_all(block(5).as_bytes()).unwrap();
+    await_frames(&agent, &encode.0, 5.0);
+    drop(relay);
+    // Root may for everybody.
+    assert_eq!(post_as(0, port, process, 6), "204");
+    await_frames(&agent, &encode.0, 6.0);
+}
+
+#[test]
+fn silent_posts_shut_nobody_out() {
+    let agent = agent(&[]);
+    let encode = silent_encode();
+    agent.until("the encode is known", |scrape| key(scrape, &encode.0)).unwrap();
+    // As many as wait at once, and then once more so many.
+    let silent = |number: u32| {
+        let mut stream = TcpStream::connect(("127.0.0.1", agent.ports.main)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        write!(
+            stream,
+            "POST /progress/nobody{number} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        .unwrap();
+        stream
+    };
+    let held: Vec<TcpStream> = (0..400).map(silent).collect();
+    assert_eq!(post_as(USER, agent.ports.main, encode.0.id(), 7), "204");
+    await_frames(&agent, &encode.0, 7.0);
+    for mut stream in held {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        // Known as nobody's, or pushed out by those that came later.
+        assert!(["HTTP/1.1 404", "HTTP/1.1 503"].contains(&&*answer), "{answer}");
+    }
 }
 
 #[test]
@@ -280,10 +396,11 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
         of(scrape, FRAMES, &key).filter(|frames| *frames > 30.0)
     };
     agent.until("it has frames too", by_address).unwrap();
-    // From an address of the host that is nobody's, it is another host to the agent.
+    // From an address of the host that is nobody's, it is another host to the agent; that is known by its address alone.
     let mut stream = TcpStream::connect((Bridge::HOST, agent.ports.main)).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    write!(stream, "POST /progress/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").unwrap();
+    write!(stream, "POST /progress/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+        .unwrap();
     let answer = eventually("an answer", Duration::from_secs(20), || {
         let _ = stream.write_all(b"frame=1\nprogress=continue\n");
         let mut buffer = [0; 1024];

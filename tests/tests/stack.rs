@@ -262,9 +262,13 @@ fn every_panel_variable_rule_and_alert_has_data() {
     assert!(stack.prometheus.query("up == 0").unwrap().is_empty(), "all targets are up");
     counts_what_was_there(&stack.prometheus);
     let of = |name: &str| format!("sum({name}{{domain=~\"package|dram\"}})");
-    let [workloads, host] =
-        ["ffwatt_workload_energy_joules_total", "ffwatt_host_energy_joules_total"].map(of);
-    let difference = stack.prometheus.value(&format!("{workloads} - {host}")).unwrap();
+    let [workloads, ended, host] = [
+        "ffwatt_workload_energy_joules_total",
+        "ffwatt_ended_energy_joules_total",
+        "ffwatt_host_energy_joules_total",
+    ]
+    .map(of);
+    let difference = stack.prometheus.value(&format!("{workloads} + {ended} - {host}")).unwrap();
     assert!(difference.abs() < 1e-6, "{difference} J are missing or too many");
     assert!(stack.prometheus.query("ffwatt_attribution_residual_joules != 0").unwrap().is_empty());
     if let Some(folder) = std::env::var_os("FFWATT_SERIES") {
@@ -362,6 +366,7 @@ fn configuration_and_rules_are_what_promtool_takes() {
     promtool(&["check", "config", "prometheus.yml"]);
     promtool(&["check", "rules", "rules.yml", "alerts.yml"]);
     promtool(&["test", "rules", "alerts_test.yml"]);
+    promtool(&["test", "rules", "rules_test.yml"]);
     let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
     let (alerts, tests, words) = (
         read("packaging/prometheus/alerts.yml"),

@@ -10,7 +10,7 @@ use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, dist, fuzz, install, root, soak, supply, tidy, vm};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 16] = [
+const PACKAGES: [&str; 17] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -20,6 +20,7 @@ const PACKAGES: [&str; 16] = [
     "procps",
     "bpftool",
     "iproute2",
+    "libcap2-bin",
     "curl",
     "openssl",
     "systemd",
@@ -33,14 +34,27 @@ const PACKAGES: [&str; 16] = [
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 10] =
-    ["kernel", "cost", "faults_kernel", "docker", "progress", "page", "top", "bench", "stack", "package"];
+const ALONE: [&str; 12] = [
+    "kernel",
+    "cost",
+    "faults_kernel",
+    "identity",
+    "docker",
+    "progress",
+    "page",
+    "top",
+    "bench",
+    "stack",
+    "series",
+    "package",
+];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 10] = [
+const TOGETHER: [&str; 11] = [
     "access",
     "hostile",
     "privileges",
+    "secrets",
     "hosts",
     "faults",
     "command_line",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ffwatt::attribution::demand::{Claimant, Demand};
 use ffwatt::attribution::totals::{Totals, TotalsLimits};
 use ffwatt::attribution::{IdlePolicy, ZoneWindow, attribute};
-use ffwatt::clock::{MonoTime, WallTime};
+use ffwatt::clock::{Moment, MonoTime, WallTime};
 use ffwatt::host::CpuPlace;
 use ffwatt::model::account::Account;
 use ffwatt::model::cpu::CpuSourceKind;
@@ -18,7 +18,8 @@ use ffwatt::model::prices::EnergyPrice;
 use ffwatt::model::progress::PostCounts;
 use ffwatt::model::reservation::Reservations;
 use ffwatt::model::snapshot::{
-    HostSnapshot, Method, SharedSnapshot, Snapshot, WorkloadSnapshot, ZoneSnapshot,
+    EndedSnapshot, HostSnapshot, Method, SeriesSnapshot, SharedSnapshot, Snapshot, WorkloadSnapshot,
+    ZoneSnapshot,
 };
 use ffwatt::model::workload::{Details, Identity, WorkloadId, WorkloadKind};
 use ffwatt::units::{CpuTime, Grams, MicroJoules, Money, Watts};
@@ -42,7 +43,8 @@ pub(crate) fn demand(workloads: u32) -> Demand {
 
 /// Totals in which they have accounts.
 pub(crate) fn totals(workloads: u32) -> Totals {
-    let mut totals = Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown: 100_000 });
+    let mut totals =
+        Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown: 100_000 }, Moment::default());
     for number in 0..workloads {
         totals.open_workload(WorkloadId(FIRST + number), None);
     }
@@ -68,6 +70,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
     let shown = |(id, account): (WorkloadId, Account)| WorkloadSnapshot {
         identity: identity(id),
         account,
+        series: SeriesSnapshot::default(),
         running: true,
         life: (Some(WallTime(0.0)), None),
         memory: None,
@@ -99,9 +102,11 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         }],
         workloads: accounts.map(shown).collect(),
         transcodes: Vec::new(),
-        ended_transcodes: Account::default(),
         other_transcodes: Account::default(),
-        folded: (0, 0),
+        beyond_limit: (0, 0),
+        ended: EndedSnapshot::default(),
+        created: WallTime(0.0),
+        kept: BTreeMap::new(),
         joined: Arc::new(Joined::default()),
         prices: EnergyPrice { kilowatt_hour: Money(0.12), currency: "USD".into(), carbon: Grams(400.0) },
         engine: None,
@@ -121,7 +126,7 @@ fn identity(id: WorkloadId) -> Identity {
     }
     let details = Details {
         image: Some("registry.example/transcoder:7.1".to_owned()),
-        cgroup: Some(format!("/system.slice/docker-{:064x}.scope", id.0)),
+        cgroup: Some(format!("/system.slice/docker-{:064x}.scope", id.0).into()),
         runtime: "docker",
         ..Details::default()
     };

@@ -19,6 +19,10 @@ pub struct Transcode {
     pub is_live: bool,
     pub is_running: bool,
     pub started_unix_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_from_unix_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unobserved_seconds: Option<f64>,
     pub cpu_cores: f64,
     pub cpu_seconds: f64,
     #[serde(flatten)]
@@ -116,6 +120,7 @@ pub fn transcodes(snapshot: &Snapshot) -> Vec<Transcode> {
 fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode {
     let encode = &transcode.identity.encode;
     let seconds = snapshot.window.as_secs_f64();
+    let observation = &transcode.observation;
     Transcode {
         transcode: transcode.identity.key.to_string(),
         workload: transcode.workload.name.to_string(),
@@ -126,8 +131,10 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         is_live: encode.is_live,
         is_running: transcode.ended.is_none(),
         started_unix_seconds: transcode.started.0,
+        observed_from_unix_seconds: observation.from.map(|from| from.0),
+        unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
         cpu_cores: if seconds > 0.0 { transcode.account.window_cpu.seconds() / seconds } else { 0.0 },
-        cpu_seconds: transcode.account.cpu.seconds(),
+        cpu_seconds: transcode.total(|_| true).1.seconds(),
         asked: Asked {
             scenario: transcode.workload.details.scenario().map(str::to_owned),
             codec: encode.codec.clone(),
@@ -180,7 +187,7 @@ fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
     let cost = figures.costs.first();
     Figures {
         power_watts: snapshot.power_of(transcode.account.window_energy).map(|power| power.0),
-        energy_joules: Some(transcode.account.energy(counts).joules()),
+        energy_joules: Some(transcode.total(counts).0.joules()),
         joules_per_frame: figures.joules_per_frame,
         joules_per_output_second: figures.joules_per_output_second,
         joules_per_megapixel: figures.joules_per_megapixel,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::host::CpuPlace;
 use crate::model::energy::Scope;
 use crate::model::transcode::TranscodeId;
-use crate::model::workload::WorkloadId;
+use crate::model::workload::{Pseudo, WorkloadId};
 use crate::units::{CpuTime, Ratio};
 
 /// Who can be charged: a workload, and of it one transcode or the rest.
@@ -81,11 +81,16 @@ impl Demand {
         moved
     }
 
-    /// What some claimants have is others': of claimants that are gone, their heirs'. `None` from `heir`: it stays.
-    pub fn inherit(&mut self, heir: impl Fn(Claimant) -> Option<Claimant>) {
-        let left: Vec<_> = self.busy.extract_if(|(claimant, _), _| heir(*claimant).is_some()).collect();
-        for ((claimant, place), busy) in left {
-            self.add(heir(claimant).unwrap_or(claimant), place, busy);
+    /// How many claims there are, by claimant and place.
+    pub fn claims(&self) -> usize {
+        self.busy.len()
+    }
+
+    /// Makes all of it nobody's.
+    pub fn disown(&mut self) {
+        let nobody = Claimant::workload(Pseudo::Unattributed.id());
+        for ((_, place), busy) in std::mem::take(&mut self.busy) {
+            self.add(nobody, place, busy);
         }
     }
 

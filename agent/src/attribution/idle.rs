@@ -1,7 +1,11 @@
-//! What does a zone draw when nobody runs?
+//! Learns the power that each zone draws when nothing runs.
 //!
-//! RAPL does not say; it is learned: the lowest mean power over [`SUSTAINED`] in a row during which the zone's CPUs were
-//! busy for no more than [`LOW_UTILISATION`]. What is learned can only go down, and is kept over restarts by the pipeline.
+//! RAPL does not tell it. A *stretch* is [`SUSTAINED`] in a row during which the zone's CPUs were busy for no more than
+//! [`LOW_UTILISATION`]; a window whose energy or duration is not known ends a stretch and teaches nothing. The idle power is the
+//! lowest mean power of the stretches of the last [`DAYS`] days, each of which has at least [`QUIET_DAY`] of them: a windowed
+//! minimum, as BBR keeps one of round-trip times (Linux `lib/win_minmax.c`; N. Cardwell et al., ACM Queue 14:5, 2016) and noise
+//! estimators of speech (R. Martin, IEEE Trans. SAP 9:5, 2001). So the figure falls at once, and rises when a week has
+//! contradicted it: a week, because load has a daily and a weekly rhythm, and a host may be idle on Sundays only.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,11 +13,22 @@ use std::time::Duration;
 use crate::model::energy::Zone;
 use crate::units::{MicroJoules, Ratio, Watts};
 
+#[cfg(test)]
+mod tests;
+
 /// How long the machine must stay quiet. RAPL's own error over it is ±2 ms of 10 s, and a cron job does not fit into it.
 pub const SUSTAINED: Duration = Duration::from_secs(10);
 
 /// How quiet. One busy CPU of twenty; a lower bound would never be met on hosts with the usual background services.
 pub const LOW_UTILISATION: Ratio = Ratio(0.05);
+
+/// Days that the lowest power is looked for in, besides the current one. Time in which the agent does not run does not count.
+pub const DAYS: usize = 7;
+
+/// Stretches that make a day count: an hour of them. A day with less goes on until it has so many.
+pub const QUIET_DAY: u32 = 360;
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// The quiet stretch a zone is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -22,20 +37,65 @@ struct Quiet {
     lasted: Duration,
 }
 
+/// The lowest powers of a zone, by day.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DailyLows {
+    /// Of complete days, the oldest first.
+    pub past: Vec<Watts>,
+    /// Of the current day.
+    pub today: Option<Watts>,
+    /// How much of the current day has gone by.
+    pub observed: Duration,
+    /// Quiet stretches of the current day.
+    pub stretches: u32,
+}
+
+impl DailyLows {
+    /// The lowest of all.
+    pub fn lowest(&self) -> Option<Watts> {
+        self.past.iter().chain(&self.today).copied().min_by(|one, other| one.0.total_cmp(&other.0))
+    }
+
+    fn add_stretch(&mut self, power: Watts) {
+        self.stretches += 1;
+        self.today = Some(self.today.filter(|today| *today <= power).unwrap_or(power));
+    }
+
+    /// Whether a day is complete with it.
+    fn add_time(&mut self, duration: Duration) -> bool {
+        self.observed += duration;
+        if self.observed < DAY || self.stretches < QUIET_DAY {
+            return false;
+        }
+        let Self { mut past, today, .. } = std::mem::take(self);
+        past.extend(today);
+        let surplus = past.len().saturating_sub(DAYS);
+        past.drain(..surplus);
+        self.past = past;
+        true
+    }
+}
+
 /// Learns the idle power of every zone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IdleLearner {
-    learned: BTreeMap<Zone, Watts>,
+    learned: BTreeMap<Zone, DailyLows>,
     quiet: BTreeMap<Zone, Quiet>,
 }
 
 impl IdleLearner {
     /// Begins with what was learned before.
-    pub fn new(learned: BTreeMap<Zone, Watts>) -> Self {
+    pub fn new(learned: BTreeMap<Zone, DailyLows>) -> Self {
         Self { learned, quiet: BTreeMap::new() }
     }
 
-    /// Takes in one window of a zone; `utilisation` is `None` when nobody knows. Returns whether something was learned.
+    /// A window whose energy or duration is not known: the stretch that it is in teaches nothing.
+    pub fn interrupt(&mut self, zone: Zone) {
+        self.quiet.remove(&zone);
+    }
+
+    /// Takes in one window of a zone; `utilisation` is `None` when it is not known. Returns whether
+    /// there is something new to keep.
     pub fn observe(
         &mut self,
         zone: Zone,
@@ -43,84 +103,41 @@ impl IdleLearner {
         duration: Duration,
         utilisation: Option<Ratio>,
     ) -> bool {
-        if utilisation.is_none_or(|utilisation| utilisation > LOW_UTILISATION) {
-            self.quiet.remove(&zone);
-            return false;
+        let before = self.power(zone);
+        let is_quiet = utilisation.is_some_and(|utilisation| utilisation <= LOW_UTILISATION);
+        // A counter that stood still is not a zone that draws nothing.
+        let power = if is_quiet && energy > MicroJoules::ZERO {
+            self.add_to_stretch(zone, energy, duration)
+        } else {
+            self.interrupt(zone);
+            None
+        };
+        let lows = self.learned.entry(zone).or_default();
+        if let Some(power) = power {
+            lows.add_stretch(power);
         }
+        lows.add_time(duration) || self.power(zone) != before
+    }
+
+    /// The mean power of the stretch, once it is long enough.
+    fn add_to_stretch(&mut self, zone: Zone, energy: MicroJoules, duration: Duration) -> Option<Watts> {
         let quiet = self.quiet.entry(zone).or_default();
         quiet.energy += energy;
         quiet.lasted += duration;
         if quiet.lasted < SUSTAINED {
-            return false;
+            return None;
         }
         let Quiet { energy, lasted } = std::mem::take(quiet);
-        let Some(power) = energy.over(lasted) else { return false };
-        // A counter that stood still all the time is not a zone that draws nothing.
-        if energy == MicroJoules::ZERO || self.learned.get(&zone).is_some_and(|known| *known <= power) {
-            return false;
-        }
-        self.learned.insert(zone, power);
-        true
+        energy.over(lasted)
     }
 
     /// The idle power of a zone; `None` while it is not known.
     pub fn power(&self, zone: Zone) -> Option<Watts> {
-        self.learned.get(&zone).copied()
+        self.learned.get(&zone)?.lowest()
     }
 
     /// All that was learned.
-    pub fn learned(&self) -> &BTreeMap<Zone, Watts> {
+    pub fn learned(&self) -> &BTreeMap<Zone, DailyLows> {
         &self.learned
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::energy::{Domain, Scope};
-
-    const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn feed(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>, seconds: u32) {
-        for _ in 0..seconds {
-            learner.observe(ZONE, MicroJoules(watts * 1_000_000), SECOND, utilisation.map(Ratio));
-        }
-    }
-
-    #[test]
-    fn nothing_is_known_until_the_machine_was_quiet_long_enough() {
-        let mut learner = IdleLearner::default();
-        feed(&mut learner, 30, Some(0.01), 9);
-        assert_eq!(learner.power(ZONE), None);
-        feed(&mut learner, 30, Some(0.01), 1);
-        assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
-    }
-
-    #[test]
-    fn a_busy_window_begins_the_stretch_again() {
-        let mut learner = IdleLearner::default();
-        feed(&mut learner, 30, Some(0.01), 9);
-        feed(&mut learner, 90, Some(0.80), 1);
-        feed(&mut learner, 30, Some(0.01), 9);
-        assert_eq!(learner.power(ZONE), None);
-    }
-
-    #[test]
-    fn it_only_goes_down() {
-        let mut learner = IdleLearner::default();
-        feed(&mut learner, 30, Some(0.0), 10);
-        feed(&mut learner, 40, Some(0.0), 10);
-        assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
-        feed(&mut learner, 25, Some(0.0), 10);
-        assert_eq!(learner.power(ZONE), Some(Watts(25.0)));
-    }
-
-    #[test]
-    fn unknown_utilisation_and_a_counter_that_stands_still_teach_nothing() {
-        let mut learner = IdleLearner::default();
-        feed(&mut learner, 30, None, 20);
-        feed(&mut learner, 0, Some(0.0), 20);
-        assert_eq!(learner.power(ZONE), None);
     }
 }

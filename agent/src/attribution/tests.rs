@@ -1,17 +1,12 @@
-//! Do the books always close? Table and property tests of the whole stage.
+//! Table tests of how a window's energy is split.
 
 use std::time::Duration;
 
-use proptest::prelude::*;
-
 use crate::attribution::demand::{Claimant, Demand};
-use crate::attribution::totals::{Totals, TotalsLimits};
 use crate::attribution::{IdlePolicy, Share, ZoneWindow, attribute};
-use crate::clock::MonoTime;
 use crate::host::CpuPlace;
 use crate::model::energy::{Domain, Scope, Zone};
 use crate::model::reservation::{Reservation, Reservations};
-use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Pseudo, WorkloadId};
 use crate::units::{CpuTime, MicroJoules, Ratio, Watts};
 
@@ -126,149 +121,4 @@ fn a_reading_that_failed_is_owed_by_everybody_who_ran_since() {
     owed.extend(&demand(&[(B, SOCKET_0, 1000)]));
     let bill = bill(window(0, 10), &owed, None, IdlePolicy::Own);
     assert_eq!(bill, [(A, Share::Dynamic, 5_000_000), (B, Share::Dynamic, 5_000_000)]);
-}
-
-fn totals(shown: usize) -> Totals {
-    Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown })
-}
-
-fn run(totals: &mut Totals, uses: &[(WorkloadId, CpuPlace, u64)], joules: u64) {
-    let demand = demand(uses);
-    totals.begin_window(&demand.totals());
-    let window = window(0, joules);
-    let charges: Vec<_> = attribute(window, &demand, None, IdlePolicy::Own, &Reservations::default())
-        .into_iter()
-        .map(|charge| (charge, MicroJoules::ZERO))
-        .collect();
-    totals.charge(window.zone, window.energy, &charges);
-}
-
-fn energy_of(totals: &Totals, id: WorkloadId) -> Option<u64> {
-    totals
-        .workloads()
-        .find(|(workload, _)| *workload == id)
-        .map(|(_, entry)| entry.account.zones.iter().map(|charges| charges.energy().0).sum())
-}
-
-#[test]
-fn an_ended_workload_stays_for_two_minutes_and_is_then_folded() {
-    let mut totals = totals(10);
-    totals.open_workload(A, None);
-    run(&mut totals, &[(A, SOCKET_0, 10)], 5);
-    totals.end_workload(A, MonoTime(0));
-    totals.end_window(MonoTime(119_000_000_000));
-    assert_eq!(energy_of(&totals, A), Some(5_000_000));
-    let (closed, _) = totals.end_window(MonoTime(120_000_000_000));
-    assert_eq!(closed, [A]);
-    assert_eq!(energy_of(&totals, A), None);
-    assert_eq!(energy_of(&totals, Pseudo::Ended.id()), Some(5_000_000));
-    assert_eq!(totals.residual(), [0]);
-}
-
-#[test]
-fn the_smallest_beyond_the_limit_share_one_account_and_may_come_back() {
-    let mut totals = totals(2);
-    run(&mut totals, &[(A, SOCKET_0, 10), (B, SOCKET_0, 20), (C, SOCKET_0, 70)], 10);
-    totals.end_window(MonoTime(0));
-    assert_eq!(energy_of(&totals, A), None);
-    assert_eq!(energy_of(&totals, Pseudo::Other.id()), Some(1_000_000));
-    // A grows past B: they change places, and what each left in `(other)` stays there.
-    run(&mut totals, &[(A, SOCKET_0, 100)], 40);
-    totals.end_window(MonoTime(1));
-    assert_eq!(energy_of(&totals, A), Some(40_000_000), "what it uses now is already its own");
-    assert_eq!(energy_of(&totals, B), None);
-    assert_eq!(energy_of(&totals, Pseudo::Other.id()), Some(3_000_000));
-    assert_eq!(totals.residual(), [0]);
-}
-
-#[test]
-fn whoever_uses_something_takes_the_place_of_one_that_never_did() {
-    let mut totals = totals(1);
-    totals.open_workload(A, None);
-    totals.open_workload(B, None);
-    run(&mut totals, &[], 1);
-    totals.end_window(MonoTime(0));
-    assert_eq!(energy_of(&totals, A), Some(0), "of equals the first");
-    run(&mut totals, &[(B, SOCKET_0, 5)], 7);
-    totals.end_window(MonoTime(1));
-    assert_eq!(energy_of(&totals, B), Some(7_000_000));
-    assert_eq!(energy_of(&totals, A), None);
-}
-
-#[test]
-fn only_zones_that_do_not_contain_one_another_count() {
-    let mut totals = totals(10);
-    let zone = |domain| Zone { scope: Scope::Package(0), domain };
-    let psys = Zone { scope: Scope::Platform, domain: Domain::Psys };
-    for zone in [zone(Domain::Package), zone(Domain::Core), zone(Domain::Uncore), zone(Domain::Dram), psys] {
-        totals.zone_index(zone);
-    }
-    let counting: Vec<String> =
-        totals.zones().iter().filter(|zone| totals.counts(**zone)).map(ToString::to_string).collect();
-    assert_eq!(counting, ["package-0", "dram-0"]);
-}
-
-proptest! {
-    /// The invariant of the whole stage, over random histories: discovery, use, end, folding.
-    #[test]
-    fn the_books_close_whatever_happens(
-        limit in 0..6usize,
-        policy in prop::sample::select(&IdlePolicy::ALL),
-        idle in prop::option::of(0.0..50.0f64),
-        steps in prop::collection::vec(
-            (
-                prop::collection::vec((0..12u32, 0..3u32, 0..2u32, 0..2_000_000_000u64), 0..12),
-                prop::collection::vec((0..2u32, 0..5usize, 0..100_000_000u64), 0..6),
-                prop::option::of(0..12u32),
-            ),
-            1..30,
-        ),
-    ) {
-        let domains = [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram, Domain::Psys];
-        let mut totals = totals(limit);
-        let mut shown_before: std::collections::HashMap<WorkloadId, u64> = std::collections::HashMap::new();
-        let mut total_cpu = 0;
-        for (step, (uses, energies, ends)) in steps.iter().enumerate() {
-            let now = MonoTime(step as u64 * 50_000_000_000);
-            let mut demand = Demand::default();
-            for (workload, transcode, package, busy) in uses {
-                let transcode = (*transcode > 0).then_some(TranscodeId(workload * 10 + transcode));
-                let claimant = Claimant { workload: WorkloadId(100 + workload), transcode };
-                demand.add(claimant, CpuPlace { package: *package, die: 0 }, CpuTime(*busy));
-                total_cpu += busy;
-            }
-            totals.begin_window(&demand.totals());
-            let living = (0..12).map(|id| (WorkloadId(100 + id), Reservation::default())).collect();
-            let reservations = Reservations { cpus: 8, workloads: living };
-            for (package, domain, energy) in energies {
-                let domain = domains[*domain];
-                let scope = if domain == Domain::Psys { Scope::Platform } else { Scope::Package(*package) };
-                let window = ZoneWindow { zone: Zone { scope, domain }, energy: MicroJoules(*energy), duration: SECOND };
-                let charges = attribute(window, &demand, idle.map(Watts), policy, &reservations);
-                let sum: MicroJoules = charges.iter().map(|charge| charge.energy).sum();
-                prop_assert_eq!(sum, window.energy);
-                let charges: Vec<_> = charges.into_iter().map(|charge| (charge, MicroJoules(1))).collect();
-                totals.charge(window.zone, window.energy, &charges);
-            }
-            if let Some(id) = ends {
-                totals.end_workload(WorkloadId(100 + id), now);
-            }
-            totals.end_window(now);
-            prop_assert!(totals.residual().iter().all(|left| *left == 0), "{:?}", totals.residual());
-            let cpu: u64 = totals.workloads().map(|(_, entry)| entry.account.cpu.0).sum();
-            prop_assert_eq!(cpu, total_cpu);
-            let shown = totals.workloads().filter(|(id, _)| id.pseudo().is_none()).count();
-            prop_assert!(shown <= limit);
-            // A total that goes on being shown never goes down.
-            let mut shown_now = std::collections::HashMap::new();
-            for (id, _) in totals.workloads() {
-                let energy = energy_of(&totals, id).unwrap_or(0);
-                if let Some(before) = shown_before.get(&id) {
-                    prop_assert!(energy >= *before || energy == 0, "{id:?} went from {before} to {energy}");
-                }
-                shown_now.insert(id, energy);
-            }
-            shown_before = shown_now;
-        }
-    }
 }

@@ -1,55 +1,38 @@
-//! What has everybody been charged so far?
+//! Running totals of the host, of every workload and of every transcode, as counters show them.
 //!
-//! Running totals of the host, of every workload and of every transcode. Totals never go down and sums never drop: whoever
-//! leaves is folded into an account that stays — `(ended)` some time after its end, `(other)` when there are more workloads
-//! than may be shown.
+//! A charge is added to the series that stands for its claimant at that tick, and nothing ever moves between series of one family:
+//! the series of a workload that has ended disappear, and their totals are added to the ended account, which is another family;
+//! a workload beyond the limit is in `(other)` from its first charge until it ends.
 //!
-//! **Invariant:** for every zone, Σ accounts = host, to the microjoule ([`Totals::residual`] is 0).
+//! **Invariant:** for every zone, Σ series + ended = host, to the microjoule ([`Totals::residual`] is 0), and no series goes down
+//! while it is shown.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
+mod accounts;
+
 use std::time::Duration;
 
 use crate::attribution::demand::Claimant;
 use crate::attribution::{Charge, Share};
-use crate::clock::MonoTime;
+use crate::clock::{Moment, MonoTime};
 use crate::model::account::Account;
 use crate::model::energy::{Domain, Zone};
 use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Pseudo, WorkloadId};
 use crate::units::{CpuTime, MicroJoules};
+use accounts::Accounts;
 
-/// How long and how much is kept.
+pub use accounts::Entry;
+
+/// How long and how much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TotalsLimits {
-    /// How long an account stays by itself after its end; two scrapes at least.
+    /// How long series stay after their claimant has ended; two scrapes at least.
     pub keep_ended: Duration,
-    /// Most accounts of workloads, and most of transcodes, shown by themselves; pseudo-workloads not counted.
+    /// Most workloads, and most transcodes, with series of their own; pseudo-workloads are not counted.
     pub shown: usize,
 }
 
-/// An account in the books.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Entry {
-    /// The totals.
-    pub account: Account,
-    /// When its owner began, where somebody saw it.
-    pub began: Option<MonoTime>,
-    /// When its owner ended.
-    pub ended: Option<MonoTime>,
-    /// CPU time it ever used: decides who is shown. Unlike the account it survives folding, so that two workloads of a size do
-    /// not change places at every window.
-    rank: CpuTime,
-}
-
-impl Entry {
-    /// A new account in place of this one, from 0.
-    fn afresh(&self) -> Self {
-        Self { account: Account::default(), ..*self }
-    }
-}
-
-/// Everybody's accounts, and the host's totals that they add up to.
+/// Every account, and the host's totals that they add up to.
 #[derive(Clone, Debug)]
 pub struct Totals {
     limits: TotalsLimits,
@@ -57,16 +40,32 @@ pub struct Totals {
     host: Vec<MicroJoules>,
     workloads: Accounts<WorkloadId>,
     transcodes: Accounts<TranscodeId>,
+    /// When the totals were last published, and the time before.
+    window: Moment,
+    previous: MonoTime,
+    created: Moment,
 }
 
 impl Totals {
-    /// Nobody charged yet. The pseudo-workloads are there from the start.
-    pub fn new(limits: TotalsLimits) -> Self {
-        let mut workloads = Accounts::default();
-        for pseudo in Pseudo::ALL {
-            workloads.shown.insert(pseudo.id(), Entry::default());
+    /// Nothing charged yet. The pseudo-workloads have series from the start.
+    pub fn new(limits: TotalsLimits, now: Moment) -> Self {
+        let permanent: Vec<WorkloadId> =
+            Pseudo::ALL.into_iter().filter(|pseudo| *pseudo != Pseudo::Other).map(Pseudo::id).collect();
+        Self {
+            limits,
+            zones: Vec::new(),
+            host: Vec::new(),
+            workloads: Accounts::new(limits.shown, &permanent, now),
+            transcodes: Accounts::new(limits.shown, &[], now),
+            window: now,
+            previous: now.mono,
+            created: now,
         }
-        Self { limits, zones: Vec::new(), host: Vec::new(), workloads, transcodes: Accounts::default() }
+    }
+
+    /// When the host's and the ended totals were 0.
+    pub fn created(&self) -> Moment {
+        self.created
     }
 
     /// Zones seen so far; accounts are indexed by position here.
@@ -79,27 +78,32 @@ impl Totals {
         &self.host
     }
 
-    /// Accounts of workloads shown by themselves, the folding ones included.
+    /// Accounts of workloads that have series, `(other)` included.
     pub fn workloads(&self) -> impl Iterator<Item = (WorkloadId, &Entry)> {
-        self.workloads.shown.iter().map(|(id, entry)| (*id, entry))
+        self.workloads.shown().chain([(Pseudo::Other.id(), &self.workloads.other)])
     }
 
-    /// Accounts of transcodes shown by themselves.
+    /// Accounts of transcodes that have series of their own.
     pub fn transcodes(&self) -> impl Iterator<Item = (TranscodeId, &Entry)> {
-        self.transcodes.shown.iter().map(|(id, entry)| (*id, entry))
+        self.transcodes.shown()
     }
 
-    /// Transcodes folded because they ended, and because there were too many.
-    pub fn folded_transcodes(&self) -> (&Account, &Account) {
-        (&self.transcodes.ended, &self.transcodes.other)
+    /// The account of the transcodes beyond the limit.
+    pub fn other_transcodes(&self) -> &Entry {
+        &self.transcodes.other
     }
 
-    /// How many workloads and transcodes now share an `(other)` account.
-    pub fn folded(&self) -> (usize, usize) {
-        (self.workloads.folded.len(), self.transcodes.folded.len())
+    /// Sums of the workload series and of the transcode series that have disappeared.
+    pub fn ended(&self) -> (&Account, &Account) {
+        (&self.workloads.ended, &self.transcodes.ended)
     }
 
-    /// Index of a zone, which is entered into the books if it is new.
+    /// How many workloads and transcodes share `(other)` now.
+    pub fn beyond_limit(&self) -> (usize, usize) {
+        (self.workloads.beyond(), self.transcodes.beyond())
+    }
+
+    /// Index of a zone, which is added if it is new.
     pub fn zone_index(&mut self, zone: Zone) -> usize {
         if let Some(index) = self.zones.iter().position(|known| *known == zone) {
             return index;
@@ -122,41 +126,38 @@ impl Totals {
         }
     }
 
-    /// Begins a window in which these used CPU time: decides who is shown by itself, and enters the time.
-    ///
-    /// Whoever is folded and has grown past the smallest shown changes places with it before anything is charged, so what it
-    /// uses now is already its own.
+    /// Begins a window in which these used CPU time: opens their accounts where they have none, and adds the time.
     pub fn begin_window(&mut self, used: &[(Claimant, CpuTime)]) {
         self.workloads.begin_window();
         self.transcodes.begin_window();
-        for (claimant, busy) in used {
-            self.workloads.rank(claimant.workload, *busy);
-            if let Some(transcode) = claimant.transcode {
-                self.transcodes.rank(transcode, *busy);
-            }
-        }
-        self.fold_surplus();
         for (claimant, busy) in used {
             let enter = |account: &mut Account| {
                 account.cpu += *busy;
                 account.window_cpu += *busy;
             };
+            self.workloads.open_for_charge(claimant.workload, self.window);
             self.workloads.charge(claimant.workload, enter);
             if let Some(transcode) = claimant.transcode {
+                self.transcodes.open_for_charge(transcode, self.window);
                 self.transcodes.charge(transcode, enter);
             }
         }
     }
 
-    /// Opens an account, with 0 on every side, if there is none; re-opens one that had ended. `began` is when its owner was
-    /// seen to begin.
+    /// A workload is there, and need not be shown before it is charged. `began` is when an event told that it began. A workload that
+    /// ends without having been charged leaves no account.
+    pub fn expect_workload(&mut self, id: WorkloadId, began: Option<MonoTime>) {
+        self.workloads.expect(id, began);
+    }
+
+    /// A workload is there, and is shown at 0 before it is charged. The account of one that had ended goes on while it is shown.
     pub fn open_workload(&mut self, id: WorkloadId, began: Option<MonoTime>) {
-        self.workloads.open(id, began);
+        self.workloads.open(id, began, self.window);
     }
 
     /// As [`Self::open_workload`], for a transcode.
     pub fn open_transcode(&mut self, id: TranscodeId) {
-        self.transcodes.open(id, None);
+        self.transcodes.open(id, None, self.window);
     }
 
     /// Marks a workload as ended.
@@ -164,13 +165,34 @@ impl Totals {
         self.workloads.end(id, at);
     }
 
+    /// Closes the account of a workload that has never been charged anything. `false` when it has been.
+    pub fn close_unused_workload(&mut self, id: WorkloadId) -> bool {
+        self.workloads.close_unused(id)
+    }
+
+    /// How many workloads and transcodes are kept: at most the limit with series of their own, and the living ones beyond it.
+    pub fn kept(&self) -> (usize, usize) {
+        (self.workloads.len(), self.transcodes.len())
+    }
+
     /// Marks a transcode as ended.
     pub fn end_transcode(&mut self, id: TranscodeId, at: MonoTime) {
         self.transcodes.end(id, at);
     }
 
-    /// Enters the energy of a zone, and the charges that [`crate::attribution::attribute`] made of it with the bound on the
-    /// error of each.
+    /// The labels of a workload have changed since the last window: the series under the former labels end, and their totals are
+    /// added to the ended account; the series under the new ones begin at 0.
+    pub fn relabel_workload(&mut self, id: WorkloadId) {
+        self.workloads.relabel(id, self.window);
+    }
+
+    /// As [`Self::relabel_workload`], for a transcode.
+    pub fn relabel_transcode(&mut self, id: TranscodeId) {
+        self.transcodes.relabel(id, self.window);
+    }
+
+    /// Adds the energy of a zone, and the charges that [`crate::attribution::attribute`] made of it with the bound on the error of
+    /// each. A claimant that is not open by now has ended, and its series have disappeared: its charge is added to the ended account.
     pub fn charge(&mut self, zone: Zone, energy: MicroJoules, charges: &[(Charge, MicroJoules)]) {
         let index = self.zone_index(zone);
         let counts = self.counts(zone);
@@ -194,32 +216,25 @@ impl Totals {
         }
     }
 
-    fn fold_surplus(&mut self) {
-        self.workloads.fold_surplus(self.limits.shown, |id| id.pseudo().is_none());
-        self.transcodes.fold_surplus(self.limits.shown, |_| true);
-    }
-
-    /// Ends a window: folds what ended long enough ago. Returns the ids whose books are closed.
+    /// Ends a window: closes the accounts of what ended long enough ago. Returns their ids, never used ones included.
     pub fn end_window(&mut self, now: MonoTime) -> (Vec<WorkloadId>, Vec<TranscodeId>) {
-        let closed = self.workloads.fold_ended(now, self.limits.keep_ended);
-        let closed_transcodes = self.transcodes.fold_ended(now, self.limits.keep_ended);
-        self.fold_surplus();
-        // Workloads fold into accounts that are workloads themselves.
-        for (pseudo, folded) in
-            [(Pseudo::Ended, &mut self.workloads.ended), (Pseudo::Other, &mut self.workloads.other)]
-        {
-            let entry = self.workloads.shown.entry(pseudo.id()).or_default();
-            entry.account.absorb(&std::mem::take(folded));
-        }
+        // What ended before the totals were published twice has been read to its end since.
+        let (keep, settled) = (self.limits.keep_ended, self.previous);
+        let closed = self.workloads.close(now, keep, settled);
+        let closed_transcodes = self.transcodes.close(now, keep, settled);
         (closed, closed_transcodes)
     }
 
-    /// Host minus the sum of all accounts, per zone: 0, or the books are wrong.
+    /// Notes that the totals have been published: series that begin from here on were 0 at this time, and no scrape after it finds
+    /// those that disappeared.
+    pub fn published(&mut self, now: Moment) {
+        self.previous = std::mem::replace(&mut self.window, now).mono;
+    }
+
+    /// Host minus the sum of all accounts, per zone: 0, or an account is wrong.
     pub fn residual(&self) -> Vec<i128> {
         let mut residual: Vec<i128> = self.host.iter().map(|energy| i128::from(energy.0)).collect();
-        let shown = self.workloads.shown.values().map(|entry| &entry.account);
-        let accounts = shown.chain([&self.workloads.ended, &self.workloads.other]);
-        for account in accounts {
+        for account in self.workloads.all() {
             for (left, charges) in residual.iter_mut().zip(&account.zones) {
                 *left -= i128::from(charges.energy().0);
             }
@@ -228,102 +243,5 @@ impl Totals {
     }
 }
 
-/// The accounts of one kind of thing.
-#[derive(Clone, Debug)]
-struct Accounts<Id> {
-    /// Shown by themselves.
-    shown: HashMap<Id, Entry>,
-    /// Charged to `other` since they were folded. They keep their rank, so that one that grows can come back.
-    folded: HashMap<Id, Entry>,
-    /// Sum of what ended and was folded.
-    ended: Account,
-    /// Sum of what was too much to show.
-    other: Account,
-}
-
-impl<Id> Default for Accounts<Id> {
-    fn default() -> Self {
-        Self {
-            shown: HashMap::new(),
-            folded: HashMap::new(),
-            ended: Account::default(),
-            other: Account::default(),
-        }
-    }
-}
-
-impl<Id: Copy + Ord + std::hash::Hash> Accounts<Id> {
-    fn begin_window(&mut self) {
-        let entries = self.shown.values_mut().chain(self.folded.values_mut());
-        for account in entries.map(|entry| &mut entry.account).chain([&mut self.ended, &mut self.other]) {
-            account.window_cpu = CpuTime::ZERO;
-            account.window_energy = MicroJoules::ZERO;
-        }
-    }
-
-    fn open(&mut self, id: Id, began: Option<MonoTime>) {
-        let entry = match self.folded.get_mut(&id) {
-            Some(entry) => entry,
-            None => self.shown.entry(id).or_insert_with(|| Entry { began, ..Entry::default() }),
-        };
-        if entry.ended.take().is_some() {
-            entry.began = began;
-        }
-    }
-
-    fn end(&mut self, id: Id, at: MonoTime) {
-        for entry in self.shown.get_mut(&id).into_iter().chain(self.folded.get_mut(&id)) {
-            entry.ended.get_or_insert(at);
-        }
-    }
-
-    fn rank(&mut self, id: Id, busy: CpuTime) {
-        let entry = match self.folded.get_mut(&id) {
-            Some(entry) => entry,
-            None => self.shown.entry(id).or_default(),
-        };
-        entry.rank += busy;
-    }
-
-    fn charge(&mut self, id: Id, enter: impl Fn(&mut Account)) {
-        if self.folded.contains_key(&id) {
-            enter(&mut self.other);
-        } else {
-            enter(&mut self.shown.entry(id).or_default().account);
-        }
-    }
-
-    fn fold_ended(&mut self, now: MonoTime, keep: Duration) -> Vec<Id> {
-        let is_over = |entry: &Entry| entry.ended.is_some_and(|ended| now.since(ended) >= keep);
-        let mut closed = Vec::new();
-        for (id, entry) in self.shown.extract_if(|_, entry| is_over(entry)) {
-            self.ended.absorb(&entry.account);
-            closed.push(id);
-        }
-        // What a folded one used is in `other` and stays there.
-        closed.extend(self.folded.extract_if(|_, entry| is_over(entry)).map(|(id, _)| id));
-        closed
-    }
-
-    /// Shows the largest `limit` of those that may be folded; of equals, those that were there first.
-    fn fold_surplus(&mut self, limit: usize, may_fold: impl Fn(Id) -> bool) {
-        let mut candidates: Vec<_> =
-            self.shown.iter().filter(|(id, _)| may_fold(**id)).map(|(id, entry)| (entry.rank, *id)).collect();
-        if candidates.len() <= limit && self.folded.is_empty() {
-            return;
-        }
-        candidates.extend(self.folded.iter().map(|(id, entry)| (entry.rank, *id)));
-        candidates.sort_unstable_by_key(|(rank, id)| (Reverse(*rank), *id));
-        for (place, (_, id)) in candidates.into_iter().enumerate() {
-            if place >= limit {
-                if let Some(entry) = self.shown.remove(&id) {
-                    self.other.absorb(&entry.account);
-                    self.folded.insert(id, entry.afresh());
-                }
-            } else if let Some(entry) = self.folded.remove(&id) {
-                // What it used while folded stays in `other`: a total that has been shown never goes down.
-                self.shown.insert(id, entry);
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

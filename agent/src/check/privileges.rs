@@ -1,5 +1,7 @@
 //! `ffwatt check`, what the agent may do: which capability is missing for what, and which restrictions this kernel has?
 
+use std::os::unix::fs::MetadataExt;
+
 use rustix::thread::{CapabilitySet, capabilities};
 
 use super::{Report, State};
@@ -7,13 +9,12 @@ use crate::config::{Config, CpuChoice};
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::EnergySourceKind;
 use crate::privileges::{self, Outcome, Plan, names};
-
-const GRANT: &str = "run as root, or `sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $(command -v ffwatt)`, \
-    or AmbientCapabilities= of the unit";
+use crate::source::GRANT;
 
 impl Report {
     pub(super) fn check_privileges(&mut self, config: &Config) {
-        let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+        self.check_binary();
+        let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
         let has_bpf = self.cpu_source == Some("bpf");
         let is_measured = self.energy_source.is_some_and(|source| source != "model");
         let program = "loading the eBPF program and reading its accounts";
@@ -44,6 +45,29 @@ impl Report {
             self.add("rights", "caps", state, detail, fix);
         }
         self.check_restrictions(config);
+    }
+
+    /// A binary with file capabilities serves everybody who may execute it.
+    fn check_binary(&mut self) {
+        if !privileges::is_elevated().unwrap_or(true) {
+            return;
+        }
+        let binary = std::env::current_exe().and_then(|path| Ok((path.metadata()?.mode(), path)));
+        match binary {
+            Ok((mode, path)) if mode & 0o001 != 0 => {
+                let path = path.display();
+                let detail = format!(
+                    "{path} has file capabilities and mode {:04o}: every user of this host can read the energy counters by it",
+                    mode & 0o7777
+                );
+                self.add("rights", "binary", State::Problem, detail, GRANT);
+            }
+            _ => {
+                let detail = "file capabilities: options that name files, programs or sockets are refused, the environment is \
+                    ignored";
+                self.add("rights", "binary", State::Note, detail, "");
+            }
+        }
     }
 
     /// Tries them on a thread of its own: they hold for that one only, and end with it.

@@ -78,6 +78,13 @@ pub const KEYS: &[Key] = &[
         "Address of every listener. 127.0.0.1 keeps the figures on this host; 0.0.0.0 serves the network.",
     ),
     key(
+        "listen.host_names",
+        Kind::List,
+        &[],
+        "Host names under which a reverse proxy on this host asks, where listen.address is a loopback address. There requests with \
+         another Host than localhost, a loopback address or one of these names are refused.",
+    ),
+    key(
         "listen.port",
         Kind::Integer,
         &[],
@@ -182,19 +189,20 @@ pub const KEYS: &[Key] = &[
         "attribution.idle_watts",
         Kind::Number,
         &[],
-        "What one package draws when nobody runs. Default: learned, the lowest power sustained over 10 s on a quiet machine.",
+        "Power of one package when nothing runs, in watts; dies that are counted apart share it. Default: learned, the lowest power \
+         sustained over 10 s on a quiet machine within the last week.",
     ),
     key(
         "attribution.keep_ended",
         Kind::Text,
         &[],
-        "How long a workload or transcode stays visible after its end, before it is folded into (ended).",
+        "How long the series of a workload or transcode stay after its end. Then they disappear, and their totals are added to ffwatt_ended_*.",
     ),
     key(
         "attribution.max_workloads",
         Kind::Integer,
         &[],
-        "Most workloads, and most transcodes, shown by themselves; the smallest beyond share (other).",
+        "Most workloads, and most transcodes, with series of their own. Those that come when all places are taken share (other) until they end.",
     ),
     key(
         "containers.docker_socket",

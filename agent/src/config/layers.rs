@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::num::{ParseFloatError, ParseIntError};
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::config::Config;
 use crate::config::keys::{KEYS, Key, Kind, PREFIX};
+use crate::config::{Config, file_problem, restricted};
 
 /// The variable that names the configuration file.
 pub const FILE_VARIABLE: &str = "FFWATT_CONFIG";
@@ -26,6 +27,28 @@ pub enum ConfigError {
         /// Why.
         #[source]
         cause: io::Error,
+    },
+    /// Others than root can change the file, and the agent has more rights than its caller.
+    #[error(
+        "the configuration file {path} is not root's alone, and this ffwatt has file capabilities: \
+         `chown root:root` it and its folder, and `chmod go-w` both",
+        path = path.display()
+    )]
+    Shared {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A caller with fewer rights than the agent may not choose this.
+    #[error(
+        "--{option} is refused: this ffwatt has file capabilities, so its caller may not choose what it opens, writes, starts or \
+         gives up. Set it in {usual_file} (of root, writable by nobody else), or run ffwatt as root or as the systemd unit",
+        usual_file = usual_file.display()
+    )]
+    Refused {
+        /// The flag, without dashes.
+        option: String,
+        /// Where root configures it.
+        usual_file: PathBuf,
     },
     /// The file says something that cannot be understood.
     #[error("in the configuration file {path}: {problem}", path = path.display())]
@@ -64,6 +87,8 @@ pub struct Layers {
     pub environment: BTreeMap<OsString, OsString>,
     /// Values of flags by key path.
     pub flags: BTreeMap<&'static str, String>,
+    /// The agent has more rights than its caller: only a file that nobody but root can change counts.
+    pub is_restricted: bool,
 }
 
 impl Layers {
@@ -71,7 +96,7 @@ impl Layers {
     pub fn resolve(&self) -> Result<Config, ConfigError> {
         let mut origins: BTreeMap<&'static str, String> = BTreeMap::new();
         let mut config = match &self.file {
-            Some(path) => read_file(path, &mut origins)?,
+            Some(path) => read_file(path, self.is_restricted, &mut origins)?,
             None => Config::default(),
         };
         for key in KEYS {
@@ -96,6 +121,16 @@ impl Layers {
         Ok(config)
     }
 
+    /// Variables that would set a key, or name the file.
+    pub fn known_variables(&self) -> impl Iterator<Item = &OsStr> {
+        let is_known = |name: &str| {
+            let sets = |key: &Key| key.variable() == name || key.upstream.contains(&name);
+            name == FILE_VARIABLE || KEYS.iter().any(sets)
+        };
+        let set = self.environment.iter().filter(|(_, value)| !value.is_empty());
+        set.map(|(name, _)| name.as_os_str()).filter(move |name| name.to_str().is_some_and(is_known))
+    }
+
     /// Variables that look like ours and are not. No error: orchestrators make variables of their own out of a service's name.
     pub fn unknown_variables(&self) -> impl Iterator<Item = &OsStr> {
         let is_known = |name: &str| name == FILE_VARIABLE || KEYS.iter().any(|key| key.variable() == name);
@@ -115,9 +150,18 @@ impl Layers {
     }
 }
 
-fn read_file(path: &Path, origins: &mut BTreeMap<&'static str, String>) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| ConfigError::Unreadable { path: path.to_path_buf(), cause })?;
+fn read_file(
+    path: &Path,
+    is_restricted: bool,
+    origins: &mut BTreeMap<&'static str, String>,
+) -> Result<Config, ConfigError> {
+    let unreadable = |cause| ConfigError::Unreadable { path: path.to_path_buf(), cause };
+    let mut file = File::open(path).map_err(unreadable)?;
+    if is_restricted && !restricted::is_roots_alone(path, &file).map_err(unreadable)? {
+        return Err(ConfigError::Shared { path: path.to_path_buf() });
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(unreadable)?;
     read_text(&text, path, origins)
 }
 
@@ -144,7 +188,7 @@ fn read_text(
 ) -> Result<Config, ConfigError> {
     let wrong = |error: toml::de::Error| ConfigError::File {
         path: path.to_path_buf(),
-        problem: error.to_string().trim_end().to_owned(),
+        problem: file_problem::describe(text, &error),
     };
     let config: Config = toml::from_str(text).map_err(wrong)?;
     let given: Table = toml::from_str(text).map_err(wrong)?;
@@ -203,22 +247,29 @@ fn with_value(config: &Config, key: &Key, text: &str, origin: &str) -> Result<Co
         }
     };
     let mut table = as_table(config);
-    match key.path.split_once('.') {
-        None => table.insert(key.path.to_owned(), value),
+    set(&mut table, key.path, value);
+    table.try_into().map_err(|error: toml::de::Error| {
+        // Whoever set it may see it.
+        wrong(format!("{text:?} cannot be used, {}", file_problem::expectation(error.message())))
+    })
+}
+
+pub(super) fn set(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => table.insert(path.to_owned(), value),
         Some((section, name)) => {
             let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
             section.as_table_mut().and_then(|section| section.insert(name.to_owned(), value))
         }
     };
-    table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))
 }
 
-fn as_table(config: &Config) -> Table {
+pub(super) fn as_table(config: &Config) -> Table {
     // Every part of the configuration is a table of plain values, so this cannot fail; a test holds it.
     Table::try_from(config).unwrap_or_default()
 }
 
-fn look_up<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+pub(super) fn look_up<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
     match path.split_once('.') {
         None => table.get(path),
         Some((section, name)) => table.get(section)?.as_table()?.get(name),

@@ -18,6 +18,7 @@ use crate::host::HostRoots;
 #[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Listen {
     pub address: IpAddr,
+    pub host_names: Vec<String>,
     pub port: u16,
     pub rapl_port: u16,
     pub docker_port: u16,
@@ -171,6 +172,7 @@ impl Default for Listen {
     fn default() -> Self {
         Self {
             address: Ipv4Addr::LOCALHOST.into(),
+            host_names: Vec::new(),
             port: 9510,
             rapl_port: 9500,
             docker_port: 9501,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::IdlePolicy;
@@ -149,7 +150,9 @@ impl Serialize for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        let expected = "a length of time such as \"1s\" or \"100ms\"";
+        Self::parse(&text)
+            .map_err(|_quotes_the_text| D::Error::invalid_value(Unexpected::Str(&text), &expected))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::clock::WallTime;
 use crate::exposition::Options;
 use crate::model::health::DurationHistogram;
 use crate::model::snapshot::Snapshot;
@@ -114,6 +115,8 @@ pub struct Sample<'a> {
     pub labels: Vec<Cow<'a, str>>,
     /// The value.
     pub value: Value<'a>,
+    /// When a counter was 0, where its series come and go.
+    pub created: Option<WallTime>,
 }
 
 /// Takes the samples of one metric.
@@ -126,25 +129,49 @@ impl<'a> Samples<'a> {
     /// Adds a sample with a number; one that is not finite is nothing that is known, and left out.
     pub fn number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
         if value.is_finite() {
-            self.samples.push(Sample { labels: labels.into(), value: Value::Number(value) });
+            self.push(labels, Value::Number(value), None);
         }
     }
 
     /// Adds a sample with a number that may be infinite and mean it.
     pub fn any_number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
         if !value.is_nan() {
-            self.samples.push(Sample { labels: labels.into(), value: Value::Number(value) });
+            self.push(labels, Value::Number(value), None);
         }
     }
 
     /// Adds a sample with a whole number.
     pub fn whole<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: u64) {
-        self.samples.push(Sample { labels: labels.into(), value: Value::Whole(value) });
+        self.push(labels, Value::Whole(value), None);
+    }
+
+    /// Adds a sample of a counter that was 0 at a known time.
+    pub fn counter<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64, created: WallTime) {
+        self.push(labels, Value::Number(value), Some(created));
+    }
+
+    /// As [`Self::counter`], with a whole number; `None` where nobody knows when it was 0.
+    pub fn whole_counter<const N: usize>(
+        &mut self,
+        labels: [Cow<'a, str>; N],
+        value: u64,
+        created: Option<WallTime>,
+    ) {
+        self.push(labels, Value::Whole(value), created);
     }
 
     /// Adds a histogram.
     pub fn histogram<const N: usize>(&mut self, labels: [Cow<'a, str>; N], histogram: &'a DurationHistogram) {
-        self.samples.push(Sample { labels: labels.into(), value: Value::Histogram(histogram) });
+        self.push(labels, Value::Histogram(histogram), None);
+    }
+
+    fn push<const N: usize>(
+        &mut self,
+        labels: [Cow<'a, str>; N],
+        value: Value<'a>,
+        created: Option<WallTime>,
+    ) {
+        self.samples.push(Sample { labels: labels.into(), value, created });
     }
 
     /// All of them.

@@ -3,6 +3,7 @@
 pub mod attribution;
 pub mod cost;
 pub mod docker;
+pub mod ended;
 pub mod health;
 pub mod host;
 pub mod output;
@@ -27,6 +28,7 @@ const ALL: &[&[Metric]] = &[
     workload::METRICS,
     transcode::METRICS,
     output::METRICS,
+    ended::METRICS,
     scenario::METRICS,
     attribution::METRICS,
     health::METRICS,

@@ -1,28 +1,42 @@
-//! A snapshot as OpenMetrics text, written by the `prometheus-client` library.
+//! Writes a snapshot as OpenMetrics 1.0 text, by the `prometheus-client` library.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::exposition::Options;
+use crate::clock::WallTime;
 use crate::exposition::catalog::{Kind, Listener, Metric, Sample, Samples, Value};
 use crate::exposition::family::metrics;
+use crate::exposition::{Options, created};
 use crate::model::snapshot::SharedSnapshot;
 
-pub(super) fn encode(snapshot: &SharedSnapshot, listener: Listener, options: Options) -> String {
+/// Every metric of a listener that has a sample. `with_created` adds the `_created` samples of counters.
+pub(super) fn encode(
+    snapshot: &SharedSnapshot,
+    listener: Listener,
+    options: Options,
+    with_created: bool,
+) -> String {
+    let created = CreationTimes::default();
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(View { snapshot: snapshot.clone(), listener, options }));
+    let view = View { snapshot: snapshot.clone(), listener, options, created: created.clone() };
+    registry.register_collector(Box::new(view));
     let mut text = String::new();
     // Writing into a string fails only when an encoder says so, and ours never does: the tests parse every family.
     if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &registry) {
         tracing::error!(%error, listener = listener.name(), "cannot encode the metrics");
     }
-    text
+    let created = created.lock().unwrap_or_else(PoisonError::into_inner);
+    if with_created { created::add(&text, &created) } else { text }
 }
+
+/// When each sample of a counter was 0, in the order in which samples are encoded.
+type CreationTimes = Arc<Mutex<Vec<Option<WallTime>>>>;
 
 /// One listener's view of a snapshot, in the form the library asks for.
 #[derive(Debug)]
@@ -30,14 +44,19 @@ struct View {
     snapshot: SharedSnapshot,
     listener: Listener,
     options: Options,
+    created: CreationTimes,
 }
 
 impl Collector for View {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
         for metric in metrics().filter(|metric| metric.listener == self.listener) {
             let mut samples = Samples::default();
             (metric.fill)(&self.snapshot, self.options, &mut samples);
             let samples = samples.into_inner();
+            if metric.kind == Kind::Counter {
+                created.extend(samples.iter().map(|sample| sample.created));
+            }
             if !samples.is_empty() {
                 encode_metric(&mut encoder, metric, &samples)?;
             }

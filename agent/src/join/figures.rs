@@ -61,6 +61,22 @@ impl Found {
     pub fn is_attributed(&self) -> bool {
         self.energy.is_some_and(|energy| energy.basis != EnergyBasis::File)
     }
+
+    /// Whether no rule could find better than the one that found it.
+    pub fn is_best_for(&self, scenario: &Scenario) -> bool {
+        self.energy.is_some_and(|energy| energy.matched <= matching::best_rule(scenario))
+    }
+
+    /// The one that was found by the better rule; of the same, this one.
+    #[must_use]
+    pub fn or_better(self, other: Self) -> Self {
+        let rule = |found: &Self| found.energy.map(|energy| energy.matched);
+        match (rule(&self), rule(&other)) {
+            (Some(mine), Some(others)) if mine <= others => self,
+            (Some(_), None) => self,
+            _ => other,
+        }
+    }
 }
 
 /// All scenarios of a run, given the energy of each.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::clock::{MonoTime, WallTime};
 use crate::join::subject::{Candidate, Subject};
+use crate::model::health::Kept;
 use crate::model::snapshot::Snapshot;
 use crate::units::{CpuTime, MicroJoules, Ratio};
 use charges::{charges, totals};
@@ -30,6 +31,9 @@ const RECENT: Duration = Duration::from_mins(2);
 
 /// So long are ticks that are put together: as long as a bucket of the ledger.
 const COARSE: Duration = Duration::from_secs(10);
+
+/// Most charges of ticks that are kept by themselves, about 5 MB: a thousand workloads that are busy in each tick fill a minute.
+const MOST_CHARGES: usize = 60_000;
 
 /// Those who have gone, at most: about 10 MB of names. A history of a quarter of an hour reaches it with eleven jobs a second.
 const MOST_GONE: usize = 10_000;
@@ -102,6 +106,8 @@ pub struct History {
     /// Whether each tick is later than the one before it: until somebody sets the wall clock back.
     is_sorted: bool,
     known: Known,
+    /// How many subjects were forgotten because too many had gone.
+    evicted: u64,
 }
 
 impl History {
@@ -116,6 +122,7 @@ impl History {
             last: None,
             is_sorted: true,
             known: Known::default(),
+            evicted: 0,
         }
     }
 
@@ -148,6 +155,7 @@ impl History {
         let charges = charges(&before, &self.totals);
         self.known.charge(charges.keys());
         let excess = self.known.forget(snapshot.wall, self.span, MOST_GONE);
+        self.evicted += excess.len() as u64;
         if !excess.is_empty() {
             self.ticks
                 .iter_mut()
@@ -166,7 +174,11 @@ impl History {
 
     /// Puts old ticks together.
     fn settle(&mut self, now: WallTime) {
-        while let Some(old) = self.ticks.get(self.settled).filter(|old| between(old.to, now) > RECENT) {
+        let recent = self.ticks.iter().skip(self.settled);
+        let mut charges: usize = recent.map(|tick| tick.charges.len()).sum();
+        let is_old = |old: &Tick, charges| between(old.to, now) > RECENT || charges > MOST_CHARGES;
+        while let Some(old) = self.ticks.get(self.settled).filter(|old| is_old(old, charges)) {
+            charges -= old.charges.len();
             let (from, to) = (old.from, old.to);
             let before = self.settled.checked_sub(1).and_then(|before| self.ticks.get(before));
             if before.is_some_and(|before| before.to == from && between(before.from, to) <= COARSE)
@@ -195,6 +207,11 @@ impl History {
         let from = WallTime(snapshot.wall.0 - passed);
         self.is_sorted &= from.0 >= last.0;
         from
+    }
+
+    /// How much is kept of subjects.
+    pub fn kept(&self) -> Kept {
+        Kept { entries: self.known.candidates().count() as u64, evicted: Some(self.evicted) }
     }
 
     /// Everybody who was there in the last while.

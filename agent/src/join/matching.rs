@@ -48,6 +48,18 @@ pub fn find<'a>(
     .find(|(_, subjects)| !subjects.is_empty())
 }
 
+/// The best rule that could find somebody: a name that the file gives. Where it gives none, a container with the scenario's label may
+/// become known late.
+pub fn best_rule(scenario: &Scenario) -> Matched {
+    let has = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
+    match () {
+        () if facts::is_baseline(scenario) => Matched::Host,
+        () if has(&scenario.transcode) => Matched::Transcode,
+        () if has(&scenario.container) => Matched::Container,
+        () => Matched::Label,
+    }
+}
+
 fn overlapping<'a>(scenario: &Scenario, candidates: impl Iterator<Item = &'a Candidate>) -> Vec<Subject> {
     let Some((start, end)) = scenario.window else { return Vec::new() };
     let runs = |candidate: &&Candidate| {

@@ -1,10 +1,14 @@
-//! What was a scenario found to have been charged?
+//! Remembers what scenarios were found to have been charged, tick by tick: finer than the ledger's buckets.
 
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::join::figures::Found;
+use crate::join::matching;
+use crate::ledger::read::text;
+use crate::ledger::schema::WITH_CHARGES;
+use crate::ledger::write::number;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::joined::{EnergyBasis, Matched, ScenarioEnergy};
 use crate::model::scenario::Scenario;
@@ -17,11 +21,10 @@ impl Ledger {
         if energy.basis == EnergyBasis::File {
             return Ok(());
         }
-        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let written = self.connection.execute(
             "INSERT OR REPLACE INTO scenario
-             (run, name, began, ended, energy, cpu, deviation, host, matched, measured)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             (run, name, began, ended, energy, cpu, deviation, host, matched, measured, container, transcode)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             params![
                 run,
                 scenario.name,
@@ -33,18 +36,33 @@ impl Ledger {
                 found.host.map(|host| host.0),
                 energy.matched.name(),
                 energy.basis == EnergyBasis::Measured,
+                scenario.container.as_deref().unwrap_or_default(),
+                scenario.transcode.as_deref().unwrap_or_default(),
             ],
         );
         written.map(|_| ()).map_err(|cause| self.failed(cause))
     }
 
-    /// What was written down about a scenario of this run with this window.
-    pub fn recall(&self, run: &str, scenario: &Scenario) -> Result<Option<Found>, LedgerError> {
+    /// A scenario's energy by what was written down about it and by the buckets of its window: the better rule wins, of the same what
+    /// was written down, which is finer.
+    pub fn find(&self, run: &str, scenario: &Scenario) -> Result<Option<Found>, LedgerError> {
+        let Some((from, to)) = scenario.window else { return Ok(None) };
+        let recalled = self.recall(run, scenario)?;
+        if recalled.as_ref().is_some_and(|found| found.is_best_for(scenario)) {
+            return Ok(recalled);
+        }
+        let past = self.past(from, to)?.find(scenario);
+        Ok(Some(recalled.map_or(past, |recalled| recalled.or_better(past))))
+    }
+
+    /// What was written down about a scenario of this run with this window, if the file named the same container and transcode then. A
+    /// release that did not write those down is believed where it went by the rule that the file asks for now.
+    fn recall(&self, run: &str, scenario: &Scenario) -> Result<Option<Found>, LedgerError> {
         let Some((began, ended)) = scenario.window else { return Ok(None) };
-        let read = |row: &Row<'_>| {
+        let read = |row: &Row<'_>| -> rusqlite::Result<Found> {
             let energy = MicroJoules(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
             let cpu: Option<i64> = row.get(1)?;
-            let matched: String = row.get(4)?;
+            let matched = text(row, 4)?;
             let duration = Duration::try_from_secs_f64(ended.0 - began.0).unwrap_or_default();
             let is_measured: bool = row.get(5)?;
             Ok(Found {
@@ -65,14 +83,32 @@ impl Ledger {
                 host: row.get::<_, Option<f64>>(3)?.map(Watts),
             })
         };
+        let asked = if self.version >= WITH_CHARGES { "container, transcode" } else { "NULL, NULL" };
         let mut statement = self
             .connection
-            .prepare_cached(
-                "SELECT energy, cpu, deviation, host, matched, measured FROM scenario
-                 WHERE run = ?1 AND name = ?2 AND began = ?3 AND ended = ?4",
-            )
+            .prepare_cached(&format!(
+                "SELECT energy, cpu, deviation, host, matched, measured, {asked} FROM scenario
+                 WHERE run = ?1 AND name = ?2 AND began = ?3 AND ended = ?4"
+            ))
             .map_err(|cause| self.failed(cause))?;
-        let found = statement.query_row(params![run, scenario.name, began.0, ended.0], read).optional();
-        found.map_err(|cause| self.failed(cause))
+        let is_same = |written: Option<String>, asked: &Option<String>| {
+            written.as_deref().map(|written| written == asked.as_deref().unwrap_or_default())
+        };
+        let read_asked = |row: &Row<'_>| {
+            let is_container = is_same(row.get(6)?, &scenario.container);
+            let is_transcode = is_same(row.get(7)?, &scenario.transcode);
+            Ok((read(row)?, is_container.zip(is_transcode).map(|(one, other)| one && other)))
+        };
+        let found = statement.query_row(params![run, scenario.name, began.0, ended.0], read_asked).optional();
+        let found = found.map_err(|cause| self.failed(cause))?;
+        Ok(found
+            .filter(|(found, is_same)| {
+                let best = matching::best_rule(scenario);
+                let is_by_rule = |energy: ScenarioEnergy| {
+                    energy.matched == best || (best == Matched::Label && energy.matched == Matched::Overlap)
+                };
+                is_same.unwrap_or_else(|| found.energy.is_some_and(is_by_rule))
+            })
+            .map(|(found, _)| found))
     }
 }

@@ -1,5 +1,7 @@
 //! What somebody has been charged so far.
 
+use std::borrow::Cow;
+
 use crate::units::{CpuTime, MicroJoules};
 
 /// Charges of one zone.
@@ -40,6 +42,32 @@ impl Account {
             self.zones.resize(zone + 1, ZoneCharges::default());
         }
         &mut self.zones[zone]
+    }
+
+    /// Begins a window: nothing has been charged in it yet.
+    pub fn begin_window(&mut self) {
+        (self.window_cpu, self.window_energy) = (CpuTime::ZERO, MicroJoules::ZERO);
+    }
+
+    /// What was charged since this account was as `earlier`; the window's figures are this account's.
+    pub fn since(&self, earlier: &Self) -> Cow<'_, Self> {
+        if *earlier == Self::default() {
+            return Cow::Borrowed(self);
+        }
+        let mut since = self.clone();
+        since.cpu = since.cpu.saturating_sub(earlier.cpu);
+        for (charges, before) in since.zones.iter_mut().zip(&earlier.zones) {
+            charges.dynamic = charges.dynamic.saturating_sub(before.dynamic);
+            charges.idle = charges.idle.saturating_sub(before.idle);
+            charges.uncertainty = charges.uncertainty.saturating_sub(before.uncertainty);
+        }
+        Cow::Owned(since)
+    }
+
+    /// Whether nothing has ever been charged.
+    pub fn is_zero(&self) -> bool {
+        let is_zero = |zone: &ZoneCharges| *zone == ZoneCharges::default();
+        self.cpu == CpuTime::ZERO && self.zones.iter().all(is_zero)
     }
 
     /// Takes over everything in `other`.

@@ -73,6 +73,15 @@ pub struct MeterHealth {
     pub programs: BTreeMap<&'static str, ProgramCost>,
 }
 
+/// How much is kept of one kind of thing. Every kind is bounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Entries now.
+    pub entries: u64,
+    /// Entries given up so far for want of room, the oldest ended first. `None` where those beyond the bound share an account instead.
+    pub evicted: Option<u64>,
+}
+
 /// What one eBPF program has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProgramCost {

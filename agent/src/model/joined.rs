@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::health::Kept;
 use crate::model::transcode::Output;
 use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
 
@@ -22,6 +23,8 @@ pub struct Joined {
     pub comparisons: Comparisons,
     /// The past on disk.
     pub ledger: LedgerHealth,
+    /// How much of the recent past is kept in memory.
+    pub history: Kept,
 }
 
 /// How the ledger is.
@@ -33,8 +36,12 @@ pub struct LedgerHealth {
     pub waiting: u64,
     /// Buckets that were given up.
     pub lost_buckets: u64,
-    /// Ended transcodes that were given up.
+    /// Transcodes that were given up.
     pub lost_transcodes: u64,
+    /// Charges of a subject in a bucket that the database refused.
+    pub lost_charges: u64,
+    /// Size of the write-ahead log; `None` while there is no ledger.
+    pub log_bytes: Option<u64>,
 }
 
 /// Comparisons of finished transcodes with their sources.
@@ -68,19 +75,19 @@ impl EnergyBasis {
     }
 }
 
-/// How it was found whose joules a scenario's are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How it was found whose joules a scenario's are, the best rule first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Matched {
-    /// The file names a workload.
-    Container,
+    /// The whole host, for a baseline.
+    Host,
     /// The file names a transcode.
     Transcode,
+    /// The file names a workload.
+    Container,
     /// A container's label `ffwatt.scenario` has the scenario's name.
     Label,
     /// All transcodes that ran in its window.
     Overlap,
-    /// The whole host, for a baseline.
-    Host,
     /// Nobody: the joules are the file's.
     File,
 }
@@ -88,7 +95,7 @@ pub enum Matched {
 impl Matched {
     /// All of them.
     pub const ALL: [Self; 6] =
-        [Self::Container, Self::Transcode, Self::Label, Self::Overlap, Self::Host, Self::File];
+        [Self::Host, Self::Transcode, Self::Container, Self::Label, Self::Overlap, Self::File];
 
     /// As a label.
     pub fn name(self) -> &'static str {

@@ -1,8 +1,18 @@
 //! How far is an encode, by its own word? Unknown is `None`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::units::{MicroJoules, Ratio};
+
+/// Both ends of a connection to the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ends {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// The agent's end.
+    pub own: SocketAddr,
+}
 
 /// What an encoder says of itself at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,10 +44,23 @@ pub struct Progress {
     pub speed: Option<Ratio>,
     /// What it had been charged when it said so.
     pub energy: MicroJoules,
+    /// Its first word to this run of the agent.
+    pub first: FirstWord,
     /// Whether it falls behind an input that does not wait; `None` where the input would.
     pub is_stalled: Option<bool>,
     /// How long it has said nothing.
     pub silent: Duration,
+}
+
+/// Where an encoder stood when it was first heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FirstWord {
+    /// Frames of its first video stream.
+    pub frames: Option<u64>,
+    /// Its output, by playing time.
+    pub output_time: Option<Duration>,
+    /// Energy it had been charged by then.
+    pub energy: MicroJoules,
 }
 
 /// How posts of progress stand.

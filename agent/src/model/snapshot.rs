@@ -9,13 +9,13 @@ use crate::model::account::Account;
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::finding::Finding;
-use crate::model::health::{DurationHistogram, MeterHealth, ProcessUse, SourceHealth};
+use crate::model::health::{DurationHistogram, Kept, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::prices::EnergyPrice;
 use crate::model::progress::{PostCounts, Progress};
-use crate::model::transcode::{ExitStatus, Output, TranscodeIdentity};
+use crate::model::transcode::{ExitStatus, Observation, Output, SeenOutput, TranscodeIdentity};
 use crate::model::workload::Identity;
-use crate::units::{Bytes, MicroJoules, Ratio, Watts};
+use crate::units::{Bytes, CpuTime, MicroJoules, Ratio, Watts};
 
 /// The state of the books after one tick.
 #[derive(Clone, Debug)]
@@ -34,16 +34,20 @@ pub struct Snapshot {
     pub method: Method,
     /// Every energy counter.
     pub zones: Vec<ZoneSnapshot>,
-    /// Every workload shown by itself, the pseudo-workloads included.
+    /// Every workload that has series of its own, and the pseudo-workloads, `(other)` included.
     pub workloads: Vec<WorkloadSnapshot>,
-    /// Every transcode shown by itself.
+    /// Every transcode that has series of its own.
     pub transcodes: Vec<TranscodeSnapshot>,
-    /// Transcodes that ended a while ago, folded together.
-    pub ended_transcodes: Account,
-    /// Transcodes beyond the configured number, folded together.
+    /// Transcodes beyond the configured number, together.
     pub other_transcodes: Account,
-    /// How many workloads and transcodes are folded for being too many.
-    pub folded: (usize, usize),
+    /// How many workloads and transcodes are beyond the configured number.
+    pub beyond_limit: (usize, usize),
+    /// What the series had that have disappeared.
+    pub ended: EndedSnapshot,
+    /// When the totals of the host were 0.
+    pub created: WallTime,
+    /// How much is kept, by kind.
+    pub kept: BTreeMap<&'static str, Kept>,
     /// The last run's scenarios.
     pub joined: Arc<Joined>,
     /// What energy costs.
@@ -170,6 +174,15 @@ impl IdleOrigin {
     }
 }
 
+/// Sums of the series that have disappeared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EndedSnapshot {
+    /// Those of workloads: with the workloads' they are the host's.
+    pub workloads: Account,
+    /// Those of transcodes.
+    pub transcodes: Account,
+}
+
 /// One workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkloadSnapshot {
@@ -177,12 +190,23 @@ pub struct WorkloadSnapshot {
     pub identity: Identity,
     /// What it was charged.
     pub account: Account,
+    /// Its present series.
+    pub series: SeriesSnapshot,
     /// Whether it is still there.
     pub running: bool,
     /// When it was seen to begin, and when it ended: what it was charged, it was charged between the two.
     pub life: (Option<WallTime>, Option<WallTime>),
     /// Memory it uses, and the most it may.
     pub memory: Option<MemoryUse>,
+}
+
+/// Where the counters of a workload or transcode begin.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeriesSnapshot {
+    /// When they were 0.
+    pub created: WallTime,
+    /// What was charged under former labels, and is not in them.
+    pub earlier: Account,
 }
 
 /// Memory of a workload, without page cache that can be dropped at once.
@@ -203,6 +227,8 @@ pub struct TranscodeSnapshot {
     pub workload: Identity,
     /// What it was charged; part of what the workload was charged.
     pub account: Account,
+    /// Its present series.
+    pub series: SeriesSnapshot,
     /// When it began.
     pub started: WallTime,
     /// When it ended.
@@ -213,8 +239,20 @@ pub struct TranscodeSnapshot {
     pub progress: Option<Progress>,
     /// What it has put out, as far as is known.
     pub output: Output,
+    /// The part of its life that was observed.
+    pub observation: Observation,
+    /// What it has put out while it was observed, of all runs of the agent.
+    pub seen: SeenOutput,
     /// What that has cost; `None` where nothing tells energy.
     pub figures: Option<TranscodeFigures>,
+}
+
+impl TranscodeSnapshot {
+    /// Its energy and CPU time by all runs of the agent. `counts` tells which zones add up.
+    pub fn total(&self, counts: impl Fn(usize) -> bool) -> (MicroJoules, CpuTime) {
+        let earlier = &self.observation.earlier;
+        (self.account.energy(counts) + earlier.energy, self.account.cpu + earlier.cpu)
+    }
 }
 
 /// The container engine's own process.

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::WallTime;
+use crate::model::cpu::ProcessId;
+use crate::model::joined::EnergyBasis;
 use crate::model::scenario::Quality;
-use crate::units::Pixels;
+use crate::units::{CpuTime, MicroJoules, Pixels};
 
 /// A transcode's number within this run of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +58,85 @@ pub struct Output {
     pub length: Option<Duration>,
     /// How good it is.
     pub quality: Quality,
+}
+
+/// One process of one boot. Its number may be used again; all three together never are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProcessIdentity {
+    /// Its number in procfs.
+    pub process: ProcessId,
+    /// Its start in clock ticks after boot (`proc_pid_stat(5)`, field 22).
+    pub birth: u64,
+    /// The kernel's random id of this boot.
+    pub boot: Arc<str>,
+}
+
+/// The part of a transcode's life that was observed. The default is all of it, by this run of the agent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observation {
+    /// Its process; `None` where procfs did not tell.
+    pub process: Option<ProcessIdentity>,
+    /// Start of the observation; `None` where that is the transcode's own start.
+    pub from: Option<WallTime>,
+    /// Time of its life in which no agent observed it.
+    pub missing: Duration,
+    /// Its totals by runs of the agent before this one.
+    pub earlier: EarlierTotals,
+}
+
+impl Observation {
+    /// Whether all of its life was observed.
+    pub fn is_whole(&self) -> bool {
+        self.from.is_none() && self.missing.is_zero()
+    }
+}
+
+/// What runs of the agent before this one charged to a transcode.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EarlierTotals {
+    /// Energy.
+    pub energy: MicroJoules,
+    /// CPU time.
+    pub cpu: CpuTime,
+    /// Output that was counted meanwhile.
+    pub seen: SeenOutput,
+    /// Whether that energy was measured; `None` where there is none.
+    pub basis: Option<EnergyBasis>,
+}
+
+/// Output of a transcode that was put out while it was observed, and the energy it was charged for that. Ratios are made of these:
+/// where a part of its life was not observed, its own counts are of more than its joules are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SeenOutput {
+    /// Energy it was charged from the first count to the last.
+    pub energy: MicroJoules,
+    /// Frames, over all renditions.
+    pub frames: Option<u64>,
+    /// Pixels, over all renditions.
+    pub pixels: Option<Pixels>,
+    /// Playing time.
+    pub length: Option<Duration>,
+}
+
+/// A transcode that ran when the agent before this one was last heard of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EarlierTranscode {
+    /// Its key.
+    pub key: Arc<str>,
+    /// Its start.
+    pub started: WallTime,
+    /// The last moment of which its totals are known.
+    pub recorded: WallTime,
+    /// Its process and totals at that moment.
+    pub observation: Observation,
+}
+
+impl EarlierTranscode {
+    /// Its observation by an agent that goes on with it now.
+    pub fn resumed(&self, now: WallTime) -> Observation {
+        let gap = Duration::try_from_secs_f64(now.0 - self.recorded.0).unwrap_or_default();
+        Observation { missing: self.observation.missing + gap, ..self.observation.clone() }
+    }
 }
 
 /// How a process ended.

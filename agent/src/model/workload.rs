@@ -65,16 +65,14 @@ pub enum Pseudo {
     Unattributed,
     /// The agent itself.
     Ffwatt,
-    /// Workloads and transcodes that ended a while ago, folded together.
-    Ended,
-    /// Workloads beyond the configured number, folded together.
+    /// Workloads beyond the configured number.
     Other,
 }
 
 impl Pseudo {
     /// All of them, in the order of their [`WorkloadId`].
-    pub const ALL: [Self; 7] =
-        [Self::Idle, Self::Kernel, Self::System, Self::Unattributed, Self::Ffwatt, Self::Ended, Self::Other];
+    pub const ALL: [Self; 6] =
+        [Self::Idle, Self::Kernel, Self::System, Self::Unattributed, Self::Ffwatt, Self::Other];
 
     /// Its fixed id.
     pub const fn id(self) -> WorkloadId {
@@ -89,7 +87,6 @@ impl Pseudo {
             Self::System => "system",
             Self::Unattributed => "unattributed",
             Self::Ffwatt => "ffwatt",
-            Self::Ended => "(ended)",
             Self::Other => "(other)",
         }
     }
@@ -125,7 +122,7 @@ pub struct Details {
     /// Image the container was made from.
     pub image: Option<String>,
     /// Path of its cgroup.
-    pub cgroup: Option<String>,
+    pub cgroup: Option<Arc<str>>,
     /// The software that made the cgroup: `docker`, `containerd`, `systemd`, ….
     pub runtime: &'static str,
     /// Uid of the Kubernetes pod.
@@ -163,6 +160,6 @@ mod tests {
             assert_eq!(pseudo.id().0 as usize, index);
             assert_eq!(pseudo.id().pseudo(), Some(pseudo));
         }
-        assert_eq!(WorkloadId(7).pseudo(), None);
+        assert_eq!(WorkloadId(6).pseudo(), None);
     }
 }

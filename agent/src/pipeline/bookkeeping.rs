@@ -1,9 +1,10 @@
-//! What is written into the ledger, and when?
+//! Writes the ledger at every tick, and answers from it.
 //!
 //! Whatever goes wrong with the file costs the past, not the present: it is said once, what was not written is kept as far as
 //! memory for it goes, and tried again at the next tick.
 
-use std::collections::HashMap;
+mod rows;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,22 +16,20 @@ use crate::config::{self, Config};
 use crate::join::budget::Budget;
 use crate::join::figures::{Found, Prices};
 use crate::join::history::History;
-use crate::ledger::{self, Buckets, Ledger, LedgerError, TranscodeRow};
+use crate::ledger::{self, Buckets, Ledger, LedgerError, Refused};
 use crate::model::joined::{BudgetFigures, EnergyBasis, LedgerHealth};
 use crate::model::scenario::Scenario;
-use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
-use crate::model::transcode::{ExitStatus, Output};
+use crate::model::snapshot::Snapshot;
+use crate::model::transcode::Output;
+use crate::pipeline::bookkeeping::rows::Rows;
 use crate::source::chain;
-use crate::units::{CpuTime, MicroJoules, Ratio};
+use crate::units::Ratio;
 
 /// How often what is too old is looked for, and budgets are added up.
 const SLOW_PERIOD: Duration = Duration::from_mins(1);
 
 /// How often a ledger that cannot be had is tried for again.
 const RETRY_PERIOD: Duration = Duration::from_secs(5);
-
-/// Transcodes that wait for a disk that takes none: a few megabytes.
-const MOST_TRANSCODES: usize = 10_000;
 
 /// The ledger and what is not written yet.
 #[derive(Debug)]
@@ -40,11 +39,12 @@ pub(super) struct Bookkeeper {
     ledger: Option<Ledger>,
     tried: Option<WallTime>,
     buckets: Buckets,
-    /// Transcodes that have ended and are not written as they are, oldest first.
-    rows: Vec<TranscodeRow>,
-    /// Transcodes as they were last written.
-    written: HashMap<String, (MicroJoules, CpuTime, Option<u64>)>,
-    lost_rows: u64,
+    rows: Rows,
+    /// Whether transcodes that are said to run do so: looked at once for each ledger that is opened.
+    is_settled: bool,
+    refused_charges: u64,
+    /// Whether a refused row has been said.
+    has_refused: bool,
     has_failed: bool,
     slow: Option<WallTime>,
     max_age: Duration,
@@ -59,9 +59,10 @@ impl Bookkeeper {
             ledger: None,
             tried: None,
             buckets: Buckets::default(),
-            rows: Vec::new(),
-            written: HashMap::new(),
-            lost_rows: 0,
+            rows: Rows::default(),
+            is_settled: false,
+            refused_charges: 0,
+            has_refused: false,
             has_failed: false,
             slow: None,
             max_age: config.ledger.max_age.0,
@@ -77,7 +78,9 @@ impl Bookkeeper {
             up: self.ledger.is_some() && !self.has_failed,
             waiting: self.buckets.waiting(),
             lost_buckets: self.buckets.lost(),
-            lost_transcodes: self.lost_rows,
+            lost_transcodes: self.rows.lost(),
+            lost_charges: self.refused_charges,
+            log_bytes: self.ledger.as_ref().map(Ledger::log_bytes),
         }
     }
 
@@ -97,6 +100,7 @@ impl Bookkeeper {
                     tracing::warn!("{finding}");
                 }
                 self.ledger = Some(ledger);
+                self.is_settled = false;
             }
             Err(error) => self.note(Err(error)),
         }
@@ -107,24 +111,40 @@ impl Bookkeeper {
         if let Some(tick) = history.last() {
             self.buckets.add(tick, basis);
         }
-        for transcode in &snapshot.transcodes {
-            if let Some(row) = self.ended(transcode, snapshot, basis) {
-                self.rows.retain(|other| (&other.key, other.started) != (&row.key, row.started));
-                self.rows.push(row);
-            }
-        }
-        let surplus = self.rows.len().saturating_sub(MOST_TRANSCODES);
-        self.lost_rows += self.rows.drain(..surplus).count() as u64;
+        self.rows.update(snapshot, basis);
         self.look_after(snapshot.wall);
-        let Some(ledger) = &mut self.ledger else { return };
-        let result = ledger.record(&mut self.buckets, &ledger::scenarios(history.candidates()), &self.rows);
-        if result.is_ok() {
-            let shown = |transcode: &TranscodeSnapshot| transcode.identity.key.to_string();
-            let keys: std::collections::HashSet<String> = snapshot.transcodes.iter().map(shown).collect();
-            self.written.retain(|key, _| keys.contains(key));
-            self.written.extend(self.rows.drain(..).map(|row| (row.key, (row.energy, row.cpu, row.frames))));
-        }
+        let result = self.record(snapshot, history, basis);
         self.note(result);
+    }
+
+    fn record(
+        &mut self,
+        snapshot: &Snapshot,
+        history: &History,
+        basis: EnergyBasis,
+    ) -> Result<(), LedgerError> {
+        let Some(ledger) = &mut self.ledger else { return Ok(()) };
+        if !self.is_settled {
+            ledger.settle_running(&rows::all(snapshot, basis))?;
+            self.is_settled = true;
+        }
+        let candidates = ledger::scenarios(history.candidates());
+        let refused = ledger.record(&mut self.buckets, &candidates, self.rows.waiting())?;
+        self.rows.settle(&refused.transcodes);
+        self.say_refused(&refused);
+        Ok(())
+    }
+
+    /// Once: what the database refuses it refuses at every tick.
+    fn say_refused(&mut self, refused: &Refused) {
+        self.refused_charges += refused.charges;
+        if let Some(first) = &refused.first
+            && !std::mem::replace(&mut self.has_refused, true)
+        {
+            tracing::warn!(
+                "the ledger refuses a row ({first}): it is left out and counted in ffwatt_lost_records_total, all others are written"
+            );
+        }
     }
 
     /// Sees to it that there is a ledger, where it belongs.
@@ -139,46 +159,6 @@ impl Bookkeeper {
         }
     }
 
-    /// A transcode that has ended, unless it is written as it is.
-    fn ended(
-        &self,
-        transcode: &TranscodeSnapshot,
-        snapshot: &Snapshot,
-        basis: EnergyBasis,
-    ) -> Option<TranscodeRow> {
-        let ended = transcode.ended?;
-        let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
-        let (energy, cpu) = (transcode.account.energy(counts), transcode.account.cpu);
-        let key = transcode.identity.key.to_string();
-        // Its last CPU time and its last word may come a tick after its end.
-        let is = (energy, cpu, transcode.output.frames);
-        let is_waiting = |row: &TranscodeRow| row.key == key && (row.energy, row.cpu, row.frames) == is;
-        if self.written.get(&key) == Some(&is) || self.rows.iter().any(is_waiting) {
-            return None;
-        }
-        let encode = &transcode.identity.encode;
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        Some(TranscodeRow {
-            key,
-            started: transcode.started,
-            ended,
-            workload: transcode.workload.name.to_string(),
-            scenario: transcode.workload.details.scenario().unwrap_or_default().to_owned(),
-            codec: text(&encode.codec),
-            preset: text(&encode.preset),
-            resolution: text(&encode.resolution),
-            exit: transcode.status.map(|status| match status {
-                ExitStatus::Code(code) => i64::from(code),
-                ExitStatus::Signal(signal) => 128 + i64::from(signal),
-            }),
-            energy,
-            cpu,
-            basis: Some(basis),
-            frames: transcode.output.frames,
-            quality: transcode.output.quality,
-        })
-    }
-
     /// Writes down what a transcode has put out.
     pub(super) fn score(&mut self, key: &str, started: WallTime, output: &Output) {
         if let Some(ledger) = &mut self.ledger {
@@ -187,10 +167,10 @@ impl Bookkeeper {
         }
     }
 
-    /// A scenario's energy by what is written of its window.
-    pub(super) fn past(&self, from: WallTime, to: WallTime, scenario: &Scenario) -> Option<Found> {
+    /// A scenario's energy by what is written about it and of its window.
+    pub(super) fn find(&self, run: &str, scenario: &Scenario) -> Option<Found> {
         // A file that cannot be read is said by whoever writes.
-        Some(self.ledger.as_ref()?.past(from, to).ok()?.find(scenario))
+        self.ledger.as_ref()?.find(run, scenario).ok()?
     }
 
     /// Writes down what a scenario was found to have been charged.
@@ -199,11 +179,6 @@ impl Bookkeeper {
             let result = ledger.remember(run, scenario, found);
             self.note(result);
         }
-    }
-
-    /// What was written down about a scenario.
-    pub(super) fn recall(&self, run: &str, scenario: &Scenario) -> Option<Found> {
-        self.ledger.as_ref()?.recall(run, scenario).ok()?
     }
 
     /// Budgets have changed: they are added up at the next tick.

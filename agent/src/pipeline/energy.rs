@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::attribution::demand::Demand;
 use crate::attribution::uncertainty::{self, Quality};
-use crate::attribution::{self, Charge, IdlePolicy, Share};
+use crate::attribution::{self, Charge, IdlePolicy, Share, ZoneWindow};
 use crate::clock::MonoTime;
 use crate::model::cpu::{CpuWindow, PlaceWindow};
 use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
@@ -115,8 +115,7 @@ impl Pipeline {
         self.zones.was_read(now);
         self.zones.count(&reading.events, now);
         // A zone that cannot be read contains others all the same, and they do not count in its place.
-        let zones = if let Active::Meter(meter) = &self.energy.active { meter.zones() } else { Vec::new() };
-        for zone in zones {
+        for zone in self.energy.zones() {
             self.totals.zone_index(zone);
         }
         for zone in &reading.withheld {
@@ -155,16 +154,8 @@ impl Pipeline {
         let Some(closed) = self.zones.close(&reading, kind, moment) else { return };
         let demand = closed.owed.as_ref().unwrap_or(demand);
         let zone = closed.window;
-        if kind.is_measured()
-            && closed.is_complete
-            && self.learner.observe(
-                zone.zone,
-                zone.energy,
-                zone.duration,
-                demand.utilisation(zone.zone.scope),
-            )
-        {
-            self.state.save_idle(self.learner.learned());
+        if kind.is_measured() {
+            self.learn_idle(zone, closed.is_sound, demand);
         }
         let idle_power = self.idle_power(zone.zone, window).map(|(power, _)| power);
         let reservations = self.reservations();
@@ -224,10 +215,23 @@ impl Pipeline {
         self.charge_estimate(&unpaid, &Arc::new(owed));
     }
 
-    /// What a zone draws when nobody runs, and how that is known.
+    fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
+        let ZoneWindow { zone, energy, duration } = window;
+        if !is_sound {
+            self.learner.interrupt(zone);
+        } else if self.learner.observe(zone, energy, duration, demand.utilisation(zone.scope)) {
+            self.state.save_idle(self.learner.learned());
+        }
+    }
+
+    /// What a zone draws when nobody runs, and how that is known. The configured power is a package's: its dies share it.
     pub(super) fn idle_power(&self, zone: Zone, window: &CpuWindow) -> Option<(Watts, IdleOrigin)> {
         if let Some(power) = self.configured_idle.filter(|_| zone.domain == Domain::Package) {
-            return Some((power, IdleOrigin::Configured));
+            let parts = match zone.scope {
+                Scope::Die { package, .. } => self.zones.dies(package).max(1),
+                Scope::Package(_) | Scope::Platform => 1,
+            };
+            return Some((Watts(power.0 / parts as f64), IdleOrigin::Configured));
         }
         if matches!(self.energy.active, Active::Model) {
             let duration = window.end.since(window.start);

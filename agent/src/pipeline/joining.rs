@@ -1,4 +1,4 @@
-//! How do result files and energy come together? A second thread: no tick and no scrape ever waits for a file.
+//! Joins result files with energy on a second thread, so that no tick and no scrape waits for a file.
 //!
 //! It follows the pipeline's snapshots to know the past, looks at the results folder now and then, and hands what it finds to
 //! the pipeline, which shows it with the next snapshot.
@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::{Clock, SystemClock, WallTime};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::join::cost::Tariff;
 use crate::join::figures::{self, Found, Prices};
 use crate::join::history::History;
+use crate::join::matching;
 use crate::join::pricing::Rate;
 use crate::model::cpu::ProcessId;
 use crate::model::energy::EnergySourceKind;
@@ -47,8 +48,8 @@ pub struct Joiner {
     history: History,
     run: Run,
     is_readable: Option<bool>,
-    /// What was found out about scenarios while their past was known, with the window it was for.
-    found: HashMap<String, (Option<(WallTime, WallTime)>, Found)>,
+    /// What was found out about scenarios, by what was asked.
+    found: HashMap<Question, Found>,
     bookkeeper: Bookkeeper,
     budgets: Vec<BudgetFigures>,
     watcher: Option<Watcher>,
@@ -58,6 +59,28 @@ pub struct Joiner {
     labelled: HashMap<String, Quality>,
     snapshots: watch::Receiver<Option<SharedSnapshot>>,
     publisher: watch::Sender<Arc<Joined>>,
+}
+
+/// What decides whose joules a scenario's are, and which: another question has another answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Question {
+    run: String,
+    name: String,
+    window: Option<(u64, u64)>,
+    container: Option<String>,
+    transcode: Option<String>,
+}
+
+impl Question {
+    fn of(run: &str, scenario: &Scenario) -> Self {
+        Self {
+            run: run.to_owned(),
+            name: scenario.name.clone(),
+            window: scenario.window.map(|(from, to)| (from.0.to_bits(), to.0.to_bits())),
+            container: scenario.container.clone(),
+            transcode: scenario.transcode.clone(),
+        }
+    }
 }
 
 /// Prices, budgets and the results folder are others now.
@@ -159,7 +182,11 @@ impl Joiner {
                     true
                 }
                 Err(TryRecvError::Empty) => false,
-                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Disconnected) => {
+                    // The last tick is written too.
+                    self.follow();
+                    break;
+                }
             };
             let is_due = is_written || has_changed || clock.now().since(looked) >= self.rescan;
             if is_due {
@@ -303,13 +330,17 @@ impl Joiner {
         let mut energies = Vec::new();
         for scenario in &self.run.scenarios {
             // The past of what is over does not change, but is forgotten tick by tick.
-            let before = self.found.get(&scenario.name).filter(|(window, _)| *window == scenario.window);
-            let energy = before.map_or_else(|| self.find(scenario, basis), |(_, found)| *found);
+            let question = Question::of(&self.run.id, scenario);
+            let before = self.found.get(&question);
+            let energy = match before {
+                Some(before) => self.improved(*before, scenario, basis),
+                None => self.find(scenario, basis),
+            };
             if energy.is_attributed() {
-                if before.is_none() {
+                if before != Some(&energy) {
                     self.bookkeeper.remember(&self.run.id, scenario, &energy);
                 }
-                found.insert(scenario.name.clone(), (scenario.window, energy));
+                found.insert(question, energy);
             }
             energies.push(energy);
         }
@@ -322,6 +353,7 @@ impl Joiner {
             outputs: self.outputs.clone(),
             comparisons: self.comparisons,
             ledger: self.bookkeeper.health(),
+            history: self.history.kept(),
         };
         self.publisher.send_if_modified(|last| {
             let is_new = **last != joined;
@@ -332,16 +364,34 @@ impl Joiner {
         });
     }
 
-    /// By what is remembered, else by what is written down.
+    /// By what is remembered tick by tick, else by what is written down.
     fn find(&self, scenario: &Scenario, basis: EnergyBasis) -> Found {
         let recent = figures::find(scenario, &self.history, basis);
-        let is_older =
-            |(start, _): &(WallTime, WallTime)| self.history.begins().is_none_or(|begins| start.0 < begins.0);
-        let (false, Some((from, to))) = (recent.is_attributed(), scenario.window.filter(is_older)) else {
+        if recent.is_attributed() || self.remembers(scenario) || scenario.window.is_none() {
             return recent;
-        };
-        let recalled = self.bookkeeper.recall(&self.run.id, scenario);
-        recalled.or_else(|| self.bookkeeper.past(from, to, scenario)).unwrap_or(recent)
+        }
+        self.bookkeeper.find(&self.run.id, scenario).unwrap_or(recent)
+    }
+
+    /// What was found before, unless a better rule finds somebody by now: the name or the label of a container may become known late.
+    fn improved(&self, before: Found, scenario: &Scenario, basis: EnergyBasis) -> Found {
+        let Some(rule) = before.energy.map(|energy| energy.matched) else { return before };
+        if before.is_best_for(scenario) || !self.remembers(scenario) {
+            return before;
+        }
+        let is_better =
+            matching::find(scenario, &self.history.candidates()).is_some_and(|(now, _)| now < rule);
+        if !is_better {
+            return before;
+        }
+        let now = figures::find(scenario, &self.history, basis);
+        if now.is_attributed() { now.or_better(before) } else { before }
+    }
+
+    /// Whether a scenario's window begins within what is remembered tick by tick.
+    fn remembers(&self, scenario: &Scenario) -> bool {
+        let begins = self.history.begins();
+        scenario.window.zip(begins).is_some_and(|((from, _), begins)| begins.0 <= from.0)
     }
 }
 

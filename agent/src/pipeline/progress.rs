@@ -1,25 +1,26 @@
-//! Which transcode does a post of progress belong to, and how far is it?
+//! Follows the progress that encoders post: finds the transcode of each connection, and how far and how fast that is.
 //!
-//! Whose it is, in this order: the one running transcode that the id names (its key or process number, its container's name, id or
-//! scenario); else the process whose socket it is, where the agent may see that; else the one that was told to post to this id and
-//! does not yet; else the one running transcode in the container whose address it has. A sender that is not on this host by its
-//! socket, its address, or by loopback, is refused unless the configuration allows it.
+//! [`owner`] finds the transcode. A transcode has one connection: while that is open, another one is not taken. A sender that is
+//! not on this host by its socket, its address, or by loopback, is refused unless the configuration allows it.
 
-use std::collections::{HashMap, VecDeque};
+mod owner;
+
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use crate::attribution::totals::Totals;
-use crate::clock::MonoTime;
+use crate::clock::{Clock, MonoTime};
 use crate::host::HostRoots;
 use crate::model::account::Account;
-use crate::model::cpu::ProcessId;
-use crate::model::progress::{Block, PostCounts, Progress};
+use crate::model::progress::{Block, FirstWord, PostCounts, Progress};
 use crate::model::transcode::TranscodeId;
 use crate::pipeline::identity::Identities;
-use crate::progress::{Board, Sender, Verdict};
+use crate::progress::{Board, Refusal};
 use crate::source::identity::transcodes::Transcode;
-use crate::source::peer;
+use crate::source::peer::Sockets;
 use crate::units::{MicroJoules, Ratio};
+
+use owner::Search;
 
 /// How long a post may be nobody's: an encoder that is polled for is known with the next tick.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,6 +40,9 @@ const STALL_SPEED: f64 = 0.97;
 /// An encoder that posts is heard twice a second unless asked for less.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// Between two ticks no more than one part in so many of the time goes into finding transcodes, however many connections begin.
+const SEARCH_SHARE: u32 = 10;
+
 /// What posts have said.
 #[derive(Debug, Default)]
 pub(super) struct ProgressBook {
@@ -49,6 +53,9 @@ pub(super) struct ProgressBook {
     live: HashMap<TranscodeId, Live>,
     counts: PostCounts,
     allow_remote: bool,
+    /// A connection has begun since transcodes were last looked for, and when they may be again.
+    is_rung: bool,
+    rest_until: MonoTime,
 }
 
 /// One transcode that posts.
@@ -62,6 +69,10 @@ struct Live {
     recent: VecDeque<(MonoTime, Duration)>,
     /// What it had been charged at its last word; `None` until the tick after it.
     energy: Option<MicroJoules>,
+    /// When its first word came, and where it stood then.
+    first: Option<(MonoTime, FirstWord)>,
+    /// Whether a tick has told what it had been charged by then.
+    is_first_settled: bool,
     shown: Option<Progress>,
 }
 
@@ -75,54 +86,81 @@ impl ProgressBook {
         self.counts
     }
 
-    /// Finds out whose the new posts are, as long as their sockets are there.
-    pub(super) fn find(&mut self, board: &Board, identities: &Identities, roots: &HostRoots, now: MonoTime) {
-        for (number, sender) in board.pending() {
+    /// A connection has begun.
+    pub(super) fn ring(&mut self) {
+        self.is_rung = true;
+    }
+
+    /// When transcodes of new connections are to be looked for; `None` when there are no new ones.
+    pub(super) fn wake(&self) -> Option<MonoTime> {
+        self.is_rung.then_some(self.rest_until)
+    }
+
+    /// Finds the transcodes of new connections, as long as their sockets are there.
+    pub(super) fn find(
+        &mut self,
+        board: &Board,
+        identities: &Identities,
+        roots: &HostRoots,
+        clock: &dyn Clock,
+    ) {
+        let now = clock.now();
+        self.is_rung = false;
+        let pending = board.pending();
+        let numbers: HashSet<u64> = pending.iter().map(|(number, _)| *number).collect();
+        self.waiting.retain(|number, _| numbers.contains(number));
+        if pending.is_empty() {
+            return;
+        }
+        let sockets = Sockets::of(roots, pending.iter().filter_map(|(_, sender)| sender.connection));
+        let search = Search { identities, roots, sockets: &sockets, allow_remote: self.allow_remote };
+        for (number, sender) in pending {
             let since = *self.waiting.entry(number).or_insert(now);
             let posts = |id| self.matched.values().any(|other| *other == id);
-            let verdict = match owner(&sender, identities, roots, self.allow_remote, posts) {
-                Some(id) => {
-                    self.matched.insert(number, id);
-                    Verdict::Matched
-                }
-                None if now.since(since) < PATIENCE => continue,
-                None if sender.is_loopback() || self.allow_remote => Verdict::Unknown,
-                None => Verdict::Remote,
+            let refusal = match search.owner(&sender, posts) {
+                Some(id) if self.give(board, number, id, now) => continue,
+                Some(_) => Refusal::Taken,
+                None if sender.is_loopback() || self.allow_remote => Refusal::Unknown,
+                None => Refusal::Remote,
             };
-            if verdict != Verdict::Matched {
-                self.counts.refused += 1;
-                tracing::debug!(id = sender.id, peer = ?sender.peer, ?verdict, "progress that is not taken");
+            if now.since(since) >= PATIENCE {
+                tracing::debug!(id = sender.id, connection = ?sender.connection, ?refusal, "progress that is not taken");
+                board.refuse(number, refusal);
             }
-            self.waiting.remove(&number);
-            board.judge(number, verdict);
         }
+        let ended = clock.now();
+        self.rest_until = ended.plus(ended.since(now) * (SEARCH_SHARE - 1));
+    }
+
+    /// Gives a transcode to a connection, unless another one has it.
+    fn give(&mut self, board: &Board, number: u64, id: TranscodeId, now: MonoTime) -> bool {
+        let mut holders = self.matched.iter().filter(|(_, other)| **other == id);
+        if !holders.all(|(holder, _)| board.displace(*holder, now)) {
+            return false;
+        }
+        if board.accept(number, now) {
+            self.matched.insert(number, id);
+        }
+        true
     }
 
     /// Takes down what has come in.
     pub(super) fn hear(&mut self, board: &Board) {
         let posts = board.take();
-        self.counts.matched = 0;
-        self.counts.unmatched = 0;
+        let open: HashSet<u64> =
+            posts.iter().filter(|(_, post)| post.is_open).map(|(number, _)| *number).collect();
         for (number, post) in posts {
-            let Some(id) = self.matched.get(&number).copied() else {
-                self.counts.unmatched += usize::from(post.is_open);
-                if !post.is_open {
-                    self.waiting.remove(&number);
-                }
-                continue;
-            };
-            self.counts.matched += usize::from(post.is_open);
-            if let Some((block, at)) = post.last {
-                let live = self.live.entry(id).or_insert_with(|| Live::new(number, at));
+            if let (Some(id), Some((block, at))) = (self.matched.get(&number), post.last) {
+                let live = self.live.entry(*id).or_insert_with(|| Live::new(number, at));
                 live.hear(number, block, at);
             }
-            if !post.is_open {
-                self.matched.remove(&number);
-                if let Some(live) = self.live.get_mut(&id).filter(|live| live.post == number) {
-                    live.is_open = false;
-                }
-            }
         }
+        self.matched.retain(|number, _| open.contains(number));
+        for live in self.live.values_mut() {
+            live.is_open &= open.contains(&live.post);
+        }
+        let matched = self.matched.len();
+        self.counts = PostCounts { matched, unmatched: open.len() - matched, refused: board.refused() };
     }
 
     /// Closes the tick's window: what was charged in it is known now.
@@ -161,12 +199,18 @@ impl Live {
             at,
             recent: VecDeque::new(),
             energy: None,
+            first: None,
+            is_first_settled: false,
             shown: None,
         }
     }
 
     fn hear(&mut self, post: u64, block: Block, at: MonoTime) {
         (self.post, self.is_open) = (post, true);
+        self.first.get_or_insert_with(|| {
+            let (frames, output_time) = (block.frames, block.output_time);
+            (at, FirstWord { frames, output_time, ..FirstWord::default() })
+        });
         // What an encoder holds back at first says nothing of its speed.
         if let Some(out) = block.output_time.filter(|out| !out.is_zero()) {
             self.recent.push_back((at, out));
@@ -185,10 +229,14 @@ impl Live {
         (from, to): (MonoTime, MonoTime),
     ) {
         // Between two ticks energy flows evenly; at the end all of it is the output's.
-        let energy = *self.energy.get_or_insert_with(|| {
-            let after = ratio(to.since(self.at), to.since(from)).unwrap_or(0.0).min(1.0);
+        let charged_at = |at: MonoTime| {
+            let after = ratio(to.since(at), to.since(from)).unwrap_or(0.0).min(1.0);
             total.saturating_sub(MicroJoules((account.window_energy.0 as f64 * after) as u64))
-        });
+        };
+        let energy = *self.energy.get_or_insert_with(|| charged_at(self.at));
+        if let (Some((at, first)), false) = (&mut self.first, self.is_first_settled) {
+            (first.energy, self.is_first_settled) = (charged_at(*at), true);
+        }
         let silent = to.since(self.at);
         let span = self.span();
         let recent = span.filter(|(time, _)| *time >= SHORTEST_SPAN);
@@ -205,6 +253,7 @@ impl Live {
             block: self.block.clone(),
             speed: speed.map(Ratio),
             energy: if runs { energy } else { total },
+            first: self.first.map_or(FirstWord::default(), |(_, first)| first),
             is_stalled: (transcode.identity.encode.is_live && runs).then_some(is_slow || is_silent),
             silent,
         });
@@ -227,56 +276,6 @@ impl Live {
 
 fn ratio(part: Duration, whole: Duration) -> Option<f64> {
     (!whole.is_zero()).then(|| part.as_secs_f64() / whole.as_secs_f64())
-}
-
-fn owner(
-    sender: &Sender,
-    identities: &Identities,
-    roots: &HostRoots,
-    allow_remote: bool,
-    posts: impl Fn(TranscodeId) -> bool,
-) -> Option<TranscodeId> {
-    let named: Vec<(TranscodeId, &Transcode)> =
-        identities.running().filter(|(_, transcode)| is_named(&sender.id, transcode, identities)).collect();
-    if let ([(id, _)], true) = (&named[..], sender.is_loopback() || allow_remote) {
-        return Some(*id);
-    }
-    let processes = |among: &[(TranscodeId, &Transcode)]| {
-        among.iter().map(|(_, transcode)| transcode.process).collect::<Vec<_>>()
-    };
-    let all: Vec<(TranscodeId, &Transcode)> = identities.running().collect();
-    let of = |process| all.iter().find(|(_, transcode)| transcode.process == process).map(|(id, _)| *id);
-    let found = sender.peer.and_then(|peer| peer::by_socket(roots, peer, processes(&all).into_iter()));
-    if let Some(id) = found.and_then(of) {
-        return Some(id);
-    }
-    let there = match sender.address() {
-        Some(address) => peer::by_address(roots, address, processes(&all).into_iter()),
-        None => processes(&all),
-    };
-    let silent = there.iter().copied().filter(|process| of(*process).is_some_and(|id| !posts(id)));
-    if let [process] = peer::by_command_line(roots, &sender.id, silent)[..] {
-        return of(process);
-    }
-    let meant = processes(&named);
-    let is_meant = |process: &ProcessId| meant.is_empty() || meant.contains(process);
-    let there: Vec<ProcessId> = there.into_iter().filter(is_meant).collect();
-    match (there.as_slice(), sender.address()) {
-        ([process], Some(_)) => of(*process),
-        _ => None,
-    }
-}
-
-fn is_named(id: &str, transcode: &Transcode, identities: &Identities) -> bool {
-    if id.is_empty() {
-        return false;
-    }
-    if *transcode.identity.key == *id || transcode.process.0.to_string() == id {
-        return true;
-    }
-    let workload = identities.identity(transcode.workload);
-    let is_id = !workload.id.is_empty() && id.starts_with(&*workload.id);
-    *workload.name == *id || is_id || workload.details.scenario() == Some(id)
 }
 
 #[cfg(test)]

@@ -1,19 +1,21 @@
 //! What do readers get to see? The books as one immutable snapshot.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use crate::clock::{MonoTime, WallTime};
+use crate::attribution::totals;
+use crate::clock::MonoTime;
 use crate::host::HostRoots;
 use crate::join;
 use crate::join::history::Charge;
 use crate::model::cpu::CpuWindow;
 use crate::model::energy::{EnergySourceKind, Zone};
-use crate::model::health::ProcessUse;
+use crate::model::health::{Kept, ProcessUse};
 use crate::model::reservation::Reservation;
 use crate::model::snapshot::{
-    EngineUse, HostSnapshot, MemoryUse, Method, Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot,
+    EndedSnapshot, EngineUse, HostSnapshot, MemoryUse, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot,
+    WorkloadSnapshot, ZoneSnapshot,
 };
 use crate::model::workload::{WorkloadId, WorkloadKind};
 use crate::pipeline::Pipeline;
@@ -92,7 +94,7 @@ impl SlowFigures {
 
 impl Pipeline {
     pub(super) fn snapshot(&self, window: &CpuWindow, duration: Duration) -> Snapshot {
-        let (ended, other) = self.totals.folded_transcodes();
+        let (ended_workloads, ended_transcodes) = self.totals.ended();
         Snapshot {
             tick: self.tick,
             at: window.end,
@@ -108,9 +110,11 @@ impl Pipeline {
             zones: self.zone_snapshots(window),
             workloads: self.workload_snapshots(),
             transcodes: self.transcode_snapshots(),
-            ended_transcodes: ended.clone(),
-            other_transcodes: other.clone(),
-            folded: self.totals.folded(),
+            other_transcodes: self.totals.other_transcodes().account.clone(),
+            beyond_limit: self.totals.beyond_limit(),
+            ended: EndedSnapshot { workloads: ended_workloads.clone(), transcodes: ended_transcodes.clone() },
+            created: self.totals.created().wall,
+            kept: self.kept(),
             joined: self.joined.borrow().clone(),
             prices: self.prices.energy(),
             engine: self.slow.engine_use,
@@ -122,6 +126,17 @@ impl Pipeline {
             ticks: self.ticks.clone(),
             missed_ticks: self.missed_ticks,
         }
+    }
+
+    fn kept(&self) -> BTreeMap<&'static str, Kept> {
+        let (workloads, transcodes) = self.totals.kept();
+        let kept = |entries: usize| Kept { entries: entries as u64, evicted: None };
+        let accounts = [
+            ("workload", kept(workloads)),
+            ("transcode", kept(transcodes)),
+            ("history", self.joined.borrow().history),
+        ];
+        accounts.into_iter().chain(self.identities.kept()).collect()
     }
 
     fn host(&self, window: &CpuWindow) -> HostSnapshot {
@@ -165,8 +180,7 @@ impl Pipeline {
     }
 
     fn workload_snapshots(&self) -> Vec<WorkloadSnapshot> {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let on_the_wall = |at: MonoTime| WallTime(wall.0 - now.since(at).as_secs_f64());
+        let now = self.clock.moment();
         let mut workloads: Vec<(WorkloadId, WorkloadSnapshot)> = self
             .totals
             .workloads()
@@ -174,8 +188,9 @@ impl Pipeline {
                 let snapshot = WorkloadSnapshot {
                     identity: self.identities.identity(id),
                     account: entry.account.clone(),
+                    series: series(entry),
                     running: entry.ended.is_none(),
-                    life: (entry.began.map(on_the_wall), entry.ended.map(on_the_wall)),
+                    life: (entry.began.map(|at| now.wall_of(at)), entry.ended.map(|at| now.wall_of(at))),
                     memory: self.slow.memory.get(&id).copied(),
                 };
                 (id, snapshot)
@@ -208,21 +223,33 @@ impl Pipeline {
                 };
                 let seconds = transcode.ended.unwrap_or(wall).0 - transcode.started.0;
                 let ran = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-                let charge = Charge { energy: entry.account.energy(counts), cpu: entry.account.cpu };
-                let at_output = progress.map_or(charge.energy, |progress| progress.energy);
-                let figures = || join::transcode::figures(charge, at_output, ran, &output, &self.prices);
+                let observation = &transcode.observation;
+                let observed = (ran.saturating_sub(observation.missing), observation.is_whole());
+                let charge = Charge {
+                    energy: entry.account.energy(counts) + observation.earlier.energy,
+                    cpu: entry.account.cpu + observation.earlier.cpu,
+                };
+                let seen = join::transcode::seen(observation, charge, progress, &output);
+                let figures = || join::transcode::figures(charge, observed, &seen, &output, &self.prices);
                 Some(TranscodeSnapshot {
                     identity: transcode.identity.clone(),
                     workload: self.identities.identity(transcode.workload),
                     account: entry.account.clone(),
+                    series: series(entry),
                     started: transcode.started,
                     ended: transcode.ended,
                     status: transcode.status,
                     progress: progress.cloned(),
                     output,
+                    observation: observation.clone(),
+                    seen,
                     figures: has_energy.then(figures),
                 })
             })
             .collect()
     }
+}
+
+fn series(entry: &totals::Entry) -> SeriesSnapshot {
+    SeriesSnapshot { created: entry.created, earlier: entry.earlier.clone() }
 }

@@ -1,23 +1,77 @@
-//! What survives a restart? So far: what the machine draws when nobody runs.
+//! Keeps what must survive a restart: what the machine draws when nothing runs.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::fs::{Access, AtFlags, CWD, FsWord, PROC_SUPER_MAGIC, accessat, statfs};
 use serde::{Deserialize, Serialize};
 
+use crate::attribution::idle::{DAYS, DailyLows};
 use crate::host::HostRoots;
 use crate::model::energy::{Domain, Scope, Zone};
 use crate::units::Watts;
 
+#[cfg(test)]
+mod tests;
+/// `statfs(2)`: the type of sysfs.
+const SYSFS_MAGIC: FsWord = 0x6265_6572;
+
 const IDLE_FILE: &str = "idle.json";
 
-/// The file as written. What was learned on one processor says nothing about another.
+/// Version 1 had no such number, and kept figures for ever that a counter's reset had made.
+const VERSION: u32 = 2;
+
+/// The file as written.
 #[derive(Debug, Serialize, Deserialize)]
 struct IdleFile {
-    cpu_model: String,
-    zones: Vec<IdleZone>,
+    version: u32,
+    machine: Machine,
+    learned: Vec<IdleZone>,
+}
+
+/// The part of every version.
+#[derive(Debug, Deserialize)]
+struct Versioned {
+    #[serde(default = "first_version")]
+    version: u32,
+}
+
+fn first_version() -> u32 {
+    1
+}
+
+/// What was learned on one of these says nothing about another. What cannot be read is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Machine {
+    processor: String,
+    microcode: String,
+    kernel: String,
+    zones: Vec<String>,
+}
+
+impl Machine {
+    fn of(roots: &HostRoots, zones: &[Zone]) -> Self {
+        Self {
+            processor: roots.cpu_model().unwrap_or_default(),
+            microcode: roots.microcode().unwrap_or_default(),
+            kernel: roots.kernel_release().unwrap_or_default(),
+            zones: zones.iter().map(Zone::to_string).collect(),
+        }
+    }
+
+    /// What is not the same; `None` when all is.
+    fn difference(&self, other: &Self) -> Option<&'static str> {
+        let same = [
+            (self.processor == other.processor, "processor"),
+            (self.microcode == other.microcode, "microcode"),
+            (self.kernel == other.kernel, "kernel"),
+            (self.zones == other.zones, "set of energy counters"),
+        ];
+        same.into_iter().find(|(is_same, _)| !is_same).map(|(_, what)| what)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,20 +81,26 @@ struct IdleZone {
     package: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     die: Option<u32>,
-    watts: f64,
+    /// Lowest powers of the last days, the oldest first.
+    days_watts: Vec<f64>,
+    /// The current day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    today_watts: Option<f64>,
+    observed_seconds: u64,
+    stretches: u32,
 }
 
 /// The folder, if any can be written.
 #[derive(Debug)]
 pub(super) struct StateDir {
     folder: Option<PathBuf>,
-    cpu_model: String,
+    machine: Machine,
 }
 
 impl StateDir {
-    /// The first of the candidates that can be made and written to. Without one the agent forgets at every restart, and
-    /// says so.
-    pub(super) fn open(candidates: &[PathBuf], roots: &HostRoots) -> Self {
+    /// The first of the candidates that can be made and written to, for a machine with these energy counters. Without a folder the
+    /// agent forgets at every restart, and says so.
+    pub(super) fn open(candidates: &[PathBuf], roots: &HostRoots, zones: &[Zone]) -> Self {
         let folder = candidates.iter().find(|folder| match is_writable(folder) {
             Ok(()) => true,
             Err(error) => {
@@ -56,41 +116,36 @@ impl StateDir {
                 tried.join(", ")
             );
         }
-        Self { folder: folder.cloned(), cpu_model: roots.cpu_model().unwrap_or_default() }
+        Self { folder: folder.cloned(), machine: Machine::of(roots, zones) }
     }
 
-    /// What was learned before on this processor.
-    pub(super) fn load_idle(&self) -> BTreeMap<Zone, Watts> {
+    /// What was learned before on this machine.
+    pub(super) fn load_idle(&self) -> BTreeMap<Zone, DailyLows> {
         let Some(path) = self.folder.as_ref().map(|folder| folder.join(IDLE_FILE)) else {
             return BTreeMap::new();
         };
-        match read_idle(&path) {
-            Ok(file) if file.cpu_model == self.cpu_model => {
-                file.zones.iter().filter_map(parse_zone).collect()
-            }
-            Ok(file) => {
-                tracing::info!(
-                    learned_on = file.cpu_model,
-                    "idle power is learned anew: this is another processor"
-                );
-                BTreeMap::new()
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => {
-                tracing::warn!(file = %path.display(), %error, "cannot read what was learned; it is learned anew");
-                BTreeMap::new()
-            }
-        }
+        let why = match read_idle(&path) {
+            Ok(Some(file)) => match file.machine.difference(&self.machine) {
+                None => return file.learned.iter().filter_map(parse_zone).collect(),
+                Some(what) => format!("it was learned with another {what}"),
+            },
+            Ok(None) => "the file is of another version of ffwatt".to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return BTreeMap::new(),
+            // The kind only: the text may be of a file that is not ours.
+            Err(error) => format!("the file cannot be read ({})", error.kind()),
+        };
+        tracing::warn!(file = %path.display(), "idle power is learned anew: {why}");
+        BTreeMap::new()
     }
 
     /// Keeps what was learned.
-    pub(super) fn save_idle(&self, learned: &BTreeMap<Zone, Watts>) {
+    pub(super) fn save_idle(&self, learned: &BTreeMap<Zone, DailyLows>) {
         let Some(folder) = &self.folder else { return };
-        if learned.is_empty() {
+        if learned.values().all(|lows| lows.lowest().is_none()) {
             return;
         }
-        let zones = learned.iter().map(|(zone, watts)| write_zone(*zone, *watts)).collect();
-        let file = IdleFile { cpu_model: self.cpu_model.clone(), zones };
+        let learned = learned.iter().map(|(zone, lows)| write_zone(*zone, lows)).collect();
+        let file = IdleFile { version: VERSION, machine: self.machine.clone(), learned };
         if let Err(error) = write_whole(&folder.join(IDLE_FILE), &file) {
             tracing::warn!(folder = %folder.display(), %error, "cannot keep what was learned");
         }
@@ -104,8 +159,27 @@ pub(crate) fn is_writable(folder: &Path) -> io::Result<()> {
     fs::remove_file(probe)
 }
 
-fn read_idle(path: &Path) -> io::Result<IdleFile> {
-    serde_json::from_slice(&fs::read(path)?).map_err(io::Error::from)
+/// Whether a folder could be made and written to, without doing either: by its nearest parent that is there.
+pub(crate) fn could_be_written(folder: &Path) -> bool {
+    // Of a relative path the last is the folder that the program was started in.
+    let parents =
+        folder.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    let Some(there) = parents.into_iter().find(|path| path.exists()) else { return false };
+    // The kernel's own file systems have no room for others' files, which access(2) does not say to root.
+    let is_kernels =
+        statfs(there).is_ok_and(|system| [PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&system.f_type));
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    there.is_dir() && !is_kernels && accessat(CWD, there, wanted, AtFlags::EACCESS).is_ok()
+}
+
+/// `None` when it is of another version.
+fn read_idle(path: &Path) -> io::Result<Option<IdleFile>> {
+    let bytes = fs::read(path)?;
+    let Versioned { version } = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
+    if version != VERSION {
+        return Ok(None);
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from)
 }
 
 /// A reader sees the old file or the new one, never half of one.
@@ -115,7 +189,7 @@ fn write_whole(path: &Path, file: &IdleFile) -> io::Result<()> {
     fs::rename(new, path)
 }
 
-fn parse_zone(zone: &IdleZone) -> Option<(Zone, Watts)> {
+fn parse_zone(zone: &IdleZone) -> Option<(Zone, DailyLows)> {
     let domains = [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram, Domain::Psys];
     let domain = domains.into_iter().find(|domain| domain.name() == zone.domain)?;
     let scope = match (zone.package, zone.die) {
@@ -123,64 +197,31 @@ fn parse_zone(zone: &IdleZone) -> Option<(Zone, Watts)> {
         (Some(package), None) => Scope::Package(package),
         (None, _) => Scope::Platform,
     };
-    (zone.watts.is_finite() && zone.watts > 0.0).then_some((Zone { scope, domain }, Watts(zone.watts)))
+    let is_power = |watts: &f64| watts.is_finite() && *watts > 0.0;
+    let surplus = zone.days_watts.len().saturating_sub(DAYS);
+    let days = zone.days_watts.iter().skip(surplus);
+    let lows = DailyLows {
+        past: days.copied().filter(is_power).map(Watts).collect(),
+        today: zone.today_watts.filter(is_power).map(Watts),
+        observed: Duration::from_secs(zone.observed_seconds),
+        stretches: zone.stretches,
+    };
+    Some((Zone { scope, domain }, lows))
 }
 
-fn write_zone(zone: Zone, watts: Watts) -> IdleZone {
+fn write_zone(zone: Zone, lows: &DailyLows) -> IdleZone {
     let (package, die) = match zone.scope {
         Scope::Package(package) => (Some(package), None),
         Scope::Die { package, die } => (Some(package), Some(die)),
         Scope::Platform => (None, None),
     };
-    IdleZone { domain: zone.domain.name().to_owned(), package, die, watts: watts.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn host(model: &str) -> (tempfile::TempDir, HostRoots) {
-        let proc = tempfile::tempdir().unwrap();
-        fs::write(proc.path().join("cpuinfo"), format!("processor: 0\nmodel name\t: {model}\n")).unwrap();
-        let roots = HostRoots { proc: proc.path().to_path_buf(), ..HostRoots::default() };
-        (proc, roots)
-    }
-
-    fn learned() -> BTreeMap<Zone, Watts> {
-        let zone = |scope, domain| Zone { scope, domain };
-        [
-            (zone(Scope::Package(0), Domain::Package), Watts(12.5)),
-            (zone(Scope::Die { package: 1, die: 2 }, Domain::Core), Watts(3.0)),
-            (zone(Scope::Platform, Domain::Psys), Watts(30.0)),
-        ]
-        .into()
-    }
-
-    #[test]
-    fn what_was_learned_comes_back_on_the_same_processor_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let (_proc, roots) = host("A");
-        StateDir::open(&[folder.path().join("deep")], &roots).save_idle(&learned());
-        assert_eq!(StateDir::open(&[folder.path().join("deep")], &roots).load_idle(), learned());
-        let (_proc, other) = host("B");
-        assert!(StateDir::open(&[folder.path().join("deep")], &other).load_idle().is_empty());
-    }
-
-    #[test]
-    fn a_damaged_file_is_learned_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let (_proc, roots) = host("A");
-        for text in ["", "{", "[]", "{\"cpu_model\":\"A\",\"zones\":[{\"domain\":\"x\",\"watts\":-1}]}"] {
-            fs::write(folder.path().join(IDLE_FILE), text).unwrap();
-            assert!(StateDir::open(&[folder.path().to_path_buf()], &roots).load_idle().is_empty(), "{text}");
-        }
-    }
-
-    #[test]
-    fn without_a_folder_nothing_is_kept_and_nothing_breaks() {
-        let (_proc, roots) = host("A");
-        let state = StateDir::open(&[PathBuf::from("/proc/no/such/place")], &roots);
-        state.save_idle(&learned());
-        assert!(state.load_idle().is_empty());
+    IdleZone {
+        domain: zone.domain.name().to_owned(),
+        package,
+        die,
+        days_watts: lows.past.iter().map(|watts| watts.0).collect(),
+        today_watts: lows.today.map(|watts| watts.0),
+        observed_seconds: lows.observed.as_secs(),
+        stretches: lows.stretches,
     }
 }

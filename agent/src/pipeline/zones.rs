@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attribution::ZoneWindow;
-use crate::attribution::demand::{Claimant, Demand};
+use crate::attribution::demand::Demand;
 use crate::attribution::stall::{Span, shortfall};
 use crate::clock::MonoTime;
 use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
@@ -37,11 +37,27 @@ pub(super) struct ZoneState {
     pub(super) wraps: u64,
     pub(super) resets: u64,
     pub(super) last_reset: Option<MonoTime>,
-    /// Whether the energy of the window that is open is known but for a part.
+    /// Whether the energy of the window that is open is known in part only.
     is_incomplete: bool,
+    /// What was counted since the last reading may not be one tick's, or all that was drawn.
+    is_disturbed: bool,
     /// What was charged, by where it came from.
     pub(super) by_source: BTreeMap<EnergySourceKind, MicroJoules>,
 }
+
+impl ZoneState {
+    /// What ran while the counter gave nothing. Of more claimants than can be kept, it is nobody's.
+    fn owe(&mut self, demand: &Demand) {
+        self.is_disturbed = true;
+        self.owed.extend(demand);
+        if self.owed.claims() > MOST_CLAIMS {
+            self.owed.disown();
+        }
+    }
+}
+
+/// Claims that are kept while a counter gives nothing: about a megabyte.
+const MOST_CLAIMS: usize = 20_000;
 
 /// All counters.
 #[derive(Debug, Default)]
@@ -58,8 +74,8 @@ pub(super) struct Closed {
     pub(super) skew: Duration,
     /// Everything that ran in the window; `None` where it is one tick's and nothing is owed.
     pub(super) owed: Option<Demand>,
-    /// Whether the energy is that of the whole window.
-    pub(super) is_complete: bool,
+    /// Whether energy and duration are those of one undisturbed tick.
+    pub(super) is_sound: bool,
 }
 
 /// Where a reading is taken.
@@ -101,6 +117,8 @@ impl ZoneBook {
     pub(super) fn count(&mut self, events: &[(Zone, CounterEvent)], at: MonoTime) {
         for (zone, event) in events {
             let state = self.zones.entry(*zone).or_default();
+            // A reset shortly before the end of the range looks like a wrap.
+            state.is_disturbed = true;
             match event {
                 CounterEvent::Wrap => state.wraps += 1,
                 CounterEvent::Reset => {
@@ -114,6 +132,23 @@ impl ZoneBook {
                 }
             }
         }
+    }
+
+    /// The machine slept, and counters begin anew.
+    pub(super) fn disturb(&mut self) {
+        for state in self.zones.values_mut() {
+            (state.last, state.before, state.power) = (None, None, None);
+            (state.owed, state.is_disturbed) = (Demand::default(), true);
+        }
+    }
+
+    /// Dies of a package that have counters of their own.
+    pub(super) fn dies(&self, package: u32) -> usize {
+        let is_die = |zone: &&Zone| {
+            zone.domain == Domain::Package
+                && matches!(zone.scope, Scope::Die { package: of, .. } if of == package)
+        };
+        self.zones.keys().filter(is_die).count()
     }
 
     /// Counters were read, if only to keep up with them.
@@ -138,7 +173,7 @@ impl ZoneBook {
         let state = self.zones.entry(zone).or_default();
         state.power = None;
         if state.last.is_some() {
-            state.owed.extend(demand);
+            state.owe(demand);
         }
     }
 
@@ -166,7 +201,7 @@ impl ZoneBook {
         if is_zero && demand.busy(scope) > CpuTime::ZERO {
             state.still_since.get_or_insert(before);
             if state.has_moved {
-                state.owed.extend(demand);
+                state.owe(demand);
                 return None;
             }
         } else {
@@ -175,6 +210,7 @@ impl ZoneBook {
         }
         state.last = Some((at, reading.total));
         let mut duration = at.since(before);
+        let is_sound = !std::mem::take(&mut state.is_disturbed);
         let is_complete = !std::mem::take(&mut state.is_incomplete);
         // Nothing that runs draws nothing.
         if is_complete && !is_zero {
@@ -196,7 +232,7 @@ impl ZoneBook {
             Some(owed)
         };
         let window = ZoneWindow { zone: reading.zone, energy, duration };
-        Some(Closed { window, skew, owed, is_complete })
+        Some(Closed { window, skew, owed, is_sound })
     }
 
     /// Enters what was charged.
@@ -235,13 +271,6 @@ impl ZoneBook {
         if let Some(state) = self.zones.get_mut(&zone) {
             (state.last, state.power, state.still_since) = (None, None, None);
             state.owed = Demand::default();
-        }
-    }
-
-    /// What is owed by claimants that are gone is their heirs'.
-    pub(super) fn inherit(&mut self, heir: impl Fn(Claimant) -> Option<Claimant> + Copy) {
-        for state in self.zones.values_mut().filter(|state| !state.owed.is_empty()) {
-            state.owed.inherit(heir);
         }
     }
 }

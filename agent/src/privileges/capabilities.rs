@@ -32,11 +32,11 @@ const fn need(capability: CapabilitySet, purpose: &'static str, instead: Capabil
 /// Capabilities that an agent with this plan needs after its start.
 pub fn needs(plan: &Plan) -> Vec<Need> {
     let (none, admin) = (CapabilitySet::empty(), CapabilitySet::SYS_ADMIN);
-    let mut needs = vec![need(
-        CapabilitySet::DAC_READ_SEARCH,
-        "energy counters of powercap, result files and encodes that only their owner may read",
-        CapabilitySet::DAC_OVERRIDE,
-    )];
+    let mut needs = Vec::new();
+    if plan.locked_counters {
+        let purpose = "opening powercap's energy counters when their driver comes back";
+        needs.push(need(CapabilitySet::DAC_READ_SEARCH, purpose, CapabilitySet::DAC_OVERRIDE));
+    }
     if plan.cpu == CpuSourceKind::Bpf {
         needs.push(need(CapabilitySet::BPF, "reading the eBPF program's accounts", admin));
     }
@@ -76,8 +76,9 @@ pub fn names(set: CapabilitySet) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// Keeps what is needed and held. Programs that are started inherit nothing but the right to read.
-pub(super) fn drop_all_but(needed: CapabilitySet, starts_programs: bool) -> Outcome {
+/// Keeps what is needed and held. Programs that are started inherit nothing. The right to read every file is kept aside: only
+/// whoever opens a counter puts it in force, for that long.
+pub(super) fn drop_all_but(needed: CapabilitySet) -> Outcome {
     let before = match capabilities(None) {
         Ok(sets) => sets,
         Err(error) => return Outcome::Failed(format!("cannot ask for capabilities: {error}")),
@@ -89,18 +90,16 @@ pub(super) fn drop_all_but(needed: CapabilitySet, starts_programs: bool) -> Outc
     if lacks.intersects(CapabilitySet::BPF | CapabilitySet::PERFMON) {
         kept |= stand_in & before.permitted;
     }
-    let heritable =
-        if starts_programs { CapabilitySet::DAC_READ_SEARCH & kept } else { CapabilitySet::empty() };
     if before.effective.contains(CapabilitySet::SETPCAP) {
-        for capability in (CapabilitySet::all() - heritable).iter() {
+        for capability in CapabilitySet::all().iter() {
             // The kernel may be older than one of them: then nobody can have it.
             let _ = remove_capability_from_bounding_set(capability);
         }
     }
     let mut after = before;
     after.permitted = kept;
-    after.effective = before.effective & kept;
-    after.inheritable = before.inheritable & heritable;
+    after.effective = (before.effective & kept) - CapabilitySet::DAC_READ_SEARCH;
+    after.inheritable = CapabilitySet::empty();
     match set_capabilities(None, after) {
         Ok(()) => Outcome::Done(format!("kept {} of {}", names(kept), names(before.permitted))),
         Err(error) => Outcome::Failed(format!("cannot give capabilities up: {error}")),

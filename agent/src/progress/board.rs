@@ -1,131 +1,257 @@
-//! What has each connection said last, and whose is it?
+//! Holds the last block of every connection that posts progress, and the pipeline's verdict on it.
+//!
+//! A connection waits until the pipeline has found its transcode; only then it has a place. Both numbers are bounded. A new
+//! connection is always heard: where too many wait, the oldest of them is refused, connections from elsewhere before those from
+//! this host. Where all places are taken, a connection that has sent nothing for [`SILENCE_LIMIT`] gives its place up. So
+//! connections that say nothing only displace each other.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::clock::MonoTime;
-use crate::model::progress::Block;
+use crate::model::progress::{Block, Ends};
 
-/// Connections that are heard at once.
-const MAX_POSTS: usize = 256;
+#[cfg(test)]
+mod tests;
 
-/// Who posts, as far as the connection tells.
+/// Connections that have a transcode, at once.
+const MAX_PLACES: usize = 256;
+
+/// Connections that wait for a verdict, at once.
+const MAX_WAITING: usize = 256;
+
+/// Connections that ended since the last tick, so that an encode shorter than a tick has frames.
+const MAX_CLOSED: usize = 1024;
+
+/// A connection that has sent nothing for this long since it began has no right to its place.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The sender of a post, as far as the connection tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// What stands behind `/progress/`.
     pub id: String,
-    /// Its end of the connection; `None` when the connection came over something that has no address.
-    pub peer: Option<SocketAddr>,
+    /// The connection; `None` when it came over something that has no addresses.
+    pub connection: Option<Ends>,
 }
 
 impl Sender {
     /// Whether it is on this host by its address alone.
     pub fn is_loopback(&self) -> bool {
-        self.peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback())
+        self.peer().is_none_or(|peer| peer.is_loopback())
     }
 
     /// Its address, when that says where it is.
     pub fn address(&self) -> Option<IpAddr> {
-        self.peer.map(|peer| peer.ip().to_canonical()).filter(|address| !address.is_loopback())
+        self.peer().filter(|address| !address.is_loopback())
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        self.connection.map(|connection| connection.peer.ip().to_canonical())
     }
 }
 
 /// What becomes of a post.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nobody has found out yet.
+    /// The pipeline has not found its transcode yet.
     #[default]
     Pending,
-    /// It is a transcode's.
+    /// It has a transcode, and a place.
     Matched,
-    /// It is no running transcode's.
+    /// It is not taken.
+    Refused(Refusal),
+}
+
+/// Why a post is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No running transcode is known by its socket, id or address.
     Unknown,
-    /// It comes from elsewhere, and nobody has allowed that.
+    /// Its sender is not on this host, and the configuration does not allow that.
     Remote,
+    /// Another open connection already posts for its transcode.
+    Taken,
+    /// It sent nothing for [`SILENCE_LIMIT`].
+    Silent,
+    /// Too many connections wait, or all places are taken.
+    Crowded,
 }
 
 /// One connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
+struct Entry {
+    sender: Sender,
+    opened: MonoTime,
+    has_spoken: bool,
+    /// Its last block that was not taken yet, and when it came.
+    last: Option<(Block, MonoTime)>,
+    is_open: bool,
+    verdict: watch::Sender<Verdict>,
+}
+
+impl Entry {
+    fn is_waiting(&self) -> bool {
+        *self.verdict.borrow() == Verdict::Pending
+    }
+
+    fn has_place(&self) -> bool {
+        self.is_open && *self.verdict.borrow() == Verdict::Matched
+    }
+
+    fn is_over(&self) -> bool {
+        !self.is_open && !self.is_waiting()
+    }
+
+    fn is_silent(&self, now: MonoTime) -> bool {
+        !self.has_spoken && now.since(self.opened) >= SILENCE_LIMIT
+    }
+}
+
+/// What a connection has said since it was last asked.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Post {
-    /// Who.
-    pub sender: Sender,
     /// Its last block that was not taken yet, and when it came.
     pub last: Option<(Block, MonoTime)>,
     /// Whether there may be more.
     pub is_open: bool,
-    verdict: Verdict,
 }
 
 /// All connections.
 pub struct Board {
-    posts: Mutex<Posts>,
+    entries: Mutex<Entries>,
     /// Rung when there is a new one: a short encode is over before the next tick, and then its socket is gone.
     bell: Box<dyn Fn() + Send + Sync>,
 }
 
 #[derive(Debug, Default)]
-struct Posts {
+struct Entries {
     next: u64,
-    all: BTreeMap<u64, Post>,
+    all: BTreeMap<u64, Entry>,
+    refused: u64,
+}
+
+impl Entries {
+    /// Refuses a connection; its listener answers it, and it is forgotten.
+    fn refuse(&mut self, number: u64, refusal: Refusal) {
+        if let Some(entry) = self.all.remove(&number) {
+            entry.verdict.send_replace(Verdict::Refused(refusal));
+            self.refused += 1;
+        }
+    }
+
+    /// Refuses one of those that this is true of, where there are `limit` of them: the one with the least `rank`.
+    fn make_room<R: Ord>(
+        &mut self,
+        limit: usize,
+        is_one: impl Fn(&Entry) -> bool,
+        rank: impl Fn(&Entry) -> R,
+    ) {
+        let all = || self.all.iter().filter(|(_, entry)| is_one(entry));
+        if all().count() < limit {
+            return;
+        }
+        let first = all().min_by_key(|(number, entry)| (rank(entry), **number));
+        if let Some(number) = first.map(|(number, _)| *number) {
+            self.refuse(number, Refusal::Crowded);
+        }
+    }
 }
 
 impl fmt::Debug for Board {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Board").field("posts", &self.posts).finish_non_exhaustive()
+        f.debug_struct("Board").field("entries", &self.entries).finish_non_exhaustive()
     }
 }
 
 impl Board {
     /// An empty board.
     pub fn new(bell: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { posts: Mutex::default(), bell: Box::new(bell) }
+        Self { entries: Mutex::default(), bell: Box::new(bell) }
     }
 
-    /// A connection begins; `None` when there are too many.
-    pub fn open(self: &Arc<Self>, sender: Sender) -> Option<Ticket> {
-        let mut posts = self.lock();
-        if posts.all.len() >= MAX_POSTS {
-            return None;
-        }
-        let number = posts.next;
-        posts.next += 1;
-        posts.all.insert(number, Post { sender, last: None, is_open: true, verdict: Verdict::Pending });
-        drop(posts);
+    /// A connection begins to wait. Where too many wait already, one of them is refused.
+    pub fn open(self: &Arc<Self>, sender: Sender, now: MonoTime) -> Ticket {
+        let (verdict, receiver) = watch::channel(Verdict::Pending);
+        let mut entries = self.lock();
+        entries.make_room(MAX_WAITING, Entry::is_waiting, |entry| entry.sender.is_loopback());
+        entries.make_room(MAX_CLOSED, Entry::is_over, |_| ());
+        let number = entries.next;
+        entries.next += 1;
+        let entry = Entry { sender, opened: now, has_spoken: false, last: None, is_open: true, verdict };
+        entries.all.insert(number, entry);
+        drop(entries);
         (self.bell)();
-        Some(Ticket { board: Arc::clone(self), number })
+        Ticket { board: Arc::clone(self), number, verdict: receiver }
     }
 
     /// Takes what has come in since the last time, by connection. Those that are closed are given once more, and forgotten.
     pub fn take(&self) -> Vec<(u64, Post)> {
-        let mut posts = self.lock();
-        let mut taken = Vec::with_capacity(posts.all.len());
-        for (number, post) in &mut posts.all {
-            taken.push((*number, Post { last: post.last.take(), ..post.clone() }));
+        let mut entries = self.lock();
+        let mut taken = Vec::with_capacity(entries.all.len());
+        for (number, entry) in &mut entries.all {
+            taken.push((*number, Post { last: entry.last.take(), is_open: entry.is_open }));
         }
-        posts.all.retain(|_, post| post.is_open);
+        entries.all.retain(|_, entry| entry.is_open);
         taken
     }
 
-    /// Who has opened a connection that nobody has judged yet.
+    /// Senders of connections that have no verdict yet, the oldest first.
     pub fn pending(&self) -> Vec<(u64, Sender)> {
-        let posts = self.lock();
-        let pending = posts.all.iter().filter(|(_, post)| post.verdict == Verdict::Pending);
-        pending.map(|(number, post)| (*number, post.sender.clone())).collect()
+        let entries = self.lock();
+        let pending = entries.all.iter().filter(|(_, entry)| entry.is_waiting());
+        pending.map(|(number, entry)| (*number, entry.sender.clone())).collect()
     }
 
-    /// Says what becomes of a connection.
-    pub fn judge(&self, number: u64, verdict: Verdict) {
-        if let Some(post) = self.lock().all.get_mut(&number) {
-            post.verdict = verdict;
+    /// Gives a connection a place. Where all are taken, the longest-silent connection gives its place up; where none is silent,
+    /// the answer is `false` and the connection is refused.
+    pub fn accept(&self, number: u64, now: MonoTime) -> bool {
+        let mut entries = self.lock();
+        let places = || entries.all.iter().filter(|(_, entry)| entry.has_place());
+        if places().count() >= MAX_PLACES {
+            let silent = places().find(|(_, entry)| entry.is_silent(now)).map(|(number, _)| *number);
+            let Some(silent) = silent else {
+                entries.refuse(number, Refusal::Crowded);
+                return false;
+            };
+            entries.refuse(silent, Refusal::Silent);
         }
+        entries.all.get(&number).is_some_and(|entry| {
+            entry.verdict.send_replace(Verdict::Matched);
+            true
+        })
+    }
+
+    /// Refuses a connection.
+    pub fn refuse(&self, number: u64, refusal: Refusal) {
+        self.lock().refuse(number, refusal);
+    }
+
+    /// Makes way for another connection of the same transcode: one that never said anything is refused. `false` where the
+    /// connection is open and has said something, or has just begun.
+    pub fn displace(&self, number: u64, now: MonoTime) -> bool {
+        let mut entries = self.lock();
+        let Some(entry) = entries.all.get(&number).filter(|entry| entry.is_open) else { return true };
+        let is_silent = entry.is_silent(now);
+        if is_silent {
+            entries.refuse(number, Refusal::Silent);
+        }
+        is_silent
+    }
+
+    /// Connections refused so far.
+    pub fn refused(&self) -> u64 {
+        self.lock().refused
     }
 
     /// Held for as long as it takes to copy a block.
-    fn lock(&self) -> MutexGuard<'_, Posts> {
-        self.posts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,81 +260,43 @@ impl Board {
 pub struct Ticket {
     board: Arc<Board>,
     number: u64,
+    verdict: watch::Receiver<Verdict>,
 }
 
 impl Ticket {
-    /// Puts up a block in place of the one before, and says what becomes of the connection.
-    pub fn tell(&self, block: Block, now: MonoTime) -> Verdict {
-        self.board.lock().all.get_mut(&self.number).map_or(Verdict::Unknown, |post| {
-            post.last = Some((block, now));
-            post.verdict
-        })
+    /// Notes that the connection has sent something.
+    pub fn hear(&self) {
+        if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
+            entry.has_spoken = true;
+        }
+    }
+
+    /// Puts up a block in place of the one before.
+    pub fn tell(&self, block: Block, now: MonoTime) {
+        if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
+            entry.last = Some((block, now));
+        }
+    }
+
+    /// Waits for another verdict than the one that was last returned; never returns when there will be none.
+    pub async fn verdict(&mut self) -> Verdict {
+        match self.verdict.changed().await {
+            Ok(()) => *self.verdict.borrow_and_update(),
+            // The board has forgotten the connection. A last verdict came before that, and was returned.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Gives the connection up because it is silent.
+    pub fn give_up(&self) {
+        self.board.refuse(self.number, Refusal::Silent);
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(post) = self.board.lock().all.get_mut(&self.number) {
-            post.is_open = false;
+        if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
+            entry.is_open = false;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    fn sender(id: &str, peer: &str) -> Sender {
-        Sender { id: id.to_owned(), peer: Some(peer.parse().unwrap()) }
-    }
-
-    fn block(frames: u64) -> Block {
-        Block { frames: Some(frames), ..Block::default() }
-    }
-
-    #[test]
-    fn the_last_block_is_taken_once_and_a_closed_connection_is_given_once_more() {
-        let rung = Arc::new(AtomicUsize::new(0));
-        let bell = Arc::clone(&rung);
-        let board = Arc::new(Board::new(move || {
-            bell.fetch_add(1, Ordering::Relaxed);
-        }));
-        let ticket = board.open(sender("a", "127.0.0.1:40000")).unwrap();
-        assert_eq!(rung.load(Ordering::Relaxed), 1);
-        assert_eq!(board.pending().len(), 1);
-        ticket.tell(block(1), MonoTime(1));
-        assert_eq!(ticket.tell(block(2), MonoTime(2)), Verdict::Pending);
-        let (number, post) = board.take().pop().unwrap();
-        assert_eq!(post.last, Some((block(2), MonoTime(2))));
-        board.judge(number, Verdict::Matched);
-        assert_eq!(board.pending(), []);
-        assert_eq!(board.take()[0].1.last, None);
-        assert_eq!(ticket.tell(block(3), MonoTime(3)), Verdict::Matched);
-        drop(ticket);
-        let (_, post) = board.take().pop().unwrap();
-        assert_eq!((post.last, post.is_open), (Some((block(3), MonoTime(3))), false));
-        assert!(board.take().is_empty());
-    }
-
-    #[test]
-    fn there_is_room_for_so_many() {
-        let board = Arc::new(Board::new(|| {}));
-        let tickets: Vec<Ticket> =
-            (0..MAX_POSTS).map(|_| board.open(sender("a", "127.0.0.1:1")).unwrap()).collect();
-        assert!(board.open(sender("a", "127.0.0.1:1")).is_none());
-        drop(tickets);
-        board.take();
-        assert!(board.open(sender("a", "127.0.0.1:1")).is_some());
-    }
-
-    #[test]
-    fn addresses_that_say_where_a_sender_is() {
-        assert!(sender("a", "[::ffff:127.0.0.1]:1").is_loopback());
-        assert_eq!(sender("a", "[::1]:1").address(), None);
-        let mapped = sender("a", "[::ffff:172.17.0.2]:1");
-        assert_eq!(mapped.address(), Some("172.17.0.2".parse().unwrap()));
-        assert!(!mapped.is_loopback());
     }
 }

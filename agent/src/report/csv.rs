@@ -86,10 +86,15 @@ pub(super) fn run_as_json(all: &[ScenarioFigures], out: &mut dyn Write) -> io::R
 
 /// One row a group.
 pub(super) fn groups(groups: &[Group], out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "name,transcodes,seconds,energy_joules,cpu_seconds")?;
+    writeln!(
+        out,
+        "name,transcodes,seconds,energy_joules,cpu_seconds,observed_seconds,partly_observed_transcodes"
+    )?;
     for group in groups {
         let (joules, cpu) = (group.energy.joules(), group.cpu.seconds());
-        writeln!(out, "{},{},{},{joules},{cpu}", quoted(&group.name), group.transcodes, group.seconds)?;
+        let (observed, partly) = (group.observed_seconds, group.partly_observed);
+        let name = quoted(&group.name);
+        writeln!(out, "{name},{},{},{joules},{cpu},{observed},{partly}", group.transcodes, group.seconds)?;
     }
     Ok(())
 }
@@ -101,6 +106,8 @@ pub(super) fn groups_as_json(groups: &[Group], out: &mut dyn Write) -> io::Resul
             "name": group.name,
             "transcodes": group.transcodes,
             "seconds": group.seconds,
+            "observed_seconds": group.observed_seconds,
+            "partly_observed_transcodes": group.partly_observed,
             "energy_joules": group.energy.joules(),
             "cpu_seconds": group.cpu.seconds(),
         })

@@ -7,6 +7,7 @@ use crate::join::figures::Prices;
 use crate::join::front::front;
 use crate::ledger::Group;
 use crate::model::joined::{Efficiency, EnergyBasis, ScenarioFigures};
+use crate::units::MicroJoules;
 
 /// A measure of efficiency: its title, its figure, and how many digits tell.
 type Measure = (&'static str, fn(&Efficiency) -> Option<f64>);
@@ -141,7 +142,8 @@ pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> 
     for group in groups {
         let name = if group.name.is_empty() { "(none)" } else { &group.name };
         let cost = prices.tariff.energy(group.energy).0 + prices.tariff.cores(group.cpu).0;
-        let watts = (group.seconds > 0.0).then(|| group.energy.joules() / group.seconds);
+        // Energy is of the time in which they were observed.
+        let watts = (group.observed_seconds > 0.0).then(|| group.energy.joules() / group.observed_seconds);
         writeln!(
             out,
             "{name:<32}{:>10}{:>12.1}{:>13.3}{:>10}{:>14}{:>10.4}",
@@ -151,6 +153,32 @@ pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> 
             shown(watts, 3),
             format!("{cost:.6} {}", prices.currency),
             cost::carbon(group.energy, prices.carbon).0,
+        )?;
+    }
+    Ok(())
+}
+
+/// What the table above does not have in it.
+pub(super) fn notes(
+    groups: &[Group],
+    (running, energy): (u64, MicroJoules),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let partly: u64 = groups.iter().map(|group| group.partly_observed).sum();
+    let all: u64 = groups.iter().map(|group| group.transcodes).sum();
+    let missing: f64 = groups.iter().map(|group| group.seconds - group.observed_seconds).sum();
+    if partly > 0 {
+        writeln!(
+            out,
+            "\n{partly} of {all} transcodes were not observed all of their time (an agent started late or was not there; {missing:.1} s \
+             are known): their joules are of the rest, and so are the watts."
+        )?;
+    }
+    if running > 0 {
+        writeln!(
+            out,
+            "\n{running} transcodes were running when the ledger was last written, and are not in the table: {:.3} J so far.",
+            energy.joules()
         )?;
     }
     Ok(())

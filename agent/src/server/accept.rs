@@ -1,12 +1,12 @@
 //! How are connections taken and kept within bounds?
 //!
 //! axum's own loop knows no time limit for headers, no TLS and no cap. This one has: so many connections a listener
-//! ([`crowd`](super::crowd)), so long for a handshake and for a request's header, so large a header; and passwords, before any
-//! route is looked at.
+//! ([`crowd`](super::crowd)), so long for a handshake and for a request's header, so large a header; and, before any route is
+//! looked at, no requests of foreign web pages ([`origin`](super::origin)), and passwords.
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ConnectInfo;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
 use axum::response::IntoResponse;
@@ -29,8 +28,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::server::access::Doorkeeper;
+use crate::model::progress::Ends;
+use crate::server::access::{Access, Doorkeeper};
 use crate::server::crowd::{Answering, Crowd, Seat};
+use crate::server::origin::Hosts;
 use crate::server::passwords::{Passwords, Verdict};
 
 /// For a TLS handshake, and for the header of a request. A connection that is kept for the next scrape is closed after this long:
@@ -80,12 +81,21 @@ pub struct Door {
     keeper: Doorkeeper,
     passwords: Arc<Passwords>,
     limit: usize,
+    hosts: Hosts,
+    names: Arc<[String]>,
 }
 
 impl Door {
-    /// With this many connections at most for each listener.
-    pub fn new(keeper: Doorkeeper, limit: usize) -> Self {
-        Self { keeper, passwords: Arc::new(Passwords::new()), limit }
+    /// With this many connections at most for each listener; on loopback addresses these names are known besides the usual.
+    pub fn new(keeper: Doorkeeper, limit: usize, names: &[String]) -> Self {
+        let names: Arc<[String]> = names.into();
+        let hosts = Hosts::new(Ipv4Addr::LOCALHOST.into(), Arc::clone(&names));
+        Self { keeper, passwords: Arc::new(Passwords::new()), limit, hosts, names }
+    }
+
+    /// The same for a listener on this address.
+    pub(super) fn at(self, address: IpAddr) -> Self {
+        Self { hosts: Hosts::new(address, Arc::clone(&self.names)), ..self }
     }
 
     /// The same with twice as many: encoders that post and pages that are open keep theirs for long.
@@ -110,7 +120,8 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let seat = crowd.sit();
+                let own = stream.local_addr().ok();
+                let seat = crowd.sit(own.map(|own| Ends { peer, own }));
                 let id = seat.id();
                 let connection = connection(stream, peer, router.clone(), door.clone(), seat, stop.clone());
                 crowd.introduce(id, connections.spawn(connection));
@@ -152,10 +163,10 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let tls = door.keeper.access().tls.clone();
     let Some(tls) = tls else {
-        return talk(stream, peer, router, door, seat, stop).await;
+        return talk(stream, router, door, seat, stop).await;
     };
     match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => talk(stream, peer, router, door, seat, stop).await,
+        Ok(Ok(stream)) => talk(stream, router, door, seat, stop).await,
         Ok(Err(error)) => tracing::debug!("{peer}: no TLS: {error}"),
         Err(_) => tracing::debug!("{peer}: the TLS handshake took too long"),
     }
@@ -168,22 +179,23 @@ pub(super) async fn converse(
     door: Door,
     stop: watch::Receiver<bool>,
 ) {
-    let seat = Crowd::new(door.limit).sit();
-    talk(stream, ([127, 0, 0, 1], 0).into(), router, door, seat, stop).await;
+    let seat = Crowd::new(door.limit).sit(None);
+    talk(stream, router, door, seat, stop).await;
 }
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    peer: SocketAddr,
     router: Router,
     door: Door,
     seat: Seat,
     mut stop: watch::Receiver<bool>,
 ) {
     let seat = Arc::new(seat);
+    let peer = seat.ends().map(|ends| ends.peer);
     let answer = service_fn(move |request| {
         let (router, door, answering) = (router.clone(), door.clone(), Answering::begin(&seat));
-        async move { Ok::<_, Infallible>(answer(request, peer, router, door, answering).await) }
+        let seat = Arc::clone(&seat);
+        async move { Ok::<_, Infallible>(answer(request, seat, router, door, answering).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -201,19 +213,38 @@ async fn talk(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!("{peer}: {error}");
+        tracing::debug!(?peer, "{error}");
     }
 }
 
-/// Passwords first: whoever is not let in learns nothing, not even which paths there are.
+/// Whether the request may be answered at all comes first: one that may not learns nothing, not even which paths there are.
 async fn answer(
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
+    request: Request<Incoming>,
+    seat: Arc<Seat>,
     router: Router,
     door: Door,
     answering: Answering,
 ) -> Response<Counted> {
     let access = door.keeper.access();
+    let mut response = match door.hosts.check(&request) {
+        Ok(()) => answer_user(request, seat, router, &door, &access).await,
+        Err(foreign) => {
+            tracing::debug!(connection = ?seat.ends(), "refused: {foreign}");
+            (StatusCode::FORBIDDEN, format!("{foreign}\n")).into_response()
+        }
+    };
+    response.headers_mut().extend(access.headers.clone());
+    response.map(|body| Counted { body, _answering: answering })
+}
+
+/// Answers who has the password, where there is one.
+async fn answer_user(
+    mut request: Request<Incoming>,
+    seat: Arc<Seat>,
+    router: Router,
+    door: &Door,
+    access: &Access,
+) -> Response<Body> {
     let is_open = access.users.is_empty() || OPEN_PATHS.contains(&request.uri().path());
     let verdict = if is_open {
         Verdict::Right
@@ -223,9 +254,9 @@ async fn answer(
     };
     // Routes have no use for it, and cannot leak what they do not see.
     request.headers_mut().remove(AUTHORIZATION);
-    let mut response = match verdict {
+    match verdict {
         Verdict::Right => {
-            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(seat);
             let Ok(response) = call(router, request.map(Body::new)).await;
             response
         }
@@ -234,9 +265,7 @@ async fn answer(
             (StatusCode::UNAUTHORIZED, ask, "user and password, please\n").into_response()
         }
         Verdict::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords to compare\n").into_response(),
-    };
-    response.headers_mut().extend(access.headers.clone());
-    response.map(|body| Counted { body, _answering: answering })
+    }
 }
 
 async fn call(mut router: Router, request: Request<Body>) -> Result<Response<Body>, Infallible> {

@@ -2,12 +2,15 @@
 //!
 //! A listener has a fixed number of seats. When all are taken, the newcomer gets that of whoever has kept one longest without
 //! asking anything; when all are being answered, that of whoever has been at it longest. So those who open connections to keep
-//! them only push out each other, and a scraper, who asks at once and is answered within milliseconds, is served.
+//! them only push out each other, and a scraper, who asks at once and is answered within milliseconds, is served. A connection
+//! that posts the progress of a known transcode is the last to go, however long it lasts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
+
+use crate::model::progress::Ends;
 
 /// The seats of one listener.
 #[derive(Clone, Debug)]
@@ -23,9 +26,17 @@ struct Seats {
     taken: HashMap<u64, Sitter>,
 }
 
+/// What a connection is doing; the least is the first to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Activity {
+    Idle,
+    Answered,
+    Kept,
+}
+
 #[derive(Debug)]
 struct Sitter {
-    is_answered: bool,
+    activity: Activity,
     since: u64,
     /// Ends it; not known in the moment between taking a seat and starting.
     end: Option<AbortHandle>,
@@ -43,6 +54,7 @@ impl Seats {
 pub(super) struct Seat {
     crowd: Crowd,
     id: u64,
+    ends: Option<Ends>,
 }
 
 /// As long as this lives, its seat's owner is being answered.
@@ -58,11 +70,11 @@ impl Crowd {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a seat, somebody else's if need be.
-    pub(super) fn sit(&self) -> Seat {
+    /// Takes a seat for a connection, somebody else's if need be.
+    pub(super) fn sit(&self, ends: Option<Ends>) -> Seat {
         let mut seats = self.lock();
         if seats.taken.len() >= seats.limit {
-            let longest = seats.taken.iter().min_by_key(|(_, sitter)| (sitter.is_answered, sitter.since));
+            let longest = seats.taken.iter().min_by_key(|(_, sitter)| (sitter.activity, sitter.since));
             if let Some(id) = longest.map(|(id, _)| *id)
                 && let Some(Sitter { end: Some(end), .. }) = seats.taken.remove(&id)
             {
@@ -70,9 +82,9 @@ impl Crowd {
             }
         }
         let id = seats.tick();
-        seats.taken.insert(id, Sitter { is_answered: false, since: id, end: None });
+        seats.taken.insert(id, Sitter { activity: Activity::Idle, since: id, end: None });
         drop(seats);
-        Seat { crowd: self.clone(), id }
+        Seat { crowd: self.clone(), id, ends }
     }
 
     /// Says how whoever has this seat can be ended.
@@ -95,11 +107,21 @@ impl Seat {
         self.id
     }
 
-    fn mark(&self, is_answered: bool) {
+    /// The connection; `None` when it came over something that has no addresses.
+    pub(super) fn ends(&self) -> Option<Ends> {
+        self.ends
+    }
+
+    /// Its connection is to be closed after all others, until what is being answered now has been.
+    pub(super) fn keep(&self) {
+        self.mark(Activity::Kept);
+    }
+
+    fn mark(&self, activity: Activity) {
         let mut seats = self.crowd.lock();
         let now = seats.tick();
         if let Some(sitter) = seats.taken.get_mut(&self.id) {
-            (sitter.is_answered, sitter.since) = (is_answered, now);
+            (sitter.activity, sitter.since) = (activity, now);
         }
     }
 }
@@ -112,14 +134,14 @@ impl Drop for Seat {
 
 impl Answering {
     pub(super) fn begin(seat: &Arc<Seat>) -> Self {
-        seat.mark(true);
+        seat.mark(Activity::Answered);
         Self(Arc::clone(seat))
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.mark(false);
+        self.0.mark(Activity::Idle);
     }
 }
 
@@ -136,19 +158,19 @@ mod tests {
     #[tokio::test]
     async fn the_one_who_waits_longest_goes_and_those_who_are_answered_stay() {
         let crowd = Crowd::new(2);
-        let (first, second) = (Arc::new(crowd.sit()), Arc::new(crowd.sit()));
+        let (first, second) = (Arc::new(crowd.sit(None)), Arc::new(crowd.sit(None)));
         let ((one, end_one), (two, end_two)) = (task(), task());
         crowd.introduce(first.id(), end_one);
         crowd.introduce(second.id(), end_two);
         let answering = Answering::begin(&first);
-        let third = crowd.sit();
+        let third = crowd.sit(None);
         assert!(two.await.unwrap_err().is_cancelled(), "the first is being answered, so the second goes");
         drop(second);
         assert_eq!(crowd.len(), 2, "a seat that was lost is not given up twice");
         let (three, end_three) = task();
         crowd.introduce(third.id(), end_three);
         drop(answering);
-        let _fourth = crowd.sit();
+        let _fourth = crowd.sit(None);
         assert!(three.await.unwrap_err().is_cancelled(), "the first has asked something since");
         assert!(!one.is_finished());
     }
@@ -156,19 +178,33 @@ mod tests {
     #[tokio::test]
     async fn when_all_are_answered_the_oldest_goes() {
         let crowd = Crowd::new(1);
-        let seat = Arc::new(crowd.sit());
+        let seat = Arc::new(crowd.sit(None));
         let (task, end) = task();
         crowd.introduce(seat.id(), end);
         let _answering = Answering::begin(&seat);
-        let _next = crowd.sit();
+        let _next = crowd.sit(None);
         assert!(task.await.unwrap_err().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn one_that_posts_for_a_transcode_outlasts_those_that_are_answered() {
+        let crowd = Crowd::new(2);
+        let (kept, other) = (Arc::new(crowd.sit(None)), Arc::new(crowd.sit(None)));
+        let ((one, end_one), (two, end_two)) = (task(), task());
+        crowd.introduce(kept.id(), end_one);
+        crowd.introduce(other.id(), end_two);
+        let _answering = [Answering::begin(&kept), Answering::begin(&other)];
+        kept.keep();
+        let _next = crowd.sit(None);
+        assert!(two.await.unwrap_err().is_cancelled());
+        assert!(!one.is_finished());
     }
 
     #[tokio::test]
     async fn one_that_was_pushed_out_before_it_began_never_begins() {
         let crowd = Crowd::new(1);
-        let first = crowd.sit();
-        let _second = crowd.sit();
+        let first = crowd.sit(None);
+        let _second = crowd.sit(None);
         let (task, end) = task();
         crowd.introduce(first.id(), end);
         assert!(task.await.unwrap_err().is_cancelled());

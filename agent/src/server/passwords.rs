@@ -1,8 +1,8 @@
-//! Is this user's password right? Compared by bcrypt, which is slow on purpose: so never on a thread that answers scrapes, never
-//! many at once, and not again for one that was right a moment ago.
+//! Compares passwords by bcrypt, which is slow on purpose: never on a thread that answers scrapes, never many at once, not again
+//! for one that was right a moment ago, and as slowly for a name that nobody has.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,9 +24,6 @@ const WAITING: usize = 16;
 /// bcrypt doubles its work with each step: beyond this, one comparison takes seconds.
 const DEAREST: u32 = 14;
 
-/// Somebody's password, for names that nobody has: they take as long as others, so that names cannot be told by time.
-const NOBODY: &str = "$2b$10$lJiTkP2sBrnG8mUgiVtJFOYM7oFWh/J6u2yjXE.73m9IiWS96teUq";
-
 /// Users and the hashes of their passwords.
 pub(super) type Users = BTreeMap<String, Secret>;
 
@@ -47,10 +44,18 @@ pub(super) struct Passwords {
     salt: [u8; 32],
     turn: Semaphore,
     queue: Semaphore,
+    compare: Compare,
 }
+
+/// Compares a password with a hash.
+type Compare = Arc<dyn Fn(&[u8], &str) -> bool + Send + Sync>;
 
 impl Passwords {
     pub(super) fn new() -> Self {
+        Self::with(|password, hash| matches!(bcrypt::verify(password, hash), Ok(true)))
+    }
+
+    fn with(compare: impl Fn(&[u8], &str) -> bool + Send + Sync + 'static) -> Self {
         let mut salt = [0; 32];
         // Without randomness the digests are unsalted, and still in this process's memory only.
         let _ = SystemRandom::new().fill(&mut salt);
@@ -59,6 +64,7 @@ impl Passwords {
             salt,
             turn: Semaphore::new(AT_ONCE),
             queue: Semaphore::new(AT_ONCE + WAITING),
+            compare: Arc::new(compare),
         }
     }
 
@@ -66,20 +72,31 @@ impl Passwords {
     pub(super) async fn check(&self, users: &Users, authorization: Option<&[u8]>) -> Verdict {
         let Some((user, password)) = authorization.and_then(credentials) else { return Verdict::Wrong };
         let known = users.get(&user);
-        let hash = known.map_or(NOBODY, |Secret(hash)| hash.as_str()).to_owned();
+        let Some(Secret(hash)) = known.or_else(|| self.stand_in(users, &user)).cloned() else {
+            return Verdict::Wrong;
+        };
         let digest = self.digest(&user, &password, &hash);
         if known.is_some() && self.is_remembered(&digest) {
             return Verdict::Right;
         }
         let Ok(_waiting) = self.queue.try_acquire() else { return Verdict::Busy };
         let Ok(_turn) = self.turn.acquire().await else { return Verdict::Busy };
-        let compare = move || bcrypt::verify(password, &hash);
-        let is_right = matches!(tokio::task::spawn_blocking(compare).await, Ok(Ok(true)));
+        let compare = Arc::clone(&self.compare);
+        let is_right = tokio::task::spawn_blocking(move || compare(&password, &hash)).await.unwrap_or(false);
         if !is_right || known.is_none() {
             return Verdict::Wrong;
         }
         self.remember(digest);
         Verdict::Right
+    }
+
+    /// A hash of somebody else's for a name that nobody has: always the same one for that name, so that the name takes as long as
+    /// one that exists, whatever hashes cost here.
+    fn stand_in<'a>(&self, users: &'a Users, name: &str) -> Option<&'a Secret> {
+        let digest = self.digest(name, b"", "");
+        let number = u64::from_le_bytes(digest[..8].try_into().ok()?);
+        let count = u64::try_from(users.len()).ok()?;
+        users.values().nth(usize::try_from(number.checked_rem(count)?).ok()?)
     }
 
     fn digest(&self, user: &str, password: &[u8], hash: &str) -> [u8; 32] {
@@ -200,10 +217,59 @@ mod tests {
         );
     }
 
+    /// The work of every comparison: bcrypt's rounds.
+    fn counting() -> (Passwords, Arc<Mutex<Vec<u64>>>) {
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let count = Arc::clone(&done);
+        let passwords = Passwords::with(move |_, hash| {
+            let cost = hash.parse::<bcrypt::HashParts>().unwrap().get_cost();
+            count.lock().unwrap().push(1 << cost);
+            true
+        });
+        (passwords, done)
+    }
+
+    fn with_costs(costs: &[u32]) -> Users {
+        let hash =
+            |cost| Secret(format!("$2b${cost:02}$5vZL1tN2ejMhDSFgUVWTOOZyhsw9m85jFf7byu5/pgP9BHLTUYWrG"));
+        costs.iter().enumerate().map(|(number, cost)| (format!("user {number}"), hash(*cost))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_has_takes_as_much_work_as_one_that_exists() {
+        for cost in [4, 10, 12, 14] {
+            let (users, (passwords, done)) = (with_costs(&[cost]), counting());
+            for (name, expected) in [
+                ("user 0", Verdict::Right),
+                ("nobody", Verdict::Wrong),
+                ("", Verdict::Wrong),
+                ("User 0", Verdict::Wrong),
+            ] {
+                assert_eq!(check(&passwords, &users, name, "guess").await, expected, "{name:?}");
+            }
+            assert_eq!(*done.lock().unwrap(), [1 << cost; 4]);
+        }
+    }
+
+    #[tokio::test]
+    async fn where_costs_differ_a_name_always_takes_the_same_and_names_take_all_of_them() {
+        let (users, (passwords, done)) = (with_costs(&[4, 14]), counting());
+        let mut seen = std::collections::BTreeSet::new();
+        for number in 0..100 {
+            let name = format!("nobody {number}");
+            for _ in 0..2 {
+                assert_eq!(check(&passwords, &users, &name, "guess").await, Verdict::Wrong);
+            }
+            let work = std::mem::take(&mut *done.lock().unwrap());
+            assert_eq!((work.len(), work[0]), (2, work[1]), "{name}");
+            seen.insert(work[0]);
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1 << 4, 1 << 14]);
+    }
+
     #[test]
     fn a_hash_is_a_hash_and_not_too_dear() {
         check_hashes(&users()).unwrap();
-        assert!(NOBODY.parse::<bcrypt::HashParts>().is_ok());
         let of = |hash: &str| [("admin".to_owned(), Secret(hash.to_owned()))].into();
         for (hash, says) in [
             ("secret", "no bcrypt hash"),

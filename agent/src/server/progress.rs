@@ -1,21 +1,26 @@
-//! `POST /progress/<id>`: where encoders say how far they are.
+//! `POST /progress/<id>`: takes the progress that an encoder posts while it runs.
 //!
 //! One request lasts as long as the encode. Its lines are read as they come, and of its blocks the last one is kept: nothing grows
-//! with what is sent. Whose it is, the pipeline finds out.
+//! with what is sent. The pipeline finds the transcode that it belongs to; until then the connection has no place, and one that says
+//! nothing meanwhile is answered after [`SILENCE_LIMIT`].
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Clock, SystemClock};
-use crate::progress::{Board, Lines, Sender, Ticket, Verdict};
+use crate::progress::{Board, Lines, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
+use crate::server::crowd::Seat;
+
+#[cfg(test)]
+mod tests;
 
 /// Longest id that is taken.
 const MAX_ID: usize = 256;
@@ -27,66 +32,103 @@ pub(super) struct Posting {
     pub(super) stop: watch::Receiver<bool>,
 }
 
+/// What a listener knows of the connection.
+type Connection = Option<Extension<Arc<Seat>>>;
+
 /// Without an id.
-pub(super) async fn post_nameless(
-    state: State<Posting>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
-    body: Body,
-) -> Response {
-    post(state, Path(String::new()), peer, body).await
+pub(super) async fn post_nameless(state: State<Posting>, connection: Connection, body: Body) -> Response {
+    post(state, Path(String::new()), connection, body).await
 }
 
 /// With one.
 pub(super) async fn post(
     State(posting): State<Posting>,
     Path(id): Path<String>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    connection: Connection,
     body: Body,
 ) -> Response {
     if id.len() > MAX_ID {
-        return refuse(StatusCode::URI_TOO_LONG, "an id of more than 256 bytes");
+        return refuse(StatusCode::URI_TOO_LONG, "the id has more than 256 bytes");
     }
-    let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
-    let Some(ticket) = posting.board.open(Sender { id, peer }) else {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "256 encoders post already");
-    };
+    let seat = connection.map(|Extension(seat)| seat);
+    let sender = Sender { id, connection: seat.as_ref().and_then(|seat| seat.ends()) };
+    let ticket = posting.board.open(sender, SystemClock.now());
     let mut stop = posting.stop;
     tokio::select! {
-        answer = read(&ticket, body) => answer,
+        answer = read(ticket, seat, body) => answer,
         // An error means that whoever could say so is gone: stop as well.
         _ = stop.wait_for(|stop| *stop) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the agent ends"),
     }
 }
 
-async fn read(ticket: &Ticket, body: Body) -> Response {
+async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Response {
     let mut lines = Lines::default();
     let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        // The encoder has gone without finishing: nobody is left to be told.
-        let Ok(chunk) = chunk else { break };
-        let block = match lines.push(&chunk) {
-            Ok(block) => block,
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
-        };
-        let verdict = block.map_or(Verdict::Pending, |block| ticket.tell(block, SystemClock.now()));
-        match verdict {
-            Verdict::Pending | Verdict::Matched => {}
-            Verdict::Unknown => {
-                return refuse(
-                    StatusCode::NOT_FOUND,
-                    "no running transcode is known by this id or connection: post from the encoder itself, or to \
-                     /progress/<container or scenario>; cpu.tracked says which programs are transcodes",
-                );
-            }
-            Verdict::Remote => {
-                return refuse(
-                    StatusCode::FORBIDDEN,
-                    "progress is taken from this host and its containers only, unless progress.accept_from says anywhere",
-                );
+    let mut deadline = Instant::now() + SILENCE_LIMIT;
+    let (mut is_matched, mut has_spoken, mut has_ended) = (false, false, false);
+    loop {
+        tokio::select! {
+            chunk = chunks.next(), if !has_ended => match chunk {
+                Some(Ok(chunk)) => {
+                    ticket.hear();
+                    has_spoken = true;
+                    match lines.push(&chunk) {
+                        Ok(Some(block)) => ticket.tell(block, SystemClock.now()),
+                        Ok(None) => {}
+                        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+                    }
+                }
+                None if is_matched => return StatusCode::NO_CONTENT.into_response(),
+                // As long as it waits for its answer, its user can be told.
+                None => (has_ended, deadline) = (true, Instant::now() + SILENCE_LIMIT),
+                // It has gone without finishing, and cannot be told.
+                Some(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
+            },
+            verdict = ticket.verdict() => match verdict {
+                Verdict::Pending => {}
+                Verdict::Matched if has_ended => return StatusCode::NO_CONTENT.into_response(),
+                Verdict::Matched => {
+                    is_matched = true;
+                    if let Some(seat) = &seat {
+                        seat.keep();
+                    }
+                }
+                Verdict::Refused(refusal) => return answer(refusal),
+            },
+            // One with a transcode may have much to do before its first word. The place is another's if it is wanted.
+            () = sleep_until(deadline), if !is_matched && (has_ended || !has_spoken) => {
+                if has_ended && has_spoken {
+                    // The next tick decides.
+                    return StatusCode::ACCEPTED.into_response();
+                }
+                ticket.give_up();
+                return answer(Refusal::Silent);
             }
         }
     }
-    StatusCode::NO_CONTENT.into_response()
+}
+
+fn answer(refusal: Refusal) -> Response {
+    let (status, why) = match refusal {
+        Refusal::Unknown => (
+            StatusCode::NOT_FOUND,
+            "no running transcode of this user is known by this id or connection: post from the encoder itself, or, as root or as \
+             the encoder's user, to /progress/<container or scenario>; cpu.tracked says which programs are transcodes",
+        ),
+        Refusal::Remote => (
+            StatusCode::FORBIDDEN,
+            "progress is taken from this host and its containers only, unless progress.accept_from says anywhere",
+        ),
+        Refusal::Taken => {
+            (StatusCode::CONFLICT, "another open connection posts the progress of this transcode already")
+        }
+        Refusal::Silent => (StatusCode::REQUEST_TIMEOUT, "nothing was posted for 10 seconds"),
+        Refusal::Crowded => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "256 encoders post already, or too many connections wait to be known as an encoder's",
+        ),
+    };
+    refuse(status, why)
 }
 
 fn refuse(status: StatusCode, why: &str) -> Response {

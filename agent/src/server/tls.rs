@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -58,7 +58,9 @@ pub(super) fn certificates(
 ) -> Result<Option<Vec<CertificateDer<'static>>>, WebConfigError> {
     let Some(text) = text(key, file, inline)? else { return Ok(None) };
     let found = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
-    let found = found.map_err(|error| invalid(&format!("{key}_file"), format!("is no PEM file: {error}")))?;
+    let found = found.map_err(|error| {
+        invalid(&format!("{key}_file"), format!("is no PEM file: {}", pem_problem(&error)))
+    })?;
     if found.is_empty() {
         return Err(invalid(&format!("{key}_file"), "has no certificate in it"));
     }
@@ -70,7 +72,18 @@ fn private_key(config: &TlsConfig) -> Result<PrivateKeyDer<'static>, WebConfigEr
     let text = text("key", config.key_file.as_deref(), inline)?;
     let text = text.ok_or_else(|| invalid("key_file", "is missing"))?;
     PrivateKeyDer::from_pem_slice(text.as_bytes())
-        .map_err(|error| invalid("key_file", format!("has no private key in it: {error}")))
+        .map_err(|error| invalid("key_file", format!("has no private key in it: {}", pem_problem(&error))))
+}
+
+/// What is wrong with a PEM text, without its lines.
+fn pem_problem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no end",
+        pem::Error::IllegalSectionStart { .. } => "a section has no proper beginning",
+        pem::Error::Base64Decode(_) => "a section is not base64",
+        pem::Error::NoItemsFound => "no such section",
+        _ => "it cannot be read",
+    }
 }
 
 fn versions(config: &TlsConfig) -> Result<Vec<&'static SupportedProtocolVersion>, WebConfigError> {
@@ -124,7 +137,7 @@ fn wanted<T: Copy>(
         let found = offered.iter().copied().find(|candidate| name_of(candidate) == *name);
         found.ok_or_else(|| {
             let known: Vec<String> = offered.iter().map(&name_of).collect();
-            invalid(key, format!("{name:?} is none of {}", known.join(", ")))
+            invalid(key, format!("has an entry that is none of {}", known.join(", ")))
         })
     };
     names.iter().map(find).collect()

@@ -9,6 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_saphyr::Error;
+
+use crate::misspelt::unknown_key;
 
 /// Nobody's web configuration, and no certificate, is larger.
 const LARGEST: u64 = 1 << 20;
@@ -122,8 +125,7 @@ impl WebConfig {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        // Without the lines around it: they may be somebody's secret.
-        let wrong = |error: serde_saphyr::Error| WebConfigError::Syntax(without_secrets(&error));
+        let wrong = |error: serde_saphyr::Error| WebConfigError::Syntax(without_contents(&error));
         // A file of comments only is a null.
         let read: Option<Self> = serde_saphyr::from_str(text).map_err(wrong)?;
         let mut config = read.unwrap_or_default();
@@ -150,25 +152,26 @@ impl WebConfig {
     }
 }
 
-/// The longest word of ours, and more; a hash or a line of a key is longer, or has other characters in it.
-const LONGEST_WORD: usize = 32;
-
-/// What is wrong and where; only where, when what is wrong is put in words that may be somebody's secret in the wrong place.
-fn without_secrets(error: &serde_saphyr::Error) -> String {
-    let said = error.without_snippet().to_string();
-    let said = said.trim_end();
-    let is_plain = |word: &str| {
-        let word = word.trim_matches(|character: char| ",.:;'\"`()[]{}".contains(character));
-        word.len() <= LONGEST_WORD
-            && word.chars().all(|character| character.is_ascii_alphanumeric() || "_-'`,:".contains(character))
-    };
-    if said.split_whitespace().all(is_plain) {
-        return said.to_owned();
-    }
+/// What is wrong and where: the name of a key, what was expected, and nothing of what stands there instead.
+fn without_contents(error: &serde_saphyr::Error) -> String {
     let place = error
         .location()
         .map_or_else(String::new, |at| format!("line {}, column {}: ", at.line(), at.column()));
-    format!("{place}what stands there has no place there (it is not shown: it may be a secret)")
+    let problem = match error.without_snippet() {
+        Error::SerdeUnknownField { field, expected, .. } => {
+            let known = expected.iter().copied();
+            format!("{}, expected one of {}", unknown_key(field, known), expected.join(", "))
+        }
+        Error::DuplicateMappingKey { .. } => "a key stands there twice".to_owned(),
+        Error::SerdeUnknownVariant { expected, .. } => format!("expected one of {}", expected.join(", ")),
+        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
+            format!("expected {expected}")
+        }
+        Error::SerdeMissingField { field, .. } => format!("{field} is missing"),
+        _ => "this is no YAML of a web configuration (what stands there is not shown: it may be a secret)"
+            .to_owned(),
+    };
+    format!("{place}{problem}")
 }
 
 /// The text of a small file.

@@ -1,6 +1,6 @@
-//! Which cgroups are there, and where are their files?
+//! Walks the cgroup hierarchy, and finds the files of a cgroup.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -26,6 +26,19 @@ const CPUACCT_FOLDERS: [&str; 3] = ["cpuacct", "cpu,cpuacct", "cpuacct,cpu"];
 
 /// Deeper than any runtime nests; ends a walk into a loop of bind mounts.
 const MAX_DEPTH: usize = 64;
+
+/// Bytes of paths, and cgroups, at which a walk ends. Whoever may make cgroups can make millions of them.
+const MAX_PATH_BYTES: usize = 8 << 20;
+const MAX_CGROUPS: usize = 1 << 16;
+
+/// The cgroups that a walk has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// Path in the hierarchy of each.
+    pub cgroups: BTreeMap<CgroupId, String>,
+    /// Whether these are all: one that is not among them is not there.
+    pub is_whole: bool,
+}
 
 impl CgroupTree {
     /// Finds the hierarchy to use.
@@ -74,29 +87,36 @@ impl CgroupTree {
         Ok(CgroupId(fs::metadata(self.file(cgroup, ""))?.ino()))
     }
 
-    /// Every cgroup there is now, by id, with its path in the hierarchy. Parents come before their children are looked at, so
-    /// one that is removed meanwhile is merely missing.
-    pub fn walk(&self) -> Result<BTreeMap<CgroupId, String>, SourceError> {
-        let mut found = BTreeMap::new();
+    /// Every cgroup there is now, level by level: a crowd in some user's corner comes after the containers. Parents come before their
+    /// children are looked at, so one that is removed meanwhile is merely missing.
+    pub fn walk(&self) -> Result<Walk, SourceError> {
         let id = self
             .id("/")
             .map_err(|cause| SourceError::transient(format!("read {}", self.root.display()), cause))?;
-        found.insert(id, "/".to_owned());
-        walk_below(&self.root, "", 0, &mut found);
-        Ok(found)
-    }
-}
-
-fn walk_below(folder: &Path, path: &str, depth: usize, found: &mut BTreeMap<CgroupId, String>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || depth >= MAX_DEPTH {
-            continue;
+        let mut walk = Walk { cgroups: BTreeMap::from([(id, "/".to_owned())]), is_whole: true };
+        let mut queue = VecDeque::from([(String::new(), 0)]);
+        let mut bytes = 0;
+        while let Some((path, depth)) = queue.pop_front() {
+            // One that is gone by now is merely missing.
+            let Ok(entries) = fs::read_dir(self.file(&path, "")) else { continue };
+            for entry in entries.flatten() {
+                if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || depth >= MAX_DEPTH {
+                    continue;
+                }
+                let Ok(metadata) = entry.metadata() else { continue };
+                let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+                bytes += path.len();
+                if bytes > MAX_PATH_BYTES || walk.cgroups.len() >= MAX_CGROUPS {
+                    return Ok(Walk { is_whole: false, ..walk });
+                }
+                // A cgroup without children has no more links than `.` and its name in the parent.
+                if metadata.nlink() != 2 {
+                    queue.push_back((path.clone(), depth + 1));
+                }
+                walk.cgroups.insert(CgroupId(metadata.ino()), path);
+            }
         }
-        let Ok(metadata) = entry.metadata() else { continue };
-        let path = format!("{path}/{}", entry.file_name().to_string_lossy());
-        walk_below(&entry.path(), &path, depth + 1, found);
-        found.insert(CgroupId(metadata.ino()), path);
+        Ok(walk)
     }
 }
 
@@ -142,10 +162,28 @@ mod tests {
     fn a_walk_finds_every_cgroup_by_its_inode() {
         let (_root, roots) = tree(&["cgroup.controllers", "a/b/cgroup.procs", "c/cgroup.procs"]);
         let tree = CgroupTree::find(&roots).unwrap();
-        let found = tree.walk().unwrap();
+        let Walk { cgroups: found, is_whole } = tree.walk().unwrap();
         let mut paths: Vec<&str> = found.values().map(String::as_str).collect();
         paths.sort_unstable();
         assert_eq!(paths, ["/", "/a", "/a/b", "/c"]);
         assert_eq!(found[&tree.id("/a/b").unwrap()], "/a/b");
+        assert!(is_whole);
+    }
+
+    #[test]
+    fn a_walk_through_a_crowd_ends_and_says_so() {
+        let (root, roots) =
+            tree(&["cgroup.controllers", "user/crowd/cgroup.procs", "system/docker/cgroup.procs"]);
+        // Each path below is of 3 kB.
+        let deep = (0..12).fold(root.path().join("user/crowd"), |deep, _| deep.join("d".repeat(250)));
+        fs::create_dir_all(&deep).unwrap();
+        for number in 0..3000 {
+            fs::create_dir(deep.join(format!("{number}"))).unwrap();
+        }
+        let tree = CgroupTree::find(&roots).unwrap();
+        let walk = tree.walk().unwrap();
+        assert!(!walk.is_whole);
+        assert!(walk.cgroups.values().map(String::len).sum::<usize>() <= MAX_PATH_BYTES);
+        assert!(walk.cgroups.contains_key(&tree.id("/system/docker").unwrap()));
     }
 }

@@ -38,6 +38,16 @@ pub trait CpuMeter: Send {
     /// Forgets a consumer that will not run again, to make room.
     fn forget(&mut self, consumer: Consumer);
 
+    /// Which of these cgroups, all of them removed, have used CPU time that [`Self::read`] has yet to tell of.
+    fn with_usage(&self, _removed: &[CgroupId]) -> Vec<CgroupId> {
+        Vec::new()
+    }
+
+    /// How a process is tracked now, though the event that told so may have been lost; `None` where the meter does not know.
+    fn tracking(&self, _process: ProcessId) -> Option<Tracking> {
+        None
+    }
+
     /// The agent's own process.
     fn own_process(&self) -> Option<ProcessId>;
 
@@ -45,29 +55,46 @@ pub trait CpuMeter: Send {
     fn health(&self) -> MeterHealth;
 }
 
+/// How a process is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tracking {
+    /// With the rest of its cgroup.
+    Off,
+    /// By itself.
+    On,
+    /// By itself, for the last time: it has ended.
+    Ended,
+}
+
 /// Something came or went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LifecycleEvent {
-    /// A cgroup was made. Without an id its directory has to be asked.
+    /// A cgroup was made. Without an id its directory has to be asked; without a path the hierarchy has to be walked.
     CgroupMade {
+        /// When.
+        at: MonoTime,
         /// Its id, where the kernel tells.
         id: Option<CgroupId>,
-        /// Its path within the hierarchy.
-        path: String,
+        /// Its path within the hierarchy, where the kernel tells all of it.
+        path: Option<String>,
     },
     /// A cgroup was removed.
     CgroupRemoved {
+        /// When.
+        at: MonoTime,
         /// Its id, where the kernel tells.
         id: Option<CgroupId>,
-        /// Its path within the hierarchy.
-        path: String,
     },
-    /// A tracked program was started.
+    /// A tracked program was started, or a tracked process started any program.
     Exec {
         /// When.
         at: MonoTime,
         /// Its process.
         process: ProcessId,
+        /// Its number in the agent's own PID namespace, where the kernel tells.
+        local: Option<ProcessId>,
+        /// Whether the process was tracked before: then it is the same one, with another program.
+        was_tracked: bool,
         /// The cgroup it is in.
         cgroup: CgroupId,
     },

@@ -1,39 +1,101 @@
-//! Which of these processes is at the other end of a connection?
+//! Finds the process or the user at the other end of a connection.
 //!
-//! By its socket: the process's own network namespace lists the connection with its inode (`/proc/<pid>/net/tcp`), and the process
-//! has that inode open (`/proc/<pid>/fd`). That only who may trace the process can see, so not an agent behind landlock. Or by what
-//! it was told to post to (`/proc/<pid>/cmdline`). Or by its address, which only a container's own namespace has
-//! (`/proc/<pid>/net/fib_trie`, `if_inet6`). Asked once a connection, never on behalf of a scrape.
+//! The user by the agent's own network namespace, which lists the connections of this host with their inode and their user
+//! (`/proc/self/net/tcp`). The process by that inode, if the process has it open (`/proc/<pid>/fd`), or by the same list of the
+//! process's namespace (`/proc/<pid>/net/tcp`). That only a program that may trace the process can see, so not an agent behind
+//! landlock. Or by what the process was told to post to (`/proc/<pid>/cmdline`). Or by its address, which only a container's own
+//! namespace has (`/proc/<pid>/net/fib_trie`, `if_inet6`). Never asked on behalf of a scrape.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use procfs::net::TcpNetEntries;
+use procfs::net::{TcpNetEntries, TcpNetEntry};
 use procfs::{ExplicitSystemInfo, FromBufReadSI};
 
 use crate::host::HostRoots;
 use crate::model::cpu::ProcessId;
+use crate::model::progress::Ends;
 use crate::source::identity::processes;
+
+#[cfg(test)]
+mod tests;
 
 /// Most of a table that is read: some 100 000 connections.
 const TABLE_LIMIT: u64 = 16 << 20;
 
-/// The process that has this end of a connection.
-pub fn by_socket(
-    roots: &HostRoots,
-    peer: SocketAddr,
-    candidates: impl Iterator<Item = ProcessId>,
-) -> Option<ProcessId> {
-    let peer = canonical(peer);
-    let mut candidates = candidates.map(|process| (process, sockets(roots, process)));
-    candidates
-        .find(|(process, open)| {
-            !open.is_empty() && connections(roots, *process, peer).any(|inode| open.contains(&inode))
+/// The user at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerUser {
+    /// This one, by number.
+    User(u32),
+    /// The other end is on this host and was closed.
+    Gone,
+    /// The other end is elsewhere, or the host does not tell.
+    NotTold,
+}
+
+/// The other ends of some connections. They are known by both addresses: two sockets may share the local one.
+#[derive(Debug)]
+pub struct Sockets<'a> {
+    roots: &'a HostRoots,
+    /// Inode and user; `None` where the host's list cannot be read. A closed one has no inode.
+    own: Option<HashMap<Ends, (u64, u32)>>,
+    /// What processes have open, as far as it was asked for.
+    open: RefCell<HashMap<ProcessId, HashSet<u64>>>,
+}
+
+impl<'a> Sockets<'a> {
+    /// Looks these connections up once for all.
+    pub fn of(roots: &'a HostRoots, wanted: impl Iterator<Item = Ends>) -> Self {
+        let wanted: HashSet<Ends> = wanted.map(canonical).collect();
+        let own = connections(|table| roots.proc.join("self").join(table)).map(|entries| {
+            let all = entries.map(|entry| (ends(&entry), (entry.inode, entry.uid)));
+            all.filter(|(ends, _)| wanted.contains(ends)).collect()
+        });
+        Self { roots, own, open: RefCell::default() }
+    }
+
+    /// The user of the other end.
+    pub fn user(&self, connection: Ends) -> PeerUser {
+        let connection = canonical(connection);
+        match self.own.as_ref().map(|own| own.get(&connection)) {
+            Some(Some((inode, user))) if *inode != 0 => PeerUser::User(*user),
+            // The kernel no longer tells the user, and shows 0.
+            Some(Some(_)) => PeerUser::Gone,
+            Some(None) if connection.peer.ip().is_loopback() => PeerUser::Gone,
+            _ => PeerUser::NotTold,
+        }
+    }
+
+    /// Which of these processes has the other end open.
+    pub fn owner(&self, connection: Ends, candidates: &[ProcessId]) -> Option<ProcessId> {
+        let connection = canonical(connection);
+        let own = self.own.as_ref().and_then(|own| own.get(&connection)).map(|(inode, _)| *inode);
+        let mut open = self.open.borrow_mut();
+        candidates.iter().copied().find(|process| {
+            let open = open.entry(*process).or_insert_with(|| sockets(self.roots, *process));
+            match own {
+                _ if open.is_empty() => false,
+                Some(inode) => inode != 0 && open.contains(&inode),
+                None => {
+                    connections(|table| self.roots.process(process.0, table)).is_some_and(|mut entries| {
+                        entries.any(|entry| ends(&entry) == connection && open.contains(&entry.inode))
+                    })
+                }
+            }
         })
-        .map(|(process, _)| process)
+    }
+}
+
+/// The users that a process acts as: real and effective.
+pub fn users(roots: &HostRoots, process: ProcessId) -> Vec<u32> {
+    let text = fs::read_to_string(roots.process(process.0, "status")).unwrap_or_default();
+    let users = text.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
+    users.split_whitespace().take(2).filter_map(|user| user.parse().ok()).collect()
 }
 
 /// The processes that were told on their command line to post their progress to this id.
@@ -68,8 +130,14 @@ pub fn by_address(
     candidates.filter(|process| has_address(|table| roots.process(process.0, table), address)).collect()
 }
 
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+fn canonical(Ends { peer, own }: Ends) -> Ends {
+    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    Ends { peer: canonical(peer), own: canonical(own) }
+}
+
+/// An entry of the peer's list, as the agent sees the connection.
+fn ends(entry: &TcpNetEntry) -> Ends {
+    canonical(Ends { peer: entry.local_address, own: entry.remote_address })
 }
 
 /// Inodes of a process's sockets.
@@ -82,8 +150,8 @@ fn sockets(roots: &HostRoots, process: ProcessId) -> HashSet<u64> {
     entries.flatten().filter_map(inode).collect()
 }
 
-/// Inodes of the connections that a process's namespace has at this end.
-fn connections(roots: &HostRoots, process: ProcessId, here: SocketAddr) -> impl Iterator<Item = u64> {
+/// The connections of a network namespace; `None` where it cannot be read.
+fn connections(path: impl Fn(&str) -> PathBuf) -> Option<impl Iterator<Item = TcpNetEntry>> {
     // Only the byte order of addresses depends on the machine.
     let machine = ExplicitSystemInfo {
         boot_time_secs: 0,
@@ -91,13 +159,13 @@ fn connections(roots: &HostRoots, process: ProcessId, here: SocketAddr) -> impl 
         page_size: 4096,
         is_little_endian: cfg!(target_endian = "little"),
     };
-    ["net/tcp", "net/tcp6"].into_iter().flat_map(move |table| {
-        let file = File::open(roots.process(process.0, table)).ok();
-        let text = file.map(|file| BufReader::new(file.take(TABLE_LIMIT)));
-        let entries = text.and_then(|text| TcpNetEntries::from_buf_read(text, &machine).ok());
-        let entries = entries.map(|entries| entries.0).unwrap_or_default().into_iter();
-        entries.filter(move |entry| canonical(entry.local_address) == here).map(|entry| entry.inode)
-    })
+    let read = |table| {
+        let text = BufReader::new(File::open(path(table)).ok()?.take(TABLE_LIMIT));
+        TcpNetEntries::from_buf_read(text, &machine).ok()
+    };
+    let (v4, v6) = (read("net/tcp"), read("net/tcp6"));
+    let is_told = v4.is_some() || v6.is_some();
+    is_told.then(|| [v4, v6].into_iter().flatten().flat_map(|entries| entries.0))
 }
 
 fn has_address(path: impl Fn(&str) -> PathBuf, address: IpAddr) -> bool {
@@ -118,76 +186,5 @@ fn has_address(path: impl Fn(&str) -> PathBuf, address: IpAddr) -> bool {
             let numbers = text.lines().filter_map(|line| u128::from_str_radix(line.get(..32)?, 16).ok());
             numbers.map(Ipv6Addr::from).any(|known| known == address)
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    fn own() -> ProcessId {
-        ProcessId(std::process::id())
-    }
-
-    #[test]
-    fn a_real_connection_is_found_at_its_owner() {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
-            // Where there is no IPv6 there is nothing to find.
-            let Ok(listener) = TcpListener::bind(address) else { continue };
-            let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let roots = HostRoots::default();
-            let peer = stream.local_addr().unwrap();
-            assert_eq!(by_socket(&roots, peer, [ProcessId(1), own()].into_iter()), Some(own()));
-            assert_eq!(by_socket(&roots, peer, [ProcessId(u32::MAX)].into_iter()), None);
-            let other = SocketAddr::new(peer.ip(), 1);
-            assert_eq!(by_socket(&roots, other, [own()].into_iter()), None);
-            drop(stream);
-        }
-    }
-
-    #[test]
-    fn an_address_is_whose_namespace_has_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let roots = HostRoots { proc: folder.path().to_path_buf(), ..HostRoots::default() };
-        for process in ["self", "7", "8", "9"] {
-            fs::create_dir_all(folder.path().join(process).join("net")).unwrap();
-        }
-        let trie = |address: &str| {
-            format!(
-                "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 172.17.0.0\n        /16 link UNICAST\n     |-- {address}\n        \
-                 /32 host LOCAL\n     |-- 172.17.255.255\n        /32 link BROADCAST\n"
-            )
-        };
-        for (process, address) in [("self", "172.17.0.1"), ("7", "172.17.0.2"), ("8", "172.17.0.1")] {
-            fs::write(folder.path().join(process).join("net/fib_trie"), trie(address)).unwrap();
-        }
-        let inet6 = "fe800000000000000042acfffe110002 0e 40 20 80     eth0\n";
-        fs::write(folder.path().join("9/net/if_inet6"), inet6).unwrap();
-        let all = || [7, 8, 9, 10].map(ProcessId).into_iter();
-        let of = |address: &str| by_address(&roots, address.parse().unwrap(), all());
-        assert_eq!(of("172.17.0.2"), [ProcessId(7)]);
-        assert_eq!(of("172.17.0.1"), [], "8 is in the agent's own namespace");
-        assert_eq!(of("172.17.255.255"), []);
-        assert_eq!(of("fe80::42:acff:fe11:2"), [ProcessId(9)]);
-    }
-
-    #[test]
-    fn who_was_told_to_post_is_known_by_its_command_line() {
-        let table = [
-            ("ffmpeg -progress http://127.0.0.1:9510/progress/any -i a b", "any", true),
-            ("ffmpeg -i a -progress https://user:secret@host/behind/progress/live/1?x b", "live/1", true),
-            ("ffmpeg -progress http://127.0.0.1:9510/progress b", "", true),
-            ("ffmpeg -progress http://127.0.0.1:9510/progress/ b", "", true),
-            ("ffmpeg -progress http://127.0.0.1:9510/progress/any b", "an", false),
-            ("ffmpeg -progress http://127.0.0.1:9510/progress/any b", "", false),
-            ("ffmpeg -i http://127.0.0.1:9510/progress/any b", "any", false),
-            ("ffmpeg -progress fifo b", "", false),
-            ("ffmpeg -progress", "", false),
-        ];
-        for (line, id, expected) in table {
-            assert_eq!(posts_to(line.replace(' ', "\0").as_bytes(), id), expected, "{line} {id}");
-        }
     }
 }

@@ -23,7 +23,7 @@ fn answer(bytes: &[u8], keeper: Doorkeeper) -> Vec<u8> {
         let (theirs, ours) = tokio::io::duplex(1 << 16);
         let (_publisher, snapshots) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
-        let talking = converse(ours, Listener::Main, snapshots, Door::new(keeper, 4), stopped);
+        let talking = converse(ours, Listener::Main, snapshots, Door::new(keeper, 4, &[]), stopped);
         let (mut reading, mut writing) = tokio::io::split(theirs);
         let asking = async {
             // It may have hung up already.

@@ -156,7 +156,7 @@ fn two_agents_do_not_write_one_ledger_and_the_second_takes_over() {
 }
 
 #[test]
-fn what_is_folded_is_not_written_twice() {
+fn what_has_ended_or_is_beyond_the_limit_is_not_written_twice() {
     let (mut host, folder) = (Host::client().unwrap(), tempfile::tempdir().unwrap());
     let state = format!("--state-dir={}", folder.path().display());
     let flags = [
@@ -174,10 +174,20 @@ fn what_is_folded_is_not_written_twice() {
         host.set_energy("intel-rapl:0", BEGIN + total).unwrap();
         agent.wait_ticks(2).unwrap();
     }
-    fs::remove_dir_all(host.path(&format!("cgroup/{}", CGROUPS[0]))).unwrap();
-    let ended = agent
-        .until("it is folded", |scrape| Some(energy_of(scrape, "(ended)")).filter(|energy| *energy > 0.0));
-    assert!(ended.unwrap() > 1.0);
-    assert!(energy_of(&agent.scrape().unwrap(), "(other)") > 0.0);
+    let other = energy_of(&agent.scrape().unwrap(), "(other)");
+    assert!(other > 0.0);
+    for cgroup in &CGROUPS[..3] {
+        fs::remove_dir_all(host.path(&format!("cgroup/{cgroup}"))).unwrap();
+    }
+    let ended = agent.until("series have disappeared", |scrape| {
+        let ended = scrape.sum("ffwatt_ended_energy_joules_total", &[("domain", "package")])?;
+        (ended > 1.0
+            && scrape.find("ffwatt_workload_energy_joules_total", &[("kind", "docker")]).next().is_none())
+        .then_some(ended)
+    });
+    let scrape = agent.scrape().unwrap();
+    assert_closed(&scrape);
+    assert_eq!(energy_of(&scrape, "(other)"), other, "what shared a series stays in it");
+    assert!(ended.unwrap() + other <= package_energy(&scrape) + 1e-6);
     until_written(&agent, folder.path(), total);
 }

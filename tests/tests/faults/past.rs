@@ -35,7 +35,7 @@ impl Past {
     }
 
     fn energy(&self, kind: &str) -> u64 {
-        let sum = "SELECT coalesce(sum(energy), 0) FROM bucket JOIN subject ON subject.id = slot % 4194304 WHERE kind = ?1";
+        let sum = "SELECT coalesce(sum(energy), 0) FROM charge JOIN subject ON subject.id = charge.subject WHERE kind = ?1";
         self.0.query_row(sum, [kind], |row| row.get(0)).unwrap()
     }
 }

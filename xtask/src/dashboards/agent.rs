@@ -21,7 +21,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 .query(r#"sum(process_resident_memory_bytes{job="ffwatt", instance=~"$instance"})"#, "resident"),
             stat("Power", "watt", "What the agent charges itself, its quality scoring included.")
                 .query(r#"sum(rate(ffwatt_workload_energy_joules_total{instance=~"$instance", workload="ffwatt", kind="pseudo", domain=~"package|dram"}[$__rate_interval]))"#, "watts"),
-            stat("Left over", "joule", "Host energy less the sum of all workloads. Always 0.")
+            stat("Left over", "joule", "Host energy less the sum of all workloads and of what has ended. Always 0.")
                 .query(r#"sum(abs(ffwatt_attribution_residual_joules{instance=~"$instance"}))"#, "left over")
                 .thresholds(GOOD, &[(0.000_001, BAD)]),
             stat("Ticks missed", "none", "Ticks that were due while the agent could not run, in this time.")

@@ -37,10 +37,10 @@ pub(crate) fn dashboard() -> Dashboard {
                 r#"sum(ffwatt_transcode_running{instance=~"$instance"}) or vector(0)"#,
                 "encodes",
             ),
-            stat("Left over", "joule", "Host energy less the sum of all workloads. Always 0: anything else is a bug.")
+            stat("Left over", "joule", "Host energy less the sum of all workloads and of what has ended. Always 0: anything else is a bug.")
                 .query(r#"sum(abs(ffwatt_attribution_residual_joules{instance=~"$instance"}))"#, "left over")
                 .thresholds(GOOD, &[(0.000_001, BAD)]),
-            areas("Power by workload", "watt", "Everybody's share of the machine's power, one on the other: the top edge is the host.")
+            areas("Power by workload", "watt", "The power of each workload, stacked: the top edge is the host. A workload that ends adds nothing to any other.")
                 .query(format!("sum by (workload) ({WATTS}) > 0"), "{{workload}}")
                 .size(16, 10),
             pie("Share of the host", "watt", "The same, now.")
@@ -48,7 +48,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 .size(8, 10),
             bars("Highest power now", "watt", "The ten containers, units and cgroups that draw the most.")
                 .query(format!("topk(10, sum by (workload) ({CONTAINERS}))"), "{{workload}}"),
-            bars("Most energy in this time", "joule", "Joules since the left edge of the dashboard.").query(
+            bars("Most energy in this time", "joule", "Joules since the left edge of the dashboard, less what a workload had before its first scrape.").query(
                 r#"topk(10, sum by (workload) (increase(ffwatt_workload_energy_joules_total{instance=~"$instance", domain=~"package|dram", kind!="pseudo"}[$__range])))"#,
                 "{{workload}}",
             ),

@@ -48,7 +48,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 .column("Value #C", "Power", "watt")
                 .column("Value #B", "Sources down", "none")
                 .size(12, 8),
-            stat("Left over", "joule", "Host energy less the sum of all workloads, over all hosts. Always 0.")
+            stat("Left over", "joule", "Host energy less the sum of all workloads and of what has ended, over all hosts. Always 0.")
                 .query(r#"sum(abs(ffwatt_attribution_residual_joules{instance=~"$instance"}))"#, "left over")
                 .thresholds(GOOD, &[(0.000_001, BAD)]),
         ],

@@ -15,7 +15,7 @@ fn layers(
     fs::write(&path, file).unwrap();
     let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let flags = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-    (folder, Layers { file: Some(path), environment, flags })
+    (folder, Layers { file: Some(path), environment, flags, is_restricted: false })
 }
 
 fn resolve(
@@ -77,7 +77,7 @@ fn errors_name_the_culprit() {
         (resolve("[listen]\nprot = 5\n", &[], &[]), &["DIR/ffwatt.toml", "line 2", "prot", "port"]),
         (resolve("[lisen]\n", &[], &[]), &["line 1", "lisen"]),
         (resolve("interval = 5\n", &[], &[]), &["line 1", "string"]),
-        (resolve("interval = \"soon\"\n", &[], &[]), &["soon", "1s"]),
+        (resolve("interval = \"soon\"\n", &[], &[]), &["line 1", "interval", "1s"]),
         (resolve("interval = \"2ms\"\n", &[], &[]), &["interval", "100ms", "DIR/ffwatt.toml"]),
         (
             resolve("", &[("FFWATT_LISTEN_PORT", "http")], &[]),
@@ -85,7 +85,10 @@ fn errors_name_the_culprit() {
         ),
         (resolve("", &[("DOCKER_STATS_PORT", "9510")], &[]), &["9510", "listen.port", "DOCKER_STATS_PORT"]),
         (resolve("", &[], &[("energy.source", "sun")]), &["--energy.source", "sun", "powercap"]),
-        (resolve("", &[], &[("cpu.tracked", "/usr/bin/ffmpeg")]), &["cpu.tracked", "/usr/bin/ffmpeg"]),
+        (
+            resolve("", &[], &[("cpu.tracked", "/usr/bin/ffmpeg")]),
+            &["cpu.tracked", "entry 1", "program name"],
+        ),
     ];
     for (result, words) in table {
         let error = result.unwrap_err();

@@ -22,7 +22,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_attribution_residual_joules",
         kind: Kind::Gauge,
         unit: Some("joules"),
-        help: "Host energy minus the sum of all workloads. Always 0; anything else is a bug worth reporting.",
+        help: "Host energy minus the sum of all workloads and of what has ended, in joules. Always 0; anything else is a bug worth reporting.",
         labels: &["package", "domain"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

@@ -75,6 +75,36 @@ pub(super) const METRICS: &[Metric] = &[
         fill: |snapshot, _, samples| samples.whole([], snapshot.meter.lost_charges),
     },
     Metric {
+        name: "ffwatt_kept_entries",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Entries that the agent keeps in memory, by kind: cgroups, encoder processes, accounts of workloads and of transcodes, \
+               subjects of the recent history. Each kind is bounded.",
+        labels: &["what"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (what, kept) in &snapshot.kept {
+                samples.whole([(*what).into()], kept.entries);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_evicted_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Entries that the agent gave up because there were too many of their kind. What has ended goes first, the oldest of it; \
+               sums stay whole.",
+        labels: &["what"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (what, kept) in &snapshot.kept {
+                if let Some(evicted) = kept.evicted {
+                    samples.whole([(*what).into()], evicted);
+                }
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_ledger_up",
         kind: Kind::Gauge,
         unit: None,
@@ -96,12 +126,26 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_lost_records_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Records of the past (bucket, transcode) that were given up because nothing could be written for too long.",
+        help: "Records of the history that were given up: buckets and transcodes because nothing could be written for too long, charges and transcodes because the database refused the row.",
         labels: &["record"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             samples.whole(["bucket".into()], snapshot.joined.ledger.lost_buckets);
             samples.whole(["transcode".into()], snapshot.joined.ledger.lost_transcodes);
+            samples.whole(["charge".into()], snapshot.joined.ledger.lost_charges);
+        },
+    },
+    Metric {
+        name: "ffwatt_ledger_wal_bytes",
+        kind: Kind::Gauge,
+        unit: Some("bytes"),
+        help: "Size of the ledger's write-ahead log, in bytes; above 64 MB nothing is written until no reader holds it.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            if let Some(bytes) = snapshot.joined.ledger.log_bytes {
+                samples.whole([], bytes);
+            }
         },
     },
     Metric {

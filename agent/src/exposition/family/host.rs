@@ -17,7 +17,8 @@ pub(super) const METRICS: &[Metric] = &[
             for zone in &snapshot.zones {
                 for (source, energy) in &zone.by_source {
                     let [package, domain] = zone_labels(zone);
-                    samples.number([package, domain, source.name().into()], energy.joules());
+                    let labels = [package, domain, source.name().into()];
+                    samples.counter(labels, energy.joules(), snapshot.created);
                 }
             }
         },

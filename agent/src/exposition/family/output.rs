@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::clock::WallTime;
 use crate::exposition::catalog::{Kind, Listener, Metric, Samples};
 use crate::exposition::family::transcode::key;
+use crate::model::account::Account;
 use crate::model::joined::{TranscodeCost, TranscodeFigures};
 use crate::model::progress::Block;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
@@ -19,7 +21,7 @@ pub(super) const METRICS: &[Metric] = &[
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
                 if let Some(frames) = transcode.output.frames {
-                    samples.whole(key(transcode), frames);
+                    samples.whole_counter(key(transcode), frames, created(transcode));
                 }
             }
         },
@@ -180,9 +182,14 @@ fn each<'a>(
 fn told<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, count: impl Fn(&Block) -> Option<u64>) {
     for transcode in &snapshot.transcodes {
         if let Some(count) = transcode.progress.as_ref().and_then(|progress| count(&progress.block)) {
-            samples.whole(key(transcode), count);
+            samples.whole_counter(key(transcode), count, created(transcode));
         }
     }
+}
+
+/// When a transcode had put out nothing. Under new labels its counts go on, so they were never 0 under these.
+fn created(transcode: &TranscodeSnapshot) -> Option<WallTime> {
+    (transcode.series.earlier == Account::default()).then_some(transcode.started)
 }
 
 fn figures<'a>(

@@ -18,7 +18,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_energy_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),
-        help: "Energy charged to a transcode, in the domains that add up (package and dram).",
+        help: "Energy charged to a transcode since its series began, in joules of the domains that add up (package and dram).",
         labels: LABELS,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -124,6 +124,21 @@ pub(super) const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "ffwatt_transcode_unobserved_seconds",
+        kind: Kind::Gauge,
+        unit: Some("seconds"),
+        help: "Time of a transcode's life in which no agent observed it, in seconds; absent where all of it was observed.",
+        labels: &["transcode", "workload"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                if !transcode.observation.is_whole() {
+                    samples.number(key(transcode), transcode.observation.missing.as_secs_f64());
+                }
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_transcode_exit_code",
         kind: Kind::Gauge,
         unit: None,
@@ -149,7 +164,7 @@ pub(super) const METRICS: &[Metric] = &[
         help: "Transcodes that share the series (other) because there are more than attribution.max_workloads.",
         labels: &[],
         listener: Listener::Main,
-        fill: |snapshot, _, samples| samples.whole([], snapshot.folded.1 as u64),
+        fill: |snapshot, _, samples| samples.whole([], snapshot.beyond_limit.1 as u64),
     },
 ];
 
@@ -157,7 +172,7 @@ pub(super) fn key(transcode: &TranscodeSnapshot) -> [Cow<'_, str>; 2] {
     [(&*transcode.identity.key).into(), (&*transcode.workload.name).into()]
 }
 
-/// One sample a transcode, and one for each account they fold into, so that sums never drop.
+/// One sample a transcode, and one for those beyond the limit together.
 fn each<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, value: impl Fn(&Account) -> f64) {
     for transcode in &snapshot.transcodes {
         let [key, workload] = key(transcode);
@@ -172,15 +187,10 @@ fn each<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, value: impl Fn(&A
             text(&encode.preset),
             text(&encode.resolution),
         ];
-        samples.number(labels, value(&transcode.account));
+        let series = &transcode.series;
+        samples.counter(labels, value(&transcode.account.since(&series.earlier)), series.created);
     }
-    for (pseudo, account) in
-        [(Pseudo::Ended, &snapshot.ended_transcodes), (Pseudo::Other, &snapshot.other_transcodes)]
-    {
-        let empty = || Cow::Borrowed("");
-        samples.number(
-            [pseudo.name().into(), pseudo.name().into(), empty(), empty(), empty(), empty()],
-            value(account),
-        );
-    }
+    let (other, empty) = (Pseudo::Other.name(), || Cow::Borrowed(""));
+    let labels = [other.into(), other.into(), empty(), empty(), empty(), empty()];
+    samples.counter(labels, value(&snapshot.other_transcodes), snapshot.created);
 }

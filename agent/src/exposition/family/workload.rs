@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::exposition::catalog::{Kind, Listener, Metric};
 use crate::exposition::family::host::zone_labels;
+use crate::model::account::Account;
+use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
 use crate::model::workload::Identity;
 use crate::units::MicroJoules;
 
@@ -13,15 +15,16 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_workload_energy_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),
-        help: "Energy charged to a workload. Sums to ffwatt_host_energy_joules_total, per package and domain, exactly.",
+        help: "Energy charged to a workload since its series began, in joules; with ffwatt_ended_energy_joules_total it sums to ffwatt_host_energy_joules_total, per package and domain, exactly.",
         labels: &["workload", "id", "kind", "package", "domain", "share"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for workload in &snapshot.workloads {
                 let [name, id, kind] = labels(&workload.identity);
                 let is_idle = is_only_idle(&workload.identity);
+                let account = counted(workload);
                 for (index, zone) in snapshot.zones.iter().enumerate() {
-                    let charges = workload.account.zones.get(index).copied().unwrap_or_default();
+                    let charges = account.zones.get(index).copied().unwrap_or_default();
                     // A series begins at 0; one that can never grow is left out.
                     let may_idle =
                         if is_idle { zone.idle_power.is_some() } else { snapshot.method.idle_is_shared };
@@ -32,7 +35,7 @@ pub(super) const METRICS: &[Metric] = &[
                             let [package, domain] = zone_labels(zone);
                             let labels =
                                 [name.clone(), id.clone(), kind.clone(), package, domain, share.into()];
-                            samples.number(labels, energy.joules());
+                            samples.counter(labels, energy.joules(), workload.series.created);
                         }
                     }
                 }
@@ -48,7 +51,8 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for workload in snapshot.workloads.iter().filter(|workload| !is_only_idle(&workload.identity)) {
-                samples.number(labels(&workload.identity), workload.account.cpu.seconds());
+                let cpu = counted(workload).cpu.seconds();
+                samples.counter(labels(&workload.identity), cpu, workload.series.created);
             }
         },
     },
@@ -61,13 +65,10 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for workload in &snapshot.workloads {
-                let mut domains: BTreeMap<&'static str, MicroJoules> = BTreeMap::new();
-                for (zone, charges) in snapshot.zones.iter().zip(&workload.account.zones) {
-                    *domains.entry(zone.zone.domain.name()).or_default() += charges.uncertainty;
-                }
-                for (domain, uncertainty) in domains {
+                for (domain, uncertainty) in uncertainties(snapshot, &counted(workload)) {
                     let [name, id, kind] = labels(&workload.identity);
-                    samples.number([name, id, kind, domain.into()], uncertainty.joules());
+                    let created = workload.series.created;
+                    samples.counter([name, id, kind, domain.into()], uncertainty.joules(), created);
                 }
             }
         },
@@ -98,9 +99,24 @@ pub(super) const METRICS: &[Metric] = &[
         help: "Workloads that share the series (other) because there are more than attribution.max_workloads.",
         labels: &[],
         listener: Listener::Main,
-        fill: |snapshot, _, samples| samples.whole([], snapshot.folded.0 as u64),
+        fill: |snapshot, _, samples| samples.whole([], snapshot.beyond_limit.0 as u64),
     },
 ];
+
+/// What the present series of a workload have of its account.
+fn counted(workload: &WorkloadSnapshot) -> Cow<'_, Account> {
+    workload.account.since(&workload.series.earlier)
+}
+
+/// The uncertainty of an account by domain: of every domain, so that each series begins at 0.
+pub(super) fn uncertainties(snapshot: &Snapshot, account: &Account) -> BTreeMap<&'static str, MicroJoules> {
+    let mut domains: BTreeMap<&'static str, MicroJoules> = BTreeMap::new();
+    for (index, zone) in snapshot.zones.iter().enumerate() {
+        let charges = account.zones.get(index).copied().unwrap_or_default();
+        *domains.entry(zone.zone.domain.name()).or_default() += charges.uncertainty;
+    }
+    domains
+}
 
 /// The labels `workload`, `id` and `kind`.
 pub(super) fn labels(identity: &Identity) -> [Cow<'_, str>; 3] {

@@ -1,6 +1,6 @@
-//! What did a tick add?
+//! Charges of a tick: the difference between the totals of two snapshots.
 //!
-//! Totals only grow, except where somebody's move to a shared account.
+//! Totals only grow. A total that is less than it was is that of a workload that has ended and is back: its account began anew.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -23,6 +23,12 @@ impl Charge {
     fn less(self, other: Self) -> Self {
         Self { energy: self.energy.saturating_sub(other.energy), cpu: self.cpu.saturating_sub(other.cpu) }
     }
+
+    /// What came on top of `before`.
+    fn grown_since(self, before: Self) -> Self {
+        let is_anew = self.energy < before.energy || self.cpu < before.cpu;
+        if is_anew { self } else { self.less(before) }
+    }
 }
 
 impl AddAssign for Charge {
@@ -39,9 +45,9 @@ pub(super) fn charges(
 ) -> HashMap<Subject, Charge> {
     let mut charges = HashMap::new();
     let mut of_workloads = Charge::default();
-    for (subject, total) in totals.iter().filter(|(subject, _)| !is_folded(subject)) {
+    for (subject, total) in totals {
         let then = before.get(subject).or_else(|| renamed(subject, before, totals));
-        let charge = total.less(then.copied().unwrap_or_default());
+        let charge = total.grown_since(then.copied().unwrap_or_default());
         if charge != Charge::default() {
             if matches!(subject, Subject::Workload { .. }) {
                 of_workloads += charge;
@@ -49,12 +55,12 @@ pub(super) fn charges(
             charges.insert(subject.clone(), charge);
         }
     }
-    // Totals of those who are folded move to an account that is shared: only what nobody else was charged is new in it.
+    // What was charged between two snapshots to somebody who is in neither, or charged late, is nobody's here.
     let host = charges.get(&Subject::Host).copied().unwrap_or_default();
     let shared = host.less(of_workloads);
     let other = totals.keys().find(|subject| is_of(subject, Pseudo::Other));
     if let (Some(other), true) = (other, shared != Charge::default()) {
-        charges.insert(other.clone(), shared);
+        *charges.entry(other.clone()).or_default() += shared;
     }
     charges
 }
@@ -69,10 +75,6 @@ fn renamed<'a>(
     let is_same = |other: &Subject| matches!(other, Subject::Workload { id: known, .. } if known == id);
     let known = before.iter().find(|(other, _)| is_same(other) && !totals.contains_key(*other));
     known.filter(|_| !id.is_empty()).map(|(_, total)| total)
-}
-
-fn is_folded(subject: &Subject) -> bool {
-    is_of(subject, Pseudo::Ended) || is_of(subject, Pseudo::Other)
 }
 
 fn is_of(subject: &Subject, pseudo: Pseudo) -> bool {
@@ -95,6 +97,7 @@ pub(super) fn totals(snapshot: &Snapshot) -> HashMap<Subject, Charge> {
         let charge = Charge { energy: transcode.account.energy(counts), cpu: transcode.account.cpu };
         *totals.entry(Subject::Transcode(transcode.identity.key.clone())).or_default() += charge;
     }
+    host.cpu += snapshot.ended.workloads.cpu;
     host.energy = snapshot.zones.iter().filter(|zone| zone.counts).map(|zone| zone.total).sum();
     totals.insert(Subject::Host, host);
     totals
@@ -115,12 +118,18 @@ mod tests {
     }
 
     #[test]
-    fn totals_that_move_when_somebody_is_folded_or_renamed_are_no_new_charges() {
-        let begin = books(100, &[("a", "1", 60), ("b", "2", 40), ("(ended)", "", 0), ("(other)", "", 0)]);
-        // One has ended, with its last 5; the other has got a name, and 7.
-        let folded = books(112, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 0)]);
-        assert_eq!(charges(&begin, &folded), books(12, &[("bee", "2", 7), ("(other)", "", 5)]));
-        let later = books(115, &[("bee", "2", 47), ("(ended)", "", 65), ("(other)", "", 3)]);
-        assert_eq!(charges(&folded, &later), books(3, &[("(other)", "", 3)]));
+    fn a_workload_that_ends_is_no_new_charge_and_a_name_that_is_learned_is_no_new_workload() {
+        let begin = books(100, &[("a", "1", 60), ("b", "2", 40), ("(other)", "", 0)]);
+        // `a` has ended, with its last 5; `b` has got a name, and 7.
+        let ended = books(112, &[("bee", "2", 47), ("(other)", "", 0)]);
+        assert_eq!(charges(&begin, &ended), books(12, &[("bee", "2", 7), ("(other)", "", 5)]));
+        let later = books(115, &[("bee", "2", 47), ("(other)", "", 3)]);
+        assert_eq!(charges(&ended, &later), books(3, &[("(other)", "", 3)]));
+    }
+
+    #[test]
+    fn an_account_that_began_anew_is_charged_from_its_beginning() {
+        let (begin, anew) = (books(100, &[("a", "1", 100)]), books(103, &[("a", "1", 3)]));
+        assert_eq!(charges(&begin, &anew), books(3, &[("a", "1", 3)]));
     }
 }

@@ -149,6 +149,14 @@ impl EnergySource {
         matches!(self.active, Active::Meter(_)) && self.silence.is_over(now)
     }
 
+    /// The zones that hardware counts.
+    pub(in crate::pipeline) fn zones(&self) -> Vec<Zone> {
+        match &self.active {
+            Active::Meter(meter) => meter.zones(),
+            Active::Model | Active::None => Vec::new(),
+        }
+    }
+
     pub(in crate::pipeline) fn longest_gap(&self) -> Option<Duration> {
         match &self.active {
             Active::Meter(meter) => meter.longest_gap(),

@@ -21,10 +21,13 @@ fn transcode(is_live: bool) -> Transcode {
         identity: TranscodeIdentity { key: "7-1000".into(), encode },
         workload: Pseudo::System.id(),
         process: ProcessId(7),
+        local: Some(ProcessId(7)),
+        start_time: None,
         started: WallTime(1000.0),
         ended: None,
         status: None,
         consumers: Vec::new(),
+        observation: crate::model::transcode::Observation::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Does everybody pay for what they ran through, whatever a counter does meanwhile?
 
 use super::*;
+use crate::attribution::demand::Claimant;
 use crate::attribution::{IdlePolicy, attribute};
 use crate::host::CpuPlace;
 use crate::model::reservation::Reservations;
@@ -88,21 +89,62 @@ fn the_power_of_a_window_with_a_reset_is_not_known() {
     book.owe(ZONE, &busy);
     book.count(&[(ZONE, CounterEvent::Reset)], second(2));
     let closed = close(&mut book, 2, 7_000_000, &busy).unwrap();
-    assert!(!closed.is_complete, "it is a lower bound");
+    assert!(!closed.is_sound, "it is a lower bound");
     assert_eq!((closed.window.energy, book.get(ZONE).unwrap().power), (MicroJoules(7_000_000), None));
     let closed = close(&mut book, 3, 17_000_000, &busy).unwrap();
-    assert!(closed.is_complete);
+    assert!(closed.is_sound);
     assert_eq!(book.get(ZONE).unwrap().power, Some(Watts(10.0)));
 }
 
 #[test]
-fn owed_by_who_is_gone_is_the_heirs() {
+fn of_too_many_claimants_what_is_owed_is_nobodys() {
     let mut book = ZoneBook::default();
     close(&mut book, 0, 0, &demand(&[]));
-    book.owe(ZONE, &demand(&[(JOB, 5), (NEIGHBOUR, 7)]));
-    book.inherit(|claimant| (claimant.workload == JOB).then_some(Claimant::workload(NEIGHBOUR)));
+    let jobs = 2 * MOST_CLAIMS as u32;
+    for job in 0..jobs {
+        book.owe(ZONE, &demand(&[(WorkloadId(1000 + job), 1)]));
+    }
     let owed = close(&mut book, 1, 1, &demand(&[])).unwrap().owed.unwrap();
-    assert_eq!(owed.within(ZONE.scope), [(Claimant::workload(NEIGHBOUR), 12_000_000)]);
+    assert!(owed.claims() <= MOST_CLAIMS);
+    assert_eq!(owed.busy(ZONE.scope), CpuTime(u64::from(jobs) * 1_000_000), "no time is lost");
+}
+
+#[test]
+fn a_tick_is_sound_unless_something_happened_to_its_counter() {
+    let mut book = ZoneBook::default();
+    let idle = demand(&[]);
+    close(&mut book, 0, 0, &idle);
+    let mut tick = 0;
+    let mut is_sound = |book: &mut ZoneBook| {
+        tick += 1;
+        close(book, tick, tick, &idle).map(|closed| closed.is_sound)
+    };
+    assert_eq!(is_sound(&mut book), Some(true));
+    for event in [CounterEvent::Reset, CounterEvent::Wrap] {
+        book.count(&[(ZONE, event)], second(0));
+        assert_eq!([is_sound(&mut book), is_sound(&mut book)], [Some(false), Some(true)], "{event:?}");
+    }
+    book.owe(ZONE, &Demand::default());
+    assert_eq!([is_sound(&mut book), is_sound(&mut book)], [Some(false), Some(true)], "a missed reading");
+    book.disturb();
+    let after_sleep = [is_sound(&mut book), is_sound(&mut book), is_sound(&mut book)];
+    assert_eq!(after_sleep, [None, Some(false), Some(true)], "the first reading after sleep is a baseline");
+}
+
+#[test]
+fn dies_are_those_of_one_package_that_count_packages() {
+    let mut book = ZoneBook::default();
+    let die = |package, die, domain| Zone { scope: Scope::Die { package, die }, domain };
+    for zone in [
+        die(0, 0, Domain::Package),
+        die(0, 1, Domain::Package),
+        die(0, 1, Domain::Dram),
+        die(1, 0, Domain::Package),
+        Zone { scope: Scope::Package(2), domain: Domain::Package },
+    ] {
+        book.baseline(second(0), &ZoneReading { zone, ..reading(0) }, SOURCE);
+    }
+    assert_eq!([book.dies(0), book.dies(1), book.dies(2)], [2, 1, 0]);
 }
 
 #[test]

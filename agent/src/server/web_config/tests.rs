@@ -45,11 +45,14 @@ fn what_cannot_be_understood_is_named_with_its_line() {
     for (text, says) in [
         ("tls_server_config:\n  cert_fil: a\n", &["cert_fil", "line 2"][..]),
         ("basic_auth_user: {}\n", &["basic_auth_user", "line 1"]),
-        ("tls_server_config:\n  cert_file: a\n  client_auth_type: Sometimes\n", &["Sometimes", "line 3"]),
-        ("tls_server_config:\n  min_version: TLS10\n", &["TLS10", "TLS12", "line 2"]),
-        ("basic_auth_users:\n  a: x\n  a: y\n", &["a", "line 3"]),
+        (
+            "tls_server_config:\n  cert_file: a\n  client_auth_type: Sometimes\n",
+            &["RequireAndVerifyClientCert", "line 3"],
+        ),
+        ("tls_server_config:\n  min_version: TLS10\n", &["TLS13", "TLS12", "line 2"]),
+        ("basic_auth_users:\n  a: x\n  a: y\n", &["twice", "line 3"]),
         ("basic_auth_users: [\n", &["line"]),
-        ("tls_server_config: {client_allowed_sans: [x]}", &["client_allowed_sans"]),
+        ("tls_server_config: {client_allowed_sans: [x]}", &["unknown key", "line 1, column 21", "cert_file"]),
     ] {
         let error = parse(text).unwrap_err();
         assert!(says.iter().all(|part| error.contains(part)), "{text:?}: {error}");
@@ -67,6 +70,16 @@ fn secrets_are_not_quoted() {
         "tls_server_config:\n  key_file: a\n  MIIBVgIBADANBgkqhkiG9w0BAQEFhidden: b\n",
         "tls_server_config:\n  min_version: $2y$10$hidden\n",
         "basic_auth_users: $2y$10$hidden\n",
+        "hidden",
+        "hidden\n",
+        "- hidden\n",
+        "hidden: hidden\n",
+        "tls_server_config:\n  hidden: hidden\n",
+        "root:hidden:19000:0:99999:7:::\n",
+        "tls_server_config: hidden\n",
+        "tls_server_config:\n  client_auth_type: hidden\n",
+        "tls_server_config:\n  cipher_suites: hidden\n",
+        "http_server_config:\n  http2: hidden\n",
     ] {
         let error = parse(text).unwrap_err();
         assert!(!error.contains("hidden") && error.contains("line"), "{error}");

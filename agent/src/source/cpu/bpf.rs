@@ -12,18 +12,20 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
 
-use agent_common::{CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, loss, order};
+use agent_common::{
+    CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, TRACKED_PAGE, loss, order, tracking,
+};
 use aya::Ebpf;
-use aya::maps::{MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 
 use crate::clock::{Clock, MonoTime};
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::cpu::{Consumer, CpuSourceKind, CpuWindow, ProcessId};
+use crate::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, ProcessId};
 use crate::model::health::{MeterHealth, ProgramCost};
 use crate::source::SourceError;
 use crate::source::cpu::accounts::{Accounts, CpuState, Reading};
-use crate::source::cpu::{CpuMeter, LifecycleEvent};
+use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 
 pub use load::{Options, is_built_in};
 
@@ -56,6 +58,7 @@ pub struct BpfMeter {
     clocks: PerCpuArray<MapData, CpuClock>,
     times: PerCpuHashMap<MapData, ConsumerKey, CpuTime>,
     losses: PerCpuArray<MapData, u64>,
+    tracked: Array<MapData, [u8; TRACKED_PAGE as usize]>,
     ring: RingBuf<MapData>,
     accounts: Accounts,
     roots: HostRoots,
@@ -221,9 +224,11 @@ impl CpuMeter for BpfMeter {
             events.extend(lifecycle::decode(&item));
         }
         for event in &mut events {
-            if let LifecycleEvent::Exec { at, .. } | LifecycleEvent::Exit { at, .. } = event {
-                *at = self.lead.own(*at);
-            }
+            let (LifecycleEvent::CgroupMade { at, .. }
+            | LifecycleEvent::CgroupRemoved { at, .. }
+            | LifecycleEvent::Exec { at, .. }
+            | LifecycleEvent::Exit { at, .. }) = event;
+            *at = self.lead.own(*at);
         }
         events
     }
@@ -241,14 +246,30 @@ impl CpuMeter for BpfMeter {
         if cgroup.0 == ROOT_CGROUP && process.is_none() {
             return; // it runs for ever
         }
-        let key = ConsumerKey {
-            cgroup: cgroup.0,
-            tracked: process.map_or(0, |process| process.0),
-            class: CLASS_TASK,
-        };
+        let key = key_of(cgroup, process);
         // Not there is fine: it never ran, or was never seen.
         if self.times.remove(&key).is_ok() {
             self.accounts.forget(&key);
+        }
+    }
+
+    fn with_usage(&self, removed: &[CgroupId]) -> Vec<CgroupId> {
+        // Without the clocks, what is pending on a CPU is not known, and any of them may have run.
+        let Ok(clocks) = self.read_clocks() else { return removed.to_vec() };
+        let has_run = |cgroup: &CgroupId| {
+            let key = key_of(*cgroup, None);
+            clocks.iter().any(|clock| clock.key == key) || self.times.get(&key, 0).is_ok()
+        };
+        removed.iter().copied().filter(has_run).collect()
+    }
+
+    fn tracking(&self, process: ProcessId) -> Option<Tracking> {
+        let page = self.tracked.get(&(process.0 / TRACKED_PAGE), 0).ok()?;
+        match page[(process.0 % TRACKED_PAGE) as usize] {
+            tracking::OFF => Some(Tracking::Off),
+            tracking::ON => Some(Tracking::On),
+            tracking::ENDED => Some(Tracking::Ended),
+            _ => None,
         }
     }
 
@@ -278,6 +299,11 @@ impl CpuMeter for BpfMeter {
             programs,
         }
     }
+}
+
+fn key_of(cgroup: CgroupId, process: Option<ProcessId>) -> ConsumerKey {
+    let tracked = process.map_or(0, |process| process.0);
+    ConsumerKey { cgroup: cgroup.0, tracked, class: CLASS_TASK }
 }
 
 /// The kernel answers ENXIO for a CPU that is off line or does not exist (`bpf_prog_test_run_raw_tp`).

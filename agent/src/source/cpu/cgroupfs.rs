@@ -18,7 +18,7 @@ use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, PlaceWindow, ProcessId, Usage};
 use crate::model::health::MeterHealth;
 use crate::source::SourceError;
-use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent};
 use crate::units::CpuTime;
 
@@ -32,6 +32,8 @@ pub struct CgroupfsMeter {
     processes: Processes,
     cgroups: BTreeMap<CgroupId, String>,
     used: HashMap<CgroupId, CpuTime>,
+    /// Whether the last poll saw every cgroup.
+    was_whole: bool,
     events: Vec<LifecycleEvent>,
     at: MonoTime,
 }
@@ -51,6 +53,7 @@ impl CgroupfsMeter {
             processes: Processes::new(roots, tracked),
             cgroups: BTreeMap::new(),
             used: HashMap::new(),
+            was_whole: true,
             events: Vec::new(),
             at: clock.now(),
         };
@@ -62,8 +65,8 @@ impl CgroupfsMeter {
 
     /// Own CPU time of every cgroup since the last poll, its children's taken off. The second part is time of cgroups that
     /// are gone: their parents count it, but it is not theirs.
-    fn poll_cgroups(&mut self) -> Result<(Vec<(CgroupId, CpuTime)>, CpuTime), SourceError> {
-        let walk = self.tree.walk()?;
+    fn poll_cgroups(&mut self, at: MonoTime) -> Result<(Vec<(CgroupId, CpuTime)>, CpuTime), SourceError> {
+        let Walk { cgroups: walk, is_whole } = self.tree.walk()?;
         let mut totals: HashMap<CgroupId, CpuTime> = HashMap::with_capacity(walk.len());
         for (id, path) in &walk {
             totals.extend(usage::read(&self.tree, path).map(|used| (*id, used)));
@@ -73,8 +76,9 @@ impl CgroupfsMeter {
         let mut children: HashMap<CgroupId, CpuTime> = HashMap::new();
         for (id, path) in &walk {
             let Some(total) = totals.get(id) else { continue };
-            // A cgroup made since the last poll began at 0.
-            let delta = total.saturating_sub(self.used.get(id).copied().unwrap_or_default());
+            // A cgroup made since the last poll began at 0. One that the last poll did not come to may be old.
+            let new = if self.was_whole { CpuTime::ZERO } else { *total };
+            let delta = total.saturating_sub(self.used.get(id).copied().unwrap_or(new));
             own.insert(*id, delta);
             if let Some(parent) = parent(path).and_then(|parent| by_path.get(parent)) {
                 *children.entry(*parent).or_default() += delta;
@@ -93,20 +97,21 @@ impl CgroupfsMeter {
                 orphaned += std::mem::take(used);
             }
         }
-        self.tell_changes(&walk);
+        self.tell_changes(&walk, at);
         self.used = totals;
+        self.was_whole = is_whole;
         self.cgroups = walk;
         let mut own: Vec<_> = own.into_iter().collect();
         own.sort_unstable();
         Ok((own, orphaned))
     }
 
-    fn tell_changes(&mut self, walk: &BTreeMap<CgroupId, String>) {
+    fn tell_changes(&mut self, walk: &BTreeMap<CgroupId, String>, at: MonoTime) {
         for (id, path) in walk.iter().filter(|(id, path)| self.cgroups.get(id) != Some(path)) {
-            self.events.push(LifecycleEvent::CgroupMade { id: Some(*id), path: path.clone() });
+            self.events.push(LifecycleEvent::CgroupMade { at, id: Some(*id), path: Some(path.clone()) });
         }
-        for (id, path) in self.cgroups.iter().filter(|(id, _)| !walk.contains_key(id)) {
-            self.events.push(LifecycleEvent::CgroupRemoved { id: Some(*id), path: path.clone() });
+        for id in self.cgroups.keys().filter(|id| !walk.contains_key(id)) {
+            self.events.push(LifecycleEvent::CgroupRemoved { at, id: Some(*id) });
         }
     }
 }
@@ -119,7 +124,7 @@ impl CpuMeter for CgroupfsMeter {
     fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
         let at = clock.now();
         let mut places = self.host.read(at)?;
-        let (cgroups, orphaned) = self.poll_cgroups()?;
+        let (cgroups, orphaned) = self.poll_cgroups(at)?;
         let root = cgroups
             .iter()
             .find(|(id, _)| self.cgroups.get(id).is_some_and(|path| path == "/"))

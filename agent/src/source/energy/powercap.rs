@@ -39,7 +39,7 @@ pub(super) fn open(
     if named.is_empty() {
         return Err(no_zones(&class, &folders, processor, &notes));
     }
-    let (zones, corrected) = zones(&named, processor, options);
+    let (zones, corrected) = zones(&named, processor, roots.has_own_sysfs(), options);
     let meter = EnergyMeter::start(EnergySourceKind::Powercap, zones, notes, clock).map_err(explain)?;
     Ok(meter.with_corrected(corrected))
 }
@@ -49,6 +49,7 @@ pub(super) fn open(
 fn zones(
     named: &[NamedZone],
     processor: Processor,
+    is_kernels_own: bool,
     options: &EnergyOptions,
 ) -> (Vec<ZoneMeter>, Vec<(Zone, MicroJoules)>) {
     let limits: Vec<(Zone, Limits)> =
@@ -64,7 +65,7 @@ fn zones(
         }
         let bound = options.bound(zone.zone.domain, power);
         let part = Part {
-            raw: Box::new(EnergyFile::new(zone.folder.join("energy_uj"))),
+            raw: Box::new(EnergyFile::new(zone.folder.join("energy_uj"), is_kernels_own)),
             counter: EnergyCounter::new(unit, range.modulus, bound),
         };
         match zones.iter_mut().find(|known| known.zone == zone.zone) {
@@ -147,6 +148,6 @@ const LOAD_DRIVER: &str = "modprobe intel_rapl_msr (it serves AMD too)";
 const UNMASK: &str = "container engines hide powercap: mount the host's sysfs into the container and name it with \
     --path.sysfs";
 
-const MAY_READ: &str = "give the agent CAP_DAC_READ_SEARCH, or let its group read the counters by a udev rule: \
+const MAY_READ: &str = "give the agent CAP_DAC_READ_SEARCH (which counts for the real sysfs only, not for --path.sysfs), or let its group read the counters by a udev rule: \
     SUBSYSTEM==\"powercap\", RUN+=\"/bin/chgrp ffwatt $sys$devpath/energy_uj\", \
     RUN+=\"/bin/chmod g+r $sys$devpath/energy_uj\"";

@@ -1,10 +1,11 @@
-//! Which workload does a cgroup belong to, and what do people call it?
+//! Maps cgroups to workloads, and workloads to the names people know.
 //!
-//! A book of what has been learned: cgroups from the kernel's events and from walks, names and images from container engines.
-//! No IO. A name unknown today may be learned tomorrow; until then a workload goes by what its path tells, and a cgroup whose
-//! path nobody knows by its number.
+//! It learns cgroups from the kernel's events and from walks, names and images from container engines. No IO. A name unknown today may
+//! be learned tomorrow; until then a workload has the name that its path gives, and a cgroup of unknown path its number.
+//!
+//! **Bounded:** by [`ROOM`] cgroups that are there, and [`ROOM_REMOVED`] that were removed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::model::cpu::CgroupId;
@@ -22,22 +23,29 @@ pub struct ContainerFacts {
     pub labels: BTreeMap<String, String>,
 }
 
+/// Most cgroups that are there: as many as the accounting map has entries by default.
+const ROOM: usize = 16_384;
+
+/// Most removed cgroups that are still mapped to their workloads. The one that was removed first goes first.
+const ROOM_REMOVED: usize = 4096;
+
 #[derive(Debug)]
 struct CgroupEntry {
     workload: WorkloadId,
-    path: Arc<str>,
+    /// `None` for one that is known by its number only.
+    path: Option<Arc<str>>,
     removed: bool,
 }
 
 #[derive(Debug)]
 struct WorkloadEntry {
     identity: Identity,
-    root: String,
+    root: Arc<str>,
     container: Option<String>,
     /// Cgroups that are there now.
     living: usize,
     /// Every cgroup that is known to belong to it, removed ones included.
-    cgroups: Vec<CgroupId>,
+    cgroups: HashSet<CgroupId>,
 }
 
 /// The book.
@@ -45,11 +53,16 @@ struct WorkloadEntry {
 pub struct Directory {
     cgroups: HashMap<CgroupId, CgroupEntry>,
     workloads: HashMap<WorkloadId, WorkloadEntry>,
-    by_root: HashMap<String, WorkloadId>,
+    by_root: HashMap<Arc<str>, WorkloadId>,
     by_container: HashMap<String, WorkloadId>,
     containers: HashMap<String, ContainerFacts>,
     /// Kinds and short ids in use: with those two, every workload has series of its own.
     labels: HashSet<(WorkloadKind, Arc<str>)>,
+    /// Removed cgroups, the first one first. Some may be back, or gone for good.
+    removed: VecDeque<CgroupId>,
+    /// Cgroups that are there.
+    living: usize,
+    evicted: u64,
     next: u32,
 }
 
@@ -71,6 +84,9 @@ impl Default for Directory {
             by_container: HashMap::new(),
             containers: HashMap::new(),
             labels: HashSet::new(),
+            removed: VecDeque::new(),
+            living: 0,
+            evicted: 0,
             next: Pseudo::ALL.len() as u32,
         }
     }
@@ -79,21 +95,20 @@ impl Default for Directory {
 impl Directory {
     /// A cgroup is there.
     pub fn cgroup_made(&mut self, id: CgroupId, path: &str) -> Known {
-        if let Some(entry) = self.cgroups.get(&id)
-            && &*entry.path == path
-            && !entry.removed
-        {
-            let workload = entry.workload;
+        if let Some(workload) = self.living_at(id, path) {
             return Known { workload, is_container: self.is_container(workload) };
         }
         // An inode number used again, or a cgroup moved: what was known under it is over.
-        self.cgroup_removed(id);
+        self.forget(id);
         let found = cgroup_path::identify(path);
         let workload = if found.root == "/" { Pseudo::System.id() } else { self.workload_for(&found) };
         if let Some(entry) = self.workloads.get_mut(&workload) {
             entry.living += 1;
         }
-        self.enter(id, CgroupEntry { workload, path: path.into(), removed: false });
+        self.living += 1;
+        let root = self.workloads.get(&workload).map(|entry| &entry.root).filter(|root| ***root == *path);
+        let path = root.map_or_else(|| path.into(), Arc::clone);
+        self.enter(id, CgroupEntry { workload, path: Some(path), removed: false });
         Known { workload, is_container: self.is_container(workload) }
     }
 
@@ -104,63 +119,76 @@ impl Directory {
         let entry = self.cgroups.get_mut(&id).filter(|entry| !entry.removed)?;
         entry.removed = true;
         let workload = entry.workload;
+        self.living -= 1;
+        self.note_removed(id);
         let entry = self.workloads.get_mut(&workload)?;
         entry.living = entry.living.saturating_sub(1);
         (entry.living == 0).then_some(workload)
     }
 
-    /// Compares with a complete walk: everything in it is there, everything else is gone. Returns workloads that are new or
-    /// back, and workloads that are gone.
-    pub fn reconcile(
-        &mut self,
-        walk: &BTreeMap<CgroupId, String>,
-    ) -> (Vec<Known>, Vec<(CgroupId, Option<WorkloadId>)>) {
-        let gone: Vec<CgroupId> = self
-            .cgroups
-            .iter()
-            .filter(|(id, entry)| !entry.removed && !walk.contains_key(id))
-            .map(|(id, _)| *id)
-            .collect();
-        let gone = gone.into_iter().map(|id| (id, self.cgroup_removed(id))).collect();
-        let mut known: Vec<Known> = walk.iter().map(|(id, path)| self.cgroup_made(*id, path)).collect();
-        known.sort_unstable_by_key(|known| known.workload);
-        known.dedup();
-        (known, gone)
+    /// Cgroups that should be there and are not among these.
+    pub fn missing_from(&self, walk: &BTreeMap<CgroupId, String>) -> Vec<(CgroupId, Arc<str>)> {
+        let living = self.cgroups.iter().filter(|(id, entry)| !entry.removed && !walk.contains_key(id));
+        living.filter_map(|(id, entry)| Some((*id, Arc::clone(entry.path.as_ref()?)))).collect()
     }
 
-    /// Whether the cgroup's path is known.
-    pub fn knows(&self, id: CgroupId) -> bool {
-        self.cgroups.contains_key(&id)
+    /// The workload of a cgroup that is known to be there, at this path.
+    pub fn living_at(&self, id: CgroupId, path: &str) -> Option<WorkloadId> {
+        let entry = self.cgroups.get(&id).filter(|entry| !entry.removed)?;
+        (entry.path.as_deref() == Some(path)).then_some(entry.workload)
     }
 
-    /// The workload a cgroup belongs to; one by its number, when nobody knows its path.
-    pub fn workload_of(&mut self, id: CgroupId) -> WorkloadId {
-        if let Some(entry) = self.cgroups.get(&id) {
-            return entry.workload;
-        }
+    /// The workload of a cgroup that is known, if only by its number.
+    pub fn workload_of(&self, id: CgroupId) -> Option<WorkloadId> {
+        self.cgroups.get(&id).map(|entry| entry.workload)
+    }
+
+    /// Whether a cgroup is known by its number only.
+    pub fn is_stranger(&self, id: CgroupId) -> bool {
+        self.cgroups.get(&id).is_some_and(|entry| entry.path.is_none())
+    }
+
+    /// Enters a cgroup of unknown path, which makes a workload by its number.
+    pub fn stranger(&mut self, id: CgroupId) -> WorkloadId {
         let name = format!("cgroup {}", id.0);
         let found = CgroupIdentity { root: name.clone(), name, ..cgroup_path::identify("/") };
         let workload = self.workload_for(&found);
-        self.enter(id, CgroupEntry { workload, path: "".into(), removed: true });
+        self.enter(id, CgroupEntry { workload, path: None, removed: true });
+        self.note_removed(id);
         workload
     }
 
-    /// The path of a cgroup, where known.
-    pub fn path_of(&self, id: CgroupId) -> Option<Arc<str>> {
-        self.cgroups.get(&id).map(|entry| Arc::clone(&entry.path)).filter(|path| !path.is_empty())
+    /// Forgets a cgroup: its number is another's now. Returns the workload that it belonged to.
+    pub fn forget(&mut self, id: CgroupId) -> Option<WorkloadId> {
+        self.cgroup_removed(id);
+        let workload = self.cgroups.remove(&id)?.workload;
+        if let Some(entry) = self.workloads.get_mut(&workload) {
+            entry.cgroups.remove(&id);
+        }
+        Some(workload)
+    }
+
+    /// Whether one more cgroup may be entered. Those that have used nothing may not take more than half of the room.
+    pub fn has_room(&self, is_used: bool) -> bool {
+        self.living < if is_used { ROOM } else { ROOM / 2 }
+    }
+
+    /// Whether a workload has a cgroup that is there.
+    pub fn is_living(&self, id: WorkloadId) -> bool {
+        self.workloads.get(&id).is_some_and(|entry| entry.living > 0)
+    }
+
+    /// How many removed cgroups were forgotten because there were too many.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// A workload's books are closed: forgets its cgroups that are gone, and it when none is left. Returns those cgroups.
     pub fn close(&mut self, workload: WorkloadId) -> Vec<CgroupId> {
         let Some(entry) = self.workloads.get_mut(&workload) else { return Vec::new() };
-        let cgroups = &mut self.cgroups;
-        let gone =
-            |id: &CgroupId| cgroups.get(id).is_none_or(|entry| entry.removed || entry.workload != workload);
-        let closed: Vec<CgroupId> = entry.cgroups.extract_if(.., |id| gone(id)).collect();
+        let is_gone = |id: &CgroupId| self.cgroups.get(id).is_none_or(|entry| entry.removed);
+        let closed: Vec<CgroupId> = entry.cgroups.extract_if(is_gone).collect();
         let over = entry.living == 0;
-        // One whose number was used again belongs to somebody else by now.
-        let mine = |id: &CgroupId| self.cgroups.get(id).is_some_and(|entry| entry.workload == workload);
-        let closed: Vec<CgroupId> = closed.into_iter().filter(mine).collect();
         for id in &closed {
             self.cgroups.remove(id);
         }
@@ -198,8 +226,8 @@ impl Directory {
         match (id.pseudo(), self.workloads.get(&id)) {
             (Some(pseudo), _) => Identity::pseudo(pseudo),
             (None, Some(entry)) => entry.identity.clone(),
-            // Books are closed only after the account is folded; this keeps the function total.
-            (None, None) => Identity::pseudo(Pseudo::Ended),
+            // A workload that is forgotten has no account any more, and is shown nowhere; this keeps the function total.
+            (None, None) => Identity::pseudo(Pseudo::Unattributed),
         }
     }
 
@@ -223,14 +251,15 @@ impl Directory {
     }
 
     fn workload_for(&mut self, found: &CgroupIdentity) -> WorkloadId {
-        if let Some(id) = self.by_root.get(&found.root) {
+        if let Some(id) = self.by_root.get(found.root.as_str()) {
             return *id;
         }
         let id = WorkloadId(self.next);
         self.next += 1;
+        let root: Arc<str> = found.root.as_str().into();
         let details = Details {
             image: None,
-            cgroup: Some(found.root.clone()),
+            cgroup: Some(Arc::clone(&root)),
             runtime: found.runtime,
             pod: found.pod.clone(),
             labels: BTreeMap::new(),
@@ -248,10 +277,9 @@ impl Directory {
         if let Some(container) = &container {
             self.by_container.insert(container.clone(), id);
         }
-        let root = found.root.clone();
+        self.by_root.insert(Arc::clone(&root), id);
         self.workloads
-            .insert(id, WorkloadEntry { identity, root, container, living: 0, cgroups: Vec::new() });
-        self.by_root.insert(found.root.clone(), id);
+            .insert(id, WorkloadEntry { identity, root, container, living: 0, cgroups: HashSet::new() });
         id
     }
 
@@ -267,9 +295,20 @@ impl Directory {
 
     fn enter(&mut self, id: CgroupId, entry: CgroupEntry) {
         if let Some(workload) = self.workloads.get_mut(&entry.workload) {
-            workload.cgroups.push(id);
+            workload.cgroups.insert(id);
         }
         self.cgroups.insert(id, entry);
+    }
+
+    fn note_removed(&mut self, id: CgroupId) {
+        self.removed.push_back(id);
+        while self.removed.len() > ROOM_REMOVED {
+            let Some(first) = self.removed.pop_front() else { return };
+            if self.cgroups.get(&first).is_some_and(|entry| entry.removed) {
+                self.forget(first);
+                self.evicted += 1;
+            }
+        }
     }
 }
 

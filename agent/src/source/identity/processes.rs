@@ -1,4 +1,6 @@
-//! Which processes of a name are running, and in which cgroup is a process?
+//! Reads processes from procfs: names, start times, cgroups, command lines.
+//!
+//! Numbers here are those of the PID namespace that procfs was mounted in: see [`super::process_numbers`].
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -22,8 +24,15 @@ const COMMAND_LINE_LIMIT: u64 = 256 * 1024;
 pub struct Running {
     /// Its id.
     pub id: ProcessId,
+    /// When it began, in the kernel's clock ticks since boot.
+    pub start_time: u64,
+}
+
+impl Running {
     /// When it began, after boot.
-    pub since_boot: Duration,
+    pub fn since_boot(&self) -> Duration {
+        Duration::from_nanos(CpuTime::from_clock_ticks(self.start_time).0)
+    }
 }
 
 /// Every process number in procfs.
@@ -37,9 +46,19 @@ pub fn stat(roots: &HostRoots, id: ProcessId) -> Option<Stat> {
     Stat::from_file(roots.process(id.0, "stat")).ok()
 }
 
-/// Whether a process is there and has not ended.
-pub fn is_running(roots: &HostRoots, id: ProcessId) -> bool {
-    stat(roots, id).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+/// When a process began, in the kernel's clock ticks since boot: with it, a number that is used again is told apart. `None` when no
+/// process of this number runs.
+pub fn start_time(roots: &HostRoots, id: ProcessId) -> Option<u64> {
+    // The first thread may have ended before the others.
+    let is_over = |stat: &Stat| matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1;
+    stat(roots, id).filter(|stat| !is_over(stat)).map(|stat| stat.starttime)
+}
+
+/// A process's number in the innermost PID namespace that it is in.
+pub fn innermost_number(roots: &HostRoots, id: ProcessId) -> Option<ProcessId> {
+    let text = fs::read_to_string(roots.process(id.0, "status")).ok()?;
+    let numbers = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    numbers.split_whitespace().next_back()?.parse().ok().map(ProcessId)
 }
 
 /// A program's name as the kernel keeps it.
@@ -58,10 +77,7 @@ pub fn named(roots: &HostRoots, names: &[String]) -> Vec<Running> {
         .into_iter()
         .filter_map(|id| {
             let stat = stat(roots, id).filter(|stat| is_wanted(&stat.comm))?;
-            Some(Running {
-                id,
-                since_boot: Duration::from_nanos(CpuTime::from_clock_ticks(stat.starttime).0),
-            })
+            (!matches!(stat.state, 'Z' | 'X')).then_some(Running { id, start_time: stat.starttime })
         })
         .collect()
 }

@@ -1,15 +1,40 @@
-//! Which encoders run, and what were they asked to do?
+//! Tracks encoder processes: which transcodes run, and what they were asked to do.
 //!
-//! A book of tracked processes. No IO: the caller reads the command line and hands it in.
+//! No IO: the caller reads procfs and hands in what it says.
+//!
+//! **Bounded:** by [`ROOM`] transcodes that run; those that ended leave with their accounts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::WallTime;
 use crate::model::cpu::{CgroupId, Consumer, ProcessId};
-use crate::model::transcode::{Encode, ExitStatus, TranscodeId, TranscodeIdentity};
+use crate::model::transcode::{
+    EarlierTranscode, Encode, ExitStatus, Observation, ProcessIdentity, TranscodeId, TranscodeIdentity,
+};
 use crate::model::workload::WorkloadId;
 use crate::source::identity::command_line;
+
+/// Most transcodes that run at a time. One more is charged with its workload only.
+const ROOM: usize = 8192;
+
+/// An encoder process that has begun.
+#[derive(Clone, Copy, Debug)]
+pub struct Started<'a> {
+    /// Its process.
+    pub process: ProcessId,
+    /// Its number in procfs, where that is known.
+    pub local: Option<ProcessId>,
+    /// When it began by procfs, in the kernel's clock ticks since boot.
+    pub start_time: Option<u64>,
+    /// When it began.
+    pub at: WallTime,
+    /// The workload it began in.
+    pub workload: WorkloadId,
+    /// As in `/proc/…/cmdline`; empty when it was gone before it could be read.
+    pub command_line: &'a [u8],
+}
 
 /// One run of an encoder.
 #[derive(Clone, Debug)]
@@ -20,6 +45,10 @@ pub struct Transcode {
     pub workload: WorkloadId,
     /// Its process.
     pub process: ProcessId,
+    /// Its number in procfs, where that is known.
+    pub local: Option<ProcessId>,
+    /// When it began by procfs, in the kernel's clock ticks since boot: a process of another time is another one.
+    pub start_time: Option<u64>,
     /// When it began.
     pub started: WallTime,
     /// When it ended.
@@ -28,48 +57,85 @@ pub struct Transcode {
     pub status: Option<ExitStatus>,
     /// Under which keys its CPU time came: one a cgroup it has been in.
     pub consumers: Vec<Consumer>,
+    /// The part of its life that was observed.
+    pub observation: Observation,
 }
 
-/// The book.
+/// All transcodes that run or have an account.
 #[derive(Debug, Default)]
 pub struct Transcodes {
+    /// Those whose last CPU time may still come.
     running: HashMap<ProcessId, TranscodeId>,
     all: HashMap<TranscodeId, Transcode>,
     next: u32,
 }
 
 impl Transcodes {
-    /// A tracked program was started in `cgroup` with this command line (as in `/proc/…/cmdline`; empty when it was gone
-    /// before it could be read).
-    ///
-    /// A process that becomes another program is the same transcode, now doing something else: that is what a wrapper script
-    /// named `ffmpeg` does. Unless its end had been told: then the number is used again.
-    pub fn started(
-        &mut self,
-        process: ProcessId,
-        workload: WorkloadId,
-        started: WallTime,
-        cmdline: &[u8],
-    ) -> TranscodeId {
-        let encode = Arc::new(encode(cmdline));
-        if let Some(id) = self.running.get(&process)
-            && let Some(transcode) = self.all.get_mut(id)
-            && transcode.ended.is_none()
-        {
-            transcode.identity.encode = encode;
-            return *id;
-        }
+    /// A tracked process has begun.
+    pub fn started(&mut self, started: Started<'_>) -> TranscodeId {
+        let Started { process, local, start_time, at, workload, command_line } = started;
         let id = TranscodeId(self.next);
         self.next += 1;
-        let key = format!("{}-{}", process.0, started.0 as u64).into();
-        let identity = TranscodeIdentity { key, encode };
-        let consumers = Vec::new();
-        self.all.insert(
-            id,
-            Transcode { identity, workload, process, started, ended: None, status: None, consumers },
-        );
+        let key = format!("{}-{}", process.0, at.0 as u64).into();
+        let identity = TranscodeIdentity { key, encode: Arc::new(encode(command_line)) };
+        let transcode = Transcode {
+            identity,
+            workload,
+            process,
+            local,
+            start_time,
+            started: at,
+            ended: None,
+            status: None,
+            consumers: Vec::new(),
+            observation: Observation::default(),
+        };
+        self.all.insert(id, transcode);
         self.running.insert(process, id);
         id
+    }
+
+    /// A tracked process has become another program, as a wrapper does that execs the encoder: it is the same transcode.
+    pub fn became(&mut self, id: TranscodeId, command_line: &[u8]) {
+        if let Some(transcode) = self.all.get_mut(&id) {
+            transcode.identity.encode = Arc::new(encode(command_line));
+        }
+    }
+
+    /// Whether one more may run.
+    pub fn has_room(&self) -> bool {
+        self.running.len() < ROOM
+    }
+
+    /// Number of transcodes that run or have an account.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Notes which process a transcode is, where procfs tells.
+    pub fn identified(&mut self, id: TranscodeId, process: Option<ProcessIdentity>) {
+        if let Some(transcode) = self.all.get_mut(&id) {
+            transcode.observation.process = process.or(transcode.observation.process.take());
+        }
+    }
+
+    /// A transcode that ran before the agent did: under the key that it had for the agent before this one, if that has known it.
+    pub fn found_running(&mut self, id: TranscodeId, now: WallTime, earlier: Option<EarlierTranscode>) {
+        let Some(transcode) = self.all.get_mut(&id) else { return };
+        if let Some(earlier) = earlier {
+            transcode.observation = earlier.resumed(now);
+            transcode.identity.key = earlier.key;
+            transcode.started = earlier.started;
+            return;
+        }
+        let missing = Duration::try_from_secs_f64(now.0 - transcode.started.0).unwrap_or_default();
+        let process = transcode.observation.process.take();
+        transcode.observation = Observation { process, from: Some(now), missing, ..Observation::default() };
     }
 
     /// A tracked process ended.
@@ -125,11 +191,6 @@ impl Transcodes {
     pub fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
         self.running.values().filter_map(|id| Some((*id, self.all.get(id)?)))
     }
-
-    /// Processes that are tracked now.
-    pub fn processes(&self) -> impl Iterator<Item = ProcessId> {
-        self.running.keys().copied()
-    }
 }
 
 fn encode(cmdline: &[u8]) -> Encode {
@@ -156,10 +217,15 @@ mod tests {
     const X265: &[u8] = b"ffmpeg\0-i\0in.mp4\0-c:v\0libx265\0out.mp4\0";
     const WORKLOAD: WorkloadId = WorkloadId(50);
 
+    fn start(book: &mut Transcodes, at: f64, command_line: &[u8]) -> TranscodeId {
+        let (process, at) = (ProcessId(7), WallTime(at));
+        book.started(Started { process, local: None, start_time: None, at, workload: WORKLOAD, command_line })
+    }
+
     #[test]
     fn one_run_from_start_to_end() {
         let mut book = Transcodes::default();
-        let id = book.started(ProcessId(7), WORKLOAD, WallTime(1000.7), X264);
+        let id = start(&mut book, 1000.7, X264);
         let transcode = book.get(id).unwrap();
         assert_eq!(&*transcode.identity.key, "7-1000");
         assert_eq!(transcode.identity.encode.codec.as_deref(), Some("libx264"));
@@ -173,18 +239,18 @@ mod tests {
     #[test]
     fn a_wrapper_that_becomes_the_encoder_is_one_transcode() {
         let mut book = Transcodes::default();
-        let first = book.started(ProcessId(7), WORKLOAD, WallTime(1000.0), b"ffmpeg\0wrapper\0");
-        let second = book.started(ProcessId(7), WORKLOAD, WallTime(1001.0), X265);
-        assert_eq!(first, second);
-        assert_eq!(book.get(first).unwrap().identity.encode.codec.as_deref(), Some("libx265"));
+        let id = start(&mut book, 1000.0, b"ffmpeg\0wrapper\0");
+        book.became(id, X265);
+        assert_eq!(book.get(id).unwrap().identity.encode.codec.as_deref(), Some("libx265"));
+        assert_eq!(book.len(), 1);
     }
 
     #[test]
     fn a_process_number_used_again_is_another_transcode() {
         let mut book = Transcodes::default();
-        let first = book.started(ProcessId(7), WORKLOAD, WallTime(1000.0), X264);
+        let first = start(&mut book, 1000.0, X264);
         book.ended(ProcessId(7), WallTime(1001.0), None);
-        let second = book.started(ProcessId(7), WORKLOAD, WallTime(1002.0), X265);
+        let second = start(&mut book, 1002.0, X265);
         assert_ne!(first, second);
         book.release(first);
         assert_eq!(book.of(ProcessId(7)), Some(second), "releasing the first leaves the second alone");
@@ -193,7 +259,7 @@ mod tests {
     #[test]
     fn a_process_gone_before_it_could_be_read_is_still_a_transcode() {
         let mut book = Transcodes::default();
-        let id = book.started(ProcessId(7), WORKLOAD, WallTime(1000.0), b"");
+        let id = start(&mut book, 1000.0, b"");
         assert_eq!(book.get(id).unwrap().identity.encode.codec, None);
     }
 }

@@ -88,7 +88,7 @@ impl Folder {
         let entries = fs::read_dir(&self.path).map_err(|cause| match cause.kind() {
             io::ErrorKind::NotFound => SourceError::unavailable(
                 format!("the results folder {} is not there", self.path.display()),
-                "make it, or say where results are with --results.dir (RESULTS_DIR)",
+                "make it, or say where results are with --results-dir (RESULTS_DIR)",
             ),
             _ => SourceError::transient(format!("list {}", self.path.display()), cause),
         })?;

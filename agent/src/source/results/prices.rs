@@ -23,6 +23,7 @@ pub fn read(path: &Path) -> Result<OwnPrices, SourceError> {
         let given = given.as_object().ok_or_else(|| wrong(" is no object"))?;
         let number = |(region, value): (&String, &Value)| {
             let number = value.as_f64().filter(|number| *number >= 0.0);
+            // In such a section a region is a key, not what stands there.
             let number = number.ok_or_else(|| wrong(&format!(": {region:?} is no number of 0 or more")))?;
             Ok((region.clone(), number))
         };

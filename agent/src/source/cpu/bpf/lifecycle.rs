@@ -1,4 +1,4 @@
-//! What does an event from the ring buffer say?
+//! Decodes life-cycle events from the ring buffer.
 
 use agent_common::{EventHeader, event_kind};
 
@@ -9,17 +9,24 @@ use crate::source::cpu::LifecycleEvent;
 
 const HEADER: usize = size_of::<EventHeader>();
 
+/// The kernel cuts the paths of its tracepoints (`TRACE_CGROUP_PATH_LEN`, the terminating zero included).
+const LONGEST_WHOLE_PATH: usize = 1024 - 2;
+
 /// Decodes one event; `None` for bytes that are none.
 pub(super) fn decode(bytes: &[u8]) -> Option<LifecycleEvent> {
     let header = header(bytes)?;
     let at = MonoTime(header.at);
     let id = (header.cgroup != 0).then_some(CgroupId(header.cgroup));
     Some(match header.kind {
-        event_kind::CGROUP_MADE => LifecycleEvent::CgroupMade { id, path: path(bytes)? },
-        event_kind::CGROUP_REMOVED => LifecycleEvent::CgroupRemoved { id, path: path(bytes)? },
-        event_kind::EXEC => {
-            LifecycleEvent::Exec { at, process: ProcessId(header.tgid), cgroup: CgroupId(header.cgroup) }
-        }
+        event_kind::CGROUP_MADE => LifecycleEvent::CgroupMade { at, id, path: path(bytes) },
+        event_kind::CGROUP_REMOVED => LifecycleEvent::CgroupRemoved { at, id },
+        event_kind::EXEC => LifecycleEvent::Exec {
+            at,
+            process: ProcessId(header.tgid),
+            local: (header.local_tgid != 0).then_some(ProcessId(header.local_tgid)),
+            was_tracked: header.was_tracked == 1,
+            cgroup: CgroupId(header.cgroup),
+        },
         event_kind::EXIT => {
             let status = (header.has_status == 1).then(|| ExitStatus::from_wait_status(header.status));
             LifecycleEvent::Exit { at, process: ProcessId(header.tgid), status }
@@ -39,14 +46,17 @@ fn header(bytes: &[u8]) -> Option<EventHeader> {
         tgid: word(20)?,
         status: word(24)?,
         has_status: word(28)?,
+        local_tgid: word(32)?,
+        was_tracked: word(36)?,
     })
 }
 
-/// A cgroup may be named in any bytes; what is not UTF-8 is shown as replacement characters.
+/// A cgroup may be named in any bytes; what is not UTF-8 is shown as replacement characters. `None` when the path is not whole.
 fn path(bytes: &[u8]) -> Option<String> {
     let path = bytes.get(HEADER..)?;
     let end = path.iter().position(|byte| *byte == 0).unwrap_or(path.len());
-    Some(String::from_utf8_lossy(&path[..end]).into_owned())
+    let is_whole = (1..=LONGEST_WHOLE_PATH).contains(&end);
+    is_whole.then(|| String::from_utf8_lossy(&path[..end]).into_owned())
 }
 
 #[cfg(test)]
@@ -57,7 +67,7 @@ mod tests {
         let mut bytes = Vec::new();
         bytes.extend(5_u64.to_ne_bytes());
         bytes.extend(77_u64.to_ne_bytes());
-        for word in [kind, 42, 0x100, 1] {
+        for word in [kind, 42, 0x100, 1, 7, 1] {
             bytes.extend(word.to_ne_bytes());
         }
         bytes.extend(tail);
@@ -66,21 +76,23 @@ mod tests {
 
     #[test]
     fn every_kind() {
-        let id = Some(CgroupId(77));
+        let (at, id) = (MonoTime(5), Some(CgroupId(77)));
         let table = [
-            (event_kind::CGROUP_MADE, LifecycleEvent::CgroupMade { id, path: "/a b".into() }),
-            (event_kind::CGROUP_REMOVED, LifecycleEvent::CgroupRemoved { id, path: "/a b".into() }),
+            (event_kind::CGROUP_MADE, LifecycleEvent::CgroupMade { at, id, path: Some("/a b".into()) }),
+            (event_kind::CGROUP_REMOVED, LifecycleEvent::CgroupRemoved { at, id }),
             (
                 event_kind::EXEC,
-                LifecycleEvent::Exec { at: MonoTime(5), process: ProcessId(42), cgroup: CgroupId(77) },
+                LifecycleEvent::Exec {
+                    at,
+                    process: ProcessId(42),
+                    local: Some(ProcessId(7)),
+                    was_tracked: true,
+                    cgroup: CgroupId(77),
+                },
             ),
             (
                 event_kind::EXIT,
-                LifecycleEvent::Exit {
-                    at: MonoTime(5),
-                    process: ProcessId(42),
-                    status: Some(ExitStatus::Code(1)),
-                },
+                LifecycleEvent::Exit { at, process: ProcessId(42), status: Some(ExitStatus::Code(1)) },
             ),
         ];
         for (kind, expected) in table {
@@ -92,7 +104,16 @@ mod tests {
     fn what_is_no_event_is_nothing() {
         assert_eq!(decode(b""), None);
         assert_eq!(decode(&event(99, b"")), None);
-        assert_eq!(decode(&event(event_kind::EXEC, b"")[..31]), None);
+        assert_eq!(decode(&event(event_kind::EXEC, b"")[..39]), None);
+    }
+
+    #[test]
+    fn a_path_that_the_kernel_has_cut_is_none() {
+        let of = |length: usize| match decode(&event(event_kind::CGROUP_MADE, &vec![b'x'; length])) {
+            Some(LifecycleEvent::CgroupMade { path, .. }) => path.map(|path| path.len()),
+            other => panic!("not a cgroup event: {other:?}"),
+        };
+        assert_eq!([of(0), of(1), of(1022), of(1023)], [None, Some(1), Some(1022), None]);
     }
 
     #[test]
@@ -102,6 +123,6 @@ mod tests {
         else {
             panic!("not a cgroup event")
         };
-        assert_eq!(path, "/\u{fffd}\n");
+        assert_eq!(path.as_deref(), Some("/\u{fffd}\n"));
     }
 }

@@ -3,12 +3,14 @@
 use std::any::Any;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 
-use agent_common::{COMM_LEN, CpuClock, KernelOffsets, TRACKED_PAGE, order};
+use agent_common::{COMM_LEN, CpuClock, KernelOffsets, PidNamespace, TRACKED_PAGE, order};
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
+use rustix::fs::{major, minor};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::clock::Clock;
@@ -18,7 +20,7 @@ use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
 use crate::source::cpu::bpf::{BpfMeter, Lead};
 use crate::source::cpu::btf::kernel_offsets;
-use crate::source::{SourceError, chain};
+use crate::source::{GRANT, SourceError, chain};
 
 /// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ffwatt-ebpf"));
@@ -38,8 +40,8 @@ const UNTYPED_SWITCH: (&str, &str) = ("untyped_switch", "sched_switch");
 /// Programs that run only when told to.
 const ON_DEMAND: [&str; 2] = ["flush", "control"];
 
-/// Ring buffer: an exec event takes 40 bytes, a cgroup event about 150; this holds thousands.
-const RING_BYTES: u32 = 512 * 1024;
+/// Ring buffer: an exec event takes 48 bytes, a cgroup event about 150; this holds thousands.
+const RING_BYTES: u32 = 1024 * 1024;
 
 /// What can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +70,8 @@ pub(super) fn load(
         ));
     }
     let kernel = roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned());
-    let btf = fs::read(roots.sys.join("kernel/btf/vmlinux")).unwrap_or_default();
+    // The types of the running kernel are in its own sysfs. Offsets from any other file would be read as addresses.
+    let btf = fs::read(HostRoots::default().sys.join("kernel/btf/vmlinux")).unwrap_or_default();
     let offsets = kernel_offsets(&btf);
     drop(btf);
     let Loaded { mut ebpf, is_typed } = match load_object(&offsets, roots, options) {
@@ -97,6 +100,7 @@ pub(super) fn load(
         clocks,
         times: take(&mut ebpf, "CPU_TIME")?,
         losses: take(&mut ebpf, "LOSSES")?,
+        tracked: take(&mut ebpf, "TRACKED")?,
         ring: take::<RingBuf<MapData>>(&mut ebpf, "EVENTS")?,
         ebpf,
         links,
@@ -153,9 +157,11 @@ struct Loaded {
 /// Creates the maps, and loads the one program that needs the kernel's types. In a thread of its own: read, those types are tens of
 /// megabytes in small pieces, and a thread's memory goes back to the system with it.
 fn load_object(offsets: &KernelOffsets, roots: &HostRoots, options: &Options) -> Result<Loaded, EbpfError> {
+    let namespace = pid_namespace(roots);
     let load = || {
         let mut ebpf = EbpfLoader::new()
             .override_global("OFFSETS", offsets, true)
+            .override_global("PID_NAMESPACE", &namespace, true)
             .map_max_entries("CPU_TIME", options.max_consumers)
             .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
             .map_max_entries("EVENTS", RING_BYTES)
@@ -197,6 +203,14 @@ const PID_MAX_LIMIT: u32 = 4 * 1024 * 1024;
 fn pid_max(roots: &HostRoots) -> u32 {
     let text = fs::read_to_string(roots.proc.join("sys/kernel/pid_max")).unwrap_or_default();
     text.trim().parse().unwrap_or(PID_MAX_LIMIT).clamp(1, PID_MAX_LIMIT)
+}
+
+/// The agent's own PID namespace, for the kernel to tell process numbers in it; zeros mean none.
+fn pid_namespace(roots: &HostRoots) -> PidNamespace {
+    let Ok(file) = fs::metadata(roots.proc.join("self/ns/pid")) else { return PidNamespace::default() };
+    // The kernel's own encoding of a device number is not that of `stat`.
+    let device = u64::from(major(file.dev())) << 20 | u64::from(minor(file.dev()));
+    PidNamespace { device, inode: file.ino() }
 }
 
 fn fill_tracked_names(ebpf: &mut Ebpf, names: &[String]) -> Result<(), SourceError> {
@@ -269,12 +283,9 @@ fn is_permission(error: &EbpfError) -> bool {
     false
 }
 
-const PERMISSION_HINT: &str = "run as root, or grant CAP_BPF and CAP_PERFMON: \
-    `sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $(command -v ffwatt)`";
-
 fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
     if is_permission(error) {
-        return SourceError::unavailable("no permission to load eBPF programs", PERMISSION_HINT);
+        return SourceError::unavailable("no permission to load eBPF programs", GRANT);
     }
     SourceError::unavailable(
         format!("the kernel ({kernel}) does not take the eBPF maps: {}", chain(error)),
@@ -285,10 +296,7 @@ fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
 fn attach_error(name: &str, error: ProgramError, kernel: &str) -> SourceError {
     match error {
         ProgramError::LoadError { io_error, .. } if io_error.kind() == io::ErrorKind::PermissionDenied => {
-            SourceError::unavailable(
-                format!("no permission to load the eBPF program {name:?}"),
-                PERMISSION_HINT,
-            )
+            SourceError::unavailable(format!("no permission to load the eBPF program {name:?}"), GRANT)
         }
         ProgramError::LoadError { io_error, verifier_log } => {
             tracing::debug!(program = name, log = %verifier_log, "the verifier refused an eBPF program");
@@ -297,10 +305,7 @@ fn attach_error(name: &str, error: ProgramError, kernel: &str) -> SourceError {
             ))
         }
         ProgramError::SyscallError(error) if error.io_error.kind() == io::ErrorKind::PermissionDenied => {
-            SourceError::unavailable(
-                format!("no permission to attach the eBPF program {name:?}"),
-                PERMISSION_HINT,
-            )
+            SourceError::unavailable(format!("no permission to attach the eBPF program {name:?}"), GRANT)
         }
         error => SourceError::unavailable(
             format!("the kernel ({kernel}) cannot attach the eBPF program {name:?}: {}", chain(&error)),

@@ -1,9 +1,7 @@
-//! Which tracked programs run, and how much CPU time did they use, by `/proc`?
+//! Polls procfs for tracked programs that run, and the CPU time they use.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-
-use procfs::process::Stat;
 
 use crate::clock::MonoTime;
 use crate::host::HostRoots;
@@ -20,13 +18,22 @@ pub(super) struct ProcessUse {
     pub(super) used: CpuTime,
 }
 
+/// What the last poll has seen of a process.
+struct Seen {
+    ticks: u64,
+    /// A number used again has another start.
+    started: u64,
+    /// Another name is another program.
+    comm: String,
+    polls: u32,
+}
+
 /// The tracked processes as of the last poll.
 pub(super) struct Processes {
     roots: HostRoots,
     names: HashSet<String>,
     tracked: HashSet<ProcessId>,
-    /// CPU ticks and start time: a number used again has another start.
-    known: HashMap<ProcessId, (u64, u64)>,
+    known: HashMap<ProcessId, Seen>,
     has_polled: bool,
 }
 
@@ -65,21 +72,34 @@ impl Processes {
         let mut found = Vec::new();
         let mut now = HashMap::new();
         for id in processes::numbers(&self.roots) {
-            let Some(stat) = self.wanted(id) else { continue };
+            let Some(stat) = processes::stat(&self.roots, id) else { continue };
+            if self.known.get(&id).is_some_and(|before| before.started != stat.starttime) {
+                // Another process has the number now: it is not tracked for what that one was.
+                self.known.remove(&id);
+                self.tracked.remove(&id);
+                events.push(LifecycleEvent::Exit { at, process: id, status: None });
+            }
+            let before = self.known.get(&id);
+            if !self.names.contains(&stat.comm) && !self.tracked.contains(&id) {
+                continue;
+            }
             let Some(cgroup) = self.cgroup_of(id, tree) else { continue };
             let ticks = stat.utime + stat.stime;
-            let before = self.known.get(&id).filter(|(_, started)| *started == stat.starttime);
-            let is_new = before.is_none();
             // One that is new has used all of it since the last poll, or is from before the first poll.
             let base = match before {
-                Some((ticks, _)) => *ticks,
+                Some(before) => before.ticks,
                 None if !self.has_polled => ticks,
                 None => 0,
             };
-            if is_new && self.names.contains(&stat.comm) {
-                events.push(LifecycleEvent::Exec { at, process: id, cgroup });
+            let polls = before.map_or(1, |before| before.polls.saturating_add(1));
+            let is_begun = polls == 1 && self.names.contains(&stat.comm);
+            // A wrapper of the encoder's own name has become it by the second time: the command line is read once more.
+            let has_become = before.is_some_and(|before| before.comm != stat.comm || polls == 2);
+            if is_begun || has_become {
+                let was_tracked = before.is_some();
+                events.push(LifecycleEvent::Exec { at, process: id, local: None, was_tracked, cgroup });
             }
-            now.insert(id, (ticks, stat.starttime));
+            now.insert(id, Seen { ticks, started: stat.starttime, comm: stat.comm, polls });
             found.push(ProcessUse {
                 id,
                 cgroup,
@@ -87,16 +107,12 @@ impl Processes {
             });
         }
         for id in self.known.keys().filter(|id| !now.contains_key(id)) {
+            self.tracked.remove(id);
             events.push(LifecycleEvent::Exit { at, process: *id, status: None });
         }
         self.known = now;
         self.has_polled = true;
         found
-    }
-
-    fn wanted(&self, id: ProcessId) -> Option<Stat> {
-        let stat = processes::stat(&self.roots, id)?;
-        (self.names.contains(&stat.comm) || self.tracked.contains(&id)).then_some(stat)
     }
 
     fn cgroup_of(&self, id: ProcessId, tree: &CgroupTree) -> Option<CgroupId> {

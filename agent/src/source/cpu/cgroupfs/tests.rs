@@ -63,10 +63,14 @@ impl Host {
     }
 
     fn process(&self, id: u32, comm: &str, cgroup: &str, ticks: u64) {
+        self.process_since(77, id, comm, cgroup, ticks);
+    }
+
+    fn process_since(&self, start_time: u64, id: u32, comm: &str, cgroup: &str, ticks: u64) {
         let rest = "0 0 0 0 0 0 0 0 0 0";
         self.write(
             &format!("proc/{id}/stat"),
-            &format!("{id} ({comm}) S {rest} {ticks} 0 0 0 20 0 1 0 77 {}", "0 ".repeat(30)),
+            &format!("{id} ({comm}) S {rest} {ticks} 0 0 0 20 0 1 0 {start_time} {}", "0 ".repeat(30)),
         );
         self.write(&format!("proc/{id}/cgroup"), &format!("0::/{cgroup}\n"));
     }
@@ -125,12 +129,13 @@ fn the_time_of_a_cgroup_that_is_gone_is_nobodys() {
     host.clock.0.set(SECOND);
     host.idle([0, 0]);
     host.used("a", 700);
+    let removed = host.id("a/b");
     host.remove("cgroup/a/b");
     let window = meter.read(&host.clock).unwrap();
     assert_eq!(used(&window, tasks(host.id("a"))), 0, "its child used that");
     assert_eq!(used(&window, Consumer::Unknown), 700);
     assert!(
-        matches!(&meter.events(&host.clock)[..], [LifecycleEvent::CgroupRemoved { path, .. }] if path == "/a/b")
+        matches!(&meter.events(&host.clock)[..], [LifecycleEvent::CgroupRemoved { id, .. }] if *id == Some(removed))
     );
 }
 
@@ -148,12 +153,61 @@ fn a_tracked_process_is_told_apart_within_its_cgroup() {
     let cgroup = host.id("a");
     assert_eq!(used(&window, Consumer::Tasks { cgroup, process: Some(ProcessId(42)) }), 500);
     assert_eq!(used(&window, tasks(cgroup)), 300);
-    let exec = LifecycleEvent::Exec { at: MonoTime(SECOND), process: ProcessId(42), cgroup };
-    assert_eq!(meter.events(&host.clock), [exec]);
+    assert_eq!(meter.events(&host.clock), [exec(cgroup, false)]);
+    meter.read(&host.clock).unwrap();
+    assert_eq!(meter.events(&host.clock), [exec(cgroup, true)], "a wrapper may have become the encoder");
     host.remove("proc/42");
     meter.read(&host.clock).unwrap();
-    let exit = LifecycleEvent::Exit { at: MonoTime(SECOND), process: ProcessId(42), status: None };
-    assert_eq!(meter.events(&host.clock), [exit]);
+    assert_eq!(meter.events(&host.clock), [EXIT]);
+}
+
+const EXIT: LifecycleEvent =
+    LifecycleEvent::Exit { at: MonoTime(SECOND), process: ProcessId(42), status: None };
+
+fn exec(cgroup: CgroupId, was_tracked: bool) -> LifecycleEvent {
+    LifecycleEvent::Exec { at: MonoTime(SECOND), process: ProcessId(42), local: None, was_tracked, cgroup }
+}
+
+#[test]
+fn a_number_that_is_used_again_is_another_process() {
+    let host = Host::new();
+    host.used("a", 0);
+    let mut meter = host.meter();
+    host.clock.0.set(SECOND);
+    host.process(42, "ffmpeg", "a", 10);
+    meter.read(&host.clock).unwrap();
+    let cgroup = host.id("a");
+    assert_eq!(meter.events(&host.clock), [exec(cgroup, false)]);
+    meter.track(ProcessId(42)).unwrap();
+    // By another encoder, between two polls; then by something else.
+    host.process_since(500, 42, "ffmpeg", "a", 10);
+    meter.read(&host.clock).unwrap();
+    assert_eq!(meter.events(&host.clock), [EXIT, exec(cgroup, false)]);
+    meter.track(ProcessId(42)).unwrap();
+    host.process_since(900, 42, "make", "a", 70);
+    host.used("a", 800);
+    let window = meter.read(&host.clock).unwrap();
+    assert_eq!(meter.events(&host.clock), [EXIT]);
+    assert_eq!(used(&window, Consumer::Tasks { cgroup, process: Some(ProcessId(42)) }), 0);
+    assert_eq!(used(&window, tasks(cgroup)), 800);
+}
+
+#[test]
+fn an_encoder_that_becomes_another_program_is_told_apart_until_it_ends() {
+    let host = Host::new();
+    host.used("a", 0);
+    let mut meter = host.meter();
+    host.clock.0.set(SECOND);
+    host.process(42, "ffmpeg", "a", 10);
+    meter.read(&host.clock).unwrap();
+    meter.track(ProcessId(42)).unwrap();
+    meter.events(&host.clock);
+    host.process(42, "real-encoder", "a", 50);
+    host.used("a", 800);
+    let window = meter.read(&host.clock).unwrap();
+    let cgroup = host.id("a");
+    assert_eq!(meter.events(&host.clock), [exec(cgroup, true)]);
+    assert_eq!(used(&window, Consumer::Tasks { cgroup, process: Some(ProcessId(42)) }), 400);
 }
 
 #[test]

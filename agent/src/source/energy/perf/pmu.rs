@@ -32,10 +32,10 @@ impl Pmu {
     /// `None` when there is no such PMU.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, SourceError> {
         let Some(number) = read(&folder.join("type"))? else { return Ok(None) };
-        let Ok(number) = number.parse() else { return Err(nonsense(&folder.join("type"), &number)) };
+        let Ok(number) = number.parse() else { return Err(nonsense(&folder.join("type"), "a number")) };
         let mask = folder.join("cpumask");
         let cpus = match read(&mask)? {
-            Some(list) => Some(cpu_list::parse(&list).ok_or_else(|| nonsense(&mask, &list))?),
+            Some(list) => Some(cpu_list::parse(&list).ok_or_else(|| nonsense(&mask, "a list of CPUs"))?),
             None => None,
         };
         Ok(Some(Self { folder: folder.to_owned(), number, cpus }))
@@ -45,12 +45,13 @@ impl Pmu {
     pub(super) fn event(&self, name: &str) -> Result<Option<Event>, SourceError> {
         let file = |suffix: &str| self.folder.join("events").join(format!("{name}{suffix}"));
         let Some(terms) = read(&file(""))? else { return Ok(None) };
-        let config = parse_terms(&terms).ok_or_else(|| nonsense(&file(""), &terms))?;
-        if let Some(unit) = read(&file(".unit"))?.filter(|unit| unit != "Joules") {
-            return Err(nonsense(&file(".unit"), &unit));
+        let config = parse_terms(&terms).ok_or_else(|| nonsense(&file(""), "event=NUMBER"))?;
+        if read(&file(".unit"))?.is_some_and(|unit| unit != "Joules") {
+            return Err(nonsense(&file(".unit"), "Joules"));
         }
         let scale = read(&file(".scale"))?.unwrap_or_default();
-        let unit = EnergyUnit::parse_joules(&scale).ok_or_else(|| nonsense(&file(".scale"), &scale))?;
+        let unit = EnergyUnit::parse_joules(&scale)
+            .ok_or_else(|| nonsense(&file(".scale"), "a number of joules"))?;
         Ok(Some(Event { config, unit }))
     }
 }
@@ -74,6 +75,6 @@ fn read(path: &Path) -> Result<Option<String>, SourceError> {
     }
 }
 
-fn nonsense(path: &Path, text: &str) -> SourceError {
-    SourceError::broken(format!("{} says {text:?}", path.display()))
+fn nonsense(path: &Path, expected: &str) -> SourceError {
+    SourceError::broken(format!("{} does not say {expected}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! What does an `energy_uj` file say?
+//! Reads an `energy_uj` file, kept open, with the right to read it raised only while it is opened.
 
 use std::fs::File;
 use std::io;
@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use rustix::fs::OFlags;
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use super::super::meter::RawCounter;
 use crate::source::SourceError;
@@ -14,6 +15,7 @@ use crate::source::SourceError;
 #[derive(Debug)]
 pub(super) struct EnergyFile {
     path: PathBuf,
+    is_kernels_own: bool,
     file: Option<File>,
     last: Option<u64>,
 }
@@ -22,9 +24,9 @@ pub(super) struct EnergyFile {
 const LONGEST: usize = 64;
 
 impl EnergyFile {
-    /// Opened when it is first read.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, last: None }
+    /// Opened when it is first read. `is_kernels_own`: it is below the real sysfs, not below a folder that somebody has named.
+    pub(super) fn new(path: PathBuf, is_kernels_own: bool) -> Self {
+        Self { path, is_kernels_own, file: None, last: None }
     }
 
     /// Whether the kept file still is the one at the path, as far as can be told without asking for it. Files of sysfs fail to
@@ -41,20 +43,38 @@ impl EnergyFile {
             .map_err(|cause| SourceError::transient(format!("read {}", self.path.display()), cause))?;
         let text = String::from_utf8_lossy(&buffer[..length]);
         let text = text.trim();
-        let Ok(number) = text.parse() else {
+        text.parse().map_err(|_nothing_is_quoted| {
             let path = self.path.display();
-            return Err(SourceError::broken(format!(
-                "{path} says {text:?}, which is no number of microjoules"
-            )));
-        };
-        Ok(number)
+            SourceError::broken(format!(
+                "{path} holds no number of microjoules ({length} bytes of something else)"
+            ))
+        })
     }
 
-    /// Whatever stands in the counter's place, a pipe say, does not keep whoever opens it.
     fn open(&self) -> io::Result<File> {
+        // A pipe in the counter's place does not block the reader.
         let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-        File::options().read(true).custom_flags(without_waiting).open(&self.path)
+        let open = || File::options().read(true).custom_flags(without_waiting).open(&self.path);
+        match open() {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.is_kernels_own => {
+                with_read_search(open)
+            }
+            opened => opened,
+        }
     }
+}
+
+/// Opens with `CAP_DAC_READ_SEARCH` in force, for this thread and no longer. An open file of sysfs is read without it.
+fn with_read_search(open: impl FnOnce() -> io::Result<File>) -> io::Result<File> {
+    let before = capabilities(None)?;
+    if !before.permitted.contains(CapabilitySet::DAC_READ_SEARCH) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let raised = CapabilitySets { effective: before.effective | CapabilitySet::DAC_READ_SEARCH, ..before };
+    set_capabilities(None, raised)?;
+    let opened = open();
+    set_capabilities(None, before)?;
+    opened
 }
 
 impl RawCounter for EnergyFile {

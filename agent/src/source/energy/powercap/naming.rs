@@ -54,12 +54,11 @@ fn understand(id: &str, folders: &Folders, processor: Processor) -> Result<Zone,
     if let Some(scope) = package(&name, processor) {
         return Ok(Zone { scope, domain: Domain::Package });
     }
-    let domain =
-        part(&name).ok_or_else(|| format!("{id} is named {name:?}, which is not known, left out"))?;
+    let domain = part(&name).ok_or_else(|| format!("the name of {id} is not known, left out"))?;
     let scope = id
         .rsplit_once(':')
         .and_then(|(parent, _)| package(&read_name(parent, folders)?, processor))
-        .ok_or_else(|| format!("{id} is named {name:?}, but is in no package, left out"))?;
+        .ok_or_else(|| format!("{id} is a part ({}), but is in no package, left out", domain.name()))?;
     // The driver reads MSR_AMD_CORE_ENERGY_STATUS of a single CPU there (`rapl_msr_priv_amd`, `intel_rapl_msr.c`).
     if domain == Domain::Core && processor.counts_by_package() {
         return Err(format!("{id} counts one core of many on AMD, left out"));

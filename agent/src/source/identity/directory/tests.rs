@@ -54,7 +54,7 @@ fn nested_cgroups_are_one_workload_that_ends_with_the_last() {
     assert_eq!(directory.cgroup_removed(CgroupId(6)), None);
     assert_eq!(directory.cgroup_removed(CgroupId(5)), Some(whole));
     assert_eq!(directory.cgroup_removed(CgroupId(5)), None, "told twice");
-    assert_eq!(directory.workload_of(CgroupId(6)), whole, "late CPU time still finds its owner");
+    assert_eq!(directory.workload_of(CgroupId(6)), Some(whole), "late CPU time still finds its owner");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn an_inode_number_used_again_is_another_cgroup() {
     let first = directory.cgroup_made(CgroupId(5), "/a").workload;
     let second = directory.cgroup_made(CgroupId(5), "/b").workload;
     assert_ne!(first, second);
-    assert_eq!(directory.workload_of(CgroupId(5)), second);
+    assert_eq!(directory.workload_of(CgroupId(5)), Some(second));
     assert_eq!(directory.living().count(), 1);
 }
 
@@ -84,25 +84,57 @@ fn the_root_is_the_system() {
 #[test]
 fn a_cgroup_nobody_knows_goes_by_its_number() {
     let mut directory = Directory::default();
-    let id = directory.workload_of(CgroupId(77));
+    let id = directory.stranger(CgroupId(77));
     assert_eq!(&*directory.identity(id).name, "cgroup 77");
-    assert_eq!(directory.workload_of(CgroupId(77)), id);
+    assert_eq!(directory.workload_of(CgroupId(77)), Some(id));
     assert_ne!(directory.cgroup_made(CgroupId(77), "/late").workload, id, "its path was learned after all");
 }
 
 #[test]
-fn a_walk_says_what_came_and_what_went() {
+fn a_walk_says_what_went() {
     let mut directory = Directory::default();
-    let gone = directory.cgroup_made(CgroupId(5), "/gone").workload;
-    let kept = directory.cgroup_made(CgroupId(6), "/kept").workload;
-    let walk =
-        [(CgroupId(1), "/".to_owned()), (CgroupId(6), "/kept".to_owned()), (CgroupId(7), docker_path())]
-            .into();
-    let (known, removed) = directory.reconcile(&walk);
-    assert_eq!(removed, [(CgroupId(5), Some(gone))]);
-    let containers: Vec<_> = known.iter().filter(|known| known.is_container).collect();
-    assert_eq!(containers.len(), 1);
-    assert!(known.iter().any(|known| known.workload == kept));
+    directory.cgroup_made(CgroupId(5), "/gone");
+    directory.cgroup_made(CgroupId(6), "/kept");
+    directory.cgroup_made(CgroupId(7), "/removed");
+    directory.cgroup_removed(CgroupId(7));
+    directory.stranger(CgroupId(8));
+    let walk = [(CgroupId(1), "/".to_owned()), (CgroupId(6), "/kept".to_owned())].into();
+    assert_eq!(directory.missing_from(&walk), [(CgroupId(5), "/gone".into())]);
+}
+
+/// A unit that lives, and makes and removes cgroups below itself for ever.
+#[test]
+fn of_removed_cgroups_only_so_many_are_kept_and_the_oldest_go_first() {
+    let mut directory = Directory::default();
+    let unit = directory.cgroup_made(CgroupId(5), "/system.slice/jobs.service").workload;
+    for number in 0..3 * ROOM_REMOVED as u64 {
+        let id = CgroupId(1000 + number);
+        assert_eq!(directory.cgroup_made(id, &format!("/system.slice/jobs.service/{number}")).workload, unit);
+        directory.cgroup_removed(id);
+    }
+    assert_eq!(directory.len(), ROOM_REMOVED + 1);
+    assert_eq!(directory.workloads[&unit].cgroups.len(), ROOM_REMOVED + 1);
+    assert_eq!(directory.evicted(), 2 * ROOM_REMOVED as u64);
+    let newest = CgroupId(1000 + 3 * ROOM_REMOVED as u64 - 1);
+    assert_eq!(directory.workload_of(newest), Some(unit), "late CPU time still finds its workload");
+    assert_eq!(directory.workload_of(CgroupId(1000)), None);
+}
+
+#[test]
+fn cgroups_that_use_nothing_leave_room_for_those_that_do() {
+    let mut directory = Directory::default();
+    let mut numbers = 0..;
+    while directory.has_room(false) {
+        let number: u64 = numbers.next().unwrap();
+        directory.cgroup_made(CgroupId(number), &format!("/idle-{number}"));
+    }
+    assert_eq!(directory.len(), ROOM / 2);
+    assert!(directory.has_room(true));
+    while directory.has_room(true) {
+        let number = numbers.next().unwrap();
+        directory.cgroup_made(CgroupId(number), &format!("/busy-{number}"));
+    }
+    assert_eq!(directory.len(), ROOM);
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! Tests of what is learned: from quiet stretches only, down at once, up after a week that contradicts it.
+
+use super::*;
+use crate::model::energy::{Domain, Scope};
+
+const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: u32 = 3600;
+
+fn feed(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>, seconds: u32) {
+    for _ in 0..seconds {
+        learner.observe(ZONE, MicroJoules(watts * 1_000_000), SECOND, utilisation.map(Ratio));
+    }
+}
+
+/// A day of so many quiet hours at this power, and the rest busy.
+fn day(learner: &mut IdleLearner, quiet_watts: u64, quiet_hours: u32) {
+    feed(learner, quiet_watts, Some(0.01), quiet_hours * HOUR);
+    feed(learner, 90, Some(0.8), (24 - quiet_hours) * HOUR);
+}
+
+#[test]
+fn nothing_is_known_until_the_machine_was_quiet_long_enough() {
+    let mut learner = IdleLearner::default();
+    feed(&mut learner, 30, Some(0.01), 9);
+    assert_eq!(learner.power(ZONE), None);
+    feed(&mut learner, 30, Some(0.01), 1);
+    assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
+}
+
+#[test]
+fn a_busy_window_begins_the_stretch_again() {
+    let mut learner = IdleLearner::default();
+    feed(&mut learner, 30, Some(0.01), 9);
+    feed(&mut learner, 90, Some(0.80), 1);
+    feed(&mut learner, 30, Some(0.01), 9);
+    assert_eq!(learner.power(ZONE), None);
+}
+
+#[test]
+fn a_window_that_is_not_known_ends_the_stretch() {
+    let mut learner = IdleLearner::default();
+    for _ in 0..10 {
+        feed(&mut learner, 30, Some(0.01), 9);
+        learner.interrupt(ZONE);
+    }
+    assert_eq!(learner.power(ZONE), None);
+}
+
+#[test]
+fn it_falls_at_once_and_does_not_rise_within_a_day() {
+    let mut learner = IdleLearner::default();
+    feed(&mut learner, 30, Some(0.0), 10);
+    feed(&mut learner, 40, Some(0.0), 20 * HOUR);
+    assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
+    feed(&mut learner, 25, Some(0.0), 10);
+    assert_eq!(learner.power(ZONE), Some(Watts(25.0)));
+}
+
+#[test]
+fn unknown_utilisation_and_a_counter_that_stands_still_teach_nothing() {
+    let mut learner = IdleLearner::default();
+    feed(&mut learner, 30, None, 20);
+    feed(&mut learner, 0, Some(0.0), 20);
+    for _ in 0..10 {
+        feed(&mut learner, 30, Some(0.0), 9);
+        feed(&mut learner, 0, Some(0.0), 1);
+    }
+    assert_eq!(learner.power(ZONE), None);
+}
+
+#[test]
+fn it_rises_when_a_week_has_contradicted_it() {
+    let mut learner = IdleLearner::default();
+    // Another cooler, another power plan: from some day on the idle machine draws 40 W.
+    (0..10).for_each(|_| day(&mut learner, 30, 6));
+    (0..DAYS - 1).for_each(|_| day(&mut learner, 40, 6));
+    assert_eq!(learner.power(ZONE), Some(Watts(30.0)), "it is not a week yet");
+    day(&mut learner, 40, 6);
+    assert_eq!(learner.power(ZONE), Some(Watts(40.0)));
+    assert_eq!(learner.learned()[&ZONE].past.len(), DAYS);
+}
+
+#[test]
+fn one_stretch_that_was_too_low_is_forgotten_after_a_week() {
+    let mut learner = IdleLearner::default();
+    feed(&mut learner, 12, Some(0.0), 10);
+    day(&mut learner, 30, 6);
+    (0..DAYS - 1).for_each(|_| day(&mut learner, 30, 6));
+    assert_eq!(learner.power(ZONE), Some(Watts(12.0)));
+    day(&mut learner, 30, 6);
+    assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
+}
+
+#[test]
+fn a_host_that_is_idle_on_sundays_only_keeps_what_sundays_say() {
+    let mut learner = IdleLearner::default();
+    for _ in 0..4 {
+        day(&mut learner, 30, 24);
+        (0..6).for_each(|_| day(&mut learner, 36, 2));
+        assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
+    }
+}
+
+#[test]
+fn busy_weeks_contradict_nothing() {
+    let mut learner = IdleLearner::default();
+    day(&mut learner, 30, 6);
+    (0..30).for_each(|_| day(&mut learner, 90, 0));
+    // Half an hour of quiet, at a power that is no idle machine's, is not a day's evidence.
+    feed(&mut learner, 45, Some(0.04), HOUR / 2);
+    (0..30).for_each(|_| day(&mut learner, 90, 0));
+    assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
+}

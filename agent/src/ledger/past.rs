@@ -1,0 +1,114 @@
+//! Reads a window of the ledger: its buckets as ticks, and the subjects that were charged in it.
+
+use std::collections::HashMap;
+
+use rusqlite::{Row, params};
+
+use crate::clock::WallTime;
+use crate::join::figures::{self, Found};
+use crate::join::history::{Charge, History, Tick};
+use crate::join::subject::{Candidate, Subject};
+use crate::ledger::read::{cpu, text, whole};
+use crate::ledger::schema::{charges, first_slot, start_of};
+use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError};
+use crate::model::joined::EnergyBasis;
+use crate::model::scenario::Scenario;
+use crate::units::{CpuTime, MicroJoules};
+
+/// What was in a window and right beside it.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// Its buckets, as ticks.
+    pub ticks: Vec<Tick>,
+    /// Subjects that were charged in it.
+    pub candidates: Vec<Candidate>,
+    /// Where its joules come from; measured only when all are.
+    pub basis: Option<EnergyBasis>,
+}
+
+impl Past {
+    /// A scenario's energy by it.
+    pub fn find(self, scenario: &Scenario) -> Found {
+        let basis = self.basis.unwrap_or(EnergyBasis::Modelled);
+        figures::find(scenario, &History::of(self.ticks, self.candidates), basis)
+    }
+}
+
+impl Ledger {
+    /// The buckets that a window touches.
+    pub fn past(&self, from: WallTime, to: WallTime) -> Result<Past, LedgerError> {
+        let end = start_of(to).saturating_add(BUCKET_SECONDS);
+        self.read_past(start_of(from), end).map_err(|cause| self.failed(cause))
+    }
+
+    fn read_past(&self, first: i64, end: i64) -> rusqlite::Result<Past> {
+        let mut past = Past::default();
+        let mut known = self.connection.prepare_cached(
+            "SELECT start, began, ended, measured FROM known WHERE start >= ?1 AND start < ?2 ORDER BY start",
+        )?;
+        let mut places = HashMap::new();
+        let mut rows = known.query(params![first, end])?;
+        while let Some(row) = rows.next()? {
+            places.insert(row.get::<_, i64>(0)?, past.ticks.len());
+            let basis = if row.get(3)? { EnergyBasis::Measured } else { EnergyBasis::Modelled };
+            past.basis = Some(match past.basis {
+                None | Some(EnergyBasis::Measured) => basis,
+                Some(other) => other,
+            });
+            past.ticks.push(Tick {
+                from: WallTime(row.get(1)?),
+                to: WallTime(row.get(2)?),
+                charges: HashMap::new(),
+                containers: CpuTime(0),
+                engine: None,
+            });
+        }
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT start, energy, cpu, kind, name, short_id, scenario
+             FROM ({}) AS charges JOIN subject ON subject.id = charges.subject",
+            charges(self.version)
+        ))?;
+        let mut rows = statement.query(params![first, end, first_slot(first), first_slot(end)])?;
+        let mut candidates: HashMap<Subject, Candidate> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let Some(tick) = places.get(&row.get(0)?).and_then(|place| past.ticks.get_mut(*place)) else {
+                continue;
+            };
+            let subject = subject(row)?;
+            let charge = Charge { energy: MicroJoules(whole(row, 1)?), cpu: cpu(row, 2)? };
+            let scenario = text(row, 6)?;
+            let is_transcode = matches!(subject, Subject::Transcode(_));
+            let candidate = candidates.entry(subject.clone()).or_insert_with(|| Candidate {
+                subject: subject.clone(),
+                scenario: Some(scenario).filter(|scenario| !scenario.is_empty()),
+                life: is_transcode.then_some((tick.from, tick.to)),
+            });
+            if let Some((began, ended)) = &mut candidate.life {
+                began.0 = began.0.min(tick.from.0);
+                ended.0 = ended.0.max(tick.to.0);
+            }
+            *tick.charges.entry(subject).or_default() += charge;
+        }
+        let mut lives = self
+            .connection
+            .prepare_cached("SELECT key, started, ended FROM transcode WHERE ended >= ?1 AND started < ?2")?;
+        let mut rows = lives.query(params![first, end])?;
+        while let Some(row) = rows.next()? {
+            let subject = Subject::Transcode(text(row, 0)?.into());
+            if let Some(candidate) = candidates.get_mut(&subject) {
+                candidate.life = Some((WallTime(row.get(1)?), WallTime(row.get(2)?)));
+            }
+        }
+        past.candidates = candidates.into_values().collect();
+        Ok(past)
+    }
+}
+
+fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
+    let (kind, name, id) = (text(row, 3)?, text(row, 4)?, text(row, 5)?);
+    Ok(match kind.as_str() {
+        "workload" => Subject::Workload { name: name.into(), id: id.into() },
+        "transcode" => Subject::Transcode(name.into()),
+        _ => Subject::Host,
+    })
+}

@@ -1,0 +1,233 @@
+//! Rows of transcodes: written while they run and when they end, taken up by the next run of the agent, or closed by it.
+
+use rusqlite::{Row, Transaction, params};
+
+use crate::clock::WallTime;
+use crate::ledger::read::{seconds, text, whole};
+use crate::ledger::schema::WITH_CHARGES;
+use crate::ledger::write::number;
+use crate::ledger::{Ledger, LedgerError, TranscodeRow};
+use crate::model::cpu::ProcessId;
+use crate::model::joined::EnergyBasis;
+use crate::model::scenario::Quality;
+use crate::model::transcode::{
+    EarlierTotals, EarlierTranscode, Observation, Output, ProcessIdentity, SeenOutput,
+};
+use crate::units::{CpuTime, Decibels, MicroJoules, Ratio, Vmaf};
+
+/// Whether a transcode runs, as its row says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Its end was observed.
+    #[default]
+    Ended,
+    /// It runs; the row has its totals so far.
+    Running,
+    /// It ended while no agent observed it.
+    Lost,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::Running => "running",
+            Self::Lost => "lost",
+        }
+    }
+
+    fn of(name: &str) -> Self {
+        [Self::Running, Self::Lost].into_iter().find(|state| state.name() == name).unwrap_or_default()
+    }
+}
+
+/// Columns as [`row`] reads them.
+const COLUMNS: &str = "key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
+     frames, vmaf, psnr, ssim, state, observed_from, unobserved, seen_energy, seen_frames, seen_seconds, process, birth, boot";
+
+/// The same of a file that does not have all of them.
+const OLD_COLUMNS: &str =
+    "key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
+     frames, vmaf, psnr, ssim, 'ended', NULL, 0.0, NULL, NULL, NULL, NULL, NULL, NULL";
+
+impl Ledger {
+    /// Transcodes that ended in a window, or whose totals are of a moment in it, the latest first.
+    pub fn transcodes(
+        &self,
+        from: WallTime,
+        to: WallTime,
+        most: u32,
+    ) -> Result<Vec<TranscodeRow>, LedgerError> {
+        let columns = if self.version >= WITH_CHARGES { COLUMNS } else { OLD_COLUMNS };
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&format!(
+                "SELECT {columns} FROM transcode WHERE ended >= ?1 AND ended <= ?2 ORDER BY ended DESC LIMIT ?3"
+            ))?;
+            let rows = statement.query_map(params![from.0, to.0, most], row)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|cause| self.failed(cause))
+    }
+
+    /// Transcodes that ran when the ledger was last written, for an agent to go on with.
+    pub fn running(&self) -> Result<Vec<EarlierTranscode>, LedgerError> {
+        if self.version < WITH_CHARGES {
+            return Ok(Vec::new());
+        }
+        let rows = self.running_rows().map_err(|cause| self.failed(cause))?;
+        Ok(rows.into_iter().map(earlier).collect())
+    }
+
+    fn running_rows(&self) -> rusqlite::Result<Vec<TranscodeRow>> {
+        let select = format!("SELECT {COLUMNS} FROM transcode WHERE state = 'running'");
+        let mut statement = self.connection.prepare_cached(&select)?;
+        statement.query_map((), row)?.collect()
+    }
+
+    /// Settles rows of transcodes that are said to run, given those that do: one that is not among them ended unobserved; one that is
+    /// there under another key was written by another agent, and has a row of its own.
+    pub fn settle_running(&mut self, present: &[TranscodeRow]) -> Result<(), LedgerError> {
+        let settle = || {
+            for row in self.running_rows()? {
+                let is_same = |one: &&TranscodeRow| one.key == row.key && one.started == row.started;
+                if present.iter().any(|one| is_same(&one)) {
+                    continue;
+                }
+                let has_own_row =
+                    row.process.is_some() && present.iter().any(|one| one.process == row.process);
+                let change = if has_own_row {
+                    "DELETE FROM transcode WHERE key = ?1 AND started = ?2"
+                } else {
+                    "UPDATE transcode SET state = 'lost' WHERE key = ?1 AND started = ?2"
+                };
+                self.connection.execute(change, params![row.key, row.started.0])?;
+            }
+            Ok(())
+        };
+        settle().map_err(|cause| self.failed(cause))
+    }
+
+    /// Writes down what a transcode has put out, if it has a row already.
+    pub fn score(&mut self, key: &str, started: WallTime, output: &Output) -> Result<(), LedgerError> {
+        let quality = output.quality;
+        let written = self.connection.execute(
+            "UPDATE transcode SET frames = coalesce(frames, ?3), vmaf = ?4, psnr = ?5, ssim = ?6 WHERE key = ?1 AND started = ?2",
+            params![
+                key,
+                started.0,
+                output.frames.map(number),
+                quality.vmaf.map(|vmaf| vmaf.0),
+                quality.psnr.map(|psnr| psnr.0),
+                quality.ssim.map(|ssim| ssim.0),
+            ],
+        );
+        written.map(|_| ()).map_err(|cause| self.failed(cause))
+    }
+}
+
+pub(super) fn write_transcode(transaction: &Transaction<'_>, row: &TranscodeRow) -> rusqlite::Result<()> {
+    // Frames that were counted before a gap are not all of them.
+    let mut write = transaction.prepare_cached(
+        "INSERT INTO transcode
+         (key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
+          frames, vmaf, psnr, ssim, state, observed_from, unobserved, seen_energy, seen_frames, seen_seconds,
+          process, birth, boot)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+          ?23, ?24, ?25)
+         ON CONFLICT DO UPDATE SET
+         ended = ?3, workload = ?4, scenario = ?5, codec = ?6, preset = ?7, resolution = ?8, exit = ?9, energy = ?10,
+         cpu = ?11, measured = ?12, frames = CASE WHEN ?19 > 0 THEN ?13 ELSE coalesce(?13, frames) END,
+         vmaf = coalesce(?14, vmaf), psnr = coalesce(?15, psnr), ssim = coalesce(?16, ssim), state = ?17,
+         observed_from = ?18, unobserved = ?19, seen_energy = ?20, seen_frames = ?21, seen_seconds = ?22,
+         process = ?23, birth = ?24, boot = ?25",
+    )?;
+    let seen = Some(row.seen).filter(|seen| seen.frames.is_some() || seen.length.is_some());
+    let process = row.process.as_ref();
+    write.execute(params![
+        row.key,
+        row.started.0,
+        row.ended.0,
+        row.workload,
+        row.scenario,
+        row.codec,
+        row.preset,
+        row.resolution,
+        row.exit,
+        number(row.energy.0),
+        number(row.cpu.0),
+        row.basis.map(|basis| basis == EnergyBasis::Measured),
+        row.frames.map(number),
+        row.quality.vmaf.map(|vmaf| vmaf.0),
+        row.quality.psnr.map(|psnr| psnr.0),
+        row.quality.ssim.map(|ssim| ssim.0),
+        row.state.name(),
+        row.observed_from.map(|from| from.0),
+        row.unobserved.as_secs_f64(),
+        seen.map(|seen| number(seen.energy.0)),
+        seen.and_then(|seen| seen.frames).map(number),
+        seen.and_then(|seen| seen.length).map(|length| length.as_secs_f64()),
+        process.map(|process| process.process.0),
+        process.map(|process| number(process.birth)),
+        process.map(|process| &*process.boot),
+    ])?;
+    Ok(())
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<TranscodeRow> {
+    let is_measured: Option<bool> = row.get(11)?;
+    let count = |column: usize| {
+        row.get::<_, Option<i64>>(column).map(|count| count.and_then(|count| u64::try_from(count).ok()))
+    };
+    let process = match (row.get(22)?, count(23)?, row.get::<_, Option<String>>(24)?) {
+        (Some(process), Some(birth), Some(boot)) => {
+            Some(ProcessIdentity { process: ProcessId(process), birth, boot: boot.into() })
+        }
+        _ => None,
+    };
+    Ok(TranscodeRow {
+        key: text(row, 0)?,
+        started: WallTime(row.get(1)?),
+        ended: WallTime(row.get(2)?),
+        state: State::of(&text(row, 16)?),
+        workload: text(row, 3)?,
+        scenario: text(row, 4)?,
+        codec: text(row, 5)?,
+        preset: text(row, 6)?,
+        resolution: text(row, 7)?,
+        exit: row.get(8)?,
+        energy: MicroJoules(whole(row, 9)?),
+        cpu: CpuTime(whole(row, 10)?),
+        basis: is_measured.map(|is| if is { EnergyBasis::Measured } else { EnergyBasis::Modelled }),
+        frames: count(12)?,
+        quality: Quality {
+            vmaf: row.get::<_, Option<f64>>(13)?.and_then(Vmaf::new),
+            psnr: row.get::<_, Option<f64>>(14)?.map(Decibels),
+            ssim: row.get::<_, Option<f64>>(15)?.map(Ratio),
+            took: None,
+        },
+        observed_from: row.get::<_, Option<f64>>(17)?.map(WallTime),
+        unobserved: seconds(row.get(18)?),
+        seen: SeenOutput {
+            energy: MicroJoules(count(19)?.unwrap_or(0)),
+            frames: count(20)?,
+            pixels: None,
+            length: row.get::<_, Option<f64>>(21)?.map(seconds),
+        },
+        process,
+    })
+}
+
+/// A running transcode's row, as what the next run of the agent goes on with.
+fn earlier(row: TranscodeRow) -> EarlierTranscode {
+    EarlierTranscode {
+        key: row.key.into(),
+        started: row.started,
+        recorded: row.ended,
+        observation: Observation {
+            process: row.process,
+            from: row.observed_from,
+            missing: row.unobserved,
+            earlier: EarlierTotals { energy: row.energy, cpu: row.cpu, seen: row.seen, basis: row.basis },
+        },
+    }
+}

@@ -1,0 +1,54 @@
+//! Transcodes that ran when the agent before this one was last heard of, from the ledger: an encoder that still runs goes on under its
+//! key and with its totals.
+//!
+//! A process is known again by its number, its start time and the boot: a number alone is used again.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::host::HostRoots;
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::cpu::ProcessId;
+use crate::model::transcode::{EarlierTranscode, ProcessIdentity};
+use crate::source::chain;
+
+/// Those that nobody has gone on with yet.
+#[derive(Debug, Default)]
+pub(super) struct EarlierTranscodes {
+    boot: Option<Arc<str>>,
+    known: HashMap<ProcessIdentity, EarlierTranscode>,
+}
+
+impl EarlierTranscodes {
+    /// Reads them from the first of the state folders that has a ledger.
+    pub(super) fn read(folders: &[PathBuf], roots: &HostRoots) -> Self {
+        let boot = roots.boot_id().map(Arc::from);
+        if boot.is_none() {
+            tracing::info!(
+                "no boot id in {}: transcodes that run now are begun anew when the agent is restarted",
+                roots.proc.display()
+            );
+        }
+        let known = match Ledger::open_first_for_reading(folders).and_then(|ledger| ledger.running()) {
+            Ok(running) => running,
+            Err(LedgerError::Missing { .. }) => Vec::new(),
+            Err(error) => {
+                tracing::warn!("{}: transcodes that run are begun anew", chain(&error));
+                Vec::new()
+            }
+        };
+        let with_process = |one: EarlierTranscode| Some((one.observation.process.clone()?, one));
+        Self { boot, known: known.into_iter().filter_map(with_process).collect() }
+    }
+
+    /// Which process it is that has this number in procfs and was started at this time; `None` where the boot has no id.
+    pub(super) fn identity(&self, process: ProcessId, start_time: u64) -> Option<ProcessIdentity> {
+        Some(ProcessIdentity { process, birth: start_time, boot: self.boot.clone()? })
+    }
+
+    /// The transcode that a process was to the agent before this one.
+    pub(super) fn take(&mut self, process: &ProcessIdentity) -> Option<EarlierTranscode> {
+        self.known.remove(process)
+    }
+}

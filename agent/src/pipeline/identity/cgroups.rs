@@ -1,0 +1,235 @@
+//! Maps cgroups to workloads, from eBPF life-cycle events, walks and engine events; retires them when they are removed.
+//!
+//! A cgroup leaves a trace only once it has used CPU time, or is there at a tick. What is kept of it is bounded in
+//! [`Newcomers`], [`Directory`] and the accounts.
+
+use std::collections::{HashMap, HashSet};
+
+use agent_common::ROOT_CGROUP;
+
+use crate::attribution::totals::Totals;
+use crate::clock::MonoTime;
+use crate::model::cpu::{CgroupId, Consumer};
+use crate::model::workload::{Pseudo, WorkloadId};
+use crate::pipeline::identity::SILENT_TICKS;
+use crate::source::cgroup_tree::{CgroupTree, Walk};
+use crate::source::cpu::CpuMeter;
+use crate::source::identity::directory::Directory;
+use crate::source::identity::newcomers::{Newcomer, Newcomers};
+
+/// Most newcomers that become workloads in one tick without having used anything.
+const ADMITTED_AT_ONCE: usize = 4096;
+
+#[derive(Debug, Default)]
+pub(super) struct Cgroups {
+    pub(super) directory: Directory,
+    newcomers: Newcomers,
+    /// Cgroups that are gone and whose last CPU time may still come, with the ticks they have been silent.
+    ending: HashMap<CgroupId, u32>,
+    /// CPU time of a cgroup that found no room in the directory, by windows.
+    evicted: u64,
+}
+
+impl Cgroups {
+    /// A cgroup was made.
+    pub(super) fn made(&mut self, id: CgroupId, path: &str, at: MonoTime, totals: &mut Totals) {
+        self.learn(id, path, Some(at), at, totals);
+    }
+
+    /// A cgroup is there.
+    fn learn(
+        &mut self,
+        id: CgroupId,
+        path: &str,
+        made: Option<MonoTime>,
+        now: MonoTime,
+        totals: &mut Totals,
+    ) {
+        if self.newcomers.contains(id) || self.directory.living_at(id, path).is_some() {
+            return;
+        }
+        // Its number was another cgroup's, or all that was known of it.
+        if let Some(workload) = self.directory.forget(id) {
+            self.ending.remove(&id);
+            if !self.directory.is_living(workload) {
+                totals.end_workload(workload, now);
+                self.close_unused(workload, totals);
+            }
+        }
+        self.newcomers.made(id, Newcomer::new(path, made));
+    }
+
+    /// A cgroup was removed.
+    pub(super) fn removed(&mut self, id: CgroupId, at: MonoTime, cpu: &dyn CpuMeter, totals: &mut Totals) {
+        if !self.newcomers.removed(id, at) {
+            self.retire(id, at, totals);
+        } else if let Some(crowd) = self.newcomers.crowd() {
+            // Who makes and removes cgroups at full speed uses nothing in them.
+            let used: HashSet<CgroupId> = cpu.with_usage(&crowd).into_iter().collect();
+            for id in crowd {
+                if used.contains(&id) {
+                    self.workload_of(id, at, totals);
+                } else {
+                    self.newcomers.forget(id);
+                }
+            }
+        }
+    }
+
+    fn retire(&mut self, id: CgroupId, at: MonoTime, totals: &mut Totals) {
+        if self.directory.workload_of(id).is_none() {
+            return;
+        }
+        if let Some(workload) = self.directory.cgroup_removed(id) {
+            totals.end_workload(workload, at);
+        }
+        self.ending.insert(id, 0);
+    }
+
+    /// A process was found in a cgroup of unknown path.
+    pub(super) fn found(&mut self, id: CgroupId, path: &str, now: MonoTime, totals: &mut Totals) {
+        self.learn(id, path, None, now, totals);
+    }
+
+    /// Whether the path of a cgroup is known.
+    pub(super) fn knows(&self, id: CgroupId) -> bool {
+        self.is_known(id) && !self.directory.is_stranger(id)
+    }
+
+    /// Whether a cgroup is known, if only by its number.
+    pub(super) fn is_known(&self, id: CgroupId) -> bool {
+        id.0 == ROOT_CGROUP || self.newcomers.contains(id) || self.directory.workload_of(id).is_some()
+    }
+
+    /// The workload of a cgroup that has used CPU time. One of unknown path is a workload by its number, for as long as it is heard of.
+    pub(super) fn workload_of(&mut self, id: CgroupId, now: MonoTime, totals: &mut Totals) -> WorkloadId {
+        if id.0 == ROOT_CGROUP {
+            return Pseudo::System.id();
+        }
+        if let Some(workload) = self.directory.workload_of(id) {
+            if self.directory.is_stranger(id) {
+                self.ending.insert(id, 0);
+                totals.open_workload(workload, None);
+            }
+            return workload;
+        }
+        if !self.directory.has_room(true) {
+            self.evicted += 1;
+            return Pseudo::Other.id();
+        }
+        if let Some(newcomer) = self.newcomers.take(id) {
+            return self.admit(id, &newcomer, now, totals);
+        }
+        let workload = self.directory.stranger(id);
+        self.ending.insert(id, 0);
+        totals.open_workload(workload, None);
+        workload
+    }
+
+    /// Makes workloads of the newcomers that are still there.
+    pub(super) fn admit_living(&mut self, now: MonoTime, totals: &mut Totals) {
+        for _ in 0..ADMITTED_AT_ONCE {
+            if !self.directory.has_room(false) {
+                return;
+            }
+            let Some((id, newcomer)) = self.newcomers.take_first() else { return };
+            self.admit(id, &newcomer, now, totals);
+        }
+    }
+
+    fn admit(&mut self, id: CgroupId, newcomer: &Newcomer, now: MonoTime, totals: &mut Totals) -> WorkloadId {
+        let known = self.directory.cgroup_made(id, &newcomer.path);
+        // A container is shown before it has used anything, every other workload once it has.
+        if known.is_container {
+            totals.open_workload(known.workload, newcomer.made);
+        } else {
+            totals.expect_workload(known.workload, newcomer.made);
+        }
+        if let Some(at) = newcomer.removed {
+            self.retire(id, at.min(now), totals);
+        }
+        known.workload
+    }
+
+    /// The cgroups have been walked.
+    pub(super) fn walked(
+        &mut self,
+        walk: &Walk,
+        tree: Option<&CgroupTree>,
+        now: MonoTime,
+        totals: &mut Totals,
+    ) {
+        let is_at = |id: CgroupId, path: &str| tree.and_then(|tree| tree.id(path).ok()) == Some(id);
+        let is_gone = |id: CgroupId, path: &str| walk.is_whole || !is_at(id, path);
+        for (id, path) in self.directory.missing_from(&walk.cgroups) {
+            if is_gone(id, &path) {
+                self.retire(id, now, totals);
+            }
+        }
+        let newcomers = self.newcomers.living();
+        let gone = newcomers.filter(|(id, path)| !walk.cgroups.contains_key(id) && is_gone(*id, path));
+        let gone: Vec<CgroupId> = gone.map(|(id, _)| id).collect();
+        for id in gone {
+            self.newcomers.removed(id, now);
+        }
+        for (id, path) in &walk.cgroups {
+            self.learn(*id, path, None, now, totals);
+        }
+    }
+
+    /// Lets go of cgroups that are gone, once their last CPU time has been read.
+    pub(super) fn settle(
+        &mut self,
+        heard: &HashSet<Consumer>,
+        now: MonoTime,
+        cpu: &mut dyn CpuMeter,
+        totals: &mut Totals,
+    ) {
+        self.newcomers.tick();
+        let mut done = Vec::new();
+        self.ending.retain(|id, silent| {
+            let has_run = heard.contains(&Consumer::Tasks { cgroup: *id, process: None });
+            *silent = if has_run { 0 } else { *silent + 1 };
+            let is_done = *silent >= SILENT_TICKS;
+            if is_done {
+                done.push(*id);
+            }
+            !is_done
+        });
+        for id in done {
+            cpu.forget(Consumer::Tasks { cgroup: id, process: None });
+            let Some(workload) = self.directory.workload_of(id) else { continue };
+            if !self.directory.is_living(workload) {
+                totals.end_workload(workload, now);
+                self.close_unused(workload, totals);
+            }
+        }
+    }
+
+    /// What was removed before it was ever charged leaves neither an account nor an identity.
+    fn close_unused(&mut self, workload: WorkloadId, totals: &mut Totals) {
+        if workload.pseudo().is_none() && totals.close_unused_workload(workload) {
+            self.directory.close(workload);
+        }
+    }
+
+    /// The accounts of these are folded: forgets them.
+    pub(super) fn close(&mut self, workloads: &[WorkloadId], cpu: &mut dyn CpuMeter) {
+        for id in workloads {
+            for cgroup in self.directory.close(*id) {
+                self.ending.remove(&cgroup);
+                cpu.forget(Consumer::Tasks { cgroup, process: None });
+            }
+        }
+    }
+
+    /// How many cgroups are kept, newcomers included.
+    pub(super) fn len(&self) -> usize {
+        self.directory.len() + self.newcomers.len()
+    }
+
+    /// How many found no room, or were given up for others.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted + self.newcomers.evicted() + self.directory.evicted()
+    }
+}

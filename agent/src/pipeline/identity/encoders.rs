@@ -1,0 +1,325 @@
+//! Maps tracked processes to transcodes, from eBPF life-cycle events and procfs; retires them when they end.
+//!
+//! A process is told from another one with the same number by its start time.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::attribution::totals::Totals;
+use crate::clock::{MonoTime, WallTime};
+use crate::host::HostRoots;
+use crate::model::cpu::{CgroupId, Consumer, ProcessId};
+use crate::model::transcode::{ExitStatus, ProcessIdentity, TranscodeId};
+use crate::model::workload::{Pseudo, WorkloadId};
+use crate::pipeline::earlier::EarlierTranscodes;
+use crate::pipeline::identity::cgroups::Cgroups;
+use crate::pipeline::identity::{Context, SILENT_TICKS};
+use crate::source::cpu::{CpuMeter, Tracking};
+use crate::source::identity::process_numbers::ProcessNumbers;
+use crate::source::identity::processes::{self, Running};
+use crate::source::identity::transcodes::{Started, Transcode, Transcodes};
+
+#[derive(Debug)]
+pub(super) struct Encoders {
+    transcodes: Transcodes,
+    /// The agent's own number by the CPU meter.
+    own: Option<ProcessId>,
+    numbers: ProcessNumbers,
+    names: Vec<String>,
+    /// Transcodes that ran when the agent before this one was last heard of.
+    earlier: EarlierTranscodes,
+    /// Ended transcodes whose last CPU time may still come, with the ticks they have been silent.
+    ending: HashMap<TranscodeId, u32>,
+    /// How many processes were not tracked because too many were.
+    evicted: u64,
+}
+
+/// A program that a process has started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exec {
+    pub(super) at: MonoTime,
+    pub(super) process: ProcessId,
+    pub(super) local: Option<ProcessId>,
+    pub(super) was_tracked: bool,
+    pub(super) cgroup: CgroupId,
+}
+
+impl Encoders {
+    pub(super) fn new(
+        own: Option<ProcessId>,
+        names: Vec<String>,
+        numbers: ProcessNumbers,
+        earlier: EarlierTranscodes,
+    ) -> Self {
+        let (transcodes, ending) = (Transcodes::default(), HashMap::new());
+        Self { transcodes, own, numbers, names, earlier, ending, evicted: 0 }
+    }
+
+    /// Whether it is the agent itself.
+    pub(super) fn is_agent(&self, process: ProcessId) -> bool {
+        Some(process) == self.own
+    }
+
+    /// The number in procfs of a process of the meter's.
+    pub(super) fn in_procfs(&self, process: ProcessId, local: Option<ProcessId>) -> Option<ProcessId> {
+        self.numbers.in_procfs(process, local)
+    }
+
+    /// Tracks encoders that run and are not known: those from before the agent, and those that no event has told of. Not where procfs
+    /// numbers them in another way.
+    pub(super) fn find_running(&mut self, context: &mut Context<'_>, cgroups: &mut Cgroups) {
+        if !self.numbers.are_shared() {
+            return;
+        }
+        let known = |running: &Running| self.transcodes.of(running.id).is_some() || self.is_agent(running.id);
+        let mut found = processes::named(context.roots, &self.names);
+        found.retain(|running| !known(running));
+        for running in found {
+            let path = |unified| processes::cgroup_path(context.roots, running.id, unified);
+            let cgroup = context.tree.and_then(|tree| tree.id(&path(tree.is_unified())?).ok());
+            let now = context.clock.now();
+            let workload =
+                cgroup.map_or(Pseudo::System.id(), |cgroup| cgroups.workload_of(cgroup, now, context.totals));
+            let begun = self.begin(running.id, Some(running.id), None, workload, context);
+            if let Some(id) = begun {
+                let earlier = self.identity_of(id).and_then(|process| self.earlier.take(&process));
+                self.transcodes.found_running(id, context.clock.wall(), earlier);
+            }
+        }
+    }
+
+    /// A tracked program was started, or a tracked process started any program.
+    pub(super) fn exec(&mut self, exec: Exec, context: &mut Context<'_>, cgroups: &mut Cgroups) {
+        let Exec { at, process, local, was_tracked, cgroup } = exec;
+        let local = self.numbers.in_procfs(process, local);
+        if let Some(id) = self.transcodes.of(process) {
+            let is_same = self.transcodes.get(id).is_some_and(|known| {
+                was_tracked && known.ended.is_none() && !is_another(known, local, context.roots)
+            });
+            if is_same {
+                let command_line = local.map(|local| processes::command_line(context.roots, local));
+                self.transcodes.became(id, &command_line.unwrap_or_default());
+                return;
+            }
+            // Its end was lost.
+            self.end(process, on_the_wall(at, context), None);
+        }
+        let workload = if self.is_own_child(local, context.roots) {
+            Pseudo::Ffwatt.id()
+        } else {
+            cgroups.workload_of(cgroup, context.clock.now(), context.totals)
+        };
+        self.begin(process, local, Some(at), workload, context);
+        self.transcodes.seen(process, cgroup);
+    }
+
+    /// A tracked process ended.
+    pub(super) fn exit(&mut self, process: ProcessId, ended: WallTime, status: Option<ExitStatus>) {
+        self.end(process, ended, status);
+    }
+
+    fn end(&mut self, process: ProcessId, ended: WallTime, status: Option<ExitStatus>) {
+        if let Some(id) = self.transcodes.ended(process, ended, status) {
+            self.ending.insert(id, 0);
+        }
+    }
+
+    /// A process begins to be tracked. `at` is when, where an event told; else procfs is asked.
+    fn begin(
+        &mut self,
+        process: ProcessId,
+        local: Option<ProcessId>,
+        at: Option<MonoTime>,
+        workload: WorkloadId,
+        context: &mut Context<'_>,
+    ) -> Option<TranscodeId> {
+        if !self.transcodes.has_room() {
+            self.evicted += 1;
+            stop_tracking(process, context.cpu);
+            return None;
+        }
+        // Should its number have been released just now, it is told apart again; else this changes nothing.
+        if let Err(error) = context.cpu.track(process) {
+            tracing::warn!(
+                process = process.0,
+                "cannot track an encoder; its energy stays with its workload: {}",
+                error.chain()
+            );
+            return None;
+        }
+        let start_time = local.and_then(|local| processes::start_time(context.roots, local));
+        let command_line = local.map(|local| processes::command_line(context.roots, local));
+        let by_procfs = || start_time.zip(local).map(|(start_time, id)| Running { id, start_time });
+        let at = match (at, by_procfs()) {
+            (Some(at), _) => on_the_wall(at, context),
+            (None, Some(running)) => {
+                let uptime = Duration::from_nanos(context.clock.now().0) + context.clock.suspended();
+                let age = uptime.saturating_sub(running.since_boot());
+                WallTime(context.clock.wall().0 - age.as_secs_f64())
+            }
+            (None, None) => context.clock.wall(),
+        };
+        let command_line = command_line.unwrap_or_default();
+        let started = Started { process, local, start_time, at, workload, command_line: &command_line };
+        let id = self.transcodes.started(started);
+        self.transcodes.identified(id, self.identity_of(id));
+        if !self.is_own(id) {
+            context.totals.open_transcode(id);
+        }
+        Some(id)
+    }
+
+    /// Which process a transcode is, for an agent after this one.
+    fn identity_of(&self, id: TranscodeId) -> Option<ProcessIdentity> {
+        let transcode = self.transcodes.get(id)?;
+        self.earlier.identity(transcode.local?, transcode.start_time?)
+    }
+
+    /// The transcode of a tracked process that has used CPU time in a cgroup. `None` where too many run.
+    pub(super) fn heard(
+        &mut self,
+        process: ProcessId,
+        cgroup: CgroupId,
+        workload: WorkloadId,
+        context: &mut Context<'_>,
+    ) -> Option<TranscodeId> {
+        let id = match self.transcodes.of(process) {
+            Some(id) => id,
+            // What a process used while it was tracked may come after its end.
+            None if context.cpu.tracking(process) == Some(Tracking::Off) => {
+                context.cpu.forget(Consumer::Tasks { cgroup, process: Some(process) });
+                return None;
+            }
+            // Its start was lost: what it does can still be read, if it is still there.
+            None => self.begin(process, self.numbers.in_procfs(process, None), None, workload, context)?,
+        };
+        self.transcodes.seen(process, cgroup);
+        Some(id)
+    }
+
+    /// Events were lost, or may have been: ends those that are gone, and those of which another process has the number now.
+    pub(super) fn reconcile(&mut self, context: &mut Context<'_>, cgroups: &mut Cgroups) {
+        let is_over = |transcode: &Transcode| {
+            transcode.ended.is_none()
+                && (context.cpu.tracking(transcode.process) == Some(Tracking::Ended)
+                    || is_another(transcode, transcode.local, context.roots))
+        };
+        let over = self.transcodes.running().filter(|(_, transcode)| is_over(transcode));
+        let over: Vec<ProcessId> = over.map(|(_, transcode)| transcode.process).collect();
+        for process in over {
+            self.end(process, context.clock.wall(), None);
+        }
+        self.find_running(context, cgroups);
+    }
+
+    /// Lets go of what ended, once its last CPU time has been read.
+    pub(super) fn settle(&mut self, heard: &HashSet<Consumer>, now: MonoTime, context: &mut Context<'_>) {
+        let mut done = Vec::new();
+        for (id, silent) in &mut self.ending {
+            let transcode = self.transcodes.get(*id);
+            let has_run =
+                transcode.is_some_and(|transcode| transcode.consumers.iter().any(|key| heard.contains(key)));
+            // What is heard under its number may be another process by now.
+            let is_over = has_run && transcode.is_some_and(|one| is_another(one, one.local, context.roots));
+            *silent = if has_run && !is_over { 0 } else { *silent + 1 };
+            if *silent >= SILENT_TICKS {
+                done.push(*id);
+            }
+        }
+        for id in done {
+            self.ending.remove(&id);
+            self.release(id, now, context.cpu, context.totals);
+        }
+    }
+
+    fn release(&mut self, id: TranscodeId, now: MonoTime, cpu: &mut dyn CpuMeter, totals: &mut Totals) {
+        totals.end_transcode(id, now);
+        let Some(transcode) = self.transcodes.get(id) else { return };
+        // Its number may be another transcode's by now; then it stays tracked.
+        let next = self.transcodes.of(transcode.process).filter(|next| *next != id);
+        let next = next.and_then(|next| self.transcodes.get(next));
+        if next.is_none() {
+            stop_tracking(transcode.process, cpu);
+        }
+        let is_taken = |key: &Consumer| next.is_some_and(|next| next.consumers.contains(key));
+        for consumer in transcode.consumers.iter().filter(|key| !is_taken(key)) {
+            cpu.forget(*consumer);
+        }
+        self.transcodes.release(id);
+        if self.is_own(id) {
+            // It has no account that could be closed.
+            self.transcodes.close(id);
+        }
+    }
+
+    /// The agent itself has started a process, of whatever name.
+    pub(super) fn child_started(&mut self, child: ProcessId, context: &mut Context<'_>) {
+        let Some(process) = self.numbers.of_child(context.roots, child) else { return };
+        if self.transcodes.of(process).is_none() {
+            self.begin(
+                process,
+                self.numbers.in_procfs(process, Some(child)),
+                None,
+                Pseudo::Ffwatt.id(),
+                context,
+            );
+        }
+    }
+
+    /// Whether it is a process that the agent has started.
+    pub(super) fn is_own(&self, id: TranscodeId) -> bool {
+        self.transcodes.get(id).is_some_and(|transcode| transcode.workload == Pseudo::Ffwatt.id())
+    }
+
+    fn is_own_child(&self, local: Option<ProcessId>, roots: &HostRoots) -> bool {
+        let (Some(local), Some(own)) = (local, self.numbers.own()) else { return false };
+        let parent = processes::stat(roots, local).and_then(|stat| u32::try_from(stat.ppid).ok());
+        parent == Some(own.0)
+    }
+
+    /// The accounts of these are folded: forgets them.
+    pub(super) fn close(&mut self, transcodes: &[TranscodeId]) {
+        for id in transcodes {
+            self.transcodes.close(*id);
+        }
+    }
+
+    /// One transcode.
+    pub(super) fn get(&self, id: TranscodeId) -> Option<&Transcode> {
+        self.transcodes.get(id)
+    }
+
+    /// Transcodes that run, or have ended just now; not the agent's own.
+    pub(super) fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
+        self.transcodes.running().filter(|(id, _)| !self.is_own(*id))
+    }
+
+    /// How many transcodes are kept.
+    pub(super) fn len(&self) -> usize {
+        self.transcodes.len()
+    }
+
+    /// How many processes were not tracked because too many were.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+}
+
+/// Whether a transcode's number in procfs is another process's by now, or nobody's. `false` where procfs has never told of it.
+fn is_another(transcode: &Transcode, local: Option<ProcessId>, roots: &HostRoots) -> bool {
+    match (local, transcode.start_time) {
+        (Some(local), Some(start_time)) => processes::start_time(roots, local) != Some(start_time),
+        _ => false,
+    }
+}
+
+fn stop_tracking(process: ProcessId, cpu: &mut dyn CpuMeter) {
+    if let Err(error) = cpu.untrack(process) {
+        tracing::warn!(process = process.0, "cannot stop tracking a process: {}", error.chain());
+    }
+}
+
+/// When something was, on the wall clock.
+pub(super) fn on_the_wall(at: MonoTime, context: &Context<'_>) -> WallTime {
+    WallTime(context.clock.wall().0 - context.clock.now().since(at).as_secs_f64())
+}

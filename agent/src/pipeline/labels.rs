@@ -1,0 +1,63 @@
+//! Labels under which series are shown, compared at each tick: a name that is learned late, a container that is renamed and a wrapper
+//! that becomes the encoder get new series.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::attribution::totals::Totals;
+use crate::model::transcode::{Encode, TranscodeId};
+use crate::model::workload::{Identity, WorkloadId};
+use crate::pipeline::identity::Identities;
+
+/// Labels in the last snapshot.
+#[derive(Debug, Default)]
+pub(super) struct SeriesLabels {
+    workloads: HashMap<WorkloadId, Identity>,
+    transcodes: HashMap<TranscodeId, (Identity, Arc<Encode>)>,
+}
+
+impl SeriesLabels {
+    /// Begins new series where labels have changed since the last snapshot. Runs before a tick is charged, so that its charges are in
+    /// the new series.
+    pub(super) fn compare(&self, identities: &Identities, totals: &mut Totals) {
+        for (id, before) in &self.workloads {
+            if workload(before) != workload(&identities.identity(*id)) {
+                totals.relabel_workload(*id);
+            }
+        }
+        for (id, (identity, encode)) in &self.transcodes {
+            let now = of_transcode(*id, identities);
+            if now.is_some_and(|now| transcode(identity, encode) != transcode(&now.0, &now.1)) {
+                totals.relabel_transcode(*id);
+            }
+        }
+    }
+
+    /// Takes the labels of the snapshot that is about to be published.
+    pub(super) fn take(&mut self, identities: &Identities, totals: &Totals) {
+        self.workloads = totals.workloads().map(|(id, _)| (id, identities.identity(id))).collect();
+        let labels = |(id, _)| Some((id, of_transcode(id, identities)?));
+        self.transcodes = totals.transcodes().filter_map(labels).collect();
+    }
+}
+
+fn of_transcode(id: TranscodeId, identities: &Identities) -> Option<(Identity, Arc<Encode>)> {
+    let transcode = identities.transcode(id)?;
+    Some((identities.identity(transcode.workload), Arc::clone(&transcode.identity.encode)))
+}
+
+/// Labels of a workload's counters.
+fn workload(identity: &Identity) -> (&str, &str) {
+    (&identity.name, &identity.id)
+}
+
+/// Labels of a transcode's counters, besides its key.
+fn transcode<'a>(workload: &'a Identity, encode: &'a Encode) -> [Option<&'a str>; 5] {
+    [
+        Some(&workload.name),
+        workload.details.scenario(),
+        encode.codec.as_deref(),
+        encode.preset.as_deref(),
+        encode.resolution.as_deref(),
+    ]
+}

@@ -1,0 +1,155 @@
+//! Tests of the board: blocks are taken once, waiting and places are bounded, silence gives way.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+fn sender(id: &str, peer: &str) -> Sender {
+    let connection = Ends { peer: peer.parse().unwrap(), own: ([127, 0, 0, 1], 9510).into() };
+    Sender { id: id.to_owned(), connection: Some(connection) }
+}
+
+fn local() -> Sender {
+    sender("a", "127.0.0.1:1")
+}
+
+fn block(frames: u64) -> Block {
+    Block { frames: Some(frames), ..Block::default() }
+}
+
+fn second(number: u64) -> MonoTime {
+    MonoTime(number * 1_000_000_000)
+}
+
+fn verdict(ticket: &Ticket) -> Verdict {
+    *ticket.verdict.borrow()
+}
+
+const CROWDED: Verdict = Verdict::Refused(Refusal::Crowded);
+const SILENT: Verdict = Verdict::Refused(Refusal::Silent);
+
+#[test]
+fn the_last_block_is_taken_once_and_a_closed_connection_is_given_once_more() {
+    let rung = Arc::new(AtomicUsize::new(0));
+    let bell = Arc::clone(&rung);
+    let board = Arc::new(Board::new(move || {
+        bell.fetch_add(1, Ordering::Relaxed);
+    }));
+    let ticket = board.open(local(), second(0));
+    assert_eq!(rung.load(Ordering::Relaxed), 1);
+    assert_eq!(board.pending().len(), 1);
+    ticket.tell(block(1), MonoTime(1));
+    ticket.tell(block(2), MonoTime(2));
+    assert_eq!(verdict(&ticket), Verdict::Pending);
+    let (number, post) = board.take().pop().unwrap();
+    assert_eq!(post.last, Some((block(2), MonoTime(2))));
+    assert!(board.accept(number, second(0)));
+    assert_eq!(board.pending(), []);
+    assert_eq!(board.take()[0].1.last, None);
+    assert_eq!(verdict(&ticket), Verdict::Matched);
+    ticket.tell(block(3), MonoTime(3));
+    drop(ticket);
+    let (_, post) = board.take().pop().unwrap();
+    assert_eq!((post.last, post.is_open), (Some((block(3), MonoTime(3))), false));
+    assert!(board.take().is_empty());
+}
+
+#[test]
+fn who_comes_while_too_many_wait_is_heard_and_the_oldest_goes_those_from_elsewhere_first() {
+    let board = Arc::new(Board::new(|| {}));
+    let mut waiting: Vec<Ticket> = (1..MAX_WAITING).map(|_| board.open(local(), second(0))).collect();
+    let remote = board.open(sender("a", "192.0.2.1:1"), second(0));
+    let next = board.open(local(), second(0));
+    assert_eq!((verdict(&remote), verdict(&waiting[0])), (CROWDED, Verdict::Pending));
+    waiting.push(next);
+    waiting.push(board.open(local(), second(0)));
+    assert_eq!(verdict(&waiting[0]), CROWDED);
+    assert_eq!(verdict(waiting.last().unwrap()), Verdict::Pending);
+    assert_eq!((board.pending().len(), board.refused()), (MAX_WAITING, 2));
+    // Waiting takes no place.
+    let newest = board.pending().last().unwrap().0;
+    assert!(board.accept(newest, second(0)));
+}
+
+/// A board all whose places are taken, by connections that began at 0 s.
+fn full() -> (Arc<Board>, Vec<Ticket>) {
+    let board = Arc::new(Board::new(|| {}));
+    let open = |_| {
+        let ticket = board.open(local(), second(0));
+        assert!(board.accept(ticket.number, second(0)));
+        ticket
+    };
+    let tickets = (0..MAX_PLACES).map(open).collect();
+    (board, tickets)
+}
+
+#[test]
+fn silence_of_ten_seconds_gives_a_place_up_to_who_comes() {
+    let (board, tickets) = full();
+    tickets[0].hear();
+    let early = board.open(local(), second(9));
+    assert!(!board.accept(early.number, second(9)), "nobody has been silent for ten seconds");
+    assert_eq!(verdict(&early), CROWDED);
+    let next = board.open(local(), second(10));
+    assert!(board.accept(next.number, second(10)));
+    let verdicts = [&tickets[0], &tickets[1], &tickets[2]].map(verdict);
+    assert_eq!(verdicts, [Verdict::Matched, SILENT, Verdict::Matched], "the first has said something");
+}
+
+#[test]
+fn a_silent_connection_keeps_its_place_until_another_wants_it() {
+    let board = Arc::new(Board::new(|| {}));
+    let open = || {
+        let ticket = board.open(local(), second(0));
+        assert!(board.accept(ticket.number, second(0)));
+        ticket
+    };
+    let (silent, speaking, closed) = (open(), open(), open());
+    speaking.hear();
+    let of_closed = closed.number;
+    closed.tell(block(1), second(1));
+    drop(closed);
+    assert!(!board.displace(silent.number, second(9)));
+    assert_eq!(verdict(&silent), Verdict::Matched);
+    assert!(board.displace(silent.number, second(10)));
+    assert_eq!(verdict(&silent), SILENT);
+    assert!(!board.displace(speaking.number, second(1000)), "it has said something, and may be slow");
+    assert!(board.displace(of_closed, second(2)));
+    let posts = board.take();
+    assert!(
+        posts.iter().any(|(number, post)| *number == of_closed && post.last.is_some()),
+        "its last word counts"
+    );
+}
+
+#[test]
+fn what_ended_since_the_last_tick_is_bounded() {
+    let board = Arc::new(Board::new(|| {}));
+    for _ in 0..3 * MAX_CLOSED {
+        let ticket = board.open(local(), second(0));
+        assert!(board.accept(ticket.number, second(0)));
+        ticket.tell(block(1), second(0));
+    }
+    assert!(board.take().len() <= MAX_CLOSED + 1);
+}
+
+#[tokio::test]
+async fn a_verdict_is_told_at_once_and_once() {
+    let board = Arc::new(Board::new(|| {}));
+    let mut ticket = board.open(local(), second(0));
+    assert!(board.accept(ticket.number, second(0)));
+    assert_eq!(ticket.verdict().await, Verdict::Matched);
+    board.refuse(ticket.number, Refusal::Taken);
+    board.refuse(ticket.number, Refusal::Unknown);
+    assert_eq!(ticket.verdict().await, Verdict::Refused(Refusal::Taken));
+    assert_eq!(board.refused(), 1);
+}
+
+#[test]
+fn addresses_that_say_where_a_sender_is() {
+    assert!(sender("a", "[::ffff:127.0.0.1]:1").is_loopback());
+    assert_eq!(sender("a", "[::1]:1").address(), None);
+    let mapped = sender("a", "[::ffff:172.17.0.2]:1");
+    assert_eq!(mapped.address(), Some("172.17.0.2".parse().unwrap()));
+    assert!(!mapped.is_loopback());
+}

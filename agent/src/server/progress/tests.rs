@@ -1,0 +1,99 @@
+//! Tests of posts over a paused clock: who says nothing is answered after ten seconds, who is refused at once.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use futures_util::stream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::*;
+use crate::clock::MonoTime;
+
+/// A body of these chunks that does not end.
+fn endless(chunks: &'static [&'static str]) -> Body {
+    let sent = stream::iter(chunks).map(|chunk| Ok::<_, std::convert::Infallible>(Bytes::from(*chunk)));
+    Body::from_stream(sent.chain(stream::pending()))
+}
+
+fn post_to(board: &Arc<Board>, body: Body) -> JoinHandle<StatusCode> {
+    let sender = Sender { id: "a".to_owned(), connection: None };
+    let ticket = board.open(sender, MonoTime(0));
+    tokio::spawn(async move { read(ticket, None, body).await.status() })
+}
+
+fn board() -> Arc<Board> {
+    Arc::new(Board::new(|| {}))
+}
+
+const JUST_UNDER: Duration = Duration::from_millis(9_999);
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_answered_after_ten_seconds() {
+    let board = board();
+    let mut silent = post_to(&board, endless(&[]));
+    assert!(timeout(JUST_UNDER, &mut silent).await.is_err(), "not before");
+    assert_eq!(board.pending().len(), 1);
+    assert_eq!(silent.await.unwrap(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!((board.pending().len(), board.refused()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_speaks_or_has_a_transcode_is_waited_for() {
+    let board = board();
+    let mut speaking = post_to(&board, endless(&["frame=1\nprogress=continue\n"]));
+    let mut matched = post_to(&board, endless(&[]));
+    let (number, _) = board.pending().pop().unwrap();
+    assert!(board.accept(number, MonoTime(0)));
+    let hours = Duration::from_hours(2);
+    assert!(timeout(hours, &mut speaking).await.is_err());
+    assert!(timeout(hours, &mut matched).await.is_err());
+    speaking.abort();
+    matched.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_at_once() {
+    for (refusal, expected) in [
+        (Refusal::Unknown, StatusCode::NOT_FOUND),
+        (Refusal::Remote, StatusCode::FORBIDDEN),
+        (Refusal::Taken, StatusCode::CONFLICT),
+        (Refusal::Crowded, StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        let board = board();
+        let post = post_to(&board, endless(&["frame=1\n"]));
+        let (number, _) = board.pending().pop().unwrap();
+        board.refuse(number, refusal);
+        let answer = timeout(Duration::from_millis(1), post).await;
+        assert_eq!(answer.unwrap().unwrap(), expected, "{refusal:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_and_fifty_six_silent_posts_do_not_shut_out_the_next() {
+    let board = board();
+    let silent: Vec<_> = (0..256).map(|_| post_to(&board, endless(&[]))).collect();
+    let next = post_to(&board, Body::from("frame=1\nprogress=end\n"));
+    let (number, _) = board.pending().pop().unwrap();
+    assert!(board.accept(number, MonoTime(0)));
+    assert_eq!(next.await.unwrap(), StatusCode::NO_CONTENT);
+    let mut statuses = Vec::new();
+    for post in silent {
+        statuses.push(post.await.unwrap());
+    }
+    assert_eq!(statuses[0], StatusCode::SERVICE_UNAVAILABLE, "the oldest made room");
+    assert!(statuses[1..].iter().all(|status| *status == StatusCode::REQUEST_TIMEOUT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_has_ended_is_answered_when_its_transcode_is_known() {
+    let board = board();
+    let mut known = post_to(&board, Body::from("frame=1\nprogress=end\n"));
+    assert!(timeout(JUST_UNDER, &mut known).await.is_err(), "its socket is still there to be looked at");
+    let (number, _) = board.pending().pop().unwrap();
+    board.refuse(number, Refusal::Unknown);
+    assert_eq!(known.await.unwrap(), StatusCode::NOT_FOUND);
+    let undecided = post_to(&board, Body::from("frame=1\nprogress=end\n"));
+    assert_eq!(undecided.await.unwrap(), StatusCode::ACCEPTED);
+    assert!(board.take().iter().any(|(_, post)| post.last.is_some()), "the tick decides");
+}

@@ -1,0 +1,286 @@
+//! Tests that workloads and transcodes are known for what they are, and that nobody makes the agent keep more than it has room for. The
+//! real eBPF programs, on the running kernel. Needs root.
+//!
+//! Run alone (`--test-threads=1`): these tests burden the host. `FFWATT_LONG=1` asks for longer ones.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tests::agent::{Agent, binary};
+use tests::cgroup::Cgroup;
+use tests::command::{Owned, eventually};
+use tests::exposition::Exposition;
+
+const CPU: &str = "ffwatt_workload_cpu_seconds_total";
+const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
+
+fn agent(more: &[&str]) -> Agent {
+    Agent::start(&[&FLAGS[..], more].concat()).unwrap()
+}
+
+/// A program under a name of its own.
+fn copy(program: &str, folder: &Path, name: &str) -> PathBuf {
+    let copy = folder.join(name);
+    fs::copy(program, &copy).unwrap();
+    copy
+}
+
+fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn spawn(program: &Path, arguments: &[&str]) -> Child {
+    Command::new(program).args(arguments).stdin(Stdio::null()).spawn().unwrap()
+}
+
+fn cpu_of(scrape: &Exposition, workload: &str) -> f64 {
+    scrape
+        .sum(CPU, &[("workload", workload)])
+        .unwrap_or_else(|| panic!("{workload} is not known by its name"))
+}
+
+fn kept(scrape: &Exposition, what: &str) -> f64 {
+    scrape.sum("ffwatt_kept_entries", &[("what", what)]).unwrap()
+}
+
+#[track_caller]
+fn assert_closed(scrape: &Exposition) {
+    let residuals = scrape.residuals();
+    assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
+}
+
+/// Key and whether it runs of each transcode of a program.
+fn transcodes(scrape: &Exposition, program: &str) -> Vec<(String, bool)> {
+    let labels = [("program", program)];
+    let infos = scrape.find("ffwatt_transcode_info", &labels);
+    let runs = |key: &str| scrape.sum("ffwatt_transcode_running", &[("transcode", key)]) == Some(1.0);
+    infos.map(|info| info.label("transcode").to_owned()).map(|key| (key.clone(), runs(&key))).collect()
+}
+
+/// Makes and removes cgroups at full speed, as somebody may who has one delegated cgroup.
+fn storm(folder: &Path, count: usize) {
+    let long = "d".repeat(230);
+    for number in 0..count {
+        let path = folder.join(format!("{long}{number}"));
+        fs::create_dir(&path).unwrap();
+        fs::remove_dir(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_storm_of_cgroups_takes_no_memory_and_nothing_from_others() {
+    let agent = agent(&[]);
+    let delegated = Cgroup::make("ffwatt-test/delegated").unwrap();
+    let busy = Cgroup::make("ffwatt-test/beside").unwrap();
+    let before = agent.wait_ticks(1).unwrap();
+    let mut worker = Owned(busy.command("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
+    // As many as in ten seconds, or a minute, on a machine that does 11,000 a second.
+    let rounds = if std::env::var_os("FFWATT_LONG").is_some() { 60 } else { 10 };
+    let mut most = 0.0_f64;
+    let mut kernel = Vec::new();
+    for round in 0..rounds {
+        storm(delegated.folder(), 11_000);
+        // A job that comes and goes in the midst of it.
+        let job = Cgroup::make(&format!("ffwatt-test/short-{round}")).unwrap();
+        let burn = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done";
+        job.command("sh").args(["-c", burn]).spawn().unwrap().wait().unwrap();
+        kernel.push((job.path.clone(), job.cpu_stat().unwrap().as_secs_f64()));
+        job.remove().unwrap();
+        let scrape = agent.scrape().unwrap();
+        assert_closed(&scrape);
+        most = most.max(scrape.sum("process_resident_memory_bytes", &[]).unwrap() / 1e6);
+        for (what, limit) in [("cgroup", 20_000.0), ("workload", 1000.0), ("history", 2000.0)] {
+            assert!(kept(&scrape, what) < limit, "{} of {what} are kept", kept(&scrape, what));
+        }
+    }
+    worker.0.kill().unwrap();
+    worker.0.wait().unwrap();
+    let after = agent.wait_ticks(3).unwrap();
+    assert_closed(&after);
+    println!(
+        "{} cgroups: {most:.1} MB at most, {} events lost, {} entries given up",
+        rounds * 11_000,
+        after.sum("ffwatt_lost_events_total", &[]).unwrap(),
+        after.sum("ffwatt_evicted_total", &[]).unwrap()
+    );
+    assert!(most <= 60.0, "{most} MB resident");
+    assert!(kept(&after, "workload") < kept(&before, "workload") + f64::from(rounds) + 100.0);
+    let (seconds, ours) = (busy.cpu_stat().unwrap().as_secs_f64(), cpu_of(&after, &busy.path));
+    assert!((ours / seconds - 1.0).abs() < 0.01, "beside it: kernel {seconds}, ffwatt {ours}");
+    let names: f64 = kernel.iter().filter_map(|(path, _)| after.sum(CPU, &[("workload", path)])).sum();
+    let numbers = after.all(CPU).filter(|sample| sample.label("workload").starts_with("cgroup "));
+    let known = names + numbers.map(|sample| sample.value).sum::<f64>();
+    let all: f64 = kernel.iter().map(|(_, seconds)| seconds).sum();
+    assert!((known / all - 1.0).abs() < 0.05, "jobs in the midst of it: kernel {all}, ffwatt {known}");
+}
+
+/// Ends what is in a cgroup when it goes; the agent sleeps meanwhile, and its ring buffer is too small for what happens.
+#[test]
+fn after_lost_events_what_ended_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let encoder = copy("/bin/sleep", folder.path(), "enc-lost");
+    let agent = agent(&["--cpu.tracked=enc-lost", "--interval=500ms", "--attribution.keep-ended=10s"]);
+    let mut ends = spawn(&encoder, &["1000"]);
+    let mut stays = Owned(spawn(&encoder, &["1000"]));
+    let removed = Cgroup::make("ffwatt-test/removed-unseen").unwrap();
+    removed.command("true").spawn().unwrap().wait().unwrap();
+    agent
+        .until("both are known", |scrape| {
+            let known = transcodes(scrape, "enc-lost").len() == 2;
+            (known && scrape.sum(CPU, &[("workload", &removed.path)]).is_some()).then_some(())
+        })
+        .unwrap();
+    agent.signal(Signal::STOP).unwrap();
+    let flood = Cgroup::make("ffwatt-test/flood").unwrap();
+    storm(flood.folder(), 8000);
+    ends.kill().unwrap();
+    ends.wait().unwrap();
+    removed.remove().unwrap();
+    let mut late = Owned(spawn(&encoder, &["1000"]));
+    for number in 0..20 {
+        let job = Cgroup::make(&format!("ffwatt-test/unseen-{number}")).unwrap();
+        let burn = "i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done";
+        job.command("sh").args(["-c", burn]).spawn().unwrap().wait().unwrap();
+        job.remove().unwrap();
+    }
+    agent.signal(Signal::CONT).unwrap();
+    agent
+        .until("the loss is counted", |scrape| {
+            (scrape.sum("ffwatt_lost_events_total", &[])? > 0.0).then_some(())
+        })
+        .unwrap();
+    let running = |scrape: &Exposition| {
+        transcodes(scrape, "enc-lost").iter().filter(|(_, runs)| *runs).map(|(key, _)| key.clone()).collect()
+    };
+    let numbers = [stays.0.id(), late.0.id()];
+    // Ten ticks are the five seconds.
+    let after = agent.wait_ticks(10).unwrap();
+    let mut keys: Vec<String> = running(&after);
+    keys.retain(|key| !numbers.iter().any(|number| key.starts_with(&format!("{number}-"))));
+    assert_eq!((keys, running(&after).len()), (Vec::<String>::new(), 2), "who runs");
+    agent
+        .until("ghosts and what was removed are gone", |scrape| {
+            let is_ghost = |name: &str| name.starts_with("cgroup ") || name.contains("-unseen");
+            let mut names = scrape.all(CPU).map(|sample| sample.label("workload").to_owned());
+            (!names.any(|name| is_ghost(&name))).then_some(())
+        })
+        .unwrap();
+    assert_closed(&agent.scrape().unwrap());
+    for encoder in [&mut stays, &mut late] {
+        encoder.0.kill().unwrap();
+        encoder.0.wait().unwrap();
+    }
+    agent.until("both have ended", |scrape| running(scrape).is_empty().then_some(())).unwrap();
+}
+
+#[test]
+fn a_wrapper_that_execs_another_program_is_one_transcode() {
+    for source in ["bpf", "cgroupfs"] {
+        let folder = tempfile::tempdir().unwrap();
+        let real = copy("/bin/bash", folder.path(), "real-encoder");
+        let burn = "read go; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 3";
+        let text = format!("#!/bin/sh\nread go\nexec {} -c '{burn}'\n", real.display());
+        let wrapper = script(folder.path(), "enc-wrap", &text);
+        let source = format!("--cpu.source={source}");
+        let flags = [&FLAGS[1..], &[&source, "--cpu.tracked=enc-wrap", "--interval=500ms"]].concat();
+        let agent = Agent::start(&flags).unwrap();
+        let mut child = Command::new(&wrapper).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let running = "ffwatt_transcode_running";
+        let key = agent
+            .until("the wrapper is known", |scrape| {
+                scrape.all(running).next().map(|one| one.label("transcode").to_owned())
+            })
+            .unwrap();
+        assert!(key.starts_with(&format!("{}-", child.id())), "{key}");
+        stdin.write_all(b"\n").unwrap();
+        let known = [(key.clone(), true)];
+        agent
+            .until("it is known by what it has become", |scrape| {
+                (transcodes(scrape, "real-encoder") == known).then_some(())
+            })
+            .unwrap();
+        drop(stdin);
+        child.wait().unwrap();
+        let labels = [("transcode", key.as_str())];
+        let after = agent
+            .until("its end is known", |scrape| {
+                let runs = scrape.sum("ffwatt_transcode_running", &labels)?;
+                (runs == 0.0).then(|| scrape.clone())
+            })
+            .unwrap();
+        assert_eq!(transcodes(&after, "real-encoder").len(), 1);
+        assert_eq!(after.all(running).count(), 1);
+        let used = after.sum("ffwatt_transcode_cpu_seconds_total", &labels).unwrap();
+        assert!(used > 0.05, "{source}: {used} s");
+        // Polling cannot tell how a process ended.
+        let code = after.sum("ffwatt_transcode_exit_code", &labels);
+        assert_eq!(code, (source == "--cpu.source=bpf").then_some(3.0));
+    }
+}
+
+#[test]
+fn in_a_pid_namespace_of_its_own_the_agent_takes_no_process_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let encoder = copy("/bin/sleep", folder.path(), "enc-pidns");
+    // It runs before the agent does, and outside one does too.
+    let mut outside = Owned(spawn(&encoder, &["1000"]));
+    let inside = format!("{} 1000 & exec {} \"$@\"", encoder.display(), binary().unwrap().display());
+    let text = format!(
+        "#!/bin/sh\nexec unshare --pid --fork --kill-child --mount-proc sh -c '{inside}' agent \"$@\"\n"
+    );
+    let wrapper = script(folder.path(), "agent-in-pidns", &text);
+    let flags = [&FLAGS[..], &["--cpu.tracked=enc-pidns", "--interval=500ms"]].concat();
+    let mut agent = Agent::spawn(&wrapper, &flags, &[("PATH", "/usr/bin:/bin")]).unwrap();
+    agent.wait_ready().unwrap();
+    let scrape = agent.wait_ticks(2).unwrap();
+    assert_eq!(transcodes(&scrape, "enc-pidns"), [], "no number of procfs is the kernel's");
+    assert_eq!(scrape.sum("ffwatt_source_up", &[("source", "processes")]), Some(0.0));
+    assert!(agent.log().contains("PID namespace"), "{}", agent.log());
+    // One that starts in the namespace has a command line; of one outside it only the number is known.
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", agent.pid())).unwrap();
+    let target = children.split_whitespace().next().unwrap().to_owned();
+    let mut enter = Command::new("nsenter");
+    // It ends with its input: the child of this one is out of reach.
+    let folder = tempfile::tempdir().unwrap();
+    enter.args(["--target", &target, "--pid"]).arg(copy("/bin/cat", folder.path(), "enc-pidns"));
+    let mut within = Owned(enter.stdin(Stdio::piped()).spawn().unwrap());
+    let mut without = Owned(spawn(&encoder, &["1000"]));
+    let scrape = agent
+        .until("both are told apart", |scrape| {
+            let running = scrape.all("ffwatt_transcode_running").filter(|one| one.value == 1.0);
+            (running.count() == 2).then(|| scrape.clone())
+        })
+        .unwrap();
+    assert_eq!(transcodes(&scrape, "enc-pidns").len(), 1);
+    let number = format!("{}-", without.0.id());
+    let mut infos = scrape.all("ffwatt_transcode_info");
+    let unread = infos.find(|info| info.label("transcode").starts_with(&number)).unwrap();
+    assert_eq!(unread.label("program"), "");
+    drop(within.0.stdin.take());
+    within.0.wait().unwrap();
+    for encoder in [&mut outside, &mut without] {
+        encoder.0.kill().unwrap();
+        encoder.0.wait().unwrap();
+    }
+    eventually("none is left", Duration::from_secs(10), || {
+        let scrape = agent.scrape().ok()?;
+        scrape.all("ffwatt_transcode_running").all(|one| one.value == 0.0).then_some(())
+    })
+    .unwrap();
+    assert_closed(&agent.scrape().unwrap());
+}

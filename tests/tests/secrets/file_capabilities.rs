@@ -1,0 +1,355 @@
+//! Starts a binary with file capabilities as an ordinary user, with every subcommand, option and variable there is.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use tests::agent::{Ports, binary};
+use tests::command::{Owned, eventually, find, output};
+use tests::http;
+
+use super::{CANARY, PATH, READ_SEARCH, answers, bits, mode};
+
+/// A copy of the binary with file capabilities, which everybody may execute: what should never be installed. And root's files.
+struct Installed {
+    folder: tempfile::TempDir,
+    ports: Ports,
+}
+
+impl Installed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let installed = Self { folder, ports: Ports::free().unwrap() };
+        mode(installed.folder.path(), 0o755);
+        fs::copy(binary().unwrap(), installed.binary()).unwrap();
+        mode(&installed.binary(), 0o755);
+        output(
+            Command::new(find("setcap").unwrap())
+                .arg("cap_bpf,cap_perfmon,cap_dac_read_search+ep")
+                .arg(installed.binary()),
+        )
+        .unwrap();
+        fs::write(installed.secret(), format!("root:$6${CANARY}:19000:0:99999:7:::\n{CANARY}\n")).unwrap();
+        mode(&installed.secret(), 0o600);
+        // A folder that is full of links to it, by every name a reader could look for.
+        fs::create_dir(installed.links()).unwrap();
+        for name in [
+            "test_results_20260101_000000.json",
+            "idle.json",
+            "ledger.sqlite",
+            "cpuinfo",
+            "stat",
+            "meminfo",
+            "energy_uj",
+        ] {
+            symlink(installed.secret(), installed.links().join(name)).unwrap();
+        }
+        fs::create_dir(installed.locked()).unwrap();
+        fs::write(installed.locked().join("test_results_20260101_000000.json"), CANARY).unwrap();
+        mode(&installed.locked(), 0o700);
+        installed
+    }
+
+    fn binary(&self) -> PathBuf {
+        self.folder.path().join("ffwatt")
+    }
+
+    fn secret(&self) -> PathBuf {
+        self.folder.path().join("shadow")
+    }
+
+    fn links(&self) -> PathBuf {
+        self.folder.path().join("links")
+    }
+
+    /// Its files are root's, and so is the right to look into it.
+    fn locked(&self) -> PathBuf {
+        self.folder.path().join("locked")
+    }
+
+    /// Everything below the folder with its size, to see that nothing was written.
+    fn files(&self) -> BTreeSet<(PathBuf, u64)> {
+        let mut found = BTreeSet::new();
+        let mut folders = vec![self.folder.path().to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().flatten() {
+                let metadata = entry.path().symlink_metadata().unwrap();
+                if metadata.is_dir() {
+                    folders.push(entry.path());
+                }
+                found.insert((entry.path(), metadata.len()));
+            }
+        }
+        found
+    }
+
+    /// As an ordinary user, who has no capability.
+    fn by_nobody(&self, arguments: &[String]) -> Command {
+        let mut command = as_nobody(&self.binary());
+        command.args(arguments).env_clear().env("PATH", PATH);
+        command
+    }
+
+    /// Everything an ordinary user is shown: what is printed, and, where an agent starts, all that it answers.
+    fn shown(&self, command: &mut Command) -> String {
+        let errors = self.folder.path().with_extension("err");
+        let out = self.folder.path().with_extension("out");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&out).unwrap())
+            .stderr(fs::File::create(&errors).unwrap())
+            .spawn();
+        let mut child = Owned(child.unwrap());
+        let mut text = String::new();
+        eventually("it ends or answers", Duration::from_mins(1), || {
+            if child.0.try_wait().unwrap().is_some() {
+                return Some(());
+            }
+            let is_ready = http::get(self.ports.main, "/ready").is_ok_and(|answer| answer.status == 200);
+            is_ready.then(|| text += &answers(&self.ports))
+        })
+        .unwrap();
+        drop(child);
+        text += &String::from_utf8_lossy(&fs::read(&out).unwrap());
+        text += &String::from_utf8_lossy(&fs::read(&errors).unwrap());
+        fs::remove_file(out).unwrap();
+        fs::remove_file(errors).unwrap();
+        text
+    }
+
+    fn port_flags(&self) -> Vec<String> {
+        let Ports { rapl, docker, results, qoe, cost, main } = self.ports;
+        [
+            ("rapl-port", rapl),
+            ("docker-port", docker),
+            ("results-port", results),
+            ("qoe-port", qoe),
+            ("cost-port", cost),
+            ("port", main),
+        ]
+        .map(|(name, port)| format!("--listen.{name}={port}"))
+        .into()
+    }
+}
+
+fn as_nobody(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--ambient-caps=-all",
+    ]);
+    command.arg(program);
+    command
+}
+
+/// Options that take a value, with how many, as clap's own definition has them.
+fn options(subcommand: &[&str]) -> Vec<(String, usize)> {
+    let mut help = Command::new(binary().unwrap());
+    let help = output(help.args(subcommand).arg("--help").env_clear()).unwrap();
+    let option = |line: &str| {
+        let line = line.trim_start();
+        let (name, rest) = line.strip_prefix("--")?.split_once(' ')?;
+        Some((name.to_owned(), rest.split("  ").next()?.matches('<').count()))
+            .filter(|(_, values)| *values > 0)
+    };
+    let found: Vec<_> = help.lines().filter_map(option).collect();
+    assert!(found.len() > 50, "{help}");
+    found
+}
+
+/// Subcommands, with what makes them end soon.
+fn subcommands(installed: &Installed) -> Vec<(Vec<&'static str>, Vec<String>)> {
+    let secret = installed.secret().display().to_string();
+    let known = [
+        (vec!["run"], installed.port_flags()),
+        (vec!["check"], installed.port_flags()),
+        (vec!["check", "--ready"], Vec::new()),
+        (vec!["config"], Vec::new()),
+        (vec!["report"], Vec::new()),
+        (vec!["top", "--once"], vec!["--url=http://127.0.0.1:1".to_owned()]),
+        (vec!["quality"], vec![secret.clone(), secret.clone()]),
+        (vec!["bench", "batch"], vec![format!("--file={secret}")]),
+    ];
+    let mut help = Command::new(binary().unwrap());
+    let help = output(help.arg("--help").env_clear()).unwrap();
+    let listed = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    for line in listed.lines() {
+        let name = line.split_whitespace().next().unwrap();
+        let is_known = name == "help" || known.iter().any(|(words, _)| words[0] == name);
+        assert!(is_known, "{name} is not tried");
+    }
+    known.into()
+}
+
+#[test]
+fn no_option_of_a_setcap_binary_shows_or_changes_what_its_caller_may_not_read() {
+    let installed = Installed::new();
+    let before = installed.files();
+    let (mut tried, mut refused) = (0, BTreeSet::new());
+    for (words, ending) in subcommands(&installed) {
+        for (option, values) in options(&words) {
+            for value in
+                [installed.secret(), installed.links(), installed.locked(), installed.locked().join("new")]
+            {
+                let mut arguments: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+                arguments.extend(ending.clone());
+                arguments.push(format!("--{option}"));
+                arguments.extend(vec![value.display().to_string(); values]);
+                let shown = installed.shown(&mut installed.by_nobody(&arguments));
+                assert!(!shown.contains(CANARY), "{arguments:?}: {shown}");
+                tried += 1;
+                if shown.contains(&format!("--{option} is refused")) {
+                    refused.insert((words[0], option.clone()));
+                }
+            }
+        }
+    }
+    assert!(tried > 1000, "{tried}");
+    assert_eq!(installed.files(), before, "nothing is written");
+    // Whatever makes the privileged process open, write, start or give up something, is refused, and by `run` and `check` alone.
+    for option in [
+        "config",
+        "path.procfs",
+        "path.sysfs",
+        "path.devfs",
+        "path.cgroupfs",
+        "state-dir",
+        "results-dir",
+        "web.config.file",
+        "price.file",
+        "quality.ffmpeg",
+        "containers.docker-socket",
+        "sandbox.off",
+    ] {
+        for subcommand in ["run", "check"] {
+            assert!(refused.contains(&(subcommand, option.to_owned())), "{subcommand} --{option}");
+        }
+    }
+    assert!(refused.iter().all(|(subcommand, _)| ["run", "check"].contains(subcommand)), "{refused:?}");
+}
+
+#[test]
+fn positional_files_are_opened_with_the_callers_rights() {
+    let installed = Installed::new();
+    let secret = installed.secret().display().to_string();
+    for words in
+        [&["report", &secret][..], &["quality", &secret, &secret], &["bench", "batch", "--file", &secret]]
+    {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let shown = installed.shown(&mut installed.by_nobody(&words));
+        assert!(!shown.contains(CANARY), "{words:?}: {shown}");
+        // The ffmpeg that compares may not be there.
+        assert!(shown.contains("ermission denied") || words[0] == "quality", "{words:?}: {shown}");
+    }
+}
+
+#[test]
+fn no_variable_of_the_callers_counts_in_a_setcap_binary() {
+    let installed = Installed::new();
+    let before = installed.files();
+    let mut config = Command::new(binary().unwrap());
+    let printed = output(config.arg("config").env_clear()).unwrap();
+    let names =
+        printed.lines().filter_map(|line| line.strip_prefix("# Environment: ")?.split(". Flag").next());
+    let mut names: Vec<String> = names.flat_map(|names| names.split(", ")).map(str::to_owned).collect();
+    names.push("FFWATT_CONFIG".to_owned());
+    assert!(names.len() > 50 && names.iter().any(|name| name == "PRICING_CONFIG"), "{names:?}");
+    let general = [
+        "HOME",
+        "XDG_STATE_HOME",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "HTTP_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "RUST_LOG",
+        "TMPDIR",
+        "SQLITE_TMPDIR",
+        "TZ",
+        "TZDIR",
+        "NOTIFY_SOCKET",
+        "DOCKER_HOST",
+    ];
+    for value in [installed.secret(), installed.links(), installed.locked()] {
+        for words in [&["check"][..], &["run"]] {
+            let words: Vec<String> =
+                words.iter().map(|word| (*word).to_owned()).chain(installed.port_flags()).collect();
+            let mut command = installed.by_nobody(&words);
+            command.envs(names.iter().map(String::as_str).chain(general).map(|name| (name, &value)));
+            let shown = installed.shown(&mut command);
+            assert!(
+                !shown.contains(CANARY) && !shown.contains(value.to_str().unwrap()),
+                "{words:?}: {shown}"
+            );
+            let warning =
+                shown.lines().find(|line| line.contains("ignores its caller's environment")).unwrap();
+            for name in &names {
+                assert!(warning.contains(name.as_str()), "{name}: {warning}");
+            }
+        }
+        // What needs no rights has none, and goes by its caller's environment.
+        for name in names.iter().map(String::as_str).chain(general) {
+            for words in ["config", "report"] {
+                let mut command = installed.by_nobody(&[words.to_owned()]);
+                let shown = installed.shown(command.env(name, &value));
+                assert!(!shown.contains(CANARY), "{name} {words}: {shown}");
+            }
+        }
+    }
+    assert_eq!(installed.files(), before, "nothing is written");
+}
+
+#[test]
+fn an_agent_with_file_capabilities_has_a_plain_environment_and_no_right_to_read_in_force() {
+    let installed = Installed::new();
+    let mut command = installed.by_nobody(&[&["run".to_owned()][..], &installed.port_flags()].concat());
+    command.env("PATH", "/home/me/bin:/usr/bin:/bin").env("HOME", "/home/me").env("ANYTHING", "else");
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let child = Owned(child.unwrap());
+    let process = PathBuf::from(format!("/proc/{}", child.0.id()));
+    eventually("the agent is ready", Duration::from_mins(1), || {
+        http::get(installed.ports.main, "/ready").is_ok_and(|answer| answer.status == 200).then_some(())
+    })
+    .unwrap();
+    assert_eq!(fs::read_to_string(process.join("environ")).unwrap(), format!("PATH={PATH}\0"));
+    assert_eq!(fs::read_to_string(process.join("comm")).unwrap(), "ffwatt\n");
+    for task in fs::read_dir(process.join("task")).unwrap().flatten() {
+        let status = fs::read_to_string(task.path().join("status")).unwrap();
+        assert_eq!(bits(&status, "CapEff") & READ_SEARCH, 0, "{status}");
+        assert_eq!(bits(&status, "CapPrm") & READ_SEARCH, 0, "no source needs it here: {status}");
+    }
+}
+
+#[test]
+fn check_warns_of_a_binary_that_everybody_may_execute() {
+    let installed = Installed::new();
+    let check = |installed: &Installed| {
+        let arguments = [&["check".to_owned()][..], &installed.port_flags()].concat();
+        installed.shown(&mut installed.by_nobody(&arguments))
+    };
+    let shown = check(&installed);
+    assert!(shown.contains("has file capabilities and mode 0755") && shown.contains("chmod 0750"), "{shown}");
+    std::os::unix::fs::chown(installed.binary(), None, Some(65534)).unwrap();
+    mode(&installed.binary(), 0o750);
+    let grant = "cap_bpf,cap_perfmon,cap_dac_read_search+ep";
+    output(Command::new(find("setcap").unwrap()).arg(grant).arg(installed.binary())).unwrap();
+    let shown = check(&installed);
+    assert!(!shown.contains("and mode 07") && shown.contains("options that name files"), "{shown}");
+}
+
+#[test]
+fn a_set_uid_binary_does_not_start() {
+    let installed = Installed::new();
+    for bits in [0o4755, 0o2755] {
+        mode(&installed.binary(), bits);
+        let Output { status, stderr, .. } = installed.by_nobody(&["config".to_owned()]).output().unwrap();
+        let said = String::from_utf8_lossy(&stderr);
+        assert!(status.code() == Some(1) && said.contains("set-uid or set-gid"), "{bits:o}: {said}");
+    }
+}

@@ -1,0 +1,44 @@
+//! Files that a caller may not read: a binary with file capabilities shows none of them, and no message quotes a file. Needs root.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod file_capabilities;
+mod quotes;
+mod read_right;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tests::agent::Ports;
+use tests::http;
+
+/// What nobody may see. Once as a password file has it, once alone.
+const CANARY: &str = "hunter2-9f31c7";
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The bit of `CAP_DAC_READ_SEARCH`.
+const READ_SEARCH: u64 = 1 << 2;
+
+fn bits(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    u64::from_str_radix(line.trim(), 16).unwrap()
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// What an agent answers on every port.
+fn answers(ports: &Ports) -> String {
+    let paths = [
+        "/metrics",
+        "/",
+        "/health",
+        "/api/v1/snapshot?include=workloads,transcodes,scenarios",
+        "/api/v1/history",
+    ];
+    let ask = |port| move |path: &&str| http::get(port, path).map(|answer| answer.text()).unwrap_or_default();
+    ports.all().into_iter().flat_map(|port| paths.iter().map(ask(port)).collect::<Vec<_>>()).collect()
+}
