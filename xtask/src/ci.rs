@@ -50,12 +50,13 @@ const ALONE: [&str; 12] = [
 ];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 11] = [
+const TOGETHER: [&str; 12] = [
     "access",
     "hostile",
     "privileges",
     "secrets",
     "hosts",
+    "counters",
     "faults",
     "command_line",
     "http",

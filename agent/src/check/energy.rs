@@ -75,7 +75,7 @@ impl Report {
         if !has_moved {
             self.add_finding(name, State::Problem, FindingCode::CountersStandStill, name, "");
         }
-        for (leader, mirrors) in mirrored(&meter, &reading) {
+        for (leader, mirrors) in mirrored(&meter) {
             let code = FindingCode::CountersMirrorOneAnother;
             let mirrors = names(&mut mirrors.into_iter());
             self.add_finding(name, State::Problem, code, &leader.to_string(), &mirrors);
@@ -101,7 +101,7 @@ fn watch(meter: &mut EnergyMeter) -> (EnergyReading, bool) {
     let mut reading = meter.read(&SystemClock);
     let mut has_moved = false;
     for _ in 0..READINGS {
-        if has_moved && reading.withheld.is_empty() {
+        if has_moved && meter.suspects().is_empty() {
             break;
         }
         thread::sleep(PAUSE);
@@ -112,16 +112,16 @@ fn watch(meter: &mut EnergyMeter) -> (EnergyReading, bool) {
 }
 
 /// Counters that are one, by the first of them; with those that stand at the same energy and have not moved.
-fn mirrored(meter: &EnergyMeter, reading: &EnergyReading) -> Vec<(Zone, Vec<Zone>)> {
+fn mirrored(meter: &EnergyMeter) -> Vec<(Zone, Vec<Zone>)> {
     let mut groups: Vec<(Zone, Vec<Zone>)> = Vec::new();
-    for (mirror, leader) in meter.mirrors() {
+    let packages = meter.mirrors().into_iter().filter(|(mirror, _)| mirror.domain == Domain::Package);
+    for (mirror, leader) in packages {
         match groups.iter_mut().find(|(known, _)| *known == leader) {
             Some((_, mirrors)) => mirrors.push(mirror),
             None => groups.push((leader, vec![mirror])),
         }
     }
-    let mut suspects =
-        reading.withheld.iter().map(|zone| zone.zone).filter(|zone| zone.domain == Domain::Package);
+    let mut suspects = meter.suspects().into_iter().filter(|zone| zone.domain == Domain::Package);
     if let Some(first) = suspects.next() {
         let others: Vec<Zone> = suspects.collect();
         groups.extend((!others.is_empty()).then_some((first, others)));

@@ -266,11 +266,12 @@ impl ZoneBook {
         }
     }
 
-    /// Forgets where a counter stands.
+    /// Forgets where a counter stands: it is another's.
     pub(super) fn forget(&mut self, zone: Zone) {
         if let Some(state) = self.zones.get_mut(&zone) {
             (state.last, state.power, state.still_since) = (None, None, None);
             state.owed = Demand::default();
+            state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
         }
     }
 }

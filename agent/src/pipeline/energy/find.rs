@@ -77,7 +77,8 @@ impl Pipeline {
                 self.findings.report(FindingCode::CounterReset, &name, times);
             }
         }
-        let mirrored = self.energy.mirrored();
+        let mut mirrored = self.energy.mirrored();
+        mirrored.retain(|(zone, _)| zone.domain == Domain::Package);
         let mut leaders: Vec<Zone> = mirrored.iter().map(|(_, leader)| *leader).collect();
         leaders.sort_unstable();
         leaders.dedup();

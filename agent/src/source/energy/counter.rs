@@ -74,12 +74,10 @@ impl EnergyCounter {
             return Observed::Counted;
         };
         if let Some(doubtful) = self.doubtful {
-            if count == doubtful.count {
-                return Observed::Doubtful;
-            }
             let since = self.advance_since_reset(last, doubtful, now);
-            // A counter that went down and counts on from there has begun again, whatever else could be.
-            if let Some(advance) = since.filter(|_| doubtful.count < last.count) {
+            // A counter that went down and counts on from there, or stays there, has begun again, whatever else could be.
+            let stays = count == doubtful.count;
+            if let Some(advance) = since.filter(|_| stays || doubtful.count < last.count) {
                 return self.accept(now, advance, Observed::Reset);
             }
             if let Some((advance, observed)) = self.advance(last, now) {
@@ -117,7 +115,10 @@ impl EnergyCounter {
     /// What it has counted since it began again before `first`, of which only what it counted up to `first` may be too much to
     /// believe. `None` when it has not begun again.
     fn advance_since_reset(&self, last: Seen, first: Seen, now: Seen) -> Option<u128> {
-        let (advance, _) = self.advance(first, now).filter(|(_, observed)| *observed == Observed::Counted)?;
+        let advance = u128::from(now.count.checked_sub(first.count)?);
+        if !self.is_plausible(advance, first, now) {
+            return None;
+        }
         let until_first = u128::from(first.count);
         let has_begun_at_nothing = first.count < last.count && self.is_plausible(until_first, last, first);
         Some(advance + if has_begun_at_nothing { until_first } else { 0 })

@@ -54,15 +54,17 @@ struct OpenZone {
     counters: Vec<EnergyCounter>,
     /// Whether its last reading failed.
     is_failing: bool,
-    /// Its total at the last reading.
+    /// Its total at the last reading, and the one that was last told.
     last: MicroJoules,
+    told: MicroJoules,
 }
 
 impl From<ZoneMeter> for OpenZone {
     fn from(zone: ZoneMeter) -> Self {
         let (raw, counters) = zone.parts.into_iter().map(|part| (part.raw, part.counter)).unzip();
         let (zone, quantum) = (zone.zone, zone.quantum);
-        Self { zone, quantum, raw: Counters::Here(raw), counters, is_failing: false, last: MicroJoules::ZERO }
+        let (last, told) = (MicroJoules::ZERO, MicroJoules::ZERO);
+        Self { zone, quantum, raw: Counters::Here(raw), counters, is_failing: false, last, told }
     }
 }
 
@@ -134,10 +136,17 @@ impl EnergyMeter {
         }
         self.mirrors.observe(&positions);
         for (at, is_known, zone) in known {
-            match self.mirrors.standing(zone.zone) {
-                Standing::MirrorOf(_) => {}
-                Standing::Own if is_known => reading.zones.push((at, zone)),
-                Standing::Own | Standing::Suspected => reading.withheld.push(zone),
+            let Some(open) = self.zones.iter_mut().find(|open| open.zone == zone.zone) else { continue };
+            let is_held_back = match self.mirrors.standing(zone.zone) {
+                Standing::MirrorOf(_) => continue,
+                Standing::Own => !is_known,
+                Standing::Suspected => !is_known || zone.total > open.told,
+            };
+            if is_held_back {
+                reading.withheld.push(zone);
+            } else {
+                open.told = zone.total;
+                reading.zones.push((at, zone));
             }
         }
         reading
@@ -148,9 +157,19 @@ impl EnergyMeter {
         self.zones.iter().filter(|zone| zone.is_failing).map(|zone| zone.zone).collect()
     }
 
+    /// Packages whose counters may be one: they stand where another stands, and have not moved often enough to tell.
+    pub fn suspects(&self) -> Vec<Zone> {
+        let is_suspected = |zone: &Zone| self.mirrors.standing(*zone) == Standing::Suspected;
+        self.zones.iter().map(|zone| zone.zone).filter(is_suspected).collect()
+    }
+
     /// Counters that show the energy of another, which is read in their place.
     pub fn mirrors(&self) -> BTreeMap<Zone, Zone> {
-        self.mirrors.mirrors()
+        let of = |zone: Zone| match self.mirrors.standing(zone) {
+            Standing::MirrorOf(leader) => Some((zone, leader)),
+            Standing::Own | Standing::Suspected => None,
+        };
+        self.zones.iter().filter_map(|zone| of(zone.zone)).collect()
     }
 
     /// Takes over what a meter of the same source, opened later, has and this one does not: zones that have come, and other ways to

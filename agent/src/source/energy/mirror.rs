@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::clock::MonoTime;
-use crate::model::energy::{Scope, Zone};
+use crate::model::energy::{Domain, Zone};
 use crate::units::{MicroJoules, Watts};
 
 #[cfg(test)]
@@ -22,8 +22,8 @@ const PARTED: u32 = 2;
 /// Counters that differ by more than one part in so many of what they counted are two at once: no refresh is that late.
 const FAR: u64 = 5;
 
-/// More than this no package draws: how far apart one counter may look at first, read twice.
-const MOST: Watts = Watts(2000.0);
+/// Few packages draw more: how far apart one counter may look at first, read twice.
+const MOST: Watts = Watts(300.0);
 
 /// Registers are refreshed about every millisecond.
 const REFRESH: Duration = Duration::from_millis(2);
@@ -72,7 +72,7 @@ pub(super) struct MirrorWatch {
 impl MirrorWatch {
     /// Takes in one reading of the counters, ascending by zone.
     pub(super) fn observe(&mut self, positions: &[Position]) {
-        for position in positions.iter().filter(|position| position.zone.scope != Scope::Platform) {
+        for position in positions.iter().filter(|position| position.zone.domain == Domain::Package) {
             if self.seen.insert(position.zone) {
                 self.begin(*position, positions);
             } else {
@@ -83,7 +83,7 @@ impl MirrorWatch {
 
     fn begin(&mut self, follower: Position, positions: &[Position]) {
         let is_leader = |other: &&Position| {
-            other.zone.domain == follower.zone.domain
+            other.zone.domain == Domain::Package
                 && other.zone < follower.zone
                 && self.seen.contains(&other.zone)
                 && !self.tracks.contains_key(&other.zone)
@@ -121,23 +121,18 @@ impl MirrorWatch {
         }
     }
 
-    /// What is known of a zone by now.
+    /// What is known of a zone by now. The cores and the memory of a socket are what its package is.
     pub(super) fn standing(&self, zone: Zone) -> Standing {
-        if let Some(track) = self.tracks.get(&zone) {
+        let package = Zone { domain: Domain::Package, ..zone };
+        if let Some(track) = self.tracks.get(&package) {
             return if track.moved >= CONFIRMED {
-                Standing::MirrorOf(track.leader.zone)
+                Standing::MirrorOf(Zone { domain: zone.domain, ..track.leader.zone })
             } else {
                 Standing::Suspected
             };
         }
-        let leads = |track: &Track| track.leader.zone == zone && track.moved < CONFIRMED;
+        let leads = |track: &Track| track.leader.zone == package && track.moved < CONFIRMED;
         if self.tracks.values().any(leads) { Standing::Suspected } else { Standing::Own }
-    }
-
-    /// Every mirror, with the counter whose energy it shows.
-    pub(super) fn mirrors(&self) -> BTreeMap<Zone, Zone> {
-        let confirmed = self.tracks.iter().filter(|(_, track)| track.moved >= CONFIRMED);
-        confirmed.map(|(zone, track)| (*zone, track.leader.zone)).collect()
     }
 }
 

@@ -146,8 +146,8 @@ fn table() {
             &[
                 (0, joules(9000), Counted, 0),
                 (1000, joules(3), Doubtful, 0),
-                (2000, joules(3), Doubtful, 0),
-                (3000, joules(103), Reset, 103),
+                (2000, joules(3), Reset, 3),
+                (3000, joules(103), Counted, 103),
             ],
         ),
         ("at the bound with slack", &[(0, 0, Counted, 0), (1000, joules(440), Counted, 440)]),
