@@ -31,6 +31,28 @@ pub const CLASS_TASK: u32 = 0;
 /// [`ConsumerKey::class`] of a kernel thread, told apart only in the root cgroup: they never leave it.
 pub const CLASS_KERNEL_THREAD: u32 = 1;
 
+/// `PF_IDLE` of `include/linux/sched.h`, unchanged since 4.10: the task keeps its CPU idle, as the idle task does.
+const PF_IDLE: u32 = 0x0000_0002;
+/// `PF_KTHREAD`, unchanged since 2.6.
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// How the names of kernel threads begin that keep a CPU idle to cool it (`drivers/powercap/idle_inject.c`, and before 6.2
+/// `intel_powerclamp.c`). They take `PF_IDLE` off before they leave the CPU: only their names tell then.
+const IDLE_INJECTORS: [u64; 2] = [u64::from_ne_bytes(*b"idle_inj"), u64::from_ne_bytes(*b"kidle_in")];
+
+/// The [`ConsumerKey::class`] of a task of the root cgroup, by its `task_struct.flags` and the first eight bytes of its name; `None` for
+/// a task that keeps its CPU idle. A process may take any name, but no process is a kernel thread.
+#[inline(always)]
+pub const fn class_of(flags: u32, name: u64) -> Option<u32> {
+    if flags & PF_KTHREAD == 0 {
+        return Some(CLASS_TASK);
+    }
+    if flags & PF_IDLE != 0 || name == IDLE_INJECTORS[0] || name == IDLE_INJECTORS[1] {
+        return None;
+    }
+    Some(CLASS_KERNEL_THREAD)
+}
+
 /// CPU time of one consumer on one CPU, in nanoseconds.
 ///
 /// `total` runs on; `at_flush` is what `total` was when the CPU was last flushed, valid when `epoch` equals the
@@ -74,8 +96,6 @@ pub struct CpuClock {
     pub pending: u64,
     /// Number of flushes so far.
     pub epoch: u64,
-    /// `accounted_to` at the last flush.
-    pub flushed_at: u64,
     /// `CLOCK_MONOTONIC` at the last flush.
     pub flushed_mono: u64,
     /// Nanoseconds accounted for until the last flush, and those an idle CPU has slept since.
@@ -86,8 +106,17 @@ pub struct CpuClock {
     pub flushed_lost: u64,
     /// Number of times the map had no room.
     pub lost_count: u64,
-    /// 1 when the last flush found the idle task running.
+    /// 1 when the last flush found the CPU idle.
     pub flushed_in_idle: u64,
+    /// Number of switches since the last flush. The times above do not tell: the scheduler's clock may stand still over a switch.
+    pub switches: u64,
+}
+
+impl CpuClock {
+    /// Whether the CPU was idle at the last flush and has not switched since: then it still is.
+    pub fn is_asleep(&self) -> bool {
+        self.epoch > 0 && self.flushed_in_idle == 1 && self.switches == 0
+    }
 }
 
 /// Kinds of [`EventHeader::kind`].
@@ -174,6 +203,8 @@ pub struct KernelOffsets {
     pub set_cgroup: u32,
     /// `task_struct.se.exec_start`
     pub task_exec_start: u32,
+    /// `task_struct.comm`
+    pub task_comm: u32,
 }
 
 /// Marks a member of [`KernelOffsets`] that is not known.
@@ -195,6 +226,7 @@ impl KernelOffsets {
         task_cgroups: UNKNOWN_OFFSET,
         set_cgroup: UNKNOWN_OFFSET,
         task_exec_start: UNKNOWN_OFFSET,
+        task_comm: UNKNOWN_OFFSET,
     };
 
     /// Whether all is known that a switch needs to be read by the kernel's types.
@@ -208,6 +240,7 @@ impl KernelOffsets {
             self.cgroup_kn,
             self.kernfs_id,
             self.task_exec_start,
+            self.task_comm,
         ];
         needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
     }
@@ -239,7 +272,7 @@ const _: () = assert!(size_of::<CpuTime>() == 24);
 const _: () = assert!(size_of::<CpuClock>() == 144);
 const _: () = assert!(size_of::<EventHeader>() == 40);
 const _: () = assert!(size_of::<PidNamespace>() == 16);
-const _: () = assert!(size_of::<KernelOffsets>() == 52);
+const _: () = assert!(size_of::<KernelOffsets>() == 56);
 
 #[cfg(feature = "user")]
 mod pod {
@@ -255,4 +288,27 @@ mod pod {
     unsafe impl aya::Pod for KernelOffsets {}
     // SAFETY: as above.
     unsafe impl aya::Pod for PidNamespace {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_thread_that_keeps_its_cpu_idle_is_no_consumer() {
+        let name = |name: &[u8; 8]| u64::from_ne_bytes(*name);
+        let table = [
+            (PF_KTHREAD, name(b"kworker/"), Some(CLASS_KERNEL_THREAD)),
+            (PF_KTHREAD | PF_IDLE, name(b"idle_inj"), None),
+            (PF_KTHREAD, name(b"idle_inj"), None),
+            (PF_KTHREAD, name(b"kidle_in"), None),
+            (PF_KTHREAD | PF_IDLE, name(b"whatever"), None),
+            // A process that calls itself so.
+            (0, name(b"idle_inj"), Some(CLASS_TASK)),
+            (0x0040_0000, name(b"ffmpeg\0\0"), Some(CLASS_TASK)),
+        ];
+        for (flags, name, class) in table {
+            assert_eq!(class_of(flags, name), class, "{flags:#x} {name:#x}");
+        }
+    }
 }

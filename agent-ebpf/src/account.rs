@@ -10,7 +10,7 @@
 //! **Invariant:** on every CPU, at every instant,
 //! `accounted_to - started_at = idle + lost + pending + Σ CPU_TIME[·][cpu].total`.
 
-use agent_common::{CLASS_KERNEL_THREAD, CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP};
+use agent_common::{CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, class_of};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_ktime_get_ns,
@@ -22,9 +22,6 @@ use crate::{lifecycle, tracked};
 /// Two clocks that differ by so many nanoseconds more, or fewer, than a tick ago do not keep step. What is between the scheduler's look
 /// at its clock and ours is microseconds.
 const OUT_OF_STEP: u64 = 100_000;
-
-/// `PF_KTHREAD` of `include/linux/sched.h`, unchanged since 2.6.
-const PF_KTHREAD: u32 = 0x0020_0000;
 
 /// This CPU's clock. All callers have preemption off, and an inter-processor interrupt cannot enter `sched_switch` (it runs with
 /// interrupts off), so nothing else touches this CPU's entries meanwhile.
@@ -41,7 +38,7 @@ fn monotonic() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// Charges the time up to `now`; `who` is asked only when there is any, and answers `None` for the idle task.
+/// Charges the time up to `now`; `who` is asked only when there is any, and answers `None` when the CPU was idle.
 #[inline(always)]
 fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerKey>) {
     let since = clock.accounted_to;
@@ -73,6 +70,8 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
 #[inline(always)]
 pub(crate) fn switched(previous: *const u8, next: *const u8) {
     let Some(clock) = clock() else { return };
+    let was_asleep = clock.is_asleep();
+    clock.switches += 1;
     let exec_start = offset!(task_exec_start);
     let one: u64 = member(previous, exec_start);
     let other: u64 = member(next, exec_start);
@@ -82,18 +81,16 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
     }
     charge(clock, now, || {
         let pid: i32 = member(previous, offset!(task_pid));
-        if pid == 0 {
+        // What the flush has found idle is idle until this switch.
+        if pid == 0 || was_asleep {
             return None;
         }
         let set: *const u8 = member(previous, offset!(task_cgroups));
         let cgroup: *const u8 = member(set, offset!(set_cgroup));
         let node: *const u8 = member(cgroup, offset!(cgroup_kn));
         let cgroup: u64 = member(node, offset!(kernfs_id));
-        let is_kernel_thread = || {
-            let flags: u32 = member(previous, offset!(task_flags));
-            flags & PF_KTHREAD != 0
-        };
-        Some(consumer(member(previous, offset!(task_tgid)), cgroup, is_kernel_thread))
+        let class = || class_of(member(previous, offset!(task_flags)), member(previous, offset!(task_comm)));
+        consumer(member(previous, offset!(task_tgid)), cgroup, class)
     });
 }
 
@@ -123,7 +120,9 @@ fn member<T: Copy>(object: *const u8, offset: u32) -> T {
 #[inline(always)]
 pub(crate) fn switched_by_helpers() {
     let Some(clock) = clock() else { return };
-    charge(clock, monotonic(), current);
+    let was_asleep = clock.is_asleep();
+    clock.switches += 1;
+    charge(clock, monotonic(), || if was_asleep { None } else { current() });
 }
 
 /// Charges the task that is running, and marks the instant: everything before it belongs to the window that ends.
@@ -136,7 +135,8 @@ pub(crate) fn switched_by_helpers() {
 pub(crate) fn flush() {
     let Some(clock) = clock() else { return };
     let mono = monotonic();
-    let is_idle = bpf_get_current_pid_tgid() == 0;
+    let who = current();
+    let is_idle = who.is_none();
     // Switches are read without types, or there was none yet: then all goes by one clock, and `ahead` is 0.
     let is_untyped = clock.aligned_in == 0;
     let told = mono.wrapping_sub(clock.ahead);
@@ -144,17 +144,17 @@ pub(crate) fn flush() {
         told.saturating_sub(clock.accounted_to)
     } else {
         let is_known = is_untyped || (clock.in_step == 1 && clock.aligned_in > clock.epoch);
-        charge(clock, if is_known { told } else { charged_to() }, current);
+        charge(clock, if is_known { told } else { charged_to() }, || who);
         0
     };
     spill(clock);
     clock.epoch += 1;
-    clock.flushed_at = clock.accounted_to;
     clock.flushed_mono = mono;
     clock.flushed_elapsed = clock.accounted_to.wrapping_sub(clock.started_at) + asleep;
     clock.flushed_idle = clock.idle + asleep;
     clock.flushed_lost = clock.lost;
     clock.flushed_in_idle = u64::from(is_idle);
+    clock.switches = 0;
 }
 
 /// How far the scheduler has charged the current task, by its own clock. 0 when that cannot be read: then nothing is charged now, and all
@@ -171,7 +171,7 @@ fn read_current<T>(offset: u32) -> Option<T> {
     lifecycle::read(unsafe { bpf_get_current_task() } as *const u8, offset)
 }
 
-/// The current task as a consumer; `None` for the idle task.
+/// The current task as a consumer; `None` for the idle task and for one that keeps the CPU idle.
 #[inline(always)]
 fn current() -> Option<ConsumerKey> {
     let pid_tgid = bpf_get_current_pid_tgid();
@@ -180,19 +180,22 @@ fn current() -> Option<ConsumerKey> {
     }
     // SAFETY: the helper has no preconditions.
     let cgroup = unsafe { bpf_get_current_cgroup_id() };
-    Some(consumer((pid_tgid >> 32) as u32, cgroup, is_current_kernel_thread))
+    consumer((pid_tgid >> 32) as u32, cgroup, current_class)
 }
 
+/// The class is asked for only in the root cgroup, which kernel threads never leave.
 #[inline(always)]
-fn consumer(tgid: u32, cgroup: u64, is_kernel_thread: impl FnOnce() -> bool) -> ConsumerKey {
+fn consumer(tgid: u32, cgroup: u64, class: impl FnOnce() -> Option<u32>) -> Option<ConsumerKey> {
+    let class = if cgroup == ROOT_CGROUP { class()? } else { CLASS_TASK };
     let tracked = if tracked::is_tracked(tgid) { tgid } else { 0 };
-    let class = if cgroup == ROOT_CGROUP && is_kernel_thread() { CLASS_KERNEL_THREAD } else { CLASS_TASK };
-    ConsumerKey { cgroup, tracked, class }
+    Some(ConsumerKey { cgroup, tracked, class })
 }
 
+/// Without BTF kernel threads are not told from processes.
 #[inline(always)]
-fn is_current_kernel_thread() -> bool {
-    read_current::<u32>(offset!(task_flags)).is_some_and(|flags| flags & PF_KTHREAD != 0)
+fn current_class() -> Option<u32> {
+    let flags = read_current(offset!(task_flags)).unwrap_or(0);
+    class_of(flags, read_current(offset!(task_comm)).unwrap_or(0))
 }
 
 /// Moves the pending time into the accounting map.

@@ -22,13 +22,13 @@ use crate::exposition::catalog::Listener;
 use crate::host::{CpuTopology, HostRoots};
 use crate::ledger::{Ledger, LedgerError};
 use crate::pipeline;
-use crate::source::SourceError;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::identity::docker;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::results::{self, Folder};
+use crate::source::{SourceError, cgroup_namespace};
 
 pub use ready::{reachable, ready};
 
@@ -178,6 +178,11 @@ impl Report {
                 let used = self.cpu_source.is_none() && wanted;
                 let state = if used { State::Used } else { State::Ok };
                 self.add("cpu", "cgroupfs", state, format!("{version} at {}", tree.root().display()), "");
+                if let Some(problem) = tree.problem() {
+                    self.add_error("cpu", "cgroups", &problem);
+                } else if tree.is_namespaced() {
+                    self.add("cpu", "cgroups", State::Note, cgroup_namespace::NOTE, cgroup_namespace::FIX);
+                }
                 if used {
                     self.cpu_source = Some("cgroupfs");
                 }

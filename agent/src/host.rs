@@ -45,6 +45,11 @@ impl HostRoots {
         self.proc.join(pid.to_string()).join(file)
     }
 
+    /// A file of the agent's own process.
+    pub fn own_process(&self, file: &str) -> PathBuf {
+        self.proc.join("self").join(file)
+    }
+
     /// Installed memory.
     pub fn memory(&self) -> Option<Bytes> {
         let text = fs::read_to_string(self.proc.join("meminfo")).ok()?;

@@ -110,11 +110,16 @@ impl Pipeline {
         let topology = sources::topology(&roots)?;
         let cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
         let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
-        let tree = CgroupTree::find(&roots).ok();
+        let mut tree = CgroupTree::find(&roots).ok();
         let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
         let numbers = ProcessNumbers::find(&roots, cpu.own_process());
         if let Some(problem) = numbers.problem() {
             health.failed("processes", &problem);
+        }
+        if let Some(problem) = tree.as_ref().and_then(CgroupTree::problem) {
+            health.failed("cgroups", &problem);
+            // Its paths are not those that the kernel tells: a cgroup that is not in it may be there all the same.
+            tree = tree.filter(|_| cpu.kind() != CpuSourceKind::Bpf);
         }
         let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
         let learner = IdleLearner::new(state.load_idle());
@@ -254,11 +259,10 @@ impl Pipeline {
     }
 
     fn walk(&mut self) {
-        let Some(tree) = &self.tree else { return };
-        match tree.walk() {
+        match self.tree.as_ref().map(CgroupTree::walk).transpose() {
             Ok(walk) => {
                 let (identities, mut context) = self.identities();
-                identities.walked(&walk, &mut context);
+                identities.walked(walk.as_ref(), &mut context);
             }
             Err(error) => self.health.failed("cgroup_tree", &error),
         }

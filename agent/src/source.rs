@@ -2,6 +2,7 @@
 //!
 //! A source says what a failure *means* for the agent, not only what failed: see [`SourceError`].
 
+pub mod cgroup_namespace;
 pub mod cgroup_tree;
 pub mod cpu;
 pub mod energy;

@@ -50,7 +50,7 @@ const ALONE: [&str; 12] = [
 ];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 12] = [
+const TOGETHER: [&str; 14] = [
     "access",
     "hostile",
     "privileges",
@@ -62,6 +62,8 @@ const TOGETHER: [&str; 12] = [
     "http",
     "api",
     "results",
+    "ledger",
+    "idle",
     "quality",
 ];
 

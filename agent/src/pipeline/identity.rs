@@ -20,7 +20,7 @@ use crate::model::workload::{Identity, Pseudo, WorkloadId};
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthBook;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
-use crate::source::cpu::{CpuMeter, LifecycleEvent};
+use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::identity::processes;
@@ -117,7 +117,7 @@ impl Identities {
                 self.encoders.exec(exec, context, &mut self.cgroups);
             }
             LifecycleEvent::Exit { at, process, status } => {
-                self.encoders.exit(process, on_the_wall(at, context), status);
+                self.encoders.exit(process, on_the_wall(at, context), status, context.cpu);
             }
         }
     }
@@ -147,15 +147,32 @@ impl Identities {
         since >= WALK_PERIOD || (since >= WALK_PAUSE && (self.walk_wanted || self.has_lost))
     }
 
-    /// The cgroups have been walked: what was lost is made up for.
-    pub(super) fn walked(&mut self, walk: &Walk, context: &mut Context<'_>) {
+    /// The cgroups have been walked, where the hierarchy is to be seen: what was lost is made up for.
+    pub(super) fn walked(&mut self, walk: Option<&Walk>, context: &mut Context<'_>) {
         let now = context.clock.now();
-        self.cgroups.walked(walk, context.tree, now, context.totals);
+        if let Some(walk) = walk {
+            self.cgroups.walked(walk, context.tree, now, context.totals);
+            if walk.is_whole {
+                self.free_entries(walk, context.cpu);
+            }
+        }
         if self.has_lost || now.since(self.last_reconciled) >= WALK_PERIOD {
             self.last_reconciled = now;
             self.encoders.reconcile(context, &mut self.cgroups);
         }
         (self.walk_wanted, self.has_lost, self.last_walk) = (false, false, Some(now));
+    }
+
+    /// Frees the entries of consumers that will not run again, whether or not anything is known of them.
+    fn free_entries(&mut self, walk: &Walk, cpu: &mut dyn CpuMeter) {
+        for consumer in cpu.consumers() {
+            let Consumer::Tasks { cgroup, process } = consumer else { continue };
+            match process {
+                None if !walk.cgroups.contains_key(&cgroup) => self.cgroups.gone(cgroup),
+                Some(process) if cpu.tracking(process) == Some(Tracking::Off) => cpu.forget(consumer),
+                _ => {}
+            }
+        }
     }
 
     /// A window is about to be charged: what is there by now can pay for the idle machine.

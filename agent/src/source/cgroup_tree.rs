@@ -6,9 +6,12 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use agent_common::ROOT_CGROUP;
+
 use crate::host::HostRoots;
-use crate::model::cpu::CgroupId;
-use crate::source::SourceError;
+use crate::model::cpu::{CgroupId, ProcessId};
+use crate::source::identity::processes;
+use crate::source::{SourceError, cgroup_namespace};
 
 /// How the cgroup file system is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct CgroupTree {
     unified: bool,
     /// The folder of v1's memory controller, on hosts that have one.
     v1_memory: Option<PathBuf>,
+    /// Whether procfs shows the cgroups of processes by paths of another root: see [`cgroup_namespace`].
+    is_namespaced: bool,
 }
 
 /// Files of v1's `cpuacct` controller, mounted alone or together with `cpu`.
@@ -44,16 +49,17 @@ impl CgroupTree {
     /// Finds the hierarchy to use.
     pub fn find(roots: &HostRoots) -> Result<Self, SourceError> {
         let mount = &roots.cgroup;
+        let is_namespaced = cgroup_namespace::is_private();
         let v1_memory = Some(mount.join("memory")).filter(|folder| folder.join("cgroup.procs").exists());
         for folder in [mount.clone(), mount.join("unified")] {
             if folder.join("cgroup.controllers").exists() {
-                return Ok(Self { root: folder, unified: true, v1_memory });
+                return Ok(Self { root: folder, unified: true, v1_memory, is_namespaced });
             }
         }
         for name in CPUACCT_FOLDERS {
             let folder = mount.join(name);
             if folder.join("cpuacct.usage").exists() {
-                return Ok(Self { root: folder, unified: false, v1_memory });
+                return Ok(Self { root: folder, unified: false, v1_memory, is_namespaced });
             }
         }
         Err(SourceError::unavailable(
@@ -85,6 +91,32 @@ impl CgroupTree {
     /// The id of a cgroup: its directory's inode number.
     pub fn id(&self, cgroup: &str) -> io::Result<CgroupId> {
         Ok(CgroupId(fs::metadata(self.file(cgroup, ""))?.ino()))
+    }
+
+    /// The cgroup that a process is in, by procfs. In a cgroup namespace of its own the agent trusts a path only where the cgroup at that
+    /// path lists the process.
+    pub fn of_process(&self, roots: &HostRoots, process: ProcessId) -> Option<CgroupId> {
+        let path = processes::cgroup_path(roots, process, self.unified)?;
+        if self.is_namespaced && !self.lists(&path, process) {
+            return None;
+        }
+        self.id(&path).ok()
+    }
+
+    fn lists(&self, cgroup: &str, process: ProcessId) -> bool {
+        let text = fs::read_to_string(self.file(cgroup, "cgroup.procs")).unwrap_or_default();
+        text.lines().any(|line| line.parse() == Ok(process.0))
+    }
+
+    /// Whether the agent is in a cgroup namespace of its own.
+    pub fn is_namespaced(&self) -> bool {
+        self.is_namespaced
+    }
+
+    /// What is missing where the agent sees only a part of the hierarchy.
+    pub fn problem(&self) -> Option<SourceError> {
+        let is_whole = self.id("/").ok() == Some(CgroupId(ROOT_CGROUP));
+        (self.is_namespaced && !is_whole).then(|| cgroup_namespace::only_a_part(&self.root))
     }
 
     /// Every cgroup there is now, level by level: a crowd in some user's corner comes after the containers. Parents come before their
@@ -149,6 +181,27 @@ mod tests {
         let found = CgroupTree::find(&roots).unwrap();
         assert!(!found.is_unified());
         assert_eq!(found.root(), legacy.path().join("cpu,cpuacct"));
+    }
+
+    #[test]
+    fn in_a_cgroup_namespace_a_path_counts_only_where_the_cgroup_lists_the_process() {
+        let (root, roots) = tree(&["cgroup.controllers", "proc/7/cgroup", "proc/8/cgroup"]);
+        let roots = HostRoots { proc: root.path().join("proc"), ..roots };
+        for (process, path) in [("7", "/agent"), ("8", "/../docker")] {
+            fs::write(roots.proc.join(process).join("cgroup"), format!("0::{path}\n")).unwrap();
+        }
+        fs::create_dir(root.path().join("agent")).unwrap();
+        fs::write(root.path().join("agent/cgroup.procs"), "70\n8\n").unwrap();
+        let tree = CgroupTree { is_namespaced: false, ..CgroupTree::find(&roots).unwrap() };
+        let agent = tree.id("/agent").unwrap();
+        assert_eq!(tree.of_process(&roots, ProcessId(7)), Some(agent));
+        assert_eq!(tree.problem().map(|problem| problem.chain()), None);
+        let tree = CgroupTree { is_namespaced: true, ..tree };
+        assert_eq!(tree.of_process(&roots, ProcessId(7)), None, "it is in another cgroup of that path");
+        assert_eq!(tree.of_process(&roots, ProcessId(8)), None);
+        fs::write(root.path().join("agent/cgroup.procs"), "70\n7\n").unwrap();
+        assert_eq!(tree.of_process(&roots, ProcessId(7)), Some(agent));
+        assert!(tree.problem().unwrap().chain().contains("only its own part"), "its root has another number");
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub trait CpuMeter: Send {
     /// Forgets a consumer that will not run again, to make room.
     fn forget(&mut self, consumer: Consumer);
 
+    /// Consumers that have an entry, and take its room, until they are forgotten.
+    fn consumers(&self) -> Vec<Consumer> {
+        Vec::new()
+    }
+
     /// Which of these cgroups, all of them removed, have used CPU time that [`Self::read`] has yet to tell of.
     fn with_usage(&self, _removed: &[CgroupId]) -> Vec<CgroupId> {
         Vec::new()

@@ -12,8 +12,9 @@ use crate::units::{CpuTime, MicroJoules};
 /// Transcodes that wait for a disk that takes none: a few megabytes.
 const MOST_TRANSCODES: usize = 10_000;
 
-/// A row as it was last written: only a change is written again.
-type Written = (State, MicroJoules, CpuTime, Option<u64>);
+/// A row as it was last written: only a change is written again. One that runs changes at every tick, if only by the moment that its
+/// totals are of: the next agent takes what comes after it for unobserved.
+type Written = (State, MicroJoules, CpuTime, Option<u64>, u64);
 
 /// What is to be written of transcodes.
 #[derive(Debug, Default)]
@@ -75,7 +76,7 @@ impl Rows {
 }
 
 fn written(row: &TranscodeRow) -> Written {
-    (row.state, row.energy, row.cpu, row.frames)
+    (row.state, row.energy, row.cpu, row.frames, row.ended.0.to_bits())
 }
 
 /// Every transcode of a snapshot, as the ledger has it.

@@ -86,6 +86,11 @@ impl Cgroups {
         self.ending.insert(id, 0);
     }
 
+    /// A cgroup that has an entry in the kernel is not there: the entry is freed once it is silent.
+    pub(super) fn gone(&mut self, id: CgroupId) {
+        self.ending.entry(id).or_insert(0);
+    }
+
     /// A process was found in a cgroup of unknown path.
     pub(super) fn found(&mut self, id: CgroupId, path: &str, now: MonoTime, totals: &mut Totals) {
         self.learn(id, path, None, now, totals);

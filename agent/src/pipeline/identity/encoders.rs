@@ -26,6 +26,8 @@ pub(super) struct Encoders {
     own: Option<ProcessId>,
     numbers: ProcessNumbers,
     names: Vec<String>,
+    /// Encoders that ran before the agent and whose cgroup procfs does not tell. The kernel tells it with their next CPU time.
+    unplaced: HashSet<ProcessId>,
     /// Transcodes that ran when the agent before this one was last heard of.
     earlier: EarlierTranscodes,
     /// Ended transcodes whose last CPU time may still come, with the ticks they have been silent.
@@ -52,7 +54,7 @@ impl Encoders {
         earlier: EarlierTranscodes,
     ) -> Self {
         let (transcodes, ending) = (Transcodes::default(), HashMap::new());
-        Self { transcodes, own, numbers, names, earlier, ending, evicted: 0 }
+        Self { transcodes, own, numbers, names, unplaced: HashSet::new(), earlier, ending, evicted: 0 }
     }
 
     /// Whether it is the agent itself.
@@ -74,18 +76,25 @@ impl Encoders {
         let known = |running: &Running| self.transcodes.of(running.id).is_some() || self.is_agent(running.id);
         let mut found = processes::named(context.roots, &self.names);
         found.retain(|running| !known(running));
+        self.unplaced.clear();
         for running in found {
-            let path = |unified| processes::cgroup_path(context.roots, running.id, unified);
-            let cgroup = context.tree.and_then(|tree| tree.id(&path(tree.is_unified())?).ok());
-            let now = context.clock.now();
-            let workload =
-                cgroup.map_or(Pseudo::System.id(), |cgroup| cgroups.workload_of(cgroup, now, context.totals));
-            let begun = self.begin(running.id, Some(running.id), None, workload, context);
-            if let Some(id) = begun {
-                let earlier = self.identity_of(id).and_then(|process| self.earlier.take(&process));
-                self.transcodes.found_running(id, context.clock.wall(), earlier);
+            let Some(cgroup) = context.tree.and_then(|tree| tree.of_process(context.roots, running.id))
+            else {
+                if track(running.id, context.cpu) {
+                    self.unplaced.insert(running.id);
+                }
+                continue;
+            };
+            let workload = cgroups.workload_of(cgroup, context.clock.now(), context.totals);
+            if let Some(id) = self.begin(running.id, Some(running.id), None, workload, context) {
+                self.found_running(id, context);
             }
         }
+    }
+
+    fn found_running(&mut self, id: TranscodeId, context: &Context<'_>) {
+        let earlier = self.identity_of(id).and_then(|process| self.earlier.take(&process));
+        self.transcodes.found_running(id, context.clock.wall(), earlier);
     }
 
     /// A tracked program was started, or a tracked process started any program.
@@ -114,7 +123,17 @@ impl Encoders {
     }
 
     /// A tracked process ended.
-    pub(super) fn exit(&mut self, process: ProcessId, ended: WallTime, status: Option<ExitStatus>) {
+    pub(super) fn exit(
+        &mut self,
+        process: ProcessId,
+        ended: WallTime,
+        status: Option<ExitStatus>,
+        cpu: &mut dyn CpuMeter,
+    ) {
+        if self.unplaced.remove(&process) {
+            // It ended before it was a transcode: what it still used is its workload's.
+            stop_tracking(process, cpu);
+        }
         self.end(process, ended, status);
     }
 
@@ -139,12 +158,7 @@ impl Encoders {
             return None;
         }
         // Should its number have been released just now, it is told apart again; else this changes nothing.
-        if let Err(error) = context.cpu.track(process) {
-            tracing::warn!(
-                process = process.0,
-                "cannot track an encoder; its energy stays with its workload: {}",
-                error.chain()
-            );
+        if !track(process, context.cpu) {
             return None;
         }
         let start_time = local.and_then(|local| processes::start_time(context.roots, local));
@@ -191,7 +205,14 @@ impl Encoders {
                 return None;
             }
             // Its start was lost: what it does can still be read, if it is still there.
-            None => self.begin(process, self.numbers.in_procfs(process, None), None, workload, context)?,
+            None => {
+                let local = self.numbers.in_procfs(process, None);
+                let id = self.begin(process, local, None, workload, context)?;
+                if self.unplaced.remove(&process) {
+                    self.found_running(id, context);
+                }
+                id
+            }
         };
         self.transcodes.seen(process, cgroup);
         Some(id)
@@ -311,6 +332,19 @@ fn is_another(transcode: &Transcode, local: Option<ProcessId>, roots: &HostRoots
         (Some(local), Some(start_time)) => processes::start_time(roots, local) != Some(start_time),
         _ => false,
     }
+}
+
+/// Whether a process is tracked from now on.
+fn track(process: ProcessId, cpu: &mut dyn CpuMeter) -> bool {
+    let tracked = cpu.track(process);
+    if let Err(error) = &tracked {
+        tracing::warn!(
+            process = process.0,
+            "cannot track an encoder; its energy stays with its workload: {}",
+            error.chain()
+        );
+    }
+    tracked.is_ok()
 }
 
 fn stop_tracking(process: ProcessId, cpu: &mut dyn CpuMeter) {

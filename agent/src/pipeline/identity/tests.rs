@@ -29,6 +29,7 @@ struct Meter {
     forgotten: Vec<Consumer>,
     used: HashSet<CgroupId>,
     ended: HashSet<ProcessId>,
+    entries: Vec<Consumer>,
 }
 
 impl CpuMeter for Meter {
@@ -53,7 +54,11 @@ impl CpuMeter for Meter {
         Ok(())
     }
     fn forget(&mut self, consumer: Consumer) {
+        self.entries.retain(|entry| *entry != consumer);
         self.forgotten.push(consumer);
+    }
+    fn consumers(&self) -> Vec<Consumer> {
+        self.entries.clone()
     }
     fn with_usage(&self, removed: &[CgroupId]) -> Vec<CgroupId> {
         removed.iter().copied().filter(|id| self.used.contains(id)).collect()
@@ -198,7 +203,7 @@ impl Agent {
         if self.identities.needs_walk(&window, self.lost, now) {
             let cgroups = there.iter().map(|(id, path)| (CgroupId(*id), (*path).to_owned())).collect();
             let walk = Walk { cgroups, is_whole: true };
-            self.ask(|identities, context| identities.walked(&walk, context));
+            self.ask(|identities, context| identities.walked(Some(&walk), context));
         }
         self.identities.admit(now, &mut self.totals);
         let mut demand = Demand::default();
@@ -477,6 +482,8 @@ fn an_encoder_of_which_the_start_was_lost_is_found() {
     agent.process(7, 9950, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
     agent.lost = 1;
     agent.tick(&[], &[]);
+    assert_eq!(agent.transcodes(), [], "procfs does not tell its cgroup");
+    agent.tick(&[(1, Some(7))], &[]);
     let [(key, codec, runs)] = &agent.transcodes()[..] else { panic!("{:?}", agent.transcodes()) };
     assert_eq!((key.as_str(), codec.as_deref(), *runs), ("7-1000099", Some("libx264"), true));
     assert!(agent.meter.tracked.contains(&ProcessId(7)));
@@ -496,4 +503,40 @@ fn where_procfs_counts_in_another_way_no_number_is_looked_up_in_it() {
     agent.ticks(3);
     let expected = [transcode("7-1000100", None, true), transcode("900-1000100", Some("libx265"), true)];
     assert_eq!(agent.transcodes(), expected);
+}
+
+#[test]
+fn an_encoder_that_ran_before_is_of_the_workload_by_which_the_kernel_charges_it() {
+    let mut agent = Agent::new();
+    agent.made(5, "/job");
+    // Procfs shows a path that begins elsewhere, or none.
+    for id in [7, 8] {
+        agent.process(id, 500, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
+    }
+    agent.ask(Identities::begin);
+    assert_eq!(agent.meter.tracked, [ProcessId(7), ProcessId(8)].into());
+    agent.exit(8);
+    assert_eq!(agent.meter.tracked, [ProcessId(7)].into(), "it ended before it was known");
+    agent.tick(&[(5, Some(7))], &[(5, "/job")]);
+    let known: Vec<&Transcode> = agent.identities.running().map(|(_, transcode)| transcode).collect();
+    let [transcode] = known[..] else { panic!("{known:?}") };
+    assert_eq!(&*agent.identities.identity(transcode.workload).name, "/job");
+    assert!(transcode.observation.from.is_some(), "it is older than the agent");
+}
+
+#[test]
+fn entries_of_which_nothing_is_known_are_freed() {
+    let mut agent = Agent::new();
+    agent.made(5, "/kept");
+    agent.meter.tracked.insert(ProcessId(8));
+    // A cgroup that is gone and one that is there; a process that is tracked no more and one that is.
+    let gone = [tasks(77, None), tasks(1, Some(7))];
+    let kept = [tasks(5, None), tasks(1, Some(8)), tasks(1, None), Consumer::Kernel];
+    agent.meter.entries = [&gone[..], &kept].concat();
+    agent.lost = 1;
+    for _ in 0..4 {
+        agent.tick(&[], &[(1, "/"), (5, "/kept")]);
+    }
+    assert_eq!(agent.meter.entries, kept);
+    assert_eq!(agent.workloads(), []);
 }

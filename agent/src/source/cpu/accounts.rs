@@ -158,9 +158,9 @@ impl Accounts {
         }
     }
 
-    /// Entries seen so far and not forgotten.
-    pub fn keys(&self) -> impl Iterator<Item = &ConsumerKey> {
-        self.consumed.keys()
+    /// Consumers of the entries seen so far and not forgotten.
+    pub fn consumers(&self) -> impl Iterator<Item = Consumer> {
+        self.consumed.keys().copied().map(consumer)
     }
 
     fn flushed<'a>(&self, reading: &'a Reading) -> impl Iterator<Item = usize> + 'a {

@@ -109,8 +109,7 @@ impl BpfMeter {
         let program = self.program("flush")?;
         let mut states = Vec::with_capacity(clocks.len());
         for (cpu, clock) in clocks.iter().enumerate() {
-            let asleep = clock.flushed_in_idle == 1 && clock.accounted_to == clock.flushed_at;
-            if is_seen && asleep && clock.epoch > 0 {
+            if is_seen && clock.is_asleep() {
                 states.push(CpuState::StillIdle);
                 continue;
             }
@@ -124,16 +123,14 @@ impl BpfMeter {
         Ok(states)
     }
 
-    /// Whether switches go unseen, on every CPU. Whoever reads has waited for it, and that takes a switch; to be sure, it waits
+    /// Whether the programs miss switches, on every CPU. The reader waited for its tick, and a wait is a switch; to be sure, it waits
     /// once more.
-    fn is_deaf(&self, clocks: &[CpuClock]) -> Result<bool, SourceError> {
-        let is_silent =
-            |clocks: &[CpuClock]| clocks.iter().all(|clock| clock.accounted_to == clock.flushed_at);
-        if !is_silent(clocks) {
+    fn missed_switches(&self, clocks: &[CpuClock]) -> Result<bool, SourceError> {
+        if !has_no_switch(clocks) {
             return Ok(false);
         }
         thread::sleep(SHORT_SLEEP);
-        Ok(is_silent(&self.read_clocks()?))
+        Ok(has_no_switch(&self.read_clocks()?))
     }
 
     /// Puts the programs back into their places.
@@ -188,11 +185,11 @@ impl CpuMeter for BpfMeter {
         // Taken before the clocks are read: a CPU found asleep has slept at least until now.
         let at = self.lead.kernel(clock.now());
         let clocks = self.read_clocks()?;
-        let was_deaf = self.is_deaf(&clocks)?;
-        if was_deaf {
+        let missed_switches = self.missed_switches(&clocks)?;
+        if missed_switches {
             self.attach_again()?;
         }
-        let states = self.flush(&clocks, !was_deaf)?;
+        let states = self.flush(&clocks, !missed_switches)?;
         let mut reading = Reading { at, states, clocks: self.read_clocks()?, entries: self.read_entries()? };
         for _ in 1..READ_ATTEMPTS {
             if self.accounts.adds_up(&reading) {
@@ -211,7 +208,7 @@ impl CpuMeter for BpfMeter {
         let mut window = self.accounts.close(&reading);
         (window.start, window.end) = (self.lead.own(window.start), self.lead.own(window.end));
         // Without switches all time seems to be that of whoever happened to be flushed.
-        Ok(if was_deaf { window.of_nobody() } else { window })
+        Ok(if missed_switches { window.of_nobody() } else { window })
     }
 
     fn events_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -251,6 +248,10 @@ impl CpuMeter for BpfMeter {
         if self.times.remove(&key).is_ok() {
             self.accounts.forget(&key);
         }
+    }
+
+    fn consumers(&self) -> Vec<Consumer> {
+        self.accounts.consumers().collect()
     }
 
     fn with_usage(&self, removed: &[CgroupId]) -> Vec<CgroupId> {
@@ -295,10 +296,15 @@ impl CpuMeter for BpfMeter {
             lost_charges: clocks.iter().map(|clock| clock.lost_count).sum(),
             torn_reads: self.torn_reads,
             reattached: self.reattached,
-            map_entries: Some((self.accounts.keys().count(), self.room)),
+            map_entries: Some((self.accounts.consumers().count(), self.room)),
             programs,
         }
     }
+}
+
+/// Whether no CPU has switched since its last flush.
+fn has_no_switch(clocks: &[CpuClock]) -> bool {
+    clocks.iter().all(|clock| clock.switches == 0)
 }
 
 fn key_of(cgroup: CgroupId, process: Option<ProcessId>) -> ConsumerKey {
@@ -333,6 +339,18 @@ fn map_error(doing: &str, error: MapError) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_switch_is_seen_although_the_clock_stood_still() {
+        let flushed = CpuClock { accounted_to: 5000, epoch: 1, flushed_in_idle: 1, ..CpuClock::default() };
+        assert!(flushed.is_asleep() && has_no_switch(&[flushed, flushed]));
+        // The whole time between the flush and the switch went to interrupts.
+        let switched = CpuClock { switches: 1, ..flushed };
+        assert!(!switched.is_asleep() && !has_no_switch(&[flushed, switched]));
+        // Time that a flush charges is no switch.
+        let charged = CpuClock { accounted_to: 9000, ..flushed };
+        assert!(charged.is_asleep() && has_no_switch(&[charged]));
+    }
 
     #[test]
     fn clocks_that_differ_are_told_apart_from_looks_that_take_a_moment() {

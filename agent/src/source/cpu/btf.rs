@@ -35,6 +35,7 @@ pub fn kernel_offsets(btf: &[u8]) -> KernelOffsets {
         task_tgid: member("task_struct", "tgid"),
         task_cgroups: member("task_struct", "cgroups"),
         set_cgroup: member("css_set", "dfl_cgrp"),
+        task_comm: member("task_struct", "comm"),
         task_exec_start: nested(member("task_struct", "se"), member("sched_entity", "exec_start")),
     }
 }

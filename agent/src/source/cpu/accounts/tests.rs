@@ -78,6 +78,7 @@ impl Kernel {
     fn switch(&mut self, cpu: usize, at: u64, next: Option<ConsumerKey>) {
         let now = at - self.behind[cpu];
         let clock = &mut self.clocks[cpu];
+        clock.switches += 1;
         if clock.aligned_in <= clock.epoch {
             if clock.aligned_in == 0 && clock.accounted_to != 0 {
                 clock.accounted_to -= self.behind[cpu];
@@ -110,12 +111,12 @@ impl Kernel {
         self.spill(cpu);
         let clock = &mut self.clocks[cpu];
         clock.epoch += 1;
-        clock.flushed_at = clock.accounted_to;
         clock.flushed_mono = at;
         clock.flushed_elapsed = clock.accounted_to - clock.started_at + asleep;
         clock.flushed_idle = clock.idle + asleep;
         clock.flushed_lost = clock.lost;
         clock.flushed_in_idle = u64::from(is_idle);
+        clock.switches = 0;
     }
 
     fn reading(&self, states: Vec<CpuState>, at: u64) -> Reading {
@@ -357,8 +358,7 @@ proptest! {
             now += 10;
             let states: Vec<CpuState> = (0..CPUS)
                 .map(|cpu| {
-                    let clock = kernel.clocks[cpu];
-                    if clock.flushed_in_idle == 1 && clock.accounted_to == clock.flushed_at {
+                    if kernel.clocks[cpu].is_asleep() {
                         return CpuState::StillIdle;
                     }
                     let charged_to = (now - kernel.behind[cpu]).saturating_sub(unticked);

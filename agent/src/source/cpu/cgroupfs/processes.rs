@@ -83,7 +83,7 @@ impl Processes {
             if !self.names.contains(&stat.comm) && !self.tracked.contains(&id) {
                 continue;
             }
-            let Some(cgroup) = self.cgroup_of(id, tree) else { continue };
+            let Some(cgroup) = tree.of_process(&self.roots, id) else { continue };
             let ticks = stat.utime + stat.stime;
             // One that is new has used all of it since the last poll, or is from before the first poll.
             let base = match before {
@@ -113,9 +113,5 @@ impl Processes {
         self.known = now;
         self.has_polled = true;
         found
-    }
-
-    fn cgroup_of(&self, id: ProcessId, tree: &CgroupTree) -> Option<CgroupId> {
-        tree.id(&processes::cgroup_path(&self.roots, id, tree.is_unified())?).ok()
     }
 }

@@ -1,7 +1,7 @@
 //! Are events found, scaled and counted? The last on this kernel's real `msr` PMU, whose event 0 is the time stamp counter.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use expect_test::expect;
 use rustix::thread::CapabilitySet;
@@ -212,11 +212,11 @@ fn real_cores_are_summed() {
     write_tree(root.path(), &[(&format!("{core}/type"), number.trim()), (&format!("{core}/cpumask"), "0,0")]);
     write_event(&root, core, "energy-core", "event=0x00", SCALE);
     let mut meter = try_open(&roots).unwrap();
-    let (earliest, _, latest) = (Instant::now(), meter.read(&SystemClock), Instant::now());
+    let (earliest, _, latest) = (SystemClock.now(), meter.read(&SystemClock), SystemClock.now());
     spin(Duration::from_millis(20));
-    let shortest = latest.elapsed();
+    let shortest = SystemClock.now().since(latest);
     let reading = meter.read(&SystemClock);
-    let longest = earliest.elapsed();
+    let longest = SystemClock.now().since(earliest);
     let names: Vec<_> = reading.zones.iter().map(|(_, zone)| zone.zone.to_string()).collect();
     assert_eq!(names, ["package-0", "core-0"]);
     let ratio = reading.zones[1].1.total.joules() / reading.zones[0].1.total.joules();
