@@ -94,7 +94,9 @@ impl Pipeline {
         let moved = (!moves.is_empty()).then(|| Arc::new(demand.moved(&moves)));
         if moved.is_some() {
             self.zones.move_owed(&moves);
-            mirrored.iter().for_each(|(zone, _)| self.zones.forget(*zone));
+            for (zone, _) in &mirrored {
+                self.zones.forget(*zone);
+            }
         }
         let demand = moved.as_ref().unwrap_or(demand);
         let busy: CpuTime = window.places.iter().map(PlaceWindow::busy).sum();

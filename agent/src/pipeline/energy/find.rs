@@ -21,7 +21,7 @@ impl Pipeline {
         let now = self.clock.now();
         match &self.energy.active {
             Active::None => {
-                self.findings.report(FindingCode::NoEnergy, "host", "the configured source does not work")
+                self.findings.report(FindingCode::NoEnergy, "host", "the configured source does not work");
             }
             Active::Model => {
                 let why = if self.energy.is_forced() {

@@ -1,9 +1,9 @@
 //! Tells counters that are one counter shown several times: a hypervisor may give each socket of a guest the same physical register.
 //!
-//! Pure. Two sockets' counters do not stand at the same energy by chance, and if they do, they part within a tick. Counters that begin
+//! Pure. Two sockets' counters do not stand at the same energy but by chance, and then they part within a tick. Counters that are met
 //! together are *suspected*: their energy is held back until they have parted, or have moved together often enough to be *mirrors*.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::MonoTime;
@@ -24,6 +24,9 @@ const FAR: u64 = 5;
 
 /// Few packages draw more: how far apart one counter may look at first, read twice.
 const MOST: Watts = Watts(300.0);
+
+/// Counters that have counted less stand near each other by chance: all began at nothing, with the machine or with a perf event.
+const LEAST: MicroJoules = MicroJoules(1_000_000_000);
 
 /// Registers are refreshed about every millisecond.
 const REFRESH: Duration = Duration::from_millis(2);
@@ -51,7 +54,7 @@ pub(super) enum Standing {
     MirrorOf(Zone),
 }
 
-/// A counter that began where another stood.
+/// A counter that was met where another stood.
 #[derive(Clone, Copy, Debug)]
 struct Track {
     leader: Position,
@@ -65,7 +68,6 @@ struct Track {
 /// Follows all counters of a meter.
 #[derive(Debug, Default)]
 pub(super) struct MirrorWatch {
-    seen: BTreeSet<Zone>,
     tracks: BTreeMap<Zone, Track>,
 }
 
@@ -73,10 +75,10 @@ impl MirrorWatch {
     /// Takes in one reading of the counters, ascending by zone.
     pub(super) fn observe(&mut self, positions: &[Position]) {
         for position in positions.iter().filter(|position| position.zone.domain == Domain::Package) {
-            if self.seen.insert(position.zone) {
-                self.begin(*position, positions);
-            } else {
+            if self.tracks.contains_key(&position.zone) {
                 self.follow(*position, positions);
+            } else {
+                self.begin(*position, positions);
             }
         }
     }
@@ -85,12 +87,14 @@ impl MirrorWatch {
         let is_leader = |other: &&Position| {
             other.zone.domain == Domain::Package
                 && other.zone < follower.zone
-                && self.seen.contains(&other.zone)
                 && !self.tracks.contains_key(&other.zone)
         };
         let most = |other: &Position| MOST.during(gap(follower, *other) + REFRESH);
         let is_near =
             |other: &&Position| apart(other.raw, follower.raw) <= most(other) + twice(follower.quantum);
+        if follower.raw < LEAST {
+            return;
+        }
         if let Some(leader) = positions.iter().filter(is_leader).find(is_near) {
             let last = (leader.total, follower.total);
             let track = Track { leader: *leader, follower, moved: 0, differed: 0, last };

@@ -20,6 +20,7 @@ fn read(watch: &mut MirrorWatch, second: u64, counters: &[(u64, u64)]) {
 }
 
 const BEGIN: u64 = 21_000_000_000;
+const OTHER: u64 = 7_000_000_000;
 
 #[test]
 fn one_counter_shown_three_times_is_counted_once() {
@@ -41,7 +42,7 @@ fn two_physical_counters_shown_twice_each_stay_two() {
     let mut watch = MirrorWatch::default();
     for second in 0..6 {
         let (one, other) = (second * 60_000_000, second * 61_000_000);
-        read(&mut watch, second, &[(BEGIN, one), (9, other), (BEGIN, one), (9, other)]);
+        read(&mut watch, second, &[(BEGIN, one), (OTHER, other), (BEGIN, one), (OTHER, other)]);
     }
     assert_eq!(watch.standing(zone(2)), Standing::MirrorOf(zone(0)));
     assert_eq!(watch.standing(zone(3)), Standing::MirrorOf(zone(1)));
@@ -60,11 +61,11 @@ fn sockets_of_a_power_are_two_when_they_stand_apart() {
 #[test]
 fn sockets_that_begin_together_part_within_two_readings() {
     let mut watch = MirrorWatch::default();
-    read(&mut watch, 0, &[(0, 0), (0, 0)]);
+    read(&mut watch, 0, &[(BEGIN, 0), (BEGIN, 0)]);
     assert_eq!(watch.standing(zone(0)), Standing::Suspected);
     for second in 1..3 {
         // Nearly the same power: 30 W and 30.5 W.
-        read(&mut watch, second, &[(0, second * 30_000_000), (0, second * 30_500_000)]);
+        read(&mut watch, second, &[(BEGIN, second * 30_000_000), (BEGIN, second * 30_500_000)]);
     }
     assert_eq!([0, 1].map(|package| watch.standing(zone(package))), [Standing::Own, Standing::Own]);
 }
@@ -84,7 +85,27 @@ fn one_reading_between_two_refreshes_parts_no_mirror() {
 fn counters_that_stand_still_are_neither() {
     let mut watch = MirrorWatch::default();
     for second in 0..20 {
-        read(&mut watch, second, &[(0, 0), (0, 0)]);
+        read(&mut watch, second, &[(BEGIN, 0), (BEGIN, 0)]);
     }
     assert_eq!(watch.standing(zone(1)), Standing::Suspected);
+}
+
+#[test]
+fn a_first_reading_between_two_refreshes_hides_no_mirror() {
+    let mut watch = MirrorWatch::default();
+    for second in 0..8 {
+        let counted = second * 60_000_000;
+        let late = if second == 0 { 6_000_000 } else { 0 };
+        read(&mut watch, second, &[(BEGIN - late, counted), (BEGIN, counted)]);
+    }
+    assert_eq!(watch.standing(zone(1)), Standing::MirrorOf(zone(0)));
+}
+
+#[test]
+fn sockets_that_began_at_nothing_under_the_same_load_are_two() {
+    let mut watch = MirrorWatch::default();
+    for second in 0..20 {
+        read(&mut watch, second, &[(1_000_000, second * 20_000_000), (1_000_000, second * 20_000_000)]);
+        assert_eq!(watch.standing(zone(1)), Standing::Own);
+    }
 }

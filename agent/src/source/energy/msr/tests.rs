@@ -191,7 +191,7 @@ fn a_platform_that_counts_joules() {
     // Two Sapphire Rapids; the platform is counted by the second.
     let host = Host::new(&intel(0x8F), &[(0, 0), (1, 0)]);
     host.set(0, &[(0x606, UNIT_14), (0x611, 1), (0x64D, 0)]);
-    host.set(1, &[(0x606, UNIT_14), (0x611, 1_000_000), (0x64D, 77)]);
+    host.set(1, &[(0x606, UNIT_14), (0x611, 1), (0x64D, 77)]);
     let mut meter = host.open().unwrap();
     host.read(&mut meter);
     host.set(1, &[(0x64D, 777)]);
