@@ -42,6 +42,7 @@ const IDLE_INJECTORS: [u64; 2] = [u64::from_ne_bytes(*b"idle_inj"), u64::from_ne
 
 /// The [`ConsumerKey::class`] of a task of the root cgroup, by its `task_struct.flags` and the first eight bytes of its name; `None` for
 /// a task that keeps its CPU idle. A process may take any name, but no process is a kernel thread.
+#[expect(clippy::inline_always, reason = "it runs at every switch, in a program that makes no calls")]
 #[inline(always)]
 pub const fn class_of(flags: u32, name: u64) -> Option<u32> {
     if flags & PF_KTHREAD == 0 {

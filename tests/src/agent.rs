@@ -1,6 +1,7 @@
 //! The agent as a program: started, scraped, ended.
 
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::command::eventually;
+use crate::command::{eventually, output};
 use crate::exposition::Exposition;
 use crate::http::{self, Answer};
 
@@ -75,6 +76,11 @@ pub fn binary() -> anyhow::Result<PathBuf> {
     found.context("no built ffwatt beside this program: run `cargo build --package ffwatt` first")
 }
 
+/// What the kernel says of an eBPF program, and `None` when there is none of this number.
+pub fn program(number: u32) -> Option<String> {
+    output(Command::new("bpftool").args(["prog", "show", "id", &number.to_string()])).ok()
+}
+
 /// A running agent; killed when dropped.
 #[derive(Debug)]
 pub struct Agent {
@@ -130,6 +136,19 @@ impl Agent {
             bail!("the agent ended with {status}: {}", self.log());
         }
         ready.with_context(|| format!("its log: {}", self.log()))
+    }
+
+    /// The eBPF programs that it holds in the kernel, by number, each with the kernel's line about it.
+    pub fn programs(&self) -> anyhow::Result<BTreeMap<u32, String>> {
+        let mut programs = BTreeMap::new();
+        for file in fs::read_dir(format!("/proc/{}/fdinfo", self.pid()))?.flatten() {
+            // A descriptor may be closed meanwhile.
+            let text = fs::read_to_string(file.path()).unwrap_or_default();
+            let number = text.lines().find_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok());
+            let Some(number) = number else { continue };
+            programs.insert(number, program(number).context("bpftool shows no program of that number")?);
+        }
+        Ok(programs)
     }
 
     /// Its process id.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
-use tests::command::{Owned, eventually, output};
+use tests::command::{Owned, eventually};
 
 const FLAGS: [&str; 4] =
     ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket=", "--interval=200ms"];
@@ -105,15 +105,15 @@ fn a_tick_looks_at_each_entry_of_the_map_once_and_asks_for_nothing_else_by_cgrou
 #[test]
 fn the_programs_are_short() {
     let agent = Agent::start(&FLAGS).unwrap();
-    let list = output(Command::new("bpftool").args(["prog", "list"])).unwrap();
+    let programs = agent.programs().unwrap();
     drop(agent);
     // As the kernel runs them, eight bytes each. `switch` and `flush` have no loop: no switch of tasks takes more.
     for (name, most) in [("switch", 256), ("flush", 320), ("process_exec", 320), ("process_exit", 192)] {
-        let line = list
-            .lines()
-            .skip_while(|line| !line.contains(&format!(" name {name} ")))
-            .find_map(|line| line.split_once("xlated ")?.1.split_once('B')?.0.parse::<u32>().ok());
-        let instructions = line.unwrap_or_else(|| panic!("{name} is not there: {list}")) / 8;
+        let said = programs.values().find(|said| said.contains(&format!(" name {name} ")));
+        let said = said.unwrap_or_else(|| panic!("{name} is not there: {programs:?}"));
+        let bytes =
+            said.split_once("xlated ").and_then(|(_, rest)| rest.split_once('B')?.0.parse::<u32>().ok());
+        let instructions = bytes.unwrap() / 8;
         println!("{name}: {instructions} instructions");
         assert!(instructions > 8 && instructions <= most, "{name} has {instructions} instructions");
     }

@@ -87,7 +87,8 @@ fn twenty_thousand_cgroups_come_and_go_in_bursts() {
     assert_closed(&after);
     for (path, seconds) in &kernel {
         let ours = cpu_of(&after, path).unwrap_or_else(|| panic!("{path} is not known by its name"));
-        assert!((ours / seconds - 1.0).abs() < 0.1, "{path}: kernel {seconds}, ffwatt {ours}");
+        // Where the clocks do not keep step, a task is charged as far as the scheduler's last tick: 4 ms, at each end.
+        assert!((ours - seconds).abs() < 0.1 * seconds + 0.008, "{path}: kernel {seconds}, ffwatt {ours}");
     }
     let memory = |scrape: &Exposition| count(scrape, "process_resident_memory_bytes") / 1e6;
     println!(

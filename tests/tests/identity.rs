@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tests::agent::{Agent, binary};
-use tests::cgroup::Cgroup;
+use tests::cgroup::{Cgroup, root};
 use tests::command::{Owned, eventually};
 use tests::exposition::Exposition;
 
@@ -103,7 +103,7 @@ fn a_storm_of_cgroups_takes_no_memory_and_nothing_from_others() {
         let scrape = agent.scrape().unwrap();
         assert_closed(&scrape);
         most = most.max(scrape.sum("process_resident_memory_bytes", &[]).unwrap() / 1e6);
-        for (what, limit) in [("cgroup", 20_000.0), ("workload", 1000.0), ("history", 2000.0)] {
+        for (what, limit) in [("cgroup", 20_000.0), ("workload", 4000.0), ("history", 2000.0)] {
             assert!(kept(&scrape, what) < limit, "{} of {what} are kept", kept(&scrape, what));
         }
     }
@@ -283,4 +283,109 @@ fn in_a_pid_namespace_of_its_own_the_agent_takes_no_process_for_another() {
     })
     .unwrap();
     assert_closed(&agent.scrape().unwrap());
+}
+
+/// The agent behind this much of a shell script.
+fn wrapper(folder: &Path, name: &str, script_text: &str) -> PathBuf {
+    let text = format!("#!/bin/sh\n{script_text} {} \"$@\"\n", binary().unwrap().display());
+    script(folder, name, &text)
+}
+
+#[test]
+fn in_a_cgroup_namespace_of_its_own_the_agent_knows_whose_an_encoder_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let encoder = copy("/bin/dash", folder.path(), "enc-cgns");
+    let start = |cgroup: &Cgroup| {
+        let mut command = cgroup.command(encoder.to_str().unwrap());
+        Owned(command.args(["-c", "while :; do :; done"]).spawn().unwrap())
+    };
+    // For the agent procfs shows the first two as `/../elsewhere` and `/decoy`; there is another `/decoy`.
+    let _decoy = Cgroup::make("decoy").unwrap();
+    let own = Cgroup::make("ffwatt-test/agent").unwrap();
+    let cgroups = ["elsewhere", "agent/decoy", "later"]
+        .map(|name| Cgroup::make(&format!("ffwatt-test/{name}")).unwrap());
+    let earlier = [start(&cgroups[0]), start(&cgroups[1])];
+    let enter = format!("echo $$ > {}/cgroup.procs && exec unshare --cgroup", own.folder().display());
+    let wrapper = wrapper(folder.path(), "agent-in-cgns", &enter);
+    let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
+    let flags = [&FLAGS[..], &["--cpu.tracked=enc-cgns", "--interval=200ms"]].concat();
+    let mut agent = Agent::spawn(&wrapper, &flags, &path).unwrap();
+    agent.wait_ready().unwrap();
+    let later = start(&cgroups[2]);
+    let scrape = agent
+        .until("all are known", |scrape| (transcodes(scrape, "enc-cgns").len() == 3).then(|| scrape.clone()))
+        .unwrap();
+    let infos = scrape.find("ffwatt_transcode_info", &[("program", "enc-cgns")]);
+    let mut owners: Vec<String> = infos.map(|info| info.label("workload").to_owned()).collect();
+    owners.sort();
+    let mut expected = cgroups.each_ref().map(|cgroup| cgroup.path.clone());
+    expected.sort();
+    assert_eq!(owners, expected);
+    assert_closed(&scrape);
+    drop((earlier, later));
+    agent
+        .until("all have ended", |scrape| {
+            transcodes(scrape, "enc-cgns").iter().all(|(_, runs)| !runs).then_some(())
+        })
+        .unwrap();
+    let check = Command::new(&wrapper).arg("check").env_clear().envs(path).output().unwrap();
+    let report = String::from_utf8_lossy(&check.stdout);
+    assert!(report.contains("cgroup namespace of its own"), "{report}");
+    assert!(report.contains("cgroup: host"), "{report}");
+}
+
+#[test]
+fn where_only_a_part_of_the_hierarchy_is_to_be_seen_nothing_outside_is_taken_for_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = Cgroup::make("ffwatt-test/part").unwrap();
+    // As in a container without `--cgroupns=host`.
+    let enter = format!(
+        "echo $$ > {0}/cgroup.procs && exec unshare --cgroup --mount sh -c 'umount {1} && mount -t cgroup2 none {1} && exec \"$@\"' agent",
+        own.folder().display(),
+        root().unwrap().display()
+    );
+    let wrapper = wrapper(folder.path(), "agent-in-part", &enter);
+    let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
+    let mut agent = Agent::spawn(&wrapper, &[&FLAGS[..], &["--interval=200ms"]].concat(), &path).unwrap();
+    agent.wait_ready().unwrap();
+    assert_eq!(agent.scrape().unwrap().sum("ffwatt_source_up", &[("source", "cgroups")]), Some(0.0));
+    let job = Cgroup::make("ffwatt-test/outside").unwrap();
+    let burn = || {
+        let mut command = job.command("timeout");
+        command.args(["0.3", "sh", "-c", "while :; do :; done"]).spawn().unwrap().wait().unwrap();
+    };
+    burn();
+    // Longer than it takes to walk, and to let go of what is gone.
+    agent.wait_ticks(10).unwrap();
+    burn();
+    let scrape = agent.wait_ticks(2).unwrap();
+    let (kernel, ours) = (job.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &job.path));
+    assert!((ours - kernel).abs() < kernel * 0.05 + 0.02, "kernel {kernel}, ffwatt {ours}");
+    assert_closed(&scrape);
+    let check = Command::new(&wrapper).arg("check").env_clear().envs(path).output().unwrap();
+    let report = String::from_utf8_lossy(&check.stdout);
+    assert!(report.contains("known by numbers") && report.contains("cgroup: host"), "{report}");
+}
+
+#[test]
+fn a_cgroup_deeper_than_the_kernel_tells_is_known_by_its_path() {
+    let agent = agent(&["--interval=200ms"]);
+    let names: Vec<String> = (0..6).map(|level| format!("{level}{}", "x".repeat(249))).collect();
+    let path = |levels: usize| format!("ffwatt-test/{}", names[..levels].join("/"));
+    let mut cgroups: Vec<Cgroup> = (1..=6).map(|levels| Cgroup::make(&path(levels)).unwrap()).collect();
+    // The deepest goes first.
+    cgroups.reverse();
+    let deep = &cgroups[0];
+    assert!(deep.path.len() > 1500);
+    // As long as a walk may be put off: until then the cgroup would be known by its number.
+    agent.wait_ticks(8).unwrap();
+    let mut command = deep.command("timeout");
+    command.args(["0.5", "sh", "-c", "while :; do :; done"]).spawn().unwrap().wait().unwrap();
+    let scrape = agent.wait_ticks(2).unwrap();
+    let known = scrape.all("ffwatt_workload_info").filter(|info| info.label("kind") == "cgroup");
+    let known: Vec<&str> = known.map(|info| info.label("workload")).collect();
+    let ours = known.iter().filter(|name| name.starts_with("/ffwatt-test/0xx")).count();
+    assert_eq!(ours, 1, "{known:?}");
+    assert!(!known.iter().any(|name| name.starts_with("cgroup ")), "none is known by its number only");
+    assert_closed(&scrape);
 }

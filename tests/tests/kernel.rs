@@ -9,12 +9,14 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tests::agent::{Agent, binary};
+use tests::agent::{Agent, Ports, binary, program};
 use tests::cgroup::{Cgroup, finish};
 use tests::command::{eventually, output};
 use tests::exposition::Exposition;
@@ -73,18 +75,23 @@ fn the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent() {
 
 #[test]
 fn a_kernel_that_does_not_tell_its_types_is_read_without_them() {
-    // All of sysfs that the agent needs, but `kernel/btf`.
-    let sysfs = tempfile::tempdir().unwrap();
-    for folder in ["class", "devices", "fs"] {
-        std::os::unix::fs::symlink(format!("/sys/{folder}"), sysfs.path().join(folder)).unwrap();
-    }
-    let sysfs = format!("--path.sysfs={}", sysfs.path().display());
-    for (more, program) in [(&[][..], "switch"), (&[sysfs.as_str()], "untyped_switch")] {
-        let agent = agent(more);
-        let list = output(Command::new("bpftool").args(["prog", "list"])).unwrap();
-        let is_there = |name: &str| list.contains(&format!(" name {name} "));
+    // A sysfs without types, for the agent alone.
+    let folder = tempfile::tempdir().unwrap();
+    let wrapper = folder.path().join("without-types");
+    let binary = binary().unwrap();
+    let script = format!(
+        "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"' {} \"$@\"\n",
+        binary.display()
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    std::fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).unwrap();
+    for (program, started) in [("switch", &binary), ("untyped_switch", &wrapper)] {
+        let mut agent = Agent::spawn(started, &FLAGS, &[]).unwrap();
+        agent.wait_ready().unwrap();
+        let list = agent.programs().unwrap();
+        let is_there = |name: &str| list.values().any(|line| line.contains(&format!(" name {name} ")));
         let programs = ["switch", "untyped_switch"].map(|name| (name, is_there(name)));
-        assert_eq!(programs, ["switch", "untyped_switch"].map(|name| (name, name == program)), "{list}");
+        assert_eq!(programs, ["switch", "untyped_switch"].map(|name| (name, name == program)), "{list:?}");
         let cgroup = Cgroup::make(&format!("ffwatt-test/{program}")).unwrap();
         burn(&cgroup, 2.0).wait().unwrap();
         let scrape = agent.wait_ticks(2).unwrap();
@@ -126,34 +133,34 @@ fn two_hundred_jobs_of_50_ms_are_all_captured_under_their_names() {
 fn a_thread_that_never_switches_is_counted_at_every_tick() {
     let agent = agent(&["--interval=100ms"]);
     let cgroup = Cgroup::make("ffwatt-test/steady").unwrap();
-    // On one CPU that nobody else wants: it is switched away from next to never.
+    // On one CPU, which it leaves only when somebody else wants that.
     let mut command = cgroup.command("taskset");
     command.args(["-c", "1", "timeout", "4", "sh", "-c", "while :; do :; done"]);
     let mut worker = command.spawn().unwrap();
     agent.until("it runs", |scrape| cpu_of(scrape, &cgroup.path).filter(|cpu| *cpu > 0.3)).unwrap();
-    let mut ticks: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
-    while ticks.len() < 25 {
+    // A tick has all that the kernel had counted before it, and no more than the kernel has counted after it.
+    let is_below = |less: f64, more: f64| less <= more * 1.01 + 0.02;
+    let (mut ticks, mut last, mut furthest) = (0, None, 0.0_f64);
+    while ticks < 25 {
+        let before = kernel_of(&cgroup);
         let scrape = agent.scrape().unwrap();
+        let after = kernel_of(&cgroup);
         let tick = scrape.sum("ffwatt_tick_duration_seconds_count", &[]).unwrap() as u64;
-        let at = scrape.sum("ffwatt_last_tick_timestamp_seconds", &[]).unwrap();
-        ticks.insert(tick, (at, cpu_of(&scrape, &cgroup.path).unwrap()));
+        let ours = cpu_of(&scrape, &cgroup.path).unwrap();
+        assert!(is_below(ours, after), "at tick {tick}: kernel {after}, ffwatt {ours}");
+        if let Some((last_tick, counted)) = last
+            && last_tick != tick
+        {
+            assert!(is_below(counted, ours), "at tick {tick}: kernel {counted} before it, ffwatt {ours}");
+            furthest = furthest.max(counted - ours);
+            ticks += 1;
+        }
+        last = Some((tick, before));
         std::thread::sleep(Duration::from_millis(10));
     }
     worker.kill().unwrap();
     worker.wait().unwrap();
-    let shares: Vec<f64> = ticks
-        .values()
-        .zip(ticks.values().skip(1))
-        .map(|((before, cpu_before), (at, cpu))| (cpu - cpu_before) / (at - before))
-        .collect();
-    let (least, most) =
-        (shares.iter().copied().fold(f64::MAX, f64::min), shares.iter().copied().fold(0.0, f64::max));
-    println!("a busy thread at {} ticks of 100 ms: {least:.3} to {most:.3} of each", shares.len());
-    // In emulation others want the machine as well, and how much it has of each tick is a matter of them; without a flush it would
-    // have none of most.
-    let is_emulated = std::env::var_os("FFWATT_MACHINE").is_some();
-    let (floor, ceiling) = if is_emulated { (0.0, f64::INFINITY) } else { (0.5, 1.5) };
-    assert!(least > floor && most < ceiling, "{shares:?}");
+    println!("a busy thread at {ticks} ticks of 100 ms: behind the kernel by {furthest:.4} s at most");
     let scrape = agent.wait_ticks(2).unwrap();
     let (kernel, ours) = (kernel_of(&cgroup), cpu_of(&scrape, &cgroup.path).unwrap());
     assert!((ours / kernel - 1.0).abs() < 0.01, "kernel {kernel}, ffwatt {ours}");
@@ -298,7 +305,12 @@ fn a_task_that_moves_takes_no_more_with_it_than_its_last_tick() {
         ((from + to) / (kernel_from + kernel_to) - 1.0).abs() < 0.02,
         "nothing is lost, nothing is twice"
     );
-    assert!((to - kernel_to).abs() < tick * 1.1, "after it has moved: kernel {kernel_to}, ffwatt {to}");
+    // On a loaded machine a tick may come late.
+    let late = scrape.sum("ffwatt_missed_ticks_total", &[]).unwrap() * tick;
+    assert!(
+        (to - kernel_to).abs() < tick * 1.1 + late,
+        "after it has moved: kernel {kernel_to}, ffwatt {to}"
+    );
     assert_closed(&scrape);
 }
 
@@ -373,35 +385,16 @@ fn the_agents_own_share_is_shown() {
 
 #[test]
 fn nothing_is_left_in_the_kernel_however_it_ends() {
-    let before = eventually("no agent is left of another test", Duration::from_secs(5), || {
-        (programs() == 0).then_some(0)
-    })
-    .unwrap();
     for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
         let agent = agent(&[]);
-        assert!(programs() >= before + 7, "the programs are loaded while it runs");
+        let programs = agent.programs().unwrap();
+        assert_eq!(programs.len(), 7, "{programs:?}");
         let _ = agent.stop_by(signal).unwrap();
-        eventually("the programs are gone", Duration::from_secs(5), || (programs() == before).then_some(()))
-            .unwrap();
+        eventually("the programs are gone", Duration::from_secs(5), || {
+            programs.keys().all(|number| program(*number).is_none()).then_some(())
+        })
+        .unwrap();
     }
-}
-
-/// Programs of ours in the kernel.
-fn programs() -> usize {
-    let list = output(Command::new("bpftool").args(["prog", "list"])).unwrap();
-    let ours = [
-        "switch",
-        "untyped_switch",
-        "flush",
-        "control",
-        "cgroup_mkdir",
-        "cgroup_rmdir",
-        "process_exec",
-        "process_exit",
-    ];
-    let is_ours =
-        |line: &str| ours.iter().any(|name| line.contains(&format!(" name {name} ")) && line.contains("gpl"));
-    list.lines().filter(|line| is_ours(line)).count()
 }
 
 #[test]
@@ -441,9 +434,9 @@ fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
         command.arg(&copy).args(arguments).env_clear();
         command
     };
-    let check = nobody(&["check", "--listen.port=39610", "--listen.rapl-port=0", "--listen.docker-port=0"])
-        .output()
-        .unwrap();
+    let port = format!("--listen.port={}", Ports::free().unwrap().main);
+    let off = ["rapl", "docker", "results", "qoe", "cost"].map(|name| format!("--listen.{name}-port=0"));
+    let check = nobody(&["check", &port]).args(off).output().unwrap();
     let report = String::from_utf8_lossy(&check.stdout).into_owned();
     assert_eq!(check.status.code(), Some(3), "{report}");
     assert!(report.contains("CAP_BPF") && report.contains("CPU time is polled"), "{report}");

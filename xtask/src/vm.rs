@@ -34,9 +34,9 @@ pub(crate) const KERNELS: [Kernel; 3] = [
 /// Programs the tests call, beside busybox.
 const PROGRAMS: [&str; 1] = ["bpftool"];
 
-const APPLETS: [&str; 15] = [
+const APPLETS: [&str; 16] = [
     "sh", "mount", "mkdir", "ip", "cat", "uname", "poweroff", "timeout", "taskset", "true", "rm", "sleep",
-    "grep", "date", "tr",
+    "grep", "date", "tr", "unshare",
 ];
 
 /// Test programs, by the names they have in the machine.

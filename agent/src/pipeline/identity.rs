@@ -139,10 +139,11 @@ impl Identities {
         self.has_lost |= lost_events > self.lost_events;
         self.lost_events = lost_events;
         // One that is met too soon after a walk is not forgotten: by the next tick it has a number for a name, and is no stranger.
-        self.walk_wanted |= window.usage.iter().any(|usage| match usage.consumer {
-            Consumer::Tasks { cgroup, .. } => !self.cgroups.is_known(cgroup),
-            Consumer::Kernel | Consumer::Unknown => false,
-        });
+        for usage in &window.usage {
+            if let Consumer::Tasks { cgroup, .. } = usage.consumer {
+                self.walk_wanted |= self.cgroups.is_wanted(cgroup);
+            }
+        }
         let since = self.last_walk.map_or(Duration::MAX, |last| now.since(last));
         since >= WALK_PERIOD || (since >= WALK_PAUSE && (self.walk_wanted || self.has_lost))
     }
@@ -175,9 +176,11 @@ impl Identities {
         }
     }
 
-    /// A window is about to be charged: what is there by now can pay for the idle machine.
+    /// A window is about to be charged: what is there by now can pay for the idle machine. After lost events only a walk can tell what is.
     pub(super) fn admit(&mut self, now: MonoTime, totals: &mut Totals) {
-        self.cgroups.admit_living(now, totals);
+        if !self.has_lost {
+            self.cgroups.admit_living(now, totals);
+        }
     }
 
     /// Who is to be charged for CPU time of a cgroup, or of a tracked process in it.

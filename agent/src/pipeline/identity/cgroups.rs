@@ -26,6 +26,8 @@ pub(super) struct Cgroups {
     newcomers: Newcomers,
     /// Cgroups that are gone and whose last CPU time may still come, with the ticks they have been silent.
     ending: HashMap<CgroupId, u32>,
+    /// Cgroups of unknown path that have used CPU time: the next walk is for them.
+    wanted: HashSet<CgroupId>,
     /// CPU time of a cgroup that found no room in the directory, by windows.
     evicted: u64,
 }
@@ -45,10 +47,14 @@ impl Cgroups {
         now: MonoTime,
         totals: &mut Totals,
     ) {
-        if self.newcomers.contains(id) || self.directory.living_at(id, path).is_some() {
-            return;
+        if !self.newcomers.contains(id) && self.directory.living_at(id, path).is_none() {
+            self.forget(id, now, totals);
+            self.newcomers.made(id, Newcomer::new(path, made));
         }
-        // Its number was another cgroup's, or all that was known of it.
+    }
+
+    /// A number is another cgroup's now, or all that was known of it.
+    fn forget(&mut self, id: CgroupId, now: MonoTime, totals: &mut Totals) {
         if let Some(workload) = self.directory.forget(id) {
             self.ending.remove(&id);
             if !self.directory.is_living(workload) {
@@ -56,7 +62,6 @@ impl Cgroups {
                 self.close_unused(workload, totals);
             }
         }
-        self.newcomers.made(id, Newcomer::new(path, made));
     }
 
     /// A cgroup was removed.
@@ -96,6 +101,15 @@ impl Cgroups {
         self.learn(id, path, None, now, totals);
     }
 
+    /// A cgroup has used CPU time. Whether nothing at all is known of it.
+    pub(super) fn is_wanted(&mut self, id: CgroupId) -> bool {
+        let is_wanted = !self.is_known(id);
+        if is_wanted {
+            self.wanted.insert(id);
+        }
+        is_wanted
+    }
+
     /// Whether the path of a cgroup is known.
     pub(super) fn knows(&self, id: CgroupId) -> bool {
         self.is_known(id) && !self.directory.is_stranger(id)
@@ -112,8 +126,11 @@ impl Cgroups {
             return Pseudo::System.id();
         }
         if let Some(workload) = self.directory.workload_of(id) {
-            if self.directory.is_stranger(id) {
+            // Late: its entry of the accounting map has to be freed once more.
+            if self.directory.is_removed(id) {
                 self.ending.insert(id, 0);
+            }
+            if self.directory.is_stranger(id) {
                 totals.open_workload(workload, None);
             }
             return workload;
@@ -178,8 +195,16 @@ impl Cgroups {
             self.newcomers.removed(id, now);
         }
         for (id, path) in &walk.cgroups {
-            self.learn(*id, path, None, now, totals);
+            // One that runs is not crowded out by those that do not.
+            let is_wanted = self.wanted.contains(id) || self.directory.is_stranger(*id);
+            if is_wanted && self.directory.has_room(true) {
+                self.forget(*id, now, totals);
+                self.admit(*id, &Newcomer::new(path, None), now, totals);
+            } else if !self.newcomers.is_full() {
+                self.learn(*id, path, None, now, totals);
+            }
         }
+        self.wanted.clear();
     }
 
     /// Lets go of cgroups that are gone, once their last CPU time has been read.

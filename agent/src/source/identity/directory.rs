@@ -148,6 +148,11 @@ impl Directory {
         self.cgroups.get(&id).is_some_and(|entry| entry.path.is_none())
     }
 
+    /// Whether a cgroup is gone, or known by its number only.
+    pub fn is_removed(&self, id: CgroupId) -> bool {
+        self.cgroups.get(&id).is_some_and(|entry| entry.removed)
+    }
+
     /// Enters a cgroup of unknown path, which makes a workload by its number.
     pub fn stranger(&mut self, id: CgroupId) -> WorkloadId {
         let name = format!("cgroup {}", id.0);

@@ -10,7 +10,7 @@ use crate::model::cpu::CgroupId;
 
 /// Most newcomers: about 10 MB of the longest paths. Beyond, the one that was removed first goes, else the one that was made first; a
 /// walk finds that again should it ever run.
-const ROOM: usize = 8192;
+const ROOM: usize = 16_384;
 
 /// So many removed ones are kept before somebody asks which of them have run.
 const CROWD: usize = 1024;
@@ -111,6 +111,11 @@ impl Newcomers {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether one more would take another's place.
+    pub fn is_full(&self) -> bool {
+        self.len() >= ROOM
     }
 
     /// How many were given up because there were too many.

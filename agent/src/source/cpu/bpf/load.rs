@@ -285,7 +285,10 @@ fn is_permission(error: &EbpfError) -> bool {
 
 fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
     if is_permission(error) {
-        return SourceError::unavailable("no permission to load eBPF programs", GRANT);
+        return SourceError::unavailable(
+            "no permission to load eBPF programs: CAP_BPF or CAP_PERFMON is missing",
+            GRANT,
+        );
     }
     SourceError::unavailable(
         format!("the kernel ({kernel}) does not take the eBPF maps: {}", chain(error)),
@@ -296,7 +299,10 @@ fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
 fn attach_error(name: &str, error: ProgramError, kernel: &str) -> SourceError {
     match error {
         ProgramError::LoadError { io_error, .. } if io_error.kind() == io::ErrorKind::PermissionDenied => {
-            SourceError::unavailable(format!("no permission to load the eBPF program {name:?}"), GRANT)
+            SourceError::unavailable(
+                format!("no permission to load the eBPF program {name:?}: CAP_BPF or CAP_PERFMON is missing"),
+                GRANT,
+            )
         }
         ProgramError::LoadError { io_error, verifier_log } => {
             tracing::debug!(program = name, log = %verifier_log, "the verifier refused an eBPF program");
@@ -305,7 +311,10 @@ fn attach_error(name: &str, error: ProgramError, kernel: &str) -> SourceError {
             ))
         }
         ProgramError::SyscallError(error) if error.io_error.kind() == io::ErrorKind::PermissionDenied => {
-            SourceError::unavailable(format!("no permission to attach the eBPF program {name:?}"), GRANT)
+            SourceError::unavailable(
+                format!("no permission to attach the eBPF program {name:?}: CAP_PERFMON is missing"),
+                GRANT,
+            )
         }
         error => SourceError::unavailable(
             format!("the kernel ({kernel}) cannot attach the eBPF program {name:?}: {}", chain(&error)),
