@@ -13,6 +13,7 @@
 
 pub mod demand;
 pub mod idle;
+pub mod stall;
 pub mod totals;
 pub mod uncertainty;
 

@@ -5,6 +5,7 @@
 mod access;
 mod pinned;
 mod privileges;
+mod energy;
 mod ready;
 mod running;
 
@@ -17,21 +18,18 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::clock::SystemClock;
-use crate::config::{Config, CpuChoice, EnergyChoice};
+use crate::config::{Config, CpuChoice};
 use crate::exposition::catalog::Listener;
 use crate::host::{CpuTopology, HostRoots};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::energy::EnergySourceKind;
 use crate::pipeline;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
-use crate::source::energy::{self, EnergyOptions};
 use crate::source::identity::docker;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::results::{self, Folder};
 use crate::source::{SourceError, cgroup_namespace};
-use crate::units::Watts;
 
 pub use ready::{reachable, ready};
 
@@ -204,43 +202,6 @@ impl Report {
         }
     }
 
-    fn check_energy(&mut self, config: &Config, roots: &HostRoots, topology: &CpuTopology) {
-        let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
-        for (kind, choice) in [
-            (EnergySourceKind::Perf, EnergyChoice::Perf),
-            (EnergySourceKind::Powercap, EnergyChoice::Powercap),
-            (EnergySourceKind::Msr, EnergyChoice::Msr),
-        ] {
-            let may_be_used = config.energy.source == EnergyChoice::Auto || config.energy.source == choice;
-            match energy::open(kind, roots, topology, &options, &SystemClock) {
-                Ok(meter) => {
-                    let zones: Vec<String> = meter.zones().iter().map(ToString::to_string).collect();
-                    let used = self.energy_source.is_none() && may_be_used;
-                    let state = if used { State::Used } else { State::Ok };
-                    self.add("energy", kind.name(), state, zones.join(", "), "");
-                    for note in meter.notes() {
-                        self.add("energy", kind.name(), State::Note, note, "");
-                    }
-                    if used {
-                        self.energy_source = Some(kind.name());
-                    }
-                }
-                Err(error) if may_be_used && self.energy_source.is_none() => {
-                    self.add_error("energy", kind.name(), &error);
-                }
-                Err(error) => self.add("energy", kind.name(), State::Absent, error.chain(), ""),
-            }
-        }
-        let may_be_used = matches!(config.energy.source, EnergyChoice::Auto | EnergyChoice::Model);
-        let used = self.energy_source.is_none() && may_be_used;
-        let (idle, busy) = (config.energy.model_idle_watts, config.energy.model_busy_watts);
-        let detail = format!("an estimate from CPU use: {idle} to {busy} W a virtual CPU; not measured");
-        self.add("energy", "model", if used { State::Used } else { State::Ok }, detail, "");
-        if used {
-            self.energy_source = Some("model");
-        }
-    }
-
     async fn check_engine(&mut self, name: &'static str, socket: &Path) {
         if socket == Path::new("") {
             return;
@@ -380,6 +341,10 @@ impl Report {
         text
     }
 
+    fn has_problem(&self, source: &str) -> bool {
+        self.lines.iter().any(|line| line.source == source && line.state == State::Problem)
+    }
+
     /// In one sentence.
     fn conclusion(&self) -> String {
         let cpu = match self.cpu_source {
@@ -389,6 +354,9 @@ impl Report {
         };
         let energy = match self.energy_source {
             Some("model") => "energy is ESTIMATED, for nothing counts it here".to_owned(),
+            Some(source) if self.has_problem(source) => {
+                format!("energy is measured in part ({source}), see its problems above")
+            }
             Some(source) => format!("energy is measured ({source})"),
             None => "there is no energy".to_owned(),
         };

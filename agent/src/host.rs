@@ -122,7 +122,7 @@ fn parse_mount(line: &str) -> Option<(&str, &str, &str)> {
 /// Which CPU sits in which package and die.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpuTopology {
-    /// Indexed by CPU number; `None` for a number that no CPU has.
+    /// Indexed by CPU number; `None` for a number that no CPU has, or one that is off line.
     cpus: Vec<Option<CpuPlace>>,
 }
 
@@ -147,12 +147,16 @@ impl CpuPlace {
 }
 
 impl CpuTopology {
-    /// Reads `devices/system/cpu`. CPUs without a `topology` folder (offline ones) are put into package 0.
+    /// Reads `devices/system/cpu`. CPUs without a `topology` folder are off line and have no place yet; where none has one, all are in
+    /// package 0.
     pub fn read(roots: &HostRoots) -> io::Result<Self> {
         let folder = roots.sys.join("devices/system/cpu");
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot list {}: {error}", folder.display()))
+        };
         let mut cpus = Vec::new();
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
+        for entry in fs::read_dir(&folder).map_err(named)? {
+            let entry = entry.map_err(named)?;
             let name = entry.file_name();
             let Some(number) = name.to_str().and_then(|name| name.strip_prefix("cpu")?.parse::<usize>().ok())
             else {
@@ -161,15 +165,10 @@ impl CpuTopology {
             if number >= MAX_CPUS {
                 continue;
             }
-            let topology = entry.path().join("topology");
-            let place = CpuPlace {
-                package: read_id(&topology.join("physical_package_id")),
-                die: read_id(&topology.join("die_id")),
-            };
             if cpus.len() <= number {
                 cpus.resize(number + 1, None);
             }
-            cpus[number] = Some(place);
+            cpus[number] = Some(Self::find(roots, number));
         }
         if cpus.is_empty() {
             return Err(io::Error::new(
@@ -177,7 +176,36 @@ impl CpuTopology {
                 format!("no cpu folders in {}", folder.display()),
             ));
         }
-        Ok(Self { cpus })
+        // A machine that does not say where its CPUs are has one package.
+        let says_nothing = cpus.iter().flatten().all(Option::is_none);
+        let first = CpuPlace { package: 0, die: 0 };
+        let cpus = cpus.into_iter().map(|cpu| cpu.and_then(|place| place.or(says_nothing.then_some(first))));
+        Ok(Self { cpus: cpus.collect() })
+    }
+
+    /// The place of a CPU as the host tells it now; `None` while the CPU is off line.
+    pub fn find(roots: &HostRoots, cpu: usize) -> Option<CpuPlace> {
+        let topology = roots.sys.join(format!("devices/system/cpu/cpu{cpu}/topology"));
+        topology.is_dir().then(|| CpuPlace {
+            package: read_id(&topology.join("physical_package_id")),
+            die: read_id(&topology.join("die_id")),
+        })
+    }
+
+    /// Enters the place of a CPU that had none.
+    pub fn enter(&mut self, cpu: usize, place: CpuPlace) {
+        if cpu >= MAX_CPUS {
+            return;
+        }
+        if self.cpus.len() <= cpu {
+            self.cpus.resize(cpu + 1, None);
+        }
+        self.cpus[cpu] = Some(place);
+    }
+
+    /// Whether the place of a CPU is known.
+    pub fn has_place(&self, cpu: usize) -> bool {
+        self.cpus.get(cpu).is_some_and(Option::is_some)
     }
 
     /// A topology from its places, for tests.
@@ -185,7 +213,7 @@ impl CpuTopology {
         Self { cpus: places.iter().copied().map(Some).collect() }
     }
 
-    /// The place of a CPU; a CPU that appeared later counts as package 0.
+    /// The place of a CPU; package 0 while it is not known.
     pub fn place(&self, cpu: usize) -> CpuPlace {
         self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace { package: 0, die: 0 })
     }

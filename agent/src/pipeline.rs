@@ -6,6 +6,7 @@
 mod bookkeeping;
 mod earlier;
 mod energy;
+mod findings;
 mod identity;
 mod joining;
 mod labels;
@@ -43,6 +44,7 @@ use crate::units::Watts;
 
 use earlier::EarlierTranscodes;
 use energy::EnergySource;
+use findings::FindingTracker;
 use identity::{Context, Identities};
 use labels::SeriesLabels;
 use progress::ProgressBook;
@@ -77,6 +79,7 @@ pub struct Pipeline {
     board: Arc<Board>,
     progress: ProgressBook,
     health: HealthBook,
+    findings: FindingTracker,
     slow: publish::SlowFigures,
     state: StateDir,
     inbox: Inbox,
@@ -140,6 +143,7 @@ impl Pipeline {
             labels: SeriesLabels::default(),
             progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
             board,
+            findings: FindingTracker::default(),
             slow: publish::SlowFigures::default(),
             ticks: DurationHistogram::new(&TICK_BOUNDS),
             clock,
@@ -295,7 +299,7 @@ impl Pipeline {
             self.walk();
         }
         self.identities.admit(began, &mut self.totals);
-        let demand = self.demand(&window);
+        let demand = Arc::new(self.demand(&window));
         let busy = demand.totals();
         self.labels.compare(&self.identities, &mut self.totals);
         self.totals.begin_window(&busy);
@@ -310,6 +314,8 @@ impl Pipeline {
         self.progress.settle(&self.identities, &self.totals, (last_tick, began));
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
         self.labels.take(&self.identities, &self.totals);
+        self.find_about_energy(&window);
+        self.findings.settle(self.clock.wall());
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);
         self.publisher.send_replace(Some(Arc::new(snapshot)));

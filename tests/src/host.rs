@@ -139,6 +139,13 @@ impl Host {
         (0..2).try_for_each(|cpu| self.register(cpu, 0xc001_029b, value.into()))
     }
 
+    /// A machine with CPUs in these packages and dies, and these zones.
+    pub fn of(cpus: &[(u32, u32)], zones: &[PowercapZone]) -> anyhow::Result<Self> {
+        let host = Self::bare(cpus, "GenuineIntel")?;
+        host.powercap(zones)?;
+        Ok(host)
+    }
+
     /// A virtual machine: nothing counts energy.
     pub fn without_energy() -> anyhow::Result<Self> {
         Self::bare(&[(0, 0), (0, 0)], "GenuineIntel")
@@ -296,7 +303,7 @@ impl Host {
     }
 
     /// Lays zones out as sysfs does: nested folders below `devices`, and a flat list of links below `class`.
-    fn powercap(&self, zones: &[PowercapZone]) -> anyhow::Result<()> {
+    pub fn powercap(&self, zones: &[PowercapZone]) -> anyhow::Result<()> {
         let class = self.path("sys/class/powercap");
         fs::create_dir_all(&class)?;
         for zone in zones {
@@ -315,8 +322,9 @@ impl Host {
         }
         for control in ["intel-rapl", "intel-rapl-mmio"] {
             let folder = self.path(&format!("sys/devices/virtual/powercap/{control}"));
-            if folder.exists() {
-                symlink(folder, class.join(control)).context("cannot link a control type")?;
+            let link = class.join(control);
+            if folder.exists() && !link.exists() {
+                symlink(folder, link).context("cannot link a control type")?;
             }
         }
         Ok(())

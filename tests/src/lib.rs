@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod cgroup;
 pub mod command;
+pub mod counting;
 pub mod disk;
 pub mod engine;
 pub mod exposition;

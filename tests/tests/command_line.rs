@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 use rustix::process::Signal;
 use tests::agent::{Agent, binary};
 use tests::command::{eventually, now};
+use tests::counting::Counting;
 use tests::host::Host;
 
 fn ffwatt(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -152,6 +153,8 @@ fn check_on_a_host_with_everything_is_content() {
         .chain(ports)
         .chain(["--energy.source=powercap", "--state-dir", state])
         .collect();
+    let zones = ["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1", "intel-rapl:1:0"];
+    let _counting = Counting::start(&host, &zones.map(|zone| (zone, 30.0))).unwrap();
     let output = ffwatt(&arguments, &[]);
     let report = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{report}");

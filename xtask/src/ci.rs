@@ -51,12 +51,13 @@ const ALONE: [&str; 13] = [
 ];
 
 /// Tests that do not mind company.
-const TOGETHER: [&str; 13] = [
+const TOGETHER: [&str; 14] = [
     "access",
     "hostile",
     "privileges",
     "secrets",
     "hosts",
+    "counters",
     "faults",
     "command_line",
     "http",

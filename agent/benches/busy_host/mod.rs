@@ -90,6 +90,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         },
         zones: vec![ZoneSnapshot {
             zone: ZONE,
+            by_source: Vec::new(),
             total: MicroJoules(87_654_321),
             power: Some(Watts(87.654_321)),
             idle_power: None,
@@ -97,6 +98,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
             wraps: 0,
             resets: 0,
             counts: true,
+            is_followed: true,
         }],
         workloads: accounts.map(shown).collect(),
         transcodes: Vec::new(),
@@ -110,6 +112,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         engine: None,
         posts: PostCounts::default(),
         sources: BTreeMap::new(),
+        findings: Vec::new(),
         meter: MeterHealth::default(),
         process: ProcessUse::default(),
         ticks: DurationHistogram::new(&[0.001, 0.01, 0.1]),

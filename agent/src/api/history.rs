@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::snapshot::{PARTS, split};
+use crate::api::snapshot::{PARTS, part_of};
 use crate::model::account::Account;
 use crate::model::snapshot::Snapshot;
 use crate::model::workload::Identity;
@@ -99,10 +99,12 @@ impl History {
         }
         self.tick = snapshot.tick;
         self.filled += snapshot.window;
-        for (part, power) in split(snapshot) {
-            *self.open.entry(Line::Part(part)).or_default() += power.0 * snapshot.window.as_secs_f64();
+        for part in PARTS {
+            self.open.entry(Line::Part(part)).or_default();
         }
         for workload in &snapshot.workloads {
+            let part = Line::Part(PARTS[part_of(workload)]);
+            *self.open.entry(part).or_default() += workload.account.window_energy.joules();
             self.add(workload_line(&workload.identity), &workload.account);
         }
         for transcode in snapshot.transcodes.iter().filter(|transcode| {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{self, Scenario, Transcode, Workload};
-use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
+use crate::model::finding::FindingCode;
+use crate::model::snapshot::{Snapshot, TranscodeSnapshot, WorkloadSnapshot};
 use crate::model::workload::{Pseudo, WorkloadKind};
 use crate::units::{MicroJoules, Watts};
 
@@ -114,11 +115,17 @@ pub struct Source {
 }
 
 /// Something worth knowing now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
 pub struct Finding {
     pub finding: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_unix_seconds: Option<f64>,
     pub text: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fix: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcode: Option<String>,
 }
@@ -167,15 +174,14 @@ pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
 }
 
 fn host(snapshot: &Snapshot) -> Host {
-    let counting = || snapshot.zones.iter().filter(|zone| zone.counts);
-    let has_energy = counting().next().is_some();
-    let window: MicroJoules = snapshot.workloads.iter().map(|one| one.account.window_energy).sum();
+    let counting = snapshot.zones.iter().filter(|zone| zone.counts);
+    let total = || counting.map(|zone| zone.total).sum::<MicroJoules>().joules();
     Host {
         cpus: snapshot.host.cpus,
         utilisation_ratio: snapshot.host.utilisation.map(|ratio| ratio.0),
         memory_bytes: snapshot.host.memory.map(|bytes| bytes.0),
-        power_watts: window.over(snapshot.window).filter(|_| has_energy).map(|power| power.0),
-        energy_joules: has_energy.then(|| counting().map(|zone| zone.total).sum::<MicroJoules>().joules()),
+        power_watts: snapshot.host_power().map(|power| power.0),
+        energy_joules: snapshot.has_energy().then(total),
     }
 }
 
@@ -194,17 +200,13 @@ pub(super) fn part_of(workload: &WorkloadSnapshot) -> usize {
     }
 }
 
-/// The power of each part in the last window; nothing where nothing tells energy.
+/// The power of each part in the last tick; nothing where that is not known.
 pub(super) fn split(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str, Watts)> {
     let mut sums = [MicroJoules::ZERO; PARTS.len()];
     for workload in &snapshot.workloads {
         sums[part_of(workload)] += workload.account.window_energy;
     }
-    let has_energy = snapshot.zones.iter().any(|zone| zone.counts);
-    let window = snapshot.window;
-    PARTS.into_iter().zip(sums).filter_map(move |(part, energy)| {
-        energy.over(window).filter(|_| has_energy).map(|power| (part, power))
-    })
+    PARTS.into_iter().zip(sums).filter_map(|(part, energy)| Some((part, snapshot.power_of(energy)?)))
 }
 
 fn sources(snapshot: &Snapshot) -> Vec<Source> {
@@ -219,39 +221,31 @@ fn sources(snapshot: &Snapshot) -> Vec<Source> {
     snapshot.sources.iter().map(source).collect()
 }
 
+/// Those of the snapshot, and one for each live encode that falls behind.
 fn findings(snapshot: &Snapshot) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    match snapshot.method.energy_source {
-        None => findings.push(Finding {
-            finding: "no_energy".to_owned(),
-            text: "Nothing tells energy on this host: `ffwatt check` says what would.".to_owned(),
-            transcode: None,
-        }),
-        Some(source) if !source.is_measured() => findings.push(Finding {
-            finding: "energy_is_estimated".to_owned(),
-            text: "Energy is estimated from CPU use: nothing counts it on this host. Compare its joules with each other, not with \
-                   a meter."
-                .to_owned(),
-            transcode: None,
-        }),
-        Some(_) => {}
-    }
-    for transcode in &snapshot.transcodes {
-        let Some(progress) = transcode.progress.as_ref().filter(|progress| progress.is_stalled == Some(true))
-        else {
-            continue;
-        };
-        let speed =
-            progress.speed.map_or_else(String::new, |speed| format!(": {:.2} of its input's speed", speed.0));
-        findings.push(Finding {
-            finding: "stalled".to_owned(),
-            text: format!(
-                "{} in {} falls behind its live input{speed}",
-                transcode.identity.encode.codec.as_deref().unwrap_or(&transcode.identity.encode.program),
-                transcode.workload.name
-            ),
-            transcode: Some(transcode.identity.key.to_string()),
-        });
-    }
-    findings
+    let found = snapshot.findings.iter().map(|finding| Finding {
+        finding: finding.code.name().to_owned(),
+        subject: finding.subject.clone(),
+        since_unix_seconds: Some(finding.since.0),
+        text: finding.sentence.clone(),
+        fix: finding.fix.clone(),
+        transcode: None,
+    });
+    found.chain(snapshot.transcodes.iter().filter_map(stalled)).collect()
+}
+
+fn stalled(transcode: &TranscodeSnapshot) -> Option<Finding> {
+    let progress = transcode.progress.as_ref().filter(|progress| progress.is_stalled == Some(true))?;
+    let speed =
+        progress.speed.map_or_else(String::new, |speed| format!(": {:.2} of its input's speed", speed.0));
+    let encode = &transcode.identity.encode;
+    let name = encode.codec.as_deref().unwrap_or(&encode.program);
+    let key = transcode.identity.key.to_string();
+    Some(Finding {
+        finding: FindingCode::Stalled.name().to_owned(),
+        subject: key.clone(),
+        text: format!("{name} in {} falls behind its live input{speed}", transcode.workload.name),
+        transcode: Some(key),
+        ..Finding::default()
+    })
 }

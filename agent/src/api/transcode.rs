@@ -189,7 +189,7 @@ fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
     let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
     let cost = figures.costs.first();
     Figures {
-        power_watts: transcode.account.window_energy.over(snapshot.window).map(|power| power.0),
+        power_watts: snapshot.power_of(transcode.account.window_energy).map(|power| power.0),
         energy_joules: Some(transcode.total(counts).0.joules()),
         joules_per_frame: figures.joules_per_frame,
         joules_per_output_second: figures.joules_per_output_second,

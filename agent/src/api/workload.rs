@@ -42,8 +42,7 @@ pub fn workloads(snapshot: &Snapshot) -> Vec<Workload> {
 fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
     let (identity, account) = (&workload.identity, &workload.account);
     let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
-    let has_energy = snapshot.zones.iter().any(|zone| zone.counts);
-    let energy = has_energy.then(|| account.energy(counts));
+    let energy = snapshot.has_energy().then(|| account.energy(counts));
     let seconds = snapshot.window.as_secs_f64();
     let uncertainty = || account.zones.iter().enumerate().filter(|(zone, _)| counts(*zone));
     Workload {
@@ -54,7 +53,7 @@ fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
         image: identity.details.image.clone(),
         scenario: identity.details.scenario().map(str::to_owned),
         is_running: workload.running,
-        power_watts: energy.and_then(|_| account.window_energy.over(snapshot.window)).map(|power| power.0),
+        power_watts: snapshot.power_of(account.window_energy).map(|power| power.0),
         energy_joules: energy.map(crate::units::MicroJoules::joules),
         uncertainty_joules: energy
             .map(|_| uncertainty().map(|(_, charges)| charges.uncertainty.joules()).sum()),

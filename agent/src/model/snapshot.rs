@@ -8,6 +8,7 @@ use crate::clock::{MonoTime, WallTime};
 use crate::model::account::Account;
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::{EnergySourceKind, Zone};
+use crate::model::finding::Finding;
 use crate::model::health::{DurationHistogram, Kept, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::prices::EnergyPrice;
@@ -57,6 +58,8 @@ pub struct Snapshot {
     pub posts: PostCounts,
     /// Sources by name.
     pub sources: BTreeMap<&'static str, SourceHealth>,
+    /// What is missing, estimated or doubtful, by code and subject.
+    pub findings: Vec<Finding>,
     /// The CPU meter's losses and cost.
     pub meter: MeterHealth,
     /// The agent's own process.
@@ -65,6 +68,39 @@ pub struct Snapshot {
     pub ticks: DurationHistogram,
     /// Ticks that were due while the agent could not run (stopped, starved, asleep).
     pub missed_ticks: u64,
+}
+
+impl Snapshot {
+    /// Whether the energy of the host is known: every counter of the total has been read. The counters of parts are not the whole.
+    pub fn has_energy(&self) -> bool {
+        let mut counting = self.counting().peekable();
+        counting.peek().is_some() && counting.all(|zone| !zone.by_source.is_empty())
+    }
+
+    /// The counters that make up the host now.
+    fn counting(&self) -> impl Iterator<Item = &ZoneSnapshot> {
+        self.zones.iter().filter(|zone| zone.counts && zone.is_followed)
+    }
+
+    /// Power of the host in the last tick; `None` where that of a counter of the total is not known.
+    pub fn host_power(&self) -> Option<Watts> {
+        let mut counting = self.counting().peekable();
+        counting.peek()?;
+        let powers: Option<Vec<Watts>> = counting.map(|zone| zone.power).collect();
+        Some(Watts(powers?.iter().map(|power| power.0).sum()))
+    }
+
+    /// The part of the host's power that is `energy` of the last tick's. A counter that had stood still gives the energy of several
+    /// ticks in one: their power is the mean.
+    pub fn power_of(&self, energy: MicroJoules) -> Option<Watts> {
+        let host = self.host_power()?;
+        let all: MicroJoules = self.workloads.iter().map(|one| one.account.window_energy).sum();
+        Some(if all == MicroJoules::ZERO {
+            Watts(0.0)
+        } else {
+            Watts(host.0 * (energy.0 as f64 / all.0 as f64))
+        })
+    }
 }
 
 /// The machine.
@@ -104,7 +140,9 @@ pub struct ZoneSnapshot {
     pub zone: Zone,
     /// Energy since the agent began.
     pub total: MicroJoules,
-    /// Mean power of the last window in which it could be read.
+    /// The same by where it came from; nothing while the counter has never been read.
+    pub by_source: Vec<(EnergySourceKind, MicroJoules)>,
+    /// Mean power of the last tick; `None` where the energy of the tick is not known.
     pub power: Option<Watts>,
     /// What it draws when nobody runs, and how that is known.
     pub idle_power: Option<(Watts, IdleOrigin)>,
@@ -116,6 +154,8 @@ pub struct ZoneSnapshot {
     pub resets: u64,
     /// Whether it counts towards a total: zones that do never contain one another.
     pub counts: bool,
+    /// Whether the source in use gives it.
+    pub is_followed: bool,
 }
 
 /// How the idle power of a zone is known.

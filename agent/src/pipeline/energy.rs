@@ -1,183 +1,107 @@
-//! How does a tick's energy become charges?
+//! Turns a tick's energy readings into charges, and follows the source they come from.
 
-use std::time::Duration;
+mod find;
+mod probe;
+mod silence;
+mod source;
+
+use std::sync::Arc;
 
 use crate::attribution::demand::Demand;
 use crate::attribution::uncertainty::{self, Quality};
 use crate::attribution::{self, Charge, IdlePolicy, Share, ZoneWindow};
-use crate::clock::{Clock, MonoTime};
-use crate::config::{Config, EnergyChoice};
-use crate::host::{CpuTopology, HostRoots};
-use crate::model::cpu::CpuWindow;
+use crate::clock::MonoTime;
+use crate::model::cpu::{CpuWindow, PlaceWindow};
 use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use crate::model::reservation::Reservations;
 use crate::model::snapshot::IdleOrigin;
 use crate::pipeline::Pipeline;
-use crate::pipeline::sources::HealthBook;
-use crate::pipeline::zones::ZoneBook;
-use crate::source::energy::model::{Coefficients, ModelMeter};
-use crate::source::energy::{self, EnergyMeter, EnergyOptions, EnergyReading};
-use crate::units::{MicroJoules, Watts};
+use crate::pipeline::zones::Moment;
+use crate::source::energy::{EnergyMeter, EnergyReading};
+use crate::units::{CpuTime, MicroJoules, Watts};
 
-/// Where energy comes from.
-pub(super) enum EnergySource {
-    /// A hardware meter.
-    Meter(Box<dyn EnergyMeter>),
-    /// The estimate.
-    Model(ModelMeter),
-    /// Nothing: the source that was demanded does not work. CPU time is still accounted.
-    None,
-}
-
-impl EnergySource {
-    /// The best source, or the one the configuration names. Never fails: an agent without energy still tells CPU time, and
-    /// says so.
-    pub(super) fn open(
-        config: &Config,
-        roots: &HostRoots,
-        topology: &CpuTopology,
-        clock: &dyn Clock,
-        health: &mut HealthBook,
-    ) -> Self {
-        let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
-        let forced = match config.energy.source {
-            EnergyChoice::Auto => None,
-            EnergyChoice::Perf => Some(EnergySourceKind::Perf),
-            EnergyChoice::Powercap => Some(EnergySourceKind::Powercap),
-            EnergyChoice::Msr => Some(EnergySourceKind::Msr),
-            EnergyChoice::Model => Some(EnergySourceKind::Model),
-        };
-        let kinds = match forced {
-            Some(kind) => vec![kind],
-            None => vec![
-                EnergySourceKind::Perf,
-                EnergySourceKind::Powercap,
-                EnergySourceKind::Msr,
-                EnergySourceKind::Model,
-            ],
-        };
-        for kind in kinds {
-            if kind == EnergySourceKind::Model {
-                health.works(kind.name());
-                tracing::warn!(
-                    "energy is estimated from CPU use (source=\"model\"): {}",
-                    if forced.is_some() {
-                        "configured"
-                    } else {
-                        "nothing counts it here; `ffwatt check` says why"
-                    }
-                );
-                let coefficients = Coefficients {
-                    idle: Watts(config.energy.model_idle_watts),
-                    busy: Watts(config.energy.model_busy_watts),
-                };
-                return Self::Model(ModelMeter::new(coefficients));
-            }
-            match energy::open(kind, roots, topology, &options, clock) {
-                Ok(meter) => {
-                    health.works(kind.name());
-                    for note in meter.notes() {
-                        tracing::info!(source = kind.name(), "{note}");
-                    }
-                    return Self::Meter(meter);
-                }
-                Err(error) => health.failed(kind.name(), &error),
-            }
-        }
-        if let Some(kind) = forced {
-            health.demand(kind.name());
-        }
-        Self::None
-    }
-
-    pub(super) fn kind(&self) -> Option<EnergySourceKind> {
-        match self {
-            Self::Meter(meter) => Some(meter.kind()),
-            Self::Model(_) => Some(EnergySourceKind::Model),
-            Self::None => None,
-        }
-    }
-
-    /// The zones that hardware counts.
-    pub(super) fn zones(&self) -> Vec<Zone> {
-        match self {
-            Self::Meter(meter) => meter.zones(),
-            Self::Model(_) | Self::None => Vec::new(),
-        }
-    }
-
-    pub(super) fn longest_gap(&self) -> Option<Duration> {
-        match self {
-            Self::Meter(meter) => meter.longest_gap(),
-            Self::Model(_) | Self::None => None,
-        }
-    }
-
-    pub(super) fn rebaseline(&mut self) {
-        if let Self::Meter(meter) = self {
-            meter.rebaseline();
-        }
-    }
-
-    /// Reads the meter; the model has to wait for the CPU times.
-    pub(super) fn read(&mut self, clock: &dyn Clock) -> Option<EnergyReading> {
-        match self {
-            Self::Meter(meter) => Some(meter.read(clock)),
-            Self::Model(_) | Self::None => None,
-        }
-    }
-
-    /// Reads the meter between ticks, if it is time, so that no wrap is missed. The energy is in the next tick.
-    pub(super) fn keep_up(&mut self, clock: &dyn Clock, zones: &mut ZoneBook) {
-        let (Some(gap), now) = (self.longest_gap(), clock.now()) else { return };
-        if zones.last_read().is_some_and(|last| now.since(last) < gap) {
-            return;
-        }
-        if let Some(reading) = self.read(clock) {
-            zones.was_read(now);
-            zones.count(&reading.events);
-            for (at, zone) in &reading.zones {
-                zones.baseline(*at, zone);
-            }
-        }
-    }
-}
+use source::Active;
+pub(super) use source::EnergySource;
 
 impl Pipeline {
     /// The first readings: the baseline of the first window. They are made with rights that are given up afterwards.
     pub(super) fn baseline_energy(&mut self) {
-        if let Some(reading) = self.energy.read(&*self.clock) {
+        let kind = self.energy.kind();
+        if let Some((kind, reading)) = kind.zip(self.energy.read(&*self.clock)) {
             self.zones.was_read(self.clock.now());
-            for (at, zone) in &reading.zones {
-                self.zones.baseline(*at, zone);
-            }
+            self.take_baseline(kind, &reading);
         }
-        if let EnergySource::Meter(meter) = &mut self.energy {
+        if let Active::Meter(meter) = &mut self.energy.active {
             meter.rest();
         }
     }
 
-    /// Splits what every counter has counted since it was last read.
+    fn take_baseline(&mut self, kind: EnergySourceKind, reading: &EnergyReading) {
+        for (at, zone) in &reading.zones {
+            self.zones.baseline(*at, zone, kind);
+        }
+        let now = self.clock.now();
+        for zone in &reading.withheld {
+            self.zones.await_first(now, zone);
+        }
+    }
+
+    /// Splits what every counter has counted since it was last read, and follows where energy comes from.
     pub(super) fn charge_energy(
         &mut self,
         metered: Option<EnergyReading>,
         window: &CpuWindow,
-        demand: &Demand,
+        demand: &Arc<Demand>,
     ) {
-        let Some(kind) = self.energy.kind() else { return };
-        let readings = match (&mut self.energy, metered) {
-            (EnergySource::Model(model), _) => {
-                let readings = model.advance(window);
-                for reading in &readings {
-                    // The estimate begins with the first window, not with the second.
-                    self.zones.baseline(window.start, &ZoneReading { total: MicroJoules::ZERO, ..*reading });
-                }
-                readings.into_iter().map(|reading| (window.end, reading)).collect()
+        match (&self.energy.active, metered) {
+            (Active::Model, _) => self.charge_estimate(window, demand),
+            (Active::Meter(meter), Some(reading)) => {
+                let kind = meter.kind();
+                self.charge_metered(kind, reading, window, demand);
             }
-            (EnergySource::Meter(_), Some(reading)) => self.take_reading(kind, reading, demand),
-            _ => Vec::new(),
-        };
-        for (at, reading) in readings {
+            _ => {}
+        }
+        self.follow_energy(window);
+    }
+
+    /// Adds a window to the estimate, and splits it.
+    fn charge_estimate(&mut self, window: &CpuWindow, demand: &Arc<Demand>) {
+        let before = self.energy.model.totals();
+        for reading in self.energy.model.advance(window) {
+            let known = before.iter().find(|before| before.zone == reading.zone);
+            let total = known.map_or(MicroJoules::ZERO, |before| before.total);
+            // The estimate begins with the first window, not with the second.
+            let baseline = ZoneReading { total, ..reading };
+            self.zones.baseline(window.start, &baseline, EnergySourceKind::Model);
+            self.charge_zone(EnergySourceKind::Model, window.end, reading, window, demand);
+        }
+    }
+
+    fn charge_metered(
+        &mut self,
+        kind: EnergySourceKind,
+        reading: EnergyReading,
+        window: &CpuWindow,
+        demand: &Arc<Demand>,
+    ) {
+        // CPUs of sockets whose counter is another's draw on that one.
+        let mirrored = self.energy.mirrored();
+        let moves: Vec<(Scope, Scope)> = mirrored
+            .iter()
+            .filter(|(zone, _)| zone.domain == Domain::Package)
+            .map(|(zone, leader)| (zone.scope, leader.scope))
+            .collect();
+        let moved = (!moves.is_empty()).then(|| Arc::new(demand.moved(&moves)));
+        if moved.is_some() {
+            self.zones.move_owed(&moves);
+            for (zone, _) in &mirrored {
+                self.zones.forget(*zone);
+            }
+        }
+        let demand = moved.as_ref().unwrap_or(demand);
+        let busy: CpuTime = window.places.iter().map(PlaceWindow::busy).sum();
+        self.energy.silence.observe(self.clock.now(), reading.has_moved, busy);
+        for (at, reading) in self.take_reading(kind, reading, demand) {
             self.charge_zone(kind, at, reading, window, demand);
         }
     }
@@ -189,8 +113,16 @@ impl Pipeline {
         reading: EnergyReading,
         demand: &Demand,
     ) -> Vec<(MonoTime, ZoneReading)> {
-        self.zones.was_read(self.clock.now());
-        self.zones.count(&reading.events);
+        let now = self.clock.now();
+        self.zones.was_read(now);
+        self.zones.count(&reading.events, now);
+        // A zone that cannot be read contains others all the same, and they do not count in its place.
+        for zone in self.energy.zones() {
+            self.totals.zone_index(zone);
+        }
+        for zone in &reading.withheld {
+            self.zones.owe(zone.zone, demand);
+        }
         for (zone, error) in &reading.failures {
             self.zones.owe(*zone, demand);
             if reading.zones.is_empty() {
@@ -199,7 +131,11 @@ impl Pipeline {
                 self.health.note(kind.name(), error);
             }
         }
-        if !reading.zones.is_empty() {
+        let failures = reading.failures.iter().map(|(zone, error)| (*zone, error.chain()));
+        self.energy.failures = failures.collect();
+        if self.energy.is_silent(now) {
+            self.health.failed(kind.name(), &EnergySource::silent_error(kind));
+        } else if !reading.zones.is_empty() {
             self.health.works(kind.name());
         }
         reading.zones
@@ -211,27 +147,20 @@ impl Pipeline {
         at: MonoTime,
         reading: ZoneReading,
         window: &CpuWindow,
-        demand: &Demand,
+        demand: &Arc<Demand>,
     ) {
         self.totals.zone_index(reading.zone);
-        let Some(closed) = self.zones.close(at, window.end, &reading) else { return };
-        let mut owed = closed.owed;
-        let demand = if owed.is_empty() {
-            demand
-        } else {
-            owed.extend(demand);
-            &owed
-        };
+        let idle = self.idle_power(reading.zone, window).map(|(power, _)| power);
+        let tick = window.end.since(window.start);
+        let moment = Moment { at, cpu_at: window.end, demand, tick, idle };
+        let Some(closed) = self.zones.close(&reading, kind, moment) else { return };
+        let demand = closed.owed.as_ref().unwrap_or(demand);
         let zone = closed.window;
         if kind.is_measured() {
             self.learn_idle(zone, closed.is_sound, demand);
         }
         let idle_power = self.idle_power(zone.zone, window).map(|(power, _)| power);
         let reservations = self.reservations();
-        // Who holds a part of the idle machine is charged for it, though it has used nothing.
-        for id in reservations.workloads.keys() {
-            self.totals.open_workload(*id, None);
-        }
         let charges = attribution::attribute(zone, demand, idle_power, self.policy, &reservations);
         let quality = Quality { source: kind, quantum: reading.quantum, skew: closed.skew };
         let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
@@ -242,6 +171,50 @@ impl Pipeline {
         };
         let charges: Vec<_> = charges.into_iter().map(|charge| (charge, bound(charge))).collect();
         self.totals.charge(zone.zone, zone.energy, &charges);
+        self.zones.charged(zone.zone, kind, zone.energy);
+    }
+
+    /// Counters may come, go, or give nothing: changes to another source, and looks for new ones now and then.
+    fn follow_energy(&mut self, window: &CpuWindow) {
+        let now = self.clock.now();
+        if let Some((meter, reading)) = self.energy.moved_candidate(&*self.clock) {
+            self.use_candidate(meter, &reading);
+        } else if self.energy.may_estimate() && self.energy.is_silent(now) {
+            self.fall_back(window);
+        }
+        let is_lacking = !self.energy.failures.is_empty() || self.has_uncounted_sockets(window);
+        self.energy.look(&self.roots, &*self.clock, is_lacking, &mut self.health);
+    }
+
+    /// Uses a meter from here on. What was estimated until now stays an estimate.
+    fn use_candidate(&mut self, meter: EnergyMeter, reading: &EnergyReading) {
+        let kind = meter.kind();
+        tracing::info!(source = kind.name(), "the energy counters move: energy is measured from here on");
+        self.health.works(kind.name());
+        self.health.retire(EnergySourceKind::Model.name());
+        self.energy.use_meter(meter, self.clock.now());
+        self.zones.end_source();
+        self.zones.was_read(self.clock.now());
+        self.take_baseline(kind, reading);
+    }
+
+    /// Estimates from here on, and what was not known before.
+    fn fall_back(&mut self, window: &CpuWindow) {
+        let Some(kind) = self.energy.give_up() else { return };
+        let error = EnergySource::silent_error(kind);
+        self.health.failed(kind.name(), &error);
+        self.health.works(EnergySourceKind::Model.name());
+        tracing::warn!("energy is estimated from CPU use (source=\"model\"): {error}");
+        let (since, owed) = self.zones.end_source();
+        let Some(since) = since else { return };
+        let places = owed.places(Scope::Platform).into_iter().map(|(place, elapsed, busy)| PlaceWindow {
+            place,
+            cpus: 0,
+            elapsed,
+            idle: elapsed.saturating_sub(busy),
+        });
+        let unpaid = CpuWindow { start: since, end: window.end, places: places.collect(), usage: Vec::new() };
+        self.charge_estimate(&unpaid, &Arc::new(owed));
     }
 
     fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
@@ -262,9 +235,9 @@ impl Pipeline {
             };
             return Some((Watts(power.0 / parts as f64), IdleOrigin::Configured));
         }
-        if let EnergySource::Model(model) = &self.energy {
+        if matches!(self.energy.active, Active::Model) {
             let duration = window.end.since(window.start);
-            return Some((model.idle_power(window, duration, zone)?, IdleOrigin::Model));
+            return Some((self.energy.model.idle_power(window, duration, zone)?, IdleOrigin::Model));
         }
         Some((self.learner.power(zone)?, IdleOrigin::Learned))
     }

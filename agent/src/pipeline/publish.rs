@@ -11,6 +11,7 @@ use crate::host::HostRoots;
 use crate::join;
 use crate::join::history::Charge;
 use crate::model::cpu::CpuWindow;
+use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::health::{Kept, ProcessUse};
 use crate::model::reservation::Reservation;
 use crate::model::snapshot::{
@@ -136,6 +137,7 @@ impl Pipeline {
             engine: self.slow.engine_use,
             posts: self.progress.counts(),
             sources: self.health.all().clone(),
+            findings: self.findings.current(),
             meter: self.cpu.health(),
             process: self.slow.process,
             ticks: self.ticks.clone(),
@@ -168,6 +170,7 @@ impl Pipeline {
     }
 
     fn zone_snapshots(&self, window: &CpuWindow) -> Vec<ZoneSnapshot> {
+        let mirrored = self.energy.mirrored();
         let zones = self.totals.zones().iter().zip(self.totals.host()).zip(self.totals.residual());
         zones
             .map(|((zone, total), residual)| {
@@ -175,15 +178,25 @@ impl Pipeline {
                 ZoneSnapshot {
                     zone: *zone,
                     total: *total,
+                    by_source: state.map_or_else(Vec::new, |state| {
+                        state.by_source.iter().map(|(source, energy)| (*source, *energy)).collect()
+                    }),
                     power: state.and_then(|state| state.power),
                     idle_power: self.idle_power(*zone, window),
                     residual,
                     wraps: state.map_or(0, |state| state.wraps),
                     resets: state.map_or(0, |state| state.resets),
-                    counts: self.totals.counts(*zone),
+                    counts: self.totals.counts(*zone) && !mirrored.iter().any(|(mirror, _)| mirror == zone),
+                    is_followed: self.gives(*zone),
                 }
             })
             .collect()
+    }
+
+    fn gives(&self, zone: Zone) -> bool {
+        let state = self.zones.get(zone);
+        let is_estimated = state.is_some_and(|state| state.by_source.contains_key(&EnergySourceKind::Model));
+        self.energy.gives(zone, is_estimated)
     }
 
     fn workload_snapshots(&self) -> Vec<WorkloadSnapshot> {
@@ -212,6 +225,9 @@ impl Pipeline {
         let joined = self.joined.borrow().clone();
         let zones = self.totals.zones();
         let counts = |zone: usize| zones.get(zone).is_some_and(|zone| self.totals.counts(*zone));
+        let is_counting = |zone: &&Zone| self.totals.counts(**zone) && self.gives(**zone);
+        let mut counting = zones.iter().filter(is_counting).peekable();
+        let has_energy = counting.peek().is_some() && counting.all(|zone| self.zones.was_ever_read(*zone));
         let wall = self.clock.wall();
         let mut transcodes: Vec<_> = self.totals.transcodes().collect();
         transcodes.sort_unstable_by_key(|(id, _)| *id);
@@ -247,7 +263,7 @@ impl Pipeline {
                     output,
                     observation: observation.clone(),
                     seen,
-                    figures: (!zones.is_empty()).then(figures),
+                    figures: has_energy.then(figures),
                 })
             })
             .collect()

@@ -23,11 +23,9 @@ pub enum OpenError {
         hint: String,
     },
     /// The host's CPUs cannot be listed.
-    #[error("cannot list the host's CPUs in {folder}")]
+    #[error("the host's CPUs are not known")]
     NoTopology {
-        /// Where they were looked for.
-        folder: String,
-        /// Why.
+        /// Why, with the folder.
         #[source]
         cause: std::io::Error,
     },
@@ -44,8 +42,7 @@ impl OpenError {
 }
 
 pub(super) fn topology(roots: &HostRoots) -> Result<CpuTopology, OpenError> {
-    let folder = roots.sys.join("devices/system/cpu").display().to_string();
-    CpuTopology::read(roots).map_err(|cause| OpenError::NoTopology { folder, cause })
+    CpuTopology::read(roots).map_err(|cause| OpenError::NoTopology { cause })
 }
 
 /// eBPF where it can be had, else polling; or the one the configuration names.
@@ -128,6 +125,11 @@ impl HealthBook {
         source.problem = error.chain();
         error.hint().clone_into(&mut source.hint);
         self.note(name, error);
+    }
+
+    /// A source is no longer asked.
+    pub(super) fn retire(&mut self, name: &'static str) {
+        self.sources.remove(name);
     }
 
     /// A part of a source does not work; the source itself still does.

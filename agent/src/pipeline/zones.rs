@@ -1,16 +1,21 @@
-//! Where does each energy counter stand, and what does it owe?
+//! Keeps where each energy counter stands, and whose demand it has not paid for yet.
 //!
-//! A counter that cannot be read at a tick gives the energy of several ticks at once later. Whoever ran meanwhile owes for it, so
-//! their demand is kept until then.
+//! A counter that cannot be read at a tick, or stands still while its CPUs are busy, gives the energy of several ticks at once later.
+//! Whoever ran meanwhile owes for it, so their demand is kept until then.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attribution::ZoneWindow;
 use crate::attribution::demand::Demand;
+use crate::attribution::stall::{Span, shortfall};
 use crate::clock::MonoTime;
-use crate::model::energy::{CounterEvent, Domain, Scope, Zone, ZoneReading};
-use crate::units::{MicroJoules, Watts};
+use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use crate::units::{CpuTime, MicroJoules, Watts};
+
+#[cfg(test)]
+mod tests;
 
 /// The figures of one counter.
 #[derive(Clone, Debug, Default)]
@@ -19,14 +24,40 @@ pub(super) struct ZoneState {
     last: Option<(MonoTime, MicroJoules)>,
     /// What ran since then, where a tick went by without a reading.
     owed: Demand,
+    /// The last closed window, and the demand of its last tick.
+    before: Option<(Span, Arc<Demand>, Duration)>,
+    /// Whether it has counted since its first reading.
+    has_moved: bool,
+    /// Since when it stands still while its CPUs are busy.
+    pub(super) still_since: Option<MonoTime>,
     /// Distance of the last reading from the CPU reading beside it.
     skew: Duration,
-    /// What was counted since the last reading may not be all that was drawn.
-    is_disturbed: bool,
+    /// Mean power of the window that the last tick closed; `None` where it closed none, or its energy is not known.
     pub(super) power: Option<Watts>,
     pub(super) wraps: u64,
     pub(super) resets: u64,
+    pub(super) last_reset: Option<MonoTime>,
+    /// Whether the energy of the window that is open is known in part only.
+    is_incomplete: bool,
+    /// What was counted since the last reading may not be one tick's, or all that was drawn.
+    is_disturbed: bool,
+    /// What was charged, by where it came from.
+    pub(super) by_source: BTreeMap<EnergySourceKind, MicroJoules>,
 }
+
+impl ZoneState {
+    /// What ran while the counter gave nothing. Of more claimants than can be kept, it is nobody's.
+    fn owe(&mut self, demand: &Demand) {
+        self.is_disturbed = true;
+        self.owed.extend(demand);
+        if self.owed.claims() > MOST_CLAIMS {
+            self.owed.disown();
+        }
+    }
+}
+
+/// Claims that are kept while a counter gives nothing: about a megabyte.
+const MOST_CLAIMS: usize = 20_000;
 
 /// All counters.
 #[derive(Debug, Default)]
@@ -41,10 +72,24 @@ pub(super) struct Closed {
     pub(super) window: ZoneWindow,
     /// Distances between energy and CPU reading at both ends.
     pub(super) skew: Duration,
-    /// What ran before this tick and has not been charged for yet.
-    pub(super) owed: Demand,
+    /// Everything that ran in the window; `None` where it is one tick's and nothing is owed.
+    pub(super) owed: Option<Demand>,
     /// Whether energy and duration are those of one undisturbed tick.
     pub(super) is_sound: bool,
+}
+
+/// Where a reading is taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment<'a> {
+    /// When the counter was read, and when the CPU times beside it were.
+    pub(super) at: MonoTime,
+    pub(super) cpu_at: MonoTime,
+    /// What ran in the tick.
+    pub(super) demand: &'a Arc<Demand>,
+    /// Length of the tick.
+    pub(super) tick: Duration,
+    /// What the zone draws when nobody runs.
+    pub(super) idle: Option<Watts>,
 }
 
 impl ZoneBook {
@@ -53,13 +98,23 @@ impl ZoneBook {
         self.zones.get(&zone)
     }
 
+    /// Whether a counter has ever been read, or estimated.
+    pub(super) fn was_ever_read(&self, zone: Zone) -> bool {
+        self.get(zone).is_some_and(|state| !state.by_source.is_empty())
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Zone, &ZoneState)> {
+        self.zones.iter().map(|(zone, state)| (*zone, state))
+    }
+
     /// When counters were last read at all.
     pub(super) fn last_read(&self) -> Option<MonoTime> {
         self.last_read
     }
 
     /// Notes what happened to counters besides counting.
-    pub(super) fn count(&mut self, events: &[(Zone, CounterEvent)]) {
+    pub(super) fn count(&mut self, events: &[(Zone, CounterEvent)], at: MonoTime) {
         for (zone, event) in events {
             let state = self.zones.entry(*zone).or_default();
             // A reset shortly before the end of the range looks like a wrap.
@@ -67,8 +122,13 @@ impl ZoneBook {
             match event {
                 CounterEvent::Wrap => state.wraps += 1,
                 CounterEvent::Reset => {
-                    tracing::warn!(%zone, "the energy counter was reset or jumped: the energy of this tick is not known");
+                    tracing::warn!(
+                        %zone,
+                        "the energy counter began again: what it had counted before that in the same tick is not known"
+                    );
                     state.resets += 1;
+                    state.last_reset = Some(at);
+                    state.is_incomplete = true;
                 }
             }
         }
@@ -76,7 +136,10 @@ impl ZoneBook {
 
     /// The machine slept, and counters begin anew.
     pub(super) fn disturb(&mut self) {
-        self.zones.values_mut().for_each(|state| state.is_disturbed = true);
+        for state in self.zones.values_mut() {
+            (state.last, state.before, state.power) = (None, None, None);
+            (state.owed, state.is_disturbed) = (Demand::default(), true);
+        }
     }
 
     /// Dies of a package that have counters of their own.
@@ -94,118 +157,126 @@ impl ZoneBook {
     }
 
     /// The baseline of the first window.
-    pub(super) fn baseline(&mut self, at: MonoTime, reading: &ZoneReading) {
+    pub(super) fn baseline(&mut self, at: MonoTime, reading: &ZoneReading, source: EnergySourceKind) {
+        let state = self.zones.entry(reading.zone).or_default();
+        state.last.get_or_insert((at, reading.total));
+        state.by_source.entry(source).or_default();
+    }
+
+    /// The baseline of a counter whose energy is held back for now.
+    pub(super) fn await_first(&mut self, at: MonoTime, reading: &ZoneReading) {
         self.zones.entry(reading.zone).or_default().last.get_or_insert((at, reading.total));
     }
 
-    /// A counter could not be read: what ran owes for it later.
+    /// The energy of a counter is not known in this tick: what ran owes for it later.
     pub(super) fn owe(&mut self, zone: Zone, demand: &Demand) {
         let state = self.zones.entry(zone).or_default();
         state.power = None;
-        state.is_disturbed = true;
         if state.last.is_some() {
-            state.owed.extend(demand);
+            state.owe(demand);
         }
     }
 
-    /// A counter was read at `at`, beside a CPU reading at `cpu_at`; `None` when this is its first reading.
-    pub(super) fn close(&mut self, at: MonoTime, cpu_at: MonoTime, reading: &ZoneReading) -> Option<Closed> {
+    /// A counter was read; `None` when this is its first reading, or it stands still while its CPUs are busy.
+    pub(super) fn close(
+        &mut self,
+        reading: &ZoneReading,
+        source: EnergySourceKind,
+        moment: Moment<'_>,
+    ) -> Option<Closed> {
+        let Moment { at, cpu_at, demand, tick, idle } = moment;
         let state = self.zones.entry(reading.zone).or_default();
+        state.by_source.entry(source).or_default();
         let skew_now = at.since(cpu_at).max(cpu_at.since(at));
         let skew = std::mem::replace(&mut state.skew, skew_now) + skew_now;
-        let is_sound = !std::mem::take(&mut state.is_disturbed);
-        let (before, total) = state.last.replace((at, reading.total))?;
+        let Some((before, total)) = state.last else {
+            state.last = Some((at, reading.total));
+            return None;
+        };
         let energy = reading.total.saturating_sub(total);
-        let duration = at.since(before);
-        state.power = energy.over(duration);
-        let owed = std::mem::take(&mut state.owed);
-        Some(Closed { window: ZoneWindow { zone: reading.zone, energy, duration }, skew, owed, is_sound })
+        let scope = reading.zone.scope;
+        let was_still = state.still_since.is_some();
+        state.power = None;
+        let is_zero = energy == MicroJoules::ZERO && must_move(reading.zone);
+        if is_zero && demand.busy(scope) > CpuTime::ZERO {
+            state.still_since.get_or_insert(before);
+            if state.has_moved {
+                state.owe(demand);
+                return None;
+            }
+        } else {
+            state.still_since = None;
+            state.has_moved |= energy > MicroJoules::ZERO;
+        }
+        state.last = Some((at, reading.total));
+        let mut duration = at.since(before);
+        let is_sound = !std::mem::take(&mut state.is_disturbed);
+        let is_complete = !std::mem::take(&mut state.is_incomplete);
+        // Nothing that runs draws nothing.
+        if is_complete && !is_zero {
+            state.power = energy.over(duration);
+        }
+        let mut owed = std::mem::take(&mut state.owed);
+        let busy = owed.busy(scope) + demand.busy(scope);
+        let span = Span { energy, duration, busy };
+        let last = state.before.replace((span, Arc::clone(demand), tick)).filter(|_| was_still);
+        let owed = if owed.is_empty() {
+            None
+        } else {
+            owed.extend(demand);
+            if let Some((before, last, length)) = last {
+                let lacks = shortfall(before, span, idle, (last.busy(scope), length));
+                owed.extend_by(&last, lacks.dynamic);
+                duration += lacks.idle;
+            }
+            Some(owed)
+        };
+        let window = ZoneWindow { zone: reading.zone, energy, duration };
+        Some(Closed { window, skew, owed, is_sound })
+    }
+
+    /// Enters what was charged.
+    pub(super) fn charged(&mut self, zone: Zone, source: EnergySourceKind, energy: MicroJoules) {
+        *self.zones.entry(zone).or_default().by_source.entry(source).or_default() += energy;
+    }
+
+    /// Takes what is owed for packages, with the time since which; and forgets where counters stand: they are read no more, or from
+    /// a new baseline.
+    pub(super) fn end_source(&mut self) -> (Option<MonoTime>, Demand) {
+        let (mut since, mut owed) = (None, Demand::default());
+        for (zone, state) in &mut self.zones {
+            let last = state.last.take();
+            let unpaid = std::mem::take(&mut state.owed);
+            if zone.domain == Domain::Package && !unpaid.is_empty() {
+                owed.extend_within(&unpaid, zone.scope);
+                since = since.max(last.map(|(at, _)| at));
+            }
+            // What never moved was never measured.
+            state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
+            (state.before, state.power, state.still_since) = (None, None, None);
+            (state.has_moved, state.is_incomplete) = (false, false);
+        }
+        (since, owed)
+    }
+
+    /// Moves what is owed for some scopes to others, whose counters are theirs too.
+    pub(super) fn move_owed(&mut self, moves: &[(Scope, Scope)]) {
+        for state in self.zones.values_mut().filter(|state| !state.owed.is_empty()) {
+            state.owed = state.owed.moved(moves);
+        }
+    }
+
+    /// Forgets where a counter stands: it is another's.
+    pub(super) fn forget(&mut self, zone: Zone) {
+        if let Some(state) = self.zones.get_mut(&zone) {
+            (state.last, state.power, state.still_since) = (None, None, None);
+            state.owed = Demand::default();
+            state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attribution::demand::Claimant;
-    use crate::host::CpuPlace;
-    use crate::model::workload::WorkloadId;
-    use crate::units::CpuTime;
-
-    const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
-
-    fn reading(microjoules: u64) -> ZoneReading {
-        ZoneReading { zone: ZONE, total: MicroJoules(microjoules), quantum: MicroJoules(61) }
-    }
-
-    fn second(number: u64) -> MonoTime {
-        MonoTime(number * 1_000_000_000)
-    }
-
-    #[test]
-    fn a_missed_reading_is_made_up_for_with_what_ran_meanwhile() {
-        let mut book = ZoneBook::default();
-        assert!(book.close(second(0), second(0), &reading(0)).is_none(), "the first reading is a baseline");
-        let mut demand = Demand::default();
-        demand.add(Claimant::workload(WorkloadId(9)), CpuPlace { package: 0, die: 0 }, CpuTime(5));
-        book.owe(ZONE, &demand);
-        let closed = book.close(second(2), second(2), &reading(20_000_000)).unwrap();
-        assert_eq!(closed.window.energy, MicroJoules(20_000_000));
-        assert_eq!(closed.window.duration, Duration::from_secs(2));
-        assert_eq!(closed.owed, demand);
-        assert_eq!(book.get(ZONE).unwrap().power, Some(Watts(10.0)));
-    }
-
-    #[test]
-    fn what_ran_before_the_first_reading_owes_nothing() {
-        let mut book = ZoneBook::default();
-        let mut demand = Demand::default();
-        demand.add(Claimant::workload(WorkloadId(9)), CpuPlace { package: 0, die: 0 }, CpuTime(5));
-        book.owe(ZONE, &demand);
-        book.close(second(1), second(1), &reading(0));
-        assert!(book.close(second(2), second(2), &reading(1)).unwrap().owed.is_empty());
-    }
-
-    #[test]
-    fn skew_counts_at_both_ends() {
-        let mut book = ZoneBook::default();
-        book.close(MonoTime(0), MonoTime(3), &reading(0));
-        let closed = book.close(MonoTime(105), MonoTime(100), &reading(1)).unwrap();
-        assert_eq!(closed.skew, Duration::from_nanos(8));
-    }
-
-    #[test]
-    fn a_tick_is_sound_unless_something_happened_to_its_counter() {
-        let mut book = ZoneBook::default();
-        book.close(second(0), second(0), &reading(0));
-        let mut tick = 0;
-        let mut is_sound = |book: &mut ZoneBook| {
-            tick += 1;
-            book.close(second(tick), second(tick), &reading(tick)).unwrap().is_sound
-        };
-        assert!(is_sound(&mut book));
-        for event in [CounterEvent::Reset, CounterEvent::Wrap] {
-            book.count(&[(ZONE, event)]);
-            assert_eq!([is_sound(&mut book), is_sound(&mut book)], [false, true], "{event:?}");
-        }
-        book.owe(ZONE, &Demand::default());
-        assert_eq!([is_sound(&mut book), is_sound(&mut book)], [false, true], "a missed reading");
-        book.disturb();
-        assert_eq!([is_sound(&mut book), is_sound(&mut book)], [false, true], "sleep");
-    }
-
-    #[test]
-    fn dies_are_those_of_one_package_that_count_packages() {
-        let mut book = ZoneBook::default();
-        let die = |package, die, domain| Zone { scope: Scope::Die { package, die }, domain };
-        for zone in [
-            die(0, 0, Domain::Package),
-            die(0, 1, Domain::Package),
-            die(0, 1, Domain::Dram),
-            die(1, 0, Domain::Package),
-            Zone { scope: Scope::Package(2), domain: Domain::Package },
-        ] {
-            book.baseline(second(0), &ZoneReading { zone, ..reading(0) });
-        }
-        assert_eq!([book.dies(0), book.dies(1), book.dies(2)], [2, 1, 0]);
-    }
+/// Whether a counter cannot stand still while CPUs in its scope are busy. Graphics may sleep meanwhile.
+fn must_move(zone: Zone) -> bool {
+    zone.domain != Domain::Uncore
 }

@@ -75,10 +75,11 @@ fn workloads(page: &mut String, snapshot: &Snapshot) {
     page.push_str("<h2>Who draws the power now</h2><table><tr><th>workload</th><th>kind</th><th>watts</th><th>joules</th></tr>");
     let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
     for workload in workloads.into_iter().take(SHOWN) {
-        let watts = workload.account.window_energy.over(snapshot.window).map_or(0.0, |power| power.0);
+        let power = snapshot.power_of(workload.account.window_energy);
+        let watts = power.map_or_else(|| "–".to_owned(), |power| format!("{:.2}", power.0));
         let _ = write!(
             page,
-            "<tr><td>{}</td><td>{}</td><td class=\"n\">{watts:.2}</td><td class=\"n\">{:.1}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td class=\"n\">{watts}</td><td class=\"n\">{:.1}</td></tr>",
             escape(&workload.identity.name),
             workload.identity.kind,
             workload.account.energy(counts).joules()

@@ -8,17 +8,17 @@ mod cpu_list;
 #[cfg(test)]
 mod fixture;
 mod meter;
+mod mirror;
 pub mod model;
 mod msr;
 mod perf;
 mod powercap;
+mod presence;
 mod processor;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod unit;
-
-use std::time::Duration;
 
 use crate::clock::{Clock, MonoTime};
 use crate::host::{CpuTopology, HostRoots};
@@ -26,40 +26,20 @@ use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Zone, ZoneRea
 use crate::source::SourceError;
 use crate::units::Watts;
 
-/// A hardware meter that is open and has given at least one reading.
-pub trait EnergyMeter: Send {
-    /// Which meter it is.
-    fn kind(&self) -> EnergySourceKind;
-
-    /// Its counters, ascending. Fixed after opening.
-    fn zones(&self) -> Vec<Zone>;
-
-    /// Reads every counter. One that fails does not hide the others; what it counted meanwhile is in its next reading.
-    fn read(&mut self, clock: &dyn Clock) -> EnergyReading;
-
-    /// Forgets what was read before: the machine slept or was restored, so the next reading is a new baseline.
-    fn rebaseline(&mut self);
-
-    /// Leaves no thread behind until the next reading: what reads then is to have the rights of then.
-    fn rest(&mut self);
-
-    /// Counters must be read at least this often, or a wrap could be missed: a quarter of the shortest wrap time at the
-    /// plausible power. `None`: they do not wrap.
-    fn longest_gap(&self) -> Option<Duration>;
-
-    /// What was found while opening and left out, one line each, for `check` and the log.
-    fn notes(&self) -> &[String] {
-        &[]
-    }
-}
+pub use meter::EnergyMeter;
+pub use presence::presence;
 
 /// One reading of a meter.
 #[derive(Debug, Default)]
 pub struct EnergyReading {
     /// Every counter that could be read, with the time of its own reading.
     pub zones: Vec<(MonoTime, ZoneReading)>,
+    /// Counters whose energy is not known yet, though they were read: what they counted is in a later reading.
+    pub withheld: Vec<ZoneReading>,
     /// Every counter that could not, and why.
     pub failures: Vec<(Zone, SourceError)>,
+    /// Whether any counter has counted since the last reading.
+    pub has_moved: bool,
     /// What happened to counters besides counting.
     pub events: Vec<(Zone, CounterEvent)>,
 }
@@ -105,7 +85,7 @@ pub fn open(
     topology: &CpuTopology,
     options: &EnergyOptions,
     clock: &dyn Clock,
-) -> Result<Box<dyn EnergyMeter>, SourceError> {
+) -> Result<EnergyMeter, SourceError> {
     match kind {
         EnergySourceKind::Perf => perf::open(roots, topology, options, clock),
         EnergySourceKind::Powercap => powercap::open(roots, options, clock),
@@ -120,7 +100,7 @@ pub fn open_best(
     topology: &CpuTopology,
     options: &EnergyOptions,
     clock: &dyn Clock,
-) -> Result<Box<dyn EnergyMeter>, Vec<(EnergySourceKind, SourceError)>> {
+) -> Result<EnergyMeter, Vec<(EnergySourceKind, SourceError)>> {
     let mut reasons = Vec::new();
     for kind in [EnergySourceKind::Perf, EnergySourceKind::Powercap, EnergySourceKind::Msr] {
         match open(kind, roots, topology, options, clock) {

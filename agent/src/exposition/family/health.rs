@@ -58,6 +58,20 @@ pub(super) const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "ffwatt_finding",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "A figure is missing, estimated or doubtful: 1 for as long as that is so. `ffwatt check` and the page have the sentence \
+               and the fix.",
+        labels: &["code", "subject"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for finding in &snapshot.findings {
+                samples.whole([finding.code.name().into(), finding.subject.as_str().into()], 1);
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_lost_events_total",
         kind: Kind::Counter,
         unit: None,

@@ -14,14 +14,12 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &["package", "domain", "source"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
-            let Some(source) = snapshot.method.energy_source else { return };
             for zone in &snapshot.zones {
-                let [package, domain] = zone_labels(zone);
-                samples.counter(
-                    [package, domain, source.name().into()],
-                    zone.total.joules(),
-                    snapshot.created,
-                );
+                for (source, energy) in &zone.by_source {
+                    let [package, domain] = zone_labels(zone);
+                    let labels = [package, domain, source.name().into()];
+                    samples.counter(labels, energy.joules(), snapshot.created);
+                }
             }
         },
     },
@@ -64,7 +62,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_energy_resets_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Times an energy counter was set back or jumped beyond the plausible. The energy of that tick is not known.",
+        help: "Times an energy counter began again or jumped beyond the plausible. Only what it counted since is known of that tick's energy.",
         labels: &["package", "domain"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

@@ -8,15 +8,17 @@ use std::borrow::Cow;
 use crate::exposition::Options;
 use crate::exposition::ZoneNames;
 use crate::exposition::catalog::{Kind, Listener, Metric, Samples};
-use crate::model::energy::{Domain, Scope, Zone};
+use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use crate::model::finding::{Finding, FindingCode};
 use crate::model::snapshot::{Snapshot, ZoneSnapshot};
+use crate::units::MicroJoules;
 
 pub(super) const METRICS: &[Metric] = &[
     Metric {
         name: "rapl_power_watts",
         kind: Kind::Gauge,
         unit: Some("watts"),
-        help: "Mean power of a RAPL zone over the last tick.",
+        help: "Mean power of a RAPL zone over the last tick; absent where the energy of the tick is not known.",
         labels: &["zone"],
         listener: Listener::Rapl,
         fill: |snapshot, options, samples| {
@@ -36,7 +38,7 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Rapl,
         fill: |snapshot, options, samples| {
             for (zone, name) in names(snapshot, options) {
-                samples.number([name], zone.total.joules());
+                samples.number([name], measured_energy(zone).joules());
             }
         },
     },
@@ -44,7 +46,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "rapl_available",
         kind: Kind::Gauge,
         unit: None,
-        help: "Whether hardware counts energy on this host (1) or not (0).",
+        help: "Whether hardware counts energy on this host (1) or not (0); 0 too where its counters do not move.",
         labels: &[],
         listener: Listener::Rapl,
         fill: |snapshot, _, samples: &mut Samples<'_>| samples.whole([], u64::from(is_measured(snapshot))),
@@ -60,12 +62,22 @@ pub(super) const METRICS: &[Metric] = &[
     },
 ];
 
+/// Counters that stand still count nothing.
 fn is_measured(snapshot: &Snapshot) -> bool {
-    snapshot.method.energy_source.is_some_and(crate::model::energy::EnergySourceKind::is_measured)
+    let stands_still = |finding: &Finding| finding.code == FindingCode::CountersStandStill;
+    snapshot.method.energy_source.is_some_and(EnergySourceKind::is_measured)
+        && !snapshot.findings.iter().any(stands_still)
 }
 
+/// Zones that have been read.
 fn measured(snapshot: &Snapshot) -> impl Iterator<Item = &ZoneSnapshot> {
-    snapshot.zones.iter().filter(|_| is_measured(snapshot))
+    let was_read = |zone: &&ZoneSnapshot| zone.by_source.iter().any(|(source, _)| source.is_measured());
+    snapshot.zones.iter().filter(|_| is_measured(snapshot)).filter(was_read)
+}
+
+/// What hardware counted of a zone's energy.
+fn measured_energy(zone: &ZoneSnapshot) -> MicroJoules {
+    zone.by_source.iter().filter(|(source, _)| source.is_measured()).map(|(_, energy)| *energy).sum()
 }
 
 fn names(snapshot: &Snapshot, options: Options) -> Vec<(&ZoneSnapshot, Cow<'static, str>)> {

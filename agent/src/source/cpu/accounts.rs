@@ -85,6 +85,18 @@ impl Accounts {
         Self { topology, places, cpus, consumed: HashMap::new(), at: MonoTime::default() }
     }
 
+    /// CPUs that are on line and whose place is not known.
+    pub fn unplaced<'a>(&'a self, states: &'a [CpuState]) -> impl Iterator<Item = usize> + 'a {
+        let running = states.iter().enumerate().filter(|(_, state)| **state != CpuState::Offline);
+        running.map(|(cpu, _)| cpu).filter(|cpu| !self.topology.has_place(*cpu))
+    }
+
+    /// Enters the place of a CPU that has come on line.
+    pub fn place_cpu(&mut self, cpu: usize, place: CpuPlace) {
+        self.topology.enter(cpu, place);
+        self.places = self.topology.places();
+    }
+
     /// Whether the map adds up to the clock on every CPU that was flushed. If not, an entry was read while its CPU changed
     /// it: read again.
     pub fn adds_up(&self, reading: &Reading) -> bool {

@@ -62,6 +62,7 @@ pub struct BpfMeter {
     tracked: Array<MapData, [u8; TRACKED_PAGE as usize]>,
     ring: RingBuf<MapData>,
     accounts: Accounts,
+    roots: HostRoots,
     own: ProcessId,
     room: usize,
     torn_reads: u64,
@@ -197,6 +198,13 @@ impl CpuMeter for BpfMeter {
             }
             self.torn_reads += 1;
             reading.entries = self.read_entries()?;
+        }
+        // A CPU says where it is once it is on line.
+        let come: Vec<usize> = self.accounts.unplaced(&reading.states).collect();
+        for (cpu, place) in
+            come.into_iter().filter_map(|cpu| Some((cpu, CpuTopology::find(&self.roots, cpu)?)))
+        {
+            self.accounts.place_cpu(cpu, place);
         }
         let mut window = self.accounts.close(&reading);
         (window.start, window.end) = (self.lead.own(window.start), self.lead.own(window.end));

@@ -1,12 +1,14 @@
-//! What do a meter's counters say now? The part that all hardware meters share.
+//! Reads the counters of an energy source: one type for perf, powercap and MSR.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::counter::EnergyCounter;
+use super::EnergyReading;
+use super::counter::{EnergyCounter, Observed};
+use super::mirror::{MirrorWatch, Position, Standing};
 use super::reader::{Counters, Reader};
-use super::{EnergyMeter, EnergyReading};
 use crate::clock::{Clock, MonoTime};
-use crate::model::energy::{EnergySourceKind, Zone, ZoneReading};
+use crate::model::energy::{CounterEvent, EnergySourceKind, Zone, ZoneReading};
 use crate::source::SourceError;
 use crate::units::MicroJoules;
 
@@ -33,12 +35,14 @@ pub(super) struct ZoneMeter {
     pub(super) parts: Vec<Part>,
 }
 
-/// A meter over zones of any source.
-pub(super) struct HardwareMeter {
+/// A hardware meter that is open and has given at least one reading.
+pub struct EnergyMeter {
     kind: EnergySourceKind,
     zones: Vec<OpenZone>,
     reader: Reader,
+    mirrors: MirrorWatch,
     notes: Vec<String>,
+    corrected: Vec<(Zone, MicroJoules)>,
 }
 
 /// A zone whose counters are read by somebody else.
@@ -48,16 +52,23 @@ struct OpenZone {
     raw: Counters,
     /// What each of them comes to.
     counters: Vec<EnergyCounter>,
+    /// Whether its last reading failed.
+    is_failing: bool,
+    /// Its total at the last reading, and the one that was last told.
+    last: MicroJoules,
+    told: MicroJoules,
 }
 
 impl From<ZoneMeter> for OpenZone {
     fn from(zone: ZoneMeter) -> Self {
         let (raw, counters) = zone.parts.into_iter().map(|part| (part.raw, part.counter)).unzip();
-        Self { zone: zone.zone, quantum: zone.quantum, raw: Counters::Here(raw), counters }
+        let (zone, quantum) = (zone.zone, zone.quantum);
+        let (last, told) = (MicroJoules::ZERO, MicroJoules::ZERO);
+        Self { zone, quantum, raw: Counters::Here(raw), counters, is_failing: false, last, told }
     }
 }
 
-impl HardwareMeter {
+impl EnergyMeter {
     /// Reads every zone once, to see that it works. Fails with the first zone's error when none does; a zone that fails beside
     /// others that work is kept, and may come back. Leaves no thread behind: what reads later is to have the rights of then.
     pub(super) fn start(
@@ -65,83 +76,173 @@ impl HardwareMeter {
         mut zones: Vec<ZoneMeter>,
         notes: Vec<String>,
         clock: &dyn Clock,
-    ) -> Result<Box<dyn EnergyMeter>, SourceError> {
+    ) -> Result<Self, SourceError> {
         zones.sort_by_key(|zone| zone.zone);
         let zones = zones.into_iter().map(OpenZone::from).collect();
-        let mut meter = Self { kind, zones, reader: Reader::default(), notes };
+        let (reader, mirrors, corrected) = (Reader::default(), MirrorWatch::default(), Vec::new());
+        let mut meter = Self { kind, zones, reader, mirrors, notes, corrected };
         let mut reading = meter.read(clock);
         meter.rest();
-        if reading.zones.is_empty() {
+        if reading.zones.is_empty() && reading.withheld.is_empty() {
             let nothing = || SourceError::unavailable(format!("no {kind} energy counter was found"), "");
             return Err(reading.failures.drain(..).next().map_or_else(nothing, |(_, error)| error));
         }
         // What was counted between this and the first reading the caller sees belongs to nobody.
         meter.rebaseline();
-        Ok(Box::new(meter))
+        Ok(meter)
     }
-}
 
-impl EnergyMeter for HardwareMeter {
-    fn kind(&self) -> EnergySourceKind {
+    /// Names counters whose unit the kernel has wrong, with the right one.
+    pub(super) fn with_corrected(mut self, corrected: Vec<(Zone, MicroJoules)>) -> Self {
+        self.corrected = corrected;
+        self
+    }
+
+    /// Counters whose unit the kernel has wrong, with the energy of a step.
+    pub fn corrected(&self) -> &[(Zone, MicroJoules)] {
+        &self.corrected
+    }
+
+    /// Which source it reads.
+    pub fn kind(&self) -> EnergySourceKind {
         self.kind
     }
 
-    fn zones(&self) -> Vec<Zone> {
+    /// Its counters, ascending.
+    pub fn zones(&self) -> Vec<Zone> {
         self.zones.iter().map(|zone| zone.zone).collect()
     }
 
-    fn read(&mut self, clock: &dyn Clock) -> EnergyReading {
+    /// Reads every counter. One that fails does not hide the others; what it counted meanwhile is in its next reading.
+    pub fn read(&mut self, clock: &dyn Clock) -> EnergyReading {
         let mut reading = EnergyReading::default();
+        let mut known = Vec::with_capacity(self.zones.len());
+        let mut positions = Vec::new();
         for zone in &mut self.zones {
-            match zone.read(&mut self.reader, clock, &mut reading) {
-                Ok((at, total)) => {
-                    reading.zones.push((at, ZoneReading { zone: zone.zone, total, quantum: zone.quantum }));
+            let answer = zone.read(&mut self.reader, clock, &mut reading.events);
+            zone.is_failing = answer.is_err();
+            match answer {
+                Ok((at, is_known)) => {
+                    let total = zone.total();
+                    reading.has_moved |= total > std::mem::replace(&mut zone.last, total);
+                    known.push((at, is_known, ZoneReading { zone: zone.zone, total, quantum: zone.quantum }));
+                    positions.extend(zone.position(at).filter(|_| is_known));
                 }
                 Err(error) => reading.failures.push((zone.zone, error)),
+            }
+        }
+        if reading.events.iter().any(|(_, event)| *event == CounterEvent::Reset) {
+            self.mirrors = MirrorWatch::default();
+        }
+        self.mirrors.observe(&positions);
+        for (at, is_known, zone) in known {
+            let Some(open) = self.zones.iter_mut().find(|open| open.zone == zone.zone) else { continue };
+            let is_held_back = match self.mirrors.standing(zone.zone) {
+                Standing::MirrorOf(_) => continue,
+                Standing::Own => !is_known,
+                Standing::Suspected => !is_known || zone.total > open.told,
+            };
+            if is_held_back {
+                reading.withheld.push(zone);
+            } else {
+                open.told = zone.total;
+                reading.zones.push((at, zone));
             }
         }
         reading
     }
 
-    fn rebaseline(&mut self) {
+    /// Counters that could not be read the last time.
+    pub fn unreadable(&self) -> Vec<Zone> {
+        self.zones.iter().filter(|zone| zone.is_failing).map(|zone| zone.zone).collect()
+    }
+
+    /// Packages whose counters may be one: they stand where another stands, and have not moved often enough to tell.
+    pub fn suspects(&self) -> Vec<Zone> {
+        let is_suspected = |zone: &Zone| self.mirrors.standing(*zone) == Standing::Suspected;
+        self.zones.iter().map(|zone| zone.zone).filter(is_suspected).collect()
+    }
+
+    /// Counters that show the energy of another, which is read in their place.
+    pub fn mirrors(&self) -> BTreeMap<Zone, Zone> {
+        let of = |zone: Zone| match self.mirrors.standing(zone) {
+            Standing::MirrorOf(leader) => Some((zone, leader)),
+            Standing::Own | Standing::Suspected => None,
+        };
+        self.zones.iter().filter_map(|zone| of(zone.zone)).collect()
+    }
+
+    /// Takes over what a meter of the same source, opened later, has and this one does not: zones that have come, and other ways to
+    /// counters that no longer can be read. Returns the zones that have come.
+    pub fn adopt(&mut self, later: Self) -> Vec<Zone> {
+        let mut come = Vec::new();
+        for zone in later.zones {
+            match self.zones.iter_mut().find(|known| known.zone == zone.zone) {
+                None => {
+                    come.push(zone.zone);
+                    self.zones.push(zone);
+                }
+                Some(known) => {
+                    // What the counter has come to stays: whether the new one counts on from there is seen when it is read.
+                    if known.is_failing && !zone.is_failing && known.counters.len() == zone.counters.len() {
+                        known.raw = zone.raw;
+                    }
+                }
+            }
+        }
+        self.zones.sort_by_key(|zone| zone.zone);
+        (self.notes, self.corrected) = (later.notes, later.corrected);
+        come
+    }
+
+    /// Forgets what was read before: the machine slept or was restored, so the next reading is a new baseline.
+    pub fn rebaseline(&mut self) {
         for counter in self.zones.iter_mut().flat_map(|zone| &mut zone.counters) {
             counter.rebaseline();
         }
+        self.mirrors = MirrorWatch::default();
     }
 
-    fn rest(&mut self) {
+    /// Leaves no thread behind until the next reading: what reads then is to have the rights of then.
+    pub fn rest(&mut self) {
         self.reader.rest();
     }
 
-    fn longest_gap(&self) -> Option<Duration> {
+    /// Counters must be read at least this often, or a wrap could be missed: a quarter of the shortest wrap time at the
+    /// plausible power. `None`: they do not wrap.
+    pub fn longest_gap(&self) -> Option<Duration> {
         let counters = self.zones.iter().flat_map(|zone| &zone.counters);
         counters.filter_map(EnergyCounter::wrap_time).min().map(|shortest| shortest / 4)
     }
 
-    fn notes(&self) -> &[String] {
+    /// What was found while opening and left out, one line each, for `check` and the log.
+    pub fn notes(&self) -> &[String] {
         &self.notes
     }
 }
 
 impl OpenZone {
-    /// Reads all counters, even after one has failed: those that answer keep their place in their range.
+    /// Reads all counters, even after one has failed: those that answer keep their place in their range. When it was read, and
+    /// whether the total is of then.
     fn read(
         &mut self,
         reader: &mut Reader,
         clock: &dyn Clock,
-        reading: &mut EnergyReading,
-    ) -> Result<(MonoTime, MicroJoules), SourceError> {
+        events: &mut Vec<(Zone, CounterEvent)>,
+    ) -> Result<(MonoTime, bool), SourceError> {
         let begun = clock.now();
         let counts = reader.read(self.zone, &mut self.raw)?;
         let ended = clock.now();
-        let mut failure = None;
-        let mut answers = 0;
+        let (mut failure, mut answers, mut is_known) = (None, 0, true);
         for (counter, count) in self.counters.iter_mut().zip(counts) {
             match count {
                 Ok(Some(count)) => {
                     answers += 1;
-                    if let Some(event) = counter.observe(count, ended) {
-                        reading.events.push((self.zone, event));
+                    match counter.observe(count, ended) {
+                        Observed::Counted => {}
+                        Observed::Wrapped => events.push((self.zone, CounterEvent::Wrap)),
+                        Observed::Reset => events.push((self.zone, CounterEvent::Reset)),
+                        Observed::Doubtful => is_known = false,
                     }
                 }
                 Ok(None) => {}
@@ -155,8 +256,18 @@ impl OpenZone {
             let doing = format!("read the {} counter: its CPUs are off line", self.zone);
             return Err(SourceError::transient(doing, std::io::ErrorKind::NotFound.into()));
         }
-        let total = self.counters.iter().map(EnergyCounter::total).sum();
         // The middle of the time it took is nearer to the truth than either end.
-        Ok((begun.plus(ended.since(begun) / 2), total))
+        Ok((begun.plus(ended.since(begun) / 2), is_known))
+    }
+
+    fn total(&self) -> MicroJoules {
+        self.counters.iter().map(EnergyCounter::total).sum()
+    }
+
+    /// Where it stands, if it is one counter.
+    fn position(&self, at: MonoTime) -> Option<Position> {
+        let [counter] = self.counters.as_slice() else { return None };
+        let raw = counter.position()?;
+        Some(Position { zone: self.zone, at, raw, total: counter.total(), quantum: self.quantum })
     }
 }

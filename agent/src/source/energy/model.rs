@@ -55,6 +55,11 @@ impl ModelMeter {
             *spent += idle * u128::from(place.elapsed.0);
             *spent += busy.saturating_sub(idle) * u128::from(place.busy().0);
         }
+        self.totals()
+    }
+
+    /// What it has come to so far.
+    pub fn totals(&self) -> Vec<ZoneReading> {
         self.spent
             .iter()
             .map(|(package, spent)| ZoneReading {

@@ -14,7 +14,7 @@ use std::path::Path;
 use self::register::{Access, Register};
 use self::registers::Layout;
 use super::counter::EnergyCounter;
-use super::meter::{HardwareMeter, Part, ZoneMeter};
+use super::meter::{Part, ZoneMeter};
 use super::processor::{Processor, Vendor};
 use super::unit::EnergyUnit;
 use super::{EnergyMeter, EnergyOptions};
@@ -29,7 +29,7 @@ pub(super) fn open(
     topology: &CpuTopology,
     options: &EnergyOptions,
     clock: &dyn Clock,
-) -> Result<Box<dyn EnergyMeter>, SourceError> {
+) -> Result<EnergyMeter, SourceError> {
     let layout = match Processor::read(roots).vendor {
         Vendor::Intel => &registers::INTEL,
         Vendor::Amd => &registers::AMD,
@@ -48,7 +48,7 @@ fn open_registers(
     topology: &CpuTopology,
     options: &EnergyOptions,
     clock: &dyn Clock,
-) -> Result<Box<dyn EnergyMeter>, SourceError> {
+) -> Result<EnergyMeter, SourceError> {
     let processor = Processor::read(roots);
     let (zones, notes) = (Vec::new(), Vec::new());
     let mut probe = Probe { roots, options, processor, layout, has_device: false, zones, notes };
@@ -63,7 +63,7 @@ fn open_registers(
         let what = "none of this processor's energy registers counts";
         return Err(processor.unavailable(what, ""));
     }
-    HardwareMeter::start(EnergySourceKind::Msr, probe.zones, probe.notes, clock)
+    EnergyMeter::start(EnergySourceKind::Msr, probe.zones, probe.notes, clock)
 }
 
 /// The packages, or where Intel's have several dies those (`rapl_pkg_pmu_is_pkg_scope()`, `arch/x86/events/rapl.c`), with their

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use self::event::{PerfCounter, Target};
 use self::pmu::Pmu;
 use super::counter::EnergyCounter;
-use super::meter::{HardwareMeter, Part, ZoneMeter};
+use super::meter::{Part, ZoneMeter};
 use super::processor::Processor;
 use super::{EnergyMeter, EnergyOptions};
 use crate::clock::Clock;
@@ -29,7 +29,7 @@ pub(super) fn open(
     topology: &CpuTopology,
     options: &EnergyOptions,
     clock: &dyn Clock,
-) -> Result<Box<dyn EnergyMeter>, SourceError> {
+) -> Result<EnergyMeter, SourceError> {
     let processor = Processor::read(roots);
     let devices = roots.sys.join("bus/event_source/devices");
     let Some(packages) = Pmu::read(&devices.join("power"))? else {
@@ -49,7 +49,7 @@ pub(super) fn open(
         let what = format!("{} has no event that counts", devices.join("power").display());
         return Err(search.failure.unwrap_or_else(|| processor.unavailable(&what, "")));
     }
-    HardwareMeter::start(EnergySourceKind::Perf, search.zones, search.notes, clock)
+    EnergyMeter::start(EnergySourceKind::Perf, search.zones, search.notes, clock)
 }
 
 /// The events' names: `arch/x86/events/rapl.c`.

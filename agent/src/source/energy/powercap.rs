@@ -16,7 +16,7 @@ use self::energy_file::EnergyFile;
 use self::limits::{Limits, Range};
 use self::naming::NamedZone;
 use super::counter::EnergyCounter;
-use super::meter::{HardwareMeter, Part, ZoneMeter};
+use super::meter::{Part, ZoneMeter};
 use super::processor::Processor;
 use super::unit::EnergyUnit;
 use super::{EnergyMeter, EnergyOptions};
@@ -24,14 +24,14 @@ use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::model::energy::{Domain, EnergySourceKind, Zone};
 use crate::source::SourceError;
-use crate::units::Watts;
+use crate::units::{MicroJoules, Watts};
 
 /// Opens every zone that is there.
 pub(super) fn open(
     roots: &HostRoots,
     options: &EnergyOptions,
     clock: &dyn Clock,
-) -> Result<Box<dyn EnergyMeter>, SourceError> {
+) -> Result<EnergyMeter, SourceError> {
     let class = roots.sys.join("class/powercap");
     let processor = Processor::read(roots);
     let folders = tree::find(&class).map_err(|cause| no_folder(&class, processor, cause))?;
@@ -39,8 +39,9 @@ pub(super) fn open(
     if named.is_empty() {
         return Err(no_zones(&class, &folders, processor, &notes));
     }
-    let zones = zones(&named, roots.has_own_sysfs(), options);
-    HardwareMeter::start(EnergySourceKind::Powercap, zones, notes, clock).map_err(explain)
+    let (zones, corrected) = zones(&named, processor, roots.has_own_sysfs(), options);
+    let meter = EnergyMeter::start(EnergySourceKind::Powercap, zones, notes, clock).map_err(explain)?;
+    Ok(meter.with_corrected(corrected))
 }
 
 /// What all packages together may draw for long; `None` where one of them does not say.
@@ -52,26 +53,61 @@ pub(super) fn power_limit(roots: &HostRoots) -> Option<Watts> {
     limits.filter(|limits| !limits.is_empty()).map(|limits| Watts(limits.iter().sum()))
 }
 
-/// One meter a zone; `psys` of several platforms in one machine are its parts.
-fn zones(named: &[NamedZone], is_kernels_own: bool, options: &EnergyOptions) -> Vec<ZoneMeter> {
+/// One meter a zone; `psys` of several platforms in one machine are its parts. With the zones whose unit the kernel has wrong, and
+/// their step.
+fn zones(
+    named: &[NamedZone],
+    processor: Processor,
+    is_kernels_own: bool,
+    options: &EnergyOptions,
+) -> (Vec<ZoneMeter>, Vec<(Zone, MicroJoules)>) {
     let limits: Vec<(Zone, Limits)> =
         named.iter().map(|zone| (zone.zone, Limits::read(&zone.folder))).collect();
-    let mut zones: Vec<ZoneMeter> = Vec::new();
+    let (mut zones, mut corrected): (Vec<ZoneMeter>, _) = (Vec::new(), Vec::new());
     for (zone, (_, limit)) in named.iter().zip(&limits) {
         let power = limit.power.or_else(|| package_power(zone.zone, &limits));
-        let range = Range::new(limit.range);
+        let mut range = Range::new(limit.range);
+        let mut unit = EnergyUnit::MICROJOULE;
+        if let Some((right, step)) = dram_unit(zone.zone, limit.range, &limits, processor) {
+            (unit, range.quantum) = (right, step);
+            corrected.push((zone.zone, step));
+        }
         let bound = options.bound(zone.zone.domain, power);
         let part = Part {
             raw: Box::new(EnergyFile::new(zone.folder.join("energy_uj"), is_kernels_own)),
-            counter: EnergyCounter::new(EnergyUnit::MICROJOULE, range.modulus, bound),
+            counter: EnergyCounter::new(unit, range.modulus, bound),
         };
         match zones.iter_mut().find(|known| known.zone == zone.zone) {
             Some(known) => known.parts.push(part),
             None => zones.push(ZoneMeter { zone: zone.zone, quantum: range.quantum, parts: vec![part] }),
         }
     }
-    zones
+    (zones, corrected)
 }
+
+/// The energy of one of the kernel's microjoules, and of a step, where it takes a memory counter of general steps for one of the 15.3 µJ
+/// of earlier servers (Linux
+/// before commit 80275ca9e525, on Sapphire Rapids).
+fn dram_unit(
+    zone: Zone,
+    range: Option<MicroJoules>,
+    limits: &[(Zone, Limits)],
+    processor: Processor,
+) -> Option<(EnergyUnit, MicroJoules)> {
+    if zone.domain != Domain::Dram
+        || !processor.counts_memory_in_general_units()
+        || range != Some(EARLIER_RANGE)
+    {
+        return None;
+    }
+    let package = Zone { domain: Domain::Package, ..zone };
+    let whole = limits.iter().find(|(zone, _)| *zone == package)?.1.range?;
+    (whole != EARLIER_RANGE)
+        .then(|| (EnergyUnit::microjoules(whole, EARLIER_RANGE), Range::new(Some(whole)).quantum))
+}
+
+/// (2³² − 1) steps of 15.3 µJ, truncated.
+const EARLIER_RANGE: MicroJoules = MicroJoules(65_712_999_613);
 
 /// Cores and graphics draw no more than the package they are in; memory and the platform are not in it.
 fn package_power(zone: Zone, limits: &[(Zone, Limits)]) -> Option<Watts> {

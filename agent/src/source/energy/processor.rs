@@ -75,6 +75,12 @@ impl Processor {
         self.vendor == Vendor::Amd
     }
 
+    /// Whether memory is counted in the general unit though it is a server: SDM vol. 4, `MSR_DRAM_ENERGY_STATUS` of the 4th and 5th
+    /// generation of Xeon Scalable processors.
+    pub(super) fn counts_memory_in_general_units(self) -> bool {
+        self.is_intel(&JOULE_PSYS)
+    }
+
     /// There are no counters, and `hint` would help: but not on a virtual machine.
     pub(super) fn unavailable(self, what: &str, hint: &str) -> SourceError {
         if self.is_virtual {

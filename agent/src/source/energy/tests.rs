@@ -1,5 +1,7 @@
 //! Is the best meter chosen, and is it said why the others were not?
 
+use std::time::Duration;
+
 use super::fixture::{self, ManualClock, cpuinfo, host, write_tree};
 use super::*;
 use crate::host::CpuPlace;

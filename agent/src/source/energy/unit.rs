@@ -25,6 +25,11 @@ impl EnergyUnit {
     /// A joule.
     pub(super) const JOULE: Self = Self((PER_JOULE as u128) << FRACTION);
 
+    /// So many microjoules in so many counts.
+    pub(super) fn microjoules(energy: MicroJoules, counts: MicroJoules) -> Self {
+        Self((u128::from(energy.0) << FRACTION) / u128::from(counts.0.max(1)))
+    }
+
     /// 2⁻ⁿ J, n at most 64.
     pub(super) fn joules_over_two_to(n: u32) -> Self {
         Self(Self::JOULE.0 >> n.min(FRACTION))

@@ -106,6 +106,7 @@ pub(super) fn load(
         is_typed,
         kernel,
         accounts,
+        roots: roots.clone(),
         own,
         room: options.max_consumers as usize,
         torn_reads: 0,

@@ -13,6 +13,7 @@ use crate::units::CpuTime;
 /// The host's CPUs as of the last poll.
 pub(super) struct HostClock {
     file: PathBuf,
+    roots: HostRoots,
     topology: CpuTopology,
     /// Idle ticks by CPU number.
     idle: HashMap<usize, u64>,
@@ -21,7 +22,8 @@ pub(super) struct HostClock {
 
 impl HostClock {
     pub(super) fn new(roots: &HostRoots, topology: &CpuTopology) -> Self {
-        Self { file: roots.proc.join("stat"), topology: topology.clone(), idle: HashMap::new(), at: None }
+        let (file, roots, topology) = (roots.proc.join("stat"), roots.clone(), topology.clone());
+        Self { file, roots, topology, idle: HashMap::new(), at: None }
     }
 
     /// What the CPUs of each place did since the last call; nothing at the first.
@@ -31,6 +33,14 @@ impl HostClock {
         let now: HashMap<usize, u64> = text.lines().filter_map(idle_ticks).collect();
         if now.is_empty() {
             return Err(SourceError::broken(format!("{} has no line for any CPU", self.file.display())));
+        }
+        // A CPU says where it is once it is on line.
+        for cpu in now.keys() {
+            if !self.topology.has_place(*cpu)
+                && let Some(place) = CpuTopology::find(&self.roots, *cpu)
+            {
+                self.topology.enter(*cpu, place);
+            }
         }
         let elapsed = self.at.map_or(CpuTime::ZERO, |before| CpuTime::from(at.since(before)));
         let places = self.topology.places().into_iter();

@@ -21,8 +21,8 @@ const fn joules(joules: u64) -> u64 {
     joules << 16
 }
 
-/// Milliseconds and counts; the expected event and total in joules at each.
-type Step = (u64, u64, Option<CounterEvent>, u64);
+/// Milliseconds and counts; what each comes to, and the expected total in joules.
+type Step = (u64, u64, Observed, u64);
 
 fn check(name: &str, mut counter: EnergyCounter, steps: &[Step]) {
     for (time, count, event, total) in steps {
@@ -31,60 +31,132 @@ fn check(name: &str, mut counter: EnergyCounter, steps: &[Step]) {
     }
 }
 
-const WRAP: Option<CounterEvent> = Some(CounterEvent::Wrap);
-const RESET: Option<CounterEvent> = Some(CounterEvent::Reset);
+use Observed::{Counted, Doubtful, Reset, Wrapped};
 
 #[test]
 fn table() {
     let end = MODULUS;
     let cases: &[(&str, &[Step])] = &[
-        ("plain", &[(0, joules(5), None, 0), (1000, joules(105), None, 100), (2000, joules(205), None, 200)]),
+        (
+            "plain",
+            &[
+                (0, joules(5), Counted, 0),
+                (1000, joules(105), Counted, 100),
+                (2000, joules(205), Counted, 200),
+            ],
+        ),
         (
             "wrap",
-            &[(0, end - joules(60), None, 0), (1000, joules(40), WRAP, 100), (2000, joules(90), None, 150)],
+            &[
+                (0, end - joules(60), Counted, 0),
+                (1000, joules(40), Wrapped, 100),
+                (2000, joules(90), Counted, 150),
+            ],
         ),
-        ("wrap to zero", &[(0, end - joules(60), None, 0), (1000, 0, WRAP, 60)]),
-        ("reset", &[(0, joules(9000), None, 0), (1000, joules(3), RESET, 0), (2000, joules(103), None, 100)]),
-        ("reset near the start", &[(0, joules(30), None, 0), (1000, joules(3), RESET, 0)]),
-        ("first reading is large", &[(0, end - 1, None, 0), (1000, joules(1) - 1, WRAP, 1)]),
+        ("wrap to zero", &[(0, end - joules(60), Counted, 0), (1000, 0, Wrapped, 60)]),
+        (
+            "reset: what was counted since is a lower bound",
+            &[
+                (0, joules(9000), Counted, 0),
+                (1000, joules(3), Doubtful, 0),
+                (2000, joules(103), Reset, 103),
+                (3000, joules(203), Counted, 203),
+            ],
+        ),
+        (
+            "reset near the start",
+            &[(0, joules(30), Counted, 0), (1000, joules(3), Doubtful, 0), (2000, joules(5), Reset, 5)],
+        ),
+        (
+            "two resets, one after the other",
+            &[
+                (0, joules(9000), Counted, 0),
+                (1000, joules(30), Doubtful, 0),
+                (2000, joules(3), Doubtful, 0),
+                (3000, joules(53), Reset, 53),
+            ],
+        ),
+        (
+            "set to another value: what it had counted there is not believed",
+            &[
+                (0, joules(50_000), Counted, 0),
+                (1000, joules(9000), Doubtful, 0),
+                (2000, joules(9100), Reset, 100),
+            ],
+        ),
+        ("first reading is large", &[(0, end - 1, Counted, 0), (1000, joules(1) - 1, Wrapped, 1)]),
         (
             "jump ahead",
-            &[(0, joules(1), None, 0), (1000, joules(9000), RESET, 0), (2000, joules(9100), None, 100)],
+            &[
+                (0, joules(1), Counted, 0),
+                (1000, joules(9000), Doubtful, 0),
+                (2000, joules(9100), Reset, 100),
+            ],
         ),
         (
-            "garbage once, then back",
+            "garbage once, then back: nothing is lost",
             &[
-                (0, joules(1000), None, 0),
-                (1000, joules(30_000), RESET, 0),
-                (2000, joules(1200), RESET, 0),
-                (3000, joules(1300), None, 100),
+                (0, joules(1000), Counted, 0),
+                (1000, joules(30_000), Doubtful, 0),
+                (2000, joules(1200), Counted, 200),
+                (3000, joules(1300), Counted, 300),
             ],
+        ),
+        (
+            "garbage twice, then back",
+            &[
+                (0, joules(1000), Counted, 0),
+                (1000, joules(30_000), Doubtful, 0),
+                (2000, joules(20_000), Doubtful, 0),
+                (3000, joules(1300), Counted, 300),
+            ],
+        ),
+        (
+            "nothing once, then back",
+            &[(0, joules(1000), Counted, 0), (1000, 0, Doubtful, 0), (2000, joules(1200), Counted, 200)],
         ),
         (
             "all ones once, then back",
             &[
-                (0, joules(1000), None, 0),
-                (1000, u64::from(u32::MAX), RESET, 0),
-                (2000, joules(1001), RESET, 0),
+                (0, joules(1000), Counted, 0),
+                (1000, u64::from(u32::MAX), Doubtful, 0),
+                (2000, joules(1001), Counted, 1),
             ],
         ),
         (
             "stall, then everything at once",
             &[
-                (0, joules(10), None, 0),
-                (1000, joules(10), None, 0),
-                (9000, joules(10), None, 0),
-                (10_000, joules(3910), None, 3900),
+                (0, joules(10), Counted, 0),
+                (1000, joules(10), Counted, 0),
+                (9000, joules(10), Counted, 0),
+                (10_000, joules(3910), Counted, 3900),
             ],
         ),
         (
             "stall, then more than can be",
-            &[(0, joules(10), None, 0), (9000, joules(10), None, 0), (10_000, joules(4110), RESET, 0)],
+            &[
+                (0, joules(10), Counted, 0),
+                (9000, joules(10), Counted, 0),
+                (10_000, joules(4110), Doubtful, 0),
+                (11_000, joules(4510), Reset, 400),
+            ],
         ),
-        ("at the bound with slack", &[(0, 0, None, 0), (1000, joules(440), None, 440)]),
-        ("just above it", &[(0, 0, None, 0), (1000, joules(441), RESET, 0)]),
-        ("no time at all", &[(0, 0, None, 0), (0, joules(40), None, 40)]),
-        ("beyond the range", &[(0, end + joules(5), None, 0), (1000, joules(5), RESET, 0)]),
+        (
+            "a reset, then a stall",
+            &[
+                (0, joules(9000), Counted, 0),
+                (1000, joules(3), Doubtful, 0),
+                (2000, joules(3), Reset, 3),
+                (3000, joules(103), Counted, 103),
+            ],
+        ),
+        ("at the bound with slack", &[(0, 0, Counted, 0), (1000, joules(440), Counted, 440)]),
+        ("just above it", &[(0, 0, Counted, 0), (1000, joules(441), Doubtful, 0)]),
+        ("no time at all", &[(0, 0, Counted, 0), (0, joules(40), Counted, 40)]),
+        (
+            "beyond the range",
+            &[(0, end + joules(5), Counted, 0), (1000, joules(5), Doubtful, 0), (2000, joules(6), Reset, 6)],
+        ),
     ];
     for (name, steps) in cases {
         check(name, register(), steps);
@@ -96,10 +168,11 @@ fn without_a_range_every_decrease_is_a_reset() {
     let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, None, BOUND);
     let million = 1_000_000;
     let steps = [
-        (0, 9 * million, None, 0),
-        (1000, 10 * million, None, 1),
-        (2000, 0, RESET, 1),
-        (3000, million, None, 2),
+        (0, 9 * million, Counted, 0),
+        (1000, 10 * million, Counted, 1),
+        (2000, 0, Doubtful, 1),
+        (3000, million, Reset, 2),
+        (4000, 2 * million, Counted, 3),
     ];
     check("no range", counter.clone(), &steps);
     assert_eq!(counter.wrap_time(), None);
@@ -111,7 +184,7 @@ fn after_a_rebaseline_anything_goes() {
     counter.observe(joules(5), at(0));
     counter.observe(joules(15), at(1000));
     counter.rebaseline();
-    assert_eq!(counter.observe(3, at(2000)), None);
+    assert_eq!(counter.observe(3, at(2000)), Counted);
     assert_eq!(counter.total(), MicroJoules(10_000_000));
     counter.observe(joules(1) + 3, at(3000));
     assert_eq!(counter.total(), MicroJoules(11_000_000));
@@ -145,9 +218,9 @@ proptest! {
             spent += (u128::from(microjoules.0) << 16) / 1_000_000;
             let count = (u128::from(start) + spent) % u128::from(MODULUS);
             match counter.observe(count as u64, at(time)) {
-                Some(CounterEvent::Wrap) => wraps += 1,
-                Some(CounterEvent::Reset) => prop_assert!(false, "no reset happened"),
-                None => {}
+                Wrapped => wraps += 1,
+                Reset | Doubtful => prop_assert!(false, "no reset happened"),
+                Counted => {}
             }
             let exact = (spent * 1_000_000) >> 16;
             prop_assert_eq!(u128::from(counter.total().0), exact);
@@ -174,20 +247,20 @@ proptest! {
         }
     }
 
-    /// A reset to anywhere that is too far for a wrap adds nothing, and counting goes on from there.
+    /// A reset to anywhere that is too far for a wrap: counting goes on from there; what the counter shows at first counts only
+    /// where that much can have been drawn since.
     #[test]
-    fn a_reset_adds_nothing(
+    fn a_reset_adds_what_was_counted_since(
         before in joules(1000)..MODULUS - joules(1000),
         distance in joules(500)..joules(1000),
-        later in 0..joules(400),
+        later in 1..joules(400),
     ) {
         let mut counter = register();
         counter.observe(before, at(0));
-        for (time, count, event, total) in [
-            (1000, before - distance, RESET, 0),
-            (2000, before - distance + later, None, later),
-        ] {
-            prop_assert_eq!(counter.observe(count, at(time)), event);
+        let first = before - distance;
+        let since = later + if first <= joules(440) { first } else { 0 };
+        for (time, count, observed, total) in [(1000, first, Doubtful, 0), (2000, first + later, Reset, since)] {
+            prop_assert_eq!(counter.observe(count, at(time)), observed);
             prop_assert_eq!(counter.total(), EnergyUnit::joules_over_two_to(16).energy_of(u128::from(total)));
         }
     }

@@ -45,8 +45,8 @@ fn totals(reading: &EnergyReading) -> Vec<(Domain, u64)> {
     reading.zones.iter().map(|(_, zone)| (zone.zone.domain, zone.total.0)).collect()
 }
 
-fn start(zones: Vec<ZoneMeter>, clock: &ManualClock) -> Result<Box<dyn EnergyMeter>, SourceError> {
-    HardwareMeter::start(EnergySourceKind::Powercap, zones, vec![], clock)
+fn start(zones: Vec<ZoneMeter>, clock: &ManualClock) -> Result<EnergyMeter, SourceError> {
+    EnergyMeter::start(EnergySourceKind::Powercap, zones, vec![], clock)
 }
 
 #[test]
@@ -100,11 +100,11 @@ fn a_meter_starts_when_some_zone_answers() {
 fn wraps_and_resets_are_told_by_zone() {
     let clock = ManualClock::default();
     let end = 1_000_000_000_000;
-    let package = part(&[Count(end - 5), Count(end - 5), Count(5), Count(end / 2)]);
+    let package = part(&[Count(end - 5), Count(end - 5), Count(5), Count(end / 2), Count(end / 2 + 9)]);
     let mut meter = start(vec![zone(Domain::Package, vec![package])], &clock).unwrap();
     meter.read(&clock);
     let mut seen = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         clock.advance(Duration::from_secs(1));
         seen.extend(meter.read(&clock).events.into_iter().map(|(_, event)| event));
     }
@@ -129,4 +129,42 @@ fn a_rebaseline_forgets_the_time_asleep() {
     let reading = meter.read(&clock);
     assert_eq!((totals(&reading), reading.events), (vec![(Domain::Package, 50)], vec![]));
     assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 53)]);
+}
+
+#[test]
+fn what_comes_later_is_taken_over_and_what_cannot_be_read_gets_another_way() {
+    let clock = ManualClock::default();
+    let package = zone(Domain::Package, vec![part(&[Count(0), Count(10), Fails, Count(70)])]);
+    let mut meter = start(vec![package], &clock).unwrap();
+    meter.read(&clock);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(meter.read(&clock).failures.len(), 1);
+    let again = zone(Domain::Package, vec![part(&[Count(60), Count(61), Count(90)])]);
+    let memory = zone(Domain::Dram, vec![part(&[Count(5), Count(7), Count(8)])]);
+    let come = meter.adopt(start(vec![again, memory], &clock).unwrap());
+    assert_eq!(come, [Zone { scope: Scope::Package(0), domain: Domain::Dram }]);
+    assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 51), (Domain::Dram, 0)]);
+    assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 80), (Domain::Dram, 1)]);
+}
+
+#[test]
+fn a_counter_shown_twice_is_read_once() {
+    let clock = ManualClock::default();
+    let of_package = |package, counts: &[u64]| {
+        let answers: Vec<Answer> = counts.iter().map(|count| Count(*count)).collect();
+        ZoneMeter {
+            zone: Zone { scope: Scope::Package(package), domain: Domain::Package },
+            ..zone(Domain::Package, vec![part(&answers)])
+        }
+    };
+    let counts: Vec<u64> = (0..8).map(|second| 21_000_000_000 + second * 60_000_000).collect();
+    let mut meter = start(vec![of_package(0, &counts), of_package(1, &counts)], &clock).unwrap();
+    let mut known = Vec::new();
+    for _ in 1..8 {
+        clock.advance(Duration::from_secs(1));
+        let reading = meter.read(&clock);
+        known.push((reading.zones.len(), reading.withheld.len()));
+    }
+    assert_eq!(known, [(2, 0), (0, 2), (0, 2), (0, 2), (1, 0), (1, 0), (1, 0)]);
+    assert_eq!(meter.mirrors().len(), 1);
 }

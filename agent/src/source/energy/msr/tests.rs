@@ -66,16 +66,16 @@ impl Host {
         self
     }
 
-    fn open(&self) -> Result<Box<dyn EnergyMeter>, SourceError> {
+    fn open(&self) -> Result<EnergyMeter, SourceError> {
         open(&self.roots, &self.topology, &EnergyOptions::default(), &self.clock)
     }
 
     /// Opens the registers of [`SPREAD`].
-    fn open_spread(&self) -> Result<Box<dyn EnergyMeter>, SourceError> {
+    fn open_spread(&self) -> Result<EnergyMeter, SourceError> {
         open_registers(&SPREAD, &self.roots, &self.topology, &EnergyOptions::default(), &self.clock)
     }
 
-    fn read(&self, meter: &mut dyn EnergyMeter) -> EnergyReading {
+    fn read(&self, meter: &mut EnergyMeter) -> EnergyReading {
         self.clock.advance(Duration::from_secs(1));
         meter.read(&self.clock)
     }
@@ -117,11 +117,11 @@ fn check_one_joule(cpuinfo: &str, unit: u64, registers: &[u64], expected: &Expec
         host.set(0, &[(*register, junk + 1000)]);
     }
     let mut meter = host.open().unwrap();
-    host.read(&mut *meter);
+    host.read(&mut meter);
     for register in registers {
         host.set(0, &[(*register, 1000 + (1 << ((unit >> 8) & 0x1F)))]);
     }
-    expected.assert_eq(&show(&host.read(&mut *meter)));
+    expected.assert_eq(&show(&host.read(&mut meter)));
 }
 
 #[test]
@@ -176,13 +176,13 @@ fn amd_and_hygon() {
         // and the core counts 256 times the package.
         host.set(0, &[(0xC001_0299, UNIT_16 & 0xFFFF), (0xC001_029B, 1000)]);
         let mut meter = host.open().unwrap();
-        host.read(&mut *meter);
+        host.read(&mut meter);
         host.set(0, &[(0xC001_029B, 1000 + 512)]);
         expect![[r"
             package-0 7812 µJ in steps of 15
             core-0 2000000 µJ in steps of 15
         "]]
-        .assert_eq(&show(&host.read(&mut *meter)));
+        .assert_eq(&show(&host.read(&mut meter)));
     }
 }
 
@@ -193,17 +193,17 @@ fn a_platform_that_counts_joules() {
     host.set(0, &[(0x606, UNIT_14), (0x611, 1), (0x64D, 0)]);
     host.set(1, &[(0x606, UNIT_14), (0x611, 1), (0x64D, 77)]);
     let mut meter = host.open().unwrap();
-    host.read(&mut *meter);
+    host.read(&mut meter);
     host.set(1, &[(0x64D, 777)]);
     expect![[r"
         package-0 0 µJ in steps of 61
         package-1 0 µJ in steps of 61
         psys 700000000 µJ in steps of 1000000
     "]]
-    .assert_eq(&show(&host.read(&mut *meter)));
+    .assert_eq(&show(&host.read(&mut meter)));
 }
 
-fn zones(meter: &dyn EnergyMeter) -> Vec<String> {
+fn zones(meter: &EnergyMeter) -> Vec<String> {
     meter.zones().iter().map(ToString::to_string).collect()
 }
 
@@ -213,7 +213,7 @@ fn both_packages_showing_the_platform_are_one() {
     for cpu in [0, 1] {
         host.set(cpu, &[(0x606, UNIT_14), (0x611, 1), (0x64D, 77)]);
     }
-    assert_eq!(zones(&*host.open().unwrap()), ["package-0", "package-1", "psys"]);
+    assert_eq!(zones(&host.open().unwrap()), ["package-0", "package-1", "psys"]);
 }
 
 #[test]
@@ -225,8 +225,8 @@ fn intel_s_dies_count_apart_and_amd_s_do_not() {
         amd.set(cpu, &[(SPREAD.unit, UNIT_16), (PACKAGE, 1)]);
     }
     let dies = ["package-0-die-0", "package-0-die-1", "package-1-die-0", "package-1-die-1"];
-    assert_eq!(zones(&*intel.open().unwrap()), dies);
-    assert_eq!(zones(&*amd.open_spread().unwrap()), ["package-0", "package-1"]);
+    assert_eq!(zones(&intel.open().unwrap()), dies);
+    assert_eq!(zones(&amd.open_spread().unwrap()), ["package-0", "package-1"]);
 }
 
 const JOULE: u64 = 1 << 16;
@@ -245,7 +245,7 @@ fn two_cores() -> Host {
 fn amd_s_cores_are_summed_one_thread_each() {
     let host = two_cores();
     let mut meter = host.open_spread().unwrap();
-    host.read(&mut *meter);
+    host.read(&mut meter);
     for (cpu, joules) in [(0, 3), (1, 4), (2, 3), (3, 4)] {
         host.set(cpu, &[(PACKAGE, 9 + 20 * JOULE), (CORE, 9 + joules * JOULE)]);
     }
@@ -253,7 +253,7 @@ fn amd_s_cores_are_summed_one_thread_each() {
         package-0 20000000 µJ in steps of 15
         core-0 7000000 µJ in steps of 15
     "]]
-    .assert_eq(&show(&host.read(&mut *meter)));
+    .assert_eq(&show(&host.read(&mut meter)));
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn cores_that_cannot_be_told_apart_are_not_counted() {
         host.set(cpu, &[(SPREAD.unit, UNIT_16), (PACKAGE, 9), (CORE, 9)]);
     }
     let meter = host.open_spread().unwrap();
-    assert_eq!(zones(&*meter), ["package-0"]);
+    assert_eq!(zones(&meter), ["package-0"]);
     assert_eq!(meter.notes(), ["which CPUs of package 0 share a core is not known, its cores are left out"]);
 }
 
@@ -282,7 +282,7 @@ fn cores_that_cannot_be_told_apart_are_not_counted() {
 fn another_cpu_is_asked_when_one_goes_off_line() {
     let host = two_cores();
     let mut meter = host.open_spread().unwrap();
-    host.read(&mut *meter);
+    host.read(&mut meter);
     host.take_offline(0);
     for cpu in 1..4 {
         host.set(cpu, &[(PACKAGE, 9 + 5 * JOULE), (CORE, 9 + JOULE)]);
@@ -291,7 +291,7 @@ fn another_cpu_is_asked_when_one_goes_off_line() {
         package-0 5000000 µJ in steps of 15
         core-0 2000000 µJ in steps of 15
     "]]
-    .assert_eq(&show(&host.read(&mut *meter)));
+    .assert_eq(&show(&host.read(&mut meter)));
     // Both threads of core 0: its energy stands still.
     host.take_offline(2);
     for cpu in [1, 3] {
@@ -301,20 +301,20 @@ fn another_cpu_is_asked_when_one_goes_off_line() {
         package-0 7000000 µJ in steps of 15
         core-0 3000000 µJ in steps of 15
     "]]
-    .assert_eq(&show(&host.read(&mut *meter)));
+    .assert_eq(&show(&host.read(&mut meter)));
     host.take_offline(1);
     host.take_offline(3);
     expect![[r"
         package-0 vanished
         core-0 vanished
     "]]
-    .assert_eq(&show(&host.read(&mut *meter)));
+    .assert_eq(&show(&host.read(&mut meter)));
     host.set(3, &[(PACKAGE, 9 + 8 * JOULE), (CORE, 9 + 2 * JOULE)]);
     expect![[r"
         package-0 8000000 µJ in steps of 15
         core-0 3000000 µJ in steps of 15
     "]]
-    .assert_eq(&show(&host.read(&mut *meter)));
+    .assert_eq(&show(&host.read(&mut meter)));
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn a_register_that_stops_answering_is_an_error() {
         package-0 0 µJ in steps of 61
         uncore-0 io
     "]]
-    .assert_eq(&show(&host.read(&mut *meter)));
+    .assert_eq(&show(&host.read(&mut meter)));
 }
 
 #[test]
@@ -336,9 +336,9 @@ fn registers_wrap_at_32_bits() {
     let host = Host::new(&intel(0x9E), &[(0, 0)]);
     host.set(0, &[(0x606, UNIT_14), (0x611, (1 << 32) - (1 << 14))]);
     let mut meter = host.open().unwrap();
-    host.read(&mut *meter);
+    host.read(&mut meter);
     host.set(0, &[(0x611, 1 << 14)]);
-    let reading = host.read(&mut *meter);
+    let reading = host.read(&mut meter);
     assert_eq!(reading.events[0].1, CounterEvent::Wrap);
     assert_eq!(reading.zones[0].1.total.0, 2_000_000);
     // 262 144 J at 2 kW, a quarter.
@@ -354,9 +354,9 @@ fn cpus_that_are_off_line_are_not_trusted_to_be_in_package_0() {
     }
     assert_eq!(cores::online(&host.roots.sys, vec![0, 1, 2]), [1, 2]);
     let mut meter = host.open().unwrap();
-    host.read(&mut *meter);
+    host.read(&mut meter);
     host.set(0, &[(0x611, 500)]).set(1, &[(0x611, 5 + (1 << 14))]);
-    assert_eq!(host.read(&mut *meter).zones[0].1.total.0, 1_000_000);
+    assert_eq!(host.read(&mut meter).zones[0].1.total.0, 1_000_000);
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn a_package_without_a_cpu_on_line_hides_no_other() {
     let host = Host::new(&intel(0x55), &[(0, 0), (1, 0)]);
     host.set(1, &[(0x606, UNIT_14), (0x611, 5)]);
     let meter = host.open().unwrap();
-    assert_eq!(zones(&*meter), ["package-1"]);
+    assert_eq!(zones(&meter), ["package-1"]);
     assert_eq!(meter.notes(), ["package 0 has no CPU to be read on, left out"]);
 }
 

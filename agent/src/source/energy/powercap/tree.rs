@@ -16,6 +16,9 @@ pub(super) const CONTROL_TYPES: [&str; 2] = ["intel-rapl", MMIO];
 /// The same zones by another way, on some laptops: only what `intel-rapl` lacks is new.
 pub(super) const MMIO: &str = "intel-rapl-mmio";
 
+/// Where the nested folders are, below sysfs.
+const DEVICES: &str = "devices/virtual/powercap";
+
 /// What the class folder holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Folders {
@@ -34,6 +37,8 @@ pub(super) fn find(class: &Path) -> io::Result<Folders> {
         let Some(name) = file_name(&path).filter(|name| is_rapl(name)) else { continue };
         if !path.exists() {
             folders.dangling = true;
+        } else if !path.is_dir() {
+            // A link that was copied as a file.
         } else if CONTROL_TYPES.contains(&name.as_str()) {
             roots.push((name, path));
         } else {
@@ -41,6 +46,11 @@ pub(super) fn find(class: &Path) -> io::Result<Folders> {
         }
     }
     // Trees that were copied have the nested folders only, or the flat ones only. Where both are, flat ones are preferred.
+    if roots.is_empty() && folders.zones.is_empty() {
+        let devices = class.ancestors().nth(2).map(|sys| sys.join(DEVICES));
+        let of = |control: &str| Some((control.to_owned(), devices.as_ref()?.join(control)));
+        roots.extend(CONTROL_TYPES.into_iter().filter_map(of));
+    }
     roots.extend(folders.zones.clone());
     for (name, path) in roots {
         descend(&name, &path, &mut folders.zones);

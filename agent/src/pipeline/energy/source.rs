@@ -1,0 +1,330 @@
+//! Opens the source of energy, and others in its place while the agent runs: counters may come late, go, or never move.
+//!
+//! At the start every source is tried, best first. Later, with the rights that are left, only powercap and the source of the start are:
+//! opening the others takes capabilities that are given up. A meter that is opened later, or was given up, is a *candidate*: it is used
+//! once its counters have moved.
+
+use std::time::Duration;
+
+use super::probe::Probe;
+use super::silence::Silence;
+use crate::clock::{Clock, MonoTime};
+use crate::config::{Config, EnergyChoice};
+use crate::host::{CpuTopology, HostRoots};
+use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use crate::pipeline::sources::HealthBook;
+use crate::pipeline::zones::ZoneBook;
+use crate::source::SourceError;
+use crate::source::energy::model::{Coefficients, ModelMeter};
+use crate::source::energy::{self, EnergyMeter, EnergyOptions, EnergyReading, presence};
+use crate::units::{CpuTime, Watts};
+
+/// What is used now.
+pub(in crate::pipeline) enum Active {
+    /// A hardware meter.
+    Meter(EnergyMeter),
+    /// The estimate.
+    Model,
+    /// Nothing: the source that was demanded does not work. CPU time is still accounted.
+    None,
+}
+
+/// A meter that is watched and not used.
+pub(super) struct Candidate {
+    pub(super) meter: EnergyMeter,
+    /// Since when its counters have not moved.
+    pub(super) since: MonoTime,
+}
+
+/// Where energy comes from.
+pub(in crate::pipeline) struct EnergySource {
+    pub(super) active: Active,
+    pub(super) model: ModelMeter,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) silence: Silence,
+    /// What could not be read at the last tick, and why.
+    pub(super) failures: Vec<(Zone, String)>,
+    forced: Option<EnergySourceKind>,
+    at_start: Option<EnergySourceKind>,
+    options: EnergyOptions,
+    probe: Probe,
+}
+
+impl EnergySource {
+    /// The best source, or the one the configuration names. Never fails: an agent without energy still tells CPU time, and
+    /// says so.
+    pub(in crate::pipeline) fn open(
+        config: &Config,
+        roots: &HostRoots,
+        topology: &CpuTopology,
+        clock: &dyn Clock,
+        health: &mut HealthBook,
+    ) -> Self {
+        let forced = match config.energy.source {
+            EnergyChoice::Auto => None,
+            EnergyChoice::Perf => Some(EnergySourceKind::Perf),
+            EnergyChoice::Powercap => Some(EnergySourceKind::Powercap),
+            EnergyChoice::Msr => Some(EnergySourceKind::Msr),
+            EnergyChoice::Model => Some(EnergySourceKind::Model),
+        };
+        let now = clock.now();
+        let mut source = Self {
+            active: Active::None,
+            model: ModelMeter::new(Coefficients {
+                idle: Watts(config.energy.model_idle_watts),
+                busy: Watts(config.energy.model_busy_watts),
+            }),
+            candidates: Vec::new(),
+            silence: Silence::begin(now),
+            failures: Vec::new(),
+            forced,
+            at_start: None,
+            options: EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) },
+            probe: Probe::begin(now, presence(roots)),
+        };
+        source.active = source.best(roots, topology, clock, health);
+        source.at_start = source.kind();
+        source
+    }
+
+    fn best(
+        &self,
+        roots: &HostRoots,
+        topology: &CpuTopology,
+        clock: &dyn Clock,
+        health: &mut HealthBook,
+    ) -> Active {
+        let mut in_part = None;
+        for kind in [EnergySourceKind::Perf, EnergySourceKind::Powercap, EnergySourceKind::Msr] {
+            if self.forced.is_some_and(|forced| forced != kind) {
+                continue;
+            }
+            match energy::open(kind, roots, topology, &self.options, clock) {
+                Ok(meter) => {
+                    health.works(kind.name());
+                    if is_whole(&meter) {
+                        return use_meter(meter);
+                    }
+                    in_part.get_or_insert(meter);
+                }
+                Err(error) => health.failed(kind.name(), &error),
+            }
+        }
+        if let Some(meter) = in_part {
+            return use_meter(meter);
+        }
+        if self.may_estimate() {
+            let name = EnergySourceKind::Model.name();
+            health.works(name);
+            let why = match self.forced {
+                Some(_) => "configured",
+                None => "nothing counts it here; `ffwatt check` says why",
+            };
+            tracing::warn!("energy is estimated from CPU use (source=\"model\"): {why}");
+            return Active::Model;
+        }
+        if let Some(forced) = self.forced {
+            health.demand(forced.name());
+        }
+        Active::None
+    }
+
+    /// Which source is used.
+    pub(in crate::pipeline) fn kind(&self) -> Option<EnergySourceKind> {
+        match &self.active {
+            Active::Meter(meter) => Some(meter.kind()),
+            Active::Model => Some(EnergySourceKind::Model),
+            Active::None => None,
+        }
+    }
+
+    pub(super) fn is_forced(&self) -> bool {
+        self.forced.is_some()
+    }
+
+    /// Whether the estimate may be used.
+    pub(super) fn may_estimate(&self) -> bool {
+        self.forced.is_none_or(|forced| forced == EnergySourceKind::Model)
+    }
+
+    /// Whether the meter that is used gives nothing though CPUs are busy.
+    pub(super) fn is_silent(&self, now: MonoTime) -> bool {
+        matches!(self.active, Active::Meter(_)) && self.silence.is_over(now)
+    }
+
+    /// The zones that hardware counts.
+    pub(in crate::pipeline) fn zones(&self) -> Vec<Zone> {
+        match &self.active {
+            Active::Meter(meter) => meter.zones(),
+            Active::Model | Active::None => Vec::new(),
+        }
+    }
+
+    pub(in crate::pipeline) fn longest_gap(&self) -> Option<Duration> {
+        match &self.active {
+            Active::Meter(meter) => meter.longest_gap(),
+            Active::Model | Active::None => None,
+        }
+    }
+
+    pub(in crate::pipeline) fn rebaseline(&mut self) {
+        if let Active::Meter(meter) = &mut self.active {
+            meter.rebaseline();
+        }
+    }
+
+    /// Reads the meter; the model has to wait for the CPU times.
+    pub(in crate::pipeline) fn read(&mut self, clock: &dyn Clock) -> Option<EnergyReading> {
+        match &mut self.active {
+            Active::Meter(meter) => Some(meter.read(clock)),
+            Active::Model | Active::None => None,
+        }
+    }
+
+    /// Reads the meter between ticks, if it is time, so that no wrap is missed. The energy is in the next tick.
+    pub(in crate::pipeline) fn keep_up(&mut self, clock: &dyn Clock, zones: &mut ZoneBook) {
+        let (Some(gap), now) = (self.longest_gap(), clock.now()) else { return };
+        if zones.last_read().is_some_and(|last| now.since(last) < gap) {
+            return;
+        }
+        let Some((kind, reading)) = self.kind().zip(self.read(clock)) else { return };
+        zones.was_read(now);
+        zones.count(&reading.events, now);
+        self.silence.observe(now, reading.has_moved, CpuTime::ZERO);
+        for (at, zone) in &reading.zones {
+            zones.baseline(*at, zone, kind);
+        }
+    }
+
+    /// Scopes whose counters are those of others, with these.
+    pub(in crate::pipeline) fn mirrored(&self) -> Vec<(Zone, Zone)> {
+        match &self.active {
+            Active::Meter(meter) => meter.mirrors().into_iter().collect(),
+            Active::Model | Active::None => Vec::new(),
+        }
+    }
+
+    /// Whether the source in use gives a zone of its own; for the estimate, by whether it has already.
+    pub(in crate::pipeline) fn gives(&self, zone: Zone, has_been_estimated: bool) -> bool {
+        match &self.active {
+            Active::Meter(meter) => meter.zones().contains(&zone) && !meter.mirrors().contains_key(&zone),
+            Active::Model => has_been_estimated,
+            Active::None => false,
+        }
+    }
+
+    /// The packages and dies that have a counter; `None` where there is none for packages at all.
+    pub(super) fn counted_scopes(&self) -> Option<Vec<Scope>> {
+        let Active::Meter(meter) = &self.active else { return None };
+        let packages = meter.zones().into_iter().filter(|zone| zone.domain == Domain::Package);
+        let scopes: Vec<Scope> = packages.map(|zone| zone.scope).collect();
+        (!scopes.is_empty()).then_some(scopes)
+    }
+
+    /// Takes the first candidate whose counters have moved, with the reading that shows it.
+    pub(super) fn moved_candidate(&mut self, clock: &dyn Clock) -> Option<(EnergyMeter, EnergyReading)> {
+        if matches!(self.active, Active::Meter(_)) {
+            return None;
+        }
+        for index in 0..self.candidates.len() {
+            let reading = self.candidates[index].meter.read(clock);
+            if reading.has_moved {
+                return Some((self.candidates.remove(index).meter, reading));
+            }
+        }
+        None
+    }
+
+    /// Looks whether there are other counters than before, and opens them. `is_lacking`: some do not work.
+    pub(super) fn look(
+        &mut self,
+        roots: &HostRoots,
+        clock: &dyn Clock,
+        is_lacking: bool,
+        health: &mut HealthBook,
+    ) {
+        let now = clock.now();
+        if !self.probe.is_due(now) || self.forced == Some(EnergySourceKind::Model) {
+            return;
+        }
+        let is_lacking = is_lacking || !matches!(self.active, Active::Meter(_));
+        if !self.probe.look(now, presence(roots), is_lacking) {
+            return;
+        }
+        let topology = match CpuTopology::read(roots) {
+            Ok(topology) => topology,
+            Err(error) => {
+                tracing::debug!(%error, "cannot list the host's CPUs");
+                return;
+            }
+        };
+        for kind in self.kinds_to_open() {
+            match energy::open(kind, roots, &topology, &self.options, clock) {
+                Ok(meter) => self.take_in(meter, now),
+                Err(error) if self.kind() != Some(kind) => health.failed(kind.name(), &error),
+                // What is used tells of its own failures.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn kinds_to_open(&self) -> Vec<EnergySourceKind> {
+        if let Active::Meter(meter) = &self.active {
+            return vec![meter.kind()];
+        }
+        let mut kinds: Vec<EnergySourceKind> = self.at_start.into_iter().collect();
+        kinds.push(EnergySourceKind::Powercap);
+        kinds.dedup();
+        kinds.retain(|kind| kind.is_measured() && self.forced.is_none_or(|forced| forced == *kind));
+        kinds
+    }
+
+    fn take_in(&mut self, later: EnergyMeter, now: MonoTime) {
+        if let Active::Meter(meter) = &mut self.active {
+            for zone in meter.adopt(later) {
+                tracing::info!(%zone, source = meter.kind().name(), "an energy counter has come and is read");
+            }
+            return;
+        }
+        match self.candidates.iter_mut().find(|known| known.meter.kind() == later.kind()) {
+            Some(known) => drop(known.meter.adopt(later)),
+            None => self.candidates.push(Candidate { meter: later, since: now }),
+        }
+    }
+
+    /// Uses a meter, whose counters have just moved.
+    pub(super) fn use_meter(&mut self, meter: EnergyMeter, now: MonoTime) {
+        self.active = use_meter(meter);
+        self.silence = Silence::begin(now);
+        self.silence.observe(now, true, CpuTime::ZERO);
+    }
+
+    /// Estimates in place of the meter, which is watched from now on. Returns which it was.
+    pub(super) fn give_up(&mut self) -> Option<EnergySourceKind> {
+        let Active::Meter(meter) = std::mem::replace(&mut self.active, Active::Model) else { return None };
+        let kind = meter.kind();
+        self.failures.clear();
+        self.candidates.push(Candidate { meter, since: self.silence.since() });
+        Some(kind)
+    }
+
+    /// The reason for giving up a source.
+    pub(super) fn silent_error(kind: EnergySourceKind) -> SourceError {
+        SourceError::unavailable(
+            format!("the energy counters of {kind} do not move although CPUs are busy"),
+            "on a virtual machine, have the hypervisor pass RAPL through, or set --energy.source=model",
+        )
+    }
+}
+
+fn use_meter(meter: EnergyMeter) -> Active {
+    for note in meter.notes() {
+        tracing::info!(source = meter.kind().name(), "{note}");
+    }
+    Active::Meter(meter)
+}
+
+/// Whether every package can be read.
+fn is_whole(meter: &EnergyMeter) -> bool {
+    meter.unreadable().iter().all(|zone| zone.domain != Domain::Package)
+}

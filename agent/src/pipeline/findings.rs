@@ -1,0 +1,64 @@
+//! Follows findings: since when each holds, and one log line when it appears and when it is gone.
+
+use std::collections::BTreeMap;
+
+use crate::clock::WallTime;
+use crate::model::finding::{Finding, FindingCode};
+
+/// What holds now.
+#[derive(Debug, Default)]
+pub(super) struct FindingTracker {
+    current: BTreeMap<(FindingCode, String), Finding>,
+    /// What was found in the tick that is being taken.
+    found: BTreeMap<(FindingCode, String), String>,
+}
+
+impl FindingTracker {
+    /// Something holds in this tick. The detail goes into the sentence where the table asks for it.
+    pub(super) fn report(&mut self, code: FindingCode, subject: &str, detail: &str) {
+        self.found.insert((code, subject.to_owned()), detail.to_owned());
+    }
+
+    /// Ends a tick: what was not reported in it no longer holds.
+    pub(super) fn settle(&mut self, wall: WallTime) {
+        let found = std::mem::take(&mut self.found);
+        for ((code, subject), _) in self.current.extract_if(.., |key, _| !found.contains_key(key)) {
+            tracing::info!(code = code.name(), subject, "finding gone");
+        }
+        for (key, detail) in found {
+            let known = self.current.get(&key).map(|known| known.since);
+            let finding = Finding::new(key.0, &key.1, &detail, known.unwrap_or(wall));
+            if known.is_none() {
+                tracing::warn!(code = key.0.name(), fix = finding.fix, "{}", finding.sentence);
+            }
+            self.current.insert(key, finding);
+        }
+    }
+
+    /// All that holds, by code and subject.
+    pub(super) fn current(&self) -> Vec<Finding> {
+        self.current.values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_keeps_its_time_and_goes_when_it_is_no_longer_reported() {
+        let mut tracker = FindingTracker::default();
+        for second in 1..=3 {
+            tracker.report(FindingCode::CounterUnreadable, "core-0", &format!("attempt {second}"));
+            tracker.settle(WallTime(f64::from(second)));
+        }
+        let current = tracker.current();
+        assert_eq!((current.len(), current[0].since), (1, WallTime(1.0)));
+        assert!(current[0].sentence.contains("attempt 3"), "{}", current[0].sentence);
+        tracker.settle(WallTime(4.0));
+        assert!(tracker.current().is_empty());
+        tracker.report(FindingCode::CounterUnreadable, "core-0", "again");
+        tracker.settle(WallTime(5.0));
+        assert_eq!(tracker.current()[0].since, WallTime(5.0), "it is found anew");
+    }
+}

@@ -1,0 +1,27 @@
+//! Lists what energy hardware the host shows, cheaply: names in a few folders. A change of the list is a reason to look closer.
+
+use std::fs;
+
+use crate::host::HostRoots;
+
+/// Names of powercap zones, energy PMUs and msr devices, and the CPUs on line.
+pub fn presence(roots: &HostRoots) -> Vec<String> {
+    let mut seen = Vec::new();
+    let folders = [
+        (roots.sys.join("class/powercap"), "intel-rapl"),
+        (roots.sys.join("bus/event_source/devices"), "power"),
+        (roots.dev.join("cpu"), ""),
+    ];
+    for (folder, prefix) in folders {
+        // A folder that is not there shows nothing.
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        seen.extend(
+            entries
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .filter(|name| name.starts_with(prefix)),
+        );
+    }
+    seen.sort_unstable();
+    seen.extend(fs::read_to_string(roots.sys.join("devices/system/cpu/online")).ok());
+    seen
+}
