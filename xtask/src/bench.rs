@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what does the agent itself cost? What it takes from every switch of tasks; CPU, memory and scrapes by number of
 //! cgroups; its start; and its own parts, one by one.
 
+mod memory;
 mod sizes;
 mod switches;
 
@@ -31,7 +32,7 @@ const FLAGS: [&str; 5] = [
 ];
 
 /// What is measured, by the name on the command line.
-pub(crate) const PARTS: [&str; 4] = ["switches", "sizes", "start", "parts"];
+pub(crate) const PARTS: [&str; 5] = ["switches", "sizes", "memory", "start", "parts"];
 
 /// Measures and prints; all of it is written to docs/PERFORMANCE.md, one part is not.
 pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
@@ -55,6 +56,7 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
         match part {
             "switches" => switches::measure(&binary, &mut text, &mut json)?,
             "sizes" => sizes::measure(&binary, &mut text, &mut json)?,
+            "memory" => memory::measure(&binary, &root, &mut text, &mut json)?,
             "start" => starts(&binary, &mut text, &mut json)?,
             _ => parts(&root, &mut text)?,
         }

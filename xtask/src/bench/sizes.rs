@@ -29,7 +29,7 @@ const SCRAPERS: usize = 4;
 const SCRAPES: usize = 50;
 
 /// Where the cgroups are.
-const PARENT: &str = "ffwatt-bench";
+pub(super) const PARENT: &str = "ffwatt-bench";
 
 /// Has a child in each cgroup from one number to before another: they share what memory they can.
 const CHILDREN: &str = r#"
@@ -90,7 +90,7 @@ pub(super) fn measure(binary: &Path, text: &mut String, json: &mut Map<String, V
 }
 
 /// Starts the children, and waits until each is in its place.
-fn populate(from: usize, to: usize) -> anyhow::Result<Owned> {
+pub(super) fn populate(from: usize, to: usize) -> anyhow::Result<Owned> {
     let mut command = std::process::Command::new("perl");
     let folder = cgroup::root()?.join(PARENT);
     command.args(["-e", CHILDREN]).arg(&folder).args([from.to_string(), to.to_string()]);
