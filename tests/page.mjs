@@ -241,7 +241,24 @@ async function lost(page) {
   await page.waitForFunction((tick) => document.body.dataset.tick !== tick, tick);
 }
 
-const scenes = { real, many, text, lost };
+/** The agent answers, and its figures have stopped. */
+async function stale(page) {
+  await please("stop");
+  await page.waitForSelector('body[data-state="stale"]');
+  assert.match(await page.textContent("#status"), /the agent has not updated for \d+ s: these figures are of /);
+  await keep(page, "stale.png", false);
+}
+
+/** Encodes that fall behind have one notice together. */
+async function behind(page) {
+  await page.waitForFunction(() => {
+    const notices = [...document.querySelectorAll('.notice[data-finding="stalled"]')].map((one) => one.textContent);
+    return notices.length === 1 && notices[0].startsWith("2 of 3 live encodes are slower than real time.");
+  });
+  await keep(page, "behind.png");
+}
+
+const scenes = { real, many, text, lost, stale, behind };
 
 const profile = mkdtempSync(join(tmpdir(), "ffwatt-browser-"));
 const browser = await chromium.launchPersistentContext(profile, {

@@ -3,6 +3,7 @@
 //! Formats only: everything is taken from a snapshot. The unit of a number is in its name. What is not known is left out.
 //! docs/API.md has all of it; within a version, fields are added and never changed.
 
+mod finding;
 pub mod history;
 pub mod list;
 mod scenario;
@@ -10,8 +11,9 @@ pub mod snapshot;
 mod transcode;
 mod workload;
 
+pub use finding::{Finding, Notice};
 pub use scenario::{Scenario, scenarios};
-pub use snapshot::{Answer, Finding, Host, Method, Part, Prices, Process, Source};
+pub use snapshot::{Answer, Host, Method, Part, Prices, Process, Source};
 pub use transcode::{Asked, Figures, Told, Transcode, transcodes};
 pub use workload::{Workload, workloads};
 

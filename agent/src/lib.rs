@@ -16,6 +16,7 @@
 
 pub mod units;
 pub mod clock;
+pub mod duration;
 pub mod host;
 pub mod apportion;
 pub mod model;

@@ -183,3 +183,39 @@ fn a_lost_connection_is_said_and_comes_back() {
         other => panic!("the scene asks for {other:?}"),
     });
 }
+
+/// The kernel may keep a thread waiting for a file: here one that nobody ever writes to.
+#[test]
+fn an_agent_whose_figures_have_stopped_is_shown_as_stale() {
+    let host = Host::client().unwrap();
+    let container = "cgroup/system.slice/docker-7.scope/cpu.stat";
+    host.write(container, "usage_usec 0\n").unwrap();
+    let flags = flags(&host);
+    let agent = Agent::start(&flags.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    agent.wait_ticks(2).unwrap();
+    play("stale", agent.ports.main, |asked| {
+        assert_eq!(asked, "stop");
+        let pipe = host.path(container);
+        fs::remove_file(&pipe).unwrap();
+        output(Command::new("mkfifo").arg(&pipe)).unwrap();
+    });
+}
+
+#[test]
+fn encodes_that_fall_behind_have_one_notice() {
+    let agent = Agent::start(&[
+        "--energy.source=model",
+        "--containers.docker-socket=",
+        "--containers.podman-socket=",
+    ]);
+    let agent = agent.unwrap();
+    let live = |name: &str, rate: &str| {
+        let url = format!("http://127.0.0.1:{}/progress/{name}", agent.ports.main);
+        let mut encode = Command::new("ffmpeg");
+        encode.args(["-nostdin", "-v", "error", "-progress", &url, "-readrate", rate, "-f", "lavfi"]);
+        encode.args(["-i", "testsrc2=size=128x72:rate=25", "-c:v", "mpeg4", "-f", "null", "-"]);
+        Owned(encode.stdin(Stdio::null()).spawn().unwrap())
+    };
+    let _encodes = [live("slow", "0.5"), live("slower", "0.4"), live("steady", "1")];
+    play("behind", agent.ports.main, |_| {});
+}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::finding::{self, Finding, Notice};
 use crate::api::{self, Scenario, Transcode, Workload};
-use crate::model::finding::FindingCode;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot, WorkloadSnapshot};
 use crate::model::workload::{Pseudo, WorkloadKind};
 use crate::units::{MicroJoules, Watts};
@@ -30,6 +30,9 @@ pub struct Answer {
     pub prices: Prices,
     pub sources: Vec<Source>,
     pub findings: Vec<Finding>,
+    /// The findings, those of one kind together: for screens.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workloads: Option<Vec<Workload>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,22 +117,6 @@ pub struct Source {
     pub errors_total: u64,
 }
 
-/// Something worth knowing now.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Finding {
-    pub finding: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub subject: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since_unix_seconds: Option<f64>,
-    pub text: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub fix: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transcode: Option<String>,
-}
-
 /// What else goes into an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the lists of Answer")]
@@ -142,6 +129,10 @@ pub struct Include {
 /// The answer by a snapshot.
 pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
     let method = snapshot.method;
+    let findings = finding::findings(snapshot);
+    let is_live =
+        |transcode: &&TranscodeSnapshot| transcode.ended.is_none() && transcode.identity.encode.is_live;
+    let live = snapshot.transcodes.iter().filter(is_live).count();
     Answer {
         api_version: api::VERSION,
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -166,7 +157,8 @@ pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
             carbon_grams_per_kilowatt_hour: snapshot.prices.carbon.0,
         },
         sources: sources(snapshot),
-        findings: findings(snapshot),
+        notices: finding::notices(&findings, live),
+        findings,
         workloads: include.workloads.then(|| api::workloads(snapshot)),
         transcodes: include.transcodes.then(|| api::transcodes(snapshot)),
         scenarios: include.scenarios.then(|| api::scenarios(snapshot)),
@@ -219,33 +211,4 @@ fn sources(snapshot: &Snapshot) -> Vec<Source> {
         errors_total: health.errors.values().sum(),
     };
     snapshot.sources.iter().map(source).collect()
-}
-
-/// Those of the snapshot, and one for each live encode that falls behind.
-fn findings(snapshot: &Snapshot) -> Vec<Finding> {
-    let found = snapshot.findings.iter().map(|finding| Finding {
-        finding: finding.code.name().to_owned(),
-        subject: finding.subject.clone(),
-        since_unix_seconds: Some(finding.since.0),
-        text: finding.sentence.clone(),
-        fix: finding.fix.clone(),
-        transcode: None,
-    });
-    found.chain(snapshot.transcodes.iter().filter_map(stalled)).collect()
-}
-
-fn stalled(transcode: &TranscodeSnapshot) -> Option<Finding> {
-    let progress = transcode.progress.as_ref().filter(|progress| progress.is_stalled == Some(true))?;
-    let speed =
-        progress.speed.map_or_else(String::new, |speed| format!(": {:.2} of its input's speed", speed.0));
-    let encode = &transcode.identity.encode;
-    let name = encode.codec.as_deref().unwrap_or(&encode.program);
-    let key = transcode.identity.key.to_string();
-    Some(Finding {
-        finding: FindingCode::Stalled.name().to_owned(),
-        subject: key.clone(),
-        text: format!("{name} in {} falls behind its live input{speed}", transcode.workload.name),
-        transcode: Some(key),
-        ..Finding::default()
-    })
 }

@@ -6,6 +6,7 @@ use super::{Report, State, ready};
 use crate::api::Answer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::duration;
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::EnergySourceKind;
 
@@ -63,8 +64,12 @@ impl Report {
         self.is_running = true;
         let process = answer.process;
         let up = SystemClock.wall().0 - process.started_unix_seconds;
-        let detail =
-            format!("ffwatt {} runs here, pid {}, up {}", answer.agent_version, process.pid, length(up));
+        let detail = format!(
+            "ffwatt {} runs here, pid {}, up {}",
+            answer.agent_version,
+            process.pid,
+            duration::in_words(up)
+        );
         self.add("agent", "ffwatt", State::Ok, detail, "");
         let in_use = [Some(&answer.method.cpu_source), answer.method.energy_source.as_ref()];
         for source in &answer.sources {
@@ -76,8 +81,8 @@ impl Report {
             };
             self.add("source", &source.source, state, source.problem.clone(), &source.fix);
         }
-        for finding in &answer.findings {
-            self.add("finding", &finding.finding, State::Note, finding.text.clone(), "");
+        for notice in &answer.notices {
+            self.add("finding", &notice.finding, State::Note, notice.text.clone(), &notice.fix);
         }
         let cpu = [CpuSourceKind::Bpf, CpuSourceKind::Cgroupfs].map(CpuSourceKind::name);
         self.cpu_source = cpu.into_iter().find(|name| *name == answer.method.cpu_source);
@@ -85,30 +90,5 @@ impl Report {
         let energy = [perf, powercap, EnergySourceKind::Msr, EnergySourceKind::Model];
         let used = answer.method.energy_source.as_deref();
         self.energy_source = energy.map(EnergySourceKind::name).into_iter().find(|name| Some(*name) == used);
-    }
-}
-
-/// `22 min`: the largest unit tells enough.
-fn length(seconds: f64) -> String {
-    let seconds = seconds.max(0.0) as u64;
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_length_of_time_in_its_largest_unit() {
-        let table =
-            [(-5.0, "0 s"), (119.9, "119 s"), (1320.0, "22 min"), (7200.0, "2 h"), (200_000.0, "2 d")];
-        for (seconds, expected) in table {
-            assert_eq!(length(seconds), expected);
-        }
     }
 }

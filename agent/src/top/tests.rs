@@ -5,7 +5,7 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::api::{Asked, Figures, Finding, Host, Part, Prices, Told, Transcode, Workload};
+use crate::api::{Asked, Figures, Host, Notice, Part, Prices, Told, Transcode, Workload};
 
 fn transcode(name: &str, codec: &str, watts: f64, per_frame: Option<f64>) -> Transcode {
     Transcode {
@@ -37,7 +37,7 @@ fn answer(tick: u64) -> Answer {
         host: Host { cpus: 2, power_watts: Some(7.5), ..Host::default() },
         split: vec![Part { part: "containers".to_owned(), power_watts: 6.0 }],
         prices: Prices { currency: "USD".to_owned(), ..Prices::default() },
-        findings: vec![Finding { text: "Energy is estimated".to_owned(), ..Finding::default() }],
+        notices: vec![Notice { text: "Energy is estimated".to_owned(), ..Notice::default() }],
         workloads: Some(vec![workload("box-a", 1.0), workload("box-b", 2.0)]),
         transcodes: Some(vec![
             transcode("live-a", "libx264", 1.0, Some(0.008)),
@@ -202,4 +202,26 @@ fn an_agent_that_has_stopped_is_shown_as_such() {
     assert!(!printed(&state).contains("not updated"));
     state.answered(Ok(with_age(4)));
     assert!(printed(&state).contains("The agent has not updated for 4 s"), "{}", printed(&state));
+}
+
+#[test]
+fn a_notice_says_since_when_and_how_many_more_there_are() {
+    let notice = |text: &str, since_unix_seconds| Notice {
+        text: text.to_owned(),
+        since_unix_seconds,
+        ..Notice::default()
+    };
+    let notices =
+        vec![notice("No counter.", Some(1000.0)), notice("No names.", None), notice("No file.", None)];
+    let answer = Answer { notices, time_unix_seconds: 1600.0, ..answer(2) };
+    let mut state = state();
+    state.answered(Ok(answer));
+    let shown = screen_of(&state, 120).join("\n");
+    assert!(shown.contains("For 10 min: No counter. (and 2 more: `ffwatt top --once`)"), "{shown}");
+    let mut out = Vec::new();
+    view::print(&state, &mut out).unwrap();
+    let printed = String::from_utf8(out).unwrap();
+    for line in ["For 10 min: No counter.", "No names.", "No file."] {
+        assert!(printed.lines().any(|printed| printed == line), "{printed}");
+    }
 }

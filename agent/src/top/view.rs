@@ -8,7 +8,8 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as TableRow, Table, TableState, Wrap};
 
-use crate::api::{Answer, Transcode};
+use crate::api::{Answer, Notice, Transcode};
+use crate::duration;
 use crate::top::format::{digits, shown, text, watts, with_unit};
 use crate::top::keys::State;
 use crate::top::rows::{Column, Kind, Row, encode_of, state_of};
@@ -97,10 +98,20 @@ fn notice(state: &State) -> Option<(String, Style)> {
     if let Some(words) = stale(answer) {
         return Some((format!(" {words}"), Style::new().fg(Color::Red)));
     }
-    let findings = &answer.findings;
-    // What is wrong now goes before what is always so.
-    let finding = findings.iter().find(|one| one.finding == "stalled").or_else(|| findings.first())?;
-    Some((format!(" {}", text(&finding.text, 300)), Style::new().fg(Color::Yellow)))
+    let first = answer.notices.first()?;
+    let more = match answer.notices.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more: `ffwatt top --once`)"),
+    };
+    Some((format!(" {}{more}", told(first, answer)), Style::new().fg(Color::Yellow)))
+}
+
+/// A notice, and since when.
+fn told(notice: &Notice, answer: &Answer) -> String {
+    let since = notice.since_unix_seconds.map_or_else(String::new, |since| {
+        format!("For {}: ", duration::in_words(answer.time_unix_seconds - since))
+    });
+    format!("{since}{}", text(&notice.text, 300))
 }
 
 fn style_of(row: &Row) -> Style {
@@ -249,8 +260,8 @@ pub(super) fn print(state: &State, out: &mut dyn Write) -> io::Result<()> {
     if let Some(words) = stale(answer) {
         writeln!(out, "{words}")?;
     }
-    for finding in &answer.findings {
-        writeln!(out, "{}", text(&finding.text, 300))?;
+    for notice in &answer.notices {
+        writeln!(out, "{}", told(notice, answer))?;
     }
     for (kind, state) in [Kind::Transcodes, Kind::Workloads].map(|kind| (kind, state.of_kind(kind))) {
         let columns = kind.columns();

@@ -140,7 +140,7 @@ function show(answer) {
   write(find("energy"), `${joules(answer.host.energy_joules)} · ${money(cost, currency)}`);
   power.element.setAttribute("aria-label", `Power of the host over the last ten minutes; now ${watts(answer.host.power_watts)}`);
   if (!power.chart.cursor.idx) showLegend();
-  notices(grouped(answer.findings, answer.transcodes.filter((one) => one.is_running).length));
+  notices(answer.notices);
   // What is folded is worth a row when there is something in it.
   workloads.set(answer.workloads.filter((one) => !one.workload.startsWith("(") || one.energy_joules > 0));
   transcodes.set(answer.transcodes);
@@ -155,25 +155,16 @@ function show(answer) {
   count();
 }
 
-// One notice for all encodes that fall behind, however many they are.
-function grouped(findings, running) {
-  const behind = findings.filter((one) => one.finding === "stalled");
-  const others = findings.filter((one) => one.finding !== "stalled");
-  if (behind.length < 2) return findings;
-  const text = `${behind.length} of ${running} running encodes are slower than real time: sort the encodes by speed.`;
-  return [...others, { finding: "stalled", text }];
-}
-
-function notices(findings) {
+function notices(all) {
   const box = find("notices");
-  const texts = findings.map((one) => {
+  const texts = all.map((one) => {
     const since = known(one.since_unix_seconds) ? `Since ${clock(one.since_unix_seconds)}.` : "";
     const fix = one.fix ?? (one.finding === "energy_is_estimated" ? "`ffwatt check` says what would help." : "");
     return [one.text, since, fix].filter((words) => words !== "").join(" ");
   });
   if (box.dataset.texts === texts.join("\n")) return;
   box.dataset.texts = texts.join("\n");
-  box.replaceChildren(...findings.map((one, index) => {
+  box.replaceChildren(...all.map((one, index) => {
     const notice = element("p", { class: "notice", "data-finding": one.finding });
     // Words between backticks are what one types.
     texts[index].split("`").forEach((text, place) => notice.append(place % 2 ? element("code", {}, text) : text));
