@@ -44,6 +44,21 @@ impl Ports {
         [self.rapl, self.docker, self.results, self.qoe, self.cost, self.main]
     }
 
+    /// As the agent is told of them.
+    pub fn flags(&self) -> Vec<String> {
+        let Self { rapl, docker, results, qoe, cost, main } = self;
+        [
+            ("rapl-port", rapl),
+            ("docker-port", docker),
+            ("results-port", results),
+            ("qoe-port", qoe),
+            ("cost-port", cost),
+            ("port", main),
+        ]
+        .map(|(name, port)| format!("--listen.{name}={port}"))
+        .into()
+    }
+
     /// Ports that were free a moment ago, below those that connections get from the kernel: none of those can take one of them
     /// in the meantime.
     pub fn free() -> anyhow::Result<Self> {
