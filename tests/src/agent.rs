@@ -216,8 +216,15 @@ impl Agent {
     /// Waits until this many whole ticks have gone by, so that everything that was before is in the figures.
     pub fn wait_ticks(&self, count: u64) -> anyhow::Result<Exposition> {
         let from = self.ticks()?;
-        eventually("the agent ticks", Duration::from_mins(1), || {
-            self.ticks().ok().filter(|ticks| *ticks >= from + count)
+        let mut last = Ok(from);
+        let ticks = eventually("the agent ticks", Duration::from_mins(1), || {
+            last = self.ticks();
+            last.as_ref().is_ok_and(|ticks| *ticks >= from + count).then_some(())
+        });
+        ticks.with_context(|| {
+            let process = fs::read_to_string(format!("/proc/{}/stat", self.pid()));
+            let last = last.map_err(|error| format!("{error:#}"));
+            format!("the agent's log: {}\nafter {from} ticks: {last:?}, {process:?}", self.log())
         })?;
         self.scrape()
     }
