@@ -44,6 +44,21 @@ impl Ports {
         [self.rapl, self.docker, self.results, self.qoe, self.cost, self.main]
     }
 
+    /// As the agent is told of them.
+    pub fn flags(&self) -> Vec<String> {
+        let Self { rapl, docker, results, qoe, cost, main } = self;
+        [
+            ("rapl-port", rapl),
+            ("docker-port", docker),
+            ("results-port", results),
+            ("qoe-port", qoe),
+            ("cost-port", cost),
+            ("port", main),
+        ]
+        .map(|(name, port)| format!("--listen.{name}={port}"))
+        .into()
+    }
+
     /// Ports that were free a moment ago, below those that connections get from the kernel: none of those can take one of them
     /// in the meantime.
     pub fn free() -> anyhow::Result<Self> {
@@ -201,8 +216,15 @@ impl Agent {
     /// Waits until this many whole ticks have gone by, so that everything that was before is in the figures.
     pub fn wait_ticks(&self, count: u64) -> anyhow::Result<Exposition> {
         let from = self.ticks()?;
-        eventually("the agent ticks", Duration::from_mins(1), || {
-            self.ticks().ok().filter(|ticks| *ticks >= from + count)
+        let mut last = Ok(from);
+        let ticks = eventually("the agent ticks", Duration::from_mins(1), || {
+            last = self.ticks();
+            last.as_ref().is_ok_and(|ticks| *ticks >= from + count).then_some(())
+        });
+        ticks.with_context(|| {
+            let process = fs::read_to_string(format!("/proc/{}/stat", self.pid()));
+            let last = last.map_err(|error| format!("{error:#}"));
+            format!("the agent's log: {}\nafter {from} ticks: {last:?}, {process:?}", self.log())
         })?;
         self.scrape()
     }

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use rustix::process::Signal;
-use tests::agent::{Agent, binary};
+use tests::agent::{Agent, Ports, binary};
 use tests::command::{eventually, now};
 use tests::counting::Counting;
 use tests::host::Host;
@@ -140,17 +140,10 @@ fn check_on_a_host_with_everything_is_content() {
     let flags = host.flags();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().to_str().unwrap();
-    let ports = [
-        "--listen.port=39510",
-        "--listen.rapl-port=39500",
-        "--listen.docker-port=39501",
-        "--listen.results-port=39502",
-        "--listen.qoe-port=39503",
-        "--listen.cost-port=39504",
-    ];
+    let ports = Ports::free().unwrap().flags();
     let arguments: Vec<&str> = std::iter::once("check")
         .chain(flags.iter().map(String::as_str))
-        .chain(ports)
+        .chain(ports.iter().map(String::as_str))
         .chain(["--energy.source=powercap", "--state-dir", state])
         .collect();
     let zones = ["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1", "intel-rapl:1:0"];

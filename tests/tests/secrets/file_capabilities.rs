@@ -119,20 +119,6 @@ impl Installed {
         fs::remove_file(errors).unwrap();
         text
     }
-
-    fn port_flags(&self) -> Vec<String> {
-        let Ports { rapl, docker, results, qoe, cost, main } = self.ports;
-        [
-            ("rapl-port", rapl),
-            ("docker-port", docker),
-            ("results-port", results),
-            ("qoe-port", qoe),
-            ("cost-port", cost),
-            ("port", main),
-        ]
-        .map(|(name, port)| format!("--listen.{name}={port}"))
-        .into()
-    }
 }
 
 fn as_nobody(program: &Path) -> Command {
@@ -167,8 +153,8 @@ fn options(subcommand: &[&str]) -> Vec<(String, usize)> {
 fn subcommands(installed: &Installed) -> Vec<(Vec<&'static str>, Vec<String>)> {
     let secret = installed.secret().display().to_string();
     let known = [
-        (vec!["run"], installed.port_flags()),
-        (vec!["check"], installed.port_flags()),
+        (vec!["run"], installed.ports.flags()),
+        (vec!["check"], installed.ports.flags()),
         (vec!["check", "--ready"], Vec::new()),
         (vec!["config"], Vec::new()),
         (vec!["report"], Vec::new()),
@@ -279,7 +265,7 @@ fn no_variable_of_the_callers_counts_in_a_setcap_binary() {
     for value in [installed.secret(), installed.links(), installed.locked()] {
         for words in [&["check"][..], &["run"]] {
             let words: Vec<String> =
-                words.iter().map(|word| (*word).to_owned()).chain(installed.port_flags()).collect();
+                words.iter().map(|word| (*word).to_owned()).chain(installed.ports.flags()).collect();
             let mut command = installed.by_nobody(&words);
             command.envs(names.iter().map(String::as_str).chain(general).map(|name| (name, &value)));
             let shown = installed.shown(&mut command);
@@ -308,7 +294,7 @@ fn no_variable_of_the_callers_counts_in_a_setcap_binary() {
 #[test]
 fn an_agent_with_file_capabilities_has_a_plain_environment_and_no_right_to_read_in_force() {
     let installed = Installed::new();
-    let mut command = installed.by_nobody(&[&["run".to_owned()][..], &installed.port_flags()].concat());
+    let mut command = installed.by_nobody(&[&["run".to_owned()][..], &installed.ports.flags()].concat());
     command.env("PATH", "/home/me/bin:/usr/bin:/bin").env("HOME", "/home/me").env("ANYTHING", "else");
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let child = Owned(child.unwrap());
@@ -330,7 +316,7 @@ fn an_agent_with_file_capabilities_has_a_plain_environment_and_no_right_to_read_
 fn check_warns_of_a_binary_that_everybody_may_execute() {
     let installed = Installed::new();
     let check = |installed: &Installed| {
-        let arguments = [&["check".to_owned()][..], &installed.port_flags()].concat();
+        let arguments = [&["check".to_owned()][..], &installed.ports.flags()].concat();
         installed.shown(&mut installed.by_nobody(&arguments))
     };
     let shown = check(&installed);
