@@ -13,10 +13,13 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use crate::install;
+use crate::missing::Missing;
 use crate::process::{self, find, output, say, succeeds};
 use crate::root;
 
 const TARGET: &str = "bpfel-unknown-none";
+/// Where the linker is that this repository has built.
+const LINKER: &str = "target/tools/bin/bpf-linker";
 const LINKER_VERSION: &str = "0.13.0";
 /// The LLVM majors that this version of the linker can be built with, newest first.
 const LINKER_LLVMS: [u32; 3] = [23, 22, 21];
@@ -66,6 +69,33 @@ pub(crate) fn reproduce() -> anyhow::Result<()> {
     }
     say(&format!("built twice, in two folders: the same {} bytes", first.len()));
     Ok(())
+}
+
+/// What the build needs and the host does not have.
+pub(crate) fn missing(root: &Path) -> Missing {
+    let Some(toolchain) = nightly().or_else(debian) else {
+        return linker_missing(root, None).with_packages(&DEBIAN_PACKAGES);
+    };
+    linker_missing(root, Some(toolchain.llvm))
+}
+
+/// For a linker that has to be built: an LLVM that is not older than the compiler's, and a C++ compiler.
+fn linker_missing(root: &Path, llvm: Option<u32>) -> Missing {
+    if find_linker(root).is_some() {
+        return Missing::default();
+    }
+    let mut missing = Missing::default().with_packages(&absent_compiler()).with_tool("bpf-linker", false);
+    match llvm {
+        Some(llvm) if installed_llvm(llvm).is_none() => {
+            if let Some(major) = offered_llvm(llvm) {
+                missing = missing.with_packages(&[&llvm_package(major)]);
+            }
+        }
+        Some(_) => {}
+        // The compiler, which is not here yet, decides.
+        None => missing = missing.with_packages(&["llvm-21-dev or newer"]),
+    }
+    missing
 }
 
 fn build(name: &str) -> anyhow::Result<PathBuf> {
@@ -181,45 +211,63 @@ fn llvm_major(version: &str) -> Option<u32> {
     line.trim().split('.').next()?.parse().ok()
 }
 
-/// `bpf-linker`: the one we built, the one in `PATH`, or one to be built now.
+/// `bpf-linker`: the one we built, or the one in `PATH`.
+fn find_linker(root: &Path) -> Option<PathBuf> {
+    let candidates = std::iter::once(root.join(LINKER)).chain(find("bpf-linker"));
+    candidates.into_iter().find(|candidate| succeeds(Command::new(candidate).arg("--version")))
+}
+
+fn usable_llvms(oldest: u32) -> impl DoubleEndedIterator<Item = u32> {
+    LINKER_LLVMS.into_iter().filter(move |major| *major >= oldest)
+}
+
+fn llvm_prefix(major: u32) -> PathBuf {
+    PathBuf::from(format!("/usr/lib/llvm-{major}"))
+}
+
+fn llvm_package(major: u32) -> String {
+    format!("llvm-{major}-dev")
+}
+
+fn installed_llvm(oldest: u32) -> Option<u32> {
+    usable_llvms(oldest).find(|major| llvm_prefix(*major).join("bin/llvm-config").exists())
+}
+
+fn offered_llvm(oldest: u32) -> Option<u32> {
+    usable_llvms(oldest).rev().find(|major| install::is_offered(&llvm_package(*major)))
+}
+
+/// llvm-sys compiles a little C++.
+fn absent_compiler() -> Vec<&'static str> {
+    if find("g++").is_none() { vec!["g++"] } else { Vec::new() }
+}
+
+/// The linker that is here, or one to be built now.
 fn linker(root: &Path, llvm: u32) -> anyhow::Result<PathBuf> {
-    let tools = root.join("target/tools");
-    let ours = tools.join("bin/bpf-linker");
-    for candidate in std::iter::once(ours.clone()).chain(find("bpf-linker")) {
-        if succeeds(Command::new(&candidate).arg("--version")) {
-            return Ok(candidate);
-        }
+    if let Some(linker) = find_linker(root) {
+        return Ok(linker);
     }
-    let usable = |major: &u32| *major >= llvm;
-    let prefix = |major: u32| PathBuf::from(format!("/usr/lib/llvm-{major}"));
-    let installed = |major: &u32| prefix(*major).join("bin/llvm-config").exists();
-    let found = LINKER_LLVMS.into_iter().filter(usable).find(installed);
-    let major = if let Some(major) = found {
+    let major = if let Some(major) = installed_llvm(llvm) {
         major
     } else {
-        let package = |major: &u32| format!("llvm-{major}-dev");
-        let offered =
-            LINKER_LLVMS.into_iter().filter(usable).rev().find(|major| install::is_offered(&package(major)));
-        let Some(major) = offered else {
+        let Some(major) = offered_llvm(llvm) else {
             bail!(
                 "bpf-linker is missing, and there is no LLVM {llvm} or newer here to build it with; install it from \
                  https://github.com/aya-rs/bpf-linker/releases into a folder in PATH"
             );
         };
-        install::packages("building bpf-linker", &[&package(&major)])?;
+        install::packages("building bpf-linker", &[&llvm_package(major)])?;
         major
     };
-    // llvm-sys compiles a little C++.
-    if find("g++").is_none() {
-        install::packages("building bpf-linker", &["g++"])?;
-    }
+    install::packages("building bpf-linker", &absent_compiler())?;
     say("building bpf-linker into target/tools (once, about two minutes)");
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path =
-        std::env::join_paths(std::iter::once(prefix(major).join("bin")).chain(std::env::split_paths(&path)))?;
+    let path = std::env::join_paths(
+        std::iter::once(llvm_prefix(major).join("bin")).chain(std::env::split_paths(&path)),
+    )?;
     let mut command = Command::new(env!("CARGO"));
     command
-        .env("LLVM_PREFIX", prefix(major))
+        .env("LLVM_PREFIX", llvm_prefix(major))
         .env("PATH", path)
         .env_remove("RUSTFLAGS")
         .args([
@@ -232,7 +280,7 @@ fn linker(root: &Path, llvm: u32) -> anyhow::Result<PathBuf> {
             "--no-default-features",
         ])
         .args(["--features", &format!("llvm-{major}"), "--root"])
-        .arg(&tools);
+        .arg(root.join("target/tools"));
     process::run(&mut command)?;
-    Ok(ours)
+    Ok(root.join(LINKER))
 }

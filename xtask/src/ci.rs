@@ -1,4 +1,4 @@
-//! What is checked before a change is accepted? README's test command; a CI machine runs the demo and another kernel as well.
+//! Runs the checks of a change: README's test command, and what a CI machine runs beside it (demo, soak, another kernel).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 
+use crate::missing::Missing;
 use crate::process::{is_root, run, say};
 use crate::{build_ebpf, demo, dist, fuzz, install, root, soak, supply, tidy, vm};
 
@@ -85,6 +86,9 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
              or only what does not: `cargo xtask test --quick`"
         );
     }
+    if !quick {
+        missing(&root).announce("test")?;
+    }
     step("format");
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     step("house rules");
@@ -138,6 +142,15 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// What the whole of the tests needs and the host does not have.
+fn missing(root: &Path) -> Missing {
+    build_ebpf::missing(root)
+        .and(install::missing_for_tests(root, &PYTHON_PACKAGES))
+        .and(dist::missing(root))
+        .with_packages(&PACKAGES)
+        .with_packages(&fuzz::REPLAY_PACKAGES)
 }
 
 /// What a CI machine runs.

@@ -3,6 +3,8 @@
 //! Real ffmpeg, in containers of a Docker engine (the host's, or a private one), else in cgroups; the real agent beside it. Nothing
 //! is left running.
 
+mod needs;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -55,7 +57,9 @@ impl Encode {
     }
 }
 
+/// Runs it, after saying what it installs.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    needs::missing(&root()?).announce("demo")?;
     let binary = build(options)?;
     if find("ffmpeg").is_none() {
         install::packages("the demo", &["ffmpeg"])?;
@@ -120,12 +124,11 @@ impl Stage {
         if !is_root() {
             return Ok(Self::Processes);
         }
-        if !Engine::can_be_private() || find("busybox").is_none() {
-            let packages = ["docker.io", "iptables", "busybox-static"];
-            if let Err(error) = install::packages("running the demo in containers", &packages) {
-                say(&format!("no Docker engine here, and none can be installed ({error:#})"));
-                return Ok(Self::Cgroups);
-            }
+        if needs::lacks_private_engine()
+            && let Err(error) = install::packages("running the demo in containers", &needs::ENGINE_PACKAGES)
+        {
+            say(&format!("no Docker engine here, and none can be installed ({error:#})"));
+            return Ok(Self::Cgroups);
         }
         match Engine::start_private() {
             Ok(engine) => Self::with_image(engine),

@@ -6,11 +6,15 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::process::{find, output, run, say};
-use crate::{build_ebpf, root};
+use crate::missing::Missing;
+use crate::process::{output, run, say};
+use crate::{build_ebpf, install, root};
 
 /// The only machines that the eBPF object is built for.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// The program that makes the Debian package.
+const PACKER: &str = "cargo-deb";
 
 /// What goes into the tarball besides the program and its manual: where it is, and where it goes.
 const FILES: [(&str, &str); 11] = [
@@ -57,10 +61,34 @@ pub(crate) fn run_all(options: Options) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let tarball = tarball(&root, &dist, version)?;
     let package = debian(&root, &dist)?;
-    let sums = output(Command::new("sha256sum").current_dir(&dist).args([&tarball, &package]))?;
+    write_checksums(&dist, &[&tarball, &package])
+}
+
+/// Writes `SHA256SUMS` of these files.
+pub(crate) fn write_checksums(dist: &Path, files: &[&str]) -> anyhow::Result<()> {
+    let sums = output(Command::new("sha256sum").current_dir(dist).args(files))?;
     fs::write(dist.join("SHA256SUMS"), &sums).context("cannot write SHA256SUMS")?;
     say(&format!("\nin {}:\n{sums}", dist.display()));
     Ok(())
+}
+
+/// The tarball's name.
+pub(crate) fn tarball_name(version: &str) -> String {
+    format!("{}.tar.gz", tarball_folder(version))
+}
+
+fn tarball_folder(version: &str) -> String {
+    format!("ffwatt-{version}-x86_64-linux")
+}
+
+/// The Debian package's name.
+pub(crate) fn package_name(version: &str) -> String {
+    format!("ffwatt_{version}-1_amd64.deb")
+}
+
+/// What the packaging needs and the host does not have.
+pub(crate) fn missing(root: &Path) -> Missing {
+    Missing::default().with_tool(PACKER, install::find_cargo_tool(root, PACKER).is_some())
 }
 
 /// A program that needs no library of the host's: it runs on any distribution.
@@ -77,7 +105,7 @@ fn build(root: &Path, debug: bool) -> anyhow::Result<PathBuf> {
 }
 
 fn tarball(root: &Path, dist: &Path, version: &str) -> anyhow::Result<String> {
-    let name = format!("ffwatt-{version}-x86_64-linux");
+    let name = tarball_folder(version);
     let folder = dist.join(&name);
     if folder.exists() {
         fs::remove_dir_all(&folder).context("cannot remove the old folder")?;
@@ -88,7 +116,7 @@ fn tarball(root: &Path, dist: &Path, version: &str) -> anyhow::Result<String> {
     for (from, to) in FILES {
         run(Command::new("cp").arg("-r").arg(root.join(from)).arg(folder.join(to)))?;
     }
-    let archive = format!("{name}.tar.gz");
+    let archive = tarball_name(version);
     // The same files make the same archive.
     let mut tar = Command::new("tar");
     tar.current_dir(dist).args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"]);
@@ -98,15 +126,11 @@ fn tarball(root: &Path, dist: &Path, version: &str) -> anyhow::Result<String> {
 }
 
 fn debian(root: &Path, dist: &Path) -> anyhow::Result<String> {
-    let tools = root.join("target/tools");
-    let tool = find("cargo-deb").unwrap_or_else(|| tools.join("bin/cargo-deb"));
-    if !tool.is_file() {
-        run(cargo(root).args(["install", "--locked", "cargo-deb", "--root"]).arg(&tools))?;
-    }
+    let tool = install::cargo_tool(root, PACKER)?;
     let mut pack = Command::new(&tool);
     pack.current_dir(root.join("agent")).args(["--no-build", "--no-strip", "--output"]).arg(dist);
     run(&mut pack)?;
-    let name = format!("ffwatt_{}-1_amd64.deb", env!("CARGO_PKG_VERSION"));
+    let name = package_name(env!("CARGO_PKG_VERSION"));
     anyhow::ensure!(dist.join(&name).is_file(), "cargo-deb has not made {name}");
     Ok(name)
 }

@@ -22,6 +22,9 @@ const LONGEST: &str = "-max_len=8192";
 /// Of each input of a replay: seconds and megabytes.
 const LIMITS: [&str; 2] = ["-timeout=30", "-rss_limit_mb=512"];
 
+/// What a replay needs, by Debian package.
+pub(crate) const REPLAY_PACKAGES: [&str; 2] = ["g++", "xz-utils"];
+
 /// What to do with the targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -66,12 +69,7 @@ pub(crate) fn fuzz(task: Task, only: Option<&str>) -> anyhow::Result<()> {
 
 /// cargo-fuzz, installed if need be.
 fn tool(root: &Path) -> anyhow::Result<PathBuf> {
-    let tool = root.join("target/tools/bin/cargo-fuzz");
-    if !tool.is_file() {
-        let mut install = Command::new(env!("CARGO"));
-        install.args(["install", "--locked", "cargo-fuzz", "--root"]).arg(root.join("target/tools"));
-        run(&mut install)?;
-    }
+    let tool = install::cargo_tool(root, "cargo-fuzz")?;
     if !succeeds(Command::new("cargo").args(["+nightly", "--version"])) {
         bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
     }
@@ -116,7 +114,7 @@ fn pack(root: &Path, target: &str, corpus: &Path) -> anyhow::Result<()> {
 
 /// Every input of seeds and corpora once. The targets are built as any program is: it is only found out whether they panic.
 fn replay(root: &Path, targets: &[String]) -> anyhow::Result<()> {
-    install::packages("the fuzz targets", &["g++", "xz-utils"])?;
+    install::packages("the fuzz targets", &REPLAY_PACKAGES)?;
     let mut build = Command::new(env!("CARGO"));
     build.current_dir(root.join(FUZZ)).args(["build", "--quiet", "--locked"]);
     let built = root.join("target/replay");

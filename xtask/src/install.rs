@@ -1,4 +1,4 @@
-//! Is a tool there, and if not, can it be had?
+//! Finds tools, and installs those that are not there.
 //!
 //! Installed without asking only where that is a package manager's job (apt, as root) or stays below `target/`. Otherwise the exact
 //! command is printed.
@@ -9,12 +9,18 @@ use std::sync::Once;
 
 use anyhow::{Context, bail};
 
+use crate::missing::Missing;
 use crate::process::{find, is_root, output, run, say, succeeds};
 
 /// Installs Debian packages unless they are there.
 pub(crate) fn packages(why: &str, names: &[&str]) -> anyhow::Result<()> {
-    let missing: Vec<&str> = names.iter().copied().filter(|name| !has_package(name)).collect();
+    let missing = absent(names);
     if missing.is_empty() { Ok(()) } else { newest(why, &missing) }
+}
+
+/// Those of these Debian packages that are not installed.
+pub(crate) fn absent<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    names.iter().copied().filter(|name| !has_package(name)).collect()
 }
 
 /// Installs the newest Debian packages on offer, in place of older ones too.
@@ -69,10 +75,54 @@ fn has_package(name: &str) -> bool {
         .is_ok_and(|status| status == "installed")
 }
 
+/// A program of the Rust ecosystem: the one in `target/tools`, the one in `PATH`, or one to be built.
+pub(crate) fn cargo_tool(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(tool) = find_cargo_tool(root, name) {
+        return Ok(tool);
+    }
+    let tools = root.join("target/tools");
+    say(&format!("building {name} into target/tools (once, some minutes)"));
+    let mut install = Command::new(env!("CARGO"));
+    install.args(["install", "--locked", name, "--root"]).arg(&tools);
+    run(&mut install)?;
+    Ok(tools.join("bin").join(name))
+}
+
+/// The program, if it is there.
+pub(crate) fn find_cargo_tool(root: &Path, name: &str) -> Option<PathBuf> {
+    let ours = root.join("target/tools/bin").join(name);
+    Some(ours).filter(|tool| tool.is_file()).or_else(|| find(name))
+}
+
+/// What the tests need of Python, npm and both's packages.
+pub(crate) fn missing_for_tests(root: &Path, requirements: &[&str]) -> Missing {
+    let mut programs = vec![];
+    for (program, package) in [("python3", "python3-venv"), ("node", "nodejs"), ("npm", "npm")] {
+        if find(program).is_none() {
+            programs.push(package);
+        }
+    }
+    let mut missing = Missing::default().with_packages(&programs);
+    let python = python_in(root);
+    for requirement in requirements {
+        missing = missing.with_tool(requirement, has_requirement(&python, requirement));
+    }
+    missing.with_tool(PLAYWRIGHT, has_playwright(root))
+}
+
+fn python_in(root: &Path) -> PathBuf {
+    root.join("target/python/bin/python3")
+}
+
+fn has_requirement(python: &Path, requirement: &str) -> bool {
+    let name = requirement.split("==").next().unwrap_or(requirement);
+    succeeds(Command::new(python).args(["-m", "pip", "show", "-q", name]))
+}
+
 /// A Python environment below `target/` with these packages; returns its interpreter.
 pub(crate) fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathBuf> {
     let folder = root.join("target/python");
-    let python = folder.join("bin/python3");
+    let python = python_in(root);
     if !succeeds(Command::new(&python).arg("--version")) {
         if find("python3").is_none() {
             packages("the strict OpenMetrics parser", &["python3", "python3-venv"])?;
@@ -87,11 +137,7 @@ pub(crate) fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathB
             run(&mut make())?;
         }
     }
-    let has_all = requirements.iter().all(|name| {
-        let name = name.split("==").next().unwrap_or(name);
-        succeeds(Command::new(&python).args(["-m", "pip", "show", "-q", name]))
-    });
-    if !has_all {
+    if !requirements.iter().all(|requirement| has_requirement(&python, requirement)) {
         run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(requirements))?;
     }
     Ok(python)
@@ -99,16 +145,18 @@ pub(crate) fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathB
 
 /// What drives the browser: without a browser of its own.
 const PLAYWRIGHT: &str = "playwright-core@1.55.0";
+const PLAYWRIGHT_FOLDER: &str = "target/playwright";
 
 /// Node, npm, and what drives the browser in the tests of the live page, below `target/`.
 pub(crate) fn playwright(root: &Path) -> anyhow::Result<()> {
     node("the tests of the live page")?;
-    let folder = root.join("target/playwright");
+    if has_playwright(root) { Ok(()) } else { npm(&root.join(PLAYWRIGHT_FOLDER), PLAYWRIGHT) }
+}
+
+fn has_playwright(root: &Path) -> bool {
     let version = PLAYWRIGHT.rsplit('@').next().unwrap_or_default();
-    let manifest = folder.join("node_modules/playwright-core/package.json");
-    let is_there = std::fs::read_to_string(manifest)
-        .is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\"")));
-    if is_there { Ok(()) } else { npm(&folder, PLAYWRIGHT) }
+    let manifest = root.join(PLAYWRIGHT_FOLDER).join("node_modules/playwright-core/package.json");
+    std::fs::read_to_string(manifest).is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\"")))
 }
 
 /// Brings a package from npm into a folder.

@@ -10,9 +10,11 @@ mod dist;
 mod docs;
 mod fuzz;
 mod install;
+mod missing;
 mod page;
 mod pictures;
 mod process;
+mod release;
 mod supply;
 mod soak;
 mod tidy;
@@ -51,7 +53,7 @@ fn command() -> Command {
         )
         .subcommand(
             Command::new("demo")
-                .about("Set up, build, run the agent beside real encodes, and print what they cost")
+                .about("Say what will be installed, set up, build, run the agent beside real encodes, and print what they cost")
                 .arg(debug())
                 .arg(seconds.value_parser(clap::value_parser!(u64).range(5..=3600))),
         )
@@ -83,6 +85,19 @@ fn command() -> Command {
                         .long("binary-only")
                         .action(ArgAction::SetTrue)
                         .help("Only the program"),
+                ),
+        )
+        .subcommand(
+            Command::new("release")
+                .about("Check tag, version and changelog, build the packages, write SBOM and checksums")
+                .arg(Arg::new("tag").long("tag").value_name("TAG").help(
+                    "Tag of the release, which is v and the version [default: the tag of this commit, or that of the version]",
+                ))
+                .arg(
+                    Arg::new("dry-run")
+                        .long("dry-run")
+                        .action(ArgAction::SetTrue)
+                        .help("Only check, and say what would be done"),
                 ),
         )
         .subcommand(Command::new("dashboards").about("Write Grafana's dashboards (grafana/dashboards)"))
@@ -208,6 +223,10 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             binary_only: matches.get_flag("binary-only"),
             debug: matches.get_flag("debug"),
         }),
+        Some(("release", matches)) => release::make(&release::Options {
+            tag: matches.get_one::<String>("tag").cloned(),
+            dry_run: matches.get_flag("dry-run"),
+        }),
         Some(("dashboards", _)) => dashboards::write(),
         Some(("vm", matches)) => {
             let series: Vec<String> = matches.get_many("kernel").into_iter().flatten().cloned().collect();
@@ -251,4 +270,60 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
 fn root() -> anyhow::Result<PathBuf> {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     Ok(manifest.parent().context("the manifest has a parent folder")?.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Tasks and their options that workflows and pages name, as `cargo xtask NAME --OPTION`.
+    #[test]
+    fn every_task_that_is_named_exists() {
+        let root = root().unwrap();
+        let files = process::output(
+            std::process::Command::new("git")
+                .current_dir(&root)
+                .args(["ls-files", "--", "*.md", ".ci", ".github"]),
+        );
+        let command = command();
+        let mut named = 0;
+        for file in files.unwrap().lines() {
+            let text = fs::read_to_string(root.join(file)).unwrap();
+            for words in text.split("cargo xtask ").skip(1) {
+                let end = words.find(['`', '\n', '\'', ';', ')', '#', '"']).unwrap_or(words.len());
+                let mut words = words[..end].split_whitespace();
+                let name = words.next().unwrap_or_default().trim_end_matches([',', '.', ':']);
+                if !name.starts_with(|character: char| character.is_ascii_lowercase()) {
+                    continue;
+                }
+                let task =
+                    command.find_subcommand(name).unwrap_or_else(|| panic!("{file}: no task {name:?}"));
+                named += 1;
+                for option in words.filter_map(|word| word.strip_prefix("--")) {
+                    let option = option.split('=').next().unwrap_or(option).trim_end_matches([',', '.']);
+                    let is_known = task.get_arguments().any(|argument| argument.get_long() == Some(option));
+                    assert!(is_known, "{file}: {name} has no option {option:?}");
+                }
+            }
+        }
+        assert!(named > 20, "{named} tasks are named");
+    }
+
+    /// A pattern of CODEOWNERS that matches nothing protects nothing.
+    #[test]
+    fn every_path_with_an_owner_exists() {
+        let root = root().unwrap();
+        let text = fs::read_to_string(root.join(".github/CODEOWNERS")).unwrap();
+        let paths: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with('/'))
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert!(!paths.is_empty());
+        for path in paths {
+            assert!(root.join(path.trim_start_matches('/')).exists(), "{path}");
+        }
+    }
 }

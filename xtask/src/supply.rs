@@ -1,4 +1,4 @@
-//! What do we depend on, and may we? The lists are in `deny.toml`, which cargo-deny reads as well.
+//! Checks dependencies against the lists of `deny.toml`, which cargo-deny reads as well.
 //!
 //! cargo-deny takes minutes to build and, for vulnerabilities, a database from the network. So what needs neither is checked here,
 //! in every run: licences, sources, versions that are there twice, and crates that must not be there at all.
@@ -11,14 +11,18 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use toml::Table;
 
+use crate::dist::TARGET;
 use crate::process::{output, run, say, succeeds};
-use crate::root;
+use crate::{install, root};
+
+/// A package's name and version.
+pub(crate) type NameAndVersion = (String, String);
 
 /// One package of those that are built.
-struct Package {
-    name: String,
-    version: String,
-    license: String,
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) license: String,
     source: Option<String>,
 }
 
@@ -49,13 +53,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
 /// Has cargo-deny check everything.
 pub(crate) fn cargo_deny() -> anyhow::Result<()> {
     let root = root()?;
-    let tool = root.join("target/tools/bin/cargo-deny");
-    if !tool.is_file() {
-        say("building cargo-deny into target/tools (once, some minutes)");
-        let mut install = Command::new(env!("CARGO"));
-        install.args(["install", "--locked", "cargo-deny", "--root"]).arg(root.join("target/tools"));
-        run(&mut install)?;
-    }
+    let tool = install::cargo_tool(&root, "cargo-deny")?;
     let check = |what: &[&str]| {
         let mut command = Command::new(&tool);
         command.current_dir(&root).args(["--workspace", "check"]).args(what);
@@ -192,16 +190,19 @@ fn is_allowed(expression: &str, allowed: &impl Fn(&str) -> bool) -> bool {
 
 /// What is built on the platform that is supported, with everything it needs.
 fn packages() -> anyhow::Result<Vec<Package>> {
+    packages_of(&metadata()?, &used(&["--workspace".to_owned()], "normal,build,dev")?)
+}
+
+/// What cargo knows of all packages.
+pub(crate) fn metadata() -> anyhow::Result<Value> {
     let mut metadata = Command::new(env!("CARGO"));
     metadata.current_dir(root()?);
-    metadata.args([
-        "metadata",
-        "--format-version=1",
-        "--locked",
-        "--filter-platform=x86_64-unknown-linux-gnu",
-    ]);
-    let metadata: Value = serde_json::from_str(&output(&mut metadata)?).context("cargo metadata")?;
-    let used = used()?;
+    metadata.args(["metadata", "--format-version=1", "--locked", &format!("--filter-platform={TARGET}")]);
+    serde_json::from_str(&output(&mut metadata)?).context("cargo metadata")
+}
+
+/// Those of the packages that are used.
+pub(crate) fn packages_of(metadata: &Value, used: &BTreeSet<NameAndVersion>) -> anyhow::Result<Vec<Package>> {
     let all = metadata["packages"].as_array().context("cargo metadata has no packages")?;
     let text = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
     let package = |package: &Value| Package {
@@ -214,19 +215,12 @@ fn packages() -> anyhow::Result<Vec<Package>> {
     Ok(all.iter().map(package).filter(is_used).collect())
 }
 
-/// Names and versions of what is compiled. `cargo metadata` also lists what a feature would only add to if something else asked for it.
-fn used() -> anyhow::Result<BTreeSet<(String, String)>> {
+/// Names and versions of what is compiled, for these members (options of `cargo tree`) and by these kinds of edges. `cargo metadata`
+/// also lists what a feature would only add to if something else asked for it.
+pub(crate) fn used(members: &[String], edges: &str) -> anyhow::Result<BTreeSet<NameAndVersion>> {
     let mut tree = Command::new(env!("CARGO"));
-    tree.current_dir(root()?).args([
-        "tree",
-        "--locked",
-        "--workspace",
-        "--target=x86_64-unknown-linux-gnu",
-        "--edges=normal,build,dev",
-        "--prefix=none",
-        "--format={p}",
-    ]);
-    let text = output(&mut tree)?;
+    tree.current_dir(root()?).args(["tree", "--locked", "--prefix=none", "--format={p}"]).args(members);
+    let text = output(tree.args([format!("--target={TARGET}"), format!("--edges={edges}")]))?;
     let name_and_version = |line: &str| {
         let (name, rest) = line.split_once(" v")?;
         Some((name.to_owned(), rest.split_whitespace().next()?.to_owned()))
