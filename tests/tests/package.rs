@@ -47,11 +47,13 @@ fn the_package_installs_runs_and_goes_without_a_trace() {
     let folder = tempfile::tempdir().unwrap();
     let steps = r#"
         export DEBIAN_FRONTEND=noninteractive
+        getent group docker > /dev/null || addgroup --quiet --system docker
         dpkg -i /tmp/ffwatt.deb > /tmp/log 2>&1 || { cat /tmp/log; exit 1; }
         echo "== version"; ffwatt --version
         echo "== check"; ffwatt check --state-dir=/tmp/state; echo "exit $?"
         echo "== config"; ffwatt config > /tmp/config && head -1 /tmp/config
         echo "== user"; getent passwd ffwatt | cut -d: -f1,6,7
+        echo "== groups"; id --name --groups ffwatt
         echo "== files"; dpkg -L ffwatt
         echo "== unit"; ls /etc/systemd/system/multi-user.target.wants/
         dpkg --purge ffwatt >> /tmp/log 2>&1 || { cat /tmp/log; exit 1; }
@@ -71,6 +73,8 @@ fn the_package_installs_runs_and_goes_without_a_trace() {
         "the file that is installed is understood: {said}"
     );
     assert_eq!(part("user").trim(), "ffwatt:/var/lib/ffwatt:/usr/sbin/nologin");
+    // A member of the group docker has the host; only an administrator may decide that.
+    assert_eq!(part("groups").trim(), "ffwatt");
     for file in [
         "/usr/bin/ffwatt",
         "/usr/share/man/man1/ffwatt.1.gz",
