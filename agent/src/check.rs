@@ -22,6 +22,7 @@ use crate::config::{Config, CpuChoice};
 use crate::exposition::catalog::Listener;
 use crate::host::{CpuTopology, HostRoots};
 use crate::ledger::{Ledger, LedgerError};
+use crate::model::health::Reason;
 use crate::pipeline;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
@@ -214,7 +215,13 @@ impl Report {
                 self.add("names", name, State::Absent, error.chain(), error.hint());
             }
             Ok(Err(error)) => {
-                let fix = "let the agent read the socket: run it as root or in the socket's group";
+                let fix = match error.reason() {
+                    Reason::Permission => {
+                        "make the agent's user a member of the socket's group, which may be as good as root; \
+                         docs/DEPLOY.md, Names of containers, has other ways"
+                    }
+                    _ => "start the engine, or see its log",
+                };
                 self.add("names", name, State::Problem, error.chain(), fix);
             }
             Err(_) => {

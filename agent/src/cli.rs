@@ -1,6 +1,8 @@
-//! What did the user ask for on the command line?
+//! Reads the command line.
 //!
 //! The flags of the configuration come from [`KEYS`]; what they set is resolved in [`crate::config`].
+
+mod help;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::bench;
-use crate::config::keys::{KEYS, Key};
+use crate::config::keys::KEYS;
 use crate::config::{FILE_VARIABLE, Layers};
 use crate::quality;
 use crate::report;
@@ -63,55 +65,45 @@ pub const DEFAULT_FILE: &str = "/etc/ffwatt/ffwatt.toml";
 
 /// The command line's grammar.
 pub fn command() -> Command {
-    let mut command = Command::new("ffwatt")
+    let run = Command::new("run").about("Run the agent (the default)").after_long_help(help::RUN);
+    let check = Command::new("check")
+        .about("Check each source: its state, the reason, and what helps")
+        .after_long_help(help::CHECK)
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
+        .arg(
+            Arg::new("ready")
+                .long("ready")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("json")
+                .help("Only ask the running agent whether it has figures (for health checks)"),
+        );
+    let config = Command::new("config")
+        .about("Print the configuration in use, as a commented file")
+        .after_long_help(help::CONFIG)
+        .arg(Arg::new("default").long("default").action(ArgAction::SetTrue).help("Print the defaults"));
+    let bench = bench::command()
+        .after_long_help(help::BENCH)
+        .mut_subcommands(|command| command.after_long_help(help::BENCH));
+    let subcommands: [(Command, &[&str]); 7] = [
+        (run, help::COMMON),
+        (check, help::COMMON),
+        (bench, &["results_dir"]),
+        (quality::command().after_long_help(help::QUALITY), &["quality.ffmpeg", "quality.timeout"]),
+        (report::command().after_long_help(help::REPORT), &["state_dir", "results_dir"]),
+        (top::command().after_long_help(help::TOP), &["listen.port"]),
+        (config, &[]),
+    ];
+    let command = Command::new("ffwatt")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("What every ffmpeg container and transcode costs in joules")
-        .after_help("Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (check) works with limits.")
+        .about("Energy of each ffmpeg container and transcode, in joules")
+        .after_help(help::AFTER_SHORT)
+        .after_long_help(help::AFTER_LONG)
         // A wrapper can add flags behind the ones it is given: the last one counts.
         .args_override_self(true)
-        .max_term_width(100)
-        .arg(
-            Arg::new("config")
-                .long("config")
-                .value_name("FILE")
-                .global(true)
-                .help(format!("Configuration file [default: {DEFAULT_FILE} if there is one] [env: FFWATT_CONFIG]")),
-        );
-    for key in KEYS {
-        command = command.arg(flag(key));
-    }
-    command
-        .subcommand(Command::new("run").about("Run the agent (the default)"))
-        .subcommand(
-            Command::new("check")
-                .about("Look at every source: its state, why, and what helps")
-                .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
-                .arg(
-                    Arg::new("ready")
-                        .long("ready")
-                        .action(ArgAction::SetTrue)
-                        .conflicts_with("json")
-                        .help("Only ask the agent that runs here whether it has figures (for health checks)"),
-                ),
-        )
-        .subcommand(bench::command())
-        .subcommand(quality::command())
-        .subcommand(report::command())
-        .subcommand(top::command())
-        .subcommand(
-            Command::new("config").about("Print the configuration in use, as a commented file").arg(
-                Arg::new("default").long("default").action(ArgAction::SetTrue).help("Print the defaults"),
-            ),
-        )
-}
-
-fn flag(key: &Key) -> Arg {
-    Arg::new(key.path)
-        .long(key.flag())
-        .value_name("VALUE")
-        .global(true)
-        .help(key.doc)
-        .help_heading("Configuration")
+        .max_term_width(100);
+    subcommands.into_iter().fold(help::with_keys(command, help::COMMON), |command, (subcommand, keys)| {
+        command.subcommand(help::with_keys(subcommand, keys))
+    })
 }
 
 /// Understands the command line; `environment` is this process's.

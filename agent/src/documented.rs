@@ -1,4 +1,4 @@
-//! Is the reference documentation what the code does? `cargo xtask docs` writes it anew.
+//! Compares the reference documentation with the code. `cargo xtask docs` writes it anew.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -51,20 +51,22 @@ fn row(metric: &Metric) -> String {
 fn documented_configuration() {
     let mut text = format!("# Configuration\n\n{GENERATED}");
     text.push_str(
-        "\nDefaults ← file ← environment ← flags: the last one that says something counts. The file is the one that `--config` or \
-         `FFWATT_CONFIG` names, else `/etc/ffwatt/ffwatt.toml` if there is one. `ffwatt config` prints what is in use.\n\n\
-         An unknown key in the file is an error that names it; an unknown variable that begins with `FFWATT_`, a warning. The names in the last column are those \
-         of the exporters that ffwatt replaces; they count after ffwatt's own.\n\n\
-         | key | environment | flag | also read |\n|---|---|---|---|\n",
+        "\nA flag takes precedence over the environment, the environment over the file, and the file over the default. The file is the \
+         one that `--config` or `FFWATT_CONFIG` names, else `/etc/ffwatt/ffwatt.toml` if it exists. `ffwatt config` prints the values in use.\n\n\
+         An unknown key in the file is an error that names the key. An unknown variable that begins with `FFWATT_` is a warning. The last \
+         column has variables of the exporters that ffwatt replaces; ffwatt's own variable takes precedence.\n\n\
+         | key | environment | flag | default | allowed values | also read |\n|---|---|---|---|---|---|\n",
     );
     for key in KEYS {
         let upstream: Vec<String> = key.upstream.iter().map(|name| format!("`{name}`")).collect();
         let _ = writeln!(
             text,
-            "| `{}` | `{}` | `--{}` | {} |",
+            "| `{}` | `{}` | `--{}` | {} | {} | {} |",
             key.path,
             key.variable(),
             key.flag(),
+            key.default(),
+            key.allowed.to_string().trim_matches(['[', ']']),
             upstream.join(", ")
         );
     }

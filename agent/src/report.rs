@@ -69,23 +69,32 @@ enum Form {
 /// The grammar of the subcommand.
 pub fn command() -> Command {
     Command::new("report")
-        .about("Rank a run's scenarios by what they bought for a joule, or add up finished transcodes")
-        .arg(Arg::new("file").value_name("FILE").help("A result file [default: the newest in --results-dir]"))
+        .about("Rank the scenarios of a run by efficiency, or add up finished transcodes")
+        .arg(
+            Arg::new("file")
+                .value_name("PATH")
+                .help("Result file [default: the newest in --results-dir] [format: path]"),
+        )
         .arg(
             Arg::new("by")
                 .long("by")
                 .value_name("WHAT")
                 .value_parser(PossibleValuesParser::new(["scenario", "codec", "workload"]))
-                .help("Add up the ledger's transcodes instead, by this"),
+                .help("Add up the transcodes of the ledger, by this [default: off]"),
         )
         .arg(
             Arg::new("compare")
                 .long("compare")
                 .num_args(2)
                 .value_names(["ONE", "OTHER"])
-                .help("Compare two scenarios"),
+                .help("Compare two scenarios [default: off] [format: names of scenarios]"),
         )
-        .arg(Arg::new("csv").long("csv").action(ArgAction::SetTrue).help("Print CSV, in upstream's columns"))
+        .arg(
+            Arg::new("csv")
+                .long("csv")
+                .action(ArgAction::SetTrue)
+                .help("Print CSV, in the columns of the exporters that ffwatt replaces"),
+        )
         .arg(
             Arg::new("json").long("json").action(ArgAction::SetTrue).conflicts_with("csv").help("Print JSON"),
         )

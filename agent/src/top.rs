@@ -84,20 +84,20 @@ impl TopError {
 /// The command line's grammar.
 pub fn command() -> Command {
     Command::new("top")
-        .about("Who burns what now: containers and encodes of a running agent")
+        .about("Show containers and encodes of a running agent in the terminal")
         .arg(Arg::new("url").long("url").value_name("URL").help(
-            "The agent, as http://host:9510 or https://user:password@host:9510 [default: the one here]",
+            "Address of the agent [default: the agent on this host] [format: http://host:9510, https://user:password@host:9510]",
         ))
         .arg(
             Arg::new("ca")
                 .long("ca")
-                .value_name("FILE")
+                .value_name("PATH")
                 .value_parser(clap::value_parser!(PathBuf))
-                .help("Certificate of the authority that vouches for the agent's, as PEM"),
+                .help("CA file for the agent's certificate [default: CA certificates of this host] [format: path of a PEM file]"),
         )
-        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Print once, and end"))
-        .arg(Arg::new("filter").long("filter").value_name("TEXT").help("Show only what has this text"))
-        .arg(Arg::new("sort").long("sort").value_name("COLUMN").help("Sort by this column, as it is titled"))
+        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Print once, then exit"))
+        .arg(Arg::new("filter").long("filter").value_name("TEXT").help("Show only rows with this text [default: all] [format: text]"))
+        .arg(Arg::new("sort").long("sort").value_name("COLUMN").help("Column to sort by [default: power] [format: title of a column]"))
 }
 
 /// Understands the command line.

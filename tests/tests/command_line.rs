@@ -6,7 +6,10 @@
     reason = "a test may panic, and means equal when it says equal"
 )]
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Output};
 
 use rustix::process::Signal;
@@ -39,8 +42,14 @@ fn version_and_help() {
         "--path.sysfs",
         "--energy.source",
         "Exit codes",
+        "Examples:",
     ] {
         assert!(help.contains(word), "{word:?} is not in the help");
+    }
+    let short = text(&ffwatt(&["-h"], &[]).stdout);
+    assert!(short.lines().count() <= 30, "{short}");
+    for words in ["[default: 9510] [range: 1 to 65535]", "[possible values: auto, bpf, cgroupfs]"] {
+        assert!(short.contains(words), "{words:?} is not in {short}");
     }
 }
 
@@ -132,6 +141,36 @@ fn check_names_the_fix_for_everything_that_is_wrong() {
             .iter()
             .any(|line| line["source"] == "powercap" && line["state"] != "used")
     );
+}
+
+#[test]
+fn check_tells_a_socket_that_may_not_be_used_from_one_without_an_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("ffwatt");
+    std::fs::copy(binary().unwrap(), &program).unwrap();
+    let socket = folder.path().join("engine.sock");
+    let engine = UnixListener::bind(&socket).unwrap();
+    std::fs::set_permissions(&socket, Permissions::from_mode(0o600)).unwrap();
+    let mut arguments = vec![format!("--containers.docker-socket={}", socket.display())];
+    arguments.extend(
+        ["check", "--json", "--cpu.source=cgroupfs", "--containers.podman-socket="].map(str::to_owned),
+    );
+    arguments.extend(Ports::free().unwrap().flags());
+    let fix = |command: &mut Command| {
+        let report: serde_json::Value =
+            serde_json::from_slice(&command.args(&arguments).env_clear().output().unwrap().stdout).unwrap();
+        let lines = report["lines"].as_array().unwrap();
+        let docker = lines.iter().find(|line| line["source"] == "docker" && line["subject"] == "names");
+        docker.unwrap()["fix"].as_str().unwrap().to_owned()
+    };
+    let mut nobody = Command::new("setpriv");
+    nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+    let refused = fix(&mut nobody);
+    assert!(refused.contains("group") && refused.contains("as good as root"), "{refused}");
+    drop(engine);
+    let stopped = fix(&mut Command::new(&program));
+    assert!(stopped.contains("start the engine") && !stopped.contains("group"), "{stopped}");
 }
 
 #[test]

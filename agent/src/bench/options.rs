@@ -60,53 +60,53 @@ pub fn command() -> Command {
         Arg::new(name).long(name).value_name(value).global(true).help(help)
     };
     Command::new("bench")
-        .about("Encode one scenario after the other, and write a result file")
-        .arg(time("duration", "How long each scenario is measured: 60 (seconds) or 2m [default: 60s]"))
-        .arg(time("stabilization", "How long it runs before that; its start is then left out [default: 0s]"))
-        .arg(time("cooldown", "How long to wait after each [default: 5s]"))
-        .arg(text("output-dir", "FOLDER", "Where the result file goes [default: --results-dir]"))
+        .about("Encode scenarios one after the other, and write a result file")
+        .arg(time("duration", "Time for which each scenario is measured [default: 60s] [format: 2m, or seconds]"))
+        .arg(time("stabilization", "Time before that, which is not measured [default: 0s] [format: 15s, or seconds]"))
+        .arg(time("cooldown", "Pause after each scenario [default: 5s] [format: 30s, or seconds]"))
+        .arg(text("output-dir", "PATH", "Folder of the result file [default: --results-dir] [format: path]"))
         .arg(text(
             "target",
             "TARGET",
-            "Where encodes go: null, a folder, or rtmp://, srt://, udp:// [default: null]",
+            "Output of the encodes [default: null] [format: null, folder, or rtmp://, srt://, udp:// address]",
         ))
-        .arg(text("encoder", "NAME", "h264, h265, av1, vp9 or any encoder of ffmpeg's [default: h264]"))
-        .arg(text("preset", "NAME", "The encoder's preset [default: veryfast, or what is like it]"))
-        .arg(text("ffmpeg", "PROGRAM", "Which ffmpeg [default: ffmpeg]"))
+        .arg(text("encoder", "NAME", "Encoder [default: h264] [format: h264, h265, av1, vp9, or the name that ffmpeg has]"))
+        .arg(text("preset", "NAME", "Preset of the encoder [default: veryfast or its equivalent] [format: a preset of the encoder]"))
+        .arg(text("ffmpeg", "PROGRAM", "ffmpeg that encodes [default: ffmpeg] [format: program or path]"))
         .arg(
             Arg::new("fast")
                 .long("fast")
                 .action(ArgAction::SetTrue)
                 .global(true)
-                .help("As fast as it goes, instead of in real time"),
+                .help("Encode as fast as possible instead of in real time"),
         )
         .arg(
             Arg::new("quality")
                 .long("quality")
                 .action(ArgAction::SetTrue)
                 .global(true)
-                .help("Keep what is encoded, and score it (VMAF, PSNR, SSIM) after each scenario"),
+                .help("Keep the encodes, and compute VMAF, PSNR and SSIM after each scenario"),
         )
-        .subcommand(Command::new("suite").about("A baseline, four bitrates, three sizes, two frame rates"))
+        .subcommand(Command::new("suite").about("Encode a baseline, four bitrates, three resolutions, two frame rates"))
         .subcommand(
             Command::new("single")
-                .about("One stream")
+                .about("Encode one stream")
                 .arg(
-                    Arg::new("name").long("name").value_name("NAME").required(true).help("What it is called"),
+                    Arg::new("name").long("name").value_name("NAME").required(true).help("Name of the scenario [required] [format: text]"),
                 )
                 .arg(
                     Arg::new("bitrate")
                         .long("bitrate")
                         .value_name("RATE")
                         .required(true)
-                        .help("Its bitrate: 2500k"),
+                        .help("Bitrate [required] [format: 2500k, 2.5M]"),
                 )
                 .arg(
                     Arg::new("resolution")
                         .long("resolution")
                         .value_name("SIZE")
                         .default_value("1280x720")
-                        .help("Its size"),
+                        .help("Resolution [format: WIDTHxHEIGHT, even]"),
                 )
                 .arg(
                     Arg::new("fps")
@@ -114,51 +114,51 @@ pub fn command() -> Command {
                         .value_name("NUMBER")
                         .default_value("30")
                         .value_parser(value_parser!(f64))
-                        .help("Its frames a second"),
+                        .help("Frames per second [range: 1 to 240]"),
                 )
                 .arg(
                     Arg::new("outputs")
                         .long("outputs")
                         .value_name("SIZE@FPS,…")
                         .value_delimiter(',')
-                        .help("Renditions of a ladder: 1920x1080@30,1280x720@30"),
+                        .help("Renditions of a ladder [default: none] [format: 1920x1080@30,1280x720@30]"),
                 )
                 .arg(
                     Arg::new("with-baseline")
                         .long("with-baseline")
                         .action(ArgAction::SetTrue)
-                        .help("Measure the idle machine first"),
+                        .help("Measure the idle host first"),
                 ),
         )
         .subcommand(
             Command::new("multi")
-                .about("Several streams at once")
+                .about("Encode several streams at once")
                 .arg(
                     Arg::new("count")
                         .long("count")
                         .value_name("NUMBER")
                         .value_parser(value_parser!(u32).range(1..=256))
                         .required(true)
-                        .help("How many"),
+                        .help("Number of streams [required] [range: 1 to 256]"),
                 )
                 .arg(
                     Arg::new("bitrate")
                         .long("bitrate")
                         .value_name("RATE")
                         .default_value("2500k")
-                        .help("Of each"),
+                        .help("Bitrate of each stream [format: 2500k, 2.5M]"),
                 )
                 .arg(
                     Arg::new("bitrates")
                         .long("bitrates")
                         .value_name("RATE,…")
                         .value_delimiter(',')
-                        .help("One for each"),
+                        .help("Bitrates, one for each stream [default: --bitrate] [format: 1M,2M,4M]"),
                 ),
         )
         .subcommand(
-            Command::new("batch").about("The scenarios of a file").arg(
-                Arg::new("file").long("file").value_name("FILE").required(true).help("A batch file (JSON)"),
+            Command::new("batch").about("Encode the scenarios of a file").arg(
+                Arg::new("file").long("file").value_name("PATH").required(true).help("Batch file [required] [format: path of a JSON file]"),
             ),
         )
 }

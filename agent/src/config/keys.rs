@@ -1,310 +1,305 @@
-//! Which keys are there? The one table behind the file, the environment, the flags and the documentation.
+//! The table of configuration keys: the file, the environment, the flags, `--help` and the documentation are made from it.
 
-/// What ffwatt's own environment variables begin with.
-pub const PREFIX: &str = "FFWATT_";
+mod key;
 
-/// One key of the configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// Path in the file: `listen.port`. The flag is the same with dashes (`--listen.port`), the environment variable
-    /// `FFWATT_LISTEN_PORT`.
-    pub path: &'static str,
-    /// How a value is written.
-    pub kind: Kind,
-    /// Names in the environment that the exporters ffwatt replaces used, first wins.
-    pub upstream: &'static [&'static str],
-    /// One or two sentences.
-    pub doc: &'static str,
-}
+pub use key::{Allowed, Key, Kind, PREFIX};
 
-/// How a value is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Text.
-    Text,
-    /// A whole number.
-    Integer,
-    /// A number.
-    Number,
-    /// A list of texts, in the environment and on the command line separated by commas.
-    List,
-}
-
-impl Key {
-    /// Its environment variable.
-    pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.path.replace('.', "_").to_uppercase())
-    }
-
-    /// Its flag, without the two dashes.
-    pub fn flag(&self) -> String {
-        // Exporters have it so, and so do the scripts that start them.
-        if self.path == "web.config_file" {
-            return "web.config.file".to_owned();
-        }
-        self.path.replace('_', "-")
-    }
-}
-
-const fn key(path: &'static str, kind: Kind, upstream: &'static [&'static str], doc: &'static str) -> Key {
-    Key { path, kind, upstream, doc }
-}
+use Allowed::{AtLeast, Form, Range, Words};
+use Kind::{Integer, List, Number, Text, Time};
+use key::key;
 
 /// Every key, in the order of the file.
 pub const KEYS: &[Key] = &[
-    key(
-        "interval",
-        Kind::Text,
-        &[],
-        "Length of a tick: how often CPU time and energy are read and split. 100ms to 60s.",
+    key("interval", Time, "TIME", "Length of a tick.", Range("100ms", "60s"))
+        .more("The agent reads CPU time and energy once in each tick."),
+    key("state_dir", Text, "PATH", "Folder of the ledger.", Form("path")).unset("/var/lib/ffwatt").more(
+        "The learned idle power is there, too. Where the agent may not write to the default \
+               folder, it uses the folder ffwatt in the user's state folder.",
     ),
-    key(
-        "state_dir",
-        Kind::Text,
-        &[],
-        "Folder for what must survive a restart (what the machine draws when idle). \
-         Default: /var/lib/ffwatt, or the user's state directory when that cannot be written.",
-    ),
-    key(
-        "results_dir",
-        Kind::Text,
-        &["RESULTS_DIR"],
-        "Folder of result files (test_results_*.json), as `ffwatt bench` writes them. Default: results in the state folder.",
-    ),
-    key(
-        "listen.address",
-        Kind::Text,
-        &[],
-        "Address of every listener. 127.0.0.1 keeps the figures on this host; 0.0.0.0 serves the network.",
-    ),
+    key("results_dir", Text, "PATH", "Folder of the result files.", Form("path"))
+        .unset("results in the state folder")
+        .more("`ffwatt bench` writes test_results_*.json there.")
+        .upstream(&["RESULTS_DIR"]),
+    key("listen.address", Text, "IP", "Address of all ports.", Form("IP address"))
+        .more("127.0.0.1 serves this host only; 0.0.0.0 serves the network."),
     key(
         "listen.host_names",
-        Kind::List,
-        &[],
-        "Host names under which a reverse proxy on this host asks, where listen.address is a loopback address. There requests with \
-         another Host than localhost, a loopback address or one of these names are refused.",
+        List,
+        "NAMES",
+        "Host names that a request to a loopback address may have beside localhost.",
+        Form("names, separated by commas"),
+    )
+    .unset("none")
+    .more(
+        "A reverse proxy on this host needs the name here that its clients ask for. Requests \
+               with other names are refused.",
     ),
-    key(
-        "listen.port",
-        Kind::Integer,
-        &[],
-        "Port of the main listener: everything new, process metrics, the page.",
-    ),
+    key("listen.port", Integer, "PORT", "Port of metrics, API and page.", Range("1", "65535")),
     key(
         "listen.rapl_port",
-        Kind::Integer,
-        &["RAPL_EXPORTER_PORT", "CPU_EXPORTER_PORT"],
-        "Port of the rapl_* family; 0 turns it off.",
-    ),
+        Integer,
+        "PORT",
+        "Port of the metrics rapl_*; 0 turns it off.",
+        Range("0", "65535"),
+    )
+    .upstream(&["RAPL_EXPORTER_PORT", "CPU_EXPORTER_PORT"]),
     key(
         "listen.docker_port",
-        Kind::Integer,
-        &["DOCKER_STATS_PORT"],
-        "Port of the docker_* family; 0 turns it off.",
-    ),
+        Integer,
+        "PORT",
+        "Port of the metrics docker_*; 0 turns it off.",
+        Range("0", "65535"),
+    )
+    .upstream(&["DOCKER_STATS_PORT"]),
     key(
         "listen.results_port",
-        Kind::Integer,
-        &["RESULTS_EXPORTER_PORT"],
-        "Port of the results_* family; 0 turns it off.",
-    ),
+        Integer,
+        "PORT",
+        "Port of the metrics results_*; 0 turns it off.",
+        Range("0", "65535"),
+    )
+    .upstream(&["RESULTS_EXPORTER_PORT"]),
     key(
         "listen.qoe_port",
-        Kind::Integer,
-        &["QOE_EXPORTER_PORT"],
-        "Port of the qoe_* family; 0 turns it off.",
-    ),
+        Integer,
+        "PORT",
+        "Port of the metrics qoe_*; 0 turns it off.",
+        Range("0", "65535"),
+    )
+    .upstream(&["QOE_EXPORTER_PORT"]),
     key(
         "listen.cost_port",
-        Kind::Integer,
-        &["COST_EXPORTER_PORT"],
-        "Port of the cost_* family; 0 turns it off.",
-    ),
-    key(
-        "web.config_file",
-        Kind::Text,
-        &[],
-        "File that says who may ask: TLS, passwords and headers of every listener, as Prometheus' exporters have it. Read again \
-         when it, or a file it names, has changed. Default: plain HTTP for everybody who reaches a port.",
-    ),
+        Integer,
+        "PORT",
+        "Port of the metrics cost_*; 0 turns it off.",
+        Range("0", "65535"),
+    )
+    .upstream(&["COST_EXPORTER_PORT"]),
+    key("web.config_file", Text, "PATH", "File with TLS, passwords and headers of all ports.", Form("path"))
+        .unset("plain HTTP without a password")
+        .more("The format is that of Prometheus' exporters. The agent reads a changed file again."),
     key(
         "sandbox.off",
-        Kind::List,
-        &[],
-        "What the agent lays on itself after its start, to be done without: capabilities (it gives up those it no longer needs), \
-         no_new_privs (and with it the next two), landlock (it writes to the state folder and the temporary one, and opens no \
-         connections), seccomp (system calls it never makes are refused).",
+        List,
+        "NAMES",
+        "Self-imposed restrictions to disable.",
+        Words(&["capabilities", "no_new_privs", "landlock", "seccomp"]),
+    )
+    .unset("none")
+    .more(
+        "The agent gives up rights after its start; no_new_privs is a condition of landlock and \
+               seccomp.",
     ),
-    key("path.procfs", Kind::Text, &[], "Where the host's procfs is."),
-    key("path.sysfs", Kind::Text, &[], "Where the host's sysfs is."),
-    key("path.devfs", Kind::Text, &[], "Where the host's device files are."),
-    key(
-        "path.cgroupfs",
-        Kind::Text,
-        &[],
-        "Where the host's cgroup file system is. Default: fs/cgroup below path.sysfs.",
-    ),
-    key(
-        "cpu.source",
-        Kind::Text,
-        &[],
-        "Where CPU times come from: bpf (exact), cgroupfs (polling), or auto: bpf where it can be had.",
-    ),
+    key("path.procfs", Text, "PATH", "Folder of the host's procfs.", Form("path")),
+    key("path.sysfs", Text, "PATH", "Folder of the host's sysfs.", Form("path")),
+    key("path.devfs", Text, "PATH", "Folder of the host's device files.", Form("path")),
+    key("path.cgroupfs", Text, "PATH", "Folder of the host's cgroup file system.", Form("path"))
+        .unset("fs/cgroup in path.sysfs"),
+    key("cpu.source", Text, "SOURCE", "Source of CPU time.", Words(&["auto", "bpf", "cgroupfs"]))
+        .more("bpf is exact, cgroupfs is polled; auto uses bpf where eBPF programs can be loaded."),
     key(
         "cpu.tracked",
-        Kind::List,
-        &[],
-        "Programs to tell apart inside their container: each run of one is a transcode with joules of its own.",
-    ),
+        List,
+        "NAMES",
+        "Programs whose runs are transcodes.",
+        Form("program names without a path, separated by commas, 64 at most"),
+    )
+    .more("Each run has its own energy, as a part of its container's."),
     key(
         "cpu.max_consumers",
-        Kind::Integer,
-        &[],
-        "Room for cgroups and tracked processes in the kernel's accounting map. Beyond it, CPU time is unattributed and counted \
-         in ffwatt_lost_charges_total.",
-    ),
+        Integer,
+        "NUMBER",
+        "Entries for cgroups and transcodes in the kernel's accounting map.",
+        Range("1", "1048576"),
+    )
+    .more("CPU time beyond them is unattributed, and counted in ffwatt_lost_charges_total."),
     key(
         "energy.source",
-        Kind::Text,
-        &[],
-        "Where energy comes from: perf, powercap, msr, model (an estimate), or auto: the first that works.",
+        Text,
+        "SOURCE",
+        "Source of energy.",
+        Words(&["auto", "perf", "powercap", "msr", "model"]),
+    )
+    .more("auto uses the first that works; model is an estimate."),
+    key("energy.plausible_watts", Number, "W", "Highest power of one energy counter, in W.", AtLeast("0"))
+        .unset("four times the zone's power limit, or 2000")
+        .more("A larger step of the counter is a reset and no energy."),
+    key(
+        "energy.model_idle_watts",
+        Number,
+        "W",
+        "Power of one idle virtual CPU in the model, in W.",
+        AtLeast("0"),
     ),
     key(
-        "energy.plausible_watts",
-        Kind::Number,
-        &[],
-        "The most one counter can draw. A larger step is a reset, not energy. Default: four times the zone's power limit, or \
-         2000.",
+        "energy.model_busy_watts",
+        Number,
+        "W",
+        "Power of one busy virtual CPU in the model, in W.",
+        Form("energy.model_idle_watts or more"),
     ),
-    key("energy.model_idle_watts", Kind::Number, &[], "The model's power of one idle virtual CPU."),
-    key("energy.model_busy_watts", Kind::Number, &[], "The model's power of one busy virtual CPU."),
     key(
         "attribution.idle_policy",
-        Kind::Text,
-        &[],
-        "Who pays for what the machine draws when nobody runs: own (shown as the workload idle), proportional (to busy time), \
-         even, or reservation (by cpu.max and cpu.weight).",
+        Text,
+        "POLICY",
+        "Workloads that are charged with the host's idle power.",
+        Words(&["own", "proportional", "even", "reservation"]),
+    )
+    .more(
+        "own: the workload idle; proportional: all, by CPU time; even: all alike; reservation: \
+               by cpu.max and cpu.weight.",
     ),
-    key(
-        "attribution.idle_watts",
-        Kind::Number,
-        &[],
-        "Power of one package when nothing runs, in watts; dies that are counted apart share it. Default: learned, the lowest power \
-         sustained over 10 s on a quiet machine within the last week.",
-    ),
+    key("attribution.idle_watts", Number, "W", "Idle power of one package, in W.", AtLeast("0"))
+        .unset("learned")
+        .more(
+            "The agent learns the lowest power that lasts 10 s on a quiet host within a week. Dies \
+               of a package share the value.",
+        ),
     key(
         "attribution.keep_ended",
-        Kind::Text,
-        &[],
-        "How long the series of a workload or transcode stay after its end. Then they disappear, and their totals are added to ffwatt_ended_*.",
-    ),
+        Time,
+        "TIME",
+        "Time for which the series of an ended workload or transcode stay.",
+        AtLeast("10s"),
+    )
+    .more("Then they disappear, and their totals are added to ffwatt_ended_*."),
     key(
         "attribution.max_workloads",
-        Kind::Integer,
-        &[],
-        "Most workloads, and most transcodes, with series of their own. Those that come when all places are taken share (other) until they end.",
-    ),
+        Integer,
+        "NUMBER",
+        "Highest number of workloads, and of transcodes, with series of their own.",
+        AtLeast("0"),
+    )
+    .more("Further ones share the workload (other) until they end."),
     key(
         "containers.docker_socket",
-        Kind::Text,
-        &[],
-        "Docker's socket, for names, images and labels. Empty: do not ask.",
+        Text,
+        "PATH",
+        "Socket of Docker, for names, images and labels; empty: none.",
+        Form("path"),
     ),
     key(
         "containers.podman_socket",
-        Kind::Text,
-        &[],
-        "Podman's socket, for names, images and labels. Empty: do not ask.",
+        Text,
+        "PATH",
+        "Socket of Podman, for names, images and labels; empty: none.",
+        Form("path"),
     ),
     key(
         "progress.accept_from",
-        Kind::Text,
-        &[],
-        "Whose posts to /progress/ are taken: host (over loopback, or from a container of this host) or anywhere.",
-    ),
-    key(
-        "results.rescan",
-        Kind::Text,
-        &["RESULTS_EXPORTER_CACHE_SECONDS"],
-        "How often the results folder is looked at. A bare number is seconds.",
-    ),
+        Text,
+        "WHERE",
+        "Senders whose progress posts are accepted.",
+        Words(&["host", "anywhere"]),
+    )
+    .more("host: this host and its containers."),
+    key("results.rescan", Time, "TIME", "Interval at which the results folder is read.", AtLeast("100ms"))
+        .upstream(&["RESULTS_EXPORTER_CACHE_SECONDS"]),
     key(
         "quality.ffmpeg",
-        Kind::Text,
-        &[],
-        "The ffmpeg that compares encodes with their sources; VMAF needs one with libvmaf.",
-    ),
-    key("quality.timeout", Kind::Text, &[], "How long one comparison may take."),
+        Text,
+        "PROGRAM",
+        "ffmpeg that computes VMAF, PSNR and SSIM.",
+        Form("program or path"),
+    )
+    .more("VMAF needs an ffmpeg with libvmaf."),
+    key("quality.timeout", Time, "TIME", "Longest time of one comparison.", AtLeast("0s")),
     key(
         "quality.max_cpus",
-        Kind::Integer,
-        &[],
-        "CPUs the agent may use to score finished transcodes whose container has the labels ffwatt.reference and ffwatt.output \
-         (paths as the agent sees them); 0: do not score.",
+        Integer,
+        "NUMBER",
+        "CPUs for the scores of finished transcodes; 0: no scores.",
+        AtLeast("0"),
+    )
+    .more(
+        "Scored are transcodes whose container has the labels ffwatt.reference and \
+               ffwatt.output, as paths that the agent sees.",
     ),
-    key(
-        "price.per_kwh",
-        Kind::Number,
-        &["ENERGY_COST_PER_KWH", "ENERGY_COST"],
-        "Price of a kilowatt hour. Default, and when it is 0: the region's.",
-    ),
+    key("price.per_kwh", Number, "PRICE", "Price of 1 kWh.", AtLeast("0"))
+        .unset("that of price.region")
+        .more("0 is the region's price, too.")
+        .upstream(&["ENERGY_COST_PER_KWH", "ENERGY_COST"]),
     key(
         "price.per_cpu_hour",
-        Kind::Number,
-        &["CPU_COST_PER_HOUR", "CPU_COST"],
-        "Price of an hour of the machine, and of an hour of one core where load is counted.",
-    ),
-    key("price.per_gpu_hour", Kind::Number, &["GPU_COST_PER_HOUR"], "Price of an hour of the graphics card."),
-    key(
-        "price.per_core_second",
-        Kind::Number,
-        &["PRICE_PER_CORE_SECOND"],
-        "Price of a second of one core. Default: by price.per_cpu_hour.",
-    ),
-    key(
-        "price.per_joule",
-        Kind::Number,
-        &["PRICE_PER_JOULE"],
-        "Price of a joule. Default: by price.per_kwh.",
-    ),
-    key("price.currency", Kind::Text, &["CURRENCY"], "Currency of the prices."),
+        Number,
+        "PRICE",
+        "Price of the host for one hour, and of one CPU for one hour in load-aware costs.",
+        AtLeast("0"),
+    )
+    .upstream(&["CPU_COST_PER_HOUR", "CPU_COST"]),
+    key("price.per_gpu_hour", Number, "PRICE", "Price of the GPU for one hour.", AtLeast("0"))
+        .upstream(&["GPU_COST_PER_HOUR"]),
+    key("price.per_core_second", Number, "PRICE", "Price of one CPU for one second.", AtLeast("0"))
+        .unset("computed from price.per_cpu_hour")
+        .upstream(&["PRICE_PER_CORE_SECOND"]),
+    key("price.per_joule", Number, "PRICE", "Price of 1 J.", AtLeast("0"))
+        .unset("computed from price.per_kwh")
+        .upstream(&["PRICE_PER_JOULE"]),
+    key("price.currency", Text, "CODE", "Currency of the prices.", Form("text")).upstream(&["CURRENCY"]),
     key(
         "price.also",
-        Kind::List,
-        &[],
-        "Other currencies to show costs in, with their rate: EUR=0.92 means that one unit of price.currency is 0.92 EUR.",
-    ),
+        List,
+        "RATES",
+        "Further currencies for costs, with their rates.",
+        Form("CODE=RATE, separated by commas"),
+    )
+    .unset("none")
+    .more("EUR=0.92 means that one unit of price.currency is 0.92 EUR."),
     key(
         "price.region",
-        Kind::Text,
-        &["REGION"],
-        "Region whose prices and carbon intensity count: us-east-1, eu-central-1, …, default, or one of price.file.",
-    ),
+        Text,
+        "NAME",
+        "Region whose energy price and carbon intensity count.",
+        Form("us-east-1, eu-central-1, …, default, or a region of price.file"),
+    )
+    .upstream(&["REGION"]),
     key(
         "price.file",
-        Kind::Text,
-        &["PRICING_CONFIG"],
-        "JSON file with prices and carbon intensities by region: electricity_prices and co2_intensity.",
-    ),
+        Text,
+        "PATH",
+        "JSON file with energy prices and carbon intensities by region.",
+        Form("path"),
+    )
+    .unset("built-in values")
+    .more("Its keys are electricity_prices and co2_intensity.")
+    .upstream(&["PRICING_CONFIG"]),
     key(
         "price.viewers",
-        Kind::Integer,
-        &[],
-        "Viewers of a scenario whose result file does not say how many.",
+        Integer,
+        "NUMBER",
+        "Viewers of a scenario whose result file has no number.",
+        AtLeast("0"),
     ),
-    key("budget.cost_per_day", Kind::Number, &[], "What a day's energy may cost."),
-    key("budget.cost_per_month", Kind::Number, &[], "What a month's energy may cost."),
-    key("budget.kwh_per_day", Kind::Number, &[], "Kilowatt hours a day may take."),
-    key("budget.kwh_per_month", Kind::Number, &[], "Kilowatt hours a month may take."),
-    key("ledger.max_age", Kind::Text, &[], "How long the past is kept in the state folder."),
-    key("ledger.max_megabytes", Kind::Integer, &[], "Size beyond which the oldest of it is dropped."),
+    key("budget.cost_per_day", Number, "PRICE", "Budget for the energy of one day.", AtLeast("0"))
+        .unset("none"),
+    key("budget.cost_per_month", Number, "PRICE", "Budget for the energy of one month.", AtLeast("0"))
+        .unset("none"),
+    key("budget.kwh_per_day", Number, "KWH", "Budget for the energy of one day, in kWh.", AtLeast("0"))
+        .unset("none"),
+    key("budget.kwh_per_month", Number, "KWH", "Budget for the energy of one month, in kWh.", AtLeast("0"))
+        .unset("none"),
+    key("ledger.max_age", Time, "TIME", "Age at which the ledger drops its data.", AtLeast("0s")),
     key(
-        "compat.zones",
-        Kind::Text,
-        &[],
-        "Zone names on the rapl_* port: ffwatt (package_0, core_0: each joule once in zone=~\"package.*\") or upstream \
-         (package_0_core and bare core, as the exporter it replaces).",
+        "ledger.max_megabytes",
+        Integer,
+        "MB",
+        "Size at which the ledger drops its oldest data, in MB.",
+        AtLeast("0"),
     ),
-    key("log.level", Kind::Text, &[], "error, warn, info, debug or trace."),
-    key("log.format", Kind::Text, &[], "text or json."),
+    key("compat.zones", Text, "NAMES", "Zone names of the metrics rapl_*.", Words(&["ffwatt", "upstream"]))
+        .more(
+            "ffwatt: package_0, core_0, and zone=~\"package.*\" has each joule once; upstream: \
+               package_0_core and core, as rapl-exporter has them.",
+        ),
+    key(
+        "log.level",
+        Text,
+        "LEVEL",
+        "Lowest level of log lines.",
+        Words(&["error", "warn", "info", "debug", "trace"]),
+    ),
+    key("log.format", Text, "FORMAT", "Format of the log.", Words(&["text", "json"])),
 ];
+
+#[cfg(test)]
+mod tests;

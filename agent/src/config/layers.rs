@@ -224,13 +224,14 @@ fn comment(key: &Key) -> String {
     for name in key.upstream {
         names = format!("{names}, {name}");
     }
-    format!("# {}\n# Environment: {names}. Flag: --{}", key.doc, key.flag())
+    let more = if key.more.is_empty() { String::new() } else { format!(" {}", key.more) };
+    format!("# {}{more}\n# {}\n# Environment: {names}. Flag: --{}", key.doc, key.values(), key.flag())
 }
 
 fn with_value(config: &Config, key: &Key, text: &str, origin: &str) -> Result<Config, ConfigError> {
     let wrong = |problem: String| ConfigError::Value { origin: origin.to_owned(), problem };
     let value = match key.kind {
-        Kind::Text => Value::String(text.to_owned()),
+        Kind::Text | Kind::Time => Value::String(text.to_owned()),
         Kind::Integer => {
             let number = text.trim().parse();
             let explain = |error: ParseIntError| wrong(format!("{text:?} is not a whole number: {error}"));

@@ -23,42 +23,47 @@ pub struct Options {
 /// The grammar of the subcommand.
 pub fn command() -> Command {
     Command::new("quality")
-        .about("VMAF, PSNR and SSIM of encodes against their sources")
+        .about("Compute VMAF, PSNR and SSIM of encodes")
         .arg(
             Arg::new("pairs")
                 .value_names(["REFERENCE", "DISTORTED"])
                 .num_args(2..)
                 .required(true)
-                .help("Source and encode, as many pairs as you like"),
+                .help("Source and encode, in pairs [required] [format: paths]"),
         )
         .arg(
             Arg::new("timeout")
                 .long("timeout")
                 .value_name("TIME")
                 .value_parser(Span::parse)
-                .help("How long a pair may take [default: quality.timeout]"),
+                .help("Longest time of one pair [default: --quality.timeout] [format: 5m, or seconds]"),
         )
         .arg(
             Arg::new("jobs")
                 .long("jobs")
                 .value_name("NUMBER")
                 .value_parser(value_parser!(u16).range(1..))
-                .help("Pairs at a time [default: half the CPUs]"),
+                .help("Pairs at the same time [default: half of the CPUs] [range: 1 to 65535]"),
         )
         .arg(
             Arg::new("ffmpeg")
                 .long("ffmpeg")
                 .value_name("PROGRAM")
-                .help("Which ffmpeg [default: quality.ffmpeg]"),
+                .help("ffmpeg that compares [default: --quality.ffmpeg] [format: program or path]"),
         )
         .arg(
             Arg::new("result")
                 .long("result")
-                .value_name("FILE")
+                .value_name("PATH")
                 .requires("scenario")
-                .help("Write the scores of one pair into this result file"),
+                .help("Result file that gets the scores of one pair [default: none] [format: path]"),
         )
-        .arg(Arg::new("scenario").long("scenario").value_name("NAME").help("Its scenario"))
+        .arg(
+            Arg::new("scenario")
+                .long("scenario")
+                .value_name("NAME")
+                .help("Scenario of the result file [default: none] [format: name]"),
+        )
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
 }
 

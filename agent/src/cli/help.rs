@@ -1,0 +1,99 @@
+//! Help texts: which keys `-h` has, the lines of the keys, and the examples of `--help`.
+
+use clap::{Arg, Command};
+
+use super::DEFAULT_FILE;
+use crate::config::keys::{KEYS, Key};
+
+/// Keys in `ffwatt -h`. All of them are in `ffwatt --help`.
+pub(super) const COMMON: &[&str] =
+    &["interval", "state_dir", "listen.address", "listen.port", "cpu.source", "energy.source"];
+
+/// At the end of `ffwatt -h`.
+pub(super) const AFTER_SHORT: &str = "All options and examples: ffwatt --help, or ffwatt COMMAND --help.";
+
+/// At the end of `ffwatt --help`.
+pub(super) const AFTER_LONG: &str = "\
+Examples:
+  ffwatt check                                   What works on this host, and what helps
+  ffwatt run --listen.address 0.0.0.0            Serve the figures to the network
+  ffwatt run --energy.source powercap            No estimate where powercap fails
+  ffwatt top                                     Containers and encodes of the running agent
+  ffwatt config --default > ffwatt.toml          A configuration file with all keys
+
+Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (check) works with limits,
+130 stopped.";
+
+pub(super) const RUN: &str = "\
+Examples:
+  ffwatt run                                     Metrics on 127.0.0.1, ports 9500 to 9504 and 9510
+  ffwatt run --config /etc/ffwatt/ffwatt.toml    Configuration from a file
+  ffwatt run --interval 5s --log.format json     Longer ticks, log lines as JSON
+  ffwatt run --containers.podman-socket ''       Without names from Podman";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  ffwatt check                                   A table of sources with reasons and commands that help
+  ffwatt check --json                            The same for programs and for issues
+  ffwatt check --ready                           Exit code 0 when the running agent has figures";
+
+pub(super) const BENCH: &str = "\
+Examples:
+  ffwatt bench --duration 2m                     All scenarios, two minutes each
+  ffwatt bench single --name x265 --bitrate 2500k --encoder h265 --with-baseline
+  ffwatt bench multi --count 4 --bitrate 1M      Four encodes at once
+  ffwatt bench --quality batch --file codecs.json";
+
+pub(super) const QUALITY: &str = "\
+Examples:
+  ffwatt quality source.mp4 encode.mp4           VMAF, PSNR and SSIM of one encode
+  ffwatt quality a.mp4 a1.mp4 a.mp4 a2.mp4 --json
+  ffwatt quality a.mp4 a1.mp4 --result test_results_1.json --scenario x264";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  ffwatt report                                  The newest run
+  ffwatt report --compare x264 x265              Two scenarios of it
+  ffwatt report --by codec --csv                 All transcodes of the ledger, by codec";
+
+pub(super) const TOP: &str = "\
+Examples:
+  ffwatt top                                     The agent on this host
+  ffwatt top --url https://user:password@host:9510
+  ffwatt top --once --filter x264                Print once, for scripts";
+
+pub(super) const CONFIG: &str = "\
+Examples:
+  ffwatt config                                  Values in use, from file, environment and flags
+  ffwatt config --default > ffwatt.toml          A file with all keys";
+
+/// The command with all keys as options; `-h` has those of `shown`. Each command gets its own, because clap would copy the ones of
+/// the command above.
+pub(super) fn with_keys(command: Command, shown: &[&str]) -> Command {
+    let brief = format!("Configuration file [default: {DEFAULT_FILE}] [format: path]");
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("PATH")
+        .global(true)
+        .long_help(format!("{brief} [env: FFWATT_CONFIG] The default counts only if it exists."))
+        .help(brief);
+    KEYS.iter().fold(command.arg(config), |command, key| {
+        command.arg(option(key).hide_short_help(!shown.contains(&key.path)))
+    })
+}
+
+fn option(key: &Key) -> Arg {
+    let short = format!("{} {}", key.doc.trim_end_matches('.'), key.values());
+    let more = if key.more.is_empty() { String::new() } else { format!(" {}", key.more) };
+    let long = format!("{}{more} {} [env: {}]", key.doc, key.values(), key.variable());
+    Arg::new(key.path)
+        .long(key.flag())
+        .value_name(key.value_name)
+        .global(true)
+        .help(short)
+        .long_help(long)
+        .help_heading("Configuration")
+}
+
+#[cfg(test)]
+mod tests;
