@@ -87,7 +87,7 @@ pub fn command() -> Command {
     let subcommands: [(Command, &[&str]); 7] = [
         (run, help::COMMON),
         (check, help::COMMON),
-        (bench, &["results_dir"]),
+        (bench, &[]),
         (quality::command().after_long_help(help::QUALITY), &["quality.ffmpeg", "quality.timeout"]),
         (report::command().after_long_help(help::REPORT), &["state_dir", "results_dir"]),
         (top::command().after_long_help(help::TOP), &["listen.port"]),

@@ -94,18 +94,20 @@ pub(crate) fn find_cargo_tool(root: &Path, name: &str) -> Option<PathBuf> {
     Some(ours).filter(|tool| tool.is_file()).or_else(|| find(name))
 }
 
-/// What the tests need of Python, npm and both's packages.
+/// What the tests need of Python and npm, and the host does not have.
 pub(crate) fn missing_for_tests(root: &Path, requirements: &[&str]) -> Missing {
-    let mut programs = vec![];
-    for (program, package) in [("python3", "python3-venv"), ("node", "nodejs"), ("npm", "npm")] {
-        if find(program).is_none() {
-            programs.push(package);
-        }
-    }
-    let mut missing = Missing::default().with_packages(&programs);
+    let mut missing = Missing::default();
     let python = python_in(root);
+    if !python.is_file() {
+        missing = missing.with_packages(&["python3", "python3-venv"]);
+    }
     for requirement in requirements {
         missing = missing.with_tool(requirement, has_requirement(&python, requirement));
+    }
+    for (program, package) in NODE {
+        if find(program).is_none() {
+            missing = missing.with_packages(&[package]);
+        }
     }
     missing.with_tool(PLAYWRIGHT, has_playwright(root))
 }
@@ -143,6 +145,9 @@ pub(crate) fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathB
     Ok(python)
 }
 
+/// Programs of the live page's tests, with the Debian packages that have them.
+const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
+
 /// What drives the browser: without a browser of its own.
 const PLAYWRIGHT: &str = "playwright-core@1.55.0";
 const PLAYWRIGHT_FOLDER: &str = "target/playwright";
@@ -168,7 +173,7 @@ pub(crate) fn npm(folder: &Path, package: &str) -> anyhow::Result<()> {
 
 /// Node and npm, by whatever package has them: upstream's own package of node has npm in it, Debian's has not.
 pub(crate) fn node(why: &str) -> anyhow::Result<()> {
-    for (program, package) in [("node", "nodejs"), ("npm", "npm")] {
+    for (program, package) in NODE {
         if find(program).is_none() {
             packages(why, &[package])?;
         }

@@ -61,17 +61,17 @@ pub fn command() -> Command {
     };
     Command::new("bench")
         .about("Encode scenarios one after the other, and write a result file")
-        .arg(time("duration", "Time for which each scenario is measured [default: 60s] [format: 2m, or seconds]"))
-        .arg(time("stabilization", "Time before that, which is not measured [default: 0s] [format: 15s, or seconds]"))
-        .arg(time("cooldown", "Pause after each scenario [default: 5s] [format: 30s, or seconds]"))
+        .arg(time("duration", "Measured time of each scenario [default: 60s] [format: 60, 2m]"))
+        .arg(time("stabilization", "Unmeasured time before that [default: 0s] [format: 15, 2m]"))
+        .arg(time("cooldown", "Pause after each scenario [default: 5s] [format: 30, 2m]"))
         .arg(text("output-dir", "PATH", "Folder of the result file [default: --results-dir] [format: path]"))
         .arg(text(
             "target",
             "TARGET",
             "Output of the encodes [default: null] [format: null, folder, or rtmp://, srt://, udp:// address]",
         ))
-        .arg(text("encoder", "NAME", "Encoder [default: h264] [format: h264, h265, av1, vp9, or the name that ffmpeg has]"))
-        .arg(text("preset", "NAME", "Preset of the encoder [default: veryfast or its equivalent] [format: a preset of the encoder]"))
+        .arg(text("encoder", "NAME", "Encoder [default: h264] [format: h264, h265, av1, vp9, or its name]"))
+        .arg(text("preset", "NAME", "Preset [default: veryfast or its equivalent] [format: its name]"))
         .arg(text("ffmpeg", "PROGRAM", "ffmpeg that encodes [default: ffmpeg] [format: program or path]"))
         .arg(
             Arg::new("fast")
