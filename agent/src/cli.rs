@@ -96,7 +96,6 @@ pub fn command() -> Command {
     let command = Command::new("ffwatt")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Energy of each ffmpeg container and transcode, in joules")
-        .after_help(help::AFTER_SHORT)
         .after_long_help(help::AFTER_LONG)
         // A wrapper can add flags behind the ones it is given: the last one counts.
         .args_override_self(true)

@@ -69,7 +69,7 @@ enum Form {
 /// The grammar of the subcommand.
 pub fn command() -> Command {
     Command::new("report")
-        .about("Rank the scenarios of a run by efficiency, or add up finished transcodes")
+        .about("Rank the scenarios of a run, or add up finished transcodes")
         .arg(
             Arg::new("file")
                 .value_name("PATH")

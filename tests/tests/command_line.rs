@@ -48,7 +48,7 @@ fn version_and_help() {
     }
     let short = text(&ffwatt(&["-h"], &[]).stdout);
     assert!(short.lines().count() <= 30, "{short}");
-    for words in ["[default: 9510] [range: 1 to 65535]", "[possible values: auto, bpf, cgroupfs]"] {
+    for words in ["[default: 9510] [range: 1 to 65535]", "[possible values: auto, perf,"] {
         assert!(short.contains(words), "{words:?} is not in {short}");
     }
 }

@@ -5,12 +5,8 @@ use clap::{Arg, Command};
 use super::DEFAULT_FILE;
 use crate::config::keys::{KEYS, Key};
 
-/// Keys in `ffwatt -h`. All of them are in `ffwatt --help`.
-pub(super) const COMMON: &[&str] =
-    &["interval", "state_dir", "listen.address", "listen.port", "cpu.source", "energy.source"];
-
-/// At the end of `ffwatt -h`.
-pub(super) const AFTER_SHORT: &str = "All options and examples: ffwatt --help, or ffwatt COMMAND --help.";
+/// Keys in `ffwatt -h`: as many as fit on a screen of 80 columns and 30 lines. All of them are in `ffwatt --help`.
+pub(super) const COMMON: &[&str] = &["interval", "listen.address", "listen.port", "energy.source"];
 
 /// At the end of `ffwatt --help`.
 pub(super) const AFTER_LONG: &str = "\
