@@ -16,6 +16,14 @@ use crate::process::{output, say};
 use crate::root;
 use changelog::Heading;
 
+/// Files that name the version, and how.
+const MENTIONS: [(&str, &str); 4] = [
+    ("docker-compose.yml", "ffwatt:VERSION}"),
+    ("packaging/Dockerfile", "ARG VERSION=VERSION\n"),
+    ("docs/DEPLOY.md", "ffwatt_VERSION-1_amd64.deb"),
+    ("docs/DEPLOY.md", "ffwatt-VERSION-x86_64-linux.tar.gz"),
+];
+
 /// Arguments of the task.
 pub(crate) struct Options {
     /// The tag of the release; without it, the tag at the checked-out commit or the one of the version.
@@ -45,6 +53,7 @@ pub(crate) fn make(options: &Options) -> anyhow::Result<()> {
         "the checkout has changes that are not committed: {}",
         checkout.changed.join(", ")
     );
+    check_mentions(&root, version)?;
     let path = root.join("CHANGELOG.md");
     let old = fs::read_to_string(&path).context("cannot read CHANGELOG.md")?;
     let today = output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
@@ -128,6 +137,17 @@ fn dated(text: &str, version: &str, today: &str, is_tagged: bool) -> anyhow::Res
     }
 }
 
+fn check_mentions(root: &Path, version: &str) -> anyhow::Result<()> {
+    for (file, mention) in MENTIONS {
+        let text = fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))?;
+        // The last one: the Dockerfile's variable has the name of the placeholder.
+        let (before, after) = mention.rsplit_once("VERSION").context("a mention has a version")?;
+        let mention = format!("{before}{version}{after}");
+        ensure!(text.contains(&mention), "{file} does not have {:?}: set the version there", mention.trim());
+    }
+    Ok(())
+}
+
 fn sbom_name(version: &str) -> String {
     format!("ffwatt-{version}.cdx.json")
 }
@@ -166,6 +186,14 @@ mod tests {
             let error = tags.tag(asked, version).unwrap_err().to_string();
             assert!(error.contains(&format!("v{version}")), "{error}");
         }
+    }
+
+    #[test]
+    fn every_file_that_names_the_version_has_this_one() {
+        let root = root().unwrap();
+        check_mentions(&root, env!("CARGO_PKG_VERSION")).unwrap();
+        let error = check_mentions(&root, "99.0.0").unwrap_err().to_string();
+        assert!(error.contains("docker-compose.yml") && error.contains("99.0.0"), "{error}");
     }
 
     #[test]
