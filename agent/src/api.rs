@@ -11,7 +11,7 @@ mod transcode;
 mod workload;
 
 pub use scenario::{Scenario, scenarios};
-pub use snapshot::{Answer, Finding, Host, Method, Part, Prices, Process, Source};
+pub use snapshot::{Answer, Finding, Host, Method, Part, Prices, Process, Source, ZoneIdle};
 pub use transcode::{Asked, Figures, Told, Transcode, transcodes};
 pub use workload::{Workload, workloads};
 
