@@ -19,8 +19,8 @@ use crate::pipeline::{Calibrating, CalibrationError, ZoneCalibration, forget_cal
 /// How long is measured unless somebody says.
 const PERIOD: Duration = Duration::from_secs(30);
 
-/// The shortest and the longest that can be asked for: what a quiet stretch needs, and what nobody waits longer for.
-const PERIODS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_hours(1));
+/// The shortest and the longest that can be asked for. Three quarters of the shortest are still what the agent learns from.
+const PERIODS: (Duration, Duration) = (Duration::from_secs(15), Duration::from_hours(1));
 
 /// An agent looks for a new calibration this often, and then needs a tick to show it.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -58,7 +58,7 @@ pub fn command() -> Command {
                 .long("length")
                 .value_name("TIME")
                 .value_parser(parse_period)
-                .help("How long to measure, 10s to 1h [default: 30s]"),
+                .help("How long to measure, 15s to 1h [default: 30s]"),
         )
         .arg(
             Arg::new("forget")
@@ -80,7 +80,7 @@ pub fn options(matches: &ArgMatches) -> CalibrateOptions {
 fn parse_period(text: &str) -> Result<Duration, String> {
     let Span(period) = Span::parse(text)?;
     let is_allowed = (PERIODS.0..=PERIODS.1).contains(&period);
-    is_allowed.then_some(period).ok_or_else(|| "must be between 10s and 1h".to_owned())
+    is_allowed.then_some(period).ok_or_else(|| "must be between 15s and 1h".to_owned())
 }
 
 /// Measures and keeps, or removes what was kept.
@@ -234,10 +234,10 @@ mod tests {
     #[test]
     fn only_lengths_that_mean_something() {
         let parsed = |length: &str| command().try_get_matches_from(["calibrate", "--length", length]);
-        for (length, expected) in [("10s", 10), ("45", 45), ("2m", 120)] {
+        for (length, expected) in [("15s", 15), ("45", 45), ("2m", 120)] {
             assert_eq!(options(&parsed(length).unwrap()).period, Duration::from_secs(expected));
         }
-        for length in ["9s", "0", "-1", "2h", "soon", "NaN"] {
+        for length in ["14s", "0", "-1", "2h", "soon", "NaN"] {
             assert!(parsed(length).is_err(), "{length}");
         }
     }

@@ -117,7 +117,6 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
             })
         }
         Action::Calibrate(options) => {
-            start_log(config);
             calibrate::run(&options, config, &mut std::io::stdout())?;
             Ok(ExitCode::SUCCESS)
         }

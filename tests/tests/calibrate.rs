@@ -12,10 +12,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tests::agent::{Agent, binary};
+use tests::agent::{Agent, Ports, binary};
 use tests::command::eventually;
 use tests::exposition::Exposition;
-use tests::host::{CGROUPS, Host};
+use tests::host::{CGROUPS, CLIENT_RANGE, Host, PowercapZone};
 
 /// Watts of the fixture's package when nothing runs, and above that when all of its CPUs run.
 const IDLE: f64 = 10.0;
@@ -23,8 +23,11 @@ const BUSY: f64 = 20.0;
 
 const CPUS: f64 = 4.0;
 
+const ZONE: PowercapZone =
+    PowercapZone { folder: "intel-rapl:0", name: "package-0", energy: 1_000_000, range: CLIENT_RANGE };
+
 /// Files of the fixture are written this often, energy and CPU times together.
-const STEP: Duration = Duration::from_millis(20);
+const STEP: Duration = Duration::from_millis(40);
 
 const FILE: &str = "calibration.json";
 
@@ -40,7 +43,7 @@ struct LoadedHost {
 
 impl LoadedHost {
     fn start(load: fn(f64) -> f64) -> Self {
-        let host = Host::client().unwrap();
+        let host = Host::of(&[(0, 0); 4], &[ZONE]).unwrap();
         let state = tempfile::tempdir().unwrap();
         let mut flags = host.flags();
         flags.push(format!("--state-dir={}", state.path().display()));
@@ -51,7 +54,7 @@ impl LoadedHost {
     }
 
     fn agent(&self) -> Agent {
-        let flags: Vec<&str> = self.flags.iter().map(String::as_str).chain(["--interval=250ms"]).collect();
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).chain(["--interval=500ms"]).collect();
         let agent = Agent::start(&flags).unwrap();
         agent.wait_ticks(1).unwrap();
         agent
@@ -88,9 +91,14 @@ fn live(mut host: Host, load: fn(f64) -> f64, is_over: &AtomicBool) {
         owed += load * CPUS * passed * 1e3;
         let whole = owed.floor();
         owed -= whole;
-        host.set_energy("intel-rapl:0", 1_000_000 + (joules * 1e6) as u64).unwrap();
+        host.set_energy(ZONE.folder, ZONE.energy + (joules * 1e6) as u64).unwrap();
         host.step(&[(CGROUPS[0], whole as u64)]).unwrap();
     }
+}
+
+/// A port at which no agent answers.
+fn nobody() -> u16 {
+    Ports::free().unwrap().main
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -119,7 +127,7 @@ fn a_quiet_host_is_calibrated_beside_a_running_agent_and_nothing_overwrites_it()
     let host = LoadedHost::start(|_| 0.01);
     let agent = host.agent();
     let port = agent.ports.main;
-    let output = host.ffwatt(&["calibrate", "--length=10s"], port);
+    let output = host.ffwatt(&["calibrate", "--length=15s"], port);
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}{}", text(&output.stderr));
     let uses_it = format!("(pid {}) uses it", agent.pid());
@@ -132,7 +140,7 @@ fn a_quiet_host_is_calibrated_beside_a_running_agent_and_nothing_overwrites_it()
     assert!(error.is_some_and(|error| error < 1.0), "{error:?}");
     let idle = snapshot(&agent)["idle_power"][0].clone();
     assert_eq!((&idle["zone"], &idle["origin"]), (&"package-0".into(), &"calibrated".into()));
-    let checked = text(&host.ffwatt(&["check"], 0).stdout);
+    let checked = text(&host.ffwatt(&["check"], nobody()).stdout);
     assert!(checked.contains("(calibrated)"), "{checked}");
 
     // The agent keeps what it learns beside it, and the next one goes by the calibration from its first tick.
@@ -147,7 +155,9 @@ fn a_quiet_host_is_calibrated_beside_a_running_agent_and_nothing_overwrites_it()
     let learned =
         wait_for(&agent, "the agent goes by what it learned", 30, |scrape| idle_power(scrape, "learned"));
     assert!(is_near(Some(learned)), "{learned}");
-    assert!(text(&host.ffwatt(&["calibrate", "--forget"], 0).stdout).contains("nothing was calibrated"));
+    assert!(
+        text(&host.ffwatt(&["calibrate", "--forget"], nobody()).stdout).contains("nothing was calibrated")
+    );
     assert!(agent.stop().unwrap().0.success());
 }
 
@@ -155,10 +165,10 @@ fn a_quiet_host_is_calibrated_beside_a_running_agent_and_nothing_overwrites_it()
 fn a_busy_host_is_not_calibrated_and_what_was_kept_stays() {
     let host = LoadedHost::start(|_| 0.7);
     fs::write(host.state.path().join(FILE), "kept").unwrap();
-    let output = host.ffwatt(&["calibrate", "--length=10s"], 0);
+    let output = host.ffwatt(&["calibrate", "--length=15s"], nobody());
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     let (said, error) = (text(&output.stdout), text(&output.stderr));
-    assert!(said.contains("package-0") && said.contains("% busy, 0 of 10 s quiet"), "{said}");
+    assert!(said.contains("package-0") && said.contains("% busy, 0 of 15 s quiet"), "{said}");
     for words in ["this host is busy", "Nothing was kept", "ffwatt top"] {
         assert!(error.contains(words), "{words:?} is not in {error:?}");
     }
@@ -187,7 +197,7 @@ fn a_host_without_counters_and_a_folder_that_cannot_be_written_are_refused_at_on
 #[test]
 fn a_host_that_is_never_quiet_has_an_estimate_that_is_marked_or_a_finding() {
     // From 60 to 100 % and back; and the same all the time, which tells nothing of the idle machine.
-    let changing = LoadedHost::start(|now| 0.8 + 0.2 * (now / 2.3).sin());
+    let changing = LoadedHost::start(|now| 0.8 + 0.2 * (now / 1.9).sin());
     let steady = LoadedHost::start(|_| 0.8);
     let (estimating, lost) = (changing.agent(), steady.agent());
     let found = |code: &'static str| {

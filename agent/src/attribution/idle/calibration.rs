@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::attribution::idle::{LOW_UTILISATION, SUSTAINED};
+use crate::attribution::idle::LOW_UTILISATION;
 use crate::units::{MicroJoules, Ratio, Watts};
 
 /// The share of the period that must be quiet. Whatever runs every now and then on an idle host may run in it too.
@@ -50,7 +50,7 @@ pub enum NotCalibrated {
 
 /// The idle power by the windows of a period of this length.
 pub fn calibrate(windows: &[CalibrationWindow], period: Duration) -> Result<Calibration, NotCalibrated> {
-    let needed = period.mul_f64(MOSTLY.0).max(SUSTAINED);
+    let needed = period.mul_f64(MOSTLY.0);
     let known: Vec<_> = windows.iter().filter(|window| window.energy > MicroJoules::ZERO).collect();
     let lasted =
         |windows: &[&CalibrationWindow]| windows.iter().map(|window| window.duration).sum::<Duration>();
