@@ -6,6 +6,7 @@ mod access;
 mod pinned;
 mod privileges;
 mod energy;
+mod idle;
 mod ready;
 mod running;
 
@@ -32,6 +33,7 @@ use crate::source::results::{self, Folder};
 use crate::source::{SourceError, cgroup_namespace};
 
 pub use ready::{reachable, ready};
+pub(crate) use running::{Running, find as find_running};
 
 /// How long an engine may take to answer.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
@@ -120,6 +122,7 @@ pub fn report(config: &Config) -> anyhow::Result<Report> {
         Ok(topology) => {
             report.check_cpu(config, &roots, &topology);
             report.check_energy(config, &roots, &topology);
+            report.check_idle(config, &roots, &topology);
         }
         Err(error) => report.add("cpu", "topology", State::Fatal, format!("{error}"), "set --path.sysfs"),
     }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::bench;
+use crate::calibrate::{self, CalibrateOptions};
 use crate::config::keys::{KEYS, Key};
 use crate::config::{FILE_VARIABLE, Layers};
 use crate::quality;
@@ -27,6 +28,8 @@ pub enum Action {
         /// Only whether the agent that runs here has figures.
         ready: bool,
     },
+    /// Measure idle power.
+    Calibrate(CalibrateOptions),
     /// Run scenarios.
     Bench(Box<Result<bench::Options, bench::BatchError>>),
     /// Compare encodes with their sources.
@@ -45,7 +48,7 @@ pub enum Action {
 impl Action {
     /// Whether it reads counters or loads programs, which takes capabilities. All else is done with the caller's own rights.
     pub fn needs_rights(&self) -> bool {
-        matches!(self, Self::Run | Self::Check { ready: false, .. })
+        matches!(self, Self::Run | Self::Check { ready: false, .. } | Self::Calibrate(_))
     }
 }
 
@@ -94,6 +97,7 @@ pub fn command() -> Command {
                         .help("Only ask the agent that runs here whether it has figures (for health checks)"),
                 ),
         )
+        .subcommand(calibrate::command())
         .subcommand(bench::command())
         .subcommand(quality::command())
         .subcommand(report::command())
@@ -120,6 +124,7 @@ pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) ->
         Some(("check", matches)) => {
             (Action::Check { json: matches.get_flag("json"), ready: matches.get_flag("ready") }, matches)
         }
+        Some(("calibrate", matches)) => (Action::Calibrate(calibrate::options(matches)), matches),
         Some(("bench", matches)) => (Action::Bench(Box::new(bench::options(matches))), matches),
         Some(("quality", matches)) => (Action::Quality(quality::options(matches)), matches),
         Some(("report", matches)) => (Action::Report(report::options(matches)), matches),
@@ -166,13 +171,13 @@ mod tests {
         assert_eq!(parsed(&["--config", "x.toml"]).layers.file, Some("x.toml".into()));
     }
 
-    /// An agent with more rights than its caller looks at the keys it is given. So that nothing else gets past it, `run` and `check`
-    /// have no other options.
+    /// An agent with more rights than its caller looks at the keys it is given. So that nothing else gets past it, `run`, `check` and
+    /// `calibrate` have no other options that name anything.
     #[test]
     fn what_needs_rights_has_keys_for_options() {
         let command = command();
-        let others = ["config", "json", "ready", "help", "version"];
-        for name in ["run", "check"] {
+        let others = ["config", "json", "ready", "length", "forget", "help", "version"];
+        for name in ["run", "check", "calibrate"] {
             assert!(parsed(&[name]).action.needs_rights());
             let subcommand = command.find_subcommand(name).unwrap();
             for option in command.get_arguments().chain(subcommand.get_arguments()) {

@@ -4,9 +4,11 @@
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
 
 mod bookkeeping;
+mod calibrate;
 mod earlier;
 mod energy;
 mod findings;
+mod idle;
 mod identity;
 mod joining;
 mod labels;
@@ -46,6 +48,7 @@ use earlier::EarlierTranscodes;
 use energy::EnergySource;
 use findings::FindingTracker;
 use identity::{Context, Identities};
+use idle::IdleBook;
 use labels::SeriesLabels;
 use progress::ProgressBook;
 use sources::HealthBook;
@@ -53,6 +56,8 @@ use state_dir::StateDir;
 use wait::{Inbox, Wake};
 use zones::ZoneBook;
 
+pub use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
+pub(crate) use idle::known_idle;
 pub use joining::{Change, Joiner, PriceError, prices};
 pub use sources::OpenError;
 pub(crate) use state_dir::{could_be_written, is_writable};
@@ -67,13 +72,12 @@ pub struct Pipeline {
     roots: HostRoots,
     interval: Duration,
     policy: IdlePolicy,
-    configured_idle: Option<Watts>,
     cpu: Box<dyn CpuMeter>,
     energy: EnergySource,
     tree: Option<CgroupTree>,
     identities: Identities,
     zones: ZoneBook,
-    learner: IdleLearner,
+    idle: IdleBook,
     totals: Totals,
     labels: SeriesLabels,
     board: Arc<Board>,
@@ -124,7 +128,8 @@ impl Pipeline {
             tree = tree.filter(|_| cpu.kind() != CpuSourceKind::Bpf);
         }
         let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
-        let learner = IdleLearner::new(state.load_idle());
+        let configured_idle = config.attribution.idle_watts.map(Watts);
+        let idle = IdleBook::new(configured_idle, IdleLearner::new(state.load_idle()));
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
             shown: config.attribution.max_workloads as usize,
@@ -132,7 +137,6 @@ impl Pipeline {
         let mut pipeline = Self {
             interval: config.interval.0,
             policy: config.attribution.idle_policy.into(),
-            configured_idle: config.attribution.idle_watts.map(Watts),
             tick: 0,
             last_tick: clock.now(),
             missed_ticks: 0,
@@ -151,7 +155,7 @@ impl Pipeline {
             cpu,
             energy,
             tree,
-            learner,
+            idle,
             health,
             state,
             inbox,
@@ -189,7 +193,7 @@ impl Pipeline {
                 self.energy.keep_up(&*self.clock, &mut self.zones);
             }
         }
-        self.state.save_idle(self.learner.learned());
+        self.keep_idle();
     }
 
     /// Energy counters of a small range must be read more often than a long tick would, and the socket of a short encode is soon
@@ -305,6 +309,7 @@ impl Pipeline {
         self.totals.begin_window(&busy);
         self.slow.count_containers(&busy, &self.identities);
         self.demand_engines();
+        self.follow_calibration(began);
         self.charge_energy(energy, &window, &demand);
         let (identities, mut context) = self.identities();
         identities.settle(&window, began, &mut context);
@@ -315,6 +320,7 @@ impl Pipeline {
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
         self.labels.take(&self.identities, &self.totals);
         self.find_about_energy(&window);
+        self.find_about_idle(&window);
         self.findings.settle(self.clock.wall());
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);

@@ -189,8 +189,9 @@ pub const KEYS: &[Key] = &[
         "attribution.idle_watts",
         Kind::Number,
         &[],
-        "Power of one package when nothing runs, in watts; dies that are counted apart share it. Default: learned, the lowest power \
-         sustained over 10 s on a quiet machine within the last week.",
+        "Power of one package when nothing runs, in watts; dies that are counted apart share it. Default: as \
+         measured by ffwatt calibrate; else learned, the lowest power sustained over 10 s on a quiet machine within the last \
+         week; else estimated by regression.",
     ),
     key(
         "attribution.keep_ended",

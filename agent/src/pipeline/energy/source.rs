@@ -39,7 +39,7 @@ pub(super) struct Candidate {
 /// Where energy comes from.
 pub(in crate::pipeline) struct EnergySource {
     pub(super) active: Active,
-    pub(super) model: ModelMeter,
+    pub(in crate::pipeline) model: ModelMeter,
     pub(super) candidates: Vec<Candidate>,
     pub(super) silence: Silence,
     /// What could not be read at the last tick, and why.
