@@ -6,6 +6,7 @@ mod access;
 mod pinned;
 mod privileges;
 mod energy;
+mod movement;
 mod ready;
 mod running;
 
