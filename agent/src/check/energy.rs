@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::movement::{Still, watch};
-use super::{Report, State};
+use super::{Line, Report, State};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
@@ -29,6 +29,7 @@ impl Report {
                 Err(error) => self.add("energy", kind.name(), State::Absent, error.chain(), ""),
             }
         }
+        self.excuse_unneeded();
         let may_be_used = matches!(config.energy.source, EnergyChoice::Auto | EnergyChoice::Model);
         let used = self.energy_source.is_none() && may_be_used;
         let (idle, busy) = (config.energy.model_idle_watts, config.energy.model_busy_watts);
@@ -36,6 +37,15 @@ impl Report {
         self.add("energy", "model", if used { State::Used } else { State::Ok }, detail, "");
         if used {
             self.energy_source = Some("model");
+        }
+    }
+
+    /// Sources that cannot be opened are no problem where another one measures everything in their place.
+    fn excuse_unneeded(&mut self) {
+        let Some(used) = self.energy_source.filter(|used| !self.has_problem(used)) else { return };
+        let unneeded = |line: &&mut Line| line.subject == "energy" && line.source != used;
+        for line in self.lines.iter_mut().filter(unneeded).filter(|line| line.state == State::Problem) {
+            line.state = State::Absent;
         }
     }
 

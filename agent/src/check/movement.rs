@@ -70,7 +70,8 @@ pub(super) fn watch(meter: &mut EnergyMeter, roots: &HostRoots) -> Movement {
     }
     let mirrors = meter.mirrors();
     let unmoved = || unmoved.iter().map(|(zone, _)| *zone).filter(|zone| !mirrors.contains_key(zone));
-    let was_busy = begun.zip(busy_time(roots)).is_some_and(|(begun, ended)| ended.saturating_sub(begun) >= BUSY);
+    let was_busy =
+        begun.zip(busy_time(roots)).is_some_and(|(begun, ended)| ended.saturating_sub(begun) >= BUSY);
     let at_nothing = at_nothing(meter);
     let stands_still = match (has_moved, was_busy) {
         (true, _) => None,

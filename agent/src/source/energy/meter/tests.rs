@@ -160,7 +160,10 @@ impl RawCounter for Register {
 
 /// Packages that show these registers, and how many zones each of some ticks gives and holds back. At each tick the registers have
 /// advanced by this.
-fn follow(registers: &[&Arc<AtomicU64>], advance: &[(&Arc<AtomicU64>, u64)]) -> (EnergyMeter, Vec<(usize, usize)>) {
+fn follow(
+    registers: &[&Arc<AtomicU64>],
+    advance: &[(&Arc<AtomicU64>, u64)],
+) -> (EnergyMeter, Vec<(usize, usize)>) {
     let clock = ManualClock::default();
     let of_package = |(package, register): (usize, &&Arc<AtomicU64>)| {
         let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, None, Watts(1000.0));

@@ -24,7 +24,8 @@ fn position(package: usize, began: u64, counted: u64) -> Position {
 
 /// One reading of the counters of packages 0, 1, …, and a comparison of each pair that asks for one.
 fn read_moving(watch: &mut MirrorWatch, counters: &[Counter]) -> Vec<Verdict> {
-    let positions = counters.iter().enumerate().map(|(package, (began, now, _))| position(package, *began, *now));
+    let positions =
+        counters.iter().enumerate().map(|(package, (began, now, _))| position(package, *began, *now));
     watch.observe(&positions.collect::<Vec<_>>());
     let of = |zone: Zone| {
         let Scope::Package(package) = zone.scope else { panic!("{zone} is no package") };
@@ -41,7 +42,8 @@ fn read_moving(watch: &mut MirrorWatch, counters: &[Counter]) -> Vec<Verdict> {
 
 /// The same, of registers that are not refreshed meanwhile.
 fn read(watch: &mut MirrorWatch, counters: &[(u64, u64)]) -> Vec<Verdict> {
-    let counters: Vec<Counter> = counters.iter().map(|(began, counted)| (*began, *counted, *counted)).collect();
+    let counters: Vec<Counter> =
+        counters.iter().map(|(began, counted)| (*began, *counted, *counted)).collect();
     read_moving(watch, &counters)
 }
 
