@@ -7,6 +7,7 @@ mod pinned;
 mod privileges;
 mod energy;
 mod idle;
+mod movement;
 mod ready;
 mod running;
 

@@ -19,3 +19,4 @@ pub mod prometheus;
 pub mod rapl;
 pub mod referee;
 pub mod simulator;
+pub mod stage;

@@ -6,16 +6,12 @@ mod peers;
 mod table;
 mod windows;
 
-use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context;
-use tests::agent::Agent;
-use tests::cgroup::Cgroup;
-use tests::command::Owned;
-use tests::simulator::{Machine, Part, Power, Simulator, cpus_of, part_of};
+use tests::simulator::{Machine, Part, Power};
+use tests::stage::Stage;
 
 use crate::process::{is_root, run, say};
 use crate::{build_ebpf, root};
@@ -84,61 +80,10 @@ fn names() -> [&'static str; WORKLOADS.len()] {
     WORKLOADS.map(|(name, _)| name)
 }
 
-/// A simulated host with the agent on it, both below [`PARENT`].
-struct Stage {
-    simulator: Simulator,
-    agent: Agent,
-    _workloads: Vec<(Cgroup, Owned)>,
-    _own: [Cgroup; 2],
-}
-
-impl Stage {
-    /// `names`: which of [`WORKLOADS`] run.
-    fn set(machine: Machine, binary: &Path, names: &[&str], flags: &[&str]) -> anyhow::Result<Self> {
-        let own = ["agent", "simulator"].map(|name| Cgroup::make(&format!("{PARENT}/{name}")));
-        let [agents, simulators] = own;
-        let (agents, simulators) = (agents?, simulators?);
-        // Whoever measures draws power too: this process is part of the machine.
-        fs::write(simulators.folder().join("cgroup.procs"), std::process::id().to_string())
-            .context("cannot enter a cgroup")?;
-        let mut workloads = Vec::new();
-        let parts = machine.parts.len();
-        for (index, name) in names.iter().enumerate() {
-            let (_, script) =
-                WORKLOADS.iter().find(|(known, _)| known == name).context("no such workload")?;
-            let cgroup = Cgroup::make(&format!("{PARENT}/{name}"))?;
-            let mut command = cgroup.command("taskset");
-            command.args(["--cpu-list", &cpus_of(part_of(index, parts), parts)]);
-            command.args(["sh", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
-            workloads.push((cgroup, Owned(command.spawn().context("cannot start a workload")?)));
-        }
-        let simulator = Simulator::start(machine, PARENT, names)?;
-        let sysfs = format!("--path.sysfs={}", simulator.path().display());
-        let idle = format!("--attribution.idle-watts={}", machine.idle / parts as f64);
-        let fixed = [
-            sysfs.as_str(),
-            "--path.cgroupfs=/sys/fs/cgroup",
-            "--cpu.source=bpf",
-            "--energy.source=powercap",
-            "--containers.docker-socket=",
-            "--containers.podman-socket=",
-            &idle,
-        ];
-        let program = simulator.program(binary)?;
-        let mut agent = Agent::spawn(&program, &[&fixed[..], flags].concat(), &[])?;
-        agent.wait_ready()?;
-        fs::write(agents.folder().join("cgroup.procs"), agent.pid().to_string())
-            .context("cannot put the agent into a cgroup")?;
-        Ok(Self { simulator, agent, _workloads: workloads, _own: [agents, simulators] })
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // Out of the cgroup, or it could not go.
-        let procs = tests::cgroup::root().map(|root| root.join("cgroup.procs"));
-        let _ = procs.map(|procs| fs::write(procs, std::process::id().to_string()));
-    }
+/// A simulated host below [`PARENT`]. `names`: which of [`WORKLOADS`] run.
+fn stage(machine: Machine, binary: &Path, names: &[&str], flags: &[&str]) -> anyhow::Result<Stage> {
+    let workloads: Vec<_> = WORKLOADS.into_iter().filter(|(name, _)| names.contains(name)).collect();
+    Stage::set(machine, binary, PARENT, &workloads, flags)
 }
 
 /// Measures and prints the tables. All of it is written to docs/ACCURACY.md; `only` one machine's is not.
