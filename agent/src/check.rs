@@ -23,6 +23,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, CpuChoice};
 use crate::exposition::catalog::Listener;
 use crate::host::{CpuTopology, HostRoots};
+use crate::model::cpu::Hierarchy;
 use crate::ledger::{Ledger, LedgerError};
 use crate::pipeline;
 use crate::source::cgroup_tree::CgroupTree;
@@ -170,13 +171,16 @@ impl Report {
             let options =
                 Options { tracked: config.cpu.tracked.clone(), max_consumers: config.cpu.max_consumers };
             match BpfMeter::load(roots, topology, &options, &SystemClock) {
-                Ok(meter) => {
+                Ok(mut meter) => {
                     let kernel = roots.kernel_release().unwrap_or_default();
                     let detail =
                         format!("eBPF programs load and attach on Linux {kernel}, {} CPUs", topology.len());
                     self.add("cpu", "bpf", State::Used, detail, "");
                     if let Some(problem) = ProcessNumbers::find(roots, meter.own_process()).problem() {
                         self.add_error("cpu", "processes", &problem);
+                    }
+                    if let Some(problem) = meter.take_problem() {
+                        self.add_error("cpu", "cgroup_v1", &problem);
                     }
                     self.cpu_source = Some("bpf");
                 }
@@ -186,10 +190,14 @@ impl Report {
         let wanted = config.cpu.source != CpuChoice::Bpf;
         match CgroupTree::find(roots) {
             Ok(tree) => {
-                let version = if tree.is_unified() { "cgroup v2" } else { "cgroup v1" };
+                let version = |(hierarchy, root): (Hierarchy, &Path)| match hierarchy {
+                    Hierarchy::Unified => format!("cgroup v2 at {}", root.display()),
+                    Hierarchy::Legacy => format!("cgroup v1 at {}", root.display()),
+                };
+                let versions: Vec<String> = tree.hierarchies().map(version).collect();
                 let used = self.cpu_source.is_none() && wanted;
                 let state = if used { State::Used } else { State::Ok };
-                self.add("cpu", "cgroupfs", state, format!("{version} at {}", tree.root().display()), "");
+                self.add("cpu", "cgroupfs", state, versions.join(", "), "");
                 if let Some(problem) = tree.problem() {
                     self.add_error("cpu", "cgroups", &problem);
                 } else if tree.is_namespaced() {

@@ -112,7 +112,7 @@ impl Pipeline {
         let roots = config.roots();
         let mut health = HealthBook::default();
         let topology = sources::topology(&roots)?;
-        let cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
+        let mut cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
         let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
         let mut tree = CgroupTree::find(&roots).ok();
         let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
@@ -120,6 +120,10 @@ impl Pipeline {
         if let Some(problem) = numbers.problem() {
             health.failed("processes", &problem);
             health.demand("processes");
+        }
+        if let Some(problem) = cpu.take_problem() {
+            health.failed("cgroup_v1", &problem);
+            health.demand("cgroup_v1");
         }
         if let Some(problem) = tree.as_ref().and_then(CgroupTree::problem) {
             health.failed("cgroups", &problem);
@@ -291,7 +295,7 @@ impl Pipeline {
         self.notice_sleep();
         // Energy and CPU time as close together as can be: what lies between is in the stated uncertainty.
         let energy = self.energy.read(&*self.clock);
-        let window = self.read_cpu();
+        let mut window = self.read_cpu();
         self.progress.hear(&self.board);
         self.take_events();
         let last_tick = std::mem::replace(&mut self.last_tick, began);
@@ -302,6 +306,7 @@ impl Pipeline {
         if self.identities.needs_walk(&window, health.lost_events + health.reattached, began) {
             self.walk();
         }
+        self.identities.resolve(&mut window);
         self.identities.admit(began, &mut self.totals);
         let demand = Arc::new(self.demand(&window));
         let busy = demand.totals();
@@ -364,7 +369,8 @@ impl Pipeline {
         for usage in &window.usage {
             let claimant = match usage.consumer {
                 Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
-                Consumer::Unknown => Claimant::workload(Pseudo::Unattributed.id()),
+                // Every other one is resolved.
+                Consumer::Unknown | Consumer::InBoth { .. } => Claimant::workload(Pseudo::Unattributed.id()),
                 Consumer::Tasks { cgroup, process } => identities.claimant(cgroup, process, &mut context),
             };
             demand.add(claimant, window.places[usage.place].place, usage.busy);

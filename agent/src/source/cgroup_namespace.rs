@@ -7,10 +7,44 @@ use std::fs;
 use std::path::Path;
 
 use crate::host::HostRoots;
+use crate::model::cpu::Hierarchy;
 use crate::source::SourceError;
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::identity::{cgroup_path, processes};
 
 /// The namespace that the kernel starts with (`PROC_CGROUP_INIT_INO`, unchanged since 4.6).
 const FIRST: &str = "cgroup:[4026531835]";
+
+/// The whole paths of the namespace's roots, where they are to be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceRoots {
+    unified: Option<String>,
+    legacy: Option<String>,
+}
+
+impl NamespaceRoots {
+    /// Looks for the cgroup that lists the agent: it is at the root of the namespace, or below it by as much as procfs says.
+    pub fn find(tree: &CgroupTree, roots: &HostRoots) -> Self {
+        let Some(own) = processes::own(roots) else { return Self::default() };
+        let Ok(walk) = tree.walk() else { return Self::default() };
+        let root = |hierarchy| {
+            let inner = tree.procfs_path(roots, own, hierarchy)?;
+            let mut cgroups = walk.cgroups.iter().filter(|(id, _)| id.hierarchy() == hierarchy);
+            let (_, whole) = cgroups.find(|(_, path)| tree.lists(hierarchy, path, own))?;
+            Some(whole.strip_suffix(inner.trim_end_matches('/'))?.to_owned())
+        };
+        Self { unified: root(Hierarchy::Unified), legacy: root(Hierarchy::Legacy) }
+    }
+
+    /// The whole path of a cgroup that procfs shows by a path from the namespace's root; that begins with `..` outside of it.
+    pub fn whole_path(&self, hierarchy: Hierarchy, path: &str) -> Option<String> {
+        let root = match hierarchy {
+            Hierarchy::Unified => self.unified.as_deref(),
+            Hierarchy::Legacy => self.legacy.as_deref(),
+        };
+        Some(cgroup_path::normalised(&format!("{}{path}", root?)))
+    }
+}
 
 /// What to do about it.
 pub const FIX: &str =

@@ -143,6 +143,11 @@ impl Directory {
         self.cgroups.get(&id).map(|entry| entry.workload)
     }
 
+    /// The path of a cgroup that is known by more than its number.
+    pub fn path(&self, id: CgroupId) -> Option<&str> {
+        self.cgroups.get(&id)?.path.as_deref()
+    }
+
     /// Whether a cgroup is known by its number only.
     pub fn is_stranger(&self, id: CgroupId) -> bool {
         self.cgroups.get(&id).is_some_and(|entry| entry.path.is_none())
