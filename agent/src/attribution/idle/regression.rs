@@ -21,9 +21,12 @@ use super::moments::Moments;
 #[cfg(test)]
 mod tests;
 
-/// The estimate is used while its standard error is at most this share of it. Within two standard errors the idle part of a busy host's
+/// The estimate is used once its standard error is at most this share of it. Within two standard errors the idle part of a busy host's
 /// energy is then known to a fifth, and the dynamic part, by far the larger one there, much better.
 pub const MOST_ERROR: Ratio = Ratio(0.10);
+
+/// An estimate that is used is dropped above this share, so that it does not come and go at the bound.
+pub const DROPPED_ERROR: Ratio = Ratio(0.20);
 
 /// The standard deviation of utilisation below which nothing is estimated, whatever the sums say.
 pub const LEAST_SPREAD: Ratio = Ratio(0.05);
@@ -60,9 +63,8 @@ pub struct IdleEstimate {
 }
 
 impl IdleEstimate {
-    /// Whether it is good enough to be used.
-    pub fn is_certain(&self) -> bool {
-        self.standard_error.0 <= MOST_ERROR.0 * self.power.0
+    fn is_within(&self, share: Ratio) -> bool {
+        self.standard_error.0 <= share.0 * self.power.0
     }
 }
 
@@ -75,12 +77,13 @@ pub struct Regression {
     blocks: VecDeque<Moments>,
     block: Duration,
     estimate: Option<IdleEstimate>,
+    is_used: bool,
 }
 
 impl Default for Regression {
     fn default() -> Self {
         let (open, blocks) = (Default::default(), VecDeque::new());
-        Self { open, blocks, block: FIRST_BLOCK, estimate: None }
+        Self { open, blocks, block: FIRST_BLOCK, estimate: None, is_used: false }
     }
 }
 
@@ -103,11 +106,18 @@ impl Regression {
         let Some(power) = sum.over(lasted) else { return };
         self.add(power, busy / lasted.as_secs_f64(), lasted);
         self.estimate = self.estimate_anew();
+        let bound = if self.is_used { DROPPED_ERROR } else { MOST_ERROR };
+        self.is_used = self.estimate.is_some_and(|estimate| estimate.is_within(bound));
     }
 
     /// What is known so far, certain or not; nothing while utilisation has hardly changed.
     pub fn estimate(&self) -> Option<IdleEstimate> {
         self.estimate
+    }
+
+    /// The same, where it is good enough to be used.
+    pub fn used(&self) -> Option<IdleEstimate> {
+        self.estimate.filter(|_| self.is_used)
     }
 
     fn add(&mut self, power: Watts, utilisation: f64, lasted: Duration) {

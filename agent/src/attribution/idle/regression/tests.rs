@@ -74,7 +74,7 @@ fn feed(regression: &mut Regression, ticks: &[(MicroJoules, Ratio)], tick: Durat
 }
 
 fn certain(regression: &Regression) -> Option<f64> {
-    regression.estimate().filter(IdleEstimate::is_certain).map(|estimate| estimate.power.0)
+    regression.used().map(|estimate| estimate.power.0)
 }
 
 proptest! {
