@@ -49,7 +49,7 @@ impl LoadedHost {
         flags.push(format!("--state-dir={}", state.path().display()));
         let is_over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_over);
-        let thread = Some(thread::spawn(move || live(host, load, &told)));
+        let thread = Some(thread::spawn(move || live(&host, load, &told)));
         Self { flags, is_over, thread, state }
     }
 
@@ -79,7 +79,7 @@ impl Drop for LoadedHost {
     }
 }
 
-fn live(host: Host, load: fn(f64) -> f64, is_over: &AtomicBool) {
+fn live(host: &Host, load: fn(f64) -> f64, is_over: &AtomicBool) {
     let begin = Instant::now();
     let (mut last, mut joules, mut used) = (0.0, 0.0, 0.0);
     let container = format!("cgroup/{}/cpu.stat", CGROUPS[0]);

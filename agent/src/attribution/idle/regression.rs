@@ -7,7 +7,7 @@
 //! 1. that of the straight line's intercept, by the jackknife over blocks of time (M. Quenouille 1956, H. Künsch 1989): neighbouring
 //!    windows are alike, and the textbook's error takes them for independent;
 //! 2. what the windows leave open of the curvature;
-//! 3. the correction for curvature itself: whether it goes on below the utilisation that was seen, nothing shows.
+//! 3. the correction for curvature, and half as much again: whether it goes on below the utilisation that was seen, nothing shows.
 //!
 //! Memory is bounded: a block is a dozen sums, blocks are merged in pairs when they are many, and the oldest go after a day.
 
@@ -37,6 +37,10 @@ pub const LEAST_BLOCKS: usize = 12;
 /// How much curvature is expected before any is seen, as a share of the slope: `u^0.8` has 0.1 at full use, two hyperthreads of a core
 /// that cost 1.3 times one of them have 0.3.
 const PRIOR_CURVATURE: f64 = 0.25;
+
+/// What is not known of the curve below the windows, as a multiple of the correction for its curvature: what `u^0.85` leaves beyond a
+/// parabola.
+const UNSEEN_CURVATURE: f64 = 1.5;
 
 /// Windows are at least this long: below it, refreshes of the counter and steps of polled CPU times weigh too much.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -179,7 +183,7 @@ impl Regression {
         // Between none and all of the curvature that was seen.
         let seen = if prior > 0.0 { prior / (prior + of_curvature) } else { 0.0 };
         let curvature = seen * all.curvature;
-        let left_open = (seen * of_curvature).max(curvature * curvature);
+        let left_open = (seen * of_curvature).max((UNSEEN_CURVATURE * curvature).powi(2));
         let power = all.intercept - all.square_intercept * curvature;
         let error = (of_line + all.square_intercept.powi(2) * left_open).sqrt();
         // Nothing draws less when it is idle than it has drawn when it was not.
