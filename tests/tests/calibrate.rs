@@ -26,8 +26,8 @@ const CPUS: f64 = 4.0;
 const ZONE: PowercapZone =
     PowercapZone { folder: "intel-rapl:0", name: "package-0", energy: 1_000_000, range: CLIENT_RANGE };
 
-/// Files of the fixture are written this often, energy and CPU times together.
-const STEP: Duration = Duration::from_millis(40);
+/// Files of the fixture are written this often, energy and CPU times together: a tick has a step more or less than the next.
+const STEP: Duration = Duration::from_millis(10);
 
 const FILE: &str = "calibration.json";
 
@@ -49,7 +49,7 @@ impl LoadedHost {
         flags.push(format!("--state-dir={}", state.path().display()));
         let is_over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_over);
-        let thread = Some(thread::spawn(move || live(host, load, &told)));
+        let thread = Some(thread::spawn(move || live(&host, load, &told)));
         Self { flags, is_over, thread, state }
     }
 
@@ -79,20 +79,26 @@ impl Drop for LoadedHost {
     }
 }
 
-fn live(mut host: Host, load: fn(f64) -> f64, is_over: &AtomicBool) {
+fn live(host: &Host, load: fn(f64) -> f64, is_over: &AtomicBool) {
     let begin = Instant::now();
-    let (mut last, mut joules, mut owed) = (0.0, 0.0, 0.0_f64);
+    let (mut last, mut joules, mut used) = (0.0, 0.0, 0.0);
+    let container = format!("cgroup/{}/cpu.stat", CGROUPS[0]);
+    let counted = [&container, "cgroup/system.slice/cpu.stat", "cgroup/cpu.stat"];
     while !is_over.load(Ordering::Relaxed) {
         thread::sleep(STEP);
         let now = begin.elapsed().as_secs_f64();
         let (load, passed) = (load(now), now - last);
         last = now;
         joules += (IDLE + BUSY * load) * passed;
-        owed += load * CPUS * passed * 1e3;
-        let whole = owed.floor();
-        owed -= whole;
+        used += load * CPUS * passed;
         host.set_energy(ZONE.folder, ZONE.energy + (joules * 1e6) as u64).unwrap();
-        host.step(&[(CGROUPS[0], whole as u64)]).unwrap();
+        for file in counted {
+            host.write(file, &format!("usage_usec {}\n", (used * 1e6) as u64)).unwrap();
+        }
+        // What the cgroup did not use was idle.
+        let idle = (now * 1e4) as u64;
+        let lines = (0..4).map(|cpu| format!("cpu{cpu} 0 0 0 {idle} 0 0 0 0 0 0\n"));
+        host.write("proc/stat", &lines.collect::<String>()).unwrap();
     }
 }
 
@@ -222,7 +228,7 @@ fn a_host_that_is_never_quiet_has_an_estimate_that_is_marked_or_a_finding() {
         assert!(text.contains("The idle power of package-0 is not known"), "{text}");
     }
 
-    wait_for(&estimating, "idle power is estimated", 120, found("idle_power_is_estimated"));
+    wait_for(&estimating, "idle power is estimated", 240, found("idle_power_is_estimated"));
     let scrape = estimating.scrape().unwrap();
     let estimate = idle_power(&scrape, "regression");
     assert!(is_near(estimate), "{estimate:?}");

@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::model::energy::Zone;
 use crate::units::{MicroJoules, Ratio, Watts};
 
-use regression::{IdleEstimate, Regression};
+use regression::Regression;
 
 #[cfg(test)]
 mod tests;
@@ -153,8 +153,8 @@ impl IdleLearner {
     }
 
     /// What regression says of a zone, certain or not.
-    pub fn estimate(&self, zone: Zone) -> Option<IdleEstimate> {
-        self.regressions.get(&zone)?.estimate()
+    pub fn regression(&self, zone: Zone) -> Option<&Regression> {
+        self.regressions.get(&zone)
     }
 
     /// The idle power of a zone by its quiet stretches; `None` while there were none.

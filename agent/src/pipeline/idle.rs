@@ -8,7 +8,7 @@ use super::state_dir::{CalibratedIdle, CalibrationVersion, StateDir};
 use crate::attribution::ZoneWindow;
 use crate::attribution::demand::Demand;
 use crate::attribution::idle::IdleLearner;
-use crate::attribution::idle::regression::IdleEstimate;
+use crate::attribution::idle::regression::{IdleEstimate, Regression};
 use crate::clock::MonoTime;
 use crate::config::Config;
 use crate::model::cpu::CpuWindow;
@@ -50,8 +50,7 @@ impl IdleBook {
         if let Some(power) = self.learner.power(zone) {
             return Some(IdlePower { power, origin: IdleOrigin::Learned, standard_error: None });
         }
-        let IdleEstimate { power, standard_error } =
-            self.learner.estimate(zone).filter(IdleEstimate::is_certain)?;
+        let IdleEstimate { power, standard_error } = self.learner.regression(zone)?.used()?;
         let standard_error = Some(standard_error);
         Some(IdlePower { power, origin: IdleOrigin::Regression, standard_error })
     }
@@ -128,7 +127,10 @@ impl Pipeline {
                 continue;
             }
             match self.idle_power(*zone, window) {
-                None => unknown.push(doubt(*zone, self.idle.learner.estimate(*zone))),
+                None => {
+                    let regression = self.idle.learner.regression(*zone);
+                    unknown.push(doubt(*zone, regression.and_then(Regression::estimate)));
+                }
                 Some(IdlePower { origin: IdleOrigin::Regression, power, standard_error }) => {
                     let error = standard_error.unwrap_or(Watts(f64::NAN));
                     estimated.push(format!("{zone} {power}, standard error {error}"));

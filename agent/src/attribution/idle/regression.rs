@@ -7,7 +7,7 @@
 //! 1. that of the straight line's intercept, by the jackknife over blocks of time (M. Quenouille 1956, H. Künsch 1989): neighbouring
 //!    windows are alike, and the textbook's error takes them for independent;
 //! 2. what the windows leave open of the curvature;
-//! 3. the correction for curvature itself: whether it goes on below the utilisation that was seen, nothing shows.
+//! 3. the correction for curvature, and half as much again: whether it goes on below the utilisation that was seen, nothing shows.
 //!
 //! Memory is bounded: a block is a dozen sums, blocks are merged in pairs when they are many, and the oldest go after a day.
 
@@ -21,9 +21,12 @@ use super::moments::Moments;
 #[cfg(test)]
 mod tests;
 
-/// The estimate is used while its standard error is at most this share of it. Within two standard errors the idle part of a busy host's
+/// The estimate is used once its standard error is at most this share of it. Within two standard errors the idle part of a busy host's
 /// energy is then known to a fifth, and the dynamic part, by far the larger one there, much better.
 pub const MOST_ERROR: Ratio = Ratio(0.10);
+
+/// An estimate that is used is dropped above this share, so that it does not come and go at the bound.
+pub const DROPPED_ERROR: Ratio = Ratio(0.20);
 
 /// The standard deviation of utilisation below which nothing is estimated, whatever the sums say.
 pub const LEAST_SPREAD: Ratio = Ratio(0.05);
@@ -34,6 +37,10 @@ pub const LEAST_BLOCKS: usize = 12;
 /// How much curvature is expected before any is seen, as a share of the slope: `u^0.8` has 0.1 at full use, two hyperthreads of a core
 /// that cost 1.3 times one of them have 0.3.
 const PRIOR_CURVATURE: f64 = 0.25;
+
+/// What is not known of the curve below the windows, as a multiple of the correction for its curvature: what `u^0.85` leaves beyond a
+/// parabola.
+const UNSEEN_CURVATURE: f64 = 1.5;
 
 /// Windows are at least this long: below it, refreshes of the counter and steps of polled CPU times weigh too much.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -60,9 +67,8 @@ pub struct IdleEstimate {
 }
 
 impl IdleEstimate {
-    /// Whether it is good enough to be used.
-    pub fn is_certain(&self) -> bool {
-        self.standard_error.0 <= MOST_ERROR.0 * self.power.0
+    fn is_within(&self, share: Ratio) -> bool {
+        self.standard_error.0 <= share.0 * self.power.0
     }
 }
 
@@ -75,12 +81,13 @@ pub struct Regression {
     blocks: VecDeque<Moments>,
     block: Duration,
     estimate: Option<IdleEstimate>,
+    is_used: bool,
 }
 
 impl Default for Regression {
     fn default() -> Self {
         let (open, blocks) = (Default::default(), VecDeque::new());
-        Self { open, blocks, block: FIRST_BLOCK, estimate: None }
+        Self { open, blocks, block: FIRST_BLOCK, estimate: None, is_used: false }
     }
 }
 
@@ -103,11 +110,18 @@ impl Regression {
         let Some(power) = sum.over(lasted) else { return };
         self.add(power, busy / lasted.as_secs_f64(), lasted);
         self.estimate = self.estimate_anew();
+        let bound = if self.is_used { DROPPED_ERROR } else { MOST_ERROR };
+        self.is_used = self.estimate.is_some_and(|estimate| estimate.is_within(bound));
     }
 
     /// What is known so far, certain or not; nothing while utilisation has hardly changed.
     pub fn estimate(&self) -> Option<IdleEstimate> {
         self.estimate
+    }
+
+    /// The same, where it is good enough to be used.
+    pub fn used(&self) -> Option<IdleEstimate> {
+        self.estimate.filter(|_| self.is_used)
     }
 
     fn add(&mut self, power: Watts, utilisation: f64, lasted: Duration) {
@@ -169,7 +183,7 @@ impl Regression {
         // Between none and all of the curvature that was seen.
         let seen = if prior > 0.0 { prior / (prior + of_curvature) } else { 0.0 };
         let curvature = seen * all.curvature;
-        let left_open = (seen * of_curvature).max(curvature * curvature);
+        let left_open = (seen * of_curvature).max((UNSEEN_CURVATURE * curvature).powi(2));
         let power = all.intercept - all.square_intercept * curvature;
         let error = (of_line + all.square_intercept.powi(2) * left_open).sqrt();
         // Nothing draws less when it is idle than it has drawn when it was not.

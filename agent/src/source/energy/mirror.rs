@@ -1,9 +1,9 @@
 //! Tells counters that are one counter shown several times: a hypervisor may give each socket of a guest the same physical register.
 //!
 //! Pure. A counter that is read between two readings of another cannot be less than the first of them nor more than the second, if both
-//! are one register. While the register is not refreshed, that leaves one possible value, to a step of the counter. Two sockets, however
-//! equally they are loaded, differ by more than that after milliseconds. So counters that stand at the same energy are *suspected*, and
-//! their energy is held back, until such *comparisons* have agreed at several energies (*mirrors*), or have not (two counters).
+//! are one register; and a register that is not refreshed meanwhile leaves one possible value. Two sockets, however equally they are
+//! loaded, differ by more within seconds. So counters that stand at the same energy are *suspected*, and their energy is held back, until
+//! such *comparisons* have agreed at several energies (*mirrors*), or have not (two counters).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,19 +16,16 @@ use crate::units::{MicroJoules, Watts};
 mod tests;
 
 /// At so many energies comparisons have to agree.
-const CONFIRMED: u32 = 4;
-
-/// So many steps of the counter lie between two of those energies at least: comparisons that agree without movement say nothing.
-const STEPS_BETWEEN: u64 = 1000;
+const CONFIRMED: u32 = 2;
 
 /// So many comparisons in a row have to disagree: a simulated register may be written between two readings.
 const PARTED: u32 = 2;
 
-/// A comparison is of use only if it leaves less than one part in so many of the energy since the last one.
-const PRECISE: i64 = 200;
+/// What a comparison leaves open is at most one part in so many of the energy since the last one that counted.
+const PRECISE: i64 = 1000;
 
-/// Steps by which one register may look different: counts are converted to microjoules, and to steps.
-const TOLERANCE: u64 = 2;
+/// By so much one register may look different all the same: hypervisors take some microseconds.
+const TOLERANCE: MicroJoules = MicroJoules(2000);
 
 /// Few packages draw more: how far apart one register may look when it is read twice.
 const MOST: Watts = Watts(300.0);
@@ -127,7 +124,7 @@ impl MirrorWatch {
 
     fn may_lead(&self, leader: &Position, follower: &Position) -> bool {
         let between = leader.at.since(follower.at).max(follower.at.since(leader.at));
-        let near = self.near + MOST.during(between) + steps(follower.quantum, TOLERANCE);
+        let near = self.near + MOST.during(between) + TOLERANCE + follower.quantum;
         leader.zone < follower.zone
             && !self.tracks.contains_key(&leader.zone)
             && !self.parted.contains(&(leader.zone, follower.zone))
@@ -143,7 +140,7 @@ impl MirrorWatch {
     pub(super) fn compare(&mut self, comparison: Comparison) -> Verdict {
         let Comparison { before, follower, after } = comparison;
         let Some(track) = self.tracks.get_mut(&follower.zone) else { return Verdict::Vague };
-        let tolerance = signed(steps(follower.quantum, TOLERANCE));
+        let tolerance = signed(TOLERANCE + follower.quantum);
         let ahead = |of: fn(&Position) -> MicroJoules| {
             let by = |leader: &Position| signed(of(&follower)) - signed(of(leader));
             (by(&after) - tolerance, by(&before) + tolerance)
@@ -169,12 +166,11 @@ impl MirrorWatch {
         }
         track.differed = 0;
         let moved = after.total.saturating_sub(track.last);
-        if moved >= steps(follower.quantum, STEPS_BETWEEN) {
-            if (most - least - 2 * tolerance).saturating_mul(PRECISE) > signed(moved) {
-                return Verdict::Vague;
-            }
+        if (most - least).saturating_mul(PRECISE) <= signed(moved) {
             (track.ahead, track.last) = (Some(left), after.total);
             track.agreed += 1;
+        } else if before.total < after.total {
+            return Verdict::Vague;
         }
         Verdict::Agrees
     }
@@ -202,10 +198,6 @@ impl MirrorWatch {
 
 fn apart(one: MicroJoules, other: MicroJoules) -> MicroJoules {
     one.saturating_sub(other).max(other.saturating_sub(one))
-}
-
-fn steps(quantum: MicroJoules, count: u64) -> MicroJoules {
-    MicroJoules(quantum.0.saturating_mul(count))
 }
 
 fn signed(energy: MicroJoules) -> i64 {

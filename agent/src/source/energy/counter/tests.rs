@@ -84,6 +84,24 @@ fn table() {
                 (2000, joules(9100), Reset, 100),
             ],
         ),
+        (
+            "set to a value that it never counts to in a tick",
+            &[
+                (0, joules(50_000), Counted, 0),
+                (5000, joules(50_100), Counted, 100),
+                (10_000, joules(1500), Doubtful, 100),
+                (15_000, joules(1600), Reset, 200),
+            ],
+        ),
+        (
+            "a reset in the most expensive tick so far",
+            &[
+                (0, joules(50_000), Counted, 0),
+                (5000, joules(50_100), Counted, 100),
+                (10_000, joules(190), Doubtful, 100),
+                (15_000, joules(290), Reset, 390),
+            ],
+        ),
         ("first reading is large", &[(0, end - 1, Counted, 0), (1000, joules(1) - 1, Wrapped, 1)]),
         (
             "jump ahead",
@@ -155,7 +173,7 @@ fn table() {
         ("no time at all", &[(0, 0, Counted, 0), (0, joules(40), Counted, 40)]),
         (
             "beyond the range",
-            &[(0, end + joules(5), Counted, 0), (1000, joules(5), Doubtful, 0), (2000, joules(6), Reset, 6)],
+            &[(0, end + joules(5), Counted, 0), (1000, joules(5), Doubtful, 0), (2000, joules(6), Reset, 1)],
         ),
     ];
     for (name, steps) in cases {
