@@ -82,19 +82,20 @@ fn compare(stage: &Stage, first: &Account, last: &Account, trouble: Trouble) {
     let truth = |at: f64| eventually("the truth", Duration::from_secs(5), || stage.simulator.at(at)).unwrap();
     let (from, to) = (truth(first.at), truth(last.at));
     let (host, true_host) = (last.host - first.host, to.host - from.host);
-    println!("{trouble:?}: host {host:.2} J of {true_host:.2} J");
+    let mut all = format!("{trouble:?}: host {host:.2} J of {true_host:.2} J");
     let (from, to) = (stage.simulator.by_name(&from), stage.simulator.by_name(&to));
     let mut wrong = Vec::new();
     for (name, energy) in &last.workloads {
         let (energy, truth) = (energy - first.workloads[name], to[name] - from[name]);
-        println!("  {name}: {energy:.3} J of {truth:.3} J, off by {:.2} %", (energy / truth - 1.0) * 100.0);
+        let off = (energy / truth - 1.0) * 100.0;
+        all = format!("{all}; {name}: {energy:.3} J of {truth:.3} J, off by {off:.2} %");
         assert!(truth > 0.5, "{name} has not run");
         if (energy / truth - 1.0).abs() > 0.05 {
             wrong.push(name);
         }
     }
-    assert!((host / true_host - 1.0).abs() < READ_LATE, "{trouble:?}: host {host} J, true {true_host} J");
-    assert!(wrong.is_empty(), "{trouble:?}: {wrong:?} by more than 5 %");
+    assert!((host / true_host - 1.0).abs() < READ_LATE, "{all}");
+    assert!(wrong.is_empty(), "{wrong:?} by more than 5 %: {all}");
 }
 
 /// Jobs around and inside a trouble of four seconds.
