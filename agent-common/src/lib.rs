@@ -273,8 +273,7 @@ impl KernelOffsets {
 
     /// Whether all is known that a task's cgroup in cgroup v1 needs to be read.
     pub fn can_read_legacy(&self) -> bool {
-        let needed =
-            [self.task_cgroups, self.set_legacy, self.css_cgroup, self.cgroup_kn, self.kernfs_id];
+        let needed = [self.task_cgroups, self.set_legacy, self.css_cgroup, self.cgroup_kn, self.kernfs_id];
         needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
     }
 }

@@ -236,12 +236,7 @@ fn current_legacy() -> Option<u64> {
 
 /// The class is asked for only in the root cgroup, which kernel threads never leave.
 #[inline(always)]
-fn consumer(
-    tgid: u32,
-    cgroup: u64,
-    legacy: u64,
-    class: impl FnOnce() -> Option<u32>,
-) -> Option<ConsumerKey> {
+fn consumer(tgid: u32, cgroup: u64, legacy: u64, class: impl FnOnce() -> Option<u32>) -> Option<ConsumerKey> {
     let class = if cgroup == ROOT_CGROUP { class()? } else { CLASS_TASK };
     let tracked = if tracked::is_tracked(tgid) { tgid } else { 0 };
     Some(ConsumerKey { cgroup, legacy, tracked, class })

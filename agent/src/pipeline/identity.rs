@@ -18,11 +18,12 @@ use crate::host::HostRoots;
 use crate::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
 use crate::model::health::Kept;
 use crate::model::transcode::TranscodeId;
-use crate::model::workload::{Identity, Pseudo, WorkloadId};
+use crate::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthBook;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
+use crate::source::identity::directory::ContainerFacts;
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::identity::transcodes::Transcode;
@@ -125,7 +126,11 @@ impl Identities {
         match event {
             EngineEvent::Up => health.works(name),
             EngineEvent::Down(error) => health.failed(name, &error),
-            EngineEvent::Known { id, facts } => directory.container_known(&id, facts),
+            EngineEvent::Known { id, facts } => {
+                let engine =
+                    [WorkloadKind::Docker, WorkloadKind::Podman].into_iter().find(|kind| kind.name() == name);
+                directory.container_known(&id, ContainerFacts { engine, ..facts });
+            }
             EngineEvent::Renamed { id, name } => directory.container_renamed(&id, &name),
             EngineEvent::Removed { id } => directory.container_removed(&id),
         }

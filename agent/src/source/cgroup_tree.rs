@@ -11,10 +11,10 @@ use rustix::fs::{FsWord, statfs};
 
 use crate::host::HostRoots;
 use crate::model::cpu::{CgroupId, Hierarchy, ProcessId};
+use crate::source::SourceError;
 use crate::source::cgroup_namespace::{self, NamespaceRoots};
 use crate::source::identity::cgroup_path;
 use crate::source::identity::processes;
-use crate::source::SourceError;
 
 /// How the cgroup file systems are laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,8 @@ impl Controller {
     /// Its mounted hierarchy. Only folders of cgroup v1 have a file `tasks`.
     fn find(self, mount: &Path) -> Option<PathBuf> {
         let folders = self.folders().iter().map(|name| mount.join(name));
-        let is_it = |folder: &PathBuf| ["cpuacct.usage", "tasks"].iter().any(|name| folder.join(name).exists());
+        let is_it =
+            |folder: &PathBuf| ["cpuacct.usage", "tasks"].iter().any(|name| folder.join(name).exists());
         folders.into_iter().find(is_it)
     }
 }
@@ -219,12 +220,7 @@ impl CgroupTree {
     }
 
     /// The path of the cgroup that a process is in, as procfs shows it.
-    pub fn procfs_path(
-        &self,
-        roots: &HostRoots,
-        process: ProcessId,
-        hierarchy: Hierarchy,
-    ) -> Option<String> {
+    pub fn procfs_path(&self, roots: &HostRoots, process: ProcessId, hierarchy: Hierarchy) -> Option<String> {
         let controller = match hierarchy {
             Hierarchy::Unified => self.unified.as_ref().map(|_| None),
             Hierarchy::Legacy => self.controller().map(Some),

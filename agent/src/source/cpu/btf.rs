@@ -77,11 +77,7 @@ impl KernelTypes {
     pub const UNKNOWN: Self = Self { offsets: KernelOffsets::UNKNOWN, typedef: None };
 
     /// Looks up the members of [`KernelOffsets`] and a typedef; of the controllers of cgroup v1 the one that is followed, if any is.
-    pub fn read(
-        btf: impl Read + Seek,
-        typedef: &str,
-        controller: Option<&'static str>,
-    ) -> io::Result<Self> {
+    pub fn read(btf: impl Read + Seek, typedef: &str, controller: Option<&'static str>) -> io::Result<Self> {
         let mut btf = Btf::open(btf, typedef, controller)?;
         let offsets = btf.kernel_offsets();
         let set_legacy = btf.legacy_offset().unwrap_or(UNKNOWN_OFFSET);
@@ -211,9 +207,8 @@ impl<R: Read + Seek> Btf<R> {
         let info = word(&self.read(position, TYPE_SIZE)?, 4)?;
         let count = (info & 0xffff) as usize;
         let enumerators = self.read(position + TYPE_SIZE as u32, ENUMERATOR_SIZE * count)?;
-        let is_it = |entry: &&[u8]| {
-            word(entry, 0).is_some_and(|name| self.names.get(&name) == Some(&controller))
-        };
+        let is_it =
+            |entry: &&[u8]| word(entry, 0).is_some_and(|name| self.names.get(&name) == Some(&controller));
         let index = word(enumerators.chunks_exact(ENUMERATOR_SIZE).find(is_it)?, 4)?;
         self.member_offset("css_set", "subsys")?.checked_add(index.checked_mul(POINTER_SIZE)?)
     }

@@ -95,7 +95,14 @@ impl Processes {
             let has_become = before.is_some_and(|before| before.comm != stat.comm || polls == 2);
             if is_begun || has_become {
                 let was_tracked = before.is_some();
-                events.push(LifecycleEvent::Exec { at, process: id, local: None, was_tracked, cgroup, legacy: None });
+                events.push(LifecycleEvent::Exec {
+                    at,
+                    process: id,
+                    local: None,
+                    was_tracked,
+                    cgroup,
+                    legacy: None,
+                });
             }
             now.insert(id, Seen { ticks, started: stat.starttime, comm: stat.comm, polls });
             found.push(ProcessUse {
