@@ -36,6 +36,7 @@ const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
 const ALONE: [&str; 14] = [
     "kernel",
+    "cgroup_v1",
     "cost",
     "memory",
     "faults_kernel",

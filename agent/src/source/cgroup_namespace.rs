@@ -61,8 +61,8 @@ fn names_another(link: Option<&Path>) -> bool {
 }
 
 /// What follows where the hierarchy is mounted whole.
-pub const NOTE: &str = "the agent runs in a cgroup namespace of its own: cgroups of processes are those by which the kernel charges CPU time, \
-    and an encoder that started before the agent is shown once it has used CPU time";
+pub const NOTE: &str = "the agent runs in a cgroup namespace of its own: procfs shows it the cgroups of processes by other paths, so that it looks \
+    into the hierarchy for each encoder; one that it does not find there is shown once it has used CPU time, or not at all by polling";
 
 /// What follows where only a part of the hierarchy is to be seen.
 pub fn only_a_part(root: &Path) -> SourceError {
