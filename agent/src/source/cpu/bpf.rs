@@ -246,7 +246,9 @@ impl CpuMeter for BpfMeter {
     fn forget(&mut self, consumer: Consumer) {
         let keys: Vec<ConsumerKey> = match consumer {
             // The root cgroup runs for ever.
-            Consumer::Tasks { cgroup: CgroupId(ROOT_CGROUP), process: None } => return,
+            Consumer::Tasks { cgroup: CgroupId(ROOT_CGROUP), process: None }
+            | Consumer::Kernel
+            | Consumer::Unknown => return,
             Consumer::Tasks { cgroup, process } if self.has_legacy => {
                 let tracked = process.map_or(0, |process| process.0);
                 let is_of =
@@ -257,7 +259,6 @@ impl CpuMeter for BpfMeter {
             Consumer::InBoth { unified, legacy, process } => {
                 vec![ConsumerKey { legacy: legacy.inode(), ..key_of(unified, process) }]
             }
-            Consumer::Kernel | Consumer::Unknown => return,
         };
         for key in keys {
             // Not there is fine: it never ran, or was never seen.
