@@ -50,8 +50,11 @@ fn tick(cgroups: usize) -> Tick {
         .collect();
     // All of it is known, and nothing new is there.
     agent.wait_ticks(10).unwrap();
-    let entries = agent.scrape().unwrap().sum("ffwatt_bpf_map_entries", &[]).unwrap();
-    assert!(entries >= cgroups as f64, "{entries} entries, {cgroups} cgroups");
+    let entries = agent
+        .until("every cgroup has an entry", |scrape| {
+            scrape.sum("ffwatt_bpf_map_entries", &[]).filter(|entries| *entries >= cgroups as f64)
+        })
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("calls");
     let mut strace = Command::new("strace");
@@ -99,7 +102,8 @@ fn a_tick_looks_at_each_entry_of_the_map_once_and_asks_for_nothing_else_by_cgrou
     let fixed = few.bpf() - each * few.entries;
     assert!(fixed <= 40.0, "{fixed} calls: {:?}", few.calls);
     let others = (many.others() - few.others()) / (many.entries - few.entries);
-    assert!(others <= 0.2, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
+    // What is done for each in each tick is 1 or more; what is done every few seconds falls into some of the ticks.
+    assert!(others <= 0.5, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
 }
 
 #[test]
