@@ -15,12 +15,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::{Owned, eventually};
+use tests::exposition::Exposition;
 
 const FLAGS: [&str; 4] =
     ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket=", "--interval=200ms"];
 
-/// How long is counted, and the ticks that takes at most and at least.
-const COUNTED: Duration = Duration::from_secs(4);
+/// How long is counted. The memory of each cgroup is read every five seconds: once or twice in this time.
+const COUNTED: Duration = Duration::from_secs(9);
 
 /// System calls of one tick, by name, and the entries that the accounting map has.
 struct Tick {
@@ -48,13 +49,13 @@ fn tick(cgroups: usize) -> Tick {
             (cgroup, sleeper)
         })
         .collect();
-    // All of it is known, and nothing new is there.
-    agent.wait_ticks(10).unwrap();
-    let entries = agent
-        .until("every cgroup has an entry", |scrape| {
-            scrape.sum("ffwatt_bpf_map_entries", &[]).filter(|entries| *entries >= cgroups as f64)
-        })
+    // A shell that has just been started is not in its cgroup yet. All of it is known, and then nothing new is there.
+    let entries = |scrape: &Exposition| scrape.sum("ffwatt_bpf_map_entries", &[]);
+    agent
+        .until("every cgroup has an entry", |scrape| entries(scrape).filter(|count| *count >= cgroups as f64))
         .unwrap();
+    let entries = entries(&agent.wait_ticks(10).unwrap()).unwrap();
+    assert!(entries >= cgroups as f64, "{entries} entries, {cgroups} cgroups");
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("calls");
     let mut strace = Command::new("strace");
@@ -102,8 +103,7 @@ fn a_tick_looks_at_each_entry_of_the_map_once_and_asks_for_nothing_else_by_cgrou
     let fixed = few.bpf() - each * few.entries;
     assert!(fixed <= 40.0, "{fixed} calls: {:?}", few.calls);
     let others = (many.others() - few.others()) / (many.entries - few.entries);
-    // What is done for each in each tick is 1 or more; what is done every few seconds falls into some of the ticks.
-    assert!(others <= 0.5, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
+    assert!(others <= 0.2, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
 }
 
 #[test]
