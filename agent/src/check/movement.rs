@@ -4,14 +4,11 @@
 //! nothing of that: there only a counter at 0, or counters of a package that show the same number, are known not to count.
 
 use std::fs;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::statfs;
-
 use crate::clock::{Clock, SystemClock};
-use crate::host::HostRoots;
+use crate::host::{HostRoots, KernelFileSystem};
 use crate::model::energy::{Domain, EnergySourceKind, Zone};
 use crate::source::energy::{EnergyMeter, EnergyReading};
 use crate::units::{CpuTime, MicroJoules};
@@ -24,10 +21,6 @@ const READINGS: u32 = 50;
 
 /// CPU time after which a counter has moved: some milliwatts for that long are more than a step.
 const BUSY: CpuTime = CpuTime(100_000_000);
-
-/// `SYSFS_MAGIC` and `PROC_SUPER_MAGIC` of linux/magic.h.
-const SYSFS: u32 = 0x6265_6572;
-const PROCFS: u32 = 0x9fa0;
 
 /// What was seen of a meter.
 pub(super) struct Movement {
@@ -53,7 +46,7 @@ pub(super) enum Still {
 
 /// Reads counters until all have moved and nothing about them is in doubt, or for a second.
 pub(super) fn watch(meter: &mut EnergyMeter, roots: &HostRoots) -> Movement {
-    let is_running_kernels = is_mounted(&roots.sys, SYSFS);
+    let is_running_kernels = KernelFileSystem::Sysfs.holds(&roots.sys);
     let begun = busy_time(roots);
     let mut last = meter.read(&SystemClock);
     let mut unmoved = totals(&last);
@@ -126,14 +119,9 @@ fn shows_one_number(meter: &EnergyMeter) -> bool {
     })
 }
 
-/// Whether a file system of this kind is mounted there: the running kernel's, and not a tree of files.
-fn is_mounted(folder: &Path, magic: u32) -> bool {
-    statfs(folder).is_ok_and(|found| u64::try_from(found.f_type) == Ok(u64::from(magic)))
-}
-
 /// How long CPUs were busy by `/proc/stat`, all together; `None` where that is not there, or is another host's than sysfs.
 fn busy_time(roots: &HostRoots) -> Option<CpuTime> {
-    if is_mounted(&roots.proc, PROCFS) != is_mounted(&roots.sys, SYSFS) {
+    if KernelFileSystem::Procfs.holds(&roots.proc) != KernelFileSystem::Sysfs.holds(&roots.sys) {
         return None;
     }
     let text = fs::read_to_string(roots.proc.join("stat")).ok()?;

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, AtFlags, CWD, FsWord, PROC_SUPER_MAGIC, accessat, statfs};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::idle::{DAYS, DailyLows};
-use crate::host::HostRoots;
+use crate::host::{HostRoots, KernelFileSystem};
 use crate::model::energy::{Domain, Scope, Zone};
 use crate::units::Watts;
 
@@ -19,9 +19,6 @@ mod calibration;
 mod tests;
 
 pub(super) use calibration::{CalibratedIdle, CalibrationVersion};
-
-/// `statfs(2)`: the type of sysfs.
-const SYSFS_MAGIC: FsWord = 0x6265_6572;
 
 const IDLE_FILE: &str = "idle.json";
 
@@ -217,7 +214,7 @@ pub(crate) fn could_be_written(folder: &Path) -> bool {
     let Some(there) = parents.into_iter().find(|path| path.exists()) else { return false };
     // The kernel's own file systems have no room for others' files, which access(2) does not say to root.
     let is_kernels =
-        statfs(there).is_ok_and(|system| [PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&system.f_type));
+        [KernelFileSystem::Procfs, KernelFileSystem::Sysfs].iter().any(|system| system.holds(there));
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     there.is_dir() && !is_kernels && accessat(CWD, there, wanted, AtFlags::EACCESS).is_ok()
 }

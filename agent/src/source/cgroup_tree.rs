@@ -7,9 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use agent_common::ROOT_CGROUP;
-use rustix::fs::{FsWord, statfs};
 
-use crate::host::HostRoots;
+use crate::host::{HostRoots, KernelFileSystem};
 use crate::model::cpu::{CgroupId, Hierarchy, ProcessId};
 use crate::source::SourceError;
 use crate::source::cgroup_namespace::{self, NamespaceRoots};
@@ -85,9 +84,6 @@ impl Controller {
     }
 }
 
-/// `CGROUP_SUPER_MAGIC`: the file system type of cgroup v1.
-const LEGACY_MAGIC: FsWord = 0x0027_e0eb;
-
 /// Deeper than any runtime nests; ends a walk into a loop of bind mounts.
 const MAX_DEPTH: usize = 64;
 
@@ -148,8 +144,7 @@ impl CgroupTree {
 
     /// Whether the hierarchy of cgroup v1 is the kernel's, and not a folder of files.
     pub fn has_kernels_legacy(&self) -> bool {
-        let legacy = self.root_of(Hierarchy::Legacy).and_then(|root| statfs(root).ok());
-        legacy.is_some_and(|system| system.f_type == LEGACY_MAGIC)
+        self.root_of(Hierarchy::Legacy).is_some_and(|root| KernelFileSystem::CgroupV1.holds(root))
     }
 
     /// The root folder of the hierarchy that new cgroups belong into: cgroup v2, where there is one.
