@@ -79,6 +79,21 @@ pub struct Machine {
     pub refresh: Duration,
 }
 
+impl Machine {
+    /// 12 W idle, 9 W for each busy CPU.
+    pub const LINEAR: Self = Self {
+        part: Part::Socket,
+        parts: &[Power::Linear(9.0)],
+        idle: 12.0,
+        range: 262_143_328_850,
+        swing: 0.0,
+        refresh: Duration::from_millis(1),
+    };
+
+    /// A counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other.
+    pub const TWO_SOCKETS: Self = Self { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..Self::LINEAR };
+}
+
 /// What a counter does instead of counting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trouble {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tests::agent::binary;
 use tests::command::eventually;
 use tests::exposition::Exposition;
-use tests::simulator::{Machine, Part, Power, Trouble};
+use tests::simulator::{Machine, Trouble};
 use tests::stage::Stage;
 
 const PARENT: &str = "ffwatt-test-counters";
@@ -29,17 +29,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// On a busy machine counters are read some time after the moment that a tick is dated by.
 const READ_LATE: f64 = 0.03;
-
-const ONE_SOCKET: Machine = Machine {
-    part: Part::Socket,
-    parts: &[Power::Linear(9.0)],
-    idle: 12.0,
-    range: 262_143_328_850,
-    swing: 0.0,
-    refresh: Duration::from_millis(1),
-};
-
-const TWO_SOCKETS: Machine = Machine { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..ONE_SOCKET };
 
 fn stage(machine: Machine, interval: &str) -> Stage {
     let flags = [&format!("--interval={interval}")];
@@ -122,31 +111,31 @@ fn endure(machine: Machine, trouble: Trouble, interval: &str) {
 
 #[test]
 fn a_counter_that_stands_still_for_some_ticks_is_paid_by_everybody_who_ran() {
-    endure(ONE_SOCKET, Trouble::Stall, "1s");
-    endure(ONE_SOCKET, Trouble::Stall, "300ms");
+    endure(Machine::LINEAR, Trouble::Stall, "1s");
+    endure(Machine::LINEAR, Trouble::Stall, "300ms");
 }
 
 #[test]
 fn a_counter_that_cannot_be_read_for_some_ticks_is_paid_by_everybody_who_ran() {
-    endure(ONE_SOCKET, Trouble::Unreadable, "1s");
+    endure(Machine::LINEAR, Trouble::Unreadable, "1s");
 }
 
 #[test]
 fn zones_that_go_and_come_back_are_paid_by_everybody_who_ran() {
-    endure(ONE_SOCKET, Trouble::AllVanished, "1s");
-    endure(TWO_SOCKETS, Trouble::LastVanished, "1s");
-    endure(TWO_SOCKETS, Trouble::AllVanished, "300ms");
+    endure(Machine::LINEAR, Trouble::AllVanished, "1s");
+    endure(Machine::TWO_SOCKETS, Trouble::LastVanished, "1s");
+    endure(Machine::TWO_SOCKETS, Trouble::AllVanished, "300ms");
 }
 
 #[test]
 fn garbage_for_some_ticks_is_paid_by_everybody_who_ran() {
-    endure(ONE_SOCKET, Trouble::Garbage, "1s");
-    endure(TWO_SOCKETS, Trouble::Garbage, "300ms");
+    endure(Machine::LINEAR, Trouble::Garbage, "1s");
+    endure(Machine::TWO_SOCKETS, Trouble::Garbage, "300ms");
 }
 
 #[test]
 fn a_reset_loses_what_was_counted_in_its_own_tick_before_it_and_no_more() {
-    let stage = stage(ONE_SOCKET, "1s");
+    let stage = stage(Machine::LINEAR, "1s");
     let first = account(&stage.agent.wait_ticks(3).unwrap());
     let mut lost_from = Vec::new();
     for name in ["before", "inside"] {

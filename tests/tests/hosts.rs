@@ -10,16 +10,14 @@
 )]
 
 use std::fmt::Write;
-use std::fs::OpenOptions;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use expect_test::expect_file;
 use rustix::process::Signal;
 use tests::agent::Agent;
-use tests::command::{eventually, output};
+use tests::command::eventually;
+use tests::counting::Counting;
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, Host};
 use tests::http::{get, request};
@@ -219,34 +217,31 @@ fn zone_names_of_the_exporter_it_replaces() {
     }
 }
 
+/// Two packages or dies, each with memory.
+const SERVER: [&str; 4] = ["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1", "intel-rapl:1:0"];
+
 /// The golden files are of hosts that stand still again: there, power is not known.
 #[test]
 fn every_counter_that_moves_has_a_power() {
-    let counters = |host: &Host| -> Vec<PathBuf> {
-        let all =
-            output(Command::new("find").arg(host.path("sys")).args(["-name", "energy_uj", "-type", "f"]));
-        all.unwrap().lines().map(PathBuf::from).collect()
-    };
-    for (host, zones) in [
-        (Host::client(), &["core_0", "package_0", "psys", "uncore_0"][..]),
-        (Host::two_socket(), &["dram_0", "dram_1", "package_0", "package_1"]),
-        (Host::multi_die(), &["dram_0_die_0", "dram_0_die_1", "package_0_die_0", "package_0_die_1"]),
-        (Host::amd(), &["package_0"]),
+    for (host, folders, zones) in [
+        (
+            Host::client(),
+            &["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:0:1", "intel-rapl:1"][..],
+            &["core_0", "package_0", "psys", "uncore_0"][..],
+        ),
+        (Host::two_socket(), &SERVER, &["dram_0", "dram_1", "package_0", "package_1"]),
+        (Host::multi_die(), &SERVER, &["dram_0_die_0", "dram_0_die_1", "package_0_die_0", "package_0_die_1"]),
+        (Host::amd(), &["intel-rapl:0"], &["package_0"]),
     ] {
         let mut host = host.unwrap();
-        let files = counters(&host);
+        // Counters that always moved alike would be one counter, shown several times.
+        let watts: Vec<(&str, f64)> = folders.iter().copied().zip([4.0, 5.0, 6.0, 7.0]).collect();
+        let _counting = Counting::start(&host, &watts).unwrap();
         let flags = host.flags();
         let agent = Agent::start(&flags.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
         let mut last = String::new();
         let named = eventually("a power of each zone", Duration::from_mins(1), || {
             work(&mut host);
-            // Counters that always moved alike would be one counter, shown several times.
-            for (file, step) in files.iter().zip((100_000..).step_by(10_000)) {
-                let before: u64 = std::fs::read_to_string(file).unwrap().trim().parse().unwrap();
-                // In place: the agent keeps the file open, as it would in sysfs.
-                let file = OpenOptions::new().write(true).open(file).unwrap();
-                file.write_all_at(format!("{:<20}\n", before + step).as_bytes(), 0).unwrap();
-            }
             last = get(agent.ports.rapl, "/metrics").unwrap().text();
             let scrape = Exposition::parse(&last).unwrap();
             let powers = scrape.all("rapl_power_watts").filter(|sample| sample.value > 0.0);

@@ -19,39 +19,29 @@ use crate::{build_ebpf, root};
 /// The parent of everything that draws power here.
 const PARENT: &str = "ffwatt-accuracy";
 
-/// 12 W idle, 9 W for each busy CPU.
-const LINEAR: Machine = Machine {
-    part: Part::Socket,
-    parts: &[Power::Linear(9.0)],
-    idle: 12.0,
-    range: 262_143_328_850,
-    swing: 0.0,
-    refresh: Duration::from_millis(1),
-};
-
 /// What the machines are like, by name and in words.
 pub(crate) const MACHINES: [(&str, &str, Machine); 5] = [
-    ("linear", "9 W for each busy CPU", LINEAR),
+    ("linear", "9 W for each busy CPU", Machine::LINEAR),
     (
         "rough",
         "as linear, but the price of a CPU second swings by 30 % about its mean every 3.7 s, and the counter is refreshed at odd \
          moments, up to 10 ms late",
-        Machine { swing: 0.3, refresh: Duration::from_millis(10), ..LINEAR },
+        Machine { swing: 0.3, refresh: Duration::from_millis(10), ..Machine::LINEAR },
     ),
     (
         "two sockets",
         "a counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other; each workload is put on one socket",
-        Machine { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
+        Machine::TWO_SOCKETS,
     ),
     (
         "two dies",
         "as two sockets, but dies of one package; the agent finds an Intel processor, whose dies count for themselves",
-        Machine { part: Part::Die, parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
+        Machine { part: Part::Die, ..Machine::TWO_SOCKETS },
     ),
     (
         "concave",
         "18 W × use^0.6 for all CPUs: the first busy one is the dearest",
-        Machine { parts: &[Power::Concave(18.0)], ..LINEAR },
+        Machine { parts: &[Power::Concave(18.0)], ..Machine::LINEAR },
     ),
 ];
 
@@ -110,10 +100,10 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     }
     say("\n== others on the same counters");
     let scaphandre = peers::install_scaphandre(&root);
-    report.peers(&peers::compare(LINEAR, &binary, scaphandre, time)?);
+    report.peers(&peers::compare(Machine::LINEAR, &binary, scaphandre, time)?);
     say("\n== jobs by length");
-    report.jobs(&jobs::capture(LINEAR, &binary)?);
+    report.jobs(&jobs::capture(Machine::LINEAR, &binary)?);
     say("\n== counters in trouble");
-    report.counters(&windows::counters(LINEAR, &binary)?);
+    report.counters(&windows::counters(Machine::LINEAR, &binary)?);
     report.finish(&root)
 }
