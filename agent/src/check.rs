@@ -123,8 +123,8 @@ pub fn report(config: &Config) -> anyhow::Result<Report> {
     match CpuTopology::read(&roots) {
         Ok(topology) => {
             report.check_cpu(config, &roots, &topology);
-            report.check_energy(config, &roots, &topology);
-            report.check_idle(config, &roots, &topology);
+            let zones = report.check_energy(config, &roots, &topology);
+            report.check_idle(config, &zones);
         }
         Err(error) => report.add("cpu", "topology", State::Fatal, format!("{error}"), "set --path.sysfs"),
     }

@@ -7,13 +7,20 @@ use super::{Line, Report, State};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::energy::{Domain, EnergySourceKind, Zone};
+use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::finding::{Finding, FindingCode};
 use crate::source::energy::{self, EnergyMeter, EnergyOptions};
 use crate::units::{MicroJoules, Watts};
 
 impl Report {
-    pub(super) fn check_energy(&mut self, config: &Config, roots: &HostRoots, topology: &CpuTopology) {
+    /// Returns the counters of the source that the agent would use.
+    pub(super) fn check_energy(
+        &mut self,
+        config: &Config,
+        roots: &HostRoots,
+        topology: &CpuTopology,
+    ) -> Vec<Zone> {
+        let mut used_zones = Vec::new();
         let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
         for (kind, choice) in [
             (EnergySourceKind::Perf, EnergyChoice::Perf),
@@ -22,7 +29,12 @@ impl Report {
         ] {
             let may_be_used = config.energy.source == EnergyChoice::Auto || config.energy.source == choice;
             match energy::open(kind, roots, topology, &options, &SystemClock) {
-                Ok(meter) => self.check_meter(meter, may_be_used, roots, topology),
+                Ok(meter) => {
+                    let zones = meter.zones();
+                    if self.check_meter(meter, may_be_used, roots, topology) {
+                        used_zones = zones;
+                    }
+                }
                 Err(error) if may_be_used && self.energy_source.is_none() => {
                     self.add_error("energy", kind.name(), &error);
                 }
@@ -38,6 +50,7 @@ impl Report {
         if used {
             self.energy_source = Some("model");
         }
+        used_zones
     }
 
     /// Sources that cannot be opened are no problem where another one measures everything in their place.
@@ -49,13 +62,14 @@ impl Report {
         }
     }
 
+    /// Returns whether the agent would use it.
     fn check_meter(
         &mut self,
         mut meter: EnergyMeter,
         may_be_used: bool,
         roots: &HostRoots,
         topology: &CpuTopology,
-    ) {
+    ) -> bool {
         let name = meter.kind().name();
         let movement = watch(&mut meter, roots);
         let unreadable = meter.unreadable();
@@ -78,9 +92,7 @@ impl Report {
             self.add("energy", name, State::Note, note, "");
         }
         for (zone, error) in &movement.last.failures {
-            let is_package = zone.domain == Domain::Package;
-            let code =
-                if is_package { FindingCode::PackageUnreadable } else { FindingCode::CounterUnreadable };
+            let code = FindingCode::of_unreadable(*zone);
             self.add_finding(name, State::Problem, code, &zone.to_string(), &error.chain());
         }
         self.add_stillness(name, movement.stands_still);
@@ -97,7 +109,7 @@ impl Report {
             let mirrors = names(&mut mirrors.into_iter());
             self.add_finding(name, State::Problem, code, &leader.to_string(), &mirrors);
         }
-        for package in uncounted(&meter, topology) {
+        for package in meter.uncounted(topology.places()) {
             let socket = format!("socket {package}");
             self.add_finding(name, State::Problem, FindingCode::SocketWithoutCounter, &socket, "");
         }
@@ -105,6 +117,7 @@ impl Report {
             let code = FindingCode::DramUnitCorrected;
             self.add_finding(name, State::Note, code, &zone.to_string(), &step.0.to_string());
         }
+        used
     }
 
     fn add_stillness(&mut self, name: &'static str, still: Option<Still>) {
@@ -135,30 +148,9 @@ fn mirrored(meter: &EnergyMeter) -> BTreeMap<Zone, Vec<Zone>> {
         .map(|(zone, _)| zone)
         .collect();
     let suspects = meter.suspects().into_iter().filter(|(zone, _)| has_counted.contains(zone));
-    let mut groups: BTreeMap<Zone, Vec<Zone>> = BTreeMap::new();
-    for (mirror, leader) in meter.mirrors().into_iter().chain(suspects) {
-        if mirror.domain == Domain::Package {
-            groups.entry(leader).or_default().push(mirror);
-        }
+    let mut groups = meter.mirrored_packages();
+    for (mirror, leader) in suspects {
+        groups.entry(leader).or_default().push(mirror);
     }
     groups
-}
-
-/// Sockets with CPUs and without a package counter, where others have one.
-fn uncounted(meter: &EnergyMeter, topology: &CpuTopology) -> Vec<u32> {
-    let scopes: Vec<_> = meter
-        .zones()
-        .into_iter()
-        .filter(|zone| zone.domain == Domain::Package)
-        .map(|zone| zone.scope)
-        .collect();
-    let is_counted = |package: &u32| {
-        let places = topology.places();
-        let mut of = places.iter().filter(|place| place.package == *package);
-        of.all(|place| scopes.iter().any(|scope| place.is_in(*scope)))
-    };
-    if scopes.is_empty() {
-        return Vec::new();
-    }
-    topology.packages().into_iter().filter(|package| !is_counted(package)).collect()
 }

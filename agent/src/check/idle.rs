@@ -1,27 +1,21 @@
 //! Checks whether idle power is known to the next agent: configured, calibrated or learned before.
 
 use super::{Report, State};
-use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::host::{CpuTopology, HostRoots};
-use crate::model::energy::{Domain, EnergySourceKind};
+use crate::model::energy::{Domain, Zone};
 use crate::pipeline;
-use crate::source::energy::{self, EnergyOptions};
-use crate::units::Watts;
 
 impl Report {
-    pub(super) fn check_idle(&mut self, config: &Config, roots: &HostRoots, topology: &CpuTopology) {
-        let kinds = [EnergySourceKind::Perf, EnergySourceKind::Powercap, EnergySourceKind::Msr];
-        let used = kinds.into_iter().find(|kind| Some(kind.name()) == self.energy_source);
-        let Some(kind) = used else { return };
+    /// `zones`: the counters of the source that the agent would use.
+    pub(super) fn check_idle(&mut self, config: &Config, zones: &[Zone]) {
+        if zones.is_empty() {
+            return;
+        }
         if let Some(watts) = config.attribution.idle_watts {
             self.add("energy", "idle", State::Ok, format!("{watts} W a package, as configured"), "");
             return;
         }
-        let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
-        let Ok(meter) = energy::open(kind, roots, topology, &options, &SystemClock) else { return };
-        let zones = meter.zones();
-        let known = pipeline::known_idle(config, &zones);
+        let known = pipeline::known_idle(config, zones);
         let unknown: Vec<String> = zones
             .iter()
             .filter(|zone| zone.domain == Domain::Package && known.iter().all(|(of, _)| of != *zone))

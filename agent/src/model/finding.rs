@@ -4,6 +4,7 @@
 //! about, and where the sentence asks for it, a detail.
 
 use crate::clock::WallTime;
+use crate::model::energy::{Domain, Zone};
 
 /// What was found: a closed set, the `code` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +54,11 @@ impl FindingCode {
         Self::IdlePowerIsEstimated,
         Self::Stalled,
     ];
+
+    /// What it is when this counter cannot be read.
+    pub fn of_unreadable(zone: Zone) -> Self {
+        if zone.domain == Domain::Package { Self::PackageUnreadable } else { Self::CounterUnreadable }
+    }
 
     /// As the `code` label and the API's `finding`.
     pub fn name(self) -> &'static str {

@@ -123,11 +123,7 @@ impl Calibrating {
     }
 
     fn close(&mut self, reading: &EnergyReading, start: MonoTime, end: MonoTime, demand: &Arc<Demand>) {
-        self.zones.count(&reading.events, end);
-        let withheld = reading.withheld.iter().map(|reading| reading.zone);
-        for zone in withheld.chain(reading.failures.iter().map(|(zone, _)| *zone)) {
-            self.zones.owe(zone, demand);
-        }
+        self.zones.note(reading, demand, end);
         for (at, of) in &reading.zones {
             let moment = Moment { at: *at, cpu_at: end, demand, tick: end.since(start), idle: None };
             let closed = self.zones.close(of, self.kind, moment).filter(|closed| closed.is_sound);

@@ -110,16 +110,12 @@ impl Pipeline {
     ) -> Vec<(MonoTime, ZoneReading)> {
         let now = self.clock.now();
         self.zones.was_read(now);
-        self.zones.count(&reading.events, now);
+        self.zones.note(&reading, demand, now);
         // A zone that cannot be read contains others all the same, and they do not count in its place.
         for zone in self.energy.zones() {
             self.totals.zone_index(zone);
         }
-        for zone in &reading.withheld {
-            self.zones.owe(zone.zone, demand);
-        }
-        for (zone, error) in &reading.failures {
-            self.zones.owe(*zone, demand);
+        for (_, error) in &reading.failures {
             if reading.zones.is_empty() {
                 self.health.failed(kind.name(), error);
             } else {
@@ -177,7 +173,7 @@ impl Pipeline {
         } else if self.energy.may_estimate() && self.energy.is_silent(now) {
             self.fall_back(window);
         }
-        let is_lacking = !self.energy.failures.is_empty() || self.has_uncounted_sockets(window);
+        let is_lacking = !self.energy.failures.is_empty() || !self.energy.uncounted(window).is_empty();
         self.energy.look(&self.roots, &*self.clock, is_lacking, &mut self.health);
     }
 

@@ -1,6 +1,6 @@
 //! Reads the counters of an energy source: one type for perf, powercap and MSR.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use super::counter::{EnergyCounter, Observed};
 use super::mirror::{Comparison, MirrorWatch, Position, Standing, Verdict};
 use super::reader::{Counters, Reader};
 use crate::clock::{Clock, MonoTime};
-use crate::model::energy::{CounterEvent, EnergySourceKind, Zone, ZoneReading};
+use crate::host::CpuPlace;
+use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use crate::source::SourceError;
 use crate::units::MicroJoules;
 
@@ -233,6 +234,32 @@ impl EnergyMeter {
             Standing::Own | Standing::Suspected => None,
         };
         self.zones.iter().filter_map(|zone| of(zone.zone)).collect()
+    }
+
+    /// Whether it reads this counter, and for itself.
+    pub fn reads(&self, zone: Zone) -> bool {
+        let is_here = self.zones.iter().any(|open| open.zone == zone);
+        is_here && !matches!(self.mirrors.standing(zone), Standing::MirrorOf(_))
+    }
+
+    /// Packages whose counters show the energy of another, by that one.
+    pub fn mirrored_packages(&self) -> BTreeMap<Zone, Vec<Zone>> {
+        let mut groups: BTreeMap<Zone, Vec<Zone>> = BTreeMap::new();
+        for (mirror, leader) in self.mirrors() {
+            if mirror.domain == Domain::Package {
+                groups.entry(leader).or_default().push(mirror);
+            }
+        }
+        groups
+    }
+
+    /// Sockets with one of these CPUs that no package counter covers; none where packages have no counters at all.
+    pub fn uncounted(&self, places: impl IntoIterator<Item = CpuPlace>) -> BTreeSet<u32> {
+        let packages = self.zones.iter().map(|open| open.zone).filter(|zone| zone.domain == Domain::Package);
+        let scopes: Vec<Scope> = packages.map(|zone| zone.scope).collect();
+        let is_covered =
+            |place: &CpuPlace| scopes.is_empty() || scopes.iter().any(|scope| place.is_in(*scope));
+        places.into_iter().filter(|place| !is_covered(place)).map(|place| place.package).collect()
     }
 
     /// Takes over what a meter of the same source, opened later, has and this one does not: zones that have come, and other ways to
