@@ -20,7 +20,7 @@ use tests::exposition::Exposition;
 const FLAGS: [&str; 4] =
     ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket=", "--interval=200ms"];
 
-/// How long is counted. The memory of each cgroup is read every five seconds: once or twice in this time.
+/// How long is counted: some tens of ticks.
 const COUNTED: Duration = Duration::from_secs(9);
 
 /// System calls of one tick, by name, and the entries that the accounting map has.
@@ -102,8 +102,10 @@ fn a_tick_looks_at_each_entry_of_the_map_once_and_asks_for_nothing_else_by_cgrou
     // What a tick asks however many there are: clocks, flushes, losses.
     let fixed = few.bpf() - each * few.entries;
     assert!(fixed <= 40.0, "{fixed} calls: {:?}", few.calls);
+    // Each cgroup's limits are read every five seconds, with about eight calls: none, one or two times in what is counted, which is less
+    // than half a call a tick. What each tick asked of each cgroup would be one call or more.
     let others = (many.others() - few.others()) / (many.entries - few.entries);
-    assert!(others <= 0.2, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
+    assert!(others < 1.0, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
 }
 
 #[test]
