@@ -18,8 +18,10 @@ pub const ROOT_CGROUP: u64 = 1;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConsumerKey {
-    /// The cgroup v2 id: the inode number of its directory.
+    /// The cgroup v2 id: the inode number of its directory. [`ROOT_CGROUP`] where the agent does not see cgroup v2.
     pub cgroup: u64,
+    /// The id of its cgroup in the followed hierarchy of cgroup v1; 0 for the root of it, and where none is followed.
+    pub legacy: u64,
     /// The thread-group id of a tracked process (an ffmpeg, or the agent itself), else 0.
     pub tracked: u32,
     /// [`CLASS_TASK`] or [`CLASS_KERNEL_THREAD`].
@@ -148,8 +150,10 @@ pub mod tracking {
 pub struct EventHeader {
     /// `CLOCK_MONOTONIC` nanoseconds.
     pub at: u64,
-    /// The cgroup's id; 0 where the kernel does not tell (no BTF).
+    /// The id in cgroup v2; 0 where the kernel does not tell (no BTF), and for an event of a cgroup of cgroup v1.
     pub cgroup: u64,
+    /// The id in the followed hierarchy of cgroup v1; 0 for the root of it, and for an event of a cgroup of cgroup v2.
+    pub legacy: u64,
     /// One of [`event_kind`].
     pub kind: u32,
     /// Thread-group id of the process; 0 for cgroup events.
@@ -206,6 +210,25 @@ pub struct KernelOffsets {
     pub task_exec_start: u32,
     /// `task_struct.comm`
     pub task_comm: u32,
+    /// `css_set.subsys[…]` of the controller of cgroup v1 that is followed; unknown where none is.
+    pub set_legacy: u32,
+    /// `cgroup_subsys_state.cgroup`
+    pub css_cgroup: u32,
+}
+
+/// Which hierarchies of cgroups tasks are charged by.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hierarchies {
+    /// 1 where cgroup v2 is one of them.
+    pub unified: u32,
+    /// The number of cgroup v1's hierarchy among them (`/proc/cgroups`); 0 where none is.
+    pub legacy: u32,
+}
+
+impl Hierarchies {
+    /// Cgroup v2 alone.
+    pub const UNIFIED: Self = Self { unified: 1, legacy: 0 };
 }
 
 /// Marks a member of [`KernelOffsets`] that is not known.
@@ -228,6 +251,8 @@ impl KernelOffsets {
         set_cgroup: UNKNOWN_OFFSET,
         task_exec_start: UNKNOWN_OFFSET,
         task_comm: UNKNOWN_OFFSET,
+        set_legacy: UNKNOWN_OFFSET,
+        css_cgroup: UNKNOWN_OFFSET,
     };
 
     /// Whether all is known that a switch needs to be read by the kernel's types.
@@ -243,6 +268,12 @@ impl KernelOffsets {
             self.task_exec_start,
             self.task_comm,
         ];
+        needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
+    }
+
+    /// Whether all is known that a task's cgroup in cgroup v1 needs to be read.
+    pub fn can_read_legacy(&self) -> bool {
+        let needed = [self.task_cgroups, self.set_legacy, self.css_cgroup, self.cgroup_kn, self.kernfs_id];
         needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
     }
 }
@@ -268,16 +299,17 @@ pub mod loss {
     pub const COUNT: u32 = 1;
 }
 
-const _: () = assert!(size_of::<ConsumerKey>() == 16);
+const _: () = assert!(size_of::<ConsumerKey>() == 24);
 const _: () = assert!(size_of::<CpuTime>() == 24);
-const _: () = assert!(size_of::<CpuClock>() == 144);
-const _: () = assert!(size_of::<EventHeader>() == 40);
+const _: () = assert!(size_of::<CpuClock>() == 152);
+const _: () = assert!(size_of::<EventHeader>() == 48);
 const _: () = assert!(size_of::<PidNamespace>() == 16);
-const _: () = assert!(size_of::<KernelOffsets>() == 56);
+const _: () = assert!(size_of::<KernelOffsets>() == 64);
+const _: () = assert!(size_of::<Hierarchies>() == 8);
 
 #[cfg(feature = "user")]
 mod pod {
-    use crate::{ConsumerKey, CpuClock, CpuTime, KernelOffsets, PidNamespace};
+    use crate::{ConsumerKey, CpuClock, CpuTime, Hierarchies, KernelOffsets, PidNamespace};
 
     // SAFETY: `repr(C)`, integers only, no padding (sizes asserted above), every bit pattern is valid.
     unsafe impl aya::Pod for ConsumerKey {}
@@ -289,6 +321,8 @@ mod pod {
     unsafe impl aya::Pod for KernelOffsets {}
     // SAFETY: as above.
     unsafe impl aya::Pod for PidNamespace {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Hierarchies {}
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_ktime_get_ns,
 };
 
-use crate::maps::{CPU_CLOCK, CPU_TIME, offset};
+use crate::maps::{CPU_CLOCK, CPU_TIME, hierarchies, offset};
 use crate::{lifecycle, tracked};
 
 /// Two clocks that differ by so many nanoseconds more, or fewer, than a tick ago do not keep step. What is between the scheduler's look
@@ -56,7 +56,7 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
         clock.idle += elapsed;
         return;
     };
-    if key != clock.key {
+    if !is_same(&key, &clock.key) {
         spill(clock);
         clock.key = key;
     }
@@ -86,12 +86,46 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
             return None;
         }
         let set: *const u8 = member(previous, offset!(task_cgroups));
-        let cgroup: *const u8 = member(set, offset!(set_cgroup));
-        let node: *const u8 = member(cgroup, offset!(cgroup_kn));
-        let cgroup: u64 = member(node, offset!(kernfs_id));
+        let id = |cgroup: *const u8| -> u64 {
+            let node: *const u8 = member(cgroup, offset!(cgroup_kn));
+            member(node, offset!(kernfs_id))
+        };
+        let unified = if is_unified() { id(member(set, offset!(set_cgroup))) } else { ROOT_CGROUP };
+        let legacy = if is_legacy() {
+            let css: *const u8 = member(set, offset!(set_legacy));
+            unless_root(id(member(css, offset!(css_cgroup))))
+        } else {
+            0
+        };
         let class = || class_of(member(previous, offset!(task_flags)), member(previous, offset!(task_comm)));
-        consumer(member(previous, offset!(task_tgid)), cgroup, class)
+        consumer(member(previous, offset!(task_tgid)), unified, legacy, class)
     });
+}
+
+/// Whether cgroup v2 is one of the hierarchies that tasks are charged by. A constant to the verifier, as is [`is_legacy`].
+#[inline(always)]
+fn is_unified() -> bool {
+    hierarchies().unified == 1
+}
+
+/// Whether a hierarchy of cgroup v1 is.
+#[inline(always)]
+fn is_legacy() -> bool {
+    hierarchies().legacy != 0
+}
+
+#[inline(always)]
+fn unless_root(legacy: u64) -> u64 {
+    if legacy == ROOT_CGROUP { 0 } else { legacy }
+}
+
+/// Where no hierarchy of cgroup v1 is followed, its part of the key is the same for all.
+#[inline(always)]
+fn is_same(one: &ConsumerKey, other: &ConsumerKey) -> bool {
+    one.cgroup == other.cgroup
+        && one.tracked == other.tracked
+        && one.class == other.class
+        && (!is_legacy() || one.legacy == other.legacy)
 }
 
 /// Once after each flush: how far is `CLOCK_MONOTONIC`, which the next flush goes by, ahead of the scheduler's clock?
@@ -178,17 +212,34 @@ fn current() -> Option<ConsumerKey> {
     if pid_tgid == 0 {
         return None;
     }
+    let (unified, legacy) = current_cgroups();
+    consumer((pid_tgid >> 32) as u32, unified, legacy, current_class)
+}
+
+/// The current task's cgroups in cgroup v2 and in the followed hierarchy of cgroup v1, as [`ConsumerKey`] has them.
+#[inline(always)]
+pub(crate) fn current_cgroups() -> (u64, u64) {
     // SAFETY: the helper has no preconditions.
-    let cgroup = unsafe { bpf_get_current_cgroup_id() };
-    consumer((pid_tgid >> 32) as u32, cgroup, current_class)
+    let unified = if is_unified() { unsafe { bpf_get_current_cgroup_id() } } else { ROOT_CGROUP };
+    let legacy = if is_legacy() { current_legacy().unwrap_or(0) } else { 0 };
+    (unified, unless_root(legacy))
+}
+
+#[inline(always)]
+fn current_legacy() -> Option<u64> {
+    let set: u64 = read_current(offset!(task_cgroups))?;
+    let css: u64 = lifecycle::read(set as *const u8, offset!(set_legacy))?;
+    let cgroup: u64 = lifecycle::read(css as *const u8, offset!(css_cgroup))?;
+    let node: u64 = lifecycle::read(cgroup as *const u8, offset!(cgroup_kn))?;
+    lifecycle::read(node as *const u8, offset!(kernfs_id))
 }
 
 /// The class is asked for only in the root cgroup, which kernel threads never leave.
 #[inline(always)]
-fn consumer(tgid: u32, cgroup: u64, class: impl FnOnce() -> Option<u32>) -> Option<ConsumerKey> {
+fn consumer(tgid: u32, cgroup: u64, legacy: u64, class: impl FnOnce() -> Option<u32>) -> Option<ConsumerKey> {
     let class = if cgroup == ROOT_CGROUP { class()? } else { CLASS_TASK };
     let tracked = if tracked::is_tracked(tgid) { tgid } else { 0 };
-    Some(ConsumerKey { cgroup, tracked, class })
+    Some(ConsumerKey { cgroup, legacy, tracked, class })
 }
 
 /// Without BTF kernel threads are not told from processes.

@@ -4,12 +4,13 @@ use agent_common::{COMM_LEN, EventHeader, KernelOffsets, UNKNOWN_OFFSET, event_k
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, bpf_pidns_info};
 use aya_ebpf::helpers::generated::bpf_get_ns_current_pid_tgid;
 use aya_ebpf::helpers::{
-    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns,
-    bpf_probe_read_kernel, bpf_probe_read_kernel_str_bytes,
+    bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, bpf_probe_read_kernel,
+    bpf_probe_read_kernel_str_bytes,
 };
 use aya_ebpf::programs::RawTracePointContext;
 
-use crate::maps::{EVENTS, LOSSES, SCRATCH, TRACKED_NAMES, offsets, pid_namespace};
+use crate::account::current_cgroups;
+use crate::maps::{EVENTS, LOSSES, SCRATCH, TRACKED_NAMES, hierarchies, offsets, pid_namespace};
 use crate::tracked::{set_state, state};
 
 /// So much waits in the ring buffer before a cgroup's event wakes the agent. Whoever makes cgroups at full speed would otherwise wake
@@ -22,15 +23,25 @@ pub(crate) fn cgroup_event(context: &RawTracePointContext, kind: u32) {
     let cgroup: *const u8 = context.arg(0);
     let path: *const u8 = context.arg(1);
     let offsets = offsets();
-    if hierarchy(cgroup, &offsets) != Some(0) {
-        return; // cgroup v1: the ids there are not what bpf_get_current_cgroup_id() gives
+    let Some(hierarchy) = hierarchy(cgroup, &offsets) else { return };
+    let followed = hierarchies();
+    let is_unified = hierarchy == 0;
+    // Tasks are charged by the ids of the followed hierarchies only.
+    let is_followed = if is_unified { followed.unified == 1 } else { hierarchy == followed.legacy };
+    if !is_followed {
+        return;
     }
     let Some(event) = SCRATCH.get_ptr_mut(0) else { return };
     // SAFETY: the verifier has checked the pointer; see `SCRATCH` for why nobody else uses it now.
     let event = unsafe { &mut *event };
     event.header = header(kind);
-    event.header.cgroup = cgroup_id(cgroup, &offsets);
-    let is_known = event.header.cgroup != 0;
+    let id = cgroup_id(cgroup, &offsets);
+    if is_unified {
+        event.header.cgroup = id;
+    } else {
+        event.header.legacy = id;
+    }
+    let is_known = id != 0;
     // A cgroup that is removed is known by its id.
     let length = if is_known && kind == event_kind::CGROUP_REMOVED {
         0
@@ -125,13 +136,23 @@ fn local_tgid() -> u32 {
 fn header(kind: u32) -> EventHeader {
     // SAFETY: the helper has no preconditions.
     let at = unsafe { bpf_ktime_get_ns() };
-    EventHeader { at, cgroup: 0, kind, tgid: 0, status: 0, has_status: 0, local_tgid: 0, was_tracked: 0 }
+    EventHeader {
+        at,
+        cgroup: 0,
+        legacy: 0,
+        kind,
+        tgid: 0,
+        status: 0,
+        has_status: 0,
+        local_tgid: 0,
+        was_tracked: 0,
+    }
 }
 
 #[inline(always)]
 fn process_header(kind: u32, tgid: u32) -> EventHeader {
-    // SAFETY: the helper has no preconditions.
-    EventHeader { tgid, cgroup: unsafe { bpf_get_current_cgroup_id() }, ..header(kind) }
+    let (cgroup, legacy) = current_cgroups();
+    EventHeader { tgid, cgroup, legacy, ..header(kind) }
 }
 
 /// Events of processes wake the agent at once: a command line is read while the process is there.
@@ -170,7 +191,7 @@ fn zero_padded(name: [u8; COMM_LEN]) -> [u8; COMM_LEN] {
     padded
 }
 
-/// 0 is the default hierarchy: cgroup v2. Without BTF every hierarchy counts, and user space checks the path.
+/// 0 is the default hierarchy: cgroup v2. Without BTF every hierarchy counts as it, and user space checks the path.
 #[inline(always)]
 fn hierarchy(cgroup: *const u8, offsets: &KernelOffsets) -> Option<u32> {
     if offsets.cgroup_root == UNKNOWN_OFFSET || offsets.root_hierarchy == UNKNOWN_OFFSET {

@@ -3,8 +3,8 @@
 //! Sizes marked "set at load" are placeholders: the loader sizes them for the host.
 
 use agent_common::{
-    COMM_LEN, ConsumerKey, CpuClock, CpuTime, EventHeader, KernelOffsets, PATH_LEN, PidNamespace,
-    TRACKED_PAGE, loss,
+    COMM_LEN, ConsumerKey, CpuClock, CpuTime, EventHeader, Hierarchies, KernelOffsets, PATH_LEN,
+    PidNamespace, TRACKED_PAGE, loss,
 };
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
@@ -61,6 +61,17 @@ pub(crate) static OFFSETS: KernelOffsets = KernelOffsets::UNKNOWN;
 pub(crate) fn offsets() -> KernelOffsets {
     // SAFETY: a static is always readable; volatile keeps the compiler from folding the initial value in.
     unsafe { core::ptr::read_volatile(&raw const OFFSETS) }
+}
+
+/// The hierarchies that tasks are charged by; set at load.
+#[unsafe(no_mangle)]
+pub(crate) static HIERARCHIES: Hierarchies = Hierarchies::UNIFIED;
+
+/// Reads [`HIERARCHIES`] as set by the loader.
+#[inline(always)]
+pub(crate) fn hierarchies() -> Hierarchies {
+    // SAFETY: as in `offsets`.
+    unsafe { core::ptr::read_volatile(&raw const HIERARCHIES) }
 }
 
 /// The agent's own PID namespace; set at load.

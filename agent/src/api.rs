@@ -13,7 +13,7 @@ mod workload;
 
 pub use finding::{Finding, Notice};
 pub use scenario::{Scenario, scenarios};
-pub use snapshot::{Answer, Host, Method, Part, Prices, Process, Source};
+pub use snapshot::{Answer, Host, Method, Part, Prices, Process, Source, ZoneIdle};
 pub use transcode::{Asked, Figures, Told, Transcode, transcodes};
 pub use workload::{Workload, workloads};
 

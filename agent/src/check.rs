@@ -6,6 +6,8 @@ mod access;
 mod pinned;
 mod privileges;
 mod energy;
+mod idle;
+mod movement;
 mod ready;
 mod running;
 
@@ -22,6 +24,7 @@ use crate::config::{Config, CpuChoice};
 use crate::exposition::catalog::Listener;
 use crate::host::{CpuTopology, HostRoots};
 use crate::ledger::{Ledger, LedgerError};
+use crate::model::cpu::Hierarchy;
 use crate::model::health::Reason;
 use crate::pipeline;
 use crate::source::cgroup_tree::CgroupTree;
@@ -33,6 +36,7 @@ use crate::source::results::{self, Folder};
 use crate::source::{SourceError, cgroup_namespace};
 
 pub use ready::{reachable, ready};
+pub(crate) use running::{Running, find as find_running};
 
 /// How long an engine may take to answer.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
@@ -120,7 +124,8 @@ pub fn report(config: &Config) -> anyhow::Result<Report> {
     match CpuTopology::read(&roots) {
         Ok(topology) => {
             report.check_cpu(config, &roots, &topology);
-            report.check_energy(config, &roots, &topology);
+            let zones = report.check_energy(config, &roots, &topology);
+            report.check_idle(config, &zones);
         }
         Err(error) => report.add("cpu", "topology", State::Fatal, format!("{error}"), "set --path.sysfs"),
     }
@@ -167,13 +172,16 @@ impl Report {
             let options =
                 Options { tracked: config.cpu.tracked.clone(), max_consumers: config.cpu.max_consumers };
             match BpfMeter::load(roots, topology, &options, &SystemClock) {
-                Ok(meter) => {
+                Ok(mut meter) => {
                     let kernel = roots.kernel_release().unwrap_or_default();
                     let detail =
                         format!("eBPF programs load and attach on Linux {kernel}, {} CPUs", topology.len());
                     self.add("cpu", "bpf", State::Used, detail, "");
                     if let Some(problem) = ProcessNumbers::find(roots, meter.own_process()).problem() {
                         self.add_error("cpu", "processes", &problem);
+                    }
+                    if let Some(problem) = meter.take_problem() {
+                        self.add_error("cpu", "cgroup_v1", &problem);
                     }
                     self.cpu_source = Some("bpf");
                 }
@@ -183,10 +191,14 @@ impl Report {
         let wanted = config.cpu.source != CpuChoice::Bpf;
         match CgroupTree::find(roots) {
             Ok(tree) => {
-                let version = if tree.is_unified() { "cgroup v2" } else { "cgroup v1" };
+                let version = |(hierarchy, root): (Hierarchy, &Path)| match hierarchy {
+                    Hierarchy::Unified => format!("cgroup v2 at {}", root.display()),
+                    Hierarchy::Legacy => format!("cgroup v1 at {}", root.display()),
+                };
+                let versions: Vec<String> = tree.hierarchies().map(version).collect();
                 let used = self.cpu_source.is_none() && wanted;
                 let state = if used { State::Used } else { State::Ok };
-                self.add("cpu", "cgroupfs", state, format!("{version} at {}", tree.root().display()), "");
+                self.add("cpu", "cgroupfs", state, versions.join(", "), "");
                 if let Some(problem) = tree.problem() {
                     self.add_error("cpu", "cgroups", &problem);
                 } else if tree.is_namespaced() {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::bench;
+use crate::calibrate::{self, CalibrateOptions};
 use crate::config::keys::KEYS;
 use crate::config::{FILE_VARIABLE, Layers};
 use crate::quality;
@@ -29,6 +30,8 @@ pub enum Action {
         /// Only whether the agent that runs here has figures.
         ready: bool,
     },
+    /// Measure idle power.
+    Calibrate(CalibrateOptions),
     /// Run scenarios.
     Bench(Box<Result<bench::Options, bench::BatchError>>),
     /// Compare encodes with their sources.
@@ -47,7 +50,7 @@ pub enum Action {
 impl Action {
     /// Whether it reads counters or loads programs, which takes capabilities. All else is done with the caller's own rights.
     pub fn needs_rights(&self) -> bool {
-        matches!(self, Self::Run | Self::Check { ready: false, .. })
+        matches!(self, Self::Run | Self::Check { ready: false, .. } | Self::Calibrate(_))
     }
 }
 
@@ -84,9 +87,10 @@ pub fn command() -> Command {
     let bench = bench::command()
         .after_long_help(help::BENCH)
         .mut_subcommands(|command| command.after_long_help(help::BENCH));
-    let subcommands: [(Command, &[&str]); 7] = [
+    let subcommands: [(Command, &[&str]); 8] = [
         (run, help::COMMON),
         (check, help::COMMON),
+        (calibrate::command().after_long_help(help::CALIBRATE), &["state_dir", "energy.source"]),
         (bench, &[]),
         (quality::command().after_long_help(help::QUALITY), &["quality.ffmpeg", "quality.timeout"]),
         (report::command().after_long_help(help::REPORT), &["state_dir", "results_dir"]),
@@ -111,6 +115,7 @@ pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) ->
         Some(("check", matches)) => {
             (Action::Check { json: matches.get_flag("json"), ready: matches.get_flag("ready") }, matches)
         }
+        Some(("calibrate", matches)) => (Action::Calibrate(calibrate::options(matches)), matches),
         Some(("bench", matches)) => (Action::Bench(Box::new(bench::options(matches))), matches),
         Some(("quality", matches)) => (Action::Quality(quality::options(matches)), matches),
         Some(("report", matches)) => (Action::Report(report::options(matches)), matches),
@@ -157,13 +162,13 @@ mod tests {
         assert_eq!(parsed(&["--config", "x.toml"]).layers.file, Some("x.toml".into()));
     }
 
-    /// An agent with more rights than its caller looks at the keys it is given. So that nothing else gets past it, `run` and `check`
-    /// have no other options.
+    /// An agent with more rights than its caller looks at the keys it is given. So that nothing else gets past it, `run`, `check` and
+    /// `calibrate` have no other options that name anything.
     #[test]
     fn what_needs_rights_has_keys_for_options() {
         let command = command();
-        let others = ["config", "json", "ready", "help", "version"];
-        for name in ["run", "check"] {
+        let others = ["config", "json", "ready", "length", "forget", "help", "version"];
+        for name in ["run", "check", "calibrate"] {
             assert!(parsed(&[name]).action.needs_rights());
             let subcommand = command.find_subcommand(name).unwrap();
             for option in command.get_arguments().chain(subcommand.get_arguments()) {

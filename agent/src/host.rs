@@ -3,12 +3,16 @@
 //! **Invariant:** no other file names `/proc`, `/sys` or `/dev`: tests point these roots at fixture trees, and the container
 //! image points them at `/host/…`.
 
+mod file_system;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::energy::Scope;
 use crate::units::Bytes;
+
+pub use file_system::KernelFileSystem;
 
 /// The roots under which the host's files are found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,6 +40,7 @@ pub mod bench;
 pub mod quality;
 pub mod report;
 pub mod top;
+pub mod calibrate;
 pub mod check;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use ffwatt::bench::{self, Ending};
+use ffwatt::calibrate;
 use ffwatt::check;
 use ffwatt::cli::{self, Action};
 use ffwatt::config::{self, Config, Layers, LogFormat, LogLevel};
@@ -114,6 +115,10 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
                 check::Verdict::Limited => EXIT_LIMITED.into(),
                 check::Verdict::CannotRun => EXIT_FAILED.into(),
             })
+        }
+        Action::Calibrate(options) => {
+            calibrate::run(&options, config, &mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
         }
         Action::Bench(options) => {
             let options = match *options {

@@ -4,9 +4,11 @@
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
 
 mod bookkeeping;
+mod calibrate;
 mod earlier;
 mod energy;
 mod findings;
+mod idle;
 mod identity;
 mod joining;
 mod labels;
@@ -46,6 +48,7 @@ use earlier::EarlierTranscodes;
 use energy::EnergySource;
 use findings::FindingTracker;
 use identity::{Context, Identities};
+use idle::IdleBook;
 use labels::SeriesLabels;
 use progress::ProgressBook;
 use sources::HealthBook;
@@ -53,6 +56,8 @@ use state_dir::StateDir;
 use wait::{Inbox, Wake};
 use zones::ZoneBook;
 
+pub use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
+pub(crate) use idle::known_idle;
 pub use joining::{Change, Joiner, PriceError, prices};
 pub use sources::OpenError;
 pub(crate) use state_dir::{could_be_written, is_writable};
@@ -67,13 +72,12 @@ pub struct Pipeline {
     roots: HostRoots,
     interval: Duration,
     policy: IdlePolicy,
-    configured_idle: Option<Watts>,
     cpu: Box<dyn CpuMeter>,
     energy: EnergySource,
     tree: Option<CgroupTree>,
     identities: Identities,
     zones: ZoneBook,
-    learner: IdleLearner,
+    idle: IdleBook,
     totals: Totals,
     labels: SeriesLabels,
     board: Arc<Board>,
@@ -108,7 +112,7 @@ impl Pipeline {
         let roots = config.roots();
         let mut health = HealthBook::default();
         let topology = sources::topology(&roots)?;
-        let cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
+        let mut cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
         let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
         let mut tree = CgroupTree::find(&roots).ok();
         let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
@@ -117,6 +121,10 @@ impl Pipeline {
             health.failed("processes", &problem);
             health.demand("processes");
         }
+        if let Some(problem) = cpu.take_problem() {
+            health.failed("cgroup_v1", &problem);
+            health.demand("cgroup_v1");
+        }
         if let Some(problem) = tree.as_ref().and_then(CgroupTree::problem) {
             health.failed("cgroups", &problem);
             health.demand("cgroups");
@@ -124,7 +132,8 @@ impl Pipeline {
             tree = tree.filter(|_| cpu.kind() != CpuSourceKind::Bpf);
         }
         let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
-        let learner = IdleLearner::new(state.load_idle());
+        let configured_idle = config.attribution.idle_watts.map(Watts);
+        let idle = IdleBook::new(configured_idle, IdleLearner::new(state.load_idle()));
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
             shown: config.attribution.max_workloads as usize,
@@ -132,7 +141,6 @@ impl Pipeline {
         let mut pipeline = Self {
             interval: config.interval.0,
             policy: config.attribution.idle_policy.into(),
-            configured_idle: config.attribution.idle_watts.map(Watts),
             tick: 0,
             last_tick: clock.now(),
             missed_ticks: 0,
@@ -151,7 +159,7 @@ impl Pipeline {
             cpu,
             energy,
             tree,
-            learner,
+            idle,
             health,
             state,
             inbox,
@@ -189,7 +197,7 @@ impl Pipeline {
                 self.energy.keep_up(&*self.clock, &mut self.zones);
             }
         }
-        self.state.save_idle(self.learner.learned());
+        self.keep_idle();
     }
 
     /// Energy counters of a small range must be read more often than a long tick would, and the socket of a short encode is soon
@@ -287,7 +295,7 @@ impl Pipeline {
         self.notice_sleep();
         // Energy and CPU time as close together as can be: what lies between is in the stated uncertainty.
         let energy = self.energy.read(&*self.clock);
-        let window = self.read_cpu();
+        let mut window = self.read_cpu();
         self.progress.hear(&self.board);
         self.take_events();
         let last_tick = std::mem::replace(&mut self.last_tick, began);
@@ -298,6 +306,7 @@ impl Pipeline {
         if self.identities.needs_walk(&window, health.lost_events + health.reattached, began) {
             self.walk();
         }
+        self.identities.resolve(&mut window);
         self.identities.admit(began, &mut self.totals);
         let demand = Arc::new(self.demand(&window));
         let busy = demand.totals();
@@ -305,6 +314,7 @@ impl Pipeline {
         self.totals.begin_window(&busy);
         self.slow.count_containers(&busy, &self.identities);
         self.demand_engines();
+        self.follow_calibration(began);
         self.charge_energy(energy, &window, &demand);
         let (identities, mut context) = self.identities();
         identities.settle(&window, began, &mut context);
@@ -315,6 +325,7 @@ impl Pipeline {
         self.slow.refresh(began, &window, &self.identities, self.tree.as_ref(), &self.roots);
         self.labels.take(&self.identities, &self.totals);
         self.find_about_energy(&window);
+        self.find_about_idle(&window);
         self.findings.settle(self.clock.wall());
         self.ticks.observe(self.clock.now().since(began));
         let snapshot = self.snapshot(&window, duration);
@@ -358,7 +369,8 @@ impl Pipeline {
         for usage in &window.usage {
             let claimant = match usage.consumer {
                 Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
-                Consumer::Unknown => Claimant::workload(Pseudo::Unattributed.id()),
+                // Every other one is resolved.
+                Consumer::Unknown | Consumer::InBoth { .. } => Claimant::workload(Pseudo::Unattributed.id()),
                 Consumer::Tasks { cgroup, process } => identities.claimant(cgroup, process, &mut context),
             };
             demand.add(claimant, window.places[usage.place].place, usage.busy);

@@ -8,6 +8,9 @@ use std::fmt::Write;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -46,13 +49,19 @@ pub const SERVER_RANGE: u64 = 65_532_610_987;
 /// The range of server DRAM: steps of 15.3 µJ.
 pub const DRAM_RANGE: u64 = 65_712_999_613;
 
+/// Idle clock ticks of one step: more than can have passed.
+const IDLE_STEP: u64 = 1_000_000;
+
+/// Between two steps of an idle host.
+const IDLE_PAUSE: Duration = Duration::from_millis(5);
+
 /// A fixture host.
 #[derive(Debug)]
 pub struct Host {
     folder: tempfile::TempDir,
     packages: u32,
     used: BTreeMap<String, u64>,
-    idle: u64,
+    idle: Arc<AtomicU64>,
 }
 
 const fn zone(folder: &'static str, name: &'static str, energy: u64, range: u64) -> PowercapZone {
@@ -155,7 +164,7 @@ impl Host {
     fn bare(cpus: &[(u32, u32)], vendor: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let packages = cpus.iter().map(|(package, _)| package + 1).max().unwrap_or(1);
-        let mut host = Self { folder, packages, used: BTreeMap::new(), idle: 0 };
+        let mut host = Self { folder, packages, used: BTreeMap::new(), idle: Arc::default() };
         let mut cpuinfo = String::new();
         for (cpu, (package, die)) in cpus.iter().enumerate() {
             let topology = format!("sys/devices/system/cpu/cpu{cpu}/topology");
@@ -250,7 +259,7 @@ impl Host {
             }
         }
         // More idle time than can have passed: whatever the cgroups did not use was idle.
-        self.idle += 1_000_000;
+        self.idle.fetch_add(IDLE_STEP, Ordering::Relaxed);
         let cpus = fs::read_dir(self.path("sys/devices/system/cpu"))?.count();
         self.write_cpu_times(cpus)
     }
@@ -288,18 +297,34 @@ impl Host {
         self.packages
     }
 
+    /// Lets the CPUs be idle whenever no step says otherwise, until the guard is dropped. Without it they are idle in a step only: to the
+    /// agent they are busy in the ticks between, and share what counters show next.
+    pub fn idling(&self) -> anyhow::Result<Idling> {
+        let cpus = fs::read_dir(self.path("sys/devices/system/cpu"))?.count();
+        let (stat, new) = (self.path("proc/stat"), self.path("proc/stat.idling"));
+        let (idle, stop) = (Arc::clone(&self.idle), Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&stop);
+        let run = move || {
+            while !told.load(Ordering::Relaxed) {
+                let text = cpu_times(cpus, idle.fetch_add(IDLE_STEP, Ordering::Relaxed) + IDLE_STEP);
+                fs::write(&new, text)
+                    .and_then(|()| fs::rename(&new, &stat))
+                    .context("cannot write proc/stat")?;
+                std::thread::sleep(IDLE_PAUSE);
+            }
+            Ok(())
+        };
+        Ok(Idling { stop, thread: Some(std::thread::spawn(run)) })
+    }
+
     fn write_cpu_times(&self, cpus: usize) -> anyhow::Result<()> {
-        let mut stat = String::from("cpu  0 0 0 0 0 0 0 0 0 0\n");
-        for cpu in 0..cpus {
-            writeln!(stat, "cpu{cpu} 0 0 0 {} 0 0 0 0 0 0", self.idle)?;
-        }
         for (cgroup, milliseconds) in &self.used {
             self.write(
                 &format!("cgroup/{cgroup}/cpu.stat"),
                 &format!("usage_usec {}\n", milliseconds * 1000),
             )?;
         }
-        self.write("proc/stat", &stat)
+        self.write("proc/stat", &cpu_times(cpus, self.idle.load(Ordering::Relaxed)))
     }
 
     /// Lays zones out as sysfs does: nested folders below `devices`, and a flat list of links below `class`.
@@ -332,6 +357,27 @@ impl Host {
 }
 
 /// `intel-rapl:0:1` is nested: `…/intel-rapl/intel-rapl:0/intel-rapl:0:1`.
+/// `/proc/stat` of CPUs that were idle for so many clock ticks.
+fn cpu_times(cpus: usize, idle: u64) -> String {
+    let lines = (0..cpus).map(|cpu| format!("cpu{cpu} 0 0 0 {idle} 0 0 0 0 0 0\n"));
+    std::iter::once("cpu  0 0 0 0 0 0 0 0 0 0\n".to_owned()).chain(lines).collect()
+}
+
+/// Keeps a host's CPUs idle until it is dropped.
+#[derive(Debug)]
+pub struct Idling {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Drop for Idling {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(std::thread::panicking() || matches!(ended, Some(Ok(Ok(())))), "{ended:?}");
+    }
+}
+
 fn zone_folder(folder: &str) -> String {
     let control = folder.split(':').next().unwrap_or(folder);
     let mut path = format!("sys/devices/virtual/powercap/{control}");

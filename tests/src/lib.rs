@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod cgroup;
+pub mod cgroup_v1;
 pub mod command;
 pub mod counting;
 pub mod disk;
@@ -19,3 +20,4 @@ pub mod prometheus;
 pub mod rapl;
 pub mod referee;
 pub mod simulator;
+pub mod stage;

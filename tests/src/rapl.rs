@@ -36,7 +36,7 @@ impl LiveRapl {
         link_the_rest(folder.path())?;
         let mut counters = Vec::new();
         for (zone, name, watts) in ZONES {
-            counters.push((Counter::make(folder.path(), zone, name, CLIENT_RANGE)?, watts));
+            counters.push((Counter::make(folder.path(), zone, name, CLIENT_RANGE, 0.0)?, watts));
             if name.starts_with("package") {
                 let constraint = folder.path().join("class/powercap").join(zone).join("constraint_0_");
                 let file = |suffix: &str| format!("{}{suffix}", constraint.display());
@@ -51,11 +51,11 @@ impl LiveRapl {
             let begin = now();
             while !told.load(Ordering::Relaxed) {
                 std::thread::sleep(STEP);
-                for (counter, watts) in &counters {
+                for (counter, watts) in &mut counters {
                     if is_broken.load(Ordering::Relaxed) {
                         counter.spoil();
                     } else {
-                        counter.set(begin.elapsed().as_secs_f64() * watts);
+                        counter.set(begin.elapsed().as_secs_f64() * *watts);
                     }
                 }
             }
@@ -84,34 +84,70 @@ impl Drop for LiveRapl {
 /// A zone of the powercap interface whose counter somebody advances.
 #[derive(Debug)]
 pub(crate) struct Counter {
-    file: File,
+    sys: PathBuf,
+    zone: String,
+    name: String,
     range: u64,
+    /// `None` while the zone is not there.
+    file: Option<File>,
 }
 
 impl Counter {
-    /// Makes the zone in a tree that stands for `/sys`.
-    pub(crate) fn make(sys: &Path, zone: &str, name: &str, range: u64) -> anyhow::Result<Self> {
-        let zone = sys.join("class/powercap").join(zone);
-        fs::create_dir_all(&zone).context("cannot make a zone")?;
-        fs::write(zone.join("name"), format!("{name}\n"))?;
-        fs::write(zone.join("max_energy_range_uj"), format!("{range}\n"))?;
-        let path = zone.join("energy_uj");
-        fs::write(&path, "000000000000\n")?;
-        Ok(Self { file: OpenOptions::new().write(true).open(&path)?, range })
+    /// Makes the zone in a tree that stands for `/sys`, at this many joules.
+    pub(crate) fn make(sys: &Path, zone: &str, name: &str, range: u64, joules: f64) -> anyhow::Result<Self> {
+        let (sys, zone, name) = (sys.to_path_buf(), zone.to_owned(), name.to_owned());
+        let mut counter = Self { sys, zone, name, range, file: None };
+        counter.appear(joules).context("cannot make a zone")?;
+        Ok(counter)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.sys.join("class/powercap").join(&self.zone)
+    }
+
+    fn appear(&mut self, joules: f64) -> std::io::Result<()> {
+        // As a whole: a reader sees no zone without its number.
+        let made = self.sys.join(format!("new-{}", self.zone));
+        fs::create_dir_all(&made)?;
+        fs::write(made.join("name"), format!("{}\n", self.name))?;
+        fs::write(made.join("max_energy_range_uj"), format!("{}\n", self.range))?;
+        let energy = made.join("energy_uj");
+        fs::write(&energy, self.text(joules))?;
+        self.file = Some(OpenOptions::new().write(true).open(&energy)?);
+        fs::create_dir_all(self.sys.join("class/powercap"))?;
+        fs::rename(&made, self.folder())
+    }
+
+    /// Takes the zone away, as when its driver is unloaded: what has its file open reads nothing any more.
+    pub(crate) fn vanish(&mut self) {
+        if let Some(file) = self.file.take() {
+            // Whether it has gone is found out by whoever reads it.
+            let _ = file.set_len(0).and_then(|()| fs::remove_dir_all(self.folder()));
+        }
     }
 
     /// Shows no number, as wide as one.
-    pub(crate) fn spoil(&self) {
-        // As with a number.
-        let _ = self.file.write_all_at(b"no number at\n", 0);
+    pub(crate) fn spoil(&mut self) {
+        self.write("no number at\n");
     }
 
-    /// Sets it to as many joules.
-    pub(crate) fn set(&self, joules: f64) {
-        // As wide as ever: a reader in the middle of a write sees no shorter number. A counter that cannot be written stands still,
-        // and is found out as that.
-        let text = format!("{:012}\n", (joules * 1e6) as u64 % self.range);
-        let _ = self.file.write_all_at(text.as_bytes(), 0);
+    /// Sets it to as many joules; a zone that was not there is there again.
+    pub(crate) fn set(&mut self, joules: f64) {
+        if self.file.is_none() {
+            // It is tried again at the next step.
+            let _ = self.appear(joules);
+        }
+        self.write(&self.text(joules));
+    }
+
+    /// As wide as ever: a reader in the middle of a write sees no shorter number.
+    fn text(&self, joules: f64) -> String {
+        format!("{:012}\n", (joules * 1e6) as u64 % self.range)
+    }
+
+    fn write(&self, text: &str) {
+        // A counter that cannot be written stands still, and is found out as that.
+        let _ = self.file.as_ref().map(|file| file.write_all_at(text.as_bytes(), 0));
     }
 }
 

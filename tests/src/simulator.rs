@@ -79,6 +79,21 @@ pub struct Machine {
     pub refresh: Duration,
 }
 
+impl Machine {
+    /// 12 W idle, 9 W for each busy CPU.
+    pub const LINEAR: Self = Self {
+        part: Part::Socket,
+        parts: &[Power::Linear(9.0)],
+        idle: 12.0,
+        range: 262_143_328_850,
+        swing: 0.0,
+        refresh: Duration::from_millis(1),
+    };
+
+    /// A counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other.
+    pub const TWO_SOCKETS: Self = Self { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..Self::LINEAR };
+}
+
 /// What a counter does instead of counting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trouble {
@@ -91,6 +106,12 @@ pub enum Trouble {
     Unreadable,
     /// It is set back to nothing, and counts on; once.
     Reset,
+    /// It shows numbers that no counter can have come to.
+    Garbage,
+    /// All zones are gone.
+    AllVanished,
+    /// The zone of the last part is gone.
+    LastVanished,
 }
 
 /// What was true at a moment.
@@ -109,6 +130,7 @@ struct Shared {
     stop: AtomicBool,
     trouble: Mutex<Trouble>,
     truths: Mutex<Vec<Truth>>,
+    reset: Mutex<Option<f64>>,
 }
 
 /// A running host.
@@ -137,9 +159,10 @@ impl Simulator {
                 Part::Socket => format!("package-{number}"),
                 Part::Die => format!("package-0-die-{number}"),
             };
-            Counter::make(folder.path(), &format!("intel-rapl:{number}"), &name, machine.range)
+            let zone = format!("intel-rapl:{number}");
+            Counter::make(folder.path(), &zone, &name, machine.range, begin_of(number))
         };
-        let counters = (0..parts).map(counter).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut counters = (0..parts).map(counter).collect::<anyhow::Result<Vec<_>>>()?;
         let parent = cgroup::root()?.join(parent);
         let open =
             |path: PathBuf| File::open(&path).with_context(|| format!("cannot open {}", path.display()));
@@ -157,7 +180,7 @@ impl Simulator {
             .collect::<anyhow::Result<_>>()?;
         let shared = Arc::new(Shared::default());
         let told = Arc::clone(&shared);
-        let run = move || advance(machine, &counters, &all, &each, &told);
+        let run = move || advance(machine, &mut counters, &all, &each, &told);
         let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(run)?;
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         Ok(Self { folder, part: machine.part, names, shared, thread: Some(thread) })
@@ -179,6 +202,11 @@ impl Simulator {
     /// What the counters do from now on.
     pub fn set_trouble(&self, trouble: Trouble) {
         *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// When counters were set back, since this was last asked.
+    pub fn take_reset(&self) -> Option<f64> {
+        self.shared.reset.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What was true at a moment, between the two records around it; `None` outside.
@@ -224,7 +252,12 @@ fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn advance(machine: Machine, counters: &[Counter], all: &File, each: &[File], shared: &Shared) {
+/// Where the counter of a part stands at first, in joules: as with real ones, not near nothing nor near another.
+fn begin_of(part: usize) -> f64 {
+    50_000.0 + 10_000.0 * part as f64
+}
+
+fn advance(machine: Machine, counters: &mut [Counter], all: &File, each: &[File], shared: &Shared) {
     // Late steps are long steps; but the finer the better.
     let _ = rustix::process::setpriority_process(None, -15);
     let parts = machine.parts.len();
@@ -232,7 +265,8 @@ fn advance(machine: Machine, counters: &[Counter], all: &File, each: &[File], sh
     let (begin, mut last) = (now(), now());
     let mut used = (by_part(all, parts), each.iter().map(usage).collect::<Vec<f64>>());
     let mut truth = Truth { workloads: vec![0.0; each.len()], ..Truth::default() };
-    let (mut joules, mut offsets, mut prices) = (vec![0.0; parts], vec![0.0; parts], vec![0.0; parts]);
+    let (mut joules, mut prices) = (vec![0.0; parts], vec![0.0; parts]);
+    let mut offsets: Vec<f64> = (0..parts).map(|part| -begin_of(part)).collect();
     let mut refreshed = now();
     let mut steps: u32 = 0;
     while !shared.stop.load(Ordering::Relaxed) {
@@ -267,23 +301,30 @@ fn advance(machine: Machine, counters: &[Counter], all: &File, each: &[File], sh
         if refreshed.elapsed() >= due {
             refreshed = now();
             steps = steps.wrapping_add(1);
-            show(counters, &joules, &mut offsets, shared);
+            show(counters, &joules, &mut offsets, steps, shared);
         }
         shared.truths.lock().unwrap_or_else(PoisonError::into_inner).push(truth.clone());
     }
 }
 
-fn show(counters: &[Counter], joules: &[f64], offsets: &mut [f64], shared: &Shared) {
+fn show(counters: &mut [Counter], joules: &[f64], offsets: &mut [f64], step: u32, shared: &Shared) {
     let mut trouble = shared.trouble.lock().unwrap_or_else(PoisonError::into_inner);
     if *trouble == Trouble::Reset {
         offsets.copy_from_slice(joules);
         *trouble = Trouble::None;
+        *shared.reset.lock().unwrap_or_else(PoisonError::into_inner) = Some(wall());
     }
-    for ((counter, joules), offset) in counters.iter().zip(joules).zip(offsets) {
+    let last = counters.len() - 1;
+    for (number, counter) in counters.iter_mut().enumerate() {
+        let shown = ((joules[number] - offsets[number]) / QUANTUM).floor() * QUANTUM;
         match *trouble {
             Trouble::Stall => {}
             Trouble::Unreadable => counter.spoil(),
-            Trouble::None | Trouble::Reset => counter.set(((joules - *offset) / QUANTUM).floor() * QUANTUM),
+            // Each less than the one before: no two of them are of a counter that counts.
+            Trouble::Garbage => counter.set(shown + 150_000.0 - f64::from(step)),
+            Trouble::AllVanished => counter.vanish(),
+            Trouble::LastVanished if number == last => counter.vanish(),
+            Trouble::None | Trouble::Reset | Trouble::LastVanished => counter.set(shown),
         }
     }
 }

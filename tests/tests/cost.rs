@@ -15,12 +15,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::{Owned, eventually};
+use tests::exposition::Exposition;
 
 const FLAGS: [&str; 4] =
     ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket=", "--interval=200ms"];
 
-/// How long is counted, and the ticks that takes at most and at least.
-const COUNTED: Duration = Duration::from_secs(4);
+/// How long is counted: some tens of ticks.
+const COUNTED: Duration = Duration::from_secs(9);
 
 /// System calls of one tick, by name, and the entries that the accounting map has.
 struct Tick {
@@ -48,9 +49,12 @@ fn tick(cgroups: usize) -> Tick {
             (cgroup, sleeper)
         })
         .collect();
-    // All of it is known, and nothing new is there.
-    agent.wait_ticks(10).unwrap();
-    let entries = agent.scrape().unwrap().sum("ffwatt_bpf_map_entries", &[]).unwrap();
+    // A shell that has just been started is not in its cgroup yet. All of it is known, and then nothing new is there.
+    let entries = |scrape: &Exposition| scrape.sum("ffwatt_bpf_map_entries", &[]);
+    agent
+        .until("every cgroup has an entry", |scrape| entries(scrape).filter(|count| *count >= cgroups as f64))
+        .unwrap();
+    let entries = entries(&agent.wait_ticks(10).unwrap()).unwrap();
     assert!(entries >= cgroups as f64, "{entries} entries, {cgroups} cgroups");
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("calls");
@@ -98,8 +102,10 @@ fn a_tick_looks_at_each_entry_of_the_map_once_and_asks_for_nothing_else_by_cgrou
     // What a tick asks however many there are: clocks, flushes, losses.
     let fixed = few.bpf() - each * few.entries;
     assert!(fixed <= 40.0, "{fixed} calls: {:?}", few.calls);
+    // Each cgroup's limits are read every five seconds, with about eight calls: none, one or two times in what is counted, which is less
+    // than half a call a tick. What each tick asked of each cgroup would be one call or more.
     let others = (many.others() - few.others()) / (many.entries - few.entries);
-    assert!(others <= 0.2, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
+    assert!(others < 1.0, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
 }
 
 #[test]
@@ -107,8 +113,14 @@ fn the_programs_are_short() {
     let agent = Agent::start(&FLAGS).unwrap();
     let programs = agent.programs().unwrap();
     drop(agent);
+    // Where cgroup v1 is mounted, the task's cgroup there is read as well: five members of the kernel's types, each by a helper where it
+    // is the current task's.
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let has_legacy = mounts.lines().any(|line| line.split(' ').nth(2) == Some("cgroup"));
+    let legacy = if has_legacy { 96 } else { 0 };
     // As the kernel runs them, eight bytes each. `switch` and `flush` have no loop: no switch of tasks takes more.
     for (name, most) in [("switch", 256), ("flush", 352), ("process_exec", 320), ("process_exit", 192)] {
+        let most = most + legacy;
         let said = programs.values().find(|said| said.contains(&format!(" name {name} ")));
         let said = said.unwrap_or_else(|| panic!("{name} is not there: {programs:?}"));
         let bytes =

@@ -126,6 +126,40 @@ fn an_encode_in_a_container_has_name_image_labels_energy_and_a_transcode() {
 }
 
 #[test]
+fn a_container_below_a_parent_of_its_own_is_a_container_when_the_agent_comes_before_or_after_it() {
+    let engine = engine();
+    let containers = [("encoder-1", "encoders"), ("encoder-2", "/tenants/acme"), ("encoder-3", "/lxc")];
+    let loops = format!("while :; do {BURN}; sleep 0.02; done");
+    let start_all = || {
+        containers.map(|(name, parent)| {
+            let parent = format!("--cgroup-parent={parent}");
+            let options = ["--name", name, "--label", "ffwatt.scenario=ladder", &parent];
+            start(&engine, &options, &["sh", "-c", &loops])
+        })
+    };
+    let expect = |agent: &Agent, ids: &[String]| {
+        for ((name, _), id) in containers.iter().zip(ids) {
+            let key = [("workload", *name), ("kind", "docker"), ("id", &id[..12])];
+            agent
+                .until("it draws power", |scrape| scrape.sum(ENERGY, &key).filter(|energy| *energy > 0.0))
+                .unwrap();
+            let scrape = agent.scrape().unwrap();
+            let info = scrape.find("ffwatt_workload_info", &key).next().unwrap();
+            let labels = ["image", "scenario", "runtime"].map(|label| info.label(label).to_owned());
+            assert_eq!(labels, [IMAGE, "ladder", "docker"], "{name}");
+            let docker = agent.scrape_port(agent.ports.docker).unwrap();
+            assert!(docker.sum("docker_container_cpu_percent", &[("container", name)]).is_some(), "{name}");
+            assert_eq!(docker.sum("docker_containers_total", &[]), Some(3.0));
+        }
+    };
+    let before = agent(&engine);
+    let ids = start_all();
+    expect(&before, &ids);
+    drop(before);
+    expect(&agent(&engine), &ids);
+}
+
+#[test]
 fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from() {
     let engine = engine();
     let clips = tempfile::tempdir().unwrap();

@@ -11,10 +11,13 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use expect_test::expect_file;
 use rustix::process::Signal;
 use tests::agent::Agent;
+use tests::command::eventually;
+use tests::counting::Counting;
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, Host};
 use tests::http::{get, request};
@@ -211,6 +214,42 @@ fn zone_names_of_the_exporter_it_replaces() {
     assert_eq!(scrape.sum("rapl_energy_joules_total", &[("zone", "package_0")]), Some(12.0));
     for zone in ["package_0_core", "core", "package_0_uncore", "uncore", "psys"] {
         assert_eq!(scrape.sum("rapl_energy_joules_total", &[("zone", zone)]), Some(0.0), "{zone}");
+    }
+}
+
+/// Two packages or dies, each with memory.
+const SERVER: [&str; 4] = ["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1", "intel-rapl:1:0"];
+
+/// The golden files are of hosts that stand still again: there, power is not known.
+#[test]
+fn every_counter_that_moves_has_a_power() {
+    for (host, folders, zones) in [
+        (
+            Host::client(),
+            &["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:0:1", "intel-rapl:1"][..],
+            &["core_0", "package_0", "psys", "uncore_0"][..],
+        ),
+        (Host::two_socket(), &SERVER, &["dram_0", "dram_1", "package_0", "package_1"]),
+        (Host::multi_die(), &SERVER, &["dram_0_die_0", "dram_0_die_1", "package_0_die_0", "package_0_die_1"]),
+        (Host::amd(), &["intel-rapl:0"], &["package_0"]),
+    ] {
+        let mut host = host.unwrap();
+        // Counters that always moved alike would be one counter, shown several times.
+        let watts: Vec<(&str, f64)> = folders.iter().copied().zip([4.0, 5.0, 6.0, 7.0]).collect();
+        let _counting = Counting::start(&host, &watts).unwrap();
+        let flags = host.flags();
+        let agent = Agent::start(&flags.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        let mut last = String::new();
+        let named = eventually("a power of each zone", Duration::from_mins(1), || {
+            work(&mut host);
+            last = get(agent.ports.rapl, "/metrics").unwrap().text();
+            let scrape = Exposition::parse(&last).unwrap();
+            let powers = scrape.all("rapl_power_watts").filter(|sample| sample.value > 0.0);
+            let mut names: Vec<String> = powers.map(|sample| sample.labels["zone"].clone()).collect();
+            names.sort();
+            (names == zones).then_some(())
+        });
+        named.unwrap_or_else(|error| panic!("{error}: {zones:?} are not the powers of\n{last}"));
     }
 }
 

@@ -293,6 +293,15 @@ fn wrapper(folder: &Path, name: &str, script_text: &str) -> PathBuf {
 
 #[test]
 fn in_a_cgroup_namespace_of_its_own_the_agent_knows_whose_an_encoder_is() {
+    knows_whose_an_encoder_is("bpf");
+}
+
+#[test]
+fn in_a_cgroup_namespace_of_its_own_the_agent_that_polls_knows_whose_an_encoder_is() {
+    knows_whose_an_encoder_is("cgroupfs");
+}
+
+fn knows_whose_an_encoder_is(source: &str) {
     let folder = tempfile::tempdir().unwrap();
     let encoder = copy("/bin/dash", folder.path(), "enc-cgns");
     let start = |cgroup: &Cgroup| {
@@ -308,7 +317,8 @@ fn in_a_cgroup_namespace_of_its_own_the_agent_knows_whose_an_encoder_is() {
     let enter = format!("echo $$ > {}/cgroup.procs && exec unshare --cgroup", own.folder().display());
     let wrapper = wrapper(folder.path(), "agent-in-cgns", &enter);
     let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
-    let flags = [&FLAGS[..], &["--cpu.tracked=enc-cgns", "--interval=200ms"]].concat();
+    let source = format!("--cpu.source={source}");
+    let flags = [&[source.as_str()], &FLAGS[1..], &["--cpu.tracked=enc-cgns", "--interval=200ms"]].concat();
     let mut agent = Agent::spawn(&wrapper, &flags, &path).unwrap();
     agent.wait_ready().unwrap();
     let later = start(&cgroups[2]);
@@ -328,7 +338,7 @@ fn in_a_cgroup_namespace_of_its_own_the_agent_knows_whose_an_encoder_is() {
             transcodes(scrape, "enc-cgns").iter().all(|(_, runs)| !runs).then_some(())
         })
         .unwrap();
-    let check = Command::new(&wrapper).arg("check").env_clear().envs(path).output().unwrap();
+    let check = Command::new(&wrapper).args(["check", &source]).env_clear().envs(path).output().unwrap();
     let report = String::from_utf8_lossy(&check.stdout);
     assert!(report.contains("cgroup namespace of its own"), "{report}");
     assert!(report.contains("cgroup: host"), "{report}");

@@ -13,6 +13,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use tests::agent::{Agent, binary};
@@ -141,11 +143,33 @@ fn two_hundred_containers_can_be_sorted_and_filtered() {
     let flags = flags(&host);
     let agent = Agent::start(&flags.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     agent.wait_ticks(1).unwrap();
-    use_cpu(&host, 100);
-    host.step(&[]).unwrap();
-    host.set_energy("intel-rapl:0", 60_000_000).unwrap();
-    agent.wait_ticks(2).unwrap();
-    play("many", agent.ports.main, |_| {});
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // The power of counters that stand still is not known.
+        scope.spawn(|| {
+            for round in 1_u64.. {
+                use_cpu(&host, 100 * round as usize);
+                host.step(&[]).unwrap();
+                host.set_energy("intel-rapl:0", 50_000_000 + 5_000_000 * round).unwrap();
+                if is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let _ends = Ends(&is_over);
+        agent.wait_ticks(3).unwrap();
+        play("many", agent.ports.main, |_| {});
+    });
+}
+
+/// Says that it is over, also where a test panics.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

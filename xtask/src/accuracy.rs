@@ -6,16 +6,12 @@ mod peers;
 mod table;
 mod windows;
 
-use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context;
-use tests::agent::Agent;
-use tests::cgroup::Cgroup;
-use tests::command::Owned;
-use tests::simulator::{Machine, Part, Power, Simulator, cpus_of, part_of};
+use tests::simulator::{Machine, Part, Power};
+use tests::stage::Stage;
 
 use crate::process::{is_root, run, say};
 use crate::{build_ebpf, root};
@@ -23,39 +19,29 @@ use crate::{build_ebpf, root};
 /// The parent of everything that draws power here.
 const PARENT: &str = "ffwatt-accuracy";
 
-/// 12 W idle, 9 W for each busy CPU.
-const LINEAR: Machine = Machine {
-    part: Part::Socket,
-    parts: &[Power::Linear(9.0)],
-    idle: 12.0,
-    range: 262_143_328_850,
-    swing: 0.0,
-    refresh: Duration::from_millis(1),
-};
-
 /// What the machines are like, by name and in words.
 pub(crate) const MACHINES: [(&str, &str, Machine); 5] = [
-    ("linear", "9 W for each busy CPU", LINEAR),
+    ("linear", "9 W for each busy CPU", Machine::LINEAR),
     (
         "rough",
         "as linear, but the price of a CPU second swings by 30 % about its mean every 3.7 s, and the counter is refreshed at odd \
          moments, up to 10 ms late",
-        Machine { swing: 0.3, refresh: Duration::from_millis(10), ..LINEAR },
+        Machine { swing: 0.3, refresh: Duration::from_millis(10), ..Machine::LINEAR },
     ),
     (
         "two sockets",
         "a counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other; each workload is put on one socket",
-        Machine { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
+        Machine::TWO_SOCKETS,
     ),
     (
         "two dies",
         "as two sockets, but dies of one package; the agent finds an Intel processor, whose dies count for themselves",
-        Machine { part: Part::Die, parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..LINEAR },
+        Machine { part: Part::Die, ..Machine::TWO_SOCKETS },
     ),
     (
         "concave",
         "18 W × use^0.6 for all CPUs: the first busy one is the dearest",
-        Machine { parts: &[Power::Concave(18.0)], ..LINEAR },
+        Machine { parts: &[Power::Concave(18.0)], ..Machine::LINEAR },
     ),
 ];
 
@@ -84,61 +70,10 @@ fn names() -> [&'static str; WORKLOADS.len()] {
     WORKLOADS.map(|(name, _)| name)
 }
 
-/// A simulated host with the agent on it, both below [`PARENT`].
-struct Stage {
-    simulator: Simulator,
-    agent: Agent,
-    _workloads: Vec<(Cgroup, Owned)>,
-    _own: [Cgroup; 2],
-}
-
-impl Stage {
-    /// `names`: which of [`WORKLOADS`] run.
-    fn set(machine: Machine, binary: &Path, names: &[&str], flags: &[&str]) -> anyhow::Result<Self> {
-        let own = ["agent", "simulator"].map(|name| Cgroup::make(&format!("{PARENT}/{name}")));
-        let [agents, simulators] = own;
-        let (agents, simulators) = (agents?, simulators?);
-        // Whoever measures draws power too: this process is part of the machine.
-        fs::write(simulators.folder().join("cgroup.procs"), std::process::id().to_string())
-            .context("cannot enter a cgroup")?;
-        let mut workloads = Vec::new();
-        let parts = machine.parts.len();
-        for (index, name) in names.iter().enumerate() {
-            let (_, script) =
-                WORKLOADS.iter().find(|(known, _)| known == name).context("no such workload")?;
-            let cgroup = Cgroup::make(&format!("{PARENT}/{name}"))?;
-            let mut command = cgroup.command("taskset");
-            command.args(["--cpu-list", &cpus_of(part_of(index, parts), parts)]);
-            command.args(["sh", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
-            workloads.push((cgroup, Owned(command.spawn().context("cannot start a workload")?)));
-        }
-        let simulator = Simulator::start(machine, PARENT, names)?;
-        let sysfs = format!("--path.sysfs={}", simulator.path().display());
-        let idle = format!("--attribution.idle-watts={}", machine.idle / parts as f64);
-        let fixed = [
-            sysfs.as_str(),
-            "--path.cgroupfs=/sys/fs/cgroup",
-            "--cpu.source=bpf",
-            "--energy.source=powercap",
-            "--containers.docker-socket=",
-            "--containers.podman-socket=",
-            &idle,
-        ];
-        let program = simulator.program(binary)?;
-        let mut agent = Agent::spawn(&program, &[&fixed[..], flags].concat(), &[])?;
-        agent.wait_ready()?;
-        fs::write(agents.folder().join("cgroup.procs"), agent.pid().to_string())
-            .context("cannot put the agent into a cgroup")?;
-        Ok(Self { simulator, agent, _workloads: workloads, _own: [agents, simulators] })
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // Out of the cgroup, or it could not go.
-        let procs = tests::cgroup::root().map(|root| root.join("cgroup.procs"));
-        let _ = procs.map(|procs| fs::write(procs, std::process::id().to_string()));
-    }
+/// A simulated host below [`PARENT`]. `names`: which of [`WORKLOADS`] run.
+fn stage(machine: Machine, binary: &Path, names: &[&str], flags: &[&str]) -> anyhow::Result<Stage> {
+    let workloads: Vec<_> = WORKLOADS.into_iter().filter(|(name, _)| names.contains(name)).collect();
+    Stage::set(machine, binary, PARENT, &workloads, flags)
 }
 
 /// Measures and prints the tables. All of it is written to docs/ACCURACY.md; `only` one machine's is not.
@@ -165,10 +100,10 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     }
     say("\n== others on the same counters");
     let scaphandre = peers::install_scaphandre(&root);
-    report.peers(&peers::compare(LINEAR, &binary, scaphandre, time)?);
+    report.peers(&peers::compare(Machine::LINEAR, &binary, scaphandre, time)?);
     say("\n== jobs by length");
-    report.jobs(&jobs::capture(LINEAR, &binary)?);
+    report.jobs(&jobs::capture(Machine::LINEAR, &binary)?);
     say("\n== counters in trouble");
-    report.counters(&windows::counters(LINEAR, &binary)?);
+    report.counters(&windows::counters(Machine::LINEAR, &binary)?);
     report.finish(&root)
 }

@@ -35,11 +35,14 @@ const PACKAGES: [&str; 17] = [
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 13] = [
+const ALONE: [&str; 16] = [
     "kernel",
+    "cgroup_v1",
     "cost",
     "memory",
     "faults_kernel",
+    "counters_kernel",
+    "calibrate",
     "identity",
     "docker",
     "progress",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::finding::{self, Finding, Notice};
 use crate::api::{self, Scenario, Transcode, Workload};
-use crate::model::snapshot::{Snapshot, TranscodeSnapshot, WorkloadSnapshot};
+use crate::model::snapshot::{Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot};
 use crate::model::workload::{Pseudo, WorkloadKind};
 use crate::units::{MicroJoules, Watts};
 
@@ -26,6 +26,8 @@ pub struct Answer {
     pub tick_seconds: f64,
     pub host: Host,
     pub split: Vec<Part>,
+    #[serde(default)]
+    pub idle_power: Vec<ZoneIdle>,
     pub method: Method,
     pub prices: Prices,
     pub sources: Vec<Source>,
@@ -80,6 +82,17 @@ pub struct Host {
 pub struct Part {
     pub part: String,
     pub power_watts: f64,
+}
+
+/// What one energy counter shows when nothing runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
+pub struct ZoneIdle {
+    pub zone: String,
+    pub power_watts: f64,
+    pub origin: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_error_watts: Option<f64>,
 }
 
 /// How things are measured and split.
@@ -145,6 +158,7 @@ pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
         split: split(snapshot)
             .map(|(part, watts)| Part { part: part.to_owned(), power_watts: watts.0 })
             .collect(),
+        idle_power: idle_power(snapshot),
         method: Method {
             cpu_source: method.cpu_source.name().to_owned(),
             energy_source: method.energy_source.map(|source| source.name().to_owned()),
@@ -163,6 +177,19 @@ pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
         transcodes: include.transcodes.then(|| api::transcodes(snapshot)),
         scenarios: include.scenarios.then(|| api::scenarios(snapshot)),
     }
+}
+
+fn idle_power(snapshot: &Snapshot) -> Vec<ZoneIdle> {
+    let of = |zone: &ZoneSnapshot| {
+        let idle = zone.idle_power?;
+        Some(ZoneIdle {
+            zone: zone.zone.to_string(),
+            power_watts: idle.power.0,
+            origin: idle.origin.name().to_owned(),
+            standard_error_watts: idle.standard_error.map(|watts| watts.0),
+        })
+    };
+    snapshot.zones.iter().filter_map(of).collect()
 }
 
 fn host(snapshot: &Snapshot) -> Host {

@@ -6,12 +6,20 @@
 //! minimum, as BBR keeps one of round-trip times (Linux `lib/win_minmax.c`; N. Cardwell et al., ACM Queue 14:5, 2016) and noise
 //! estimators of speech (R. Martin, IEEE Trans. SAP 9:5, 2001). So the figure falls at once, and rises when a week has
 //! contradicted it: a week, because load has a daily and a weekly rhythm, and a host may be idle on Sundays only.
+//!
+//! A host that is never quiet has an estimate by [`regression`]. A user can have the power measured at once: [`calibration`].
+
+pub mod calibration;
+mod moments;
+pub mod regression;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::energy::Zone;
 use crate::units::{MicroJoules, Ratio, Watts};
+
+use regression::Regression;
 
 #[cfg(test)]
 mod tests;
@@ -81,17 +89,21 @@ impl DailyLows {
 pub struct IdleLearner {
     learned: BTreeMap<Zone, DailyLows>,
     quiet: BTreeMap<Zone, Quiet>,
+    regressions: BTreeMap<Zone, Regression>,
 }
 
 impl IdleLearner {
     /// Begins with what was learned before.
     pub fn new(learned: BTreeMap<Zone, DailyLows>) -> Self {
-        Self { learned, quiet: BTreeMap::new() }
+        Self { learned, ..Self::default() }
     }
 
     /// A window whose energy or duration is not known: the stretch that it is in teaches nothing.
     pub fn interrupt(&mut self, zone: Zone) {
         self.quiet.remove(&zone);
+        if let Some(regression) = self.regressions.get_mut(&zone) {
+            regression.interrupt();
+        }
     }
 
     /// Takes in one window of a zone; `utilisation` is `None` when it is not known. Returns whether
@@ -104,14 +116,23 @@ impl IdleLearner {
         utilisation: Option<Ratio>,
     ) -> bool {
         let before = self.power(zone);
-        let is_quiet = utilisation.is_some_and(|utilisation| utilisation <= LOW_UTILISATION);
         // A counter that stood still is not a zone that draws nothing.
-        let power = if is_quiet && energy > MicroJoules::ZERO {
-            self.add_to_stretch(zone, energy, duration)
-        } else {
-            self.interrupt(zone);
-            None
+        let known = utilisation.filter(|_| energy > MicroJoules::ZERO);
+        let power = match known {
+            Some(utilisation) if utilisation <= LOW_UTILISATION => {
+                self.add_to_stretch(zone, energy, duration)
+            }
+            _ => {
+                self.quiet.remove(&zone);
+                None
+            }
         };
+        match known {
+            Some(utilisation) => {
+                self.regressions.entry(zone).or_default().observe(energy, duration, utilisation);
+            }
+            None => self.interrupt(zone),
+        }
         let lows = self.learned.entry(zone).or_default();
         if let Some(power) = power {
             lows.add_stretch(power);
@@ -131,7 +152,12 @@ impl IdleLearner {
         energy.over(lasted)
     }
 
-    /// The idle power of a zone; `None` while it is not known.
+    /// What regression says of a zone, certain or not.
+    pub fn regression(&self, zone: Zone) -> Option<&Regression> {
+        self.regressions.get(&zone)
+    }
+
+    /// The idle power of a zone by its quiet stretches; `None` while there were none.
     pub fn power(&self, zone: Zone) -> Option<Watts> {
         self.learned.get(&zone)?.lowest()
     }

@@ -1,25 +1,26 @@
 //! Checks the sources of energy: whether each can be opened, whether its counters move, and what they leave out.
 
-use std::thread;
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use super::{Report, State};
+use super::movement::{Still, watch};
+use super::{Line, Report, State};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::energy::{Domain, EnergySourceKind, Zone};
+use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::finding::{Finding, FindingCode};
-use crate::source::energy::{self, EnergyMeter, EnergyOptions, EnergyReading};
-use crate::units::Watts;
-
-/// Counters are read again after this: they move every millisecond.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// So often, until they have moved and it is known whether they are mirrors.
-const READINGS: u32 = 50;
+use crate::source::energy::{self, EnergyMeter, EnergyOptions};
+use crate::units::{MicroJoules, Watts};
 
 impl Report {
-    pub(super) fn check_energy(&mut self, config: &Config, roots: &HostRoots, topology: &CpuTopology) {
+    /// Returns the counters of the source that the agent would use.
+    pub(super) fn check_energy(
+        &mut self,
+        config: &Config,
+        roots: &HostRoots,
+        topology: &CpuTopology,
+    ) -> Vec<Zone> {
+        let mut used_zones = Vec::new();
         let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
         for (kind, choice) in [
             (EnergySourceKind::Perf, EnergyChoice::Perf),
@@ -28,13 +29,19 @@ impl Report {
         ] {
             let may_be_used = config.energy.source == EnergyChoice::Auto || config.energy.source == choice;
             match energy::open(kind, roots, topology, &options, &SystemClock) {
-                Ok(meter) => self.check_meter(meter, may_be_used, topology),
+                Ok(meter) => {
+                    let zones = meter.zones();
+                    if self.check_meter(meter, may_be_used, roots, topology) {
+                        used_zones = zones;
+                    }
+                }
                 Err(error) if may_be_used && self.energy_source.is_none() => {
                     self.add_error("energy", kind.name(), &error);
                 }
                 Err(error) => self.add("energy", kind.name(), State::Absent, error.chain(), ""),
             }
         }
+        self.excuse_unneeded();
         let may_be_used = matches!(config.energy.source, EnergyChoice::Auto | EnergyChoice::Model);
         let used = self.energy_source.is_none() && may_be_used;
         let (idle, busy) = (config.energy.model_idle_watts, config.energy.model_busy_watts);
@@ -43,18 +50,36 @@ impl Report {
         if used {
             self.energy_source = Some("model");
         }
+        used_zones
     }
 
-    fn check_meter(&mut self, mut meter: EnergyMeter, may_be_used: bool, topology: &CpuTopology) {
+    /// Sources that cannot be opened are no problem where another one measures everything in their place.
+    fn excuse_unneeded(&mut self) {
+        let Some(used) = self.energy_source.filter(|used| !self.has_problem(used)) else { return };
+        let unneeded = |line: &&mut Line| line.subject == "energy" && line.source != used;
+        for line in self.lines.iter_mut().filter(unneeded).filter(|line| line.state == State::Problem) {
+            line.state = State::Absent;
+        }
+    }
+
+    /// Returns whether the agent would use it.
+    fn check_meter(
+        &mut self,
+        mut meter: EnergyMeter,
+        may_be_used: bool,
+        roots: &HostRoots,
+        topology: &CpuTopology,
+    ) -> bool {
         let name = meter.kind().name();
-        let (reading, has_moved) = watch(&mut meter);
+        let movement = watch(&mut meter, roots);
         let unreadable = meter.unreadable();
         let names = |zones: &mut dyn Iterator<Item = Zone>| {
             zones.map(|zone| zone.to_string()).collect::<Vec<_>>().join(", ")
         };
         let readable = names(&mut meter.zones().into_iter().filter(|zone| !unreadable.contains(zone)));
-        let used = self.energy_source.is_none() && may_be_used && has_moved;
-        let state = match (used, has_moved) {
+        let is_believed = movement.stands_still.is_none();
+        let used = self.energy_source.is_none() && may_be_used && is_believed;
+        let state = match (used, is_believed) {
             (true, _) => State::Used,
             (false, true) => State::Ok,
             (false, false) => State::Problem,
@@ -66,21 +91,25 @@ impl Report {
         for note in meter.notes() {
             self.add("energy", name, State::Note, note, "");
         }
-        for (zone, error) in &reading.failures {
-            let is_package = zone.domain == Domain::Package;
-            let code =
-                if is_package { FindingCode::PackageUnreadable } else { FindingCode::CounterUnreadable };
+        for (zone, error) in &movement.last.failures {
+            let code = FindingCode::of_unreadable(*zone);
             self.add_finding(name, State::Problem, code, &zone.to_string(), &error.chain());
         }
-        if !has_moved {
-            self.add_finding(name, State::Problem, FindingCode::CountersStandStill, name, "");
+        self.add_stillness(name, movement.stands_still);
+        if movement.is_unknown {
+            let detail = "nothing tells whether these counters move: no CPU was busy while they were read";
+            self.add("energy", name, State::Note, detail, "");
+        }
+        for zone in movement.still {
+            let code = FindingCode::CounterStandsStill;
+            self.add_finding(name, State::Problem, code, &zone.to_string(), "");
         }
         for (leader, mirrors) in mirrored(&meter) {
             let code = FindingCode::CountersMirrorOneAnother;
             let mirrors = names(&mut mirrors.into_iter());
             self.add_finding(name, State::Problem, code, &leader.to_string(), &mirrors);
         }
-        for package in uncounted(&meter, topology) {
+        for package in meter.uncounted(topology.places()) {
             let socket = format!("socket {package}");
             self.add_finding(name, State::Problem, FindingCode::SocketWithoutCounter, &socket, "");
         }
@@ -88,6 +117,20 @@ impl Report {
             let code = FindingCode::DramUnitCorrected;
             self.add_finding(name, State::Note, code, &zone.to_string(), &step.0.to_string());
         }
+        used
+    }
+
+    fn add_stillness(&mut self, name: &'static str, still: Option<Still>) {
+        let code = FindingCode::CountersStandStill;
+        let why = match still {
+            None => return,
+            Some(Still::WhileBusy) => return self.add_finding(name, State::Problem, code, name, ""),
+            Some(Still::AtNothing) => "they stand at 0, so that they have never counted",
+            Some(Still::Same) => "those of the package and of what is in it show the same number",
+        };
+        let fix = Finding::new(code, name, "", SystemClock.wall()).fix;
+        let detail = format!("the energy counters of {name} do not move: {why}");
+        self.add("energy", name, State::Problem, detail, &fix);
     }
 
     fn add_finding(&mut self, source: &str, state: State, code: FindingCode, subject: &str, detail: &str) {
@@ -96,54 +139,18 @@ impl Report {
     }
 }
 
-/// Reads counters until they have moved and nothing about them is in doubt, or for a second.
-fn watch(meter: &mut EnergyMeter) -> (EnergyReading, bool) {
-    let mut reading = meter.read(&SystemClock);
-    let mut has_moved = false;
-    for _ in 0..READINGS {
-        if has_moved && meter.suspects().is_empty() {
-            break;
-        }
-        thread::sleep(PAUSE);
-        reading = meter.read(&SystemClock);
-        has_moved |= reading.has_moved;
-    }
-    (reading, has_moved)
-}
-
 /// Counters that are one, by the first of them; with those that stand at the same energy and have not moved.
-fn mirrored(meter: &EnergyMeter) -> Vec<(Zone, Vec<Zone>)> {
-    let mut groups: Vec<(Zone, Vec<Zone>)> = Vec::new();
-    let packages = meter.mirrors().into_iter().filter(|(mirror, _)| mirror.domain == Domain::Package);
-    for (mirror, leader) in packages {
-        match groups.iter_mut().find(|(known, _)| *known == leader) {
-            Some((_, mirrors)) => mirrors.push(mirror),
-            None => groups.push((leader, vec![mirror])),
-        }
-    }
-    let mut suspects = meter.suspects().into_iter().filter(|zone| zone.domain == Domain::Package);
-    if let Some(first) = suspects.next() {
-        let others: Vec<Zone> = suspects.collect();
-        groups.extend((!others.is_empty()).then_some((first, others)));
+fn mirrored(meter: &EnergyMeter) -> BTreeMap<Zone, Vec<Zone>> {
+    let has_counted: Vec<Zone> = meter
+        .positions()
+        .into_iter()
+        .filter(|(_, position)| *position > MicroJoules::ZERO)
+        .map(|(zone, _)| zone)
+        .collect();
+    let suspects = meter.suspects().into_iter().filter(|(zone, _)| has_counted.contains(zone));
+    let mut groups = meter.mirrored_packages();
+    for (mirror, leader) in suspects {
+        groups.entry(leader).or_default().push(mirror);
     }
     groups
-}
-
-/// Sockets with CPUs and without a package counter, where others have one.
-fn uncounted(meter: &EnergyMeter, topology: &CpuTopology) -> Vec<u32> {
-    let scopes: Vec<_> = meter
-        .zones()
-        .into_iter()
-        .filter(|zone| zone.domain == Domain::Package)
-        .map(|zone| zone.scope)
-        .collect();
-    let is_counted = |package: &u32| {
-        let places = topology.places();
-        let mut of = places.iter().filter(|place| place.package == *package);
-        of.all(|place| scopes.iter().any(|scope| place.is_in(*scope)))
-    };
-    if scopes.is_empty() {
-        return Vec::new();
-    }
-    topology.packages().into_iter().filter(|package| !is_counted(package)).collect()
 }

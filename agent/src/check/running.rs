@@ -11,7 +11,7 @@ use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::EnergySourceKind;
 
 /// What is behind the main listener's address.
-pub(super) enum Running {
+pub(crate) enum Running {
     /// An agent that answers everybody.
     Open(Box<Answer>),
     /// An agent of this configuration, which answers only to its users.
@@ -27,7 +27,7 @@ struct Known {
     agent_version: String,
 }
 
-pub(super) fn find(config: &Config) -> Running {
+pub(crate) fn find(config: &Config) -> Running {
     let Ok((status, body)) = ready::get(config, "/api/v1/snapshot") else { return Running::Nobody };
     match status.as_str() {
         "200" => match (serde_json::from_slice::<Known>(&body), serde_json::from_slice(&body)) {

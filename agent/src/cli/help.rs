@@ -33,6 +33,12 @@ Examples:
   ffwatt check --json                            The same for programs and for issues
   ffwatt check --ready                           Exit code 0 when the running agent has figures";
 
+pub(super) const CALIBRATE: &str = "\
+Examples:
+  ffwatt calibrate                               Measure for 30 s, and keep the idle power
+  ffwatt calibrate --length 5m                   Measure for longer, for a smaller error
+  ffwatt calibrate --forget                      Remove the calibration";
+
 pub(super) const BENCH: &str = "\
 Examples:
   ffwatt bench --duration 2m                     All scenarios, two minutes each

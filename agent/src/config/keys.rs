@@ -150,10 +150,11 @@ pub const KEYS: &[Key] = &[
                by cpu.max and cpu.weight.",
     ),
     key("attribution.idle_watts", Number, "W", "Idle power of one package, in W.", AtLeast("0"))
-        .unset("learned")
+        .unset("as calibrated, else learned, else estimated")
         .more(
-            "The agent learns the lowest power that lasts 10 s on a quiet host within a week. Dies \
-               of a package share the value.",
+            "`ffwatt calibrate` measures it. The agent learns the lowest power that lasts 10 s on a quiet host \
+             within a week, and estimates it by regression where the host is never quiet. Dies of a \
+             package share the value.",
         ),
     key(
         "attribution.keep_ended",

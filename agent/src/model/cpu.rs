@@ -4,9 +4,45 @@ use crate::clock::MonoTime;
 use crate::host::CpuPlace;
 use crate::units::{CpuTime, Ratio};
 
-/// A cgroup's id: the inode number of its directory, as `bpf_get_current_cgroup_id()` gives it.
+/// A cgroup's id: in cgroup v2 the inode number of its directory, as `bpf_get_current_cgroup_id()` gives it; in the followed hierarchy
+/// of cgroup v1 the same, told apart by [`CgroupId::legacy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CgroupId(pub u64);
+
+/// A kind of cgroup hierarchy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hierarchy {
+    /// Cgroup v2, the one hierarchy of all its controllers.
+    Unified,
+    /// The hierarchy of cgroup v1 by which CPU time is told.
+    Legacy,
+}
+
+impl CgroupId {
+    /// Inode numbers are the same in every hierarchy. The kernel counts up to this bit no more than the others of the upper half, in
+    /// which it counts how often the lower half has been used up.
+    const LEGACY: u64 = 1 << 63;
+
+    /// A cgroup of the followed hierarchy of cgroup v1, by its inode number.
+    pub const fn legacy(inode: u64) -> Self {
+        Self(inode | Self::LEGACY)
+    }
+
+    /// Whether it is a cgroup of cgroup v1.
+    pub const fn is_legacy(self) -> bool {
+        self.0 & Self::LEGACY != 0
+    }
+
+    /// The hierarchy that it is in.
+    pub const fn hierarchy(self) -> Hierarchy {
+        if self.is_legacy() { Hierarchy::Legacy } else { Hierarchy::Unified }
+    }
+
+    /// The inode number of its directory.
+    pub const fn inode(self) -> u64 {
+        self.0 & !Self::LEGACY
+    }
+}
 
 /// A thread-group id in the first pid namespace: what `ps` on the host calls a pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,10 +58,40 @@ pub enum Consumer {
         /// The tracked process, if it is one.
         process: Option<ProcessId>,
     },
+    /// As [`Consumer::Tasks`], of tasks that are in a cgroup of cgroup v2 and in one of cgroup v1, neither of them a root. It is not
+    /// told yet which of the two says what the tasks are.
+    InBoth {
+        /// The cgroup in cgroup v2.
+        unified: CgroupId,
+        /// The cgroup in cgroup v1.
+        legacy: CgroupId,
+        /// The tracked process, if it is one.
+        process: Option<ProcessId>,
+    },
     /// Kernel threads.
     Kernel,
     /// Nobody knows: time that found no room in the accounting map, or that the fallback cannot tell apart.
     Unknown,
+}
+
+impl Consumer {
+    /// The cgroups that the tasks are in.
+    pub fn cgroups(self) -> impl Iterator<Item = CgroupId> {
+        let cgroups = match self {
+            Self::Tasks { cgroup, .. } => [Some(cgroup), None],
+            Self::InBoth { unified, legacy, .. } => [Some(unified), Some(legacy)],
+            Self::Kernel | Self::Unknown => [None, None],
+        };
+        cgroups.into_iter().flatten()
+    }
+
+    /// The tracked process, if it is one.
+    pub fn process(self) -> Option<ProcessId> {
+        match self {
+            Self::Tasks { process, .. } | Self::InBoth { process, .. } => process,
+            Self::Kernel | Self::Unknown => None,
+        }
+    }
 }
 
 /// CPU time of one consumer in one place during a window.

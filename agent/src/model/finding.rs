@@ -4,6 +4,7 @@
 //! about, and where the sentence asks for it, a detail.
 
 use crate::clock::WallTime;
+use crate::model::energy::{Domain, Zone};
 
 /// What was found: a closed set, the `code` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,13 +29,17 @@ pub enum FindingCode {
     CounterReset,
     /// The kernel converts a counter with the wrong unit, which is corrected.
     DramUnitCorrected,
+    /// No quiet period has shown what the host draws when nothing runs.
+    IdlePowerNotKnown,
+    /// Idle power is estimated from a busy host.
+    IdlePowerIsEstimated,
     /// A live encode falls behind its input.
     Stalled,
 }
 
 impl FindingCode {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NoEnergy,
         Self::EnergyIsEstimated,
         Self::CountersStandStill,
@@ -45,8 +50,15 @@ impl FindingCode {
         Self::CountersMirrorOneAnother,
         Self::CounterReset,
         Self::DramUnitCorrected,
+        Self::IdlePowerNotKnown,
+        Self::IdlePowerIsEstimated,
         Self::Stalled,
     ];
+
+    /// What it is when this counter cannot be read.
+    pub fn of_unreadable(zone: Zone) -> Self {
+        if zone.domain == Domain::Package { Self::PackageUnreadable } else { Self::CounterUnreadable }
+    }
 
     /// As the `code` label and the API's `finding`.
     pub fn name(self) -> &'static str {
@@ -111,6 +123,18 @@ impl FindingCode {
                 "This kernel takes the energy counter {subject} for steps of 15.3 µJ; this processor counts steps of {detail} \
                  µJ. Its energy is corrected.",
                 "update the kernel: newer ones use the right unit (commit 80275ca9e525)",
+            ),
+            Self::IdlePowerNotKnown => (
+                "idle_power_not_known",
+                "The idle power of {detail} is not known: this host has not been quiet for 10 s. Until it is known, workloads \
+                 are charged for idle energy too.",
+                "run ffwatt calibrate while the host is quiet, or set attribution.idle_watts",
+            ),
+            Self::IdlePowerIsEstimated => (
+                "idle_power_is_estimated",
+                "The idle power of this host is estimated by regression of power on CPU use, because the host has not been \
+                 quiet for 10 s: {detail}.",
+                "run ffwatt calibrate while the host is quiet, or set attribution.idle_watts",
             ),
             Self::Stalled => ("stalled", "{detail}", ""),
         }

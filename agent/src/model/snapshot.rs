@@ -145,7 +145,7 @@ pub struct ZoneSnapshot {
     /// Mean power of the last tick; `None` where the energy of the tick is not known.
     pub power: Option<Watts>,
     /// What it draws when nobody runs, and how that is known.
-    pub idle_power: Option<(Watts, IdleOrigin)>,
+    pub idle_power: Option<IdlePower>,
     /// Host total minus the sum of all accounts, in microjoules.
     pub residual: i128,
     /// Times the counter passed its range.
@@ -158,13 +158,28 @@ pub struct ZoneSnapshot {
     pub is_followed: bool,
 }
 
-/// How the idle power of a zone is known.
+/// What a zone draws when nobody runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IdlePower {
+    /// How much.
+    pub power: Watts,
+    /// How that is known.
+    pub origin: IdleOrigin,
+    /// Its standard error, where that is known.
+    pub standard_error: Option<Watts>,
+}
+
+/// How the idle power of a zone is known: the first of these that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IdleOrigin {
     /// Given by the user.
     Configured,
+    /// Measured by `ffwatt calibrate`.
+    Calibrated,
     /// Seen on a quiet machine.
     Learned,
+    /// Estimated on a busy machine, by regression of power on utilisation.
+    Regression,
     /// A coefficient of the model.
     Model,
 }
@@ -174,7 +189,9 @@ impl IdleOrigin {
     pub fn name(self) -> &'static str {
         match self {
             Self::Configured => "configured",
+            Self::Calibrated => "calibrated",
             Self::Learned => "learned",
+            Self::Regression => "regression",
             Self::Model => "model",
         }
     }

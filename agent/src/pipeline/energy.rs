@@ -9,16 +9,15 @@ use std::sync::Arc;
 
 use crate::attribution::demand::Demand;
 use crate::attribution::uncertainty::{self, Quality};
-use crate::attribution::{self, Charge, IdlePolicy, Share, ZoneWindow};
+use crate::attribution::{self, Charge, IdlePolicy, Share};
 use crate::clock::MonoTime;
 use crate::model::cpu::{CpuWindow, PlaceWindow};
 use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use crate::model::reservation::Reservations;
-use crate::model::snapshot::IdleOrigin;
 use crate::pipeline::Pipeline;
 use crate::pipeline::zones::Moment;
 use crate::source::energy::{EnergyMeter, EnergyReading};
-use crate::units::{CpuTime, MicroJoules, Watts};
+use crate::units::{CpuTime, MicroJoules};
 
 use source::Active;
 pub(super) use source::EnergySource;
@@ -86,11 +85,7 @@ impl Pipeline {
     ) {
         // CPUs of sockets whose counter is another's draw on that one.
         let mirrored = self.energy.mirrored();
-        let moves: Vec<(Scope, Scope)> = mirrored
-            .iter()
-            .filter(|(zone, _)| zone.domain == Domain::Package)
-            .map(|(zone, leader)| (zone.scope, leader.scope))
-            .collect();
+        let moves = moves(&mirrored);
         let moved = (!moves.is_empty()).then(|| Arc::new(demand.moved(&moves)));
         if moved.is_some() {
             self.zones.move_owed(&moves);
@@ -115,16 +110,12 @@ impl Pipeline {
     ) -> Vec<(MonoTime, ZoneReading)> {
         let now = self.clock.now();
         self.zones.was_read(now);
-        self.zones.count(&reading.events, now);
+        self.zones.note(&reading, demand, now);
         // A zone that cannot be read contains others all the same, and they do not count in its place.
         for zone in self.energy.zones() {
             self.totals.zone_index(zone);
         }
-        for zone in &reading.withheld {
-            self.zones.owe(zone.zone, demand);
-        }
-        for (zone, error) in &reading.failures {
-            self.zones.owe(*zone, demand);
+        for (_, error) in &reading.failures {
             if reading.zones.is_empty() {
                 self.health.failed(kind.name(), error);
             } else {
@@ -150,7 +141,7 @@ impl Pipeline {
         demand: &Arc<Demand>,
     ) {
         self.totals.zone_index(reading.zone);
-        let idle = self.idle_power(reading.zone, window).map(|(power, _)| power);
+        let idle = self.idle_power(reading.zone, window).map(|idle| idle.power);
         let tick = window.end.since(window.start);
         let moment = Moment { at, cpu_at: window.end, demand, tick, idle };
         let Some(closed) = self.zones.close(&reading, kind, moment) else { return };
@@ -159,7 +150,7 @@ impl Pipeline {
         if kind.is_measured() {
             self.learn_idle(zone, closed.is_sound, demand);
         }
-        let idle_power = self.idle_power(zone.zone, window).map(|(power, _)| power);
+        let idle_power = self.idle_power(zone.zone, window).map(|idle| idle.power);
         let reservations = self.reservations();
         let charges = attribution::attribute(zone, demand, idle_power, self.policy, &reservations);
         let quality = Quality { source: kind, quantum: reading.quantum, skew: closed.skew };
@@ -182,7 +173,7 @@ impl Pipeline {
         } else if self.energy.may_estimate() && self.energy.is_silent(now) {
             self.fall_back(window);
         }
-        let is_lacking = !self.energy.failures.is_empty() || self.has_uncounted_sockets(window);
+        let is_lacking = !self.energy.failures.is_empty() || !self.energy.uncounted(window).is_empty();
         self.energy.look(&self.roots, &*self.clock, is_lacking, &mut self.health);
     }
 
@@ -217,31 +208,6 @@ impl Pipeline {
         self.charge_estimate(&unpaid, &Arc::new(owed));
     }
 
-    fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
-        let ZoneWindow { zone, energy, duration } = window;
-        if !is_sound {
-            self.learner.interrupt(zone);
-        } else if self.learner.observe(zone, energy, duration, demand.utilisation(zone.scope)) {
-            self.state.save_idle(self.learner.learned());
-        }
-    }
-
-    /// What a zone draws when nobody runs, and how that is known. The configured power is a package's: its dies share it.
-    pub(super) fn idle_power(&self, zone: Zone, window: &CpuWindow) -> Option<(Watts, IdleOrigin)> {
-        if let Some(power) = self.configured_idle.filter(|_| zone.domain == Domain::Package) {
-            let parts = match zone.scope {
-                Scope::Die { package, .. } => self.zones.dies(package).max(1),
-                Scope::Package(_) | Scope::Platform => 1,
-            };
-            return Some((Watts(power.0 / parts as f64), IdleOrigin::Configured));
-        }
-        if matches!(self.energy.active, Active::Model) {
-            let duration = window.end.since(window.start);
-            return Some((self.energy.model.idle_power(window, duration, zone)?, IdleOrigin::Model));
-        }
-        Some((self.learner.power(zone)?, IdleOrigin::Learned))
-    }
-
     /// Who is there to pay for the idle machine, where the policy asks.
     fn reservations(&self) -> Reservations {
         match self.policy {
@@ -256,4 +222,10 @@ impl Pipeline {
             },
         }
     }
+}
+
+/// Where the CPUs of mirrored packages draw on: from each scope to the one that is counted.
+pub(super) fn moves(mirrored: &[(Zone, Zone)]) -> Vec<(Scope, Scope)> {
+    let packages = mirrored.iter().filter(|(zone, _)| zone.domain == Domain::Package);
+    packages.map(|(zone, leader)| (zone.scope, leader.scope)).collect()
 }

@@ -9,6 +9,8 @@ mod encoders;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use agent_common::ROOT_CGROUP;
+
 use crate::attribution::demand::Claimant;
 use crate::attribution::totals::Totals;
 use crate::clock::{Clock, MonoTime};
@@ -16,14 +18,14 @@ use crate::host::HostRoots;
 use crate::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
 use crate::model::health::Kept;
 use crate::model::transcode::TranscodeId;
-use crate::model::workload::{Identity, Pseudo, WorkloadId};
+use crate::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthBook;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
+use crate::source::identity::directory::ContainerFacts;
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::process_numbers::ProcessNumbers;
-use crate::source::identity::processes;
 use crate::source::identity::transcodes::Transcode;
 
 use cgroups::Cgroups;
@@ -104,15 +106,11 @@ impl Identities {
                 self.walk_wanted = true;
             }
             LifecycleEvent::Exec { process, .. } if self.encoders.is_agent(process) => {}
-            LifecycleEvent::Exec { at, process, local, was_tracked, cgroup } => {
-                if !self.cgroups.knows(cgroup)
-                    && let Some(local) = self.encoders.in_procfs(process, local)
-                    && let Some(path) = processes::cgroup_path(context.roots, local, true)
-                    // In a cgroup namespace of its own the agent sees other paths than the hierarchy's.
-                    && context.tree.is_some_and(|tree| tree.id(&path).is_ok_and(|id| id == cgroup))
-                {
-                    self.cgroups.found(cgroup, &path, context.clock.now(), context.totals);
+            LifecycleEvent::Exec { at, process, local, was_tracked, cgroup, legacy } => {
+                for id in [Some(cgroup), legacy].into_iter().flatten() {
+                    self.find_path(id, process, local, context);
                 }
+                let cgroup = self.told_by(cgroup, legacy);
                 let exec = Exec { at, process, local, was_tracked, cgroup };
                 self.encoders.exec(exec, context, &mut self.cgroups);
             }
@@ -128,9 +126,51 @@ impl Identities {
         match event {
             EngineEvent::Up => health.works(name),
             EngineEvent::Down(error) => health.failed(name, &error),
-            EngineEvent::Known { id, facts } => directory.container_known(&id, facts),
+            EngineEvent::Known { id, facts } => {
+                let engine =
+                    [WorkloadKind::Docker, WorkloadKind::Podman].into_iter().find(|kind| kind.name() == name);
+                directory.container_known(&id, ContainerFacts { engine, ..facts });
+            }
             EngineEvent::Renamed { id, name } => directory.container_renamed(&id, &name),
             EngineEvent::Removed { id } => directory.container_removed(&id),
+        }
+    }
+
+    /// Looks up a cgroup of unknown path, by a process that is in it.
+    fn find_path(
+        &mut self,
+        id: CgroupId,
+        process: ProcessId,
+        local: Option<ProcessId>,
+        context: &mut Context<'_>,
+    ) {
+        if !self.cgroups.knows(id)
+            && let Some(local) = self.encoders.in_procfs(process, local)
+            && let Some(tree) = context.tree
+            && let Some(path) = tree.path_of(context.roots, local, id.hierarchy())
+            // In a cgroup namespace of its own the agent sees other paths than the hierarchy's.
+            && tree.is_at(id, &path)
+        {
+            self.cgroups.found(id, &path, context.clock.now(), context.totals);
+        }
+    }
+
+    /// Which of its cgroups says what a task is.
+    fn told_by(&self, unified: CgroupId, legacy: Option<CgroupId>) -> CgroupId {
+        match legacy {
+            Some(legacy) if unified.0 == ROOT_CGROUP => legacy,
+            Some(legacy) => self.cgroups.of_both(unified, legacy),
+            None => unified,
+        }
+    }
+
+    /// Says of tasks that are in a cgroup of either hierarchy which of the two they are charged to.
+    pub(super) fn resolve(&self, window: &mut CpuWindow) {
+        for usage in &mut window.usage {
+            if let Consumer::InBoth { unified, legacy, process } = usage.consumer {
+                let cgroup = self.cgroups.of_both(unified, legacy);
+                usage.consumer = Consumer::Tasks { cgroup, process };
+            }
         }
     }
 
@@ -140,7 +180,7 @@ impl Identities {
         self.lost_events = lost_events;
         // One that is met too soon after a walk is not forgotten: by the next tick it has a number for a name, and is no stranger.
         for usage in &window.usage {
-            if let Consumer::Tasks { cgroup, .. } = usage.consumer {
+            for cgroup in usage.consumer.cgroups() {
                 self.walk_wanted |= self.cgroups.is_wanted(cgroup);
             }
         }
@@ -167,11 +207,13 @@ impl Identities {
     /// Frees the entries of consumers that will not run again, whether or not anything is known of them.
     fn free_entries(&mut self, walk: &Walk, cpu: &mut dyn CpuMeter) {
         for consumer in cpu.consumers() {
-            let Consumer::Tasks { cgroup, process } = consumer else { continue };
-            match process {
-                None if !walk.cgroups.contains_key(&cgroup) => self.cgroups.gone(cgroup),
+            match consumer.process() {
+                None => {
+                    let is_gone = |id: &CgroupId| id.0 != ROOT_CGROUP && !walk.cgroups.contains_key(id);
+                    consumer.cgroups().filter(is_gone).for_each(|id| self.cgroups.gone(id));
+                }
                 Some(process) if cpu.tracking(process) == Some(Tracking::Off) => cpu.forget(consumer),
-                _ => {}
+                Some(_) => {}
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::attribution::totals::Totals;
 use crate::model::transcode::{Encode, TranscodeId};
-use crate::model::workload::{Identity, WorkloadId};
+use crate::model::workload::{Identity, WorkloadId, WorkloadKind};
 use crate::pipeline::identity::Identities;
 
 /// Labels in the last snapshot.
@@ -47,8 +47,8 @@ fn of_transcode(id: TranscodeId, identities: &Identities) -> Option<(Identity, A
 }
 
 /// Labels of a workload's counters.
-fn workload(identity: &Identity) -> (&str, &str) {
-    (&identity.name, &identity.id)
+fn workload(identity: &Identity) -> (&str, &str, WorkloadKind) {
+    (&identity.name, &identity.id, identity.kind)
 }
 
 /// Labels of a transcode's counters, besides its key.

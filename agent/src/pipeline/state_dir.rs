@@ -1,4 +1,4 @@
-//! Keeps what must survive a restart: what the machine draws when nothing runs.
+//! Keeps what must survive a restart: what the machine draws when nothing runs, learned and calibrated.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,18 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, AtFlags, CWD, FsWord, PROC_SUPER_MAGIC, accessat, statfs};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::idle::{DAYS, DailyLows};
-use crate::host::HostRoots;
+use crate::host::{HostRoots, KernelFileSystem};
 use crate::model::energy::{Domain, Scope, Zone};
 use crate::units::Watts;
 
+mod calibration;
 #[cfg(test)]
 mod tests;
-/// `statfs(2)`: the type of sysfs.
-const SYSFS_MAGIC: FsWord = 0x6265_6572;
+
+pub(super) use calibration::{CalibratedIdle, CalibrationVersion};
 
 const IDLE_FILE: &str = "idle.json";
 
@@ -64,23 +65,58 @@ impl Machine {
 
     /// What is not the same; `None` when all is.
     fn difference(&self, other: &Self) -> Option<&'static str> {
+        let other_zones = (self.zones != other.zones).then_some("set of energy counters");
+        self.other_hardware(other).or(other_zones)
+    }
+
+    /// The same, whatever counters there are.
+    fn other_hardware(&self, other: &Self) -> Option<&'static str> {
         let same = [
             (self.processor == other.processor, "processor"),
             (self.microcode == other.microcode, "microcode"),
             (self.kernel == other.kernel, "kernel"),
-            (self.zones == other.zones, "set of energy counters"),
         ];
         same.into_iter().find(|(is_same, _)| !is_same).map(|(_, what)| what)
     }
 }
 
+/// A zone in a file.
 #[derive(Debug, Serialize, Deserialize)]
-struct IdleZone {
+struct ZoneName {
     domain: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     package: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     die: Option<u32>,
+}
+
+impl ZoneName {
+    fn of(zone: Zone) -> Self {
+        let (package, die) = match zone.scope {
+            Scope::Package(package) => (Some(package), None),
+            Scope::Die { package, die } => (Some(package), Some(die)),
+            Scope::Platform => (None, None),
+        };
+        Self { domain: zone.domain.name().to_owned(), package, die }
+    }
+
+    /// `None` where there is no such domain.
+    fn zone(&self) -> Option<Zone> {
+        let domains = [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram, Domain::Psys];
+        let domain = domains.into_iter().find(|domain| domain.name() == self.domain)?;
+        let scope = match (self.package, self.die) {
+            (Some(package), Some(die)) => Scope::Die { package, die },
+            (Some(package), None) => Scope::Package(package),
+            (None, _) => Scope::Platform,
+        };
+        Some(Zone { scope, domain })
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct IdleZone {
+    #[serde(flatten)]
+    zone: ZoneName,
     /// Lowest powers of the last days, the oldest first.
     days_watts: Vec<f64>,
     /// The current day.
@@ -117,6 +153,17 @@ impl StateDir {
             );
         }
         Self { folder: folder.cloned(), machine: Machine::of(roots, zones) }
+    }
+
+    /// The folder that [`Self::open`] would take, without making it.
+    pub(super) fn look(candidates: &[PathBuf], roots: &HostRoots, zones: &[Zone]) -> Self {
+        let folder = candidates.iter().find(|folder| could_be_written(folder));
+        Self { folder: folder.cloned(), machine: Machine::of(roots, zones) }
+    }
+
+    /// Whether there is a folder.
+    pub(super) fn is_there(&self) -> bool {
+        self.folder.is_some()
     }
 
     /// What was learned before on this machine.
@@ -167,7 +214,7 @@ pub(crate) fn could_be_written(folder: &Path) -> bool {
     let Some(there) = parents.into_iter().find(|path| path.exists()) else { return false };
     // The kernel's own file systems have no room for others' files, which access(2) does not say to root.
     let is_kernels =
-        statfs(there).is_ok_and(|system| [PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&system.f_type));
+        [KernelFileSystem::Procfs, KernelFileSystem::Sysfs].iter().any(|system| system.holds(there));
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     there.is_dir() && !is_kernels && accessat(CWD, there, wanted, AtFlags::EACCESS).is_ok()
 }
@@ -183,20 +230,13 @@ fn read_idle(path: &Path) -> io::Result<Option<IdleFile>> {
 }
 
 /// A reader sees the old file or the new one, never half of one.
-fn write_whole(path: &Path, file: &IdleFile) -> io::Result<()> {
+fn write_whole(path: &Path, file: &impl Serialize) -> io::Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, serde_json::to_vec(file).map_err(io::Error::from)?)?;
     fs::rename(new, path)
 }
 
 fn parse_zone(zone: &IdleZone) -> Option<(Zone, DailyLows)> {
-    let domains = [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram, Domain::Psys];
-    let domain = domains.into_iter().find(|domain| domain.name() == zone.domain)?;
-    let scope = match (zone.package, zone.die) {
-        (Some(package), Some(die)) => Scope::Die { package, die },
-        (Some(package), None) => Scope::Package(package),
-        (None, _) => Scope::Platform,
-    };
     let is_power = |watts: &f64| watts.is_finite() && *watts > 0.0;
     let surplus = zone.days_watts.len().saturating_sub(DAYS);
     let days = zone.days_watts.iter().skip(surplus);
@@ -206,19 +246,12 @@ fn parse_zone(zone: &IdleZone) -> Option<(Zone, DailyLows)> {
         observed: Duration::from_secs(zone.observed_seconds),
         stretches: zone.stretches,
     };
-    Some((Zone { scope, domain }, lows))
+    Some((zone.zone.zone()?, lows))
 }
 
 fn write_zone(zone: Zone, lows: &DailyLows) -> IdleZone {
-    let (package, die) = match zone.scope {
-        Scope::Package(package) => (Some(package), None),
-        Scope::Die { package, die } => (Some(package), Some(die)),
-        Scope::Platform => (None, None),
-    };
     IdleZone {
-        domain: zone.domain.name().to_owned(),
-        package,
-        die,
+        zone: ZoneName::of(zone),
         days_watts: lows.past.iter().map(|watts| watts.0).collect(),
         today_watts: lows.today.map(|watts| watts.0),
         observed_seconds: lows.observed.as_secs(),

@@ -12,6 +12,7 @@ use crate::attribution::demand::Demand;
 use crate::attribution::stall::{Span, shortfall};
 use crate::clock::MonoTime;
 use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use crate::source::energy::EnergyReading;
 use crate::units::{CpuTime, MicroJoules, Watts};
 
 #[cfg(test)]
@@ -131,6 +132,15 @@ impl ZoneBook {
                     state.is_incomplete = true;
                 }
             }
+        }
+    }
+
+    /// Notes what a reading does not tell: counters that cannot be read or are held back owe for this tick, and what happened to others.
+    pub(super) fn note(&mut self, reading: &EnergyReading, demand: &Demand, at: MonoTime) {
+        self.count(&reading.events, at);
+        let withheld = reading.withheld.iter().map(|reading| reading.zone);
+        for zone in withheld.chain(reading.failures.iter().map(|(zone, _)| *zone)) {
+            self.owe(zone, demand);
         }
     }
 

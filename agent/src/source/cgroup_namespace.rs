@@ -7,10 +7,44 @@ use std::fs;
 use std::path::Path;
 
 use crate::host::HostRoots;
+use crate::model::cpu::Hierarchy;
 use crate::source::SourceError;
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::identity::{cgroup_path, processes};
 
 /// The namespace that the kernel starts with (`PROC_CGROUP_INIT_INO`, unchanged since 4.6).
 const FIRST: &str = "cgroup:[4026531835]";
+
+/// The whole paths of the namespace's roots, where they are to be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceRoots {
+    unified: Option<String>,
+    legacy: Option<String>,
+}
+
+impl NamespaceRoots {
+    /// Looks for the cgroup that lists the agent: it is at the root of the namespace, or below it by as much as procfs says.
+    pub fn find(tree: &CgroupTree, roots: &HostRoots) -> Self {
+        let Some(own) = processes::own(roots) else { return Self::default() };
+        let Ok(walk) = tree.walk() else { return Self::default() };
+        let root = |hierarchy| {
+            let inner = tree.procfs_path(roots, own, hierarchy)?;
+            let mut cgroups = walk.cgroups.iter().filter(|(id, _)| id.hierarchy() == hierarchy);
+            let (_, whole) = cgroups.find(|(_, path)| tree.lists(hierarchy, path, own))?;
+            Some(whole.strip_suffix(inner.trim_end_matches('/'))?.to_owned())
+        };
+        Self { unified: root(Hierarchy::Unified), legacy: root(Hierarchy::Legacy) }
+    }
+
+    /// The whole path of a cgroup that procfs shows by a path from the namespace's root; that begins with `..` outside of it.
+    pub fn whole_path(&self, hierarchy: Hierarchy, path: &str) -> Option<String> {
+        let root = match hierarchy {
+            Hierarchy::Unified => self.unified.as_deref(),
+            Hierarchy::Legacy => self.legacy.as_deref(),
+        };
+        Some(cgroup_path::normalised(&format!("{}{path}", root?)))
+    }
+}
 
 /// What to do about it.
 pub const FIX: &str =
@@ -27,8 +61,8 @@ fn names_another(link: Option<&Path>) -> bool {
 }
 
 /// What follows where the hierarchy is mounted whole.
-pub const NOTE: &str = "the agent runs in a cgroup namespace of its own: cgroups of processes are those by which the kernel charges CPU time, \
-    and an encoder that started before the agent is shown once it has used CPU time";
+pub const NOTE: &str = "the agent runs in a cgroup namespace of its own: procfs shows it the cgroups of processes by other paths, so that it looks \
+    into the hierarchy for each encoder; one that it does not find there is shown once it has used CPU time, or not at all by polling";
 
 /// What follows where only a part of the hierarchy is to be seen.
 pub fn only_a_part(root: &Path) -> SourceError {

@@ -8,26 +8,81 @@ use std::path::{Path, PathBuf};
 
 use agent_common::ROOT_CGROUP;
 
-use crate::host::HostRoots;
-use crate::model::cpu::{CgroupId, ProcessId};
+use crate::host::{HostRoots, KernelFileSystem};
+use crate::model::cpu::{CgroupId, Hierarchy, ProcessId};
+use crate::source::SourceError;
+use crate::source::cgroup_namespace::{self, NamespaceRoots};
+use crate::source::identity::cgroup_path;
 use crate::source::identity::processes;
-use crate::source::{SourceError, cgroup_namespace};
 
-/// How the cgroup file system is laid out.
+/// How the cgroup file systems are laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CgroupTree {
-    /// The hierarchy that says who is where: cgroup v2 where there is one, else v1's `cpuacct`.
-    root: PathBuf,
-    /// Whether `root` is cgroup v2; only there are the ids those of the eBPF program.
-    unified: bool,
+    /// Cgroup v2, where it is mounted.
+    unified: Option<PathBuf>,
+    /// A hierarchy of cgroup v1, where one of [`Controller`] is mounted.
+    legacy: Option<(Controller, PathBuf)>,
     /// The folder of v1's memory controller, on hosts that have one.
     v1_memory: Option<PathBuf>,
-    /// Whether procfs shows the cgroups of processes by paths of another root: see [`cgroup_namespace`].
-    is_namespaced: bool,
+    /// Where procfs shows the cgroups of processes by paths of another root: see [`cgroup_namespace`].
+    namespace: Option<NamespaceRoots>,
 }
 
-/// Files of v1's `cpuacct` controller, mounted alone or together with `cpu`.
-const CPUACCT_FOLDERS: [&str; 3] = ["cpuacct", "cpu,cpuacct", "cpuacct,cpu"];
+/// A controller of cgroup v1 that may say who is where, the best one first. Runtimes that know cgroup v1 only make their cgroups in the
+/// hierarchies of all of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controller {
+    /// It counts CPU time as well.
+    Cpuacct,
+    /// Shares and quotas of CPU time.
+    Cpu,
+    /// Memory.
+    Memory,
+    /// Numbers of processes.
+    Pids,
+}
+
+impl Controller {
+    const ALL: [Self; 4] = [Self::Cpuacct, Self::Cpu, Self::Memory, Self::Pids];
+
+    /// Its name in `/proc/<pid>/cgroup`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpuacct => "cpuacct",
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+        }
+    }
+
+    /// Its name in the kernel's `enum cgroup_subsys_id`.
+    pub fn enumerator(self) -> &'static str {
+        match self {
+            Self::Cpuacct => "cpuacct_cgrp_id",
+            Self::Cpu => "cpu_cgrp_id",
+            Self::Memory => "memory_cgrp_id",
+            Self::Pids => "pids_cgrp_id",
+        }
+    }
+
+    /// Where it is mounted, alone or together with another.
+    fn folders(self) -> &'static [&'static str] {
+        match self {
+            Self::Cpuacct => &["cpuacct", "cpu,cpuacct", "cpuacct,cpu"],
+            Self::Cpu => &["cpu"],
+            Self::Memory => &["memory"],
+            Self::Pids => &["pids"],
+        }
+    }
+
+    /// Its mounted hierarchy. Only folders of cgroup v1 have a file `tasks`.
+    fn find(self, mount: &Path) -> Option<PathBuf> {
+        let folders = self.folders().iter().map(|name| mount.join(name));
+        let is_it =
+            |folder: &PathBuf| ["cpuacct.usage", "tasks"].iter().any(|name| folder.join(name).exists());
+        folders.into_iter().find(is_it)
+    }
+}
 
 /// Deeper than any runtime nests; ends a walk into a loop of bind mounts.
 const MAX_DEPTH: usize = 64;
@@ -39,48 +94,79 @@ const MAX_CGROUPS: usize = 1 << 16;
 /// The cgroups that a walk has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walk {
-    /// Path in the hierarchy of each.
+    /// Path of each in its hierarchy.
     pub cgroups: BTreeMap<CgroupId, String>,
     /// Whether these are all: one that is not among them is not there.
     pub is_whole: bool,
 }
 
 impl CgroupTree {
-    /// Finds the hierarchy to use.
+    /// Finds the hierarchies to use: cgroup v2, and where it is not mounted in v1's own place one of cgroup v1 as well.
     pub fn find(roots: &HostRoots) -> Result<Self, SourceError> {
         let mount = &roots.cgroup;
-        let is_namespaced = cgroup_namespace::is_private();
         let v1_memory = Some(mount.join("memory")).filter(|folder| folder.join("cgroup.procs").exists());
-        for folder in [mount.clone(), mount.join("unified")] {
-            if folder.join("cgroup.controllers").exists() {
-                return Ok(Self { root: folder, unified: true, v1_memory, is_namespaced });
-            }
+        let is_unified = |folder: &PathBuf| folder.join("cgroup.controllers").exists();
+        let unified = [mount.clone(), mount.join("unified")].into_iter().find(is_unified);
+        let legacy = || {
+            let found = |controller: Controller| Some((controller, controller.find(mount)?));
+            Controller::ALL.into_iter().find_map(found)
+        };
+        let legacy = if unified.as_ref() == Some(mount) { None } else { legacy() };
+        if unified.is_none() && legacy.is_none() {
+            return Err(SourceError::unavailable(
+                format!("no cgroup hierarchy at {}", mount.display()),
+                "mount it (`mount -t cgroup2 none /sys/fs/cgroup`), or say where it is with --path.cgroupfs",
+            ));
         }
-        for name in CPUACCT_FOLDERS {
-            let folder = mount.join(name);
-            if folder.join("cpuacct.usage").exists() {
-                return Ok(Self { root: folder, unified: false, v1_memory, is_namespaced });
-            }
+        let mut tree = Self { unified, legacy, v1_memory, namespace: None };
+        if cgroup_namespace::is_private() {
+            tree.namespace = Some(NamespaceRoots::find(&tree, roots));
         }
-        Err(SourceError::unavailable(
-            format!("no cgroup hierarchy at {}", mount.display()),
-            "mount it (`mount -t cgroup2 none /sys/fs/cgroup`), or say where it is with --path.cgroupfs",
-        ))
+        Ok(tree)
     }
 
-    /// Whether the hierarchy is cgroup v2.
+    /// Whether there is cgroup v2.
     pub fn is_unified(&self) -> bool {
-        self.unified
+        self.unified.is_some()
     }
 
-    /// The hierarchy's root folder.
+    /// The controller of cgroup v1 by which tasks are told apart, beside cgroup v2 or alone.
+    pub fn controller(&self) -> Option<Controller> {
+        self.legacy.as_ref().map(|(controller, _)| *controller)
+    }
+
+    /// The hierarchies, cgroup v2 first.
+    pub fn hierarchies(&self) -> impl Iterator<Item = (Hierarchy, &Path)> {
+        let unified = self.unified.as_deref().map(|folder| (Hierarchy::Unified, folder));
+        let legacy = self.legacy.as_ref().map(|(_, folder)| (Hierarchy::Legacy, folder.as_path()));
+        unified.into_iter().chain(legacy)
+    }
+
+    /// Whether the hierarchy of cgroup v1 is the kernel's, and not a folder of files.
+    pub fn has_kernels_legacy(&self) -> bool {
+        self.root_of(Hierarchy::Legacy).is_some_and(|root| KernelFileSystem::CgroupV1.holds(root))
+    }
+
+    /// The root folder of the hierarchy that new cgroups belong into: cgroup v2, where there is one.
     pub fn root(&self) -> &Path {
-        &self.root
+        self.hierarchies().next().map_or(Path::new(""), |(_, root)| root)
     }
 
-    /// A file of a cgroup.
+    fn root_of(&self, wanted: Hierarchy) -> Option<&Path> {
+        self.hierarchies().find(|(hierarchy, _)| *hierarchy == wanted).map(|(_, root)| root)
+    }
+
+    /// A file of a cgroup in one hierarchy.
+    pub fn file_in(&self, hierarchy: Hierarchy, cgroup: &str, name: &str) -> Option<PathBuf> {
+        Some(self.root_of(hierarchy)?.join(cgroup.trim_start_matches('/')).join(name))
+    }
+
+    /// A file of a cgroup, in the first hierarchy in which there is a cgroup of this path.
     pub fn file(&self, cgroup: &str, name: &str) -> PathBuf {
-        self.root.join(cgroup.trim_start_matches('/')).join(name)
+        let folder = |root: &Path| root.join(cgroup.trim_start_matches('/'));
+        let is_there = |folder: &PathBuf| self.legacy.is_none() || folder.exists();
+        let found = self.hierarchies().map(|(_, root)| folder(root)).find(is_there);
+        found.unwrap_or_else(|| folder(self.root())).join(name)
     }
 
     /// A file of a cgroup in v1's memory hierarchy.
@@ -88,67 +174,134 @@ impl CgroupTree {
         Some(self.v1_memory.as_ref()?.join(cgroup.trim_start_matches('/')).join(name))
     }
 
-    /// The id of a cgroup: its directory's inode number.
+    /// The id of a cgroup in the first hierarchy in which there is one of this path.
     pub fn id(&self, cgroup: &str) -> io::Result<CgroupId> {
-        Ok(CgroupId(fs::metadata(self.file(cgroup, ""))?.ino()))
+        let mut ids = self.hierarchies().map(|(hierarchy, _)| self.id_in(hierarchy, cgroup));
+        let first = ids.next().unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+        first.or_else(|error| ids.find_map(Result::ok).ok_or(error))
     }
 
-    /// The cgroup that a process is in, by procfs. In a cgroup namespace of its own the agent trusts a path only where the cgroup at that
-    /// path lists the process.
+    /// The id of a cgroup in one hierarchy.
+    pub fn id_in(&self, hierarchy: Hierarchy, cgroup: &str) -> io::Result<CgroupId> {
+        let folder = self.file_in(hierarchy, cgroup, "").ok_or(io::ErrorKind::NotFound)?;
+        fs::metadata(folder).map(|folder| id_of(hierarchy, folder.ino()))
+    }
+
+    /// Whether the cgroup of this id is at this path.
+    pub fn is_at(&self, id: CgroupId, cgroup: &str) -> bool {
+        self.id_in(id.hierarchy(), cgroup).is_ok_and(|found| found == id)
+    }
+
+    /// The cgroup that a process is in, by procfs. Of its cgroups in two hierarchies it is the one that says what the process is.
     pub fn of_process(&self, roots: &HostRoots, process: ProcessId) -> Option<CgroupId> {
-        let path = processes::cgroup_path(roots, process, self.unified)?;
-        if self.is_namespaced && !self.lists(&path, process) {
-            return None;
-        }
-        self.id(&path).ok()
+        let path = |hierarchy| self.path_of(roots, process, hierarchy);
+        let (hierarchy, path) = match (path(Hierarchy::Unified), path(Hierarchy::Legacy)) {
+            (Some(unified), Some(legacy)) if cgroup_path::is_told_by_legacy(&unified, &legacy) => {
+                (Hierarchy::Legacy, legacy)
+            }
+            (Some(unified), _) => (Hierarchy::Unified, unified),
+            (None, legacy) => (Hierarchy::Legacy, legacy?),
+        };
+        self.id_in(hierarchy, &path).ok()
     }
 
-    fn lists(&self, cgroup: &str, process: ProcessId) -> bool {
-        let text = fs::read_to_string(self.file(cgroup, "cgroup.procs")).unwrap_or_default();
+    /// The path of the cgroup that a process is in. In a cgroup namespace of its own the agent trusts a path only where the cgroup at that
+    /// path lists the process.
+    pub fn path_of(&self, roots: &HostRoots, process: ProcessId, hierarchy: Hierarchy) -> Option<String> {
+        let path = self.procfs_path(roots, process, hierarchy)?;
+        let Some(namespace) = &self.namespace else { return Some(path) };
+        let whole = namespace.whole_path(hierarchy, &path);
+        [Some(path), whole].into_iter().flatten().find(|path| self.lists(hierarchy, path, process))
+    }
+
+    /// The path of the cgroup that a process is in, as procfs shows it.
+    pub fn procfs_path(&self, roots: &HostRoots, process: ProcessId, hierarchy: Hierarchy) -> Option<String> {
+        let controller = match hierarchy {
+            Hierarchy::Unified => self.unified.as_ref().map(|_| None),
+            Hierarchy::Legacy => self.controller().map(Some),
+        };
+        processes::cgroup_path(roots, process, controller?)
+    }
+
+    /// Whether a cgroup lists a process.
+    pub fn lists(&self, hierarchy: Hierarchy, cgroup: &str, process: ProcessId) -> bool {
+        let file = self.file_in(hierarchy, cgroup, "cgroup.procs");
+        let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
         text.lines().any(|line| line.parse() == Ok(process.0))
     }
 
     /// Whether the agent is in a cgroup namespace of its own.
     pub fn is_namespaced(&self) -> bool {
-        self.is_namespaced
+        self.namespace.is_some()
     }
 
     /// What is missing where the agent sees only a part of the hierarchy.
     pub fn problem(&self) -> Option<SourceError> {
-        let is_whole = self.id("/").ok() == Some(CgroupId(ROOT_CGROUP));
-        (self.is_namespaced && !is_whole).then(|| cgroup_namespace::only_a_part(&self.root))
+        let is_whole = self.id("/").is_ok_and(|id| id.inode() == ROOT_CGROUP);
+        (self.is_namespaced() && !is_whole).then(|| cgroup_namespace::only_a_part(self.root()))
     }
 
     /// Every cgroup there is now, level by level: a crowd in some user's corner comes after the containers. Parents come before their
     /// children are looked at, so one that is removed meanwhile is merely missing.
     pub fn walk(&self) -> Result<Walk, SourceError> {
-        let id = self
-            .id("/")
-            .map_err(|cause| SourceError::transient(format!("read {}", self.root.display()), cause))?;
-        let mut walk = Walk { cgroups: BTreeMap::from([(id, "/".to_owned())]), is_whole: true };
-        let mut queue = VecDeque::from([(String::new(), 0)]);
+        let mut walk = Walk { cgroups: BTreeMap::new(), is_whole: true };
         let mut bytes = 0;
-        while let Some((path, depth)) = queue.pop_front() {
-            // One that is gone by now is merely missing.
-            let Ok(entries) = fs::read_dir(self.file(&path, "")) else { continue };
-            for entry in entries.flatten() {
-                if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || depth >= MAX_DEPTH {
-                    continue;
-                }
-                let Ok(metadata) = entry.metadata() else { continue };
-                let path = format!("{path}/{}", entry.file_name().to_string_lossy());
-                bytes += path.len();
-                if bytes > MAX_PATH_BYTES || walk.cgroups.len() >= MAX_CGROUPS {
-                    return Ok(Walk { is_whole: false, ..walk });
-                }
-                // A cgroup without children has no more links than `.` and its name in the parent.
-                if metadata.nlink() != 2 {
-                    queue.push_back((path.clone(), depth + 1));
-                }
-                walk.cgroups.insert(CgroupId(metadata.ino()), path);
-            }
+        for (hierarchy, root) in self.hierarchies() {
+            let id = self
+                .id_in(hierarchy, "/")
+                .map_err(|cause| SourceError::transient(format!("read {}", root.display()), cause))?;
+            walk.cgroups.insert(id, "/".to_owned());
+            walk.is_whole &= walk_below(hierarchy, root, &mut walk.cgroups, &mut bytes);
         }
         Ok(walk)
+    }
+}
+
+/// Adds the cgroups below a root. Whether these are all.
+fn walk_below(
+    hierarchy: Hierarchy,
+    root: &Path,
+    cgroups: &mut BTreeMap<CgroupId, String>,
+    bytes: &mut usize,
+) -> bool {
+    let mut queue = VecDeque::from([(String::new(), 0)]);
+    while let Some((path, depth)) = queue.pop_front() {
+        // One that is gone by now is merely missing.
+        let Ok(entries) = fs::read_dir(root.join(path.trim_start_matches('/'))) else { continue };
+        for entry in entries.flatten() {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || depth >= MAX_DEPTH {
+                continue;
+            }
+            let Ok(metadata) = entry.metadata() else { continue };
+            let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+            *bytes += path.len();
+            if *bytes > MAX_PATH_BYTES || cgroups.len() >= MAX_CGROUPS {
+                return false;
+            }
+            // A cgroup without children has no more links than `.` and its name in the parent.
+            if metadata.nlink() != 2 {
+                queue.push_back((path.clone(), depth + 1));
+            }
+            cgroups.insert(id_of(hierarchy, metadata.ino()), path);
+        }
+    }
+    true
+}
+
+/// What follows on a host with both versions where CPU time is told by cgroup v2 only.
+pub fn legacy_is_not_followed(why: &str) -> SourceError {
+    SourceError::unavailable(
+        format!(
+            "{why}: a container or job that has cgroups of cgroup v1 only is charged to the unit that started it"
+        ),
+        "boot with cgroup v2 alone (`systemd.unified_cgroup_hierarchy=1`)",
+    )
+}
+
+fn id_of(hierarchy: Hierarchy, inode: u64) -> CgroupId {
+    match hierarchy {
+        Hierarchy::Unified => CgroupId(inode),
+        Hierarchy::Legacy => CgroupId::legacy(inode),
     }
 }
 
@@ -175,11 +328,12 @@ mod tests {
             tree(&["unified/cgroup.controllers", "memory/cgroup.procs", "cpuacct/cpuacct.usage"]);
         let found = CgroupTree::find(&roots).unwrap();
         assert!(found.is_unified());
-        assert_eq!(found.root(), hybrid.path().join("unified"));
+        let folders = ["unified", "cpuacct"].map(|name| hybrid.path().join(name));
+        assert_eq!(found.hierarchies().map(|(_, folder)| folder).collect::<Vec<_>>(), folders);
         assert_eq!(found.v1_memory_file("/a", "x"), Some(hybrid.path().join("memory/a/x")));
         let (legacy, roots) = tree(&["cpu,cpuacct/cpuacct.usage"]);
         let found = CgroupTree::find(&roots).unwrap();
-        assert!(!found.is_unified());
+        assert!(!found.is_unified() && found.controller() == Some(Controller::Cpuacct));
         assert_eq!(found.root(), legacy.path().join("cpu,cpuacct"));
     }
 
@@ -192,11 +346,11 @@ mod tests {
         }
         fs::create_dir(root.path().join("agent")).unwrap();
         fs::write(root.path().join("agent/cgroup.procs"), "70\n8\n").unwrap();
-        let tree = CgroupTree { is_namespaced: false, ..CgroupTree::find(&roots).unwrap() };
+        let tree = CgroupTree { namespace: None, ..CgroupTree::find(&roots).unwrap() };
         let agent = tree.id("/agent").unwrap();
         assert_eq!(tree.of_process(&roots, ProcessId(7)), Some(agent));
         assert_eq!(tree.problem().map(|problem| problem.chain()), None);
-        let tree = CgroupTree { is_namespaced: true, ..tree };
+        let tree = CgroupTree { namespace: Some(NamespaceRoots::default()), ..tree };
         assert_eq!(tree.of_process(&roots, ProcessId(7)), None, "it is in another cgroup of that path");
         assert_eq!(tree.of_process(&roots, ProcessId(8)), None);
         fs::write(root.path().join("agent/cgroup.procs"), "70\n7\n").unwrap();

@@ -56,6 +56,11 @@ pub trait CpuMeter: Send {
     /// The agent's own process.
     fn own_process(&self) -> Option<ProcessId>;
 
+    /// What the meter cannot tell on this host; once.
+    fn take_problem(&mut self) -> Option<SourceError> {
+        None
+    }
+
     /// What the meter knows of its own losses and cost.
     fn health(&self) -> MeterHealth;
 }
@@ -100,8 +105,10 @@ pub enum LifecycleEvent {
         local: Option<ProcessId>,
         /// Whether the process was tracked before: then it is the same one, with another program.
         was_tracked: bool,
-        /// The cgroup it is in.
+        /// The cgroup it is in, in cgroup v2 where that is followed.
         cgroup: CgroupId,
+        /// The cgroup that it is in besides, in cgroup v1; `None` for the root.
+        legacy: Option<CgroupId>,
     },
     /// A tracked process ended.
     Exit {

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok((run, _)) = results::parse(Path::new("test_results_1.json"), bytes) else { return };
-    let nothing = History::of(Vec::new(), Vec::new());
+    let nothing = History::of(&[], Vec::new());
     let found: Vec<_> =
         run.scenarios.iter().map(|scenario| figures::find(scenario, &nothing, EnergyBasis::File)).collect();
     let tariff = Tariff::new(Money(0.12), Money(0.5), Money(0.0), None, None);

@@ -3,6 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::agent::binary;
@@ -35,8 +38,39 @@ fn is_problem_with_fix(line: &Value) {
     assert_ne!(line["fix"], "", "{line}");
 }
 
+/// Two sockets, whose counters stand apart.
+fn two_sockets() -> Host {
+    let zones = [
+        zone("intel-rapl:0", "package-0", 36_015_001_535),
+        zone("intel-rapl:0:0", "dram", 9_101_500_153),
+        zone("intel-rapl:1", "package-1", 42_522_502_303),
+        zone("intel-rapl:1:0", "dram", 8_152_250_230),
+    ];
+    Host::of(&[(0, 0), (1, 0)], &zones).unwrap()
+}
+
+/// The CPUs of a host, busy by its `/proc/stat`, while something is done.
+fn while_busy<T>(host: &Host, work: impl FnOnce() -> T) -> T {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for ticks in (0_u64..).step_by(20) {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let cpu = |number: u32| format!("cpu{number} {ticks} 0 0 7000 0 0 0 0 0 0\n");
+                host.write("proc/stat", &format!("cpu  0 0 0 0 0 0 0 0 0 0\n{}{}", cpu(0), cpu(1))).unwrap();
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let done = work();
+        is_over.store(true, Ordering::Relaxed);
+        done
+    })
+}
+
 #[test]
-fn counters_that_do_not_move() {
+fn counters_that_have_never_counted_or_show_one_number() {
     for energy in [0, 123_456_789] {
         let zones = [zone("intel-rapl:0", "package-0", energy), zone("intel-rapl:0:0", "dram", energy)];
         let host = Host::of(&[(0, 0), (0, 0)], &zones).unwrap();
@@ -45,6 +79,41 @@ fn counters_that_do_not_move() {
         assert_eq!(report["energy_source"], "model");
         assert_ne!(report["verdict"], "ready");
     }
+}
+
+#[test]
+fn counters_that_stand_still_are_stuck_where_cpus_are_busy_and_not_known_elsewhere() {
+    let host = two_sockets();
+    let report = while_busy(&host, || check(&host));
+    is_problem_with_fix(line(&report, "powercap", "do not move"));
+    assert_eq!(report["energy_source"], "model");
+    let report = check(&host);
+    assert_eq!(line(&report, "powercap", "no CPU was busy")["state"], "note");
+    assert_eq!((&report["energy_source"], &report["verdict"]), (&"powercap".into(), &"ready".into()));
+    fs::remove_file(host.path("proc/stat")).unwrap();
+    assert_eq!(check(&host)["energy_source"], "powercap");
+}
+
+#[test]
+fn a_counter_that_stands_still_beside_others_that_move() {
+    let host = two_sockets();
+    let _counting = Counting::start(&host, &[("intel-rapl:0", 40.0), ("intel-rapl:0:0", 4.0)]).unwrap();
+    let report = while_busy(&host, || check(&host));
+    is_problem_with_fix(line(&report, "powercap", "counter package-1 does not move"));
+    is_problem_with_fix(line(&report, "powercap", "counter dram-1 does not move"));
+    assert_eq!(report["energy_source"], "powercap");
+    assert_ne!(report["verdict"], "ready");
+}
+
+#[test]
+fn counters_that_move_are_all_that_a_host_needs() {
+    let host = two_sockets();
+    let zones = ["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1", "intel-rapl:1:0"];
+    let _counting = Counting::start(&host, &zones.map(|zone| (zone, 40.0))).unwrap();
+    let report = while_busy(&host, || check(&host));
+    assert_eq!(report["energy_source"], "powercap");
+    let problems = report["lines"].as_array().unwrap().iter().filter(|line| line["state"] == "problem");
+    assert_eq!(problems.collect::<Vec<_>>(), [&Value::Null; 0]);
 }
 
 #[test]
@@ -78,11 +147,24 @@ fn a_package_that_cannot_be_read() {
 
 #[test]
 fn sockets_that_show_one_counter() {
-    let begin = 21_181_449_722;
-    let zones = [zone("intel-rapl:0", "package-1", begin), zone("intel-rapl:1", "package-3", begin + 120)];
-    let host = Host::of(&[(1, 0), (3, 0)], &zones).unwrap();
+    for begin in [500_000, 21_181_449_722] {
+        let zones =
+            [zone("intel-rapl:0", "package-1", begin), zone("intel-rapl:1", "package-3", begin + 120)];
+        let host = Host::of(&[(1, 0), (3, 0)], &zones).unwrap();
+        let report = check(&host);
+        is_problem_with_fix(line(&report, "powercap", "package-3 show the energy of package-1"));
+    }
+}
+
+#[test]
+fn sockets_under_nearly_the_same_load_are_two() {
+    let zones = [zone("intel-rapl:0", "package-0", 500_000), zone("intel-rapl:1", "package-1", 500_000)];
+    let host = Host::of(&[(0, 0), (1, 0)], &zones).unwrap();
+    let _counting = Counting::start(&host, &[("intel-rapl:0", 60.0), ("intel-rapl:1", 61.0)]).unwrap();
     let report = check(&host);
-    is_problem_with_fix(line(&report, "powercap", "package-3 show the energy of package-1"));
+    let lines = report["lines"].as_array().unwrap().iter();
+    let problems = lines.filter(|line| line["source"] == "powercap" && line["state"] == "problem");
+    assert_eq!(problems.collect::<Vec<_>>(), [&Value::Null; 0]);
 }
 
 #[test]

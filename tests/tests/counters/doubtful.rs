@@ -63,7 +63,12 @@ fn counters_that_never_move_and_are_demanded_are_no_energy() {
 
 #[test]
 fn a_physical_counter_that_a_guest_sees_eight_times_is_counted_once() {
-    let begin = 21_000_000_000;
+    for begin in [21_000_000_000, 1_000_000, 0] {
+        eight_sockets_show_one_counter(begin);
+    }
+}
+
+fn eight_sockets_show_one_counter(begin: u64) {
     let sockets: Vec<(u32, u32)> = (0..8).map(|socket| (2 * socket + 1, 0)).collect();
     let zones = [
         zone("intel-rapl:0", "package-1", begin),
@@ -98,6 +103,23 @@ fn a_physical_counter_that_a_guest_sees_eight_times_is_counted_once() {
     assert!(finding["text"].as_str().unwrap().contains("package-15"), "{finding}");
     assert!(snapshot(&agent)["host"]["power_watts"].as_f64().unwrap() < 120.0);
     assert_closed(&after);
+}
+
+#[test]
+fn fresh_sockets_under_nearly_the_same_load_are_two() {
+    let zones = [zone("intel-rapl:0", "package-0", 500_000), zone("intel-rapl:1", "package-1", 500_000)];
+    let host = Host::of(&[(0, 0), (1, 0)], &zones).unwrap();
+    let agent = agent(&host, &["--energy.source=powercap"]);
+    let _counting = Counting::start(&host, &[("intel-rapl:0", 60.0), ("intel-rapl:1", 60.6)]).unwrap();
+    for _ in 0..8 {
+        let scrape = agent.wait_ticks(1).unwrap();
+        assert!(!has_finding(&scrape, "counters_mirror_one_another", "package-0"));
+        assert_closed(&scrape);
+    }
+    let scrape = agent.scrape().unwrap();
+    for package in ["0", "1"] {
+        assert!(energy(&scrape, package, "powercap").unwrap() > 0.0, "package {package}");
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn work(host: &mut Host, agent: &Agent, birth: Duration, steps: u64) {
 #[test]
 fn a_transcode_older_than_the_agent_is_marked_and_has_no_mean_over_time_it_was_not_seen() {
     let (mut host, state) = (Host::client().unwrap(), tempfile::tempdir().unwrap());
+    let _idling = host.idling().unwrap();
     let birth = uptime().saturating_sub(Duration::from_secs(30));
     host.encoder(4242, CGROUPS[0], birth, Duration::from_secs(20)).unwrap();
     let before = now();
@@ -96,6 +97,7 @@ fn post(agent: &Agent, frames: u64) {
 /// An encoder runs through the end of one agent, a time without any, and the start of the next.
 fn outlives(signal: Signal) {
     let (mut host, state) = (Host::client().unwrap(), tempfile::tempdir().unwrap());
+    let _idling = host.idling().unwrap();
     let first = agent(&host, state.path(), &[]);
     let birth = uptime();
     host.encoder(4242, CGROUPS[0], birth, Duration::ZERO).unwrap();
@@ -165,6 +167,7 @@ fn a_transcode_outlives_an_agent_that_is_killed() {
 #[test]
 fn a_transcode_that_ended_without_an_agent_is_closed_with_what_is_known_and_said() {
     let (mut host, state) = (Host::client().unwrap(), tempfile::tempdir().unwrap());
+    let _idling = host.idling().unwrap();
     let first = agent(&host, state.path(), &[]);
     let birth = uptime();
     host.encoder(4242, CGROUPS[0], birth, Duration::ZERO).unwrap();

@@ -156,6 +156,7 @@ fn subcommands(installed: &Installed) -> Vec<(Vec<&'static str>, Vec<String>)> {
         (vec!["run"], installed.ports.flags()),
         (vec!["check"], installed.ports.flags()),
         (vec!["check", "--ready"], Vec::new()),
+        (vec!["calibrate"], vec!["--forget".to_owned()]),
         (vec!["config"], Vec::new()),
         (vec!["report"], Vec::new()),
         (vec!["top", "--once"], vec!["--url=http://127.0.0.1:1".to_owned()]),
@@ -198,7 +199,8 @@ fn no_option_of_a_setcap_binary_shows_or_changes_what_its_caller_may_not_read() 
     }
     assert!(tried > 1000, "{tried}");
     assert_eq!(installed.files(), before, "nothing is written");
-    // Whatever makes the privileged process open, write, start or give up something, is refused, and by `run` and `check` alone.
+    // Whatever makes the privileged process open, write, start or give up something, is refused, and by none but these.
+    let privileged = ["run", "check", "calibrate"];
     for option in [
         "config",
         "path.procfs",
@@ -213,11 +215,11 @@ fn no_option_of_a_setcap_binary_shows_or_changes_what_its_caller_may_not_read() 
         "containers.docker-socket",
         "sandbox.off",
     ] {
-        for subcommand in ["run", "check"] {
+        for subcommand in privileged {
             assert!(refused.contains(&(subcommand, option.to_owned())), "{subcommand} --{option}");
         }
     }
-    assert!(refused.iter().all(|(subcommand, _)| ["run", "check"].contains(subcommand)), "{refused:?}");
+    assert!(refused.iter().all(|(subcommand, _)| privileged.contains(subcommand)), "{refused:?}");
 }
 
 #[test]

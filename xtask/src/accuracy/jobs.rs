@@ -7,7 +7,7 @@ use anyhow::Context;
 use tests::cgroup::Cgroup;
 use tests::simulator::Machine;
 
-use super::{PARENT, Stage};
+use super::{PARENT, stage};
 
 /// Lengths in seconds, and how many jobs of each.
 const LENGTHS: [(f64, usize); 7] =
@@ -26,7 +26,7 @@ pub(super) struct Captured {
 
 /// One after the other, each in a cgroup that is made for it and removed after it.
 pub(super) fn capture(machine: Machine, binary: &Path) -> anyhow::Result<Vec<Captured>> {
-    let stage = Stage::set(machine, binary, &["x264"], &["--interval=1s"])?;
+    let stage = stage(machine, binary, &["x264"], &["--interval=1s"])?;
     stage.agent.wait_ticks(2)?;
     let mut all = Vec::new();
     for (length, jobs) in LENGTHS {

@@ -19,7 +19,7 @@ use tests::http;
 use tests::simulator::{Machine, Simulator, Truth, wall};
 
 use super::windows::{Reading, read, truths};
-use super::{PARENT, Stage, names};
+use super::{PARENT, Stage, names, stage};
 use crate::process::{run, say};
 use crate::{install, root};
 
@@ -115,7 +115,7 @@ pub(super) fn compare(
     time: Duration,
 ) -> anyhow::Result<Compared> {
     install::packages("a comparison with node_exporter", &["prometheus-node-exporter"])?;
-    let stage = Stage::set(machine, binary, &names(), &["--interval=1s"])?;
+    let stage = stage(machine, binary, &names(), &["--interval=1s"])?;
     let folder = root()?.join("target/accuracy");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let ports = [Ports::free()?.main, Ports::free()?.rapl];

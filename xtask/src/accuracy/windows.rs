@@ -10,7 +10,7 @@ use tests::command::{eventually, now};
 use tests::exposition::Exposition;
 use tests::simulator::{Machine, Simulator, Trouble, Truth};
 
-use super::{PARENT, Stage, WORKLOADS, names};
+use super::{PARENT, Stage, WORKLOADS, names, stage};
 
 /// Below this power a relative error says nothing: a quarter of a watt.
 const LEAST_WATTS: f64 = 0.25;
@@ -89,7 +89,7 @@ pub(super) fn measure(
     lengths: &[f64],
     time: Duration,
 ) -> anyhow::Result<Found> {
-    let stage = Stage::set(machine, binary, &names(), &[&format!("--interval={interval}")])?;
+    let stage = stage(machine, binary, &names(), &[&format!("--interval={interval}")])?;
     std::thread::sleep(WARM_UP);
     let (readings, residual) = follow(&stage.agent, time)?;
     let mut found = Found { residual, ..Found::default() };
@@ -176,7 +176,7 @@ pub(super) fn counters(machine: Machine, binary: &Path) -> anyhow::Result<Vec<Co
         .map(|(what, metric, trouble, machine, interval)| {
             let interval = format!("--interval={interval}");
             let flags = [interval.as_str(), "--energy.plausible-watts=100"];
-            let stage = Stage::set(machine, binary, &["steady"], &flags)?;
+            let stage = stage(machine, binary, &["steady"], &flags)?;
             counter(&stage, what, metric, trouble)
         })
         .collect()

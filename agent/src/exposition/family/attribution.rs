@@ -3,6 +3,7 @@
 use crate::exposition::catalog::{Kind, Listener, Metric};
 use crate::exposition::family::host::zone_labels;
 use crate::model::energy::EnergySourceKind;
+use crate::model::snapshot::IdlePower;
 
 pub(super) const METRICS: &[Metric] = &[
     Metric {
@@ -40,9 +41,26 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for zone in &snapshot.zones {
-                if let Some((power, origin)) = zone.idle_power {
+                if let Some(idle) = zone.idle_power {
                     let [package, domain] = zone_labels(zone);
-                    samples.number([package, domain, origin.name().into()], power.0);
+                    samples.number([package, domain, idle.origin.name().into()], idle.power.0);
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_idle_power_standard_error_watts",
+        kind: Kind::Gauge,
+        unit: Some("watts"),
+        help: "Standard error of a zone's idle power, in watts. Absent unless it was calibrated or is estimated by regression.",
+        labels: &["package", "domain", "origin"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for zone in &snapshot.zones {
+                let error = |idle: IdlePower| Some((idle.origin, idle.standard_error?));
+                if let Some((origin, error)) = zone.idle_power.and_then(error) {
+                    let [package, domain] = zone_labels(zone);
+                    samples.number([package, domain, origin.name().into()], error.0);
                 }
             }
         },

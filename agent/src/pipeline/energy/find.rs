@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::source::Active;
 use crate::clock::MonoTime;
 use crate::model::cpu::CpuWindow;
-use crate::model::energy::{Domain, Zone};
 use crate::model::finding::FindingCode;
 use crate::pipeline::Pipeline;
 
@@ -38,15 +37,15 @@ impl Pipeline {
             }
             Active::Meter(_) => {
                 self.find_counters(now);
-                self.find_uncounted_sockets(window);
+                for package in self.energy.uncounted(window) {
+                    let socket = format!("socket {package}");
+                    self.findings.report(FindingCode::SocketWithoutCounter, &socket, "");
+                }
             }
         }
         self.find_candidates(now);
         for (zone, failure) in &self.energy.failures {
-            let is_package = zone.domain == Domain::Package;
-            let code =
-                if is_package { FindingCode::PackageUnreadable } else { FindingCode::CounterUnreadable };
-            self.findings.report(code, &zone.to_string(), failure);
+            self.findings.report(FindingCode::of_unreadable(*zone), &zone.to_string(), failure);
         }
     }
 
@@ -77,41 +76,16 @@ impl Pipeline {
                 self.findings.report(FindingCode::CounterReset, &name, times);
             }
         }
-        let mut mirrored = self.energy.mirrored();
-        mirrored.retain(|(zone, _)| zone.domain == Domain::Package);
-        let mut leaders: Vec<Zone> = mirrored.iter().map(|(_, leader)| *leader).collect();
-        leaders.sort_unstable();
-        leaders.dedup();
-        for leader in leaders {
-            let followers = mirrored.iter().filter(|(_, of)| *of == leader);
-            let names: Vec<String> = followers.map(|(zone, _)| zone.to_string()).collect();
-            let code = FindingCode::CountersMirrorOneAnother;
-            self.findings.report(code, &leader.to_string(), &names.join(", "));
-        }
         if let Active::Meter(meter) = &self.energy.active {
+            for (leader, mirrors) in meter.mirrored_packages() {
+                let mirrors: Vec<String> = mirrors.iter().map(ToString::to_string).collect();
+                let code = FindingCode::CountersMirrorOneAnother;
+                self.findings.report(code, &leader.to_string(), &mirrors.join(", "));
+            }
             for (zone, step) in meter.corrected() {
                 let step = step.0.to_string();
                 self.findings.report(FindingCode::DramUnitCorrected, &zone.to_string(), &step);
             }
         }
-    }
-
-    /// Sockets whose CPUs run and whose energy nothing counts.
-    fn find_uncounted_sockets(&mut self, window: &CpuWindow) {
-        let Some(scopes) = self.energy.counted_scopes() else { return };
-        for place in window.places.iter().filter(|place| place.cpus > 0) {
-            if !scopes.iter().any(|scope| place.place.is_in(*scope)) {
-                let socket = format!("socket {}", place.place.package);
-                self.findings.report(FindingCode::SocketWithoutCounter, &socket, "");
-            }
-        }
-    }
-
-    /// Whether some socket has CPUs and no counter.
-    pub(super) fn has_uncounted_sockets(&self, window: &CpuWindow) -> bool {
-        self.energy.counted_scopes().is_some_and(|scopes| {
-            let mut running = window.places.iter().filter(|place| place.cpus > 0);
-            running.any(|place| !scopes.iter().any(|scope| place.place.is_in(*scope)))
-        })
     }
 }

@@ -4,6 +4,7 @@
 //! opening the others takes capabilities that are given up. A meter that is opened later, or was given up, is a *candidate*: it is used
 //! once its counters have moved.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::probe::Probe;
@@ -11,7 +12,8 @@ use super::silence::Silence;
 use crate::clock::{Clock, MonoTime};
 use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use crate::model::cpu::CpuWindow;
+use crate::model::energy::{Domain, EnergySourceKind, Zone};
 use crate::pipeline::sources::HealthBook;
 use crate::pipeline::zones::ZoneBook;
 use crate::source::SourceError;
@@ -39,7 +41,7 @@ pub(super) struct Candidate {
 /// Where energy comes from.
 pub(in crate::pipeline) struct EnergySource {
     pub(super) active: Active,
-    pub(super) model: ModelMeter,
+    pub(in crate::pipeline) model: ModelMeter,
     pub(super) candidates: Vec<Candidate>,
     pub(super) silence: Silence,
     /// What could not be read at the last tick, and why.
@@ -207,18 +209,17 @@ impl EnergySource {
     /// Whether the source in use gives a zone of its own; for the estimate, by whether it has already.
     pub(in crate::pipeline) fn gives(&self, zone: Zone, has_been_estimated: bool) -> bool {
         match &self.active {
-            Active::Meter(meter) => meter.zones().contains(&zone) && !meter.mirrors().contains_key(&zone),
+            Active::Meter(meter) => meter.reads(zone),
             Active::Model => has_been_estimated,
             Active::None => false,
         }
     }
 
-    /// The packages and dies that have a counter; `None` where there is none for packages at all.
-    pub(super) fn counted_scopes(&self) -> Option<Vec<Scope>> {
-        let Active::Meter(meter) = &self.active else { return None };
-        let packages = meter.zones().into_iter().filter(|zone| zone.domain == Domain::Package);
-        let scopes: Vec<Scope> = packages.map(|zone| zone.scope).collect();
-        (!scopes.is_empty()).then_some(scopes)
+    /// Sockets with CPUs on line whose energy nothing counts, though others' is.
+    pub(super) fn uncounted(&self, window: &CpuWindow) -> BTreeSet<u32> {
+        let Active::Meter(meter) = &self.active else { return BTreeSet::new() };
+        let running = window.places.iter().filter(|place| place.cpus > 0);
+        meter.uncounted(running.map(|place| place.place))
     }
 
     /// Takes the first candidate whose counters have moved, with the reading that shows it.

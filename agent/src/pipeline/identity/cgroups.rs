@@ -14,6 +14,7 @@ use crate::model::workload::{Pseudo, WorkloadId};
 use crate::pipeline::identity::SILENT_TICKS;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::CpuMeter;
+use crate::source::identity::cgroup_path;
 use crate::source::identity::directory::Directory;
 use crate::source::identity::newcomers::{Newcomer, Newcomers};
 
@@ -110,6 +111,17 @@ impl Cgroups {
         is_wanted
     }
 
+    /// Which of its two cgroups says what a task is. Where one has no known path, the other does.
+    pub(super) fn of_both(&self, unified: CgroupId, legacy: CgroupId) -> CgroupId {
+        let path = |id| self.newcomers.path(id).or_else(|| self.directory.path(id));
+        let is_legacy = match (path(unified), path(legacy)) {
+            (Some(unified), Some(legacy)) => cgroup_path::is_told_by_legacy(unified, legacy),
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if is_legacy { legacy } else { unified }
+    }
+
     /// Whether the path of a cgroup is known.
     pub(super) fn knows(&self, id: CgroupId) -> bool {
         self.is_known(id) && !self.directory.is_stranger(id)
@@ -181,7 +193,7 @@ impl Cgroups {
         now: MonoTime,
         totals: &mut Totals,
     ) {
-        let is_at = |id: CgroupId, path: &str| tree.and_then(|tree| tree.id(path).ok()) == Some(id);
+        let is_at = |id, path: &str| tree.is_some_and(|tree| tree.is_at(id, path));
         let is_gone = |id: CgroupId, path: &str| walk.is_whole || !is_at(id, path);
         for (id, path) in self.directory.missing_from(&walk.cgroups) {
             if is_gone(id, &path) {

@@ -167,7 +167,7 @@ impl Agent {
         let (at, process, local) = (self.clock.0, ProcessId(process), local.map(ProcessId));
         let cgroup = CgroupId(ROOT_CGROUP);
         self.meter.tracked.insert(process);
-        self.event(LifecycleEvent::Exec { at, process, local, was_tracked, cgroup });
+        self.event(LifecycleEvent::Exec { at, process, local, was_tracked, cgroup, legacy: None });
     }
 
     fn exit(&mut self, process: u32) {

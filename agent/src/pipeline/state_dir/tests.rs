@@ -2,12 +2,12 @@
 
 use super::*;
 
-const PACKAGE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
+pub(super) const PACKAGE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 const DIE: Zone = Zone { scope: Scope::Die { package: 1, die: 2 }, domain: Domain::Core };
-const PLATFORM: Zone = Zone { scope: Scope::Platform, domain: Domain::Psys };
-const ZONES: [Zone; 3] = [PACKAGE, DIE, PLATFORM];
+pub(super) const PLATFORM: Zone = Zone { scope: Scope::Platform, domain: Domain::Psys };
+pub(super) const ZONES: [Zone; 3] = [PACKAGE, DIE, PLATFORM];
 
-fn host(model: &str, microcode: &str, kernel: &str) -> (tempfile::TempDir, HostRoots) {
+pub(super) fn host(model: &str, microcode: &str, kernel: &str) -> (tempfile::TempDir, HostRoots) {
     let proc = tempfile::tempdir().unwrap();
     let info = format!("processor\t: 0\nmodel name\t: {model}\nmicrocode\t: {microcode}\n");
     fs::write(proc.path().join("cpuinfo"), info).unwrap();
@@ -17,7 +17,7 @@ fn host(model: &str, microcode: &str, kernel: &str) -> (tempfile::TempDir, HostR
     (proc, roots)
 }
 
-fn lows(watts: f64) -> DailyLows {
+pub(super) fn lows(watts: f64) -> DailyLows {
     DailyLows {
         past: vec![Watts(watts + 1.0), Watts(watts)],
         today: Some(Watts(watts + 2.0)),
@@ -62,9 +62,7 @@ fn a_damaged_file_or_one_of_another_version_is_learned_anew() {
 #[test]
 fn values_that_are_no_power_are_left_out() {
     let zone = IdleZone {
-        domain: "package".to_owned(),
-        package: Some(0),
-        die: None,
+        zone: ZoneName { domain: "package".to_owned(), package: Some(0), die: None },
         days_watts: vec![1.0, 2.0, 3.0, 4.0, -1.0, 0.0, 7.0, 8.0, 9.0],
         today_watts: Some(f64::NAN),
         observed_seconds: 0,
@@ -73,7 +71,8 @@ fn values_that_are_no_power_are_left_out() {
     let (_, lows) = parse_zone(&zone).unwrap();
     assert_eq!(lows.past, [3.0, 4.0, 7.0, 8.0, 9.0].map(Watts));
     assert_eq!(lows.today, None);
-    assert!(parse_zone(&IdleZone { domain: "x".to_owned(), ..zone }).is_none());
+    let unknown = ZoneName { domain: "x".to_owned(), ..ZoneName::of(PACKAGE) };
+    assert!(parse_zone(&IdleZone { zone: unknown, ..zone }).is_none());
 }
 
 #[test]

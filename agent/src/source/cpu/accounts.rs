@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use agent_common::{CLASS_KERNEL_THREAD, ConsumerKey, CpuClock, CpuTime as Entry};
+use agent_common::{CLASS_KERNEL_THREAD, ConsumerKey, CpuClock, CpuTime as Entry, ROOT_CGROUP};
 
 use crate::clock::MonoTime;
 use crate::host::{CpuPlace, CpuTopology};
@@ -158,6 +158,11 @@ impl Accounts {
         }
     }
 
+    /// Keys of the entries seen so far and not forgotten.
+    pub fn keys(&self) -> impl Iterator<Item = &ConsumerKey> {
+        self.consumed.keys()
+    }
+
     /// Consumers of the entries seen so far and not forgotten.
     pub fn consumers(&self) -> impl Iterator<Item = Consumer> {
         self.consumed.keys().copied().map(consumer)
@@ -215,7 +220,12 @@ fn consumer(key: ConsumerKey) -> Consumer {
         return Consumer::Kernel;
     }
     let process = (key.tracked != 0).then_some(ProcessId(key.tracked));
-    Consumer::Tasks { cgroup: CgroupId(key.cgroup), process }
+    let (unified, legacy) = (CgroupId(key.cgroup), CgroupId::legacy(key.legacy));
+    match (key.cgroup, key.legacy) {
+        (_, 0) => Consumer::Tasks { cgroup: unified, process },
+        (ROOT_CGROUP, _) => Consumer::Tasks { cgroup: legacy, process },
+        _ => Consumer::InBoth { unified, legacy, process },
+    }
 }
 
 #[cfg(test)]

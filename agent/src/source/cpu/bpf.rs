@@ -3,12 +3,13 @@
 //! **Invariant:** nothing outlives this value. The programs are attached by links that the kernel drops with the process,
 //! and nothing is pinned.
 
+mod hierarchies;
 mod kernel_types;
 mod lifecycle;
 mod load;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
@@ -68,6 +69,9 @@ pub struct BpfMeter {
     torn_reads: u64,
     reattached: u64,
     lead: Lead,
+    /// Whether tasks are charged by their cgroup in cgroup v1 as well: then a cgroup may be a part of many keys.
+    has_legacy: bool,
+    problem: Option<SourceError>,
 }
 
 /// How far the kernel's clock is ahead of the agent's own, in nanoseconds: in a time namespace (`time_namespaces(7)`) they are not
@@ -240,14 +244,27 @@ impl CpuMeter for BpfMeter {
     }
 
     fn forget(&mut self, consumer: Consumer) {
-        let Consumer::Tasks { cgroup, process } = consumer else { return };
-        if cgroup.0 == ROOT_CGROUP && process.is_none() {
-            return; // it runs for ever
-        }
-        let key = key_of(cgroup, process);
-        // Not there is fine: it never ran, or was never seen.
-        if self.times.remove(&key).is_ok() {
-            self.accounts.forget(&key);
+        let keys: Vec<ConsumerKey> = match consumer {
+            // The root cgroup runs for ever.
+            Consumer::Tasks { cgroup: CgroupId(ROOT_CGROUP), process: None }
+            | Consumer::Kernel
+            | Consumer::Unknown => return,
+            Consumer::Tasks { cgroup, process } if self.has_legacy => {
+                let tracked = process.map_or(0, |process| process.0);
+                let is_of =
+                    |key: &&ConsumerKey| key.tracked == tracked && cgroups_of(**key).contains(&cgroup);
+                self.accounts.keys().filter(is_of).copied().collect()
+            }
+            Consumer::Tasks { cgroup, process } => vec![key_of(cgroup, process)],
+            Consumer::InBoth { unified, legacy, process } => {
+                vec![ConsumerKey { legacy: legacy.inode(), ..key_of(unified, process) }]
+            }
+        };
+        for key in keys {
+            // Not there is fine: it never ran, or was never seen.
+            if self.times.remove(&key).is_ok() {
+                self.accounts.forget(&key);
+            }
         }
     }
 
@@ -258,6 +275,13 @@ impl CpuMeter for BpfMeter {
     fn with_usage(&self, removed: &[CgroupId]) -> Vec<CgroupId> {
         // Without the clocks, what is pending on a CPU is not known, and any of them may have run.
         let Ok(clocks) = self.read_clocks() else { return removed.to_vec() };
+        if self.has_legacy {
+            let known: Result<Vec<ConsumerKey>, MapError> = self.times.keys().collect();
+            let Ok(known) = known else { return removed.to_vec() };
+            let pending = clocks.iter().map(|clock| clock.key);
+            let used: HashSet<CgroupId> = known.into_iter().chain(pending).flat_map(cgroups_of).collect();
+            return removed.iter().copied().filter(|cgroup| used.contains(cgroup)).collect();
+        }
         let has_run = |cgroup: &CgroupId| {
             let key = key_of(*cgroup, None);
             clocks.iter().any(|clock| clock.key == key) || self.times.get(&key, 0).is_ok()
@@ -277,6 +301,10 @@ impl CpuMeter for BpfMeter {
 
     fn own_process(&self) -> Option<ProcessId> {
         Some(self.own)
+    }
+
+    fn take_problem(&mut self) -> Option<SourceError> {
+        self.problem.take()
     }
 
     fn health(&self) -> MeterHealth {
@@ -310,7 +338,11 @@ fn has_no_switch(clocks: &[CpuClock]) -> bool {
 
 fn key_of(cgroup: CgroupId, process: Option<ProcessId>) -> ConsumerKey {
     let tracked = process.map_or(0, |process| process.0);
-    ConsumerKey { cgroup: cgroup.0, tracked, class: CLASS_TASK }
+    ConsumerKey { cgroup: cgroup.0, legacy: 0, tracked, class: CLASS_TASK }
+}
+
+fn cgroups_of(key: ConsumerKey) -> [CgroupId; 2] {
+    [CgroupId(key.cgroup), CgroupId::legacy(key.legacy)]
 }
 
 /// The kernel answers ENXIO for a CPU that is off line or does not exist (`bpf_prog_test_run_raw_tp`).

@@ -15,6 +15,10 @@ const HEADER_SIZE: usize = 24;
 const TYPE_SIZE: usize = 12;
 /// `struct btf_member`: name, type, offset.
 const MEMBER_SIZE: usize = 12;
+/// `struct btf_enum`: name, value.
+const ENUMERATOR_SIZE: usize = 8;
+/// A pointer of a 64-bit kernel.
+const POINTER_SIZE: u32 = 8;
 /// `char[3][7]`-style nesting of anonymous members is one or two levels in practice; this only ends hostile input.
 const MAX_NESTING: usize = 8;
 /// Longer than any name in the kernel's BTF; ends hostile input.
@@ -22,12 +26,24 @@ const MAX_NAME: u64 = 1024;
 
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
+const KIND_ENUM: u32 = 6;
 const KIND_TYPEDEF: u32 = 8;
 
-const STRUCTURES: [&str; 7] =
-    ["task_struct", "sched_entity", "signal_struct", "css_set", "cgroup", "kernfs_node", "cgroup_root"];
+const STRUCTURES: [&str; 8] = [
+    "task_struct",
+    "sched_entity",
+    "signal_struct",
+    "css_set",
+    "cgroup",
+    "cgroup_subsys_state",
+    "kernfs_node",
+    "cgroup_root",
+];
 
-const MEMBERS: [&str; 15] = [
+/// The kernel numbers its cgroup controllers as it was configured.
+const CONTROLLERS: &str = "cgroup_subsys_id";
+
+const MEMBERS: [&str; 17] = [
     "flags",
     "exit_code",
     "signal",
@@ -43,6 +59,8 @@ const MEMBERS: [&str; 15] = [
     "se",
     "exec_start",
     "comm",
+    "subsys",
+    "cgroup",
 ];
 
 /// What the agent asks of the kernel's types.
@@ -58,10 +76,12 @@ impl KernelTypes {
     /// Of a kernel that does not tell.
     pub const UNKNOWN: Self = Self { offsets: KernelOffsets::UNKNOWN, typedef: None };
 
-    /// Looks up the members of [`KernelOffsets`] and a typedef.
-    pub fn read(btf: impl Read + Seek, typedef: &str) -> io::Result<Self> {
-        let mut btf = Btf::open(btf, typedef)?;
-        Ok(Self { offsets: btf.kernel_offsets(), typedef: btf.typedef })
+    /// Looks up the members of [`KernelOffsets`] and a typedef; of the controllers of cgroup v1 the one that is followed, if any is.
+    pub fn read(btf: impl Read + Seek, typedef: &str, controller: Option<&'static str>) -> io::Result<Self> {
+        let mut btf = Btf::open(btf, typedef, controller)?;
+        let offsets = btf.kernel_offsets();
+        let set_legacy = btf.legacy_offset().unwrap_or(UNKNOWN_OFFSET);
+        Ok(Self { offsets: KernelOffsets { set_legacy, ..offsets }, typedef: btf.typedef })
     }
 }
 
@@ -74,11 +94,15 @@ struct Btf<R> {
     /// The names that are looked for, by their offsets in the string section. A string may be the end of another.
     names: HashMap<u32, &'static str>,
     structs: HashMap<&'static str, u32>,
+    /// The enumeration of controllers.
+    controllers: Option<u32>,
+    /// The enumerator of the controller that is asked for: `cpuacct_cgrp_id`.
+    controller: Option<&'static str>,
     typedef: Option<u32>,
 }
 
 impl<R: Read + Seek> Btf<R> {
-    fn open(input: R, typedef: &str) -> io::Result<Self> {
+    fn open(input: R, typedef: &str, controller: Option<&'static str>) -> io::Result<Self> {
         let mut input = BufReader::new(input);
         let mut header = [0; HEADER_SIZE];
         input.read_exact(&mut header)?;
@@ -94,6 +118,8 @@ impl<R: Read + Seek> Btf<R> {
             positions: Vec::new(),
             names: HashMap::new(),
             structs: HashMap::new(),
+            controllers: None,
+            controller,
             typedef: None,
         };
         let typedef_names = btf.find_names(strings, strings_length, typedef)?;
@@ -114,7 +140,7 @@ impl<R: Read + Seek> Btf<R> {
             at += string.len() as u64;
             let text = string.strip_suffix(&[0]).ok_or_else(invalid)?;
             let place = |name: &str| (at as u32).wrapping_sub(name.len() as u32 + 1);
-            for name in STRUCTURES.into_iter().chain(MEMBERS) {
+            for name in STRUCTURES.into_iter().chain(MEMBERS).chain([CONTROLLERS]).chain(self.controller) {
                 if text.ends_with(name.as_bytes()) {
                     self.names.insert(place(name), name);
                 }
@@ -139,6 +165,9 @@ impl<R: Read + Seek> Btf<R> {
                 && let Some(name) = self.names.get(&name)
             {
                 self.structs.entry(name).or_insert(position as u32);
+            }
+            if kind == KIND_ENUM && self.names.get(&name) == Some(&CONTROLLERS) {
+                self.controllers = self.controllers.or(Some(position as u32));
             }
             if kind == KIND_TYPEDEF && typedef_names.contains(&name) {
                 self.typedef = self.typedef.or(Some(self.positions.len() as u32));
@@ -166,8 +195,22 @@ impl<R: Read + Seek> Btf<R> {
             task_cgroups: member("task_struct", "cgroups"),
             set_cgroup: member("css_set", "dfl_cgrp"),
             task_comm: member("task_struct", "comm"),
+            set_legacy: UNKNOWN_OFFSET,
+            css_cgroup: member("cgroup_subsys_state", "cgroup"),
             task_exec_start: nested(member("task_struct", "se"), member("sched_entity", "exec_start")),
         }
+    }
+
+    /// Offset in a `css_set` of the pointer to its state under the controller that is asked for.
+    fn legacy_offset(&mut self) -> Option<u32> {
+        let (position, controller) = (self.controllers?, self.controller?);
+        let info = word(&self.read(position, TYPE_SIZE)?, 4)?;
+        let count = (info & 0xffff) as usize;
+        let enumerators = self.read(position + TYPE_SIZE as u32, ENUMERATOR_SIZE * count)?;
+        let is_it =
+            |entry: &&[u8]| word(entry, 0).is_some_and(|name| self.names.get(&name) == Some(&controller));
+        let index = word(enumerators.chunks_exact(ENUMERATOR_SIZE).find(is_it)?, 4)?;
+        self.member_offset("css_set", "subsys")?.checked_add(index.checked_mul(POINTER_SIZE)?)
     }
 
     fn member_offset(&mut self, structure: &str, member: &str) -> Option<u32> {
@@ -281,12 +324,12 @@ mod tests {
 
     #[test]
     fn members_of_anonymous_members_are_found() {
-        let types = KernelTypes::read(Cursor::new(sample()), "int_alias").unwrap();
+        let types = KernelTypes::read(Cursor::new(sample()), "int_alias", None).unwrap();
         assert_eq!(types.offsets.kernfs_id, 16);
         assert_eq!(types.offsets.task_flags, UNKNOWN_OFFSET);
         assert_eq!(types.typedef, Some(5));
         assert_eq!(
-            KernelTypes::read(Cursor::new(sample()), "int").unwrap().typedef,
+            KernelTypes::read(Cursor::new(sample()), "int", None).unwrap().typedef,
             None,
             "it is no typedef"
         );
@@ -295,7 +338,7 @@ mod tests {
     #[test]
     fn what_is_not_btf_gives_nothing() {
         for bytes in [&b""[..], b"\x7fELF and so on, at some length"] {
-            assert!(KernelTypes::read(Cursor::new(bytes), "int_alias").is_err());
+            assert!(KernelTypes::read(Cursor::new(bytes), "int_alias", None).is_err());
         }
     }
 
@@ -307,7 +350,7 @@ mod tests {
             btf[at % length] = byte;
             btf.truncate(length.saturating_sub(cut));
             // Whether it can be read at all is the damage's business.
-            let _ = KernelTypes::read(Cursor::new(btf), "int_alias");
+            let _ = KernelTypes::read(Cursor::new(btf), "int_alias", Some("cpuacct_cgrp_id"));
         }
     }
 }

@@ -3,11 +3,12 @@
 //! The same contract as the eBPF meter, less exact: the host's busy time comes in steps of 10 ms, what ran and ended between
 //! two polls is only in the sums, and on hosts with several packages a cgroup's time is split over them like the host's.
 
+mod both;
 mod host;
 mod processes;
 mod usage;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 
 use agent_common::ROOT_CGROUP;
@@ -18,20 +19,23 @@ use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, PlaceWindow, ProcessId, Usage};
 use crate::model::health::MeterHealth;
 use crate::source::SourceError;
-use crate::source::cgroup_tree::{CgroupTree, Walk};
+use crate::source::cgroup_tree::{self, CgroupTree, Controller, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent};
 use crate::units::CpuTime;
 
+use both::BothHierarchies;
 use host::HostClock;
 use processes::Processes;
 
 /// The polling meter.
 pub struct CgroupfsMeter {
     tree: CgroupTree,
+    both: BothHierarchies,
     host: HostClock,
     processes: Processes,
     cgroups: BTreeMap<CgroupId, String>,
     used: HashMap<CgroupId, CpuTime>,
+    problem: Option<SourceError>,
     /// Whether the last poll saw every cgroup.
     was_whole: bool,
     events: Vec<LifecycleEvent>,
@@ -47,8 +51,20 @@ impl CgroupfsMeter {
         clock: &dyn Clock,
     ) -> Result<Self, SourceError> {
         let tree = CgroupTree::find(roots)?;
+        let problem = match tree.controller() {
+            None | Some(Controller::Cpuacct) => None,
+            Some(_) => Some(cgroup_tree::legacy_is_not_followed("the cpuacct controller is not mounted")),
+        };
+        if problem.is_some() && !tree.is_unified() {
+            return Err(SourceError::unavailable(
+                "the host has cgroup v1 only, without the controller that counts CPU time",
+                "mount it (`mount -t cgroup -o cpuacct none /sys/fs/cgroup/cpuacct`)",
+            ));
+        }
         let mut meter = Self {
             tree,
+            both: BothHierarchies::new(roots),
+            problem,
             host: HostClock::new(roots, topology),
             processes: Processes::new(roots, tracked),
             cgroups: BTreeMap::new(),
@@ -69,9 +85,11 @@ impl CgroupfsMeter {
         let Walk { cgroups: walk, is_whole } = self.tree.walk()?;
         let mut totals: HashMap<CgroupId, CpuTime> = HashMap::with_capacity(walk.len());
         for (id, path) in &walk {
-            totals.extend(usage::read(&self.tree, path).map(|used| (*id, used)));
+            totals.extend(usage::read(&self.tree, id.hierarchy(), path).map(|used| (*id, used)));
         }
-        let by_path: HashMap<&str, CgroupId> = walk.iter().map(|(id, path)| (path.as_str(), *id)).collect();
+        let place = |id: CgroupId, path| (id.is_legacy(), path);
+        let by_path: HashMap<(bool, &str), CgroupId> =
+            walk.iter().map(|(id, path)| (place(*id, path.as_str()), *id)).collect();
         let mut own: HashMap<CgroupId, CpuTime> = HashMap::with_capacity(walk.len());
         let mut children: HashMap<CgroupId, CpuTime> = HashMap::new();
         for (id, path) in &walk {
@@ -80,23 +98,26 @@ impl CgroupfsMeter {
             let new = if self.was_whole { CpuTime::ZERO } else { *total };
             let delta = total.saturating_sub(self.used.get(id).copied().unwrap_or(new));
             own.insert(*id, delta);
-            if let Some(parent) = parent(path).and_then(|parent| by_path.get(parent)) {
+            if let Some(parent) = parent(path).and_then(|parent| by_path.get(&place(*id, parent))) {
                 *children.entry(*parent).or_default() += delta;
             }
         }
-        let lost_children: Vec<&str> = self
+        let lost_children: HashSet<(bool, &str)> = self
             .cgroups
             .iter()
             .filter(|(id, _)| !walk.contains_key(id))
-            .filter_map(|(_, path)| parent(path))
+            .filter_map(|(id, path)| Some(place(*id, parent(path)?)))
             .collect();
         let mut orphaned = CpuTime::ZERO;
         for (id, used) in &mut own {
             *used = used.saturating_sub(children.get(id).copied().unwrap_or_default());
-            if walk.get(id).is_some_and(|path| path != "/" && lost_children.contains(&path.as_str())) {
-                orphaned += std::mem::take(used);
+            if walk.get(id).is_some_and(|path| path != "/" && lost_children.contains(&place(*id, path))) {
+                let gone = std::mem::take(used);
+                // Beside cgroup v2 it is, once more, part of what a cgroup there has used.
+                orphaned += if id.is_legacy() && self.tree.is_unified() { CpuTime::ZERO } else { gone };
             }
         }
+        self.both.merge(&self.tree, &walk, &mut own);
         self.tell_changes(&walk, at);
         self.used = totals;
         self.was_whole = is_whole;
@@ -125,13 +146,10 @@ impl CpuMeter for CgroupfsMeter {
         let at = clock.now();
         let mut places = self.host.read(at)?;
         let (cgroups, orphaned) = self.poll_cgroups(at)?;
-        let root = cgroups
-            .iter()
-            .find(|(id, _)| self.cgroups.get(id).is_some_and(|path| path == "/"))
-            .map(|(id, _)| *id);
+        let is_root = |id: &CgroupId| self.cgroups.get(id).is_some_and(|path| path == "/");
         let mut used: BTreeMap<Consumer, CpuTime> = BTreeMap::new();
         for (id, busy) in &cgroups {
-            if Some(*id) != root {
+            if !is_root(id) {
                 used.insert(Consumer::Tasks { cgroup: *id, process: None }, *busy);
             }
         }
@@ -143,7 +161,7 @@ impl CpuMeter for CgroupfsMeter {
         used.insert(rest, outside);
         for process in self.processes.read(at, &self.tree, &mut self.events) {
             // A process's time is part of its cgroup's, told apart.
-            let cgroup = if Some(process.cgroup) == root { CgroupId(ROOT_CGROUP) } else { process.cgroup };
+            let cgroup = if is_root(&process.cgroup) { CgroupId(ROOT_CGROUP) } else { process.cgroup };
             let whole = used.entry(Consumer::Tasks { cgroup, process: None }).or_default();
             let part = process.used.min(*whole);
             *whole = whole.saturating_sub(part);
@@ -176,6 +194,10 @@ impl CpuMeter for CgroupfsMeter {
 
     fn own_process(&self) -> Option<ProcessId> {
         self.processes.own()
+    }
+
+    fn take_problem(&mut self) -> Option<SourceError> {
+        self.problem.take()
     }
 
     fn health(&self) -> MeterHealth {

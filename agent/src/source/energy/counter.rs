@@ -9,7 +9,8 @@
 //!
 //! A count that cannot follow from the last one is *doubtful*: garbage, or a reset. The next count tells. If that one follows from the
 //! last count before the doubt, there was garbage and nothing is lost. If it follows from the doubtful one, the counter has begun
-//! again: what it has counted since then is in the total, a lower bound of what was spent.
+//! again: what it has counted since then is in the total, a lower bound of what was spent. What it showed at first is part of that unless
+//! the counter has never drawn as much: drivers may begin anywhere.
 
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ mod tests;
 /// Energy may appear late by this much: RAPL registers are refreshed about every millisecond (Intel SDM vol. 3B, "RAPL
 /// Interfaces"), and a reading may be stamped late on a busy machine.
 const SLACK: Duration = Duration::from_millis(100);
+
+/// A tick with a reset may be more expensive than all others by this factor.
+const TWICE: f64 = 2.0;
 
 /// What one count comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub(super) struct EnergyCounter {
     modulus: Option<u128>,
     /// More than this it cannot draw.
     bound: Watts,
+    /// The most that it has drawn between two counts.
+    peak: Option<Watts>,
     last: Option<Seen>,
     /// A count since then that cannot follow from it.
     doubtful: Option<Seen>,
@@ -63,7 +69,7 @@ struct Seen {
 impl EnergyCounter {
     /// A counter that has not been read yet.
     pub(super) fn new(unit: EnergyUnit, modulus: Option<u128>, bound: Watts) -> Self {
-        Self { unit, modulus, bound, last: None, doubtful: None, counted: 0 }
+        Self { unit, modulus, bound, peak: None, last: None, doubtful: None, counted: 0 }
     }
 
     /// Takes in a raw count. The first is the baseline.
@@ -96,6 +102,9 @@ impl EnergyCounter {
     }
 
     fn accept(&mut self, now: Seen, advance: u128, observed: Observed) -> Observed {
+        if let Some(last) = self.last.filter(|_| observed != Observed::Reset) {
+            self.peak = self.peak_with(advance, last, now);
+        }
         self.counted += advance;
         self.last = Some(now);
         self.doubtful = None;
@@ -120,12 +129,25 @@ impl EnergyCounter {
             return None;
         }
         let until_first = u128::from(first.count);
-        let has_begun_at_nothing = first.count < last.count && self.is_plausible(until_first, last, first);
+        // A counter may begin again anywhere: what it shows is its energy only if it draws as much at other times.
+        let usual = self.peak_with(advance, first, now).filter(|peak| peak.0 > 0.0);
+        let most = usual.map_or(self.bound, |peak| Watts((TWICE * peak.0).min(self.bound.0)));
+        let has_begun_at_nothing = first.count < last.count && self.is_below(most, until_first, last, first);
         Some(advance + if has_begun_at_nothing { until_first } else { 0 })
     }
 
+    /// The peak, with what was drawn between two counts.
+    fn peak_with(&self, advance: u128, from: Seen, to: Seen) -> Option<Watts> {
+        let power = self.unit.energy_of(advance).over(to.changed.since(from.changed) + SLACK)?;
+        Some(Watts(self.peak.map_or(0.0, |peak| peak.0).max(power.0)))
+    }
+
     fn is_plausible(&self, advance: u128, from: Seen, to: Seen) -> bool {
-        self.unit.energy_of(advance) <= self.bound.during(to.changed.since(from.changed) + SLACK)
+        self.is_below(self.bound, advance, from, to)
+    }
+
+    fn is_below(&self, most: Watts, advance: u128, from: Seen, to: Seen) -> bool {
+        self.unit.energy_of(advance) <= most.during(to.changed.since(from.changed) + SLACK)
     }
 
     /// `None` when there is no end, or the last count was beyond it.

@@ -1,19 +1,27 @@
 //! Reads the counters of an energy source: one type for perf, powercap and MSR.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 use std::time::Duration;
 
 use super::EnergyReading;
 use super::counter::{EnergyCounter, Observed};
-use super::mirror::{MirrorWatch, Position, Standing};
+use super::mirror::{Comparison, MirrorWatch, Position, Standing, Verdict};
 use super::reader::{Counters, Reader};
 use crate::clock::{Clock, MonoTime};
-use crate::model::energy::{CounterEvent, EnergySourceKind, Zone, ZoneReading};
+use crate::host::CpuPlace;
+use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use crate::source::SourceError;
 use crate::units::MicroJoules;
 
 #[cfg(test)]
 mod tests;
+
+/// So often counters that may be one are compared in a reading, until a comparison says something.
+const COMPARISONS: u32 = 3;
+
+/// Registers are refreshed about every millisecond: a comparison that differs is made again after this.
+const REFRESH: Duration = Duration::from_millis(2);
 
 /// Something that gives a raw count.
 pub(super) trait RawCounter: Send {
@@ -79,7 +87,7 @@ impl EnergyMeter {
     ) -> Result<Self, SourceError> {
         zones.sort_by_key(|zone| zone.zone);
         let zones = zones.into_iter().map(OpenZone::from).collect();
-        let (reader, mirrors, corrected) = (Reader::default(), MirrorWatch::default(), Vec::new());
+        let (reader, mirrors, corrected) = (Reader::default(), MirrorWatch::new(kind), Vec::new());
         let mut meter = Self { kind, zones, reader, mirrors, notes, corrected };
         let mut reading = meter.read(clock);
         meter.rest();
@@ -131,10 +139,7 @@ impl EnergyMeter {
                 Err(error) => reading.failures.push((zone.zone, error)),
             }
         }
-        if reading.events.iter().any(|(_, event)| *event == CounterEvent::Reset) {
-            self.mirrors = MirrorWatch::default();
-        }
-        self.mirrors.observe(&positions);
+        self.find_mirrors(&positions, clock, &mut reading.events);
         for (at, is_known, zone) in known {
             let Some(open) = self.zones.iter_mut().find(|open| open.zone == zone.zone) else { continue };
             let is_held_back = match self.mirrors.standing(zone.zone) {
@@ -157,10 +162,69 @@ impl EnergyMeter {
         self.zones.iter().filter(|zone| zone.is_failing).map(|zone| zone.zone).collect()
     }
 
-    /// Packages whose counters may be one: they stand where another stands, and have not moved often enough to tell.
-    pub fn suspects(&self) -> Vec<Zone> {
-        let is_suspected = |zone: &Zone| self.mirrors.standing(*zone) == Standing::Suspected;
-        self.zones.iter().map(|zone| zone.zone).filter(is_suspected).collect()
+    /// Packages whose counters may be another's: they stand where that one stands, and have not moved often enough to tell.
+    pub fn suspects(&self) -> Vec<(Zone, Zone)> {
+        self.mirrors.suspects()
+    }
+
+    /// Where the counters stand that have been read, since the hardware began to count.
+    pub fn positions(&self) -> Vec<(Zone, MicroJoules)> {
+        let of = |zone: &OpenZone| {
+            let counts: Option<Vec<_>> = zone.counters.iter().map(EnergyCounter::position).collect();
+            Some((zone.zone, counts?.into_iter().sum()))
+        };
+        self.zones.iter().filter_map(of).collect()
+    }
+
+    /// What is known of mirrors does not outlast a reset: the guest may be on another machine.
+    fn find_mirrors(
+        &mut self,
+        positions: &[Position],
+        clock: &dyn Clock,
+        events: &mut Vec<(Zone, CounterEvent)>,
+    ) {
+        let has_reset =
+            |events: &[(Zone, CounterEvent)]| events.iter().any(|(_, event)| *event == CounterEvent::Reset);
+        if has_reset(events) {
+            self.mirrors = MirrorWatch::new(self.kind);
+        }
+        self.mirrors.observe(positions);
+        let known = events.len();
+        self.compare_mirrors(clock, events);
+        if has_reset(&events[known..]) {
+            self.mirrors = MirrorWatch::new(self.kind);
+            self.mirrors.observe(positions);
+        }
+    }
+
+    /// Reads counters that may be one, each between two readings of the other.
+    fn compare_mirrors(&mut self, clock: &dyn Clock, events: &mut Vec<(Zone, CounterEvent)>) {
+        for (leader, follower) in self.mirrors.pairs() {
+            for _ in 0..COMPARISONS {
+                let mut read = |zone| self.position(zone, clock, events);
+                let (Some(before), Some(between), Some(after)) = (read(leader), read(follower), read(leader))
+                else {
+                    break;
+                };
+                match self.mirrors.compare(Comparison { before, follower: between, after }) {
+                    Verdict::Agrees => break,
+                    Verdict::Vague => {}
+                    Verdict::Differs => thread::sleep(REFRESH),
+                }
+            }
+        }
+    }
+
+    /// Reads one counter; `None` where its energy is not known.
+    fn position(
+        &mut self,
+        zone: Zone,
+        clock: &dyn Clock,
+        events: &mut Vec<(Zone, CounterEvent)>,
+    ) -> Option<Position> {
+        let open = self.zones.iter_mut().find(|open| open.zone == zone)?;
+        let (at, is_known) = open.read(&mut self.reader, clock, events).ok()?;
+        open.position(at).filter(|_| is_known)
     }
 
     /// Counters that show the energy of another, which is read in their place.
@@ -170,6 +234,32 @@ impl EnergyMeter {
             Standing::Own | Standing::Suspected => None,
         };
         self.zones.iter().filter_map(|zone| of(zone.zone)).collect()
+    }
+
+    /// Whether it reads this counter, and for itself.
+    pub fn reads(&self, zone: Zone) -> bool {
+        let is_here = self.zones.iter().any(|open| open.zone == zone);
+        is_here && !matches!(self.mirrors.standing(zone), Standing::MirrorOf(_))
+    }
+
+    /// Packages whose counters show the energy of another, by that one.
+    pub fn mirrored_packages(&self) -> BTreeMap<Zone, Vec<Zone>> {
+        let mut groups: BTreeMap<Zone, Vec<Zone>> = BTreeMap::new();
+        for (mirror, leader) in self.mirrors() {
+            if mirror.domain == Domain::Package {
+                groups.entry(leader).or_default().push(mirror);
+            }
+        }
+        groups
+    }
+
+    /// Sockets with one of these CPUs that no package counter covers; none where packages have no counters at all.
+    pub fn uncounted(&self, places: impl IntoIterator<Item = CpuPlace>) -> BTreeSet<u32> {
+        let packages = self.zones.iter().map(|open| open.zone).filter(|zone| zone.domain == Domain::Package);
+        let scopes: Vec<Scope> = packages.map(|zone| zone.scope).collect();
+        let is_covered =
+            |place: &CpuPlace| scopes.is_empty() || scopes.iter().any(|scope| place.is_in(*scope));
+        places.into_iter().filter(|place| !is_covered(place)).map(|place| place.package).collect()
     }
 
     /// Takes over what a meter of the same source, opened later, has and this one does not: zones that have come, and other ways to
@@ -200,7 +290,7 @@ impl EnergyMeter {
         for counter in self.zones.iter_mut().flat_map(|zone| &mut zone.counters) {
             counter.rebaseline();
         }
-        self.mirrors = MirrorWatch::default();
+        self.mirrors = MirrorWatch::new(self.kind);
     }
 
     /// Leaves no thread behind until the next reading: what reads then is to have the rights of then.

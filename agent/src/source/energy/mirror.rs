@@ -1,35 +1,40 @@
 //! Tells counters that are one counter shown several times: a hypervisor may give each socket of a guest the same physical register.
 //!
-//! Pure. Two sockets' counters do not stand at the same energy but by chance, and then they part within a tick. Counters that are met
-//! together are *suspected*: their energy is held back until they have parted, or have moved together often enough to be *mirrors*.
+//! Pure. A counter that is read between two readings of another cannot be less than the first of them nor more than the second, if both
+//! are one register; and a register that is not refreshed meanwhile leaves one possible value. Two sockets, however equally they are
+//! loaded, differ by more within seconds. So counters that stand at the same energy are *suspected*, and their energy is held back, until
+//! such *comparisons* have agreed at several energies (*mirrors*), or have not (two counters).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::clock::MonoTime;
-use crate::model::energy::{Domain, Zone};
+use crate::model::energy::{Domain, EnergySourceKind, Zone};
 use crate::units::{MicroJoules, Watts};
 
 #[cfg(test)]
 mod tests;
 
-/// So many times two counters have to move together.
-const CONFIRMED: u32 = 4;
+/// At so many energies comparisons have to agree.
+const CONFIRMED: u32 = 2;
 
-/// So many times in a row they have to differ to be two: a reading may fall between two refreshes of the registers.
+/// So many comparisons in a row have to disagree: a simulated register may be written between two readings.
 const PARTED: u32 = 2;
 
-/// Counters that differ by more than one part in so many of what they counted are two at once: no refresh is that late.
-const FAR: u64 = 5;
+/// What a comparison leaves open is at most one part in so many of the energy since the last one that counted.
+const PRECISE: i64 = 1000;
 
-/// Few packages draw more: how far apart one counter may look at first, read twice.
+/// By so much one register may look different all the same: hypervisors take some microseconds.
+const TOLERANCE: MicroJoules = MicroJoules(2000);
+
+/// Few packages draw more: how far apart one register may look when it is read twice.
 const MOST: Watts = Watts(300.0);
 
-/// Counters that have counted less stand near each other by chance: all began at nothing, with the machine or with a perf event.
-const LEAST: MicroJoules = MicroJoules(1_000_000_000);
+/// The longest that two readings of a suspected counter are apart.
+const READING: Duration = Duration::from_micros(100);
 
-/// Registers are refreshed about every millisecond.
-const REFRESH: Duration = Duration::from_millis(2);
+/// Events of perf count from when they were opened, one after the other.
+const OPENING: Duration = Duration::from_millis(3);
 
 /// A counter as read.
 #[derive(Clone, Copy, Debug)]
@@ -54,100 +59,147 @@ pub(super) enum Standing {
     MirrorOf(Zone),
 }
 
-/// A counter that was met where another stood.
+/// A follower, read between two readings of its leader.
 #[derive(Clone, Copy, Debug)]
+pub(super) struct Comparison {
+    pub(super) before: Position,
+    pub(super) follower: Position,
+    pub(super) after: Position,
+}
+
+/// What a comparison says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The two may be one.
+    Agrees,
+    /// The leader has moved too far between its readings to tell.
+    Vague,
+    /// The two are not one; or not this time.
+    Differs,
+}
+
+/// A counter that was met where another stood.
+#[derive(Clone, Debug)]
 struct Track {
-    leader: Position,
-    follower: Position,
-    moved: u32,
+    leader: Zone,
+    /// What the follower has counted more than the leader, as far as comparisons leave it open: least and most. `None` before the
+    /// first.
+    ahead: Option<(i64, i64)>,
+    /// The leader's total at the last comparison that counted.
+    last: MicroJoules,
+    agreed: u32,
     differed: u32,
-    /// Totals when both had last moved.
-    last: (MicroJoules, MicroJoules),
 }
 
 /// Follows all counters of a meter.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct MirrorWatch {
+    /// How far apart one register may stand, shown twice.
+    near: MicroJoules,
     tracks: BTreeMap<Zone, Track>,
+    /// Pairs that are two counters.
+    parted: BTreeSet<(Zone, Zone)>,
 }
 
 impl MirrorWatch {
-    /// Takes in one reading of the counters, ascending by zone.
+    /// For the counters of a source.
+    pub(super) fn new(kind: EnergySourceKind) -> Self {
+        let apart = if kind == EnergySourceKind::Perf { OPENING } else { READING };
+        Self { near: MOST.during(apart), tracks: BTreeMap::new(), parted: BTreeSet::new() }
+    }
+
+    /// Takes in one reading of the counters, ascending by zone: suspects those that stand where another does.
     pub(super) fn observe(&mut self, positions: &[Position]) {
-        for position in positions.iter().filter(|position| position.zone.domain == Domain::Package) {
-            if self.tracks.contains_key(&position.zone) {
-                self.follow(*position, positions);
-            } else {
-                self.begin(*position, positions);
+        let packages = || positions.iter().filter(|position| position.zone.domain == Domain::Package);
+        for follower in packages() {
+            if !self.tracks.contains_key(&follower.zone)
+                && let Some(leader) = packages().find(|leader| self.may_lead(leader, follower))
+            {
+                let (leader, last) = (leader.zone, MicroJoules::ZERO);
+                let track = Track { leader, ahead: None, last, agreed: 0, differed: 0 };
+                self.tracks.insert(follower.zone, track);
             }
         }
     }
 
-    fn begin(&mut self, follower: Position, positions: &[Position]) {
-        let is_leader = |other: &&Position| {
-            other.zone.domain == Domain::Package
-                && other.zone < follower.zone
-                && !self.tracks.contains_key(&other.zone)
+    fn may_lead(&self, leader: &Position, follower: &Position) -> bool {
+        let between = leader.at.since(follower.at).max(follower.at.since(leader.at));
+        let near = self.near + MOST.during(between) + TOLERANCE + follower.quantum;
+        leader.zone < follower.zone
+            && !self.tracks.contains_key(&leader.zone)
+            && !self.parted.contains(&(leader.zone, follower.zone))
+            && apart(leader.raw, follower.raw) <= near
+    }
+
+    /// Leaders and followers that are to be compared.
+    pub(super) fn pairs(&self) -> Vec<(Zone, Zone)> {
+        self.tracks.iter().map(|(follower, track)| (track.leader, *follower)).collect()
+    }
+
+    /// Takes in a comparison.
+    pub(super) fn compare(&mut self, comparison: Comparison) -> Verdict {
+        let Comparison { before, follower, after } = comparison;
+        let Some(track) = self.tracks.get_mut(&follower.zone) else { return Verdict::Vague };
+        let tolerance = signed(TOLERANCE + follower.quantum);
+        let ahead = |of: fn(&Position) -> MicroJoules| {
+            let by = |leader: &Position| signed(of(&follower)) - signed(of(leader));
+            (by(&after) - tolerance, by(&before) + tolerance)
         };
-        let most = |other: &Position| MOST.during(gap(follower, *other) + REFRESH);
-        let is_near =
-            |other: &&Position| apart(other.raw, follower.raw) <= most(other) + twice(follower.quantum);
-        if follower.raw < LEAST {
-            return;
-        }
-        if let Some(leader) = positions.iter().filter(is_leader).find(is_near) {
-            let last = (leader.total, follower.total);
-            let track = Track { leader: *leader, follower, moved: 0, differed: 0, last };
-            self.tracks.insert(follower.zone, track);
-        }
-    }
-
-    fn follow(&mut self, now: Position, positions: &[Position]) {
-        let Some(track) = self.tracks.get_mut(&now.zone) else { return };
-        let Some(leader) = positions.iter().find(|other| other.zone == track.leader.zone) else { return };
-        let by_leader = leader.total.saturating_sub(track.leader.total);
-        let by_follower = now.total.saturating_sub(track.follower.total);
-        let power = by_leader.over(leader.at.since(track.leader.at)).unwrap_or(MOST);
-        // Twice the mean, for power changes; and for the first readings as well as for these.
-        let allowed = twice(power.during(gap(now, *leader) + gap(track.follower, track.leader) + REFRESH));
-        if apart(by_leader, by_follower) > allowed + twice(twice(now.quantum)) {
-            track.differed += 1;
-            let is_far = apart(by_leader, by_follower).0.saturating_mul(FAR) > by_leader.max(by_follower).0;
-            if is_far || track.differed >= PARTED {
-                self.tracks.remove(&now.zone);
+        let Some(known) = track.ahead else {
+            let (least, most) = ahead(|position| position.raw);
+            if least > signed(self.near) || most < -signed(self.near) {
+                self.tracks.remove(&follower.zone);
+            } else {
+                (track.ahead, track.last) = (Some(ahead(|position| position.total)), after.total);
             }
-            return;
+            return Verdict::Agrees;
+        };
+        let (least, most) = ahead(|position| position.total);
+        let left = (least.max(known.0), most.min(known.1));
+        if left.0 > left.1 {
+            track.differed += 1;
+            if track.differed >= PARTED {
+                self.parted.insert((track.leader, follower.zone));
+                self.tracks.remove(&follower.zone);
+            }
+            return Verdict::Differs;
         }
         track.differed = 0;
-        if leader.total > track.last.0 && now.total > track.last.1 {
-            track.last = (leader.total, now.total);
-            track.moved += 1;
+        let moved = after.total.saturating_sub(track.last);
+        if (most - least).saturating_mul(PRECISE) <= signed(moved) {
+            (track.ahead, track.last) = (Some(left), after.total);
+            track.agreed += 1;
+        } else if before.total < after.total {
+            return Verdict::Vague;
         }
+        Verdict::Agrees
+    }
+
+    /// Counters that are suspected to show the energy of another, by that one.
+    pub(super) fn suspects(&self) -> Vec<(Zone, Zone)> {
+        let open = self.tracks.iter().filter(|(_, track)| track.agreed < CONFIRMED);
+        open.map(|(follower, track)| (*follower, track.leader)).collect()
     }
 
     /// What is known of a zone by now. The cores and the memory of a socket are what its package is.
     pub(super) fn standing(&self, zone: Zone) -> Standing {
         let package = Zone { domain: Domain::Package, ..zone };
         if let Some(track) = self.tracks.get(&package) {
-            return if track.moved >= CONFIRMED {
-                Standing::MirrorOf(Zone { domain: zone.domain, ..track.leader.zone })
+            return if track.agreed >= CONFIRMED {
+                Standing::MirrorOf(Zone { domain: zone.domain, ..track.leader })
             } else {
                 Standing::Suspected
             };
         }
-        let leads = |track: &Track| track.leader.zone == package && track.moved < CONFIRMED;
+        let leads = |track: &Track| track.leader == package && track.agreed < CONFIRMED;
         if self.tracks.values().any(leads) { Standing::Suspected } else { Standing::Own }
     }
-}
-
-fn gap(one: Position, other: Position) -> Duration {
-    one.at.since(other.at).max(other.at.since(one.at))
 }
 
 fn apart(one: MicroJoules, other: MicroJoules) -> MicroJoules {
     one.saturating_sub(other).max(other.saturating_sub(one))
 }
 
-fn twice(energy: MicroJoules) -> MicroJoules {
-    energy + energy
+fn signed(energy: MicroJoules) -> i64 {
+    i64::try_from(energy.0).unwrap_or(i64::MAX)
 }

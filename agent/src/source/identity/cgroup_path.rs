@@ -17,7 +17,7 @@ mod pattern;
 mod rules;
 
 use crate::model::workload::WorkloadKind;
-use crate::source::identity::cgroup_path::rules::{Holds, Rule};
+use crate::source::identity::cgroup_path::rules::{Holds, Rank, Rule};
 
 pub(super) use name::bounded;
 
@@ -47,11 +47,7 @@ pub struct CgroupIdentity {
 /// plain cgroup, and so is `/` itself. Linear in the path's length.
 pub fn identify(path: &str) -> CgroupIdentity {
     let segments = segments(path);
-    let mut owner = None;
-    for depth in 1..=segments.len() {
-        owner = owner_at(&segments[..depth], owner);
-    }
-    let Some(owner) = owner else {
+    let Some(owner) = owner_of(&segments) else {
         let root = joined(&segments);
         let name = name::bounded(&root);
         return CgroupIdentity {
@@ -64,6 +60,33 @@ pub fn identify(path: &str) -> CgroupIdentity {
         };
     };
     owner.identity(&segments)
+}
+
+/// Whether of the two cgroups of a task, in cgroup v2 and in cgroup v1, the latter says what the task is.
+///
+/// It does where it is below the other, or the other is the root. Neither of two different branches is below the other; there the one
+/// counts that a container, then a job, then a plain cgroup is told by: runtimes that know one version only leave the task, in the
+/// other version, in the unit that started it. Everywhere else cgroup v2 counts, for systemd keeps every unit there.
+pub fn is_told_by_legacy(unified: &str, legacy: &str) -> bool {
+    let (unified, legacy) = (segments(unified), segments(legacy));
+    if unified.starts_with(&legacy) {
+        return false;
+    }
+    legacy.starts_with(&unified) || precision(&legacy) > precision(&unified)
+}
+
+/// How much a path says: nothing of a unit's that systemd mirrors in cgroup v1, the most of a container's.
+fn precision(segments: &[&str]) -> (Option<Rank>, bool) {
+    match owner_of(segments).map(|owner| owner.rule.holds.rank()) {
+        Some(Rank::Unit) => (None, false),
+        None => (None, true),
+        rank => (rank, true),
+    }
+}
+
+/// The path without what means nothing; see [`CgroupIdentity::root`].
+pub fn normalised(path: &str) -> String {
+    joined(&segments(path))
 }
 
 /// Twelve hex digits that tell workloads apart: the first of the container id where there is one, as engines print them, else
@@ -94,6 +117,12 @@ struct Owner<'a> {
     kind: WorkloadKind,
     /// Uid as the path spells it.
     pod: Option<&'a str>,
+}
+
+/// Who owns the cgroup with these segments.
+fn owner_of<'a>(segments: &[&'a str]) -> Option<Owner<'a>> {
+    let above = |owner, depth| owner_at(&segments[..depth], owner);
+    (1..=segments.len()).fold(None, above)
 }
 
 /// Who owns the cgroup with these segments, when `above` owns its parent.

@@ -15,6 +15,8 @@ use crate::source::identity::cgroup_path::{self, CgroupIdentity};
 /// What a container engine says about a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerFacts {
+    /// The kind of the engine's own containers.
+    pub engine: Option<WorkloadKind>,
     /// Its name, without the leading slash.
     pub name: String,
     /// The image it was made from, as the user named it.
@@ -143,6 +145,11 @@ impl Directory {
         self.cgroups.get(&id).map(|entry| entry.workload)
     }
 
+    /// The path of a cgroup that is known by more than its number.
+    pub fn path(&self, id: CgroupId) -> Option<&str> {
+        self.cgroups.get(&id)?.path.as_deref()
+    }
+
     /// Whether a cgroup is known by its number only.
     pub fn is_stranger(&self, id: CgroupId) -> bool {
         self.cgroups.get(&id).is_some_and(|entry| entry.path.is_none())
@@ -207,8 +214,11 @@ impl Directory {
 
     /// An engine tells of a container, by its full id.
     pub fn container_known(&mut self, id: &str, facts: ContainerFacts) {
-        if let Some(entry) = self.by_container.get(id).and_then(|workload| self.workloads.get_mut(workload)) {
-            entry.identity = with_facts(&entry.identity, &facts);
+        if let Some(workload) = self.by_container.get(id).copied() {
+            self.take_kind(workload, &facts);
+            if let Some(entry) = self.workloads.get_mut(&workload) {
+                entry.identity = with_facts(&entry.identity, &facts);
+            }
         }
         self.containers.insert(id.to_owned(), facts);
     }
@@ -252,7 +262,25 @@ impl Directory {
     }
 
     fn is_container(&self, id: WorkloadId) -> bool {
-        self.workloads.get(&id).is_some_and(|entry| entry.identity.kind.is_container())
+        let entry = self.workloads.get(&id);
+        entry.is_some_and(|entry| entry.container.is_some() || entry.identity.kind.is_container())
+    }
+
+    /// A container is its engine's, wherever its cgroup is: the path may not have told so.
+    fn take_kind(&mut self, workload: WorkloadId, facts: &ContainerFacts) {
+        let Some(entry) = self.workloads.get(&workload) else { return };
+        let (before, short) =
+            (entry.identity.clone(), cgroup_path::short_id(&cgroup_path::identify(&entry.root)));
+        let kind = kind_by_engine(before.kind, facts);
+        if kind == before.kind {
+            return;
+        }
+        self.labels.remove(&(before.kind, Arc::clone(&before.id)));
+        let id = self.free_label(kind, &short);
+        let name = if before.name == before.id { Arc::clone(&id) } else { Arc::clone(&before.name) };
+        if let Some(entry) = self.workloads.get_mut(&workload) {
+            entry.identity = Identity { name, id, kind, ..before };
+        }
     }
 
     fn workload_for(&mut self, found: &CgroupIdentity) -> WorkloadId {
@@ -269,14 +297,16 @@ impl Directory {
             pod: found.pod.clone(),
             labels: BTreeMap::new(),
         };
-        let short = cgroup_path::short_id(found);
-        let label = self.free_label(found.kind, &short);
-        let name = if found.name == short { Arc::clone(&label) } else { found.name.as_str().into() };
-        let mut identity = Identity { name, id: label, kind: found.kind, details: Arc::new(details) };
         // Whoever may make cgroups can give one a container's id. The container's was there first: its id is random.
         let container =
             found.container.clone().filter(|container| !self.by_container.contains_key(container));
-        if let Some(facts) = container.as_ref().and_then(|container| self.containers.get(container)) {
+        let facts = container.as_ref().and_then(|container| self.containers.get(container)).cloned();
+        let kind = facts.as_ref().map_or(found.kind, |facts| kind_by_engine(found.kind, facts));
+        let short = cgroup_path::short_id(found);
+        let label = self.free_label(kind, &short);
+        let name = if found.name == short { Arc::clone(&label) } else { found.name.as_str().into() };
+        let mut identity = Identity { name, id: label, kind, details: Arc::new(details) };
+        if let Some(facts) = &facts {
             identity = with_facts(&identity, facts);
         }
         if let Some(container) = &container {
@@ -317,8 +347,20 @@ impl Directory {
     }
 }
 
+/// The kind of a container that an engine has listed. The kubelet's containers are Kubernetes', though Docker runs them: by their names.
+fn kind_by_engine(by_path: WorkloadKind, facts: &ContainerFacts) -> WorkloadKind {
+    let is_told = matches!(by_path, WorkloadKind::Docker | WorkloadKind::Podman);
+    let is_kubelets = by_path == WorkloadKind::Kubernetes && facts.name.starts_with("k8s_");
+    facts.engine.filter(|_| !is_told && !is_kubelets).unwrap_or(by_path)
+}
+
 fn with_facts(identity: &Identity, facts: &ContainerFacts) -> Identity {
+    let runtime = match identity.details.runtime {
+        "" => facts.engine.map_or("", WorkloadKind::name),
+        runtime => runtime,
+    };
     let details = Details {
+        runtime,
         image: facts.image.as_deref().map(cgroup_path::bounded),
         labels: facts
             .labels

@@ -142,6 +142,7 @@ pub fn read_event(json: &[u8]) -> Result<Option<EngineEvent>, serde_json::Error>
 fn listed_facts(container: ContainerSummary) -> Option<(String, ContainerFacts)> {
     let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
     let facts = ContainerFacts {
+        engine: None,
         name: name.trim_start_matches('/').to_owned(),
         image: container.image,
         labels: own_labels(container.labels.unwrap_or_default()),
@@ -160,7 +161,7 @@ fn translate(event: EventMessage) -> Option<EngineEvent> {
             let image = attributes.remove("image");
             Some(EngineEvent::Known {
                 id,
-                facts: ContainerFacts { name, image, labels: own_labels(attributes) },
+                facts: ContainerFacts { engine: None, name, image, labels: own_labels(attributes) },
             })
         }
         "rename" => Some(EngineEvent::Renamed { id, name: name.trim_start_matches('/').to_owned() }),

@@ -93,6 +93,11 @@ impl Newcomers {
         });
     }
 
+    /// The path of one of them.
+    pub fn path(&self, id: CgroupId) -> Option<&str> {
+        self.there.get(&id).or_else(|| self.removed.get(&id)).map(|newcomer| &*newcomer.path)
+    }
+
     /// Whether it is one of them.
     pub fn contains(&self, id: CgroupId) -> bool {
         self.there.contains_key(&id) || self.removed.contains_key(&id)

@@ -3,8 +3,6 @@
 //! In a PID namespace of its own the agent sees other numbers than the kernel's first namespace, in which eBPF programs count. A number
 //! is looked up in procfs only where it means the same process there.
 
-use std::fs;
-
 use crate::host::HostRoots;
 use crate::model::cpu::ProcessId;
 use crate::source::SourceError;
@@ -24,9 +22,7 @@ pub struct ProcessNumbers {
 impl ProcessNumbers {
     /// Looks up the agent in procfs. `meter` is the number that the CPU meter has for it.
     pub fn find(roots: &HostRoots, meter: Option<ProcessId>) -> Self {
-        let link = fs::read_link(roots.proc.join("self")).ok();
-        let procfs = link.and_then(|link| link.to_str()?.parse().ok()).map(ProcessId);
-        Self { meter, procfs, own: ProcessId(std::process::id()) }
+        Self { meter, procfs: processes::own(roots), own: ProcessId(std::process::id()) }
     }
 
     /// The agent's own number in procfs.
@@ -78,6 +74,8 @@ impl ProcessNumbers {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn numbers(meter: u32, procfs: Option<u32>, own: u32) -> ProcessNumbers {

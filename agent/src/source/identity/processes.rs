@@ -11,6 +11,7 @@ use procfs::process::Stat;
 
 use crate::host::HostRoots;
 use crate::model::cpu::ProcessId;
+use crate::source::cgroup_tree::Controller;
 use crate::units::CpuTime;
 
 /// Longest name the kernel keeps (`TASK_COMM_LEN` less the terminating zero).
@@ -82,19 +83,33 @@ pub fn named(roots: &HostRoots, names: &[String]) -> Vec<Running> {
         .collect()
 }
 
-/// The path of a process's cgroup, in the v2 hierarchy or in v1's `cpuacct`.
-pub fn cgroup_path(roots: &HostRoots, id: ProcessId, unified: bool) -> Option<String> {
+/// The agent's own number in procfs.
+pub fn own(roots: &HostRoots) -> Option<ProcessId> {
+    let link = fs::read_link(roots.proc.join("self")).ok()?;
+    Some(ProcessId(link.to_str()?.parse().ok()?))
+}
+
+/// The path of a process's cgroup, in the hierarchy of a controller of cgroup v1 or, without one, in cgroup v2.
+pub fn cgroup_path(roots: &HostRoots, id: ProcessId, controller: Option<Controller>) -> Option<String> {
     let text = fs::read_to_string(roots.process(id.0, "cgroup")).ok()?;
-    text.lines().find_map(|line| {
-        let (_, rest) = line.split_once(':')?;
-        let (controllers, path) = rest.split_once(':')?;
-        let is_it = if unified {
-            controllers.is_empty()
-        } else {
-            controllers.split(',').any(|name| name == "cpuacct")
-        };
-        is_it.then(|| path.to_owned())
-    })
+    text.lines().find_map(|line| hierarchy_line(line, controller)).map(|(_, path)| path.to_owned())
+}
+
+/// The number of the hierarchy of a controller of cgroup v1; `None` where that is not mounted.
+pub fn own_hierarchy(roots: &HostRoots, controller: Controller) -> Option<u32> {
+    let text = fs::read_to_string(roots.own_process("cgroup")).ok()?;
+    text.lines().find_map(|line| hierarchy_line(line, Some(controller))).map(|(number, _)| number)
+}
+
+/// Number of the hierarchy and path, of a line like `4:cpu,cpuacct:/docker/…`.
+fn hierarchy_line(line: &str, controller: Option<Controller>) -> Option<(u32, &str)> {
+    let (number, rest) = line.split_once(':')?;
+    let (controllers, path) = rest.split_once(':')?;
+    let is_it = match controller {
+        Some(controller) => controllers.split(',').any(|name| name == controller.name()),
+        None => controllers.is_empty(),
+    };
+    if is_it { Some((number.parse().ok()?, path)) } else { None }
 }
 
 /// A process's command line, as in `/proc/<pid>/cmdline`; empty when it is gone.
@@ -125,8 +140,8 @@ mod tests {
         fs::write(root.path().join("7/cgroup"), "4:cpu,cpuacct:/v1/a\n1:name=systemd:/x\n0::/v2/a:b\n")
             .unwrap();
         let roots = HostRoots { proc: root.path().to_path_buf(), ..HostRoots::default() };
-        assert_eq!(cgroup_path(&roots, ProcessId(7), true).as_deref(), Some("/v2/a:b"));
-        assert_eq!(cgroup_path(&roots, ProcessId(7), false).as_deref(), Some("/v1/a"));
-        assert_eq!(cgroup_path(&roots, ProcessId(8), true), None);
+        assert_eq!(cgroup_path(&roots, ProcessId(7), None).as_deref(), Some("/v2/a:b"));
+        assert_eq!(cgroup_path(&roots, ProcessId(7), Some(Controller::Cpuacct)).as_deref(), Some("/v1/a"));
+        assert_eq!(cgroup_path(&roots, ProcessId(8), None), None);
     }
 }

@@ -126,7 +126,7 @@ impl Kernel {
 }
 
 fn key(cgroup: u64, tracked: u32) -> ConsumerKey {
-    ConsumerKey { cgroup, tracked, class: CLASS_TASK }
+    ConsumerKey { cgroup, legacy: 0, tracked, class: CLASS_TASK }
 }
 
 fn topology() -> CpuTopology {

@@ -69,8 +69,11 @@ mod tests {
     fn a_typedef_stands_at_its_number() {
         let btf = only_typedef("btf_trace_sched_switch", 10_300).unwrap();
         let bytes = btf.to_bytes();
-        let types =
-            crate::source::cpu::btf::KernelTypes::read(std::io::Cursor::new(bytes), "btf_trace_sched_switch");
+        let types = crate::source::cpu::btf::KernelTypes::read(
+            std::io::Cursor::new(bytes),
+            "btf_trace_sched_switch",
+            None,
+        );
         assert_eq!(types.unwrap().typedef, Some(10_300));
     }
 

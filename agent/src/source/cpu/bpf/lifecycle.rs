@@ -16,7 +16,8 @@ const LONGEST_WHOLE_PATH: usize = 1024 - 2;
 pub(super) fn decode(bytes: &[u8]) -> Option<LifecycleEvent> {
     let header = header(bytes)?;
     let at = MonoTime(header.at);
-    let id = (header.cgroup != 0).then_some(CgroupId(header.cgroup));
+    let legacy = (header.legacy != 0).then_some(CgroupId::legacy(header.legacy));
+    let id = legacy.or((header.cgroup != 0).then_some(CgroupId(header.cgroup)));
     Some(match header.kind {
         event_kind::CGROUP_MADE => LifecycleEvent::CgroupMade { at, id, path: path(bytes) },
         event_kind::CGROUP_REMOVED => LifecycleEvent::CgroupRemoved { at, id },
@@ -26,6 +27,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<LifecycleEvent> {
             local: (header.local_tgid != 0).then_some(ProcessId(header.local_tgid)),
             was_tracked: header.was_tracked == 1,
             cgroup: CgroupId(header.cgroup),
+            legacy,
         },
         event_kind::EXIT => {
             let status = (header.has_status == 1).then(|| ExitStatus::from_wait_status(header.status));
@@ -42,12 +44,13 @@ fn header(bytes: &[u8]) -> Option<EventHeader> {
     Some(EventHeader {
         at: long(0)?,
         cgroup: long(8)?,
-        kind: word(16)?,
-        tgid: word(20)?,
-        status: word(24)?,
-        has_status: word(28)?,
-        local_tgid: word(32)?,
-        was_tracked: word(36)?,
+        legacy: long(16)?,
+        kind: word(24)?,
+        tgid: word(28)?,
+        status: word(32)?,
+        has_status: word(36)?,
+        local_tgid: word(40)?,
+        was_tracked: word(44)?,
     })
 }
 
@@ -67,6 +70,7 @@ mod tests {
         let mut bytes = Vec::new();
         bytes.extend(5_u64.to_ne_bytes());
         bytes.extend(77_u64.to_ne_bytes());
+        bytes.extend(0_u64.to_ne_bytes());
         for word in [kind, 42, 0x100, 1, 7, 1] {
             bytes.extend(word.to_ne_bytes());
         }
@@ -88,6 +92,7 @@ mod tests {
                     local: Some(ProcessId(7)),
                     was_tracked: true,
                     cgroup: CgroupId(77),
+                    legacy: None,
                 },
             ),
             (
@@ -104,7 +109,25 @@ mod tests {
     fn what_is_no_event_is_nothing() {
         assert_eq!(decode(b""), None);
         assert_eq!(decode(&event(99, b"")), None);
-        assert_eq!(decode(&event(event_kind::EXEC, b"")[..39]), None);
+        assert_eq!(decode(&event(event_kind::EXEC, b"")[..47]), None);
+    }
+
+    #[test]
+    fn a_cgroup_of_cgroup_v1_is_told_from_one_of_cgroup_v2_with_the_same_number() {
+        let legacy = Some(CgroupId::legacy(9));
+        let with_legacy = |kind, unified: u64| {
+            let mut bytes = event(kind, b"/docker/a\0");
+            bytes[8..16].copy_from_slice(&unified.to_ne_bytes());
+            bytes[16..24].copy_from_slice(&9_u64.to_ne_bytes());
+            decode(&bytes)
+        };
+        let removed = with_legacy(event_kind::CGROUP_REMOVED, 0);
+        assert_eq!(removed, Some(LifecycleEvent::CgroupRemoved { at: MonoTime(5), id: legacy }));
+        let Some(LifecycleEvent::Exec { cgroup, legacy: told, .. }) = with_legacy(event_kind::EXEC, 77)
+        else {
+            panic!("no exec event")
+        };
+        assert_eq!((cgroup, told), (CgroupId(77), legacy));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use agent_common::{COMM_LEN, CpuClock, PidNamespace, TRACKED_PAGE, order};
+use agent_common::{COMM_LEN, CpuClock, Hierarchies, PidNamespace, TRACKED_PAGE, order};
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::{Ebpf, EbpfError, include_bytes_aligned};
@@ -18,6 +18,7 @@ use crate::host::{CpuTopology, HostRoots};
 use crate::model::cpu::ProcessId;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
+use crate::source::cpu::bpf::hierarchies::Followed;
 use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
 use crate::source::cpu::bpf::{BpfMeter, Lead};
 use crate::source::cpu::btf::KernelTypes;
@@ -72,10 +73,15 @@ pub(super) fn load(
     }
     let kernel = roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned());
     // The types of the running kernel are in its own sysfs. Offsets from any other file would be read as addresses.
-    let types = kernel_types(&HostRoots::default().sys.join("kernel/btf/vmlinux"));
-    let Loaded { mut ebpf, is_typed } = match load_object(&types, roots, options) {
+    let btf = HostRoots::default().sys.join("kernel/btf/vmlinux");
+    let followed = Followed::find(roots);
+    let types = kernel_types(&btf, followed.controller());
+    let (hierarchies, problem) = followed.hierarchies(&types)?;
+    let Loaded { mut ebpf, is_typed } = match load_object(&types, hierarchies, roots, options) {
         // Before Linux 5.11 maps count as locked memory; raising the limit needs CAP_SYS_RESOURCE, so only when it must be.
-        Err(error) if is_permission(&error) && raise_memlock() => load_object(&types, roots, options),
+        Err(error) if is_permission(&error) && raise_memlock() => {
+            load_object(&types, hierarchies, roots, options)
+        }
         other => other,
     }
     .map_err(|error| load_error(&error, &kernel))?;
@@ -112,6 +118,8 @@ pub(super) fn load(
         torn_reads: 0,
         reattached: 0,
         lead: Lead::default(),
+        has_legacy: hierarchies.legacy != 0,
+        problem,
     };
     meter.track(own)?;
     meter.lead = meter.find_lead(clock)?;
@@ -154,19 +162,25 @@ struct Loaded {
 }
 
 /// What the kernel says of its types; nothing where it does not.
-fn kernel_types(path: &Path) -> KernelTypes {
+fn kernel_types(path: &Path, controller: Option<&'static str>) -> KernelTypes {
     let typedef = format!("btf_trace_{}", SWITCH.1);
-    File::open(path).and_then(|file| KernelTypes::read(file, &typedef)).unwrap_or_else(|error| {
+    File::open(path).and_then(|file| KernelTypes::read(file, &typedef, controller)).unwrap_or_else(|error| {
         tracing::debug!("{}: {error}", path.display());
         KernelTypes::UNKNOWN
     })
 }
 
 /// Creates the maps, and loads the one program that needs the kernel's types.
-fn load_object(types: &KernelTypes, roots: &HostRoots, options: &Options) -> Result<Loaded, EbpfError> {
+fn load_object(
+    types: &KernelTypes,
+    hierarchies: Hierarchies,
+    roots: &HostRoots,
+    options: &Options,
+) -> Result<Loaded, EbpfError> {
     let namespace = pid_namespace(roots);
     let mut ebpf = loader()
         .override_global("OFFSETS", &types.offsets, true)
+        .override_global("HIERARCHIES", &hierarchies, true)
         .override_global("PID_NAMESPACE", &namespace, true)
         .map_max_entries("CPU_TIME", options.max_consumers)
         .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))

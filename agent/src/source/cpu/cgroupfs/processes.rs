@@ -1,7 +1,6 @@
 //! Polls procfs for tracked programs that run, and the CPU time they use.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 
 use crate::clock::MonoTime;
 use crate::host::HostRoots;
@@ -58,8 +57,7 @@ impl Processes {
     }
 
     pub(super) fn own(&self) -> Option<ProcessId> {
-        let link = fs::read_link(self.roots.proc.join("self")).ok()?;
-        Some(ProcessId(link.to_str()?.parse().ok()?))
+        processes::own(&self.roots)
     }
 
     /// What every tracked process used, and who came and went.
@@ -97,7 +95,14 @@ impl Processes {
             let has_become = before.is_some_and(|before| before.comm != stat.comm || polls == 2);
             if is_begun || has_become {
                 let was_tracked = before.is_some();
-                events.push(LifecycleEvent::Exec { at, process: id, local: None, was_tracked, cgroup });
+                events.push(LifecycleEvent::Exec {
+                    at,
+                    process: id,
+                    local: None,
+                    was_tracked,
+                    cgroup,
+                    legacy: None,
+                });
             }
             now.insert(id, Seen { ticks, started: stat.starttime, comm: stat.comm, polls });
             found.push(ProcessUse {

@@ -165,7 +165,14 @@ const EXIT: LifecycleEvent =
     LifecycleEvent::Exit { at: MonoTime(SECOND), process: ProcessId(42), status: None };
 
 fn exec(cgroup: CgroupId, was_tracked: bool) -> LifecycleEvent {
-    LifecycleEvent::Exec { at: MonoTime(SECOND), process: ProcessId(42), local: None, was_tracked, cgroup }
+    LifecycleEvent::Exec {
+        at: MonoTime(SECOND),
+        process: ProcessId(42),
+        local: None,
+        was_tracked,
+        cgroup,
+        legacy: None,
+    }
 }
 
 #[test]

@@ -2,20 +2,21 @@
 
 use std::fs;
 
+use crate::model::cpu::Hierarchy;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::units::CpuTime;
 
 /// CPU time of a cgroup and everything below it since it was made; `None` when it is gone or does not say.
-pub(super) fn read(tree: &CgroupTree, cgroup: &str) -> Option<CpuTime> {
-    if tree.is_unified() {
+pub(super) fn read(tree: &CgroupTree, hierarchy: Hierarchy, cgroup: &str) -> Option<CpuTime> {
+    let text = |name| fs::read_to_string(tree.file_in(hierarchy, cgroup, name)?).ok();
+    if hierarchy == Hierarchy::Unified {
         // https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
-        let text = fs::read_to_string(tree.file(cgroup, "cpu.stat")).ok()?;
+        let text = text("cpu.stat")?;
         let microseconds: u64 =
             text.lines().find_map(|line| line.strip_prefix("usage_usec "))?.trim().parse().ok()?;
         Some(CpuTime(microseconds.checked_mul(1000)?))
     } else {
         // https://docs.kernel.org/admin-guide/cgroup-v1/cpuacct.html
-        let text = fs::read_to_string(tree.file(cgroup, "cpuacct.usage")).ok()?;
-        Some(CpuTime(text.trim().parse().ok()?))
+        Some(CpuTime(text("cpuacct.usage")?.trim().parse().ok()?))
     }
 }

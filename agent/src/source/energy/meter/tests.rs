@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::model::energy::{CounterEvent, Domain, Scope};
@@ -147,24 +149,58 @@ fn what_comes_later_is_taken_over_and_what_cannot_be_read_gets_another_way() {
     assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 80), (Domain::Dram, 1)]);
 }
 
-#[test]
-fn a_counter_shown_twice_is_read_once() {
+/// A register that every reading of it shows.
+struct Register(Arc<AtomicU64>);
+
+impl RawCounter for Register {
+    fn read(&mut self) -> Result<Option<u64>, SourceError> {
+        Ok(Some(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+/// Packages that show these registers, and how many zones each of some ticks gives and holds back. At each tick the registers have
+/// advanced by this.
+fn follow(
+    registers: &[&Arc<AtomicU64>],
+    advance: &[(&Arc<AtomicU64>, u64)],
+) -> (EnergyMeter, Vec<(usize, usize)>) {
     let clock = ManualClock::default();
-    let of_package = |package, counts: &[u64]| {
-        let answers: Vec<Answer> = counts.iter().map(|count| Count(*count)).collect();
-        ZoneMeter {
-            zone: Zone { scope: Scope::Package(package), domain: Domain::Package },
-            ..zone(Domain::Package, vec![part(&answers)])
-        }
+    let of_package = |(package, register): (usize, &&Arc<AtomicU64>)| {
+        let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, None, Watts(1000.0));
+        let part = Part { raw: Box::new(Register(Arc::clone(register))), counter };
+        let scope = Scope::Package(package as u32);
+        ZoneMeter { zone: Zone { scope, domain: Domain::Package }, ..zone(Domain::Package, vec![part]) }
     };
-    let counts: Vec<u64> = (0..8).map(|second| 21_000_000_000 + second * 60_000_000).collect();
-    let mut meter = start(vec![of_package(0, &counts), of_package(1, &counts)], &clock).unwrap();
+    let mut meter = start(registers.iter().enumerate().map(of_package).collect(), &clock).unwrap();
     let mut known = Vec::new();
-    for _ in 1..8 {
-        clock.advance(Duration::from_secs(1));
+    for _ in 0..7 {
         let reading = meter.read(&clock);
         known.push((reading.zones.len(), reading.withheld.len()));
+        clock.advance(Duration::from_secs(1));
+        for (register, step) in advance {
+            register.fetch_add(*step, Ordering::Relaxed);
+        }
     }
-    assert_eq!(known, [(2, 0), (0, 2), (0, 2), (0, 2), (1, 0), (1, 0), (1, 0)]);
-    assert_eq!(meter.mirrors().len(), 1);
+    (meter, known)
+}
+
+#[test]
+fn a_register_shown_twice_is_read_once() {
+    for begin in [0, 500, 21_000_000_000] {
+        let register = Arc::new(AtomicU64::new(begin));
+        let (meter, known) = follow(&[&register, &register], &[(&register, 60_000_000)]);
+        assert_eq!(known, [(2, 0), (0, 2), (1, 0), (1, 0), (1, 0), (1, 0), (1, 0)], "from {begin}");
+        assert_eq!(meter.mirrors().len(), 1);
+    }
+}
+
+#[test]
+fn two_registers_that_begin_together_are_two_at_the_first_tick() {
+    for begin in [0, 21_000_000_000] {
+        let registers = [0, 1].map(|_| Arc::new(AtomicU64::new(begin)));
+        let [one, other] = &registers;
+        let (meter, known) = follow(&[one, other], &[(one, 60_000_000), (other, 60_050_000)]);
+        assert_eq!(known, [(2, 0); 7], "from {begin}");
+        assert_eq!(meter.mirrors().len(), 0);
+    }
 }

@@ -1,111 +1,200 @@
 //! Are mirrored counters found, and two sockets never taken for one?
 
+use proptest::prelude::*;
+
 use super::*;
-use crate::model::energy::{Domain, Scope};
+use crate::model::energy::Scope;
+
+const QUANTUM: MicroJoules = MicroJoules(61);
+const BEGIN: u64 = 21_000_000_000;
+const OTHER: u64 = 7_000_000_000;
 
 fn zone(package: u32) -> Zone {
     Zone { scope: Scope::Package(package), domain: Domain::Package }
 }
 
-/// Counters of packages 0, 1, … at a second, a few microseconds apart: where each began, and what it has counted since.
-fn read(watch: &mut MirrorWatch, second: u64, counters: &[(u64, u64)]) {
-    let position = |(package, (began, counted)): (usize, &(u64, u64))| Position {
-        zone: zone(package as u32),
-        at: MonoTime(second * 1_000_000_000 + package as u64 * 20_000),
-        raw: MicroJoules(began + counted),
-        total: MicroJoules(*counted),
-        quantum: MicroJoules(61),
-    };
-    watch.observe(&counters.iter().enumerate().map(position).collect::<Vec<_>>());
+/// Where a counter stood at first, and what it has counted since: now, and when it is read once more.
+type Counter = (u64, u64, u64);
+
+fn position(package: usize, began: u64, counted: u64) -> Position {
+    let total = MicroJoules(counted);
+    let (at, raw) = (MonoTime(package as u64 * 20_000), MicroJoules(began) + total);
+    Position { zone: zone(package as u32), at, raw, total, quantum: QUANTUM }
 }
 
-const BEGIN: u64 = 21_000_000_000;
-const OTHER: u64 = 7_000_000_000;
+/// One reading of the counters of packages 0, 1, …, and a comparison of each pair that asks for one.
+fn read_moving(watch: &mut MirrorWatch, counters: &[Counter]) -> Vec<Verdict> {
+    let positions =
+        counters.iter().enumerate().map(|(package, (began, now, _))| position(package, *began, *now));
+    watch.observe(&positions.collect::<Vec<_>>());
+    let of = |zone: Zone| {
+        let Scope::Package(package) = zone.scope else { panic!("{zone} is no package") };
+        let (began, now, later) = counters[package as usize];
+        (position(package as usize, began, now), position(package as usize, began, later))
+    };
+    let pairs = watch.pairs();
+    let compare = |(leader, follower)| {
+        let ((before, after), (follower, _)) = (of(leader), of(follower));
+        watch.compare(Comparison { before, follower, after })
+    };
+    pairs.into_iter().map(compare).collect()
+}
+
+/// The same, of registers that are not refreshed meanwhile.
+fn read(watch: &mut MirrorWatch, counters: &[(u64, u64)]) -> Vec<Verdict> {
+    let counters: Vec<Counter> =
+        counters.iter().map(|(began, counted)| (*began, *counted, *counted)).collect();
+    read_moving(watch, &counters)
+}
+
+fn watch() -> MirrorWatch {
+    MirrorWatch::new(EnergySourceKind::Powercap)
+}
+
+fn standings<const N: usize>(watch: &MirrorWatch) -> [Standing; N] {
+    std::array::from_fn(|package| watch.standing(zone(package as u32)))
+}
 
 #[test]
 fn one_counter_shown_three_times_is_counted_once() {
-    let mut watch = MirrorWatch::default();
-    for second in 0..6 {
-        let counted = second * 60_000_000;
-        read(&mut watch, second, &[(BEGIN, counted), (BEGIN, counted + 120), (BEGIN, counted + 2400)]);
-        let expected = if second < u64::from(CONFIRMED) { Standing::Suspected } else { Standing::Own };
-        assert_eq!(watch.standing(zone(0)), expected, "second {second}");
+    for begin in [0, 1_000_000, BEGIN] {
+        let mut watch = watch();
+        for second in 0..6 {
+            let counted = second * 60_000_000;
+            read(&mut watch, &[(begin, counted), (begin + 120, counted), (begin + 840, counted)]);
+            let expected = if second < u64::from(CONFIRMED) { Standing::Suspected } else { Standing::Own };
+            assert_eq!(watch.standing(zone(0)), expected, "second {second}");
+        }
+        assert_eq!([1, 2].map(|package| watch.standing(zone(package))), [Standing::MirrorOf(zone(0)); 2]);
+        let memory = |package| Zone { domain: Domain::Dram, ..zone(package) };
+        assert_eq!(watch.standing(memory(2)), Standing::MirrorOf(memory(0)), "so is its memory");
+        assert_eq!(watch.standing(memory(0)), Standing::Own);
     }
-    assert_eq!([1, 2].map(|package| watch.standing(zone(package))), [Standing::MirrorOf(zone(0)); 2]);
-    let memory = |package| Zone { domain: Domain::Dram, ..zone(package) };
-    assert_eq!(watch.standing(memory(2)), Standing::MirrorOf(memory(0)), "so is its memory");
-    assert_eq!(watch.standing(memory(0)), Standing::Own);
 }
 
 #[test]
 fn two_physical_counters_shown_twice_each_stay_two() {
-    let mut watch = MirrorWatch::default();
+    let mut watch = watch();
     for second in 0..6 {
         let (one, other) = (second * 60_000_000, second * 61_000_000);
-        read(&mut watch, second, &[(BEGIN, one), (OTHER, other), (BEGIN, one), (OTHER, other)]);
+        read(&mut watch, &[(BEGIN, one), (OTHER, other), (BEGIN, one), (OTHER, other)]);
     }
-    assert_eq!(watch.standing(zone(2)), Standing::MirrorOf(zone(0)));
-    assert_eq!(watch.standing(zone(3)), Standing::MirrorOf(zone(1)));
-    assert_eq!(watch.standing(zone(1)), Standing::Own);
+    assert_eq!(
+        standings(&watch),
+        [Standing::Own, Standing::Own, Standing::MirrorOf(zone(0)), Standing::MirrorOf(zone(1))]
+    );
 }
 
 #[test]
-fn sockets_of_a_power_are_two_when_they_stand_apart() {
-    let mut watch = MirrorWatch::default();
+fn sockets_of_the_same_power_are_two_when_they_stand_apart() {
+    let mut watch = watch();
     for second in 0..6 {
-        read(&mut watch, second, &[(BEGIN, second * 60_000_000), (BEGIN + 9_000_000, second * 60_000_000)]);
-        assert_eq!(watch.standing(zone(1)), Standing::Own);
+        read(&mut watch, &[(BEGIN, second * 60_000_000), (BEGIN + 100_000, second * 60_000_000)]);
+        assert_eq!(standings(&watch), [Standing::Own; 2]);
     }
 }
 
 #[test]
-fn sockets_that_begin_together_part_within_two_readings() {
-    let mut watch = MirrorWatch::default();
-    read(&mut watch, 0, &[(BEGIN, 0), (BEGIN, 0)]);
-    assert_eq!(watch.standing(zone(0)), Standing::Suspected);
-    for second in 1..3 {
-        // Nearly the same power: 30 W and 30.5 W.
-        read(&mut watch, second, &[(BEGIN, second * 30_000_000), (BEGIN, second * 30_500_000)]);
+fn a_register_that_is_refreshed_between_two_readings_parts_no_mirror() {
+    let mut watch = watch();
+    for second in 0..8 {
+        // Half a millisecond at 60 W, now and then; seen by the follower or not.
+        let counted = second * 60_000_000;
+        let later = counted + if second % 3 == 0 { 30_000 } else { 0 };
+        let follower = if second == 3 { later } else { counted };
+        let verdicts = read_moving(&mut watch, &[(BEGIN, counted, later), (BEGIN, follower, later)]);
+        assert_eq!(verdicts, [Verdict::Agrees], "second {second}");
     }
-    assert_eq!([0, 1].map(|package| watch.standing(zone(package))), [Standing::Own, Standing::Own]);
+    assert_eq!(watch.standing(zone(1)), Standing::MirrorOf(zone(0)));
 }
 
 #[test]
-fn one_reading_between_two_refreshes_parts_no_mirror() {
-    let mut watch = MirrorWatch::default();
+fn a_leader_that_moves_far_while_the_follower_is_read_tells_nothing() {
+    let mut watch = watch();
+    read(&mut watch, &[(BEGIN, 0), (BEGIN, 0)]);
+    for second in 1..20 {
+        let counted = second * 1_000_000;
+        let verdicts =
+            read_moving(&mut watch, &[(BEGIN, counted, counted + 900_000), (BEGIN, counted + 1000, 0)]);
+        assert_eq!(verdicts, [Verdict::Vague], "second {second}");
+    }
+    assert_eq!(watch.standing(zone(1)), Standing::Suspected);
+}
+
+#[test]
+fn one_comparison_in_the_middle_of_a_write_parts_no_mirror() {
+    let mut watch = watch();
     for second in 0..9 {
         let counted = second * 60_000_000;
-        let early = if second == 6 { 6_000_000 } else { 0 };
-        read(&mut watch, second, &[(BEGIN, counted - early), (BEGIN, counted)]);
+        let old = if second == 6 { 30_000_000 } else { 0 };
+        read(&mut watch, &[(BEGIN, counted), (BEGIN, counted - old)]);
     }
     assert_eq!(watch.standing(zone(1)), Standing::MirrorOf(zone(0)));
 }
 
 #[test]
 fn counters_that_stand_still_are_neither() {
-    let mut watch = MirrorWatch::default();
-    for second in 0..20 {
-        read(&mut watch, second, &[(BEGIN, 0), (BEGIN, 0)]);
+    let mut watch = watch();
+    for _ in 0..20 {
+        read(&mut watch, &[(BEGIN, 0), (BEGIN, 0)]);
     }
-    assert_eq!(watch.standing(zone(1)), Standing::Suspected);
+    assert_eq!(standings(&watch), [Standing::Suspected; 2]);
+    assert_eq!(watch.suspects(), [(zone(1), zone(0))]);
 }
 
 #[test]
-fn a_first_reading_between_two_refreshes_hides_no_mirror() {
-    let mut watch = MirrorWatch::default();
-    for second in 0..8 {
-        let counted = second * 60_000_000;
-        let late = if second == 0 { 6_000_000 } else { 0 };
-        read(&mut watch, second, &[(BEGIN - late, counted), (BEGIN, counted)]);
+fn events_of_perf_count_from_when_they_were_opened() {
+    let mut watch = MirrorWatch::new(EnergySourceKind::Perf);
+    for second in 0..6 {
+        // One after the other, a refresh apart.
+        read(&mut watch, &[(60_000, second * 60_000_000), (0, second * 60_000_000)]);
     }
     assert_eq!(watch.standing(zone(1)), Standing::MirrorOf(zone(0)));
 }
 
 #[test]
-fn sockets_that_began_at_nothing_under_the_same_load_are_two() {
-    let mut watch = MirrorWatch::default();
-    for second in 0..20 {
-        read(&mut watch, second, &[(1_000_000, second * 20_000_000), (1_000_000, second * 20_000_000)]);
-        assert_eq!(watch.standing(zone(1)), Standing::Own);
+fn two_that_have_parted_are_not_suspected_again() {
+    let mut watch = watch();
+    read(&mut watch, &[(BEGIN, 0), (BEGIN, 0)]);
+    for _ in 0..PARTED {
+        read(&mut watch, &[(BEGIN, 30_000_000), (BEGIN, 30_100_000)]);
+    }
+    assert_eq!(standings(&watch), [Standing::Own; 2]);
+    read(&mut watch, &[(BEGIN, 90_000_000), (BEGIN, 90_000_000)]);
+    assert_eq!(standings(&watch), [Standing::Own; 2]);
+}
+
+proptest! {
+    /// Sockets that begin together, a part in a thousand apart in power: two, at the first tick that compares them twice.
+    #[test]
+    fn equally_loaded_sockets_are_two(
+        begin in prop_oneof![Just(0_u64), 0..BEGIN],
+        watts in 5_000_000_u64..300_000_000,
+        thousandths in prop_oneof![900_i64..=999, 1001_i64..=1100],
+    ) {
+        let mut watch = watch();
+        read(&mut watch, &[(begin, 0), (begin, 0)]);
+        for second in 1..4 {
+            let (one, other) = (second * watts, second * watts * thousandths as u64 / 1000);
+            for _ in 0..PARTED {
+                read(&mut watch, &[(begin, one), (begin, other)]);
+            }
+            prop_assert_eq!(standings(&watch), [Standing::Own; 2]);
+        }
+    }
+
+    /// One register at any power, refreshed at any moment.
+    #[test]
+    fn one_register_is_one(
+        begin in prop_oneof![Just(0_u64), 0..BEGIN],
+        ticks in prop::collection::vec((10_000_000_u64..100_000_000, 0_u64..4000, any::<bool>()), 6..12),
+    ) {
+        let (mut watch, mut counted) = (watch(), 0);
+        for (energy, refresh, is_seen) in ticks {
+            counted += energy;
+            let follower = if is_seen { counted + refresh } else { counted };
+            read_moving(&mut watch, &[(begin, counted, counted + refresh), (begin, follower, 0)]);
+        }
+        prop_assert_eq!(watch.standing(zone(1)), Standing::MirrorOf(zone(0)));
     }
 }

@@ -112,6 +112,7 @@ pub(super) static RULES: &[Rule] = &[
     rule("*kubepods*-pod*.slice/{}", ContainerId, Kubernetes, ""),
     rule("kubepods/pod*/{}", ContainerId, Kubernetes, ""),
     rule("kubepods/*/pod*/{}", ContainerId, Kubernetes, ""),
+    rule("{}", ContainerId, Cgroup, ""), // below any --cgroup-parent, cgroupfs driver; the engine says whose it is
     rule("machine-qemu\\x2d{}.scope", Guest, Systemd, "libvirt"),
     rule("machine-lxc\\x2d{}.scope", Guest, Systemd, "libvirt"),
     rule("{}.libvirt-qemu", Guest, Cgroup, "libvirt"), // without systemd-machined

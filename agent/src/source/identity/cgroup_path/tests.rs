@@ -11,6 +11,7 @@ mod hostile;
 mod kubernetes;
 mod machines;
 mod properties;
+mod told_by;
 mod units;
 
 use expect_test::Expect;

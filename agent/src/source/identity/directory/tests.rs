@@ -10,6 +10,7 @@ fn docker_path() -> String {
 
 fn facts(name: &str) -> ContainerFacts {
     ContainerFacts {
+        engine: Some(WorkloadKind::Docker),
         name: name.to_owned(),
         image: Some("encoder:1".to_owned()),
         labels: [("scenario".to_owned(), "ladder".to_owned())].into(),
@@ -33,6 +34,34 @@ fn a_container_is_named_by_its_engine_whenever_that_speaks() {
         assert_eq!(identity.details.image.as_deref(), Some("encoder:1"));
         assert_eq!(identity.details.scenario(), Some("ladder"));
     }
+}
+
+#[test]
+fn a_container_is_its_engines_wherever_its_cgroup_is() {
+    let pod = "/kubepods/besteffort/pod90d81341-92de-11e7-8cf2-507b9d4141fa";
+    let parents =
+        ["/encoders", "/tenants/acme", "/system.slice/ci.service", "/lxc", "/default", "/k8s.io", pod];
+    for parent in parents {
+        let path = format!("{parent}/{CONTAINER}");
+        let mut late = Directory::default();
+        let known = late.cgroup_made(CgroupId(5), &path);
+        let below = late.cgroup_made(CgroupId(6), &format!("{path}/init.scope")).workload;
+        assert!(known.is_container && below == known.workload, "{path}");
+        late.container_known(CONTAINER, facts("x264"));
+        let mut early = Directory::default();
+        early.container_known(CONTAINER, facts("x264"));
+        let early_id = early.cgroup_made(CgroupId(5), &path).workload;
+        for identity in [late.identity(known.workload), early.identity(early_id)] {
+            assert_eq!((&*identity.name, identity.kind), ("x264", WorkloadKind::Docker), "{path}");
+            assert_eq!((&*identity.id, identity.details.scenario()), ("0123456789ab", Some("ladder")));
+        }
+        assert_eq!(late.labels, early.labels, "the label of the other kind is free again");
+    }
+    // The kubelet's own containers are Kubernetes', whichever engine runs them.
+    let mut directory = Directory::default();
+    directory.container_known(CONTAINER, facts("k8s_web_web-0_default_uid_0"));
+    let workload = directory.cgroup_made(CgroupId(5), &format!("{pod}/{CONTAINER}")).workload;
+    assert_eq!(directory.identity(workload).kind, WorkloadKind::Kubernetes);
 }
 
 #[test]
@@ -183,6 +212,7 @@ fn what_an_engine_says_is_cut_to_what_a_label_can_bear() {
         [("scenario", &huge), ("reference", &huge)].map(|(key, value)| (key.to_owned(), value.clone()));
     let path = ("output".to_owned(), "/a/".repeat(1000));
     let facts = ContainerFacts {
+        engine: None,
         name: huge.clone(),
         image: Some(huge.clone()),
         labels: labels.into_iter().chain([path.clone()]).collect(),

@@ -126,9 +126,9 @@ fn plain_cgroups() {
         &expect![[r#"Systemd "ffmpeg.service" by systemd, root …/ffmpeg.service"#]],
     );
     // An id alone may be anything's (neuvector: Docker on Debian)
-    check("/{A}", &expect![[r#"Cgroup "/{A}""#]]);
+    check("/{A}", &expect![[r#"Cgroup "{a}", container {A}"#]]);
     // --cgroup-parent=/foo, cgroupfs driver
-    check("/foo/{A}", &expect![[r#"Cgroup "/foo/{A}""#]]);
+    check("/foo/{A}", &expect![[r#"Cgroup "{a}", container {A}"#]]);
     // buildkitd of its own
     check("/buildkit/{step}", &expect![[r#"Cgroup "/buildkit/{step}""#]]);
     // A type without a name

@@ -1,0 +1,136 @@
+//! Measures the idle power of a zone from windows of a short quiet period.
+
+use std::time::Duration;
+
+use crate::attribution::idle::LOW_UTILISATION;
+use crate::units::{MicroJoules, Ratio, Watts};
+
+/// The share of the period that must be quiet. Whatever runs every now and then on an idle host may run in it too.
+pub const MOSTLY: Ratio = Ratio(0.75);
+
+/// A window in which energy and duration of a zone are known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CalibrationWindow {
+    /// What the zone has counted.
+    pub energy: MicroJoules,
+    /// How long it lasted.
+    pub duration: Duration,
+    /// How busy its CPUs were.
+    pub utilisation: Ratio,
+}
+
+/// The idle power of a zone, as measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    /// Mean power of the quiet windows.
+    pub power: Watts,
+    /// Standard deviation of their powers.
+    pub spread: Watts,
+    /// Standard error of the mean.
+    pub standard_error: Watts,
+    /// How busy the zone's CPUs were in them.
+    pub utilisation: Ratio,
+    /// How long they lasted together.
+    pub quiet: Duration,
+}
+
+/// Why a zone has no figure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NotCalibrated {
+    /// Its CPUs were busy for too much of the period.
+    Busy {
+        /// How busy they were in all of it.
+        utilisation: Ratio,
+        /// How much of it was quiet.
+        quiet: Duration,
+    },
+    /// Its counter did not move, or could not be read, for too much of the period.
+    Unknown,
+}
+
+/// The idle power by the windows of a period of this length.
+pub fn calibrate(windows: &[CalibrationWindow], period: Duration) -> Result<Calibration, NotCalibrated> {
+    let needed = period.mul_f64(MOSTLY.0);
+    let known: Vec<_> = windows.iter().filter(|window| window.energy > MicroJoules::ZERO).collect();
+    let lasted =
+        |windows: &[&CalibrationWindow]| windows.iter().map(|window| window.duration).sum::<Duration>();
+    if lasted(&known) < needed {
+        return Err(NotCalibrated::Unknown);
+    }
+    let is_quiet = |window: &&CalibrationWindow| window.utilisation <= LOW_UTILISATION;
+    let quiet: Vec<_> = known.iter().copied().filter(is_quiet).collect();
+    let time = lasted(&quiet);
+    if time < needed {
+        return Err(NotCalibrated::Busy { utilisation: utilisation(&known), quiet: time });
+    }
+    let energy: MicroJoules = quiet.iter().map(|window| window.energy).sum();
+    let Some(power) = energy.over(time) else { return Err(NotCalibrated::Unknown) };
+    let powers = quiet.iter().filter_map(|window| window.energy.over(window.duration));
+    let count = quiet.len() as f64;
+    let squares: f64 = powers.map(|watts| (watts.0 - power.0).powi(2)).sum();
+    let spread = (squares / (count - 1.0).max(1.0)).sqrt();
+    Ok(Calibration {
+        power,
+        spread: Watts(spread),
+        standard_error: Watts(spread / count.sqrt()),
+        utilisation: utilisation(&quiet),
+        quiet: time,
+    })
+}
+
+fn utilisation(windows: &[&CalibrationWindow]) -> Ratio {
+    let seconds: f64 = windows.iter().map(|window| window.duration.as_secs_f64()).sum();
+    let busy = windows.iter().map(|window| window.utilisation.0 * window.duration.as_secs_f64());
+    Ratio(busy.sum::<f64>() / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_secs(30);
+
+    fn seconds(count: usize, watts: f64, utilisation: f64) -> Vec<CalibrationWindow> {
+        let duration = Duration::from_secs(1);
+        let energy = Watts(watts).during(duration);
+        vec![CalibrationWindow { energy, duration, utilisation: Ratio(utilisation) }; count]
+    }
+
+    #[test]
+    fn the_mean_of_a_quiet_period_with_its_spread() {
+        let windows = [seconds(15, 19.0, 0.01), seconds(15, 21.0, 0.03)].concat();
+        let measured = calibrate(&windows, PERIOD).unwrap();
+        let close = |one: f64, other: f64| (one - other).abs() < 0.01;
+        assert!(close(measured.power.0, 20.0) && close(measured.spread.0, 1.017), "{measured:?}");
+        assert!(
+            close(measured.standard_error.0, 0.186) && close(measured.utilisation.0, 0.02),
+            "{measured:?}"
+        );
+        assert_eq!(measured.quiet, PERIOD);
+    }
+
+    #[test]
+    fn what_runs_now_and_then_is_left_out() {
+        let windows = [seconds(25, 20.0, 0.01), seconds(5, 70.0, 0.9)].concat();
+        assert!((calibrate(&windows, PERIOD).unwrap().power.0 - 20.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_busy_period_has_no_figure_and_says_how_busy() {
+        let windows = [seconds(20, 20.0, 0.0), seconds(10, 70.0, 0.9)].concat();
+        let Err(NotCalibrated::Busy { utilisation, quiet }) = calibrate(&windows, PERIOD) else {
+            panic!("it was busy")
+        };
+        assert!((utilisation.0 - 0.3).abs() < 1e-9, "{utilisation:?}");
+        assert_eq!(quiet, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_counter_that_was_not_there_for_long_has_no_figure() {
+        for windows in
+            [seconds(8, 20.0, 0.0), [seconds(20, 20.0, 0.0), seconds(10, 0.0, 0.0)].concat(), Vec::new()]
+        {
+            assert_eq!(calibrate(&windows, PERIOD), Err(NotCalibrated::Unknown));
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `ffwatt calibrate`: measures what the host draws while nothing runs, says what it saw, and keeps it for the agent.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::api::Answer;
+use crate::attribution::idle::LOW_UTILISATION;
+use crate::attribution::idle::calibration::{Calibration, NotCalibrated};
+use crate::check::{Running, find_running};
+use crate::clock::SystemClock;
+use crate::config::{Config, Span};
+use crate::model::energy::Domain;
+use crate::model::snapshot::IdleOrigin;
+use crate::pipeline::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
+
+/// How long is measured unless somebody says.
+const PERIOD: Duration = Duration::from_secs(30);
+
+/// The shortest and the longest that can be asked for. Three quarters of the shortest are still what the agent learns from.
+const PERIODS: (Duration, Duration) = (Duration::from_secs(15), Duration::from_hours(1));
+
+/// An agent looks for a new calibration this often, and then needs a tick to show it.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Between two questions to it.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Why nothing was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum CalibrateError {
+    /// Nothing could be measured or kept.
+    #[error(transparent)]
+    Failed(#[from] CalibrationError),
+    /// What was measured is no idle power.
+    #[error("{0}")]
+    Refused(String),
+    /// The user cannot be told.
+    #[error("cannot write to standard output")]
+    Output(#[from] io::Error),
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CalibrateOptions {
+    period: Duration,
+    is_forgotten: bool,
+}
+
+/// The command line's grammar.
+pub fn command() -> Command {
+    Command::new("calibrate")
+        .about("Measure the idle power of this host while it is quiet, and keep it for the agent")
+        .arg(
+            Arg::new("length")
+                .long("length")
+                .value_name("TIME")
+                .value_parser(parse_period)
+                .help("Time to measure for [default: 30s] [range: 15s to 1h]"),
+        )
+        .arg(
+            Arg::new("forget")
+                .long("forget")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("length")
+                .help("Remove the calibration; the agent uses the learned idle power again"),
+        )
+}
+
+/// Understands the command line.
+pub fn options(matches: &ArgMatches) -> CalibrateOptions {
+    CalibrateOptions {
+        period: matches.get_one("length").copied().unwrap_or(PERIOD),
+        is_forgotten: matches.get_flag("forget"),
+    }
+}
+
+fn parse_period(text: &str) -> Result<Duration, String> {
+    let Span(period) = Span::parse(text)?;
+    let is_allowed = (PERIODS.0..=PERIODS.1).contains(&period);
+    is_allowed.then_some(period).ok_or_else(|| "must be between 15s and 1h".to_owned())
+}
+
+/// Measures and keeps, or removes what was kept.
+pub fn run(options: &CalibrateOptions, config: &Config, out: &mut dyn Write) -> Result<(), CalibrateError> {
+    if options.is_forgotten {
+        match forget_calibration(config)? {
+            Some(path) => writeln!(out, "removed {}; an agent that runs notices within 5 s", path.display())?,
+            None => writeln!(out, "nothing was calibrated")?,
+        }
+        return Ok(());
+    }
+    let mut calibrating = Calibrating::open(config, Box::new(SystemClock))?;
+    writeln!(out, "measuring for {} s; start nothing on this host meanwhile", options.period.as_secs())?;
+    out.flush()?;
+    let measured = calibrating.measure(options.period)?;
+    for zone in &measured {
+        writeln!(out, "{}", line(zone, options.period))?;
+    }
+    let is_package = |zone: &&ZoneCalibration| zone.zone.domain == Domain::Package;
+    let mut counting = measured.iter().filter(is_package).peekable();
+    let is_whole = match counting.peek() {
+        Some(_) => counting.all(|zone| zone.result.is_ok()),
+        None => measured.iter().all(|zone| zone.result.is_ok()) && !measured.is_empty(),
+    };
+    if !is_whole {
+        return Err(CalibrateError::Refused(refusal(&measured)));
+    }
+    let path = calibrating.keep(&measured)?;
+    writeln!(out, "kept in {}", path.display())?;
+    writeln!(out, "{}", told(config, &measured))?;
+    Ok(())
+}
+
+/// What was seen of a counter.
+fn line(of: &ZoneCalibration, period: Duration) -> String {
+    let name = of.zone.to_string();
+    match of.result {
+        Ok(Calibration { power, spread, standard_error, utilisation, quiet }) => format!(
+            "{name:<12}{:>8.2} W, standard error {:.2} W, spread {:.2} W, CPUs {:.1} % busy, {} s quiet",
+            power.0,
+            standard_error.0,
+            spread.0,
+            utilisation.percent(),
+            quiet.as_secs()
+        ),
+        Err(NotCalibrated::Busy { utilisation, quiet }) => format!(
+            "{name:<12}not measured: CPUs {:.0} % busy, {} of {} s quiet",
+            utilisation.percent(),
+            quiet.as_secs(),
+            period.as_secs()
+        ),
+        Err(NotCalibrated::Unknown) => {
+            format!("{name:<12}not measured: its counter did not move, or could not be read")
+        }
+    }
+}
+
+/// Why nothing is kept.
+fn refusal(measured: &[ZoneCalibration]) -> String {
+    let is_busy = |zone: &ZoneCalibration| matches!(zone.result, Err(NotCalibrated::Busy { .. }));
+    if measured.iter().any(is_busy) {
+        format!(
+            "this host is busy: a quiet second has its CPUs busy for at most {:.0} %, and three quarters of the time must be \
+             quiet. Nothing was kept; stop what runs (ffwatt top shows it), then run ffwatt calibrate again",
+            LOW_UTILISATION.percent()
+        )
+    } else {
+        "a package has no figure, so nothing was kept; ffwatt check says what is wrong with its counter"
+            .to_owned()
+    }
+}
+
+/// What an agent that runs here makes of it.
+fn told(config: &Config, measured: &[ZoneCalibration]) -> String {
+    let attempts = PATIENCE.as_millis() / PAUSE.as_millis();
+    for _ in 0..attempts {
+        let answer = match find_running(config) {
+            Running::Nobody => {
+                return "no agent answers here; the next one that is started with this state folder uses it"
+                    .to_owned();
+            }
+            Running::Guarded => {
+                return "an agent runs here; it uses what is in its state folder within 5 s".to_owned();
+            }
+            Running::Open(answer) => answer,
+        };
+        match use_of(&answer, measured) {
+            Use::Calibrated => {
+                return format!("the agent that runs here (pid {}) uses it", answer.process.pid);
+            }
+            Use::Configured => {
+                return format!(
+                    "the agent that runs here (pid {}) has attribution.idle_watts configured, which goes before it",
+                    answer.process.pid
+                );
+            }
+            Use::None => {}
+        }
+        thread::sleep(
+            PAUSE + Duration::try_from_secs_f64(answer.tick_seconds / attempts as f64).unwrap_or_default(),
+        );
+    }
+    "the agent that runs here does not use it: it may have another state folder; give calibrate the same --state-dir".to_owned()
+}
+
+/// Where an agent's idle power is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Calibrated,
+    Configured,
+    None,
+}
+
+fn use_of(answer: &Answer, measured: &[ZoneCalibration]) -> Use {
+    let packages = measured.iter().filter_map(|of| Some((of.zone.to_string(), of.result.ok()?.power.0)));
+    for (name, watts) in packages {
+        let Some(idle) = answer.idle_power.iter().find(|idle| idle.zone == name) else { continue };
+        if idle.origin == IdleOrigin::Configured.name() {
+            return Use::Configured;
+        }
+        if idle.origin == IdleOrigin::Calibrated.name() && (idle.power_watts - watts).abs() < 1e-6 {
+            return Use::Calibrated;
+        }
+    }
+    Use::None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ZoneIdle;
+    use crate::model::energy::{Scope, Zone};
+    use crate::units::{Ratio, Watts};
+
+    const PACKAGE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
+
+    fn measured(result: Result<Calibration, NotCalibrated>) -> [ZoneCalibration; 1] {
+        [ZoneCalibration { zone: PACKAGE, result }]
+    }
+
+    fn good() -> [ZoneCalibration; 1] {
+        measured(Ok(Calibration {
+            power: Watts(20.125),
+            spread: Watts(0.5),
+            standard_error: Watts(0.1),
+            utilisation: Ratio(0.012),
+            quiet: Duration::from_secs(29),
+        }))
+    }
+
+    #[test]
+    fn only_lengths_that_mean_something() {
+        let parsed = |length: &str| command().try_get_matches_from(["calibrate", "--length", length]);
+        for (length, expected) in [("15s", 15), ("45", 45), ("2m", 120)] {
+            assert_eq!(options(&parsed(length).unwrap()).period, Duration::from_secs(expected));
+        }
+        for length in ["14s", "0", "-1", "2h", "soon", "NaN"] {
+            assert!(parsed(length).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn what_was_seen_in_one_line() {
+        let shown = line(&good()[0], PERIOD);
+        for words in
+            ["package-0", "20.12 W", "standard error 0.10 W", "spread 0.50 W", "1.2 % busy", "29 s quiet"]
+        {
+            assert!(shown.contains(words), "{words:?} is not in {shown:?}");
+        }
+        let busy =
+            measured(Err(NotCalibrated::Busy { utilisation: Ratio(0.62), quiet: Duration::from_secs(3) }));
+        assert!(line(&busy[0], PERIOD).contains("62 % busy, 3 of 30 s quiet"), "{}", line(&busy[0], PERIOD));
+        assert!(refusal(&busy).starts_with("this host is busy"));
+        let unknown = measured(Err(NotCalibrated::Unknown));
+        assert!(refusal(&unknown).contains("ffwatt check"));
+    }
+
+    #[test]
+    fn an_agent_uses_it_once_it_shows_the_same_figure() {
+        let answer = |origin: &str, watts: f64| {
+            let idle = ZoneIdle {
+                zone: "package-0".to_owned(),
+                power_watts: watts,
+                origin: origin.to_owned(),
+                standard_error_watts: None,
+            };
+            Answer { idle_power: vec![idle], ..Answer::default() }
+        };
+        let used = |origin, watts| use_of(&answer(origin, watts), &good());
+        assert_eq!(used("calibrated", 20.125), Use::Calibrated);
+        assert_eq!(used("calibrated", 19.0), Use::None, "an earlier one");
+        assert_eq!(used("learned", 20.125), Use::None);
+        assert_eq!(used("configured", 5.0), Use::Configured);
+        assert_eq!(use_of(&Answer::default(), &good()), Use::None);
+    }
+}

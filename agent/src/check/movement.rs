@@ -1,0 +1,137 @@
+//! Watches energy counters for a second at most, to tell whether they move, beside the CPU time of the same host.
+//!
+//! A host whose CPUs are busy draws power: counters that stand still meanwhile do not count. A tree of files in which nothing happens says
+//! nothing of that: there only a counter at 0, or counters of a package that show the same number, are known not to count.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::host::{HostRoots, KernelFileSystem};
+use crate::model::energy::{Domain, EnergySourceKind, Zone};
+use crate::source::energy::{EnergyMeter, EnergyReading};
+use crate::units::{CpuTime, MicroJoules};
+
+/// Counters are read again after this: they move every millisecond.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// So often, until all have moved and it is known whether they are mirrors.
+const READINGS: u32 = 50;
+
+/// CPU time after which a counter has moved: some milliwatts for that long are more than a step.
+const BUSY: CpuTime = CpuTime(100_000_000);
+
+/// What was seen of a meter.
+pub(super) struct Movement {
+    pub(super) last: EnergyReading,
+    /// Why none of its counters is believed.
+    pub(super) stands_still: Option<Still>,
+    /// Whether no counter has moved in which nothing else has either: then it is not known.
+    pub(super) is_unknown: bool,
+    /// Counters that do not move, of those that others do.
+    pub(super) still: Vec<Zone>,
+}
+
+/// How counters are known not to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Still {
+    /// CPUs were busy meanwhile.
+    WhileBusy,
+    /// They have never counted.
+    AtNothing,
+    /// Package and memory show the same number.
+    Same,
+}
+
+/// Reads counters until all have moved and nothing about them is in doubt, or for a second.
+pub(super) fn watch(meter: &mut EnergyMeter, roots: &HostRoots) -> Movement {
+    let is_running_kernels = KernelFileSystem::Sysfs.holds(&roots.sys);
+    let begun = busy_time(roots);
+    let mut last = meter.read(&SystemClock);
+    let mut unmoved = totals(&last);
+    let mut has_moved = false;
+    for _ in 0..READINGS {
+        if has_moved && unmoved.is_empty() && meter.suspects().is_empty() {
+            break;
+        }
+        pause(is_running_kernels);
+        last = meter.read(&SystemClock);
+        has_moved |= last.has_moved;
+        let now = totals(&last);
+        unmoved.retain(|(zone, total)| now.iter().all(|(other, now)| other != zone || now <= total));
+    }
+    let mirrors = meter.mirrors();
+    let unmoved = || unmoved.iter().map(|(zone, _)| *zone).filter(|zone| !mirrors.contains_key(zone));
+    let was_busy =
+        begun.zip(busy_time(roots)).is_some_and(|(begun, ended)| ended.saturating_sub(begun) >= BUSY);
+    let at_nothing = at_nothing(meter);
+    let stands_still = match (has_moved, was_busy) {
+        (true, _) => None,
+        (false, true) => Some(Still::WhileBusy),
+        (false, false) if !at_nothing.is_empty() && unmoved().all(|zone| at_nothing.contains(&zone)) => {
+            Some(Still::AtNothing)
+        }
+        (false, false) => shows_one_number(meter).then_some(Still::Same),
+    };
+    let still = unmoved().filter(|zone| stands_still.is_none() && (was_busy || at_nothing.contains(zone)));
+    Movement { still: still.collect(), is_unknown: !has_moved && stands_still.is_none(), stands_still, last }
+}
+
+/// Waits; on the running kernel's host by keeping a CPU busy, so that an idle one draws power too.
+fn pause(is_running_kernels: bool) {
+    if !is_running_kernels {
+        return thread::sleep(PAUSE);
+    }
+    let begun = SystemClock.now();
+    while SystemClock.now().since(begun) < PAUSE {
+        thread::yield_now();
+    }
+}
+
+/// Totals of the counters that always move: what a package and its memory draw is never nothing.
+fn totals(reading: &EnergyReading) -> Vec<(Zone, MicroJoules)> {
+    let read = reading.zones.iter().map(|(_, zone)| zone).chain(&reading.withheld);
+    read.filter(|zone| always_moves(zone.zone)).map(|zone| (zone.zone, zone.total)).collect()
+}
+
+fn always_moves(zone: Zone) -> bool {
+    matches!(zone.domain, Domain::Package | Domain::Dram)
+}
+
+/// Counters at 0: those of perf begin there.
+fn at_nothing(meter: &EnergyMeter) -> Vec<Zone> {
+    let at_nothing = |(_, position): &(Zone, MicroJoules)| *position == MicroJoules::ZERO;
+    let positions = meter.positions().into_iter().filter(at_nothing).map(|(zone, _)| zone);
+    positions.filter(|zone| meter.kind() != EnergySourceKind::Perf && always_moves(*zone)).collect()
+}
+
+/// Whether all counters of some package show the same number, and there are several.
+fn shows_one_number(meter: &EnergyMeter) -> bool {
+    let positions = meter.positions();
+    positions.iter().any(|(package, position)| {
+        let is_other = |(zone, _): &&(Zone, MicroJoules)| zone.scope == package.scope && zone != package;
+        let mut others = positions.iter().filter(is_other).peekable();
+        package.domain == Domain::Package
+            && meter.kind() != EnergySourceKind::Perf
+            && others.peek().is_some()
+            && others.all(|(_, other)| other == position)
+    })
+}
+
+/// How long CPUs were busy by `/proc/stat`, all together; `None` where that is not there, or is another host's than sysfs.
+fn busy_time(roots: &HostRoots) -> Option<CpuTime> {
+    if KernelFileSystem::Procfs.holds(&roots.proc) != KernelFileSystem::Sysfs.holds(&roots.sys) {
+        return None;
+    }
+    let text = fs::read_to_string(roots.proc.join("stat")).ok()?;
+    let of_cpu = |line: &str| {
+        let (cpu, fields) = line.strip_prefix("cpu")?.split_once(' ')?;
+        cpu.parse::<usize>().ok()?;
+        // user nice system idle iowait irq softirq steal
+        let fields = fields.split_ascii_whitespace().map(|field| field.parse::<u64>().unwrap_or(0));
+        let busy = fields.take(8).enumerate().filter(|(place, _)| !matches!(place, 3 | 4));
+        Some(busy.map(|(_, ticks)| CpuTime::from_clock_ticks(ticks)).sum::<CpuTime>())
+    };
+    Some(text.lines().filter_map(of_cpu).sum())
+}

@@ -1,0 +1,161 @@
+//! Decides what each zone draws when nobody runs: configured, calibrated, learned, estimated by regression, or not known.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Pipeline;
+use super::state_dir::{CalibratedIdle, CalibrationVersion, StateDir};
+use crate::attribution::ZoneWindow;
+use crate::attribution::demand::Demand;
+use crate::attribution::idle::IdleLearner;
+use crate::attribution::idle::regression::{IdleEstimate, Regression};
+use crate::clock::MonoTime;
+use crate::config::Config;
+use crate::model::cpu::CpuWindow;
+use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use crate::model::finding::FindingCode;
+use crate::model::snapshot::{IdleOrigin, IdlePower};
+use crate::units::Watts;
+
+/// How often the file of calibrated powers is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How long an agent may be without idle power before it says so: most hosts are quiet within it.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The same in ticks, where they are long.
+const PATIENT_TICKS: u32 = 3;
+
+/// What is known of idle powers.
+#[derive(Debug)]
+pub(super) struct IdleBook {
+    configured: Option<Watts>,
+    calibrated: BTreeMap<Zone, CalibratedIdle>,
+    /// The file that they are from, and when it was last looked at.
+    file: (CalibrationVersion, Option<MonoTime>),
+    learner: IdleLearner,
+}
+
+impl IdleBook {
+    pub(super) fn new(configured: Option<Watts>, learner: IdleLearner) -> Self {
+        Self { configured, calibrated: BTreeMap::new(), file: Default::default(), learner }
+    }
+
+    /// By a quiet machine, or in place of it.
+    fn by_observation(&self, zone: Zone) -> Option<IdlePower> {
+        if let Some(CalibratedIdle { power, standard_error }) = self.calibrated.get(&zone) {
+            let standard_error = Some(*standard_error);
+            return Some(IdlePower { power: *power, origin: IdleOrigin::Calibrated, standard_error });
+        }
+        if let Some(power) = self.learner.power(zone) {
+            return Some(IdlePower { power, origin: IdleOrigin::Learned, standard_error: None });
+        }
+        let IdleEstimate { power, standard_error } = self.learner.regression(zone)?.used()?;
+        let standard_error = Some(standard_error);
+        Some(IdlePower { power, origin: IdleOrigin::Regression, standard_error })
+    }
+}
+
+/// What an agent would know of these zones at its start, by what is kept.
+pub(crate) fn known_idle(config: &Config, zones: &[Zone]) -> Vec<(Zone, IdlePower)> {
+    let state = StateDir::look(&config.state_dirs(), &config.roots(), zones);
+    let mut book = IdleBook::new(None, IdleLearner::new(state.load_idle()));
+    book.calibrated = state.load_calibration();
+    zones.iter().filter_map(|zone| Some((*zone, book.by_observation(*zone)?))).collect()
+}
+
+impl Pipeline {
+    /// Learns from a window, unless its energy or duration is in doubt.
+    pub(super) fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
+        let ZoneWindow { zone, energy, duration } = window;
+        if !is_sound {
+            self.idle.learner.interrupt(zone);
+        } else if self.idle.learner.observe(zone, energy, duration, demand.utilisation(zone.scope)) {
+            self.keep_idle();
+        }
+    }
+
+    pub(super) fn keep_idle(&self) {
+        self.state.save_idle(self.idle.learner.learned());
+    }
+
+    /// Takes what `ffwatt calibrate` has kept, and drops what it has forgotten.
+    pub(super) fn follow_calibration(&mut self, now: MonoTime) {
+        let (version, looked) = &mut self.idle.file;
+        if looked.is_some_and(|looked| now.since(looked) < LOOK) {
+            return;
+        }
+        *looked = Some(now);
+        let found = self.state.calibration_version();
+        if *version == found {
+            return;
+        }
+        *version = found;
+        self.idle.calibrated = self.state.load_calibration();
+        for (zone, idle) in &self.idle.calibrated {
+            tracing::info!(%zone, power = %idle.power, "calibrated idle power is used");
+        }
+    }
+
+    /// What a zone draws when nobody runs, and how that is known. The configured power is a package's: its dies share it.
+    pub(super) fn idle_power(&self, zone: Zone, window: &CpuWindow) -> Option<IdlePower> {
+        if let Some(power) = self.idle.configured.filter(|_| zone.domain == Domain::Package) {
+            let parts = match zone.scope {
+                Scope::Die { package, .. } => self.zones.dies(package).max(1),
+                Scope::Package(_) | Scope::Platform => 1,
+            };
+            let power = Watts(power.0 / parts as f64);
+            return Some(IdlePower { power, origin: IdleOrigin::Configured, standard_error: None });
+        }
+        if self.energy.kind() == Some(EnergySourceKind::Model) {
+            let power = self.energy.model.idle_power(window, window.end.since(window.start), zone)?;
+            return Some(IdlePower { power, origin: IdleOrigin::Model, standard_error: None });
+        }
+        self.idle.by_observation(zone)
+    }
+
+    /// Reports idle powers that are not known, or estimated.
+    pub(super) fn find_about_idle(&mut self, window: &CpuWindow) {
+        let patience = PATIENCE.max(self.interval * PATIENT_TICKS);
+        let is_measured = self.energy.kind().is_some_and(EnergySourceKind::is_measured);
+        if !is_measured || self.clock.now().since(self.totals.created().mono) < patience {
+            return;
+        }
+        let (mut unknown, mut estimated) = (Vec::new(), Vec::new());
+        for zone in self.totals.zones() {
+            if !self.totals.counts(*zone) || !self.energy.gives(*zone, false) {
+                continue;
+            }
+            match self.idle_power(*zone, window) {
+                None => {
+                    let regression = self.idle.learner.regression(*zone);
+                    unknown.push(doubt(*zone, regression.and_then(Regression::estimate)));
+                }
+                Some(IdlePower { origin: IdleOrigin::Regression, power, standard_error }) => {
+                    let error = standard_error.unwrap_or(Watts(f64::NAN));
+                    estimated.push(format!("{zone} {power}, standard error {error}"));
+                }
+                Some(_) => {}
+            }
+        }
+        for (code, zones) in
+            [(FindingCode::IdlePowerNotKnown, unknown), (FindingCode::IdlePowerIsEstimated, estimated)]
+        {
+            if !zones.is_empty() {
+                self.findings.report(code, "host", &zones.join("; "));
+            }
+        }
+    }
+}
+
+/// A zone without idle power, and how far regression is.
+fn doubt(zone: Zone, estimate: Option<IdleEstimate>) -> String {
+    match estimate {
+        Some(IdleEstimate { power, standard_error }) => {
+            format!(
+                "{zone} (regression says {power} with a standard error of {standard_error}, too large to be used)"
+            )
+        }
+        None => zone.to_string(),
+    }
+}
