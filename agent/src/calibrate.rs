@@ -52,7 +52,7 @@ pub struct CalibrateOptions {
 /// The command line's grammar.
 pub fn command() -> Command {
     Command::new("calibrate")
-        .about("Measure the idle power of this host while it is quiet, and keep it for the agent")
+        .about("Measure the idle power of a quiet host, and keep it")
         .arg(
             Arg::new("length")
                 .long("length")
