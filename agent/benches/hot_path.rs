@@ -3,10 +3,10 @@
 
 mod busy_host;
 
+use agent_core::identity::cgroup_path::identify;
+use agent_core::metrics::catalog::Listener;
+use agent_core::metrics::{Format, Options, render};
 use divan::{Bencher, black_box};
-use ffwatt::exposition::catalog::Listener;
-use ffwatt::exposition::{Format, Options, render};
-use ffwatt::source::identity::cgroup_path::identify;
 
 fn main() {
     divan::main();

@@ -4,16 +4,16 @@
 use std::fs;
 use std::path::Path;
 
+use agent_core::join::cost::Tariff;
+use agent_core::join::figures::{self, Prices};
+use agent_core::join::history::{Charge, History, Tick};
+use agent_core::join::subject::{Candidate, Subject};
+use agent_core::model::joined::EnergyBasis;
+use agent_core::time::WallTime;
+use agent_core::units::{CpuTime, Grams, MicroJoules, Money};
 use divan::{Bencher, black_box};
-use ffwatt::clock::WallTime;
-use ffwatt::join::cost::Tariff;
-use ffwatt::join::figures::{self, Prices};
-use ffwatt::join::history::{Charge, History, Tick};
-use ffwatt::join::subject::{Candidate, Subject};
 use ffwatt::ledger::{Buckets, Grouping, Ledger, TranscodeRow};
-use ffwatt::model::joined::EnergyBasis;
 use ffwatt::source::results::{self, Folder};
-use ffwatt::units::{CpuTime, Grams, MicroJoules, Money};
 
 fn main() {
     divan::main();

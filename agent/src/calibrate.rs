@@ -4,16 +4,16 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
+use agent_core::attribution::idle::LOW_UTILISATION;
+use agent_core::attribution::idle::calibration::{Calibration, NotCalibrated};
+use agent_core::model::energy::Domain;
+use agent_core::model::snapshot::IdleOrigin;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::api::Answer;
-use crate::attribution::idle::LOW_UTILISATION;
-use crate::attribution::idle::calibration::{Calibration, NotCalibrated};
 use crate::check::{Running, find_running};
 use crate::clock::SystemClock;
 use crate::config::{Config, Span};
-use crate::model::energy::Domain;
-use crate::model::snapshot::IdleOrigin;
 use crate::pipeline::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 
 /// How long is measured unless somebody says.
@@ -212,8 +212,8 @@ fn use_of(answer: &Answer, measured: &[ZoneCalibration]) -> Use {
 mod tests {
     use super::*;
     use crate::api::ZoneIdle;
-    use crate::model::energy::{Scope, Zone};
-    use crate::units::{Ratio, Watts};
+    use agent_core::model::energy::{Scope, Zone};
+    use agent_core::units::{Ratio, Watts};
 
     const PACKAGE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 

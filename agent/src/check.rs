@@ -16,16 +16,16 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use agent_core::metrics::catalog::Listener;
+use agent_core::model::cpu::Hierarchy;
+use agent_core::model::health::Reason;
 use anyhow::Context;
 use serde::Serialize;
 
 use crate::clock::SystemClock;
 use crate::config::{Config, CpuChoice};
-use crate::exposition::catalog::Listener;
 use crate::host::{CpuTopology, HostRoots};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::cpu::Hierarchy;
-use crate::model::health::Reason;
 use crate::pipeline;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use agent_core::metrics::catalog::{Listener, Metric};
+use agent_core::metrics::family::metrics;
 use expect_test::expect_file;
 
 use crate::config::keys::KEYS;
 use crate::config::{Config, print};
-use crate::exposition::catalog::{Listener, Metric};
-use crate::exposition::family::metrics;
 
 const GENERATED: &str =
     "<!-- Written by `cargo xtask docs` from the code; a test fails when it is stale. -->\n";

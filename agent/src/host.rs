@@ -9,8 +9,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::energy::Scope;
-use crate::units::Bytes;
+use agent_core::model::cpu::CpuPlace;
+use agent_core::units::Bytes;
 
 pub use file_system::KernelFileSystem;
 
@@ -128,26 +128,6 @@ fn parse_mount(line: &str) -> Option<(&str, &str, &str)> {
 pub struct CpuTopology {
     /// Indexed by CPU number; `None` for a number that no CPU has, or one that is off line.
     cpus: Vec<Option<CpuPlace>>,
-}
-
-/// The place of one CPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CpuPlace {
-    /// Socket.
-    pub package: u32,
-    /// Die within the socket.
-    pub die: u32,
-}
-
-impl CpuPlace {
-    /// Whether a counter of this scope covers the CPU.
-    pub fn is_in(self, scope: Scope) -> bool {
-        match scope {
-            Scope::Package(package) => package == self.package,
-            Scope::Die { package, die } => package == self.package && die == self.die,
-            Scope::Platform => true,
-        }
-    }
 }
 
 impl CpuTopology {

@@ -19,15 +19,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::model::joined::EnergyBasis;
+use agent_core::model::scenario::Quality;
+use agent_core::model::transcode::{ProcessIdentity, SeenOutput};
+use agent_core::time::WallTime;
+use agent_core::units::{CpuTime, MicroJoules};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-
-use crate::clock::WallTime;
-use crate::model::joined::EnergyBasis;
-use crate::model::scenario::Quality;
-use crate::model::transcode::{ProcessIdentity, SeenOutput};
-use crate::units::{CpuTime, MicroJoules};
 
 pub use buckets::Buckets;
 pub use past::Past;

@@ -1,33 +1,18 @@
-//! ffwatt: what every ffmpeg container and every transcode costs.
+//! ffwatt: energy of each ffmpeg container and transcode.
 //!
-//! Data flows one way:
-//!
-//! ```text
-//! sources ──► attribution ──► join ──► exposition
-//! cpu   energy   identity     (listeners, command line)
-//! ```
+//! What only computes is in [`agent_core`]. Here is everything that asks the host, keeps files and answers:
 //!
 //! * [`source`] asks the host, and may fail.
-//! * [`attribution`] splits energy over whoever ran: pure, total, exact to the microjoule.
-//! * [`exposition`] formats a snapshot; [`server`] answers with it.
-//! * [`pipeline`] is the only place that knows them all: one thread owns the state and publishes immutable snapshots.
-//!
-//! The nouns they share are in [`model`] and [`units`].
+//! * [`pipeline`] is the only place that knows all stages: one thread owns the state and publishes immutable snapshots.
+//! * [`ledger`] keeps what ended; [`server`] and [`api`] answer from snapshots and the ledger.
 
-pub mod units;
 pub mod clock;
-pub mod duration;
 pub mod host;
-pub mod apportion;
-pub mod model;
 mod misspelt;
 
 pub mod source;
-pub mod attribution;
-pub mod join;
 pub mod ledger;
 pub mod progress;
-pub mod exposition;
 pub mod api;
 pub mod server;
 pub mod pipeline;

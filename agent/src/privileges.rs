@@ -13,12 +13,12 @@ mod files;
 use std::fmt;
 use std::path::PathBuf;
 
+use agent_core::model::cpu::CpuSourceKind;
+use agent_core::model::energy::EnergySourceKind;
 use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, set_no_new_privs};
 
 use crate::config::{Config, Restriction};
-use crate::model::cpu::CpuSourceKind;
-use crate::model::energy::EnergySourceKind;
 
 pub use capabilities::{Need, names, needs};
 pub use elevated::{StartError, act_as_caller, is_elevated, shed_environment, start};

@@ -5,8 +5,6 @@
 //! connection belongs to, and takes the blocks with its tick. However much is sent, the board holds one block a connection, and
 //! bounded numbers of connections that wait for the pipeline's verdict and of connections that have a transcode.
 
-mod block;
 mod board;
 
-pub use block::{Lines, TooLong};
 pub use board::{Board, Post, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};

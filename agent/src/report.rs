@@ -9,14 +9,14 @@ mod text;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use agent_core::join::figures::{self, Found, Prices};
+use agent_core::join::history::History;
+use agent_core::model::joined::{EnergyBasis, ScenarioFigures};
+use agent_core::time::WallTime;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
 
-use crate::clock::WallTime;
 use crate::config::Config;
-use crate::join::figures::{self, Found, Prices};
-use crate::join::history::History;
 use crate::ledger::{Grouping, Ledger, LedgerError};
-use crate::model::joined::{EnergyBasis, ScenarioFigures};
 use crate::source::SourceError;
 use crate::source::results::{self, Folder};
 

@@ -30,6 +30,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_core::metrics::catalog::Listener;
+use agent_core::metrics::{Format, Options};
+use agent_core::model::snapshot::SharedSnapshot;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -42,9 +45,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::exposition::catalog::Listener;
-use crate::exposition::{Format, Options};
-use crate::model::snapshot::SharedSnapshot;
 use crate::progress::Board;
 use crate::server::progress::Posting;
 use crate::server::rendered::Rendered;

@@ -16,7 +16,7 @@ pub mod results;
 
 use std::io;
 
-use crate::model::health::Reason;
+use agent_core::model::health::Reason;
 
 /// Why a source gave nothing, by consequence.
 #[derive(Debug, thiserror::Error)]

@@ -6,11 +6,12 @@ mod busy_host;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ffwatt::clock::{MonoTime, WallTime};
-use ffwatt::exposition::catalog::Listener;
-use ffwatt::exposition::{Format, Options, render};
-use ffwatt::units::CpuTime;
-use ffwatt::{api, join};
+use agent_core::join;
+use agent_core::metrics::catalog::Listener;
+use agent_core::metrics::{Format, Options, render};
+use agent_core::time::{MonoTime, WallTime};
+use agent_core::units::CpuTime;
+use ffwatt::api;
 
 fn allocations(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).count_total

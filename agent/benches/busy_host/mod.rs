@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ffwatt::attribution::demand::{Claimant, Demand};
-use ffwatt::attribution::totals::{Totals, TotalsLimits};
-use ffwatt::attribution::{IdlePolicy, ZoneWindow, attribute};
-use ffwatt::clock::{Moment, MonoTime, WallTime};
-use ffwatt::host::CpuPlace;
-use ffwatt::model::account::Account;
-use ffwatt::model::cpu::CpuSourceKind;
-use ffwatt::model::energy::{Domain, EnergySourceKind, Scope, Zone};
-use ffwatt::model::health::{DurationHistogram, MeterHealth, ProcessUse};
-use ffwatt::model::joined::Joined;
-use ffwatt::model::prices::EnergyPrice;
-use ffwatt::model::progress::PostCounts;
-use ffwatt::model::reservation::Reservations;
-use ffwatt::model::snapshot::{
+use agent_core::attribution::demand::{Claimant, Demand};
+use agent_core::attribution::totals::{Totals, TotalsLimits};
+use agent_core::attribution::{IdlePolicy, ZoneWindow, attribute};
+use agent_core::model::account::Account;
+use agent_core::model::cpu::CpuPlace;
+use agent_core::model::cpu::CpuSourceKind;
+use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use agent_core::model::health::{DurationHistogram, MeterHealth, ProcessUse};
+use agent_core::model::joined::Joined;
+use agent_core::model::prices::EnergyPrice;
+use agent_core::model::progress::PostCounts;
+use agent_core::model::reservation::Reservations;
+use agent_core::model::snapshot::{
     EndedSnapshot, HostSnapshot, Method, SeriesSnapshot, SharedSnapshot, Snapshot, WorkloadSnapshot,
     ZoneSnapshot,
 };
-use ffwatt::model::workload::{Details, Identity, WorkloadId, WorkloadKind};
-use ffwatt::units::{CpuTime, Grams, MicroJoules, Money, Watts};
+use agent_core::model::workload::{Details, Identity, WorkloadId, WorkloadKind};
+use agent_core::time::{Moment, MonoTime, WallTime};
+use agent_core::units::{CpuTime, Grams, MicroJoules, Money, Watts};
 
 /// One socket's package domain.
 pub(crate) const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };

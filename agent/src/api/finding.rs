@@ -1,9 +1,8 @@
 //! Findings as the API gives them: each by itself, and those of one kind together as one notice.
 
+use agent_core::model::finding::FindingCode;
+use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};
 use serde::{Deserialize, Serialize};
-
-use crate::model::finding::FindingCode;
-use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
 
 /// Subjects that a notice names.
 const NAMED: usize = 5;

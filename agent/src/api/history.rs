@@ -7,13 +7,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_core::model::account::Account;
+use agent_core::model::snapshot::Snapshot;
+use agent_core::model::workload::Identity;
+use agent_core::units::MicroJoules;
 use serde::{Deserialize, Serialize};
 
 use crate::api::snapshot::{PARTS, part_of};
-use crate::model::account::Account;
-use crate::model::snapshot::Snapshot;
-use crate::model::workload::Identity;
-use crate::units::MicroJoules;
 
 /// How far back it goes.
 pub const SPAN: Duration = Duration::from_mins(15);

@@ -1,10 +1,9 @@
 //! The last run's scenarios, and which of them are worth a look.
 
+use agent_core::join::front::front;
+use agent_core::model::joined::{Costs, ScenarioFigures};
+use agent_core::model::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
-
-use crate::join::front::front;
-use crate::model::joined::{Costs, ScenarioFigures};
-use crate::model::snapshot::Snapshot;
 
 /// One of `/api/v1/scenarios`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot};
+use agent_core::model::workload::{Pseudo, WorkloadKind};
+use agent_core::units::{MicroJoules, Watts};
 use serde::{Deserialize, Serialize};
 
 use crate::api::finding::{self, Finding, Notice};
 use crate::api::{self, Scenario, Transcode, Workload};
-use crate::model::snapshot::{Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot};
-use crate::model::workload::{Pseudo, WorkloadKind};
-use crate::units::{MicroJoules, Watts};
 
 /// `/api/v1/snapshot`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -229,7 +229,7 @@ pub(super) fn split(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str, 
 }
 
 fn sources(snapshot: &Snapshot) -> Vec<Source> {
-    let source = |(name, health): (&&'static str, &crate::model::health::SourceHealth)| Source {
+    let source = |(name, health): (&&'static str, &agent_core::model::health::SourceHealth)| Source {
         source: (*name).to_owned(),
         is_up: health.up,
         state: health.state().name().to_owned(),

@@ -1,9 +1,8 @@
 //! Runs of encoders.
 
+use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};
+use agent_core::model::transcode::ExitStatus;
 use serde::{Deserialize, Serialize};
-
-use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
-use crate::model::transcode::ExitStatus;
 
 /// One of `/api/v1/transcodes`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

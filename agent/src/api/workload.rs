@@ -1,9 +1,9 @@
 //! Containers, units and the pseudo-workloads.
 
+use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::api::snapshot::{PARTS, part_of};
-use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
 
 /// One of `/api/v1/workloads`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
         scenario: identity.details.scenario().map(str::to_owned),
         is_running: workload.running,
         power_watts: snapshot.power_of(account.window_energy).map(|power| power.0),
-        energy_joules: energy.map(crate::units::MicroJoules::joules),
+        energy_joules: energy.map(agent_core::units::MicroJoules::joules),
         uncertainty_joules: energy
             .map(|_| uncertainty().map(|(_, charges)| charges.uncertainty.joules()).sum()),
         cpu_cores: if seconds > 0.0 { account.window_cpu.seconds() / seconds } else { 0.0 },

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::join::bitrate::{self, Dialect};
+use agent_core::model::scenario::Picture;
 use serde_json::{Map, Value};
 
 use crate::bench::plan::{Scenario, Times};
-use crate::join::bitrate::{self, Dialect};
-use crate::model::scenario::Picture;
 
 /// Streams that one scenario may have.
 const MAX_STREAMS: u64 = 256;

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use agent_core::model::scenario::Picture;
+use agent_core::units::Pixels;
+
 use crate::bench::plan::Scenario;
 use crate::bench::{Target, slug};
-use crate::model::scenario::Picture;
-use crate::units::Pixels;
 
 /// An encoder by the names upstream has for it.
 pub(super) fn encoder(name: &str) -> &str {
@@ -140,7 +141,7 @@ pub(super) fn files(scenario: &Scenario, folder: &Path) -> Vec<PathBuf> {
 
 /// The bitrate of a rendition in kbit/s: the largest has the scenario's, the others in proportion to their pixels a second.
 fn share(asked: &str, picture: Picture, largest: Picture) -> u64 {
-    use crate::join::bitrate::{Dialect, parse};
+    use agent_core::join::bitrate::{Dialect, parse};
     let kilobits = parse(asked, Dialect::Runner).map_or(0.0, |megabits| megabits.0 * 1000.0);
     let speed = |picture: Picture| {
         let Pixels(pixels) = picture.pixels();

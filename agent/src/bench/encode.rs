@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use agent_core::model::scenario::Quality;
+use agent_core::time::{MonoTime, WallTime};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bench::cgroup::Cgroup;
@@ -14,9 +16,8 @@ use crate::bench::command::{self, Stream};
 use crate::bench::options::Options;
 use crate::bench::plan::Scenario;
 use crate::bench::{BenchError, Target, slug};
-use crate::clock::{Clock, MonoTime, SystemClock, WallTime};
+use crate::clock::{Clock, SystemClock};
 use crate::host::HostRoots;
-use crate::model::scenario::Quality;
 
 /// How long an ffmpeg may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(5);

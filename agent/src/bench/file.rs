@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use agent_core::model::scenario::Picture;
 use jiff::Zoned;
 use serde_json::{Value, json};
 
@@ -11,7 +12,6 @@ use crate::bench::BenchError;
 use crate::bench::command::largest;
 use crate::bench::encode::Outcome;
 use crate::bench::plan::Scenario;
-use crate::model::scenario::Picture;
 use crate::quality::number_or_inf;
 
 /// A result file that grows.

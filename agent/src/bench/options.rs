@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent_core::model::scenario::Picture;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::bench::Target;
 use crate::bench::batch::{self, BatchError, Overrides};
 use crate::bench::plan::{self, Scenario, Times};
 use crate::config::Span;
-use crate::model::scenario::Picture;
 
 /// An encoder's start is part of what it costs, unless somebody wants to leave it out.
 const STABILIZATION: Duration = Duration::ZERO;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::model::scenario::Picture;
+use agent_core::model::scenario::Picture;
 
 /// A scenario to run.
 #[derive(Clone, Debug, PartialEq)]

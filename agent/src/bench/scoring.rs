@@ -5,14 +5,14 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use agent_core::model::scenario::Quality;
+use agent_core::units::{Decibels, Ratio, Vmaf};
 use indicatif::ProgressBar;
 
 use crate::bench::command;
 use crate::bench::plan::Scenario;
 use crate::config;
-use crate::model::scenario::Quality;
 use crate::quality::{Pair, QualityError, Terms, Tools, compare};
-use crate::units::{Decibels, Ratio, Vmaf};
 
 /// The mean scores of all streams and renditions of a scenario, whose files are in `folder`; their source is drawn into `reference`.
 pub(super) fn score(

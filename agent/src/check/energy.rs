@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use agent_core::model::energy::{EnergySourceKind, Zone};
+use agent_core::model::finding::{Finding, FindingCode};
+use agent_core::units::{MicroJoules, Watts};
+
 use super::movement::{Still, watch};
 use super::{Line, Report, State};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::energy::{EnergySourceKind, Zone};
-use crate::model::finding::{Finding, FindingCode};
 use crate::source::energy::{self, EnergyMeter, EnergyOptions};
-use crate::units::{MicroJoules, Watts};
 
 impl Report {
     /// Returns the counters of the source that the agent would use.

@@ -1,8 +1,9 @@
 //! Checks whether idle power is known to the next agent: configured, calibrated or learned before.
 
+use agent_core::model::energy::{Domain, Zone};
+
 use super::{Report, State};
 use crate::config::Config;
-use crate::model::energy::{Domain, Zone};
 use crate::pipeline;
 
 impl Report {

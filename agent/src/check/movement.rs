@@ -7,11 +7,12 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
+use agent_core::model::energy::{Domain, EnergySourceKind, Zone};
+use agent_core::units::{CpuTime, MicroJoules};
+
 use crate::clock::{Clock, SystemClock};
 use crate::host::{HostRoots, KernelFileSystem};
-use crate::model::energy::{Domain, EnergySourceKind, Zone};
 use crate::source::energy::{EnergyMeter, EnergyReading};
-use crate::units::{CpuTime, MicroJoules};
 
 /// Counters are read again after this: they move every millisecond.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::MetadataExt;
 
+use agent_core::model::cpu::CpuSourceKind;
+use agent_core::model::energy::EnergySourceKind;
 use rustix::thread::{CapabilitySet, capabilities};
 
 use super::{Report, State};
 use crate::config::{Config, CpuChoice};
-use crate::model::cpu::CpuSourceKind;
-use crate::model::energy::EnergySourceKind;
 use crate::privileges::{self, Outcome, Plan, names};
 use crate::source::GRANT;
 

@@ -1,14 +1,14 @@
 //! Reports the sources of the agent that runs on this host already, as its API tells them.
 
+use agent_core::duration;
+use agent_core::model::cpu::CpuSourceKind;
+use agent_core::model::energy::EnergySourceKind;
 use serde::Deserialize;
 
 use super::{Report, State, ready};
 use crate::api::Answer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::duration;
-use crate::model::cpu::CpuSourceKind;
-use crate::model::energy::EnergySourceKind;
 
 /// What is behind the main listener's address.
 pub(crate) enum Running {

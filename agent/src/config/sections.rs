@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent_core::metrics::ZoneNames;
+use agent_core::metrics::catalog::Listener;
 use serde::{Deserialize, Serialize};
 
 use crate::config::values::{
     CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, ProgressSenders, Restriction, Span,
 };
-use crate::exposition::ZoneNames;
-use crate::exposition::catalog::Listener;
 use crate::host::HostRoots;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use agent_core::attribution::IdlePolicy;
 use serde::de::Unexpected;
 use serde::{Deserialize, Serialize};
-
-use crate::attribution::IdlePolicy;
 
 /// Which CPU meter to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::join::history::{Charge, Tick};
-use crate::join::subject::Subject;
+use agent_core::join::history::{Charge, Tick};
+use agent_core::join::subject::Subject;
+use agent_core::model::joined::EnergyBasis;
+use agent_core::model::workload::Pseudo;
+use agent_core::units::{CpuTime, MicroJoules};
+
 use crate::ledger::BUCKET_SECONDS;
 use crate::ledger::past::Past;
 use crate::ledger::schema::start_of;
-use crate::model::joined::EnergyBasis;
-use crate::model::workload::Pseudo;
-use crate::units::{CpuTime, MicroJoules};
 
 /// Rows that wait for a disk that takes none: about five megabytes, and hours of a host with a dozen workloads.
 const MOST_ROWS: usize = 50_000;

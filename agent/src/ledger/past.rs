@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
+use agent_core::join::figures::{self, Found};
+use agent_core::join::history::{Charge, History, Tick};
+use agent_core::join::subject::{Candidate, Subject};
+use agent_core::model::joined::EnergyBasis;
+use agent_core::model::scenario::Scenario;
+use agent_core::time::WallTime;
+use agent_core::units::{CpuTime, MicroJoules};
 use rusqlite::{Row, params};
 
-use crate::clock::WallTime;
-use crate::join::figures::{self, Found};
-use crate::join::history::{Charge, History, Tick};
-use crate::join::subject::{Candidate, Subject};
 use crate::ledger::read::{cpu, text, whole};
 use crate::ledger::schema::{charges, first_slot, start_of};
 use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError};
-use crate::model::joined::EnergyBasis;
-use crate::model::scenario::Scenario;
-use crate::units::{CpuTime, MicroJoules};
 
 /// What was in a window and right beside it.
 #[derive(Debug, Default)]

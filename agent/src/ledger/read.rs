@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use agent_core::join::history::Charge;
+use agent_core::time::WallTime;
+use agent_core::units::{CpuTime, MicroJoules};
 use rusqlite::{Row, params};
 
-use crate::clock::WallTime;
-use crate::join::history::Charge;
 use crate::ledger::schema::{WITH_CHARGES, start_of};
 use crate::ledger::write::NANOSECONDS_PER_MICROSECOND;
 use crate::ledger::{Ledger, LedgerError};
-use crate::units::{CpuTime, MicroJoules};
 
 /// By what transcodes are put together in a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use agent_core::join::figures::Found;
+use agent_core::join::matching;
+use agent_core::model::joined::{EnergyBasis, Matched, ScenarioEnergy};
+use agent_core::model::scenario::Scenario;
+use agent_core::units::{CpuTime, MicroJoules, Watts};
 use rusqlite::{OptionalExtension, Row, params};
 
-use crate::join::figures::Found;
-use crate::join::matching;
 use crate::ledger::read::text;
 use crate::ledger::schema::WITH_CHARGES;
 use crate::ledger::write::number;
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::joined::{EnergyBasis, Matched, ScenarioEnergy};
-use crate::model::scenario::Scenario;
-use crate::units::{CpuTime, MicroJoules, Watts};
 
 impl Ledger {
     /// Writes a scenario's energy down; nothing for one without a window or of the file's own joules.

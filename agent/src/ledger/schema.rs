@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use agent_core::time::WallTime;
 use rusqlite::Connection;
 
-use crate::clock::WallTime;
 use crate::ledger::{BUCKET_SECONDS, LedgerError};
 
 /// One step each, from nothing to the newest version. Steps that have been released are never changed.

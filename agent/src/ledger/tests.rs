@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
+use agent_core::join::figures::Found;
+use agent_core::join::history::{Charge, Tick};
+use agent_core::join::subject::Subject;
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::joined::{Matched, ScenarioEnergy};
+use agent_core::model::scenario::Scenario;
+use agent_core::model::transcode::Output;
+use agent_core::units::{Decibels, Vmaf};
+
 use super::*;
-use crate::join::figures::Found;
-use crate::join::history::{Charge, Tick};
-use crate::join::subject::Subject;
-use crate::model::cpu::ProcessId;
-use crate::model::joined::{Matched, ScenarioEnergy};
-use crate::model::scenario::Scenario;
-use crate::model::transcode::Output;
-use crate::units::{Decibels, Vmaf};
 
 const NOW: WallTime = WallTime(1_800_000_000.0);
 

@@ -1,19 +1,19 @@
 //! Rows of transcodes: written while they run and when they end, taken up by the next run of the agent, or closed by it.
 
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::joined::EnergyBasis;
+use agent_core::model::scenario::Quality;
+use agent_core::model::transcode::{
+    EarlierTotals, EarlierTranscode, Observation, Output, ProcessIdentity, SeenOutput,
+};
+use agent_core::time::WallTime;
+use agent_core::units::{CpuTime, Decibels, MicroJoules, Ratio, Vmaf};
 use rusqlite::{Row, Transaction, params};
 
-use crate::clock::WallTime;
 use crate::ledger::read::{seconds, text, whole};
 use crate::ledger::schema::WITH_CHARGES;
 use crate::ledger::write::number;
 use crate::ledger::{Ledger, LedgerError, TranscodeRow};
-use crate::model::cpu::ProcessId;
-use crate::model::joined::EnergyBasis;
-use crate::model::scenario::Quality;
-use crate::model::transcode::{
-    EarlierTotals, EarlierTranscode, Observation, Output, ProcessIdentity, SeenOutput,
-};
-use crate::units::{CpuTime, Decibels, MicroJoules, Ratio, Vmaf};
 
 /// Whether a transcode runs, as its row says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

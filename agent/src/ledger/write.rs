@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::time::Duration;
 
+use agent_core::join::subject::{Candidate, Subject};
+use agent_core::time::WallTime;
 use rusqlite::{ErrorCode, Transaction, params};
 
-use crate::clock::WallTime;
-use crate::join::subject::{Candidate, Subject};
 use crate::ledger::buckets::Bucket;
 use crate::ledger::schema::first_slot;
 use crate::ledger::transcodes::write_transcode;

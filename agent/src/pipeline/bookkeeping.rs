@@ -8,22 +8,23 @@ mod rows;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent_core::join::budget::Budget;
+use agent_core::join::figures::{Found, Prices};
+use agent_core::join::history::History;
+use agent_core::model::joined::{BudgetFigures, EnergyBasis, LedgerHealth};
+use agent_core::model::scenario::Scenario;
+use agent_core::model::snapshot::Snapshot;
+use agent_core::model::transcode::Output;
+use agent_core::time::WallTime;
+use agent_core::units::Ratio;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit};
 
-use crate::clock::{Clock, SystemClock, WallTime};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
-use crate::join::budget::Budget;
-use crate::join::figures::{Found, Prices};
-use crate::join::history::History;
 use crate::ledger::{self, Buckets, Ledger, LedgerError, Refused};
-use crate::model::joined::{BudgetFigures, EnergyBasis, LedgerHealth};
-use crate::model::scenario::Scenario;
-use crate::model::snapshot::Snapshot;
-use crate::model::transcode::Output;
 use crate::pipeline::bookkeeping::rows::Rows;
 use crate::source::chain;
-use crate::units::Ratio;
 
 /// How often what is too old is looked for, and budgets are added up.
 const SLOW_PERIOD: Duration = Duration::from_mins(1);

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use agent_core::attribution::demand::{Claimant, Demand};
+use agent_core::attribution::idle::calibration::{Calibration, CalibrationWindow, NotCalibrated, calibrate};
+use agent_core::model::energy::{EnergySourceKind, Zone};
+use agent_core::model::workload::Pseudo;
+use agent_core::time::MonoTime;
+
 use super::energy::{EnergySource, moves};
 use super::sources::{HealthBook, OpenError, topology};
 use super::state_dir::StateDir;
 use super::zones::{Moment, ZoneBook};
-use crate::attribution::demand::{Claimant, Demand};
-use crate::attribution::idle::calibration::{Calibration, CalibrationWindow, NotCalibrated, calibrate};
-use crate::clock::{Clock, MonoTime};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::energy::{EnergySourceKind, Zone};
-use crate::model::workload::Pseudo;
 use crate::source::SourceError;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::cgroupfs::CgroupfsMeter;

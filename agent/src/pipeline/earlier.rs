@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::transcode::{EarlierTranscode, ProcessIdentity};
+
 use crate::host::HostRoots;
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::cpu::ProcessId;
-use crate::model::transcode::{EarlierTranscode, ProcessIdentity};
 use crate::source::chain;
 
 /// Those that nobody has gone on with yet.

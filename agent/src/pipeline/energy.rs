@@ -7,19 +7,19 @@ mod source;
 
 use std::sync::Arc;
 
-use crate::attribution::demand::Demand;
-use crate::attribution::uncertainty::{self, Quality};
-use crate::attribution::{self, Charge, IdlePolicy, Share};
-use crate::clock::MonoTime;
-use crate::model::cpu::{CpuWindow, PlaceWindow};
-use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
-use crate::model::reservation::Reservations;
+use agent_core::attribution::demand::Demand;
+use agent_core::attribution::uncertainty::{self, Quality};
+use agent_core::attribution::{self, Charge, IdlePolicy, Share};
+use agent_core::model::cpu::{CpuWindow, PlaceWindow};
+use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use agent_core::model::reservation::Reservations;
+use agent_core::time::MonoTime;
+use agent_core::units::{CpuTime, MicroJoules};
+use source::Active;
+
 use crate::pipeline::Pipeline;
 use crate::pipeline::zones::Moment;
 use crate::source::energy::{EnergyMeter, EnergyReading};
-use crate::units::{CpuTime, MicroJoules};
-
-use source::Active;
 pub(super) use source::EnergySource;
 
 impl Pipeline {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::WallTime;
-use crate::model::finding::{Finding, FindingCode};
+use agent_core::model::finding::{Finding, FindingCode};
+use agent_core::time::WallTime;
 
 /// What holds now.
 #[derive(Debug, Default)]

@@ -10,26 +10,26 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use agent_common::ROOT_CGROUP;
+use agent_core::attribution::demand::Claimant;
+use agent_core::attribution::totals::Totals;
+use agent_core::identity::directory::ContainerFacts;
+use agent_core::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
+use agent_core::model::health::Kept;
+use agent_core::model::transcode::TranscodeId;
+use agent_core::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
+use agent_core::time::MonoTime;
+use cgroups::Cgroups;
+use encoders::{Encoders, Exec, on_the_wall};
 
-use crate::attribution::demand::Claimant;
-use crate::attribution::totals::Totals;
-use crate::clock::{Clock, MonoTime};
+use crate::clock::Clock;
 use crate::host::HostRoots;
-use crate::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
-use crate::model::health::Kept;
-use crate::model::transcode::TranscodeId;
-use crate::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthBook;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
-use crate::source::identity::directory::ContainerFacts;
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::identity::transcodes::Transcode;
-
-use cgroups::Cgroups;
-use encoders::{Encoders, Exec, on_the_wall};
 
 /// Between two walks that were asked for, however often they are.
 const WALK_PAUSE: Duration = Duration::from_secs(1);

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use agent_core::attribution::ZoneWindow;
+use agent_core::attribution::demand::Demand;
+use agent_core::attribution::idle::IdleLearner;
+use agent_core::attribution::idle::regression::{IdleEstimate, Regression};
+use agent_core::model::cpu::CpuWindow;
+use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use agent_core::model::finding::FindingCode;
+use agent_core::model::snapshot::{IdleOrigin, IdlePower};
+use agent_core::time::MonoTime;
+use agent_core::units::Watts;
+
 use super::Pipeline;
 use super::state_dir::{CalibratedIdle, CalibrationVersion, StateDir};
-use crate::attribution::ZoneWindow;
-use crate::attribution::demand::Demand;
-use crate::attribution::idle::IdleLearner;
-use crate::attribution::idle::regression::{IdleEstimate, Regression};
-use crate::clock::MonoTime;
 use crate::config::Config;
-use crate::model::cpu::CpuWindow;
-use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone};
-use crate::model::finding::FindingCode;
-use crate::model::snapshot::{IdleOrigin, IdlePower};
-use crate::units::Watts;
 
 /// How often the file of calibrated powers is looked at.
 const LOOK: Duration = Duration::from_secs(5);

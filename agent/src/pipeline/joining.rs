@@ -8,28 +8,28 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
+use agent_core::join::cost::Tariff;
+use agent_core::join::figures::{self, Found, Prices};
+use agent_core::join::history::History;
+use agent_core::join::matching;
+use agent_core::join::pricing::Rate;
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::energy::EnergySourceKind;
+use agent_core::model::joined::{BudgetFigures, Comparisons, EnergyBasis, Joined};
+use agent_core::model::prices::OwnPrices;
+use agent_core::model::scenario::{Quality, Run, Scenario};
+use agent_core::model::snapshot::{SharedSnapshot, Snapshot};
+use agent_core::model::transcode::Output;
+use agent_core::units::{Grams, Money};
 use tokio::sync::watch;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
-use crate::join::cost::Tariff;
-use crate::join::figures::{self, Found, Prices};
-use crate::join::history::History;
-use crate::join::matching;
-use crate::join::pricing::Rate;
-use crate::model::cpu::ProcessId;
-use crate::model::energy::EnergySourceKind;
-use crate::model::joined::{BudgetFigures, Comparisons, EnergyBasis, Joined};
-use crate::model::prices::OwnPrices;
-use crate::model::scenario::{Quality, Run, Scenario};
-use crate::model::snapshot::{SharedSnapshot, Snapshot};
-use crate::model::transcode::Output;
 use crate::pipeline::bookkeeping::Bookkeeper;
 use crate::pipeline::wait::{Mailbox, Message};
 use crate::quality::Watcher;
 use crate::source::results::{self, Folder, FolderWatch, Seen};
 use crate::source::{SourceError, chain};
-use crate::units::{Grams, Money};
 
 /// How often the last snapshot is taken in. Ticks that are shorter are one tick of the past together.
 const FOLLOW: Duration = Duration::from_millis(500);

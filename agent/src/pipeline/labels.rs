@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::attribution::totals::Totals;
-use crate::model::transcode::{Encode, TranscodeId};
-use crate::model::workload::{Identity, WorkloadId, WorkloadKind};
+use agent_core::attribution::totals::Totals;
+use agent_core::model::transcode::{Encode, TranscodeId};
+use agent_core::model::workload::{Identity, WorkloadId, WorkloadKind};
+
 use crate::pipeline::identity::Identities;
 
 /// Labels in the last snapshot.

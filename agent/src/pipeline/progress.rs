@@ -8,19 +8,20 @@ mod owner;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use crate::attribution::totals::Totals;
-use crate::clock::{Clock, MonoTime};
+use agent_core::attribution::totals::Totals;
+use agent_core::model::account::Account;
+use agent_core::model::progress::{Block, FirstWord, PostCounts, Progress};
+use agent_core::model::transcode::TranscodeId;
+use agent_core::time::MonoTime;
+use agent_core::units::{MicroJoules, Ratio};
+use owner::Search;
+
+use crate::clock::Clock;
 use crate::host::HostRoots;
-use crate::model::account::Account;
-use crate::model::progress::{Block, FirstWord, PostCounts, Progress};
-use crate::model::transcode::TranscodeId;
 use crate::pipeline::identity::Identities;
 use crate::progress::{Board, Refusal};
 use crate::source::identity::transcodes::Transcode;
 use crate::source::peer::Sockets;
-use crate::units::{MicroJoules, Ratio};
-
-use owner::Search;
 
 /// How long a post may be nobody's: an encoder that is polled for is known with the next tick.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -4,27 +4,28 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use crate::attribution::demand::Claimant;
-use crate::attribution::totals;
-use crate::clock::MonoTime;
-use crate::host::HostRoots;
-use crate::join;
-use crate::join::history::Charge;
-use crate::model::cpu::CpuWindow;
-use crate::model::energy::{EnergySourceKind, Zone};
-use crate::model::health::{Kept, ProcessUse};
-use crate::model::reservation::Reservation;
-use crate::model::snapshot::{
+use agent_core::attribution::demand::Claimant;
+use agent_core::attribution::totals;
+use agent_core::join;
+use agent_core::join::history::Charge;
+use agent_core::model::cpu::{CpuWindow, PlaceWindow};
+use agent_core::model::energy::{EnergySourceKind, Zone};
+use agent_core::model::health::{Kept, ProcessUse};
+use agent_core::model::reservation::Reservation;
+use agent_core::model::snapshot::{
     EndedSnapshot, EngineUse, HostSnapshot, MemoryUse, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot,
     WorkloadSnapshot, ZoneSnapshot,
 };
-use crate::model::workload::{WorkloadId, WorkloadKind};
+use agent_core::model::workload::{WorkloadId, WorkloadKind};
+use agent_core::time::MonoTime;
+use agent_core::units::{Bytes, CpuTime, Watts};
+
+use crate::host::HostRoots;
 use crate::pipeline::Pipeline;
 use crate::pipeline::identity::Identities;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::engine::EngineWatch;
 use crate::source::{energy, memory, own_process, reservation};
-use crate::units::{Bytes, CpuTime, Watts};
 
 /// How often single files are read, whatever the tick.
 const QUICK_PERIOD: Duration = Duration::from_secs(1);
@@ -122,7 +123,7 @@ impl Pipeline {
                 cpu_source: self.cpu.kind(),
                 energy_source: self.energy.kind(),
                 idle_policy: self.policy.name(),
-                idle_is_shared: self.policy != crate::attribution::IdlePolicy::Own,
+                idle_is_shared: self.policy != agent_core::attribution::IdlePolicy::Own,
             },
             zones: self.zone_snapshots(window),
             workloads: self.workload_snapshots(),
@@ -158,7 +159,7 @@ impl Pipeline {
 
     fn host(&self, window: &CpuWindow) -> HostSnapshot {
         let elapsed: CpuTime = window.places.iter().map(|place| place.elapsed).sum();
-        let busy: CpuTime = window.places.iter().map(super::super::model::cpu::PlaceWindow::busy).sum();
+        let busy: CpuTime = window.places.iter().map(PlaceWindow::busy).sum();
         HostSnapshot {
             cpus: self.slow.cpus,
             utilisation: busy.share_of(elapsed),

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use agent_core::model::health::SourceHealth;
+
 use crate::clock::Clock;
 use crate::config::{Config, CpuChoice};
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::health::SourceHealth;
 use crate::source::SourceError;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
@@ -154,7 +155,7 @@ impl HealthBook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::health::SourceState;
+    use agent_core::model::health::SourceState;
 
     #[test]
     fn a_source_that_is_not_there_is_down_only_where_it_is_needed() {

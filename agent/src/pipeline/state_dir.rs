@@ -6,13 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::attribution::idle::{DAYS, DailyLows};
+use agent_core::model::energy::{Domain, Scope, Zone};
+use agent_core::units::Watts;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde::{Deserialize, Serialize};
 
-use crate::attribution::idle::{DAYS, DailyLows};
 use crate::host::{HostRoots, KernelFileSystem};
-use crate::model::energy::{Domain, Scope, Zone};
-use crate::units::Watts;
 
 mod calibration;
 #[cfg(test)]

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use agent_core::join::figures::Prices;
+use agent_core::model::cpu::ProcessId;
+use agent_core::time::MonoTime;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use crate::clock::{Clock, MonoTime};
-use crate::join::figures::Prices;
-use crate::model::cpu::ProcessId;
+use crate::clock::Clock;
 use crate::source::identity::docker::EngineEvent;
 
 /// What other tasks tell the pipeline.

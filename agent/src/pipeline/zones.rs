@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attribution::ZoneWindow;
-use crate::attribution::demand::Demand;
-use crate::attribution::stall::{Span, shortfall};
-use crate::clock::MonoTime;
-use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use agent_core::attribution::ZoneWindow;
+use agent_core::attribution::demand::Demand;
+use agent_core::attribution::stall::{Span, shortfall};
+use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use agent_core::time::MonoTime;
+use agent_core::units::{CpuTime, MicroJoules, Watts};
+
 use crate::source::energy::EnergyReading;
-use crate::units::{CpuTime, MicroJoules, Watts};
 
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use agent_core::model::cpu::CpuSourceKind;
+use agent_core::model::energy::EnergySourceKind;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     apply_filter_all_threads, sock_filter,
 };
 
 use super::{Outcome, Plan};
-use crate::model::cpu::CpuSourceKind;
-use crate::model::energy::EnergySourceKind;
 
 const NEVER: &[i64] = &[
     // Other processes.

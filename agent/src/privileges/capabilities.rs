@@ -7,12 +7,12 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use agent_core::model::cpu::CpuSourceKind;
+use agent_core::model::energy::EnergySourceKind;
 use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, capabilities, remove_capability_from_bounding_set, set_capabilities};
 
 use super::{Outcome, Plan};
-use crate::model::cpu::CpuSourceKind;
-use crate::model::energy::EnergySourceKind;
 
 /// A capability, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,10 +11,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use agent_core::model::progress::{Block, Ends};
+use agent_core::time::MonoTime;
 use tokio::sync::watch;
-
-use crate::clock::MonoTime;
-use crate::model::progress::{Block, Ends};
 
 #[cfg(test)]
 mod tests;

@@ -7,15 +7,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use agent_core::model::transcode::Output;
+use agent_core::units::{Pixels, Ratio};
 use indicatif::ProgressBar;
 use rustix::process::{Pid, setpriority_process};
 
 use crate::clock::{Clock, SystemClock};
-use crate::model::transcode::Output;
 use crate::quality::probe::{self, Video, rate_of};
 use crate::quality::scores::{self, Scores};
 use crate::quality::{Pair, QualityError};
-use crate::units::{Pixels, Ratio};
 
 /// Encodes on the same machine go first.
 pub(super) const LOWEST_PRIORITY: i32 = 19;

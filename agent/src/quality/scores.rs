@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use agent_core::model::scenario::Quality;
+use agent_core::units::{Decibels, Ratio, Vmaf};
 use serde_json::Value;
-
-use crate::model::scenario::Quality;
-use crate::units::{Decibels, Ratio, Vmaf};
 
 /// The largest value of a sample of 8 bits, which pictures are compared in.
 const PEAK: f64 = 255.0;

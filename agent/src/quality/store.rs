@@ -54,7 +54,7 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Decibels, Ratio};
+    use agent_core::units::{Decibels, Ratio};
 
     #[test]
     fn only_the_scenarios_scores_change() {

@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use agent_core::model::snapshot::TranscodeSnapshot;
+use agent_core::model::transcode::{ExitStatus, Output};
+use agent_core::time::WallTime;
 use indicatif::ProgressBar;
 use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::clock::WallTime;
 use crate::config::Quality;
-use crate::model::snapshot::TranscodeSnapshot;
-use crate::model::transcode::{ExitStatus, Output};
 use crate::quality::compare::{LOWEST_PRIORITY, Terms, Tools, compare};
 use crate::quality::{Pair, QualityError};
 

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use agent_core::model::joined::ScenarioFigures;
 use serde_json::{Value, json};
 
 use crate::ledger::Group;
-use crate::model::joined::ScenarioFigures;
 use crate::report::text::ranked;
 
 /// Upstream's columns.
@@ -40,7 +40,7 @@ pub(super) fn run(all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<()
             number(figures.net.map(|net| net.energy_watt_hours)),
             number(figures.net.and_then(|net| Some(net.containers?.percent()))),
             number(engine.zip(mean).map(|(engine, mean)| engine.0 * mean)),
-            number(engine.map(crate::units::Ratio::percent)),
+            number(engine.map(agent_core::units::Ratio::percent)),
             number(energy.and_then(|energy| Some(energy.containers?.percent()))),
             String::new(),
             number(figures.efficiency.pixels_per_joule),

@@ -1,10 +1,10 @@
 //! Does a report say what a video engineer can act on?
 
+use agent_core::join::cost::Tariff;
+use agent_core::units::{Grams, Money};
 use expect_test::expect;
 
 use super::*;
-use crate::join::cost::Tariff;
-use crate::units::{Grams, Money};
 
 const RUN: &str = r#"{"scenarios":[
  {"name":"Baseline (Idle)","start_time":100,"end_time":110,"power":{"mean_watts":5}},

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
-use crate::join::cost;
-use crate::join::figures::Prices;
-use crate::join::front::front;
+use agent_core::join::cost;
+use agent_core::join::figures::Prices;
+use agent_core::join::front::front;
+use agent_core::model::joined::{Efficiency, EnergyBasis, ScenarioFigures};
+use agent_core::units::MicroJoules;
+
 use crate::ledger::Group;
-use crate::model::joined::{Efficiency, EnergyBasis, ScenarioFigures};
-use crate::units::MicroJoules;
 
 /// A measure of efficiency: its title, its figure, and how many digits tell.
 type Measure = (&'static str, fn(&Efficiency) -> Option<f64>);

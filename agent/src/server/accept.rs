@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use agent_core::model::progress::Ends;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -28,7 +29,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::model::progress::Ends;
 use crate::server::access::{Access, Doorkeeper};
 use crate::server::crowd::{Answering, Crowd, Seat};
 use crate::server::origin::Hosts;

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use agent_core::model::snapshot::{SharedSnapshot, Snapshot};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
@@ -22,7 +23,6 @@ use crate::api::history::{History, Line, SPAN};
 use crate::api::list::{self, Page, SCENARIO_FIELDS, TRANSCODE_FIELDS, WORKLOAD_FIELDS};
 use crate::api::{self, snapshot};
 use crate::clock::{Clock, SystemClock};
-use crate::model::snapshot::{SharedSnapshot, Snapshot};
 use crate::server::Snapshots;
 
 /// Answers of one tick that are kept, by their query.

@@ -8,9 +8,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use agent_core::model::progress::Ends;
 use tokio::task::AbortHandle;
-
-use crate::model::progress::Ends;
 
 /// The seats of one listener.
 #[derive(Clone, Debug)]

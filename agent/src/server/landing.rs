@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::exposition::catalog::Listener;
-use crate::model::snapshot::Snapshot;
+use agent_core::metrics::catalog::Listener;
+use agent_core::model::snapshot::Snapshot;
+
 use crate::server::Addresses;
 
 /// The page. Every text that comes from the host is escaped.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use agent_core::ffmpeg::progress::Lines;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Clock, SystemClock};
-use crate::progress::{Board, Lines, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
+use crate::progress::{Board, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
 use crate::server::crowd::Seat;
 
 #[cfg(test)]

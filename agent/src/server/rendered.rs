@@ -2,11 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use agent_core::metrics::catalog::Listener;
+use agent_core::metrics::{Format, Options, render};
+use agent_core::model::snapshot::SharedSnapshot;
 use axum::body::Bytes;
-
-use crate::exposition::catalog::Listener;
-use crate::exposition::{Format, Options, render};
-use crate::model::snapshot::SharedSnapshot;
 
 /// The bodies of the last tick that was asked for.
 #[derive(Debug)]
@@ -39,6 +38,13 @@ impl Rendered {
             Format::Classic => &mut last.classic,
             Format::OpenMetrics => &mut last.open_metrics,
         };
-        body.get_or_insert_with(|| render(snapshot, self.listener, format, self.options).into()).clone()
+        let rendered = || {
+            let text = render(snapshot, self.listener, format, self.options);
+            text.unwrap_or_else(|error| {
+                tracing::error!(%error, listener = self.listener.name(), "cannot encode the metrics");
+                String::new()
+            })
+        };
+        body.get_or_insert_with(|| rendered().into()).clone()
     }
 }

@@ -6,11 +6,13 @@
 use std::fs;
 use std::path::Path;
 
+use agent_core::identity::cgroup_path;
+use agent_core::model::cpu::Hierarchy;
+
 use crate::host::HostRoots;
-use crate::model::cpu::Hierarchy;
 use crate::source::SourceError;
 use crate::source::cgroup_tree::CgroupTree;
-use crate::source::identity::{cgroup_path, processes};
+use crate::source::identity::processes;
 
 /// The namespace that the kernel starts with (`PROC_CGROUP_INIT_INO`, unchanged since 4.6).
 const FIRST: &str = "cgroup:[4026531835]";

@@ -7,12 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use agent_common::ROOT_CGROUP;
+use agent_core::identity::cgroup_path;
+use agent_core::model::cpu::{CgroupId, Hierarchy, ProcessId};
 
 use crate::host::{HostRoots, KernelFileSystem};
-use crate::model::cpu::{CgroupId, Hierarchy, ProcessId};
 use crate::source::SourceError;
 use crate::source::cgroup_namespace::{self, NamespaceRoots};
-use crate::source::identity::cgroup_path;
 use crate::source::identity::processes;
 
 /// How the cgroup file systems are laid out.

@@ -9,10 +9,12 @@ pub mod cgroupfs;
 
 use std::os::fd::BorrowedFd;
 
-use crate::clock::{Clock, MonoTime};
-use crate::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, ProcessId};
-use crate::model::health::MeterHealth;
-use crate::model::transcode::ExitStatus;
+use agent_core::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, ProcessId};
+use agent_core::model::health::MeterHealth;
+use agent_core::model::transcode::ExitStatus;
+use agent_core::time::MonoTime;
+
+use crate::clock::Clock;
 use crate::source::SourceError;
 
 /// Something that tells who used the CPU, and what cgroups and tracked processes came and went.

@@ -3,12 +3,10 @@
 //! Three ways to the same registers (RAPL), best first: the kernel's `power` PMU, powercap, the registers themselves. Each is
 //! chosen by trying it, never by looking at versions or settings. An estimate stands apart, in [`model`].
 
-mod counter;
 mod cpu_list;
 #[cfg(test)]
 mod fixture;
 mod meter;
-mod mirror;
 pub mod model;
 mod msr;
 mod perf;
@@ -18,13 +16,14 @@ mod processor;
 mod reader;
 #[cfg(test)]
 mod tests;
-mod unit;
 
-use crate::clock::{Clock, MonoTime};
+use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Zone, ZoneReading};
+use agent_core::time::MonoTime;
+use agent_core::units::Watts;
+
+use crate::clock::Clock;
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Zone, ZoneReading};
 use crate::source::SourceError;
-use crate::units::Watts;
 
 pub use meter::EnergyMeter;
 pub use presence::presence;

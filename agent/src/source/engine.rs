@@ -2,14 +2,14 @@
 //!
 //! By `/proc`, as the process named `dockerd`; asked once a tick, searched for only while it is not known.
 
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::snapshot::EngineUse;
+use agent_core::time::MonoTime;
+use agent_core::units::{Bytes, CpuTime};
 use procfs::process::Stat;
 
-use crate::clock::MonoTime;
 use crate::host::HostRoots;
-use crate::model::cpu::ProcessId;
-use crate::model::snapshot::EngineUse;
 use crate::source::identity::processes;
-use crate::units::{Bytes, CpuTime};
 
 const NAME: &str = "dockerd";
 

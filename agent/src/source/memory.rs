@@ -6,9 +6,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::model::snapshot::MemoryUse;
+use agent_core::model::snapshot::MemoryUse;
+use agent_core::units::Bytes;
+
 use crate::source::cgroup_tree::CgroupTree;
-use crate::units::Bytes;
 
 /// Above this a v1 limit means "none": the kernel answers the largest number of pages that fit into a long.
 const NO_LIMIT_V1: u64 = 1 << 60;

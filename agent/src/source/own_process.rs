@@ -1,9 +1,8 @@
 //! What does the agent itself use?
 
+use agent_core::model::health::ProcessUse;
+use agent_core::units::{Bytes, CpuTime};
 use procfs::process::{LimitValue, Process};
-
-use crate::model::health::ProcessUse;
-use crate::units::{Bytes, CpuTime};
 
 /// The agent's own process. Through the real `/proc`, whatever the roots: it is about this process, not about the host.
 pub fn read() -> Option<ProcessUse> {

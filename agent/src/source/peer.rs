@@ -13,12 +13,12 @@ use std::io::{BufReader, Read};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::progress::Ends;
 use procfs::net::{TcpNetEntries, TcpNetEntry};
 use procfs::{ExplicitSystemInfo, FromBufReadSI};
 
 use crate::host::HostRoots;
-use crate::model::cpu::ProcessId;
-use crate::model::progress::Ends;
 use crate::source::identity::processes;
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use crate::model::reservation::Reservation;
+use agent_core::model::reservation::Reservation;
+use agent_core::units::Ratio;
+
 use crate::source::cgroup_tree::CgroupTree;
-use crate::units::Ratio;
 
 /// Quota and weight of a cgroup (<https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files>); the kernel's
 /// defaults where its files do not say.

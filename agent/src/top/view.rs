@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use agent_core::duration;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
@@ -9,7 +10,6 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as TableRow, Table, TableState, Wrap};
 
 use crate::api::{Answer, Notice, Transcode};
-use crate::duration;
 use crate::top::format::{digits, shown, text, watts, with_unit};
 use crate::top::keys::State;
 use crate::top::rows::{Column, Kind, Row, encode_of, state_of};

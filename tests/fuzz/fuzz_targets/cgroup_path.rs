@@ -1,7 +1,7 @@
 //! Whatever a cgroup is called: it belongs to somebody, and a path below it to the same or to somebody within.
 #![no_main]
 
-use ffwatt::source::identity::cgroup_path::{identify, short_id};
+use agent_core::identity::cgroup_path::{identify, short_id};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|path: &str| {

@@ -1,7 +1,7 @@
 //! Whatever an encoder was told: what is made of it are labels of a bounded size.
 #![no_main]
 
-use ffwatt::source::identity::command_line::parse;
+use agent_core::ffmpeg::command_line::parse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

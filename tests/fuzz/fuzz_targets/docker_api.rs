@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use ffwatt::model::cpu::CgroupId;
-use ffwatt::source::identity::directory::Directory;
+use agent_core::identity::directory::Directory;
+use agent_core::model::cpu::CgroupId;
 use ffwatt::source::identity::docker::{EngineEvent, read_event, read_list};
 use libfuzzer_sys::fuzz_target;
 

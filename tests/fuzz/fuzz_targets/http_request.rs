@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use ffwatt::exposition::catalog::Listener;
+use agent_core::metrics::catalog::Listener;
 use ffwatt::server::web_config::WebConfig;
 use ffwatt::server::{Door, Doorkeeper, converse};
 use libfuzzer_sys::fuzz_target;

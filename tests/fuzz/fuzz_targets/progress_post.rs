@@ -1,7 +1,7 @@
 //! Whatever an encoder posts, cut wherever the network cuts it: the same block, or too long a line either way.
 #![no_main]
 
-use ffwatt::progress::Lines;
+use agent_core::ffmpeg::progress::Lines;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|parts: (&[u8], u16)| {

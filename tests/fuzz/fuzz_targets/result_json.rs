@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use ffwatt::join::cost::Tariff;
-use ffwatt::join::figures::{self, Prices};
-use ffwatt::join::history::History;
-use ffwatt::model::joined::EnergyBasis;
+use agent_core::join::cost::Tariff;
+use agent_core::join::figures::{self, Prices};
+use agent_core::join::history::History;
+use agent_core::model::joined::EnergyBasis;
+use agent_core::units::{Grams, Money};
 use ffwatt::source::results;
-use ffwatt::units::{Grams, Money};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

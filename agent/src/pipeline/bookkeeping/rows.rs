@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use agent_core::model::joined::EnergyBasis;
+use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};
+use agent_core::model::transcode::ExitStatus;
+use agent_core::units::{CpuTime, MicroJoules};
+
 use crate::ledger::{State, TranscodeRow};
-use crate::model::joined::EnergyBasis;
-use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
-use crate::model::transcode::ExitStatus;
-use crate::units::{CpuTime, MicroJoules};
 
 /// Transcodes that wait for a disk that takes none: a few megabytes.
 const MOST_TRANSCODES: usize = 10_000;
@@ -121,7 +122,7 @@ fn row(transcode: &TranscodeSnapshot, snapshot: &Snapshot, basis: EnergyBasis) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::WallTime;
+    use agent_core::time::WallTime;
 
     fn row(number: usize, energy: u64) -> TranscodeRow {
         TranscodeRow {

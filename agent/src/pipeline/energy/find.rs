@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use agent_core::model::cpu::CpuWindow;
+use agent_core::model::finding::FindingCode;
+use agent_core::time::MonoTime;
+
 use super::source::Active;
-use crate::clock::MonoTime;
-use crate::model::cpu::CpuWindow;
-use crate::model::finding::FindingCode;
 use crate::pipeline::Pipeline;
 
 /// A counter that stands still for less is late, not stuck.

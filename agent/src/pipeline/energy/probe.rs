@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::clock::MonoTime;
+use agent_core::time::MonoTime;
 
 /// How often the folders are listed.
 const LOOK: Duration = Duration::from_secs(5);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::clock::MonoTime;
-use crate::units::CpuTime;
+use agent_core::time::MonoTime;
+use agent_core::units::CpuTime;
 
 /// Counters that have never moved: a real one moves every millisecond.
 const NEVER_MOVED: Duration = Duration::from_secs(8);

@@ -7,19 +7,21 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use agent_core::model::cpu::CpuWindow;
+use agent_core::model::energy::{Domain, EnergySourceKind, Zone};
+use agent_core::time::MonoTime;
+use agent_core::units::{CpuTime, Watts};
+
 use super::probe::Probe;
 use super::silence::Silence;
-use crate::clock::{Clock, MonoTime};
+use crate::clock::Clock;
 use crate::config::{Config, EnergyChoice};
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::cpu::CpuWindow;
-use crate::model::energy::{Domain, EnergySourceKind, Zone};
 use crate::pipeline::sources::HealthBook;
 use crate::pipeline::zones::ZoneBook;
 use crate::source::SourceError;
 use crate::source::energy::model::{Coefficients, ModelMeter};
 use crate::source::energy::{self, EnergyMeter, EnergyOptions, EnergyReading, presence};
-use crate::units::{CpuTime, Watts};
 
 /// What is used now.
 pub(in crate::pipeline) enum Active {

@@ -6,17 +6,17 @@
 use std::collections::{HashMap, HashSet};
 
 use agent_common::ROOT_CGROUP;
+use agent_core::attribution::totals::Totals;
+use agent_core::identity::cgroup_path;
+use agent_core::identity::directory::Directory;
+use agent_core::identity::newcomers::{Newcomer, Newcomers};
+use agent_core::model::cpu::{CgroupId, Consumer};
+use agent_core::model::workload::{Pseudo, WorkloadId};
+use agent_core::time::MonoTime;
 
-use crate::attribution::totals::Totals;
-use crate::clock::MonoTime;
-use crate::model::cpu::{CgroupId, Consumer};
-use crate::model::workload::{Pseudo, WorkloadId};
 use crate::pipeline::identity::SILENT_TICKS;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::CpuMeter;
-use crate::source::identity::cgroup_path;
-use crate::source::identity::directory::Directory;
-use crate::source::identity::newcomers::{Newcomer, Newcomers};
 
 /// Most newcomers that become workloads in one tick without having used anything.
 const ADMITTED_AT_ONCE: usize = 4096;

@@ -5,12 +5,13 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::attribution::totals::Totals;
-use crate::clock::{MonoTime, WallTime};
+use agent_core::attribution::totals::Totals;
+use agent_core::model::cpu::{CgroupId, Consumer, ProcessId};
+use agent_core::model::transcode::{ExitStatus, ProcessIdentity, TranscodeId};
+use agent_core::model::workload::{Pseudo, WorkloadId};
+use agent_core::time::{MonoTime, WallTime};
+
 use crate::host::HostRoots;
-use crate::model::cpu::{CgroupId, Consumer, ProcessId};
-use crate::model::transcode::{ExitStatus, ProcessIdentity, TranscodeId};
-use crate::model::workload::{Pseudo, WorkloadId};
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::identity::cgroups::Cgroups;
 use crate::pipeline::identity::{Context, SILENT_TICKS};

@@ -8,19 +8,19 @@ use std::fs;
 use std::os::fd::BorrowedFd;
 
 use agent_common::ROOT_CGROUP;
+use agent_core::attribution::demand::Demand;
+use agent_core::attribution::totals::TotalsLimits;
+use agent_core::model::cpu::CpuPlace;
+use agent_core::model::cpu::{CpuSourceKind, PlaceWindow, Usage};
+use agent_core::model::health::MeterHealth;
+use agent_core::model::transcode::ExitStatus;
+use agent_core::time::{Moment, WallTime};
+use agent_core::units::CpuTime;
 
 use super::*;
-use crate::attribution::demand::Demand;
-use crate::attribution::totals::TotalsLimits;
-use crate::clock::{Moment, WallTime};
-use crate::host::CpuPlace;
-use crate::model::cpu::{CpuSourceKind, PlaceWindow, Usage};
-use crate::model::health::MeterHealth;
-use crate::model::transcode::ExitStatus;
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::source::SourceError;
 use crate::source::cpu::Tracking;
-use crate::units::CpuTime;
 
 const SECOND: u64 = 1_000_000_000;
 const AGENT: ProcessId = ProcessId(40);

@@ -5,9 +5,10 @@
 //! post to this id and does not yet; else the one running transcode in the container that has the sender's address. A sender on
 //! this host is taken for transcodes of its own user only, unless it is root: the kernel tells the user of every socket.
 
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::transcode::TranscodeId;
+
 use crate::host::HostRoots;
-use crate::model::cpu::ProcessId;
-use crate::model::transcode::TranscodeId;
 use crate::pipeline::identity::Identities;
 use crate::progress::Sender;
 use crate::source::identity::transcodes::Transcode;

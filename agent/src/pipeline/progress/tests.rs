@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use agent_core::model::account::ZoneCharges;
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::transcode::{Encode, TranscodeIdentity};
+use agent_core::model::workload::Pseudo;
+use agent_core::time::WallTime;
+
 use super::*;
-use crate::clock::WallTime;
-use crate::model::account::ZoneCharges;
-use crate::model::cpu::ProcessId;
-use crate::model::transcode::{Encode, TranscodeIdentity};
-use crate::model::workload::Pseudo;
 
 const START: MonoTime = MonoTime(1_000_000_000_000);
 
@@ -27,7 +28,7 @@ fn transcode(is_live: bool) -> Transcode {
         ended: None,
         status: None,
         consumers: Vec::new(),
-        observation: crate::model::transcode::Observation::default(),
+        observation: agent_core::model::transcode::Observation::default(),
     }
 }
 

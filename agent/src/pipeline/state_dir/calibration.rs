@@ -6,13 +6,13 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use agent_core::attribution::idle::calibration::Calibration;
+use agent_core::model::energy::Zone;
+use agent_core::time::WallTime;
+use agent_core::units::Watts;
 use serde::{Deserialize, Serialize};
 
 use super::{Machine, StateDir, ZoneName, write_whole};
-use crate::attribution::idle::calibration::Calibration;
-use crate::clock::WallTime;
-use crate::model::energy::Zone;
-use crate::units::Watts;
 
 const CALIBRATION_FILE: &str = "calibration.json";
 
@@ -129,7 +129,7 @@ mod tests {
 
     use super::super::tests::{PACKAGE, PLATFORM, ZONES, host};
     use super::*;
-    use crate::units::Ratio;
+    use agent_core::units::Ratio;
 
     fn measured(watts: f64) -> Calibration {
         Calibration {

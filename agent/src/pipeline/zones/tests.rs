@@ -1,11 +1,12 @@
 //! Does everybody pay for what they ran through, whatever a counter does meanwhile?
 
+use agent_core::attribution::demand::Claimant;
+use agent_core::attribution::{IdlePolicy, attribute};
+use agent_core::model::cpu::CpuPlace;
+use agent_core::model::reservation::Reservations;
+use agent_core::model::workload::WorkloadId;
+
 use super::*;
-use crate::attribution::demand::Claimant;
-use crate::attribution::{IdlePolicy, attribute};
-use crate::host::CpuPlace;
-use crate::model::reservation::Reservations;
-use crate::model::workload::WorkloadId;
 
 const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 const SOURCE: EnergySourceKind = EnergySourceKind::Powercap;

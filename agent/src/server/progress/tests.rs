@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use agent_core::time::MonoTime;
 use axum::body::Bytes;
 use futures_util::stream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::clock::MonoTime;
 
 /// A body of these chunks that does not end.
 fn endless(chunks: &'static [&'static str]) -> Body {

@@ -9,11 +9,12 @@
 use std::collections::HashMap;
 
 use agent_common::{CLASS_KERNEL_THREAD, ConsumerKey, CpuClock, CpuTime as Entry, ROOT_CGROUP};
+use agent_core::model::cpu::CpuPlace;
+use agent_core::model::cpu::{CgroupId, Consumer, CpuWindow, PlaceWindow, ProcessId, Usage};
+use agent_core::time::MonoTime;
+use agent_core::units::CpuTime;
 
-use crate::clock::MonoTime;
-use crate::host::{CpuPlace, CpuTopology};
-use crate::model::cpu::{CgroupId, Consumer, CpuWindow, PlaceWindow, ProcessId, Usage};
-use crate::units::CpuTime;
+use crate::host::CpuTopology;
 
 /// What the tick did about one CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

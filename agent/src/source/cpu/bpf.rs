@@ -17,14 +17,15 @@ use std::time::Duration;
 use agent_common::{
     CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, TRACKED_PAGE, loss, order, tracking,
 };
+use agent_core::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, ProcessId};
+use agent_core::model::health::{MeterHealth, ProgramCost};
+use agent_core::time::MonoTime;
 use aya::Ebpf;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 
-use crate::clock::{Clock, MonoTime};
+use crate::clock::Clock;
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, ProcessId};
-use crate::model::health::{MeterHealth, ProgramCost};
 use crate::source::SourceError;
 use crate::source::cpu::accounts::{Accounts, CpuState, Reading};
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};

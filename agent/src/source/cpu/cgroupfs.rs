@@ -12,20 +12,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 
 use agent_common::ROOT_CGROUP;
-
-use crate::apportion::apportion;
-use crate::clock::{Clock, MonoTime};
-use crate::host::{CpuTopology, HostRoots};
-use crate::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, PlaceWindow, ProcessId, Usage};
-use crate::model::health::MeterHealth;
-use crate::source::SourceError;
-use crate::source::cgroup_tree::{self, CgroupTree, Controller, Walk};
-use crate::source::cpu::{CpuMeter, LifecycleEvent};
-use crate::units::CpuTime;
-
+use agent_core::apportion::apportion;
+use agent_core::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, PlaceWindow, ProcessId, Usage};
+use agent_core::model::health::MeterHealth;
+use agent_core::time::MonoTime;
+use agent_core::units::CpuTime;
 use both::BothHierarchies;
 use host::HostClock;
 use processes::Processes;
+
+use crate::clock::Clock;
+use crate::host::{CpuTopology, HostRoots};
+use crate::source::SourceError;
+use crate::source::cgroup_tree::{self, CgroupTree, Controller, Walk};
+use crate::source::cpu::{CpuMeter, LifecycleEvent};
 
 /// The polling meter.
 pub struct CgroupfsMeter {

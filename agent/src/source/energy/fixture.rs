@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use agent_core::time::{MonoTime, WallTime};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use tempfile::TempDir;
 
-use crate::clock::{Clock, MonoTime, WallTime};
+use crate::clock::Clock;
 use crate::host::HostRoots;
 
 /// Writes files, with their folders. Contents get the newline that sysfs ends its files with.

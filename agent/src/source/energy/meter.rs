@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
+use agent_core::energy::counter::{EnergyCounter, Observed};
+use agent_core::energy::mirror::{Comparison, MirrorWatch, Position, Standing, Verdict};
+use agent_core::model::cpu::CpuPlace;
+use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use agent_core::time::MonoTime;
+use agent_core::units::MicroJoules;
+
 use super::EnergyReading;
-use super::counter::{EnergyCounter, Observed};
-use super::mirror::{Comparison, MirrorWatch, Position, Standing, Verdict};
 use super::reader::{Counters, Reader};
-use crate::clock::{Clock, MonoTime};
-use crate::host::CpuPlace;
-use crate::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use crate::clock::Clock;
 use crate::source::SourceError;
-use crate::units::MicroJoules;
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::cpu::CpuWindow;
-use crate::model::energy::{Domain, Scope, Zone, ZoneReading};
-use crate::units::{MicroJoules, Watts};
+use agent_core::model::cpu::CpuWindow;
+use agent_core::model::energy::{Domain, Scope, Zone, ZoneReading};
+use agent_core::units::{MicroJoules, Watts};
 
 /// Power of one virtual CPU.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,10 +90,10 @@ fn microwatts(power: Watts) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::MonoTime;
-    use crate::host::CpuPlace;
-    use crate::model::cpu::PlaceWindow;
-    use crate::units::CpuTime;
+    use agent_core::model::cpu::CpuPlace;
+    use agent_core::model::cpu::PlaceWindow;
+    use agent_core::time::MonoTime;
+    use agent_core::units::CpuTime;
 
     fn window(busy_milliseconds: u64) -> CpuWindow {
         let place = CpuPlace { package: 0, die: 0 };

@@ -11,16 +11,18 @@ mod tests;
 use std::io;
 use std::path::Path;
 
+use agent_core::energy::counter::EnergyCounter;
+use agent_core::energy::unit::EnergyUnit;
+use agent_core::model::cpu::CpuPlace;
+use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+
 use self::register::{Access, Register};
 use self::registers::Layout;
-use super::counter::EnergyCounter;
 use super::meter::{Part, ZoneMeter};
 use super::processor::{Processor, Vendor};
-use super::unit::EnergyUnit;
 use super::{EnergyMeter, EnergyOptions};
 use crate::clock::Clock;
-use crate::host::{CpuPlace, CpuTopology, HostRoots};
-use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use crate::host::{CpuTopology, HostRoots};
 use crate::source::SourceError;
 
 /// Opens every register that counts.

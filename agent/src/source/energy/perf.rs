@@ -10,17 +10,17 @@ mod tests;
 
 use std::io;
 
+use agent_core::energy::counter::EnergyCounter;
+use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
 use rustix::io::Errno;
 
 use self::event::{PerfCounter, Target};
 use self::pmu::Pmu;
-use super::counter::EnergyCounter;
 use super::meter::{Part, ZoneMeter};
 use super::processor::Processor;
 use super::{EnergyMeter, EnergyOptions};
 use crate::clock::Clock;
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::energy::{Domain, EnergySourceKind, Scope, Zone};
 use crate::source::SourceError;
 
 /// Opens every event on one CPU of each package, die or core.

@@ -12,19 +12,20 @@ mod tree;
 use std::io;
 use std::path::Path;
 
+use agent_core::energy::counter::EnergyCounter;
+use agent_core::energy::unit::EnergyUnit;
+use agent_core::model::energy::{Domain, EnergySourceKind, Zone};
+use agent_core::units::{MicroJoules, Watts};
+
 use self::energy_file::EnergyFile;
 use self::limits::{Limits, Range};
 use self::naming::NamedZone;
-use super::counter::EnergyCounter;
 use super::meter::{Part, ZoneMeter};
 use super::processor::Processor;
-use super::unit::EnergyUnit;
 use super::{EnergyMeter, EnergyOptions};
 use crate::clock::Clock;
 use crate::host::HostRoots;
-use crate::model::energy::{Domain, EnergySourceKind, Zone};
 use crate::source::SourceError;
-use crate::units::{MicroJoules, Watts};
 
 /// Opens every zone that is there.
 pub(super) fn open(

@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use super::unit::EnergyUnit;
+use agent_core::energy::unit::EnergyUnit;
+use agent_core::model::energy::Domain;
+
 use crate::host::HostRoots;
-use crate::model::energy::Domain;
 use crate::source::SourceError;
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use agent_core::model::energy::Zone;
+
 use super::meter::RawCounter;
-use crate::model::energy::Zone;
 use crate::source::SourceError;
 
 #[cfg(test)]

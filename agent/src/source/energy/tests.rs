@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use agent_core::model::cpu::CpuPlace;
+use agent_core::units::MicroJoules;
+
 use super::fixture::{self, ManualClock, cpuinfo, host, write_tree};
 use super::*;
-use crate::host::CpuPlace;
-use crate::units::MicroJoules;
 
 fn topology() -> CpuTopology {
     CpuTopology::from_places(&[CpuPlace { package: 0, die: 0 }])

@@ -8,13 +8,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::identity::directory::ContainerFacts;
 use bollard::models::{ContainerSummary, EventMessage};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::StreamExt;
 
 use crate::clock::{Clock, SystemClock};
-use crate::source::identity::directory::ContainerFacts;
 use crate::source::{SourceError, chain};
 
 /// How long one request may take.

@@ -3,8 +3,9 @@
 //! In a PID namespace of its own the agent sees other numbers than the kernel's first namespace, in which eBPF programs count. A number
 //! is looked up in procfs only where it means the same process there.
 
+use agent_core::model::cpu::ProcessId;
+
 use crate::host::HostRoots;
-use crate::model::cpu::ProcessId;
 use crate::source::SourceError;
 use crate::source::identity::processes;
 

@@ -6,13 +6,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::time::Duration;
 
+use agent_core::model::cpu::ProcessId;
+use agent_core::units::CpuTime;
 use procfs::FromRead;
 use procfs::process::Stat;
 
 use crate::host::HostRoots;
-use crate::model::cpu::ProcessId;
 use crate::source::cgroup_tree::Controller;
-use crate::units::CpuTime;
 
 /// Longest name the kernel keeps (`TASK_COMM_LEN` less the terminating zero).
 const NAME_LIMIT: usize = 15;

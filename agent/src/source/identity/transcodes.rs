@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::WallTime;
-use crate::model::cpu::{CgroupId, Consumer, ProcessId};
-use crate::model::transcode::{
+use agent_core::ffmpeg::command_line;
+use agent_core::model::cpu::{CgroupId, Consumer, ProcessId};
+use agent_core::model::transcode::{
     EarlierTranscode, Encode, ExitStatus, Observation, ProcessIdentity, TranscodeId, TranscodeIdentity,
 };
-use crate::model::workload::WorkloadId;
-use crate::source::identity::command_line;
+use agent_core::model::workload::WorkloadId;
+use agent_core::time::WallTime;
 
 /// Most transcodes that run at a time. One more is charged with its workload only.
 const ROOM: usize = 8192;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use agent_core::model::prices::OwnPrices;
+use agent_core::units::{Grams, Money};
 use serde_json::Value;
 
-use crate::model::prices::OwnPrices;
 use crate::source::SourceError;
-use crate::units::{Grams, Money};
 
 /// Reads a price file. Unlike a result file it is configuration: whatever is wrong with it is an error.
 pub fn read(path: &Path) -> Result<OwnPrices, SourceError> {

@@ -7,12 +7,13 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
+use agent_core::model::scenario::{FilePower, Picture, Quality, Run, Scenario, Series};
+use agent_core::text::bounded;
+use agent_core::time::WallTime;
+use agent_core::units::{Decibels, MicroJoules, Pixels, Ratio, Vmaf, Watts};
 use serde_json::{Map, Value};
 
-use crate::clock::WallTime;
-use crate::model::scenario::{FilePower, Picture, Quality, Run, Scenario, Series};
 use crate::source::SourceError;
-use crate::units::{Decibels, MicroJoules, Pixels, Ratio, Vmaf, Watts};
 
 /// Scenarios of one file beyond which no more are read.
 const MAX_SCENARIOS: usize = 10_000;
@@ -54,7 +55,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Vec<String>), SourceErro
 }
 
 fn id(path: &Path) -> String {
-    path.file_stem().map(|stem| bounded(&stem.to_string_lossy())).unwrap_or_default()
+    path.file_stem().map(|stem| bounded(&stem.to_string_lossy(), MAX_TEXT)).unwrap_or_default()
 }
 
 /// Two scenarios of one name would be one series.
@@ -190,18 +191,11 @@ fn list(fields: &Map<String, Value>, name: &str) -> Vec<f64> {
 
 fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
     let text = match fields.get(name)? {
-        Value::String(text) => bounded(text),
+        Value::String(text) => bounded(text, MAX_TEXT),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
-}
-
-fn bounded(text: &str) -> String {
-    text.chars()
-        .take(MAX_TEXT)
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect()
 }
 
 #[cfg(test)]

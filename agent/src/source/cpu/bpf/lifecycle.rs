@@ -1,10 +1,10 @@
 //! Decodes life-cycle events from the ring buffer.
 
 use agent_common::{EventHeader, event_kind};
+use agent_core::model::cpu::{CgroupId, ProcessId};
+use agent_core::model::transcode::ExitStatus;
+use agent_core::time::MonoTime;
 
-use crate::clock::MonoTime;
-use crate::model::cpu::{CgroupId, ProcessId};
-use crate::model::transcode::ExitStatus;
 use crate::source::cpu::LifecycleEvent;
 
 const HEADER: usize = size_of::<EventHeader>();

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use agent_common::{COMM_LEN, CpuClock, Hierarchies, PidNamespace, TRACKED_PAGE, order};
+use agent_core::model::cpu::ProcessId;
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::{Ebpf, EbpfError, include_bytes_aligned};
@@ -15,7 +16,6 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::clock::Clock;
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::cpu::ProcessId;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
 use crate::source::cpu::bpf::hierarchies::Followed;

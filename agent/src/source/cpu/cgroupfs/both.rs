@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
+use agent_core::identity::cgroup_path;
+use agent_core::model::cpu::{CgroupId, Hierarchy, ProcessId};
+use agent_core::units::CpuTime;
+
 use crate::host::HostRoots;
-use crate::model::cpu::{CgroupId, Hierarchy, ProcessId};
 use crate::source::cgroup_tree::CgroupTree;
-use crate::source::identity::cgroup_path;
-use crate::units::CpuTime;
 
 /// Processes of one cgroup that are looked at, should the first have ended meanwhile.
 const LOOKS: usize = 8;

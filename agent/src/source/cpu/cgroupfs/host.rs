@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::clock::MonoTime;
+use agent_core::model::cpu::PlaceWindow;
+use agent_core::time::MonoTime;
+use agent_core::units::CpuTime;
+
 use crate::host::{CpuTopology, HostRoots};
-use crate::model::cpu::PlaceWindow;
 use crate::source::SourceError;
-use crate::units::CpuTime;
 
 /// The host's CPUs as of the last poll.
 pub(super) struct HostClock {

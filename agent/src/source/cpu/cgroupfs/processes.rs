@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::clock::MonoTime;
+use agent_core::model::cpu::{CgroupId, ProcessId};
+use agent_core::time::MonoTime;
+use agent_core::units::CpuTime;
+
 use crate::host::HostRoots;
-use crate::model::cpu::{CgroupId, ProcessId};
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::LifecycleEvent;
 use crate::source::identity::processes;
-use crate::units::CpuTime;
 
 /// CPU time of one tracked process since the last poll.
 pub(super) struct ProcessUse {

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use agent_core::time::WallTime;
+
 use super::*;
-use crate::clock::WallTime;
 
 struct Hand(Cell<u64>);
 

@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use crate::model::cpu::Hierarchy;
+use agent_core::model::cpu::Hierarchy;
+use agent_core::units::CpuTime;
+
 use crate::source::cgroup_tree::CgroupTree;
-use crate::units::CpuTime;
 
 /// CPU time of a cgroup and everything below it since it was made; `None` when it is gone or does not say.
 pub(super) fn read(tree: &CgroupTree, hierarchy: Hierarchy, cgroup: &str) -> Option<CpuTime> {

@@ -5,11 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use agent_core::energy::unit::EnergyUnit;
+use agent_core::model::energy::{CounterEvent, Domain, Scope};
+use agent_core::units::Watts;
+
 use super::*;
-use crate::model::energy::{CounterEvent, Domain, Scope};
 use crate::source::energy::fixture::ManualClock;
-use crate::source::energy::unit::EnergyUnit;
-use crate::units::Watts;
 
 /// Gives what it was told to, one answer a reading.
 struct Script(VecDeque<Answer>);

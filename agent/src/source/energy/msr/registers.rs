@@ -3,7 +3,7 @@
 //! Addresses: `arch/x86/include/asm/msr-index.h`; Intel SDM vol. 4, table "MSRs supported by …"; AMD PPR for family 17h model
 //! 01h (54945), section MSRs.
 
-use crate::model::energy::Domain;
+use agent_core::model::energy::Domain;
 
 /// A maker's registers.
 #[derive(Debug)]

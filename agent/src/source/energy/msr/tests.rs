@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
+use agent_core::model::energy::CounterEvent;
+use agent_core::model::health::Reason;
 use expect_test::{Expect, expect};
 use tempfile::TempDir;
 
 use super::super::EnergyReading;
 use super::super::fixture::{ANY_FILE, ManualClock, cpuinfo, forbid, host, without_capabilities, write_tree};
 use super::*;
-use crate::model::energy::CounterEvent;
-use crate::model::health::Reason;
 
 /// Energy unit 2⁻¹⁴ J, beside the usual units of power and time.
 const UNIT_14: u64 = 0xA_0E03;

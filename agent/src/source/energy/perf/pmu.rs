@@ -5,8 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use agent_core::energy::unit::EnergyUnit;
+
 use super::super::cpu_list;
-use super::super::unit::EnergyUnit;
 use crate::source::SourceError;
 
 /// A PMU's folder.

@@ -3,17 +3,17 @@
 use std::fs;
 use std::time::Duration;
 
+use agent_core::energy::unit::EnergyUnit;
+use agent_core::model::cpu::CpuPlace;
+use agent_core::model::health::Reason;
+use agent_core::units::{MicroJoules, Watts};
 use expect_test::expect;
 use rustix::thread::CapabilitySet;
 use tempfile::TempDir;
 
 use super::super::fixture::{cpuinfo, host, without_capabilities, write_tree};
-use super::super::unit::EnergyUnit;
 use super::*;
 use crate::clock::SystemClock;
-use crate::host::CpuPlace;
-use crate::model::health::Reason;
-use crate::units::{MicroJoules, Watts};
 
 const PMU: &str = "sys/bus/event_source/devices/power";
 

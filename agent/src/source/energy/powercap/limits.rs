@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::units::{MicroJoules, Watts};
+use agent_core::units::{MicroJoules, Watts};
 
 /// What a zone folder says about its limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -6,9 +6,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use agent_core::model::energy::{Domain, Scope, Zone};
+
 use super::super::processor::Processor;
 use super::tree::{CONTROL_TYPES, Folders};
-use crate::model::energy::{Domain, Scope, Zone};
 
 /// A zone folder that is understood.
 #[derive(Clone, Debug, PartialEq, Eq)]

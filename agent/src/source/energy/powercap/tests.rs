@@ -4,6 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent_core::model::energy::CounterEvent;
+use agent_core::model::health::Reason;
+use agent_core::units::MicroJoules;
 use expect_test::{Expect, expect};
 use tempfile::TempDir;
 
@@ -13,9 +16,6 @@ use super::super::fixture::{
     link_zones, without_capabilities, write_tree, write_zone,
 };
 use super::*;
-use crate::model::energy::CounterEvent;
-use crate::model::health::Reason;
-use crate::units::MicroJoules;
 
 struct Host {
     folder: TempDir,

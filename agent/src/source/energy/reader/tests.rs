@@ -2,8 +2,9 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 
+use agent_core::model::energy::{Domain, Scope};
+
 use super::*;
-use crate::model::energy::{Domain, Scope};
 
 const HANGING: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 const WORKING: Zone = Zone { scope: Scope::Package(0), domain: Domain::Dram };

@@ -1,0 +1,248 @@
+//! Running totals of the host, of every workload and of every transcode, as counters show them.
+//!
+//! A charge is added to the series that stands for its claimant at that tick, and nothing ever moves between series of one family:
+//! the series of a workload that has ended disappear, and their totals are added to the ended account, which is another family;
+//! a workload beyond the limit is in `(other)` from its first charge until it ends.
+//!
+//! **Invariant:** for every zone, Σ series + ended = host, to the microjoule ([`Totals::residual`] is 0), and no series goes down
+//! while it is shown.
+
+mod accounts;
+
+use std::time::Duration;
+
+use accounts::Accounts;
+
+use crate::attribution::demand::Claimant;
+use crate::attribution::{Charge, Share};
+use crate::model::account::Account;
+use crate::model::energy::{Domain, Zone};
+use crate::model::transcode::TranscodeId;
+use crate::model::workload::{Pseudo, WorkloadId};
+use crate::time::{Moment, MonoTime};
+use crate::units::{CpuTime, MicroJoules};
+
+pub use accounts::Entry;
+
+/// How long and how much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TotalsLimits {
+    /// How long series stay after their claimant has ended; two scrapes at least.
+    pub keep_ended: Duration,
+    /// Most workloads, and most transcodes, with series of their own; pseudo-workloads are not counted.
+    pub shown: usize,
+}
+
+/// Every account, and the host's totals that they add up to.
+#[derive(Clone, Debug)]
+pub struct Totals {
+    limits: TotalsLimits,
+    zones: Vec<Zone>,
+    host: Vec<MicroJoules>,
+    workloads: Accounts<WorkloadId>,
+    transcodes: Accounts<TranscodeId>,
+    /// When the totals were last published, and the time before.
+    window: Moment,
+    previous: MonoTime,
+    created: Moment,
+}
+
+impl Totals {
+    /// Nothing charged yet. The pseudo-workloads have series from the start.
+    pub fn new(limits: TotalsLimits, now: Moment) -> Self {
+        let permanent: Vec<WorkloadId> =
+            Pseudo::ALL.into_iter().filter(|pseudo| *pseudo != Pseudo::Other).map(Pseudo::id).collect();
+        Self {
+            limits,
+            zones: Vec::new(),
+            host: Vec::new(),
+            workloads: Accounts::new(limits.shown, &permanent, now),
+            transcodes: Accounts::new(limits.shown, &[], now),
+            window: now,
+            previous: now.mono,
+            created: now,
+        }
+    }
+
+    /// When the host's and the ended totals were 0.
+    pub fn created(&self) -> Moment {
+        self.created
+    }
+
+    /// Zones seen so far; accounts are indexed by position here.
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    /// The host's total of each zone.
+    pub fn host(&self) -> &[MicroJoules] {
+        &self.host
+    }
+
+    /// Accounts of workloads that have series, `(other)` included.
+    pub fn workloads(&self) -> impl Iterator<Item = (WorkloadId, &Entry)> {
+        self.workloads.shown().chain([(Pseudo::Other.id(), &self.workloads.other)])
+    }
+
+    /// Accounts of transcodes that have series of their own.
+    pub fn transcodes(&self) -> impl Iterator<Item = (TranscodeId, &Entry)> {
+        self.transcodes.shown()
+    }
+
+    /// The account of the transcodes beyond the limit.
+    pub fn other_transcodes(&self) -> &Entry {
+        &self.transcodes.other
+    }
+
+    /// Sums of the workload series and of the transcode series that have disappeared.
+    pub fn ended(&self) -> (&Account, &Account) {
+        (&self.workloads.ended, &self.transcodes.ended)
+    }
+
+    /// How many workloads and transcodes share `(other)` now.
+    pub fn beyond_limit(&self) -> (usize, usize) {
+        (self.workloads.beyond(), self.transcodes.beyond())
+    }
+
+    /// Index of a zone, which is added if it is new.
+    pub fn zone_index(&mut self, zone: Zone) -> usize {
+        if let Some(index) = self.zones.iter().position(|known| *known == zone) {
+            return index;
+        }
+        self.zones.push(zone);
+        self.host.push(MicroJoules::ZERO);
+        self.zones.len() - 1
+    }
+
+    /// Whether a zone counts towards "the energy" of something: zones that count never contain one another.
+    ///
+    /// Package and DRAM where there is a package; else the platform; else whatever there is.
+    pub fn counts(&self, zone: Zone) -> bool {
+        let has = |domain| self.zones.iter().any(|zone| zone.domain == domain);
+        match zone.domain {
+            Domain::Package => true,
+            Domain::Dram => has(Domain::Package) || !has(Domain::Psys),
+            Domain::Psys => !has(Domain::Package),
+            Domain::Core | Domain::Uncore => !has(Domain::Package) && !has(Domain::Psys),
+        }
+    }
+
+    /// Begins a window in which these used CPU time: opens their accounts where they have none, and adds the time.
+    pub fn begin_window(&mut self, used: &[(Claimant, CpuTime)]) {
+        self.workloads.begin_window();
+        self.transcodes.begin_window();
+        for (claimant, busy) in used {
+            let enter = |account: &mut Account| {
+                account.cpu += *busy;
+                account.window_cpu += *busy;
+            };
+            self.workloads.open_for_charge(claimant.workload, self.window);
+            self.workloads.charge(claimant.workload, enter);
+            if let Some(transcode) = claimant.transcode {
+                self.transcodes.open_for_charge(transcode, self.window);
+                self.transcodes.charge(transcode, enter);
+            }
+        }
+    }
+
+    /// A workload is there, and need not be shown before it is charged. `began` is when an event told that it began. A workload that
+    /// ends without having been charged leaves no account.
+    pub fn expect_workload(&mut self, id: WorkloadId, began: Option<MonoTime>) {
+        self.workloads.expect(id, began);
+    }
+
+    /// A workload is there, and is shown at 0 before it is charged. The account of one that had ended goes on while it is shown.
+    pub fn open_workload(&mut self, id: WorkloadId, began: Option<MonoTime>) {
+        self.workloads.open(id, began, self.window);
+    }
+
+    /// As [`Self::open_workload`], for a transcode.
+    pub fn open_transcode(&mut self, id: TranscodeId) {
+        self.transcodes.open(id, None, self.window);
+    }
+
+    /// Marks a workload as ended.
+    pub fn end_workload(&mut self, id: WorkloadId, at: MonoTime) {
+        self.workloads.end(id, at);
+    }
+
+    /// Closes the account of a workload that has never been charged anything. `false` when it has been.
+    pub fn close_unused_workload(&mut self, id: WorkloadId) -> bool {
+        self.workloads.close_unused(id)
+    }
+
+    /// How many workloads and transcodes are kept: at most the limit with series of their own, and the living ones beyond it.
+    pub fn kept(&self) -> (usize, usize) {
+        (self.workloads.len(), self.transcodes.len())
+    }
+
+    /// Marks a transcode as ended.
+    pub fn end_transcode(&mut self, id: TranscodeId, at: MonoTime) {
+        self.transcodes.end(id, at);
+    }
+
+    /// The labels of a workload have changed since the last window: the series under the former labels end, and their totals are
+    /// added to the ended account; the series under the new ones begin at 0.
+    pub fn relabel_workload(&mut self, id: WorkloadId) {
+        self.workloads.relabel(id, self.window);
+    }
+
+    /// As [`Self::relabel_workload`], for a transcode.
+    pub fn relabel_transcode(&mut self, id: TranscodeId) {
+        self.transcodes.relabel(id, self.window);
+    }
+
+    /// Adds the energy of a zone, and the charges that [`crate::attribution::attribute`] made of it with the bound on the error of
+    /// each. A claimant that is not open by now has ended, and its series have disappeared: its charge is added to the ended account.
+    pub fn charge(&mut self, zone: Zone, energy: MicroJoules, charges: &[(Charge, MicroJoules)]) {
+        let index = self.zone_index(zone);
+        let counts = self.counts(zone);
+        self.host[index] += energy;
+        for (charge, uncertainty) in charges {
+            let enter = |account: &mut Account| {
+                let entry = account.zone(index);
+                match charge.share {
+                    Share::Dynamic => entry.dynamic += charge.energy,
+                    Share::Idle => entry.idle += charge.energy,
+                }
+                entry.uncertainty += *uncertainty;
+                if counts {
+                    account.window_energy += charge.energy;
+                }
+            };
+            self.workloads.charge(charge.claimant.workload, enter);
+            if let Some(transcode) = charge.claimant.transcode {
+                self.transcodes.charge(transcode, enter);
+            }
+        }
+    }
+
+    /// Ends a window: closes the accounts of what ended long enough ago. Returns their ids, never used ones included.
+    pub fn end_window(&mut self, now: MonoTime) -> (Vec<WorkloadId>, Vec<TranscodeId>) {
+        // What ended before the totals were published twice has been read to its end since.
+        let (keep, settled) = (self.limits.keep_ended, self.previous);
+        let closed = self.workloads.close(now, keep, settled);
+        let closed_transcodes = self.transcodes.close(now, keep, settled);
+        (closed, closed_transcodes)
+    }
+
+    /// Notes that the totals have been published: series that begin from here on were 0 at this time, and no scrape after it finds
+    /// those that disappeared.
+    pub fn published(&mut self, now: Moment) {
+        self.previous = std::mem::replace(&mut self.window, now).mono;
+    }
+
+    /// Host minus the sum of all accounts, per zone: 0, or an account is wrong.
+    pub fn residual(&self) -> Vec<i128> {
+        let mut residual: Vec<i128> = self.host.iter().map(|energy| i128::from(energy.0)).collect();
+        for account in self.workloads.all() {
+            for (left, charges) in residual.iter_mut().zip(&account.zones) {
+                *left -= i128::from(charges.energy().0);
+            }
+        }
+        residual
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Tells counters that are one counter shown several times: a hypervisor may give each socket of a guest the same physical register.
+//!
+//! Pure. A counter that is read between two readings of another cannot be less than the first of them nor more than the second, if both
+//! are one register; and a register that is not refreshed meanwhile leaves one possible value. Two sockets, however equally they are
+//! loaded, differ by more within seconds. So counters that stand at the same energy are *suspected*, and their energy is held back, until
+//! such *comparisons* have agreed at several energies (*mirrors*), or have not (two counters).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::model::energy::{Domain, EnergySourceKind, Zone};
+use crate::time::MonoTime;
+use crate::units::{MicroJoules, Watts};
+
+#[cfg(test)]
+mod tests;
+
+/// At so many energies comparisons have to agree.
+const CONFIRMED: u32 = 2;
+
+/// So many comparisons in a row have to disagree: a simulated register may be written between two readings.
+const PARTED: u32 = 2;
+
+/// What a comparison leaves open is at most one part in so many of the energy since the last one that counted.
+const PRECISE: i64 = 1000;
+
+/// By so much one register may look different all the same: hypervisors take some microseconds.
+const TOLERANCE: MicroJoules = MicroJoules(2000);
+
+/// Few packages draw more: how far apart one register may look when it is read twice.
+const MOST: Watts = Watts(300.0);
+
+/// The longest that two readings of a suspected counter are apart.
+const READING: Duration = Duration::from_micros(100);
+
+/// Events of perf count from when they were opened, one after the other.
+const OPENING: Duration = Duration::from_millis(3);
+
+/// A counter as read.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    /// The counter.
+    pub zone: Zone,
+    /// When it was read.
+    pub at: MonoTime,
+    /// Where the counter stands.
+    pub raw: MicroJoules,
+    /// What it has counted since it was first read.
+    pub total: MicroJoules,
+    /// The smallest step that it makes.
+    pub quantum: MicroJoules,
+}
+
+/// What is known of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It counts for itself.
+    Own,
+    /// It may be another's mirror, or be mirrored: not known yet.
+    Suspected,
+    /// It shows the energy of this one.
+    MirrorOf(Zone),
+}
+
+/// A follower, read between two readings of its leader.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison {
+    /// The leader, before.
+    pub before: Position,
+    /// The follower.
+    pub follower: Position,
+    /// The leader, after.
+    pub after: Position,
+}
+
+/// What a comparison says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The two may be one.
+    Agrees,
+    /// The leader has moved too far between its readings to tell.
+    Vague,
+    /// The two are not one; or not this time.
+    Differs,
+}
+
+/// A counter that was met where another stood.
+#[derive(Clone, Debug)]
+struct Track {
+    leader: Zone,
+    /// What the follower has counted more than the leader, as far as comparisons leave it open: least and most. `None` before the
+    /// first.
+    ahead: Option<(i64, i64)>,
+    /// The leader's total at the last comparison that counted.
+    last: MicroJoules,
+    agreed: u32,
+    differed: u32,
+}
+
+/// Follows all counters of a meter.
+#[derive(Debug)]
+pub struct MirrorWatch {
+    /// How far apart one register may stand, shown twice.
+    near: MicroJoules,
+    tracks: BTreeMap<Zone, Track>,
+    /// Pairs that are two counters.
+    parted: BTreeSet<(Zone, Zone)>,
+}
+
+impl MirrorWatch {
+    /// For the counters of a source.
+    pub fn new(kind: EnergySourceKind) -> Self {
+        let apart = if kind == EnergySourceKind::Perf { OPENING } else { READING };
+        Self { near: MOST.during(apart), tracks: BTreeMap::new(), parted: BTreeSet::new() }
+    }
+
+    /// Takes in one reading of the counters, ascending by zone: suspects those that stand where another does.
+    pub fn observe(&mut self, positions: &[Position]) {
+        let packages = || positions.iter().filter(|position| position.zone.domain == Domain::Package);
+        for follower in packages() {
+            if !self.tracks.contains_key(&follower.zone)
+                && let Some(leader) = packages().find(|leader| self.may_lead(leader, follower))
+            {
+                let (leader, last) = (leader.zone, MicroJoules::ZERO);
+                let track = Track { leader, ahead: None, last, agreed: 0, differed: 0 };
+                self.tracks.insert(follower.zone, track);
+            }
+        }
+    }
+
+    fn may_lead(&self, leader: &Position, follower: &Position) -> bool {
+        let between = leader.at.since(follower.at).max(follower.at.since(leader.at));
+        let near = self.near + MOST.during(between) + TOLERANCE + follower.quantum;
+        leader.zone < follower.zone
+            && !self.tracks.contains_key(&leader.zone)
+            && !self.parted.contains(&(leader.zone, follower.zone))
+            && apart(leader.raw, follower.raw) <= near
+    }
+
+    /// Leaders and followers that are to be compared.
+    pub fn pairs(&self) -> Vec<(Zone, Zone)> {
+        self.tracks.iter().map(|(follower, track)| (track.leader, *follower)).collect()
+    }
+
+    /// Takes in a comparison.
+    pub fn compare(&mut self, comparison: Comparison) -> Verdict {
+        let Comparison { before, follower, after } = comparison;
+        let Some(track) = self.tracks.get_mut(&follower.zone) else { return Verdict::Vague };
+        let tolerance = signed(TOLERANCE + follower.quantum);
+        let ahead = |of: fn(&Position) -> MicroJoules| {
+            let by = |leader: &Position| signed(of(&follower)) - signed(of(leader));
+            (by(&after) - tolerance, by(&before) + tolerance)
+        };
+        let Some(known) = track.ahead else {
+            let (least, most) = ahead(|position| position.raw);
+            if least > signed(self.near) || most < -signed(self.near) {
+                self.tracks.remove(&follower.zone);
+            } else {
+                (track.ahead, track.last) = (Some(ahead(|position| position.total)), after.total);
+            }
+            return Verdict::Agrees;
+        };
+        let (least, most) = ahead(|position| position.total);
+        let left = (least.max(known.0), most.min(known.1));
+        if left.0 > left.1 {
+            track.differed += 1;
+            if track.differed >= PARTED {
+                self.parted.insert((track.leader, follower.zone));
+                self.tracks.remove(&follower.zone);
+            }
+            return Verdict::Differs;
+        }
+        track.differed = 0;
+        let moved = after.total.saturating_sub(track.last);
+        if (most - least).saturating_mul(PRECISE) <= signed(moved) {
+            (track.ahead, track.last) = (Some(left), after.total);
+            track.agreed += 1;
+        } else if before.total < after.total {
+            return Verdict::Vague;
+        }
+        Verdict::Agrees
+    }
+
+    /// Counters that are suspected to show the energy of another, by that one.
+    pub fn suspects(&self) -> Vec<(Zone, Zone)> {
+        let open = self.tracks.iter().filter(|(_, track)| track.agreed < CONFIRMED);
+        open.map(|(follower, track)| (*follower, track.leader)).collect()
+    }
+
+    /// What is known of a zone by now. The cores and the memory of a socket are what its package is.
+    pub fn standing(&self, zone: Zone) -> Standing {
+        let package = Zone { domain: Domain::Package, ..zone };
+        if let Some(track) = self.tracks.get(&package) {
+            return if track.agreed >= CONFIRMED {
+                Standing::MirrorOf(Zone { domain: zone.domain, ..track.leader })
+            } else {
+                Standing::Suspected
+            };
+        }
+        let leads = |track: &Track| track.leader == package && track.agreed < CONFIRMED;
+        if self.tracks.values().any(leads) { Standing::Suspected } else { Standing::Own }
+    }
+}
+
+fn apart(one: MicroJoules, other: MicroJoules) -> MicroJoules {
+    one.saturating_sub(other).max(other.saturating_sub(one))
+}
+
+fn signed(energy: MicroJoules) -> i64 {
+    i64::try_from(energy.0).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,167 @@
+//! What is this encoder asked to do?
+//!
+//! Command lines of ffmpeg and `GStreamer` are read by their own grammar, as far as it says what is encoded: not a word of a file
+//! name or address is kept, for those may hold stream keys. What cannot be known from the command line alone is absent.
+//!
+//! Total and linear: any bytes give a [`CommandLine`], in time that grows with their number.
+
+mod bitrate;
+mod encoder;
+mod ffmpeg;
+mod filter;
+mod frame;
+mod gstreamer;
+mod live;
+mod muxer;
+mod option;
+
+use crate::ffmpeg::command_line::encoder::Encoder;
+use crate::ffmpeg::command_line::frame::Frame;
+use crate::text::bounded;
+
+/// Longest label value, in characters.
+const MAX_CHARACTERS: usize = 64;
+
+/// A video bitrate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BitsPerSecond(pub u64);
+
+/// A command line, understood. Label values are at most 64 characters long; what had to be cut ends in `…`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// Name of the program, without its folder.
+    pub program: String,
+    /// Files, streams and pipes that are written.
+    outputs: usize,
+    /// Video streams over all outputs.
+    renditions: Vec<Rendition>,
+    /// An input comes at its own pace.
+    is_live: bool,
+}
+
+/// One video stream of an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rendition {
+    work: Work,
+    frame: Frame,
+}
+
+/// What is done to make a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Work {
+    /// Packets are passed on as they are.
+    Copy,
+    /// By an encoder that the command line does not name and that is not known to be the default.
+    Unknown,
+    /// By this encoder.
+    Encode { encoder: Encoder, preset: Option<String>, bitrate: Option<BitsPerSecond> },
+}
+
+/// Understands the arguments of a process, each ended by a NUL, as in `/proc/<pid>/cmdline`.
+pub fn parse(cmdline: &[u8]) -> CommandLine {
+    let text = String::from_utf8_lossy(cmdline);
+    let text = text.strip_suffix('\0').unwrap_or(&text);
+    let mut arguments = text.split('\0');
+    let program = arguments.next().unwrap_or_default();
+    let program = program.rsplit('/').next().unwrap_or_default();
+    let found = if program.starts_with("ffmpeg") {
+        ffmpeg::read(arguments)
+    } else if program.starts_with("gst-launch") {
+        gstreamer::read(arguments)
+    } else {
+        CommandLine::default()
+    };
+    CommandLine { program: bounded(program, MAX_CHARACTERS), ..found }
+}
+
+impl CommandLine {
+    /// The encoders in the program's words: `libx264`, several as `libx264+libx265`; `copy` where nothing is encoded.
+    pub fn codec(&self) -> Option<String> {
+        if !self.renditions.is_empty() && self.encodes().next().is_none() {
+            return Some("copy".to_owned());
+        }
+        joined(self.encodes().map(|rendition| Some(rendition.encoder()?.name.as_str())))
+    }
+
+    /// The standards that are written: `h264`, `hevc`, `av1`, …; `copy` where nothing is encoded.
+    pub fn codec_standard(&self) -> Option<String> {
+        if !self.renditions.is_empty() && self.encodes().next().is_none() {
+            return Some("copy".to_owned());
+        }
+        joined(self.encodes().map(|rendition| rendition.encoder()?.standard()))
+    }
+
+    /// What does the work: `cpu`, `nvenc`, `qsv`, `vaapi`, …. Absent where nothing is encoded.
+    pub fn hardware(&self) -> Option<String> {
+        joined(self.encodes().map(|rendition| rendition.encoder()?.hardware()))
+    }
+
+    /// The presets in the encoders' own words: `fast`, `p4`, `8`, `cpu-used=4`.
+    pub fn preset(&self) -> Option<String> {
+        joined(self.encodes().map(|rendition| match &rendition.work {
+            Work::Encode { preset, .. } => preset.as_deref(),
+            Work::Copy | Work::Unknown => None,
+        }))
+    }
+
+    /// The sizes that are encoded, `1920x1080+1280x720`; `720p` where only the height is known.
+    pub fn resolution(&self) -> Option<String> {
+        let sizes: Vec<Option<String>> = self.encodes().map(|rendition| rendition.frame.name()).collect();
+        joined(sizes.iter().map(Option::as_deref))
+    }
+
+    /// The video bitrates asked for, all added; absent unless all are known, as with constant quality.
+    pub fn bitrate(&self) -> Option<BitsPerSecond> {
+        let mut sum: Option<u64> = None;
+        for rendition in self.encodes() {
+            let Work::Encode { bitrate: Some(bitrate), .. } = rendition.work else { return None };
+            sum = Some(sum.unwrap_or(0).saturating_add(bitrate.0));
+        }
+        sum.map(BitsPerSecond)
+    }
+
+    /// Files, streams and pipes that are written.
+    pub fn output_count(&self) -> usize {
+        self.outputs
+    }
+
+    /// Video streams over all outputs, copied ones too.
+    pub fn rendition_count(&self) -> usize {
+        self.renditions.len()
+    }
+
+    /// Whether an input of ffmpeg comes at its own pace, as far as options and addresses say: `-re`, a device, a stream of the
+    /// network other than HTTP.
+    pub fn is_live(&self) -> bool {
+        self.is_live
+    }
+
+    fn encodes(&self) -> impl Iterator<Item = &Rendition> {
+        self.renditions.iter().filter(|rendition| rendition.work != Work::Copy)
+    }
+}
+
+impl Rendition {
+    fn encoder(&self) -> Option<&Encoder> {
+        match &self.work {
+            Work::Encode { encoder, .. } => Some(encoder),
+            Work::Copy | Work::Unknown => None,
+        }
+    }
+}
+
+/// The different ones in order of first use, with `+` between them; `None` when one is not known, or there are none.
+fn joined<'a>(parts: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
+    let mut different: Vec<&str> = Vec::new();
+    for part in parts {
+        let part = part?;
+        // Beyond this the label is cut anyway: many renditions stay linear.
+        if different.len() <= MAX_CHARACTERS && !different.contains(&part) {
+            different.push(part);
+        }
+    }
+    (!different.is_empty()).then(|| bounded(&different.join("+"), MAX_CHARACTERS))
+}
+
+#[cfg(test)]
+mod tests;

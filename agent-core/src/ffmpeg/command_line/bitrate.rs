@@ -1,0 +1,66 @@
+//! How many bits a second does an option ask for?
+
+use crate::ffmpeg::command_line::BitsPerSecond;
+
+/// A number as ffmpeg reads them: `2500k`, `2.5M`, `1Mi`, `300KB`. Nothing asked for, `0`, is `None`.
+///
+/// See `av_strtod()` in libavutil/eval.c: SI prefixes, by 1024 when an `i` follows, by 8 when a `B` ends it.
+pub(super) fn parse(text: &str) -> Option<BitsPerSecond> {
+    let text = text.trim();
+    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.');
+    let (number, mut suffix) = text.split_at(digits.unwrap_or(text.len()));
+    let mut value: f64 = number.parse().ok()?;
+    let power = match suffix.chars().next() {
+        Some('k' | 'K') => 1,
+        Some('M') => 2,
+        Some('G') => 3,
+        _ => 0,
+    };
+    if power > 0 {
+        suffix = &suffix[1..];
+        let base: f64 = if suffix.starts_with('i') { 1024.0 } else { 1000.0 };
+        suffix = suffix.strip_prefix('i').unwrap_or(suffix);
+        value *= base.powi(power);
+    }
+    if suffix == "B" {
+        (value, suffix) = (value * 8.0, "");
+    }
+    whole(value).filter(|_| suffix.is_empty())
+}
+
+/// The same in thousands, as x264 and `GStreamer`'s elements count.
+pub(super) fn parse_kilobits(text: &str) -> Option<BitsPerSecond> {
+    whole(text.trim().parse::<f64>().ok()? * 1000.0)
+}
+
+/// A bitrate beyond a terabit is no bitrate.
+fn whole(value: f64) -> Option<BitsPerSecond> {
+    (1.0..1e12).contains(&value).then(|| BitsPerSecond(value.round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bitrates() {
+        let table = [
+            ("2500k", Some(2_500_000)),
+            ("2.5M", Some(2_500_000)),
+            ("800000", Some(800_000)),
+            ("1Mi", Some(1_048_576)),
+            ("1000K", Some(1_000_000)),
+            ("100KB", Some(800_000)),
+            ("0", None),
+            ("0k", None),
+            ("fast", None),
+            ("", None),
+            ("12q", None),
+            ("1e99", None),
+            ("99999999999999G", None),
+        ];
+        for (text, bits) in table {
+            assert_eq!(parse(text), bits.map(BitsPerSecond), "{text}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! How does a path segment of each runtime look?
+
+use Holds::{Build, ContainerId, Guest, Handle, Job, Machine, Name, PodUid, SliceName, SlurmJob, UnitName};
+use WorkloadKind::{Cgroup, Containerd, Crio, Docker, Kubernetes, Podman, Systemd};
+
+use crate::identity::cgroup_path::pattern;
+use crate::model::workload::WorkloadKind;
+
+/// One way in which some runtime writes the path of a workload.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// The last segments of the path, see [`pattern::capture`]. `{}` is what tells one workload from another.
+    pub(super) written: &'static str,
+    /// What stands for `{}`.
+    pub(super) holds: Holds,
+    /// Kind of the workload. A container directly in a pod is Kubernetes', whoever runs it.
+    pub(super) kind: WorkloadKind,
+    /// The software that writes so.
+    pub(super) runtime: &'static str,
+}
+
+/// What stands for `{}` in a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// Full id of an OCI container.
+    ContainerId,
+    /// Uid of a Kubernetes pod: the cgroup is the pod's.
+    PodUid,
+    /// Name of a container, as given by a person.
+    Name,
+    /// Name of a systemd-nspawn machine, escaped for systemd.
+    Machine,
+    /// Name of a libvirt guest, after the number of its start, escaped for systemd.
+    Guest,
+    /// `BuildKit`'s id of a build step.
+    Build,
+    /// UUID-like id of a container that is not an OCI container.
+    Handle,
+    /// Name of a job.
+    Job,
+    /// Directory of a Slurm job: `job_<number>`, or since Slurm 26.05 its SLUID.
+    SlurmJob,
+    /// Name of a systemd unit, less its type.
+    UnitName,
+    /// Name of a systemd slice, less its type.
+    SliceName,
+}
+
+/// Who wins when one is inside the other: the higher, and among equals the inner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// A systemd unit.
+    Unit,
+    /// A job of a batch system.
+    Job,
+    /// A container, a machine or a pod.
+    Container,
+}
+
+impl Holds {
+    /// The rank of workloads that are told apart by this.
+    pub(super) fn rank(self) -> Rank {
+        match self {
+            UnitName | SliceName => Rank::Unit,
+            Job | SlurmJob => Rank::Job,
+            ContainerId | PodUid | Name | Machine | Guest | Build | Handle => Rank::Container,
+        }
+    }
+}
+
+/// The first of [`RULES`] that the last of these segments fulfils, with what stands for its `{}`.
+pub(super) fn first_match<'a>(segments: &[&'a str]) -> Option<(&'static Rule, &'a str)> {
+    let matched = |rule: &'static Rule| Some((rule, pattern::capture(rule, segments)?));
+    RULES.iter().find_map(matched)
+}
+
+const fn rule(written: &'static str, holds: Holds, kind: WorkloadKind, runtime: &'static str) -> Rule {
+    Rule { written, holds, kind, runtime }
+}
+
+/// All of them. The first that fits counts. What conmon, LXC's monitor and the like run in is not a container and fits none
+/// of the containers' rules.
+pub(super) static RULES: &[Rule] = &[
+    rule("docker-{}.scope", ContainerId, Docker, "docker"), // systemd driver, any --cgroup-parent
+    rule("docker/{}", ContainerId, Docker, "docker"),       // cgroupfs driver
+    rule("docker/buildx/{}", ContainerId, Docker, "docker"), // builders of the docker-container driver
+    rule("ecs/*/{}", ContainerId, Docker, "docker"),        // AWS ECS: the task is the cgroup parent
+    rule("actions_job/{}", ContainerId, Docker, "docker"),  // GitHub Actions
+    rule("azpl_job/{}", ContainerId, Docker, "docker"),     // Azure Pipelines
+    rule("*:docker:{}", ContainerId, Docker, "docker"),
+    rule("docker/buildkit/{}", Build, Docker, "buildkit"), // cgroupfs driver
+    rule("*:docker:{}", Build, Docker, "buildkit"),        // systemd driver, which BuildKit does not speak
+    rule("libpod-{}.scope", ContainerId, Podman, "podman"),
+    rule("libpod-{}", ContainerId, Podman, "podman"), // cgroupfs manager
+    rule("libpod-payload-{}", ContainerId, Podman, "podman"), // --cgroups=split, as Quadlet does
+    rule("*:libpod:{}", ContainerId, Podman, "podman"),
+    rule("cri-containerd-{}.scope", ContainerId, Containerd, "containerd"),
+    rule("*:cri-containerd:{}", ContainerId, Containerd, "containerd"),
+    rule("nerdctl-{}.scope", ContainerId, Containerd, "containerd"),
+    rule("*:nerdctl:{}", ContainerId, Containerd, "containerd"),
+    rule("default/{}", ContainerId, Containerd, "containerd"), // containerd's namespaces
+    rule("k8s.io/{}", ContainerId, Containerd, "containerd"),
+    rule("/default/{}", Name, Containerd, "containerd"), // ctr run … <name>
+    rule("/k8s.io/{}", Name, Containerd, "containerd"),
+    rule("crio-{}.scope", ContainerId, Crio, "cri-o"),
+    rule("crio-{}", ContainerId, Crio, "cri-o"), // cgroupfs manager
+    rule("*:crio:{}", ContainerId, Crio, "cri-o"),
+    rule("*kubepods*-pod{}.slice", PodUid, Kubernetes, "kubelet"), // systemd driver, any QoS class and cgroup root
+    rule("kubepods/pod{}", PodUid, Kubernetes, "kubelet"),         // cgroupfs driver, guaranteed
+    rule("kubepods/burstable/pod{}", PodUid, Kubernetes, "kubelet"),
+    rule("kubepods/besteffort/pod{}", PodUid, Kubernetes, "kubelet"),
+    rule("*kubepods*-pod*.slice/{}", ContainerId, Kubernetes, ""),
+    rule("kubepods/pod*/{}", ContainerId, Kubernetes, ""),
+    rule("kubepods/*/pod*/{}", ContainerId, Kubernetes, ""),
+    rule("{}", ContainerId, Cgroup, ""), // below any --cgroup-parent, cgroupfs driver; the engine says whose it is
+    rule("machine-qemu\\x2d{}.scope", Guest, Systemd, "libvirt"),
+    rule("machine-lxc\\x2d{}.scope", Guest, Systemd, "libvirt"),
+    rule("{}.libvirt-qemu", Guest, Cgroup, "libvirt"), // without systemd-machined
+    rule("{}.libvirt-lxc", Guest, Cgroup, "libvirt"),
+    rule("systemd-nspawn@{}.service", Machine, Systemd, "nspawn"),
+    rule("machine-{}.scope", Machine, Systemd, "nspawn"),
+    rule("lxc.payload.{}", Name, Cgroup, "lxc"), // LXC 4 and later, LXD, Incus
+    rule("lxc.payload/{}", Name, Cgroup, "lxc"),
+    rule("lxc/{}", Name, Cgroup, "lxc"), // before; Proxmox VE still
+    rule("garden/{}", Handle, Cgroup, "garden"),
+    rule("garden/*/{}", Handle, Cgroup, "garden"), // CPU throttling sorts them into good/ and bad/
+    rule("mesos/{}", Handle, Cgroup, "mesos"),
+    rule("*slurmstepd.scope/{}", SlurmJob, Cgroup, "slurm"), // cgroup v2
+    rule("slurm*/uid_*/{}", SlurmJob, Cgroup, "slurm"),      // cgroup v1
+    rule("ffrtmp/{}", Job, Cgroup, "ffrtmp"),
+    rule("{}.service", UnitName, Systemd, "systemd"),
+    rule("{}.scope", UnitName, Systemd, "systemd"),
+    rule("{}.socket", UnitName, Systemd, "systemd"),
+    rule("{}.mount", UnitName, Systemd, "systemd"),
+    rule("{}.swap", UnitName, Systemd, "systemd"),
+    rule("{}.slice", SliceName, Systemd, "systemd"),
+];

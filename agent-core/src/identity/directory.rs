@@ -1,0 +1,391 @@
+//! Maps cgroups to workloads, and workloads to the names people know.
+//!
+//! It learns cgroups from the kernel's events and from walks, names and images from container engines. No IO. A name unknown today may
+//! be learned tomorrow; until then a workload has the name that its path gives, and a cgroup of unknown path its number.
+//!
+//! **Bounded:** by [`ROOM`] cgroups that are there, and [`ROOM_REMOVED`] that were removed.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use crate::identity::cgroup_path::{self, CgroupIdentity};
+use crate::model::cpu::CgroupId;
+use crate::model::workload::{Details, Identity, Pseudo, WorkloadId, WorkloadKind};
+
+/// What a container engine says about a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerFacts {
+    /// The kind of the engine's own containers.
+    pub engine: Option<WorkloadKind>,
+    /// Its name, without the leading slash.
+    pub name: String,
+    /// The image it was made from, as the user named it.
+    pub image: Option<String>,
+    /// Labels that begin with `ffwatt.`, without that prefix.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Most cgroups that are there: as many as the accounting map has entries by default.
+const ROOM: usize = 16_384;
+
+/// Most removed cgroups that are still mapped to their workloads. The one that was removed first goes first.
+const ROOM_REMOVED: usize = 4096;
+
+#[derive(Debug)]
+struct CgroupEntry {
+    workload: WorkloadId,
+    /// `None` for one that is known by its number only.
+    path: Option<Arc<str>>,
+    removed: bool,
+}
+
+#[derive(Debug)]
+struct WorkloadEntry {
+    identity: Identity,
+    root: Arc<str>,
+    container: Option<String>,
+    /// Cgroups that are there now.
+    living: usize,
+    /// Every cgroup that is known to belong to it, removed ones included.
+    cgroups: HashSet<CgroupId>,
+}
+
+/// The book.
+#[derive(Debug)]
+pub struct Directory {
+    cgroups: HashMap<CgroupId, CgroupEntry>,
+    workloads: HashMap<WorkloadId, WorkloadEntry>,
+    by_root: HashMap<Arc<str>, WorkloadId>,
+    by_container: HashMap<String, WorkloadId>,
+    containers: HashMap<String, ContainerFacts>,
+    /// Kinds and short ids in use: with those two, every workload has series of its own.
+    labels: HashSet<(WorkloadKind, Arc<str>)>,
+    /// Removed cgroups, the first one first. Some may be back, or gone for good.
+    removed: VecDeque<CgroupId>,
+    /// Cgroups that are there.
+    living: usize,
+    evicted: u64,
+    next: u32,
+}
+
+/// What became of a workload when a cgroup was made known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The workload the cgroup belongs to.
+    pub workload: WorkloadId,
+    /// Whether it is a container: those are worth showing before they have used anything.
+    pub is_container: bool,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            cgroups: HashMap::new(),
+            workloads: HashMap::new(),
+            by_root: HashMap::new(),
+            by_container: HashMap::new(),
+            containers: HashMap::new(),
+            labels: HashSet::new(),
+            removed: VecDeque::new(),
+            living: 0,
+            evicted: 0,
+            next: Pseudo::ALL.len() as u32,
+        }
+    }
+}
+
+impl Directory {
+    /// A cgroup is there.
+    pub fn cgroup_made(&mut self, id: CgroupId, path: &str) -> Known {
+        if let Some(workload) = self.living_at(id, path) {
+            return Known { workload, is_container: self.is_container(workload) };
+        }
+        // An inode number used again, or a cgroup moved: what was known under it is over.
+        self.forget(id);
+        let found = cgroup_path::identify(path);
+        let workload = if found.root == "/" { Pseudo::System.id() } else { self.workload_for(&found) };
+        if let Some(entry) = self.workloads.get_mut(&workload) {
+            entry.living += 1;
+        }
+        self.living += 1;
+        let root = self.workloads.get(&workload).map(|entry| &entry.root).filter(|root| ***root == *path);
+        let path = root.map_or_else(|| path.into(), Arc::clone);
+        self.enter(id, CgroupEntry { workload, path: Some(path), removed: false });
+        Known { workload, is_container: self.is_container(workload) }
+    }
+
+    /// A cgroup is gone. Returns its workload when that was the last cgroup of it.
+    ///
+    /// The cgroup stays known: what its last tasks used may be read only now.
+    pub fn cgroup_removed(&mut self, id: CgroupId) -> Option<WorkloadId> {
+        let entry = self.cgroups.get_mut(&id).filter(|entry| !entry.removed)?;
+        entry.removed = true;
+        let workload = entry.workload;
+        self.living -= 1;
+        self.note_removed(id);
+        let entry = self.workloads.get_mut(&workload)?;
+        entry.living = entry.living.saturating_sub(1);
+        (entry.living == 0).then_some(workload)
+    }
+
+    /// Cgroups that should be there and are not among these.
+    pub fn missing_from(&self, walk: &BTreeMap<CgroupId, String>) -> Vec<(CgroupId, Arc<str>)> {
+        let living = self.cgroups.iter().filter(|(id, entry)| !entry.removed && !walk.contains_key(id));
+        living.filter_map(|(id, entry)| Some((*id, Arc::clone(entry.path.as_ref()?)))).collect()
+    }
+
+    /// The workload of a cgroup that is known to be there, at this path.
+    pub fn living_at(&self, id: CgroupId, path: &str) -> Option<WorkloadId> {
+        let entry = self.cgroups.get(&id).filter(|entry| !entry.removed)?;
+        (entry.path.as_deref() == Some(path)).then_some(entry.workload)
+    }
+
+    /// The workload of a cgroup that is known, if only by its number.
+    pub fn workload_of(&self, id: CgroupId) -> Option<WorkloadId> {
+        self.cgroups.get(&id).map(|entry| entry.workload)
+    }
+
+    /// The path of a cgroup that is known by more than its number.
+    pub fn path(&self, id: CgroupId) -> Option<&str> {
+        self.cgroups.get(&id)?.path.as_deref()
+    }
+
+    /// Whether a cgroup is known by its number only.
+    pub fn is_stranger(&self, id: CgroupId) -> bool {
+        self.cgroups.get(&id).is_some_and(|entry| entry.path.is_none())
+    }
+
+    /// Whether a cgroup is gone, or known by its number only.
+    pub fn is_removed(&self, id: CgroupId) -> bool {
+        self.cgroups.get(&id).is_some_and(|entry| entry.removed)
+    }
+
+    /// Enters a cgroup of unknown path, which makes a workload by its number.
+    pub fn stranger(&mut self, id: CgroupId) -> WorkloadId {
+        let name = format!("cgroup {}", id.0);
+        let found = CgroupIdentity { root: name.clone(), name, ..cgroup_path::identify("/") };
+        let workload = self.workload_for(&found);
+        self.enter(id, CgroupEntry { workload, path: None, removed: true });
+        self.note_removed(id);
+        workload
+    }
+
+    /// Forgets a cgroup: its number is another's now. Returns the workload that it belonged to.
+    pub fn forget(&mut self, id: CgroupId) -> Option<WorkloadId> {
+        self.cgroup_removed(id);
+        let workload = self.cgroups.remove(&id)?.workload;
+        if let Some(entry) = self.workloads.get_mut(&workload) {
+            entry.cgroups.remove(&id);
+        }
+        Some(workload)
+    }
+
+    /// Whether one more cgroup may be entered. Those that have used nothing may not take more than half of the room.
+    pub fn has_room(&self, is_used: bool) -> bool {
+        self.living < if is_used { ROOM } else { ROOM / 2 }
+    }
+
+    /// Whether a workload has a cgroup that is there.
+    pub fn is_living(&self, id: WorkloadId) -> bool {
+        self.workloads.get(&id).is_some_and(|entry| entry.living > 0)
+    }
+
+    /// How many removed cgroups were forgotten because there were too many.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// A workload's books are closed: forgets its cgroups that are gone, and it when none is left. Returns those cgroups.
+    pub fn close(&mut self, workload: WorkloadId) -> Vec<CgroupId> {
+        let Some(entry) = self.workloads.get_mut(&workload) else { return Vec::new() };
+        let is_gone = |id: &CgroupId| self.cgroups.get(id).is_none_or(|entry| entry.removed);
+        let closed: Vec<CgroupId> = entry.cgroups.extract_if(is_gone).collect();
+        let over = entry.living == 0;
+        for id in &closed {
+            self.cgroups.remove(id);
+        }
+        if over && let Some(entry) = self.workloads.remove(&workload) {
+            self.by_root.remove(&entry.root);
+            self.labels.remove(&(entry.identity.kind, entry.identity.id));
+            entry.container.and_then(|container| self.by_container.remove(&container));
+        }
+        closed
+    }
+
+    /// An engine tells of a container, by its full id.
+    pub fn container_known(&mut self, id: &str, facts: ContainerFacts) {
+        if let Some(workload) = self.by_container.get(id).copied() {
+            self.take_kind(workload, &facts);
+            if let Some(entry) = self.workloads.get_mut(&workload) {
+                entry.identity = with_facts(&entry.identity, &facts);
+            }
+        }
+        self.containers.insert(id.to_owned(), facts);
+    }
+
+    /// An engine has renamed a container.
+    pub fn container_renamed(&mut self, id: &str, name: &str) {
+        if let Some(facts) = self.containers.get(id) {
+            let facts = ContainerFacts { name: name.to_owned(), ..facts.clone() };
+            self.container_known(id, facts);
+        }
+    }
+
+    /// An engine has removed a container for good. Its workload keeps the name it had.
+    pub fn container_removed(&mut self, id: &str) {
+        self.containers.remove(id);
+    }
+
+    /// What a workload is.
+    pub fn identity(&self, id: WorkloadId) -> Identity {
+        match (id.pseudo(), self.workloads.get(&id)) {
+            (Some(pseudo), _) => Identity::pseudo(pseudo),
+            (None, Some(entry)) => entry.identity.clone(),
+            // A workload that is forgotten has no account any more, and is shown nowhere; this keeps the function total.
+            (None, None) => Identity::pseudo(Pseudo::Unattributed),
+        }
+    }
+
+    /// Workloads that have a cgroup now.
+    pub fn living(&self) -> impl Iterator<Item = (WorkloadId, &Identity)> {
+        self.workloads.iter().filter(|(_, entry)| entry.living > 0).map(|(id, entry)| (*id, &entry.identity))
+    }
+
+    /// Number of cgroups known.
+    pub fn len(&self) -> usize {
+        self.cgroups.len()
+    }
+
+    /// Whether no cgroup is known.
+    pub fn is_empty(&self) -> bool {
+        self.cgroups.is_empty()
+    }
+
+    fn is_container(&self, id: WorkloadId) -> bool {
+        let entry = self.workloads.get(&id);
+        entry.is_some_and(|entry| entry.container.is_some() || entry.identity.kind.is_container())
+    }
+
+    /// A container is its engine's, wherever its cgroup is: the path may not have told so.
+    fn take_kind(&mut self, workload: WorkloadId, facts: &ContainerFacts) {
+        let Some(entry) = self.workloads.get(&workload) else { return };
+        let (before, short) =
+            (entry.identity.clone(), cgroup_path::short_id(&cgroup_path::identify(&entry.root)));
+        let kind = kind_by_engine(before.kind, facts);
+        if kind == before.kind {
+            return;
+        }
+        self.labels.remove(&(before.kind, Arc::clone(&before.id)));
+        let id = self.free_label(kind, &short);
+        let name = if before.name == before.id { Arc::clone(&id) } else { Arc::clone(&before.name) };
+        if let Some(entry) = self.workloads.get_mut(&workload) {
+            entry.identity = Identity { name, id, kind, ..before };
+        }
+    }
+
+    fn workload_for(&mut self, found: &CgroupIdentity) -> WorkloadId {
+        if let Some(id) = self.by_root.get(found.root.as_str()) {
+            return *id;
+        }
+        let id = WorkloadId(self.next);
+        self.next += 1;
+        let root: Arc<str> = found.root.as_str().into();
+        let details = Details {
+            image: None,
+            cgroup: Some(Arc::clone(&root)),
+            runtime: found.runtime,
+            pod: found.pod.clone(),
+            labels: BTreeMap::new(),
+        };
+        // Whoever may make cgroups can give one a container's id. The container's was there first: its id is random.
+        let container =
+            found.container.clone().filter(|container| !self.by_container.contains_key(container));
+        let facts = container.as_ref().and_then(|container| self.containers.get(container)).cloned();
+        let kind = facts.as_ref().map_or(found.kind, |facts| kind_by_engine(found.kind, facts));
+        let short = cgroup_path::short_id(found);
+        let label = self.free_label(kind, &short);
+        let name = if found.name == short { Arc::clone(&label) } else { found.name.as_str().into() };
+        let mut identity = Identity { name, id: label, kind, details: Arc::new(details) };
+        if let Some(facts) = &facts {
+            identity = with_facts(&identity, facts);
+        }
+        if let Some(container) = &container {
+            self.by_container.insert(container.clone(), id);
+        }
+        self.by_root.insert(Arc::clone(&root), id);
+        self.workloads
+            .insert(id, WorkloadEntry { identity, root, container, living: 0, cgroups: HashSet::new() });
+        id
+    }
+
+    /// The short id, with a number behind it where somebody else has it.
+    fn free_label(&mut self, kind: WorkloadKind, short: &str) -> Arc<str> {
+        let numbered = (2_u32..).map(|number| format!("{short}-{number}"));
+        let mut labels = std::iter::once(short.to_owned()).chain(numbered).map(Arc::<str>::from);
+        let free = labels.find(|label| !self.labels.contains(&(kind, Arc::clone(label))));
+        let label = free.unwrap_or_else(|| short.into());
+        self.labels.insert((kind, Arc::clone(&label)));
+        label
+    }
+
+    fn enter(&mut self, id: CgroupId, entry: CgroupEntry) {
+        if let Some(workload) = self.workloads.get_mut(&entry.workload) {
+            workload.cgroups.insert(id);
+        }
+        self.cgroups.insert(id, entry);
+    }
+
+    fn note_removed(&mut self, id: CgroupId) {
+        self.removed.push_back(id);
+        while self.removed.len() > ROOM_REMOVED {
+            let Some(first) = self.removed.pop_front() else { return };
+            if self.cgroups.get(&first).is_some_and(|entry| entry.removed) {
+                self.forget(first);
+                self.evicted += 1;
+            }
+        }
+    }
+}
+
+/// The kind of a container that an engine has listed. The kubelet's containers are Kubernetes', though Docker runs them: by their names.
+fn kind_by_engine(by_path: WorkloadKind, facts: &ContainerFacts) -> WorkloadKind {
+    let is_told = matches!(by_path, WorkloadKind::Docker | WorkloadKind::Podman);
+    let is_kubelets = by_path == WorkloadKind::Kubernetes && facts.name.starts_with("k8s_");
+    facts.engine.filter(|_| !is_told && !is_kubelets).unwrap_or(by_path)
+}
+
+fn with_facts(identity: &Identity, facts: &ContainerFacts) -> Identity {
+    let runtime = match identity.details.runtime {
+        "" => facts.engine.map_or("", WorkloadKind::name),
+        runtime => runtime,
+    };
+    let details = Details {
+        runtime,
+        image: facts.image.as_deref().map(cgroup_path::bounded),
+        labels: facts
+            .labels
+            .iter()
+            .map(|(key, value)| (cgroup_path::bounded(key), label(key, value)))
+            .collect(),
+        ..Details::clone(&identity.details)
+    };
+    // Kubernetes' container names are the engine's own construction; the pod is what people know.
+    let name = if identity.kind == WorkloadKind::Kubernetes || facts.name.is_empty() {
+        Arc::clone(&identity.name)
+    } else {
+        cgroup_path::bounded(&facts.name).into()
+    };
+    Identity { name, details: Arc::new(details), ..identity.clone() }
+}
+
+/// A container's label, whatever its owner has put there: 100 kB would go into every scrape. Paths must stay whole.
+fn label(key: &str, value: &str) -> String {
+    const LONGEST_PATH: usize = 4096;
+    match key {
+        "reference" | "output" if value.len() <= LONGEST_PATH => value.to_owned(),
+        _ => cgroup_path::bounded(value),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! `ffwatt_attribution_*`: how energy is split, and whether the books close.
+
+use crate::metrics::catalog::{Kind, Listener, Metric};
+use crate::metrics::family::host::zone_labels;
+use crate::model::energy::EnergySourceKind;
+use crate::model::snapshot::IdlePower;
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        name: "ffwatt_attribution_info",
+        kind: Kind::Info,
+        unit: None,
+        help: "Where CPU time and energy come from, and who pays for the idle machine.",
+        labels: &["cpu_source", "energy_source", "idle_policy"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            let method = snapshot.method;
+            let energy = method.energy_source.map_or("none", EnergySourceKind::name);
+            samples.whole([method.cpu_source.name().into(), energy.into(), method.idle_policy.into()], 1);
+        },
+    },
+    Metric {
+        name: "ffwatt_attribution_residual_joules",
+        kind: Kind::Gauge,
+        unit: Some("joules"),
+        help: "Host energy minus the sum of all workloads and of what has ended, in joules. Always 0; anything else is a bug worth reporting.",
+        labels: &["package", "domain"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for zone in &snapshot.zones {
+                samples.number(zone_labels(zone), zone.residual as f64 / 1e6);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_idle_power_watts",
+        kind: Kind::Gauge,
+        unit: Some("watts"),
+        help: "What a zone draws when nobody runs. Absent while it is not known: then the idle share is 0.",
+        labels: &["package", "domain", "origin"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for zone in &snapshot.zones {
+                if let Some(idle) = zone.idle_power {
+                    let [package, domain] = zone_labels(zone);
+                    samples.number([package, domain, idle.origin.name().into()], idle.power.0);
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_idle_power_standard_error_watts",
+        kind: Kind::Gauge,
+        unit: Some("watts"),
+        help: "Standard error of a zone's idle power, in watts. Absent unless it was calibrated or is estimated by regression.",
+        labels: &["package", "domain", "origin"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for zone in &snapshot.zones {
+                let error = |idle: IdlePower| Some((idle.origin, idle.standard_error?));
+                if let Some((origin, error)) = zone.idle_power.and_then(error) {
+                    let [package, domain] = zone_labels(zone);
+                    samples.number([package, domain, origin.name().into()], error.0);
+                }
+            }
+        },
+    },
+];

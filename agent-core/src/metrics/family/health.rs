@@ -1,0 +1,263 @@
+//! `ffwatt_source_*`, `ffwatt_lost_*`, `ffwatt_tick_*`, `ffwatt_bpf_*`: how the agent itself is.
+
+use std::time::Duration;
+
+use crate::metrics::catalog::{Kind, Listener, Metric};
+use crate::model::health::{SourceHealth, SourceState};
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        name: "ffwatt_build_info",
+        kind: Kind::Info,
+        unit: None,
+        help: "The agent's version.",
+        labels: &["version"],
+        listener: Listener::Main,
+        fill: |_, _, samples| samples.whole([env!("CARGO_PKG_VERSION").into()], 1),
+    },
+    Metric {
+        name: "ffwatt_source_up",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Whether a source that is in use works (1) or not (0); `ffwatt check` says why and what helps.",
+        labels: &["source"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            let in_use = |source: &SourceHealth| source.state() != SourceState::Absent;
+            for (name, source) in snapshot.sources.iter().filter(|(_, source)| in_use(source)) {
+                samples.whole([(*name).into()], u64::from(source.up));
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_source_state",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "State of a source, always 1: up, down (in use and not working), absent (not on this host and not needed).",
+        labels: &["source", "state"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (name, source) in &snapshot.sources {
+                samples.whole([(*name).into(), source.state().name().into()], 1);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_source_errors_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Failures of a source, by reason.",
+        labels: &["source", "reason"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (name, source) in &snapshot.sources {
+                for (reason, count) in &source.errors {
+                    samples.whole([(*name).into(), reason.name().into()], *count);
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_finding",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "A figure is missing, estimated or doubtful: 1 for as long as that is so. `ffwatt check` and the page have the sentence \
+               and the fix.",
+        labels: &["code", "subject"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for finding in &snapshot.findings {
+                samples.whole([finding.code.name().into(), finding.subject.as_str().into()], 1);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_lost_events_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Life-cycle events that found no room; a walk of the cgroups makes up for them.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.meter.lost_events),
+    },
+    Metric {
+        name: "ffwatt_lost_charges_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "CPU-time charges that found no room in the accounting map; their energy is unattributed.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.meter.lost_charges),
+    },
+    Metric {
+        name: "ffwatt_kept_entries",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Entries that the agent keeps in memory, by kind: cgroups, encoder processes, accounts of workloads and of transcodes, \
+               subjects of the recent history. Each kind is bounded.",
+        labels: &["what"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (what, kept) in &snapshot.kept {
+                samples.whole([(*what).into()], kept.entries);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_evicted_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Entries that the agent gave up because there were too many of their kind. What has ended goes first, the oldest of it; \
+               sums stay whole.",
+        labels: &["what"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (what, kept) in &snapshot.kept {
+                if let Some(evicted) = kept.evicted {
+                    samples.whole([(*what).into()], evicted);
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_ledger_up",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Whether the past could be written into the state folder at the last tick (1) or not (0); the log says why.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], u64::from(snapshot.joined.ledger.up)),
+    },
+    Metric {
+        name: "ffwatt_ledger_waiting_buckets",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Ten-second buckets of energy that are over and wait to be written.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.joined.ledger.waiting),
+    },
+    Metric {
+        name: "ffwatt_lost_records_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Records of the history that were given up: buckets and transcodes because nothing could be written for too long, charges and transcodes because the database refused the row.",
+        labels: &["record"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            samples.whole(["bucket".into()], snapshot.joined.ledger.lost_buckets);
+            samples.whole(["transcode".into()], snapshot.joined.ledger.lost_transcodes);
+            samples.whole(["charge".into()], snapshot.joined.ledger.lost_charges);
+        },
+    },
+    Metric {
+        name: "ffwatt_ledger_wal_bytes",
+        kind: Kind::Gauge,
+        unit: Some("bytes"),
+        help: "Size of the ledger's write-ahead log, in bytes; above 64 MB nothing is written until no reader holds it.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            if let Some(bytes) = snapshot.joined.ledger.log_bytes {
+                samples.whole([], bytes);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_torn_reads_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Readings of the accounting map that did not add up to the clock and were taken again.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.meter.torn_reads),
+    },
+    Metric {
+        name: "ffwatt_bpf_reattached_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Times the eBPF programs were attached again because switches went unseen; that tick's busy time is unattributed.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.meter.reattached),
+    },
+    Metric {
+        name: "ffwatt_tick_duration_seconds",
+        kind: Kind::Histogram,
+        unit: Some("seconds"),
+        help: "How long a tick took: reading, splitting, publishing.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.histogram([], &snapshot.ticks),
+    },
+    Metric {
+        name: "ffwatt_missed_ticks_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Ticks that were due while the agent could not run. Their energy is in the tick that followed.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.missed_ticks),
+    },
+    Metric {
+        name: "ffwatt_last_tick_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Some("seconds"),
+        help: "When the last tick was taken, in seconds since 1970.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.number([], snapshot.wall.0),
+    },
+    Metric {
+        name: "ffwatt_bpf_runs_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Runs of an eBPF program, where the kernel counts them (kernel.bpf_stats_enabled).",
+        labels: &["program"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (name, cost) in &snapshot.meter.programs {
+                samples.whole([(*name).into()], cost.runs);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_bpf_run_seconds_total",
+        kind: Kind::Counter,
+        unit: Some("seconds"),
+        help: "Time spent in an eBPF program, where the kernel counts it (kernel.bpf_stats_enabled).",
+        labels: &["program"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (name, cost) in &snapshot.meter.programs {
+                samples.number([(*name).into()], Duration::from_nanos(cost.nanoseconds).as_secs_f64());
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_bpf_map_entries",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Entries of the accounting map in use.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            if let Some((used, _)) = snapshot.meter.map_entries {
+                samples.whole([], used as u64);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_bpf_map_entries_limit",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Room of the accounting map.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            if let Some((_, room)) = snapshot.meter.map_entries {
+                samples.whole([], room as u64);
+            }
+        },
+    },
+];

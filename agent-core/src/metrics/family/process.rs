@@ -1,0 +1,73 @@
+//! `process_*`: what the agent's own process uses, under the names every Prometheus client library has.
+
+use crate::metrics::catalog::{Kind, Listener, Metric};
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        name: "process_cpu_seconds_total",
+        kind: Kind::Counter,
+        unit: Some("seconds"),
+        help: "CPU time of the agent.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.number([], snapshot.process.cpu.seconds()),
+    },
+    Metric {
+        name: "process_resident_memory_bytes",
+        kind: Kind::Gauge,
+        unit: Some("bytes"),
+        help: "Resident memory of the agent.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.process.resident.0),
+    },
+    Metric {
+        name: "process_virtual_memory_bytes",
+        kind: Kind::Gauge,
+        unit: Some("bytes"),
+        help: "Virtual memory of the agent.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.process.virtual_memory.0),
+    },
+    Metric {
+        name: "process_open_fds",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Open file descriptors of the agent.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.process.open_files),
+    },
+    Metric {
+        name: "process_max_fds",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Most file descriptors the agent may open.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            if let Some(limit) = snapshot.process.max_files {
+                samples.whole([], limit);
+            }
+        },
+    },
+    Metric {
+        name: "process_threads",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Threads of the agent.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.process.threads),
+    },
+    Metric {
+        name: "process_start_time_seconds",
+        kind: Kind::Gauge,
+        unit: Some("seconds"),
+        help: "When the agent began, in seconds since 1970.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.number([], snapshot.process.started),
+    },
+];

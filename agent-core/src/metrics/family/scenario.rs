@@ -1,0 +1,184 @@
+//! `ffwatt_scenario_*` and `ffwatt_budget_*`: what quality a joule and a cent bought.
+
+use std::borrow::Cow;
+
+use crate::metrics::catalog::{Kind, Listener, Metric, Samples};
+use crate::model::joined::{BudgetFigures, ScenarioFigures};
+use crate::model::snapshot::Snapshot;
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        name: "ffwatt_scenario_info",
+        kind: Kind::Info,
+        unit: None,
+        help: "How a scenario's energy was found, and whether it is measured, modelled or the file's own.",
+        labels: &["scenario", "run_id", "matched", "basis", "encoder", "preset", "output_ladder"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for scenario in &snapshot.joined.scenarios {
+                let names = &scenario.names;
+                let (matched, basis) =
+                    scenario.energy.map_or(("", ""), |energy| (energy.matched.name(), energy.basis.name()));
+                let labels = [
+                    names.scenario.as_str(),
+                    &names.run,
+                    matched,
+                    basis,
+                    &names.encoder,
+                    &names.preset,
+                    &names.ladder,
+                ];
+                samples.whole(labels.map(Cow::Borrowed), 1);
+            }
+        },
+    },
+    gauge(
+        "ffwatt_scenario_energy_joules",
+        Some("joules"),
+        "Energy charged to a scenario of the last run.",
+        |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.energy?.energy.joules())),
+    ),
+    gauge(
+        "ffwatt_scenario_cpu_seconds",
+        Some("seconds"),
+        "CPU time of a scenario.",
+        |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.energy?.cpu?.seconds())),
+    ),
+    gauge("ffwatt_scenario_joules_per_frame", None, "Joules for a frame.", |snapshot, _, samples| {
+        each(snapshot, samples, |scenario| scenario.efficiency.joules_per_frame);
+    }),
+    gauge(
+        "ffwatt_scenario_joules_per_megapixel",
+        None,
+        "Joules for a million pixels.",
+        |snapshot, _, samples| each(snapshot, samples, |scenario| scenario.efficiency.joules_per_megapixel),
+    ),
+    gauge(
+        "ffwatt_scenario_joules_per_vmaf_point",
+        None,
+        "Joules for a point of VMAF.",
+        |snapshot, _, samples| each(snapshot, samples, |scenario| scenario.efficiency.joules_per_vmaf_point),
+    ),
+    gauge("ffwatt_scenario_vmaf_score", None, "VMAF of a scenario's output.", |snapshot, _, samples| {
+        each(snapshot, samples, |scenario| Some(scenario.vmaf?.0));
+    }),
+    gauge("ffwatt_scenario_vmaf_per_watt", None, "VMAF points for a watt.", |snapshot, _, samples| {
+        each(snapshot, samples, |scenario| scenario.efficiency.vmaf_per_watt);
+    }),
+    Metric {
+        name: "ffwatt_scenario_cost",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Energy and busy cores of a scenario; where those are not known, energy and machine time. Absent where its energy is not known.",
+        labels: &["scenario", "currency"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for scenario in &snapshot.joined.scenarios {
+                for cost in &scenario.costs {
+                    if let Some(total) = cost.shown() {
+                        let name = Cow::Borrowed(scenario.names.scenario.as_str());
+                        samples.number([name, (*cost.currency).into()], total.0);
+                    }
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_scenario_cost_per_output_hour",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Energy and busy cores for an hour of output.",
+        labels: &["scenario", "currency"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for scenario in &snapshot.joined.scenarios {
+                for cost in &scenario.costs {
+                    if let Some(amount) = cost.per_output_hour {
+                        let name = Cow::Borrowed(scenario.names.scenario.as_str());
+                        samples.number([name, (*cost.currency).into()], amount.0);
+                    }
+                }
+            }
+        },
+    },
+    gauge(
+        "ffwatt_scenario_carbon_grams",
+        Some("grams"),
+        "Carbon dioxide of a scenario's energy.",
+        |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.carbon?.0)),
+    ),
+    Metric {
+        name: "ffwatt_energy_price_per_kwh",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "What a kilowatt hour costs here.",
+        labels: &["currency"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            let prices = &snapshot.prices;
+            samples.number([Cow::Borrowed(&*prices.currency)], prices.kilowatt_hour.0);
+        },
+    },
+    Metric {
+        name: "ffwatt_carbon_intensity_grams_per_kwh",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Carbon dioxide of a kilowatt hour here.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.number([], snapshot.prices.carbon.0),
+    },
+    budget("ffwatt_budget_limit", "What may be spent in a period.", |snapshot, _, samples| {
+        each_budget(snapshot, samples, |budget| Some(budget.limit));
+    }),
+    budget("ffwatt_budget_spent", "What has been spent since the period began.", |snapshot, _, samples| {
+        each_budget(snapshot, samples, |budget| Some(budget.spent));
+    }),
+    budget(
+        "ffwatt_budget_used_ratio",
+        "The share of the budget that has been spent.",
+        |snapshot, _, samples| {
+            each_budget(snapshot, samples, |budget| Some(budget.used?.0));
+        },
+    ),
+    budget(
+        "ffwatt_budget_forecast",
+        "What will have been spent at the end of the period, should it go on so.",
+        |snapshot, _, samples| each_budget(snapshot, samples, |budget| budget.forecast),
+    ),
+];
+
+type Fill = for<'a> fn(&'a Snapshot, crate::metrics::Options, &mut Samples<'a>);
+
+const fn gauge(name: &'static str, unit: Option<&'static str>, help: &'static str, fill: Fill) -> Metric {
+    Metric { name, kind: Kind::Gauge, unit, help, labels: &["scenario"], listener: Listener::Main, fill }
+}
+
+const fn budget(name: &'static str, help: &'static str, fill: Fill) -> Metric {
+    let labels = &["period", "unit"];
+    Metric { name, kind: Kind::Gauge, unit: None, help, labels, listener: Listener::Main, fill }
+}
+
+fn each<'a>(
+    snapshot: &'a Snapshot,
+    samples: &mut Samples<'a>,
+    figure: impl Fn(&ScenarioFigures) -> Option<f64>,
+) {
+    for scenario in &snapshot.joined.scenarios {
+        if let Some(value) = figure(scenario) {
+            samples.number([Cow::Borrowed(scenario.names.scenario.as_str())], value);
+        }
+    }
+}
+
+fn each_budget<'a>(
+    snapshot: &'a Snapshot,
+    samples: &mut Samples<'a>,
+    figure: impl Fn(&BudgetFigures) -> Option<f64>,
+) {
+    for budget in &snapshot.joined.budgets {
+        if let Some(value) = figure(budget) {
+            samples.number([budget.period.into(), budget.unit.as_str().into()], value);
+        }
+    }
+}

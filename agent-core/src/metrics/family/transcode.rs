@@ -1,0 +1,196 @@
+//! `ffwatt_transcode_*`: what each run of an encoder cost. Part of its workload's figures, not beside them.
+
+use std::borrow::Cow;
+
+use crate::metrics::catalog::{Kind, Listener, Metric, Samples};
+use crate::model::account::Account;
+use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
+use crate::model::transcode::ExitStatus;
+use crate::model::workload::Pseudo;
+
+const LABELS: &[&str] = &["transcode", "workload", "scenario", "codec", "preset", "resolution"];
+
+/// The shell's convention for a process that a signal ended.
+const SIGNAL_BASE: u64 = 128;
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        name: "ffwatt_transcode_energy_joules_total",
+        kind: Kind::Counter,
+        unit: Some("joules"),
+        help: "Energy charged to a transcode since its series began, in joules of the domains that add up (package and dram).",
+        labels: LABELS,
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
+            if snapshot.zones.is_empty() {
+                return;
+            }
+            each(snapshot, samples, |account| account.energy(counts).joules());
+        },
+    },
+    Metric {
+        name: "ffwatt_transcode_cpu_seconds_total",
+        kind: Kind::Counter,
+        unit: Some("seconds"),
+        help: "CPU time of a transcode.",
+        labels: LABELS,
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| each(snapshot, samples, |account| account.cpu.seconds()),
+    },
+    Metric {
+        name: "ffwatt_transcode_info",
+        kind: Kind::Info,
+        unit: None,
+        help: "What a transcode was asked to do.",
+        labels: &[
+            "transcode",
+            "workload",
+            "id",
+            "program",
+            "codec",
+            "codec_standard",
+            "hardware",
+            "preset",
+            "resolution",
+            "bitrate_bps",
+            "outputs",
+            "renditions",
+        ],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                let encode = &transcode.identity.encode;
+                let text = |value: &'_ Option<String>| Cow::Owned(value.clone().unwrap_or_default());
+                samples.whole(
+                    [
+                        (&*transcode.identity.key).into(),
+                        (&*transcode.workload.name).into(),
+                        (&*transcode.workload.id).into(),
+                        encode.program.as_str().into(),
+                        text(&encode.codec),
+                        text(&encode.standard),
+                        text(&encode.hardware),
+                        text(&encode.preset),
+                        text(&encode.resolution),
+                        encode.bitrate.map(|bitrate| bitrate.to_string()).unwrap_or_default().into(),
+                        encode.outputs.to_string().into(),
+                        encode.renditions.to_string().into(),
+                    ],
+                    1,
+                );
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_transcode_running",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Whether a transcode still runs (1) or has ended (0).",
+        labels: &["transcode", "workload"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                samples.whole(key(transcode), u64::from(transcode.ended.is_none()));
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_transcode_start_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Some("seconds"),
+        help: "When a transcode began, in seconds since 1970.",
+        labels: &["transcode", "workload"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                samples.number(key(transcode), transcode.started.0);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_transcode_end_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Some("seconds"),
+        help: "When a transcode ended, in seconds since 1970.",
+        labels: &["transcode", "workload"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                if let Some(ended) = transcode.ended {
+                    samples.number(key(transcode), ended.0);
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_transcode_unobserved_seconds",
+        kind: Kind::Gauge,
+        unit: Some("seconds"),
+        help: "Time of a transcode's life in which no agent observed it, in seconds; absent where all of it was observed.",
+        labels: &["transcode", "workload"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                if !transcode.observation.is_whole() {
+                    samples.number(key(transcode), transcode.observation.missing.as_secs_f64());
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_transcode_exit_code",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Exit code of a transcode that ended; 128 plus the signal's number when a signal ended it.",
+        labels: &["transcode", "workload"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                match transcode.status {
+                    Some(ExitStatus::Code(code)) => samples.whole(key(transcode), u64::from(code)),
+                    Some(ExitStatus::Signal(signal)) => {
+                        samples.whole(key(transcode), SIGNAL_BASE + u64::from(signal));
+                    }
+                    None => {}
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_transcodes_folded",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Transcodes that share the series (other) because there are more than attribution.max_workloads.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.beyond_limit.1 as u64),
+    },
+];
+
+pub(super) fn key(transcode: &TranscodeSnapshot) -> [Cow<'_, str>; 2] {
+    [(&*transcode.identity.key).into(), (&*transcode.workload.name).into()]
+}
+
+/// One sample a transcode, and one for those beyond the limit together.
+fn each<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, value: impl Fn(&Account) -> f64) {
+    for transcode in &snapshot.transcodes {
+        let [key, workload] = key(transcode);
+        let encode = &transcode.identity.encode;
+        let text = |value: &'a Option<String>| Cow::Borrowed(value.as_deref().unwrap_or_default());
+        let scenario = transcode.workload.details.scenario().unwrap_or_default();
+        let labels = [
+            key,
+            workload,
+            scenario.into(),
+            text(&encode.codec),
+            text(&encode.preset),
+            text(&encode.resolution),
+        ];
+        let series = &transcode.series;
+        samples.counter(labels, value(&transcode.account.since(&series.earlier)), series.created);
+    }
+    let (other, empty) = (Pseudo::Other.name(), || Cow::Borrowed(""));
+    let labels = [other.into(), other.into(), empty(), empty(), empty(), empty()];
+    samples.counter(labels, value(&snapshot.other_transcodes), snapshot.created);
+}

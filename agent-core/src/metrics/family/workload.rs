@@ -1,0 +1,129 @@
+//! `ffwatt_workload_*`: whose energy it was.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::metrics::catalog::{Kind, Listener, Metric};
+use crate::metrics::family::host::zone_labels;
+use crate::model::account::Account;
+use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
+use crate::model::workload::Identity;
+use crate::units::MicroJoules;
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        name: "ffwatt_workload_energy_joules_total",
+        kind: Kind::Counter,
+        unit: Some("joules"),
+        help: "Energy charged to a workload since its series began, in joules; with ffwatt_ended_energy_joules_total it sums to ffwatt_host_energy_joules_total, per package and domain, exactly.",
+        labels: &["workload", "id", "kind", "package", "domain", "share"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for workload in &snapshot.workloads {
+                let [name, id, kind] = labels(&workload.identity);
+                let is_idle = is_only_idle(&workload.identity);
+                let account = counted(workload);
+                for (index, zone) in snapshot.zones.iter().enumerate() {
+                    let charges = account.zones.get(index).copied().unwrap_or_default();
+                    // A series begins at 0; one that can never grow is left out.
+                    let may_idle =
+                        if is_idle { zone.idle_power.is_some() } else { snapshot.method.idle_is_shared };
+                    for (share, energy, may_grow) in
+                        [("dynamic", charges.dynamic, !is_idle), ("idle", charges.idle, may_idle)]
+                    {
+                        if may_grow || energy > MicroJoules::ZERO {
+                            let [package, domain] = zone_labels(zone);
+                            let labels =
+                                [name.clone(), id.clone(), kind.clone(), package, domain, share.into()];
+                            samples.counter(labels, energy.joules(), workload.series.created);
+                        }
+                    }
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_workload_cpu_seconds_total",
+        kind: Kind::Counter,
+        unit: Some("seconds"),
+        help: "CPU time of a workload.",
+        labels: &["workload", "id", "kind"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for workload in snapshot.workloads.iter().filter(|workload| !is_only_idle(&workload.identity)) {
+                let cpu = counted(workload).cpu.seconds();
+                samples.counter(labels(&workload.identity), cpu, workload.series.created);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_workload_energy_uncertainty_joules_total",
+        kind: Kind::Counter,
+        unit: Some("joules"),
+        help: "Sum of the bounds on the error of each tick's charge to a workload.",
+        labels: &["workload", "id", "kind", "domain"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for workload in &snapshot.workloads {
+                for (domain, uncertainty) in uncertainties(snapshot, &counted(workload)) {
+                    let [name, id, kind] = labels(&workload.identity);
+                    let created = workload.series.created;
+                    samples.counter([name, id, kind, domain.into()], uncertainty.joules(), created);
+                }
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_workload_info",
+        kind: Kind::Info,
+        unit: None,
+        help: "What is known of a workload besides its name.",
+        labels: &["workload", "id", "kind", "image", "scenario", "runtime", "pod", "cgroup"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for workload in snapshot.workloads.iter().filter(|workload| !workload.identity.id.is_empty()) {
+                let [name, id, kind] = labels(&workload.identity);
+                let details = &workload.identity.details;
+                let text = |value: Option<&'_ str>| Cow::Owned(value.unwrap_or_default().to_owned());
+                let image = text(details.image.as_deref());
+                let scenario = text(details.scenario());
+                let (pod, cgroup) = (text(details.pod.as_deref()), text(details.cgroup.as_deref()));
+                samples.whole([name, id, kind, image, scenario, details.runtime.into(), pod, cgroup], 1);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_workloads_folded",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Workloads that share the series (other) because there are more than attribution.max_workloads.",
+        labels: &[],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| samples.whole([], snapshot.beyond_limit.0 as u64),
+    },
+];
+
+/// What the present series of a workload have of its account.
+fn counted(workload: &WorkloadSnapshot) -> Cow<'_, Account> {
+    workload.account.since(&workload.series.earlier)
+}
+
+/// The uncertainty of an account by domain: of every domain, so that each series begins at 0.
+pub(super) fn uncertainties(snapshot: &Snapshot, account: &Account) -> BTreeMap<&'static str, MicroJoules> {
+    let mut domains: BTreeMap<&'static str, MicroJoules> = BTreeMap::new();
+    for (index, zone) in snapshot.zones.iter().enumerate() {
+        let charges = account.zones.get(index).copied().unwrap_or_default();
+        *domains.entry(zone.zone.domain.name()).or_default() += charges.uncertainty;
+    }
+    domains
+}
+
+/// The labels `workload`, `id` and `kind`.
+pub(super) fn labels(identity: &Identity) -> [Cow<'_, str>; 3] {
+    [(&*identity.name).into(), (&*identity.id).into(), identity.kind.name().into()]
+}
+
+/// The pseudo-workload `idle` never runs.
+fn is_only_idle(identity: &Identity) -> bool {
+    identity.id.is_empty() && &*identity.name == crate::model::workload::Pseudo::Idle.name()
+}

@@ -1,0 +1,186 @@
+//! Findings: sentences that tell the user that a figure is missing, estimated or doubtful, and what helps.
+//!
+//! [`FindingCode`] is the one table: each code has its name, its sentence and its fix. Whoever finds something gives a code, what it is
+//! about, and where the sentence asks for it, a detail.
+
+use crate::model::energy::{Domain, Zone};
+use crate::time::WallTime;
+
+/// What was found: a closed set, the `code` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingCode {
+    /// No source of energy works.
+    NoEnergy,
+    /// Energy is modelled.
+    EnergyIsEstimated,
+    /// The counters of a source do not move although CPUs are busy.
+    CountersStandStill,
+    /// One counter does not move, others do.
+    CounterStandsStill,
+    /// A counter cannot be read.
+    CounterUnreadable,
+    /// A package counter cannot be read, so that the host's energy is not known.
+    PackageUnreadable,
+    /// A socket has CPUs and no package counter.
+    SocketWithoutCounter,
+    /// The counters of several sockets are one.
+    CountersMirrorOneAnother,
+    /// A counter began again.
+    CounterReset,
+    /// The kernel converts a counter with the wrong unit, which is corrected.
+    DramUnitCorrected,
+    /// No quiet period has shown what the host draws when nothing runs.
+    IdlePowerNotKnown,
+    /// Idle power is estimated from a busy host.
+    IdlePowerIsEstimated,
+    /// A live encode falls behind its input.
+    Stalled,
+}
+
+impl FindingCode {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::NoEnergy,
+        Self::EnergyIsEstimated,
+        Self::CountersStandStill,
+        Self::CounterStandsStill,
+        Self::CounterUnreadable,
+        Self::PackageUnreadable,
+        Self::SocketWithoutCounter,
+        Self::CountersMirrorOneAnother,
+        Self::CounterReset,
+        Self::DramUnitCorrected,
+        Self::IdlePowerNotKnown,
+        Self::IdlePowerIsEstimated,
+        Self::Stalled,
+    ];
+
+    /// What it is when this counter cannot be read.
+    pub fn of_unreadable(zone: Zone) -> Self {
+        if zone.domain == Domain::Package { Self::PackageUnreadable } else { Self::CounterUnreadable }
+    }
+
+    /// As the `code` label and the API's `finding`.
+    pub fn name(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// Name, sentence and fix. `{subject}` and `{detail}` stand for the finding's own.
+    fn entry(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::NoEnergy => (
+                "no_energy",
+                "No source of energy works on this host: {detail}. Energy, power and cost are not known.",
+                "ffwatt check",
+            ),
+            Self::EnergyIsEstimated => (
+                "energy_is_estimated",
+                "Energy is estimated from CPU use: {detail}. Compare its joules with each other, not with a meter.",
+                "ffwatt check",
+            ),
+            Self::CountersStandStill => (
+                "counters_stand_still",
+                "The energy counters of {subject} do not move although CPUs are busy. Their energy is not known until they \
+                 move.",
+                "on a virtual machine, have the hypervisor pass RAPL through, or set --energy.source=model for an estimate",
+            ),
+            Self::CounterStandsStill => (
+                "counter_stands_still",
+                "The energy counter {subject} does not move although its CPUs are busy. Its energy is not known until it moves; \
+                 what it then has counted is charged to all who ran meanwhile.",
+                "see the kernel's log for the RAPL driver: dmesg | grep -i rapl",
+            ),
+            Self::CounterUnreadable => (
+                "counter_unreadable",
+                "The energy counter {subject} does not answer: {detail}. Its energy is not known until it can be read.",
+                "see the kernel's log for the RAPL driver: dmesg | grep -i rapl",
+            ),
+            Self::PackageUnreadable => (
+                "package_unreadable",
+                "The energy counter {subject} does not answer: {detail}. The energy of this host is not known; the counters of \
+                 its parts are not the whole.",
+                "see the kernel's log for the RAPL driver (dmesg | grep -i rapl), or set --energy.source to another source",
+            ),
+            Self::SocketWithoutCounter => (
+                "socket_without_counter",
+                "The CPUs of {subject} have no energy counter. What they draw is in no figure of this host.",
+                "load the RAPL driver again (modprobe -r intel_rapl_msr; modprobe intel_rapl_msr) and see dmesg | grep -i rapl",
+            ),
+            Self::CountersMirrorOneAnother => (
+                "counters_mirror_one_another",
+                "The energy counters {detail} show the energy of {subject}: the hypervisor shows one physical counter several \
+                 times. It is counted once, and holds the energy of all guests on that processor.",
+                "set --energy.source=model for an estimate of this guest alone",
+            ),
+            Self::CounterReset => (
+                "counter_reset",
+                "The energy counter {subject} began again ({detail}). What it has counted since is in the totals; what it had \
+                 counted before in the same tick is not known.",
+                "",
+            ),
+            Self::DramUnitCorrected => (
+                "dram_unit_corrected",
+                "This kernel takes the energy counter {subject} for steps of 15.3 µJ; this processor counts steps of {detail} \
+                 µJ. Its energy is corrected.",
+                "update the kernel: newer ones use the right unit (commit 80275ca9e525)",
+            ),
+            Self::IdlePowerNotKnown => (
+                "idle_power_not_known",
+                "The idle power of {detail} is not known: this host has not been quiet for 10 s. Until it is known, workloads \
+                 are charged for idle energy too.",
+                "run ffwatt calibrate while the host is quiet, or set attribution.idle_watts",
+            ),
+            Self::IdlePowerIsEstimated => (
+                "idle_power_is_estimated",
+                "The idle power of this host is estimated by regression of power on CPU use, because the host has not been \
+                 quiet for 10 s: {detail}.",
+                "run ffwatt calibrate while the host is quiet, or set attribution.idle_watts",
+            ),
+            Self::Stalled => ("stalled", "{detail}", ""),
+        }
+    }
+}
+
+/// Something the user is to know of a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What was found.
+    pub code: FindingCode,
+    /// What it is about: a zone, a socket, a source, a path.
+    pub subject: String,
+    /// Since when.
+    pub since: WallTime,
+    /// The finding in one or two sentences.
+    pub sentence: String,
+    /// The command or setting that helps; empty when nothing does or need be done.
+    pub fix: String,
+}
+
+impl Finding {
+    /// A finding of the table.
+    pub fn new(code: FindingCode, subject: &str, detail: &str, since: WallTime) -> Self {
+        let (_, sentence, fix) = code.entry();
+        let fill = |template: &str| template.replace("{subject}", subject).replace("{detail}", detail);
+        Self { code, subject: subject.to_owned(), since, sentence: fill(sentence), fix: fill(fix) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_name_of_its_own_and_a_sentence() {
+        let names: BTreeSet<_> = FindingCode::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), FindingCode::ALL.len());
+        for code in FindingCode::ALL {
+            let finding = Finding::new(code, "package-0", "no such file", WallTime(1.0));
+            assert!(!finding.sentence.is_empty() && !finding.sentence.contains('{'), "{finding:?}");
+            assert!(!finding.fix.contains('{'), "{finding:?}");
+            let is_plain = |character: char| character.is_ascii_lowercase() || character == '_';
+            assert!(code.name().chars().all(is_plain), "{}", code.name());
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What was encoded in a run, as its result file says.
+
+use std::time::Duration;
+
+use crate::time::WallTime;
+use crate::units::{Decibels, MicroJoules, Pixels, Ratio, Vmaf, Watts};
+
+/// A result file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
+    /// Name of the file without its ending.
+    pub id: String,
+    /// Its scenarios, in the file's order. No two have the same name.
+    pub scenarios: Vec<Scenario>,
+}
+
+/// One scenario: some encodes at once, for a while. What the file does not say is `None` or empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scenario {
+    /// Its name: free text.
+    pub name: String,
+    /// Bitrate as written: `2500k`, `5M`, several with commas.
+    pub bitrate: Option<String>,
+    /// Picture size as written.
+    pub resolution: Option<String>,
+    /// Frames a second.
+    pub frame_rate: Option<f64>,
+    /// The renditions, where there are several.
+    pub outputs: Vec<Picture>,
+    /// How long it was to run.
+    pub requested: Option<Duration>,
+    /// When it began and ended; the end is not before the beginning.
+    pub window: Option<(WallTime, WallTime)>,
+    /// Encoder: `h264`, `libx264`.
+    pub encoder: Option<String>,
+    /// The encoder's preset.
+    pub preset: Option<String>,
+    /// `cpu`, `gpu`, or the encoder's name, by whom writes the file.
+    pub encoder_type: Option<String>,
+    /// Quality scores.
+    pub quality: Quality,
+    /// Frames that were encoded.
+    pub frames: Option<u64>,
+    /// Frames that were lost.
+    pub dropped: Option<u64>,
+    /// Frames a second that were reached.
+    pub reached_rate: Option<f64>,
+    /// Pixels that were encoded.
+    pub pixels: Option<Pixels>,
+    /// Energy as the file has it.
+    pub power: FilePower,
+    /// Load and power over time, as the file has them.
+    pub series: Series,
+    /// Viewers of it.
+    pub viewers: Option<u32>,
+    /// Encodes at once.
+    pub streams: Option<u32>,
+    /// The workload that encoded it, by name or id.
+    pub container: Option<String>,
+    /// The transcode that it was, by key.
+    pub transcode: Option<String>,
+}
+
+/// A rendition's size and rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Picture {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Frames a second.
+    pub frame_rate: f64,
+}
+
+/// Quality scores, and what they took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quality {
+    /// VMAF.
+    pub vmaf: Option<Vmaf>,
+    /// PSNR.
+    pub psnr: Option<Decibels>,
+    /// SSIM, 0 to 1.
+    pub ssim: Option<Ratio>,
+    /// How long computing them took.
+    pub took: Option<Duration>,
+    /// The share of the source's frames that the scores are of, where the encode is shorter.
+    pub covered: Option<Ratio>,
+}
+
+/// A file's own figures of power and energy.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FilePower {
+    /// Mean power of the processor.
+    pub mean: Option<Watts>,
+    /// Mean power of graphics cards.
+    pub gpu_mean: Option<Watts>,
+    /// Energy of the processor.
+    pub energy: Option<MicroJoules>,
+}
+
+/// Figures at a fixed step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series {
+    /// The step.
+    pub step: Option<Duration>,
+    /// Power.
+    pub watts: Vec<f64>,
+    /// Busy cores.
+    pub cores: Vec<f64>,
+    /// Busy graphics cards.
+    pub gpus: Vec<f64>,
+}
+
+impl Picture {
+    /// `1280x720`, in capitals or with spaces too.
+    pub fn size(text: &str) -> Option<(u32, u32)> {
+        let text = text.to_ascii_lowercase();
+        let (width, height) = text.split_once('x')?;
+        let side = |text: &str| text.trim().parse().ok().filter(|side: &u32| (1..=65_536).contains(side));
+        Some((side(width)?, side(height)?))
+    }
+
+    /// Pixels of one frame.
+    pub fn pixels(self) -> Pixels {
+        Pixels(f64::from(self.width) * f64::from(self.height))
+    }
+}
+
+impl Scenario {
+    /// How long it ran: by its window, else as it was to.
+    pub fn duration(&self) -> Option<Duration> {
+        let by_window =
+            self.window.and_then(|(start, end)| Duration::try_from_secs_f64(end.0 - start.0).ok());
+        by_window.or(self.requested).filter(|duration| !duration.is_zero())
+    }
+}
