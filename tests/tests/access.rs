@@ -1,4 +1,6 @@
 //! Who may ask? The real binary behind certificates and passwords, asked by curl; promtool reads the same file as the agent.
+//!
+//! Run: together.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,6 @@
 //! Does the JSON say what the metrics say, and does it answer as docs/API.md has it?
+//!
+//! Run: together.
 
 #![allow(
     clippy::unwrap_used,

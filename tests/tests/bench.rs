@@ -1,4 +1,6 @@
 //! Does a bench encode what it says, and do its joules arrive? Real ffmpeg in cgroups, beside the real agent with eBPF.
+//!
+//! Run: alone (it measures encodes).
 #![allow(
     clippy::unwrap_used,
     clippy::float_cmp,

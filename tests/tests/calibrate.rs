@@ -1,4 +1,6 @@
 //! Idle power by hand, and on a host that is never quiet: measured, estimated and marked, or not known and said so.
+//!
+//! Run: alone (it measures the power of an idle host).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, reason = "the host of the fixture goes by the real time")]

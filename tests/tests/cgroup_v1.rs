@@ -1,6 +1,6 @@
 //! Is CPU time told by the cgroup that says what a task is, where cgroup v1 is mounted alone or beside cgroup v2? Needs root.
 //!
-//! Run alone (`--test-threads=1`): these tests measure the host.
+//! Run: alone (these tests measure the host).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

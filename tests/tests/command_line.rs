@@ -1,4 +1,6 @@
 //! What does the program say, and how does it end?
+//!
+//! Run: together.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,7 +1,7 @@
 //! What does the agent ask of the kernel, and how does it grow with the number of cgroups? System calls, map look-ups and
 //! instructions can be counted exactly, where time cannot. Needs root.
 //!
-//! Run alone (`--test-threads=1`): whatever else runs is looked at as well.
+//! Run: alone (whatever else runs is looked at as well).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,6 +1,6 @@
 //! Counters that fail for a while on a simulated host: what they have counted meanwhile belongs to everybody who ran. Needs root.
 //!
-//! Run alone (`--test-threads=1`): the true joules are those of everything that runs on this host.
+//! Run: alone (the true joules are those of everything that runs on this host).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,6 +1,6 @@
 //! Are containers known by their names? A private Docker engine, an image with real ffmpeg, the real agent. Needs root.
 //!
-//! Run alone (`--test-threads=1`): each test starts an engine of its own.
+//! Run: alone (each test starts an engine of its own).
 
 #![allow(
     clippy::unwrap_used,

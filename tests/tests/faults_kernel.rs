@@ -1,6 +1,6 @@
 //! What when the kernel's side of the agent is overrun, full or gone? The real eBPF programs, on the running kernel. Needs root.
 //!
-//! Run alone (`--test-threads=1`): these tests burden the host. `FFWATT_LONG=1` asks for longer ones.
+//! Run: alone (these tests burden the host). `FFWATT_LONG=1` asks for longer ones.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,7 @@
 //! What do people send who mean no good? The real listeners under floods, slow clients, oversized requests and odd paths; and names
 //! made to break what is written.
+//!
+//! Run: together.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -2,6 +2,8 @@
 //!
 //! A golden file is the whole of the three listeners after one step of the host's life, less the values that depend on when the test
 //! ran. `UPDATE_EXPECT=1` writes them anew; read the difference before committing it.
+//!
+//! Run: together.
 
 #![allow(
     clippy::unwrap_used,

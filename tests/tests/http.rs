@@ -1,4 +1,6 @@
 //! What is on the wire? A live agent on a fixture host, asked in every way a scraper may ask.
+//!
+//! Run: together.
 
 #![allow(
     clippy::unwrap_used,

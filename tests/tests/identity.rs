@@ -1,7 +1,7 @@
 //! Tests that workloads and transcodes are known for what they are, and that nobody makes the agent keep more than it has room for. The
 //! real eBPF programs, on the running kernel. Needs root.
 //!
-//! Run alone (`--test-threads=1`): these tests burden the host. `FFWATT_LONG=1` asks for longer ones.
+//! Run: alone (these tests burden the host). `FFWATT_LONG=1` asks for longer ones.
 
 #![allow(
     clippy::unwrap_used,

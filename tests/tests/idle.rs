@@ -1,4 +1,6 @@
 //! What is learned of the idle machine: a counter's reset in a quiet stretch changes nothing.
+//!
+//! Run: together.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, reason = "the counter of the fixture goes by the real time")]

@@ -1,6 +1,6 @@
 //! Is the CPU time right? The real eBPF program on the running kernel, against the kernel's own book-keeping. Needs root.
 //!
-//! Run alone (`--test-threads=1`): these tests measure the host.
+//! Run: alone (these tests measure the host).
 
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,8 @@
 //! What when the machine itself changes under the agent: a CPU that goes, a sleep, a clock that is set?
 //!
 //! Only for a machine that is there for nothing else: `cargo xtask vm` makes one, and says so by `FFWATT_MACHINE`.
+//!
+//! Run: in a virtual machine.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
 //! How much memory does the agent take to start, and what of it stays? Needs root.
 //!
-//! Run alone (`--test-threads=1`): it measures the host.
+//! Run: alone (it measures the host).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,5 +1,7 @@
 //! Does what people install work, and go as it came? The Debian package on a copy of this host, the unit by systemd's own tools, the
 //! image on a private engine, the compose file. Needs root, and `cargo xtask dist --debug` before.
+//!
+//! Run: alone (it starts an engine of its own).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,7 +1,7 @@
 //! Does the live page show what is, in a real browser? Debian's Chromium looks at a real agent; the scenes are in tests/page.mjs.
 //! Needs root.
 //!
-//! Run alone (`--test-threads=1`): each test starts a browser, and one an engine. Pictures stay in `target/page`.
+//! Run: alone (each test starts a browser, and one an engine). Pictures stay in `target/page`.
 
 #![allow(
     clippy::unwrap_used,

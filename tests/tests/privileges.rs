@@ -1,4 +1,6 @@
 //! What is the agent still able to do? The real binary on this kernel, asked by what `/proc` says of its threads. Needs root.
+//!
+//! Run: together.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

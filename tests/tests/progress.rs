@@ -1,7 +1,7 @@
 //! Does an encode say how far it is while it runs, and do its joules a frame hold? Real ffmpegs post, one of them in a container.
 //! Needs root.
 //!
-//! Run alone (`--test-threads=1`): one test starts an engine of its own.
+//! Run: alone (one test starts an engine of its own).
 
 #![allow(
     clippy::unwrap_used,

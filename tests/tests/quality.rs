@@ -1,4 +1,6 @@
 //! Are scores what they should be? Real ffmpeg on small clips, one build without libvmaf and one with it.
+//!
+//! Run: together.
 #![allow(
     clippy::unwrap_used,
     clippy::float_cmp,

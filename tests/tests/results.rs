@@ -1,4 +1,6 @@
 //! Do result files and attributed energy come together? The real agent on a fixture host, with files as upstream wrote them.
+//!
+//! Run: together.
 #![allow(
     clippy::unwrap_used,
     clippy::float_cmp,

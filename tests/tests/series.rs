@@ -2,6 +2,8 @@
 //!
 //! `FFWATT_LONG=1` asks for ten minutes of jobs of 40 s at ticks and scrapes of a second. The short form is the same on a clock that
 //! is five times as fast.
+//!
+//! Run: alone (it measures the host).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

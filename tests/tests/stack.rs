@@ -1,5 +1,7 @@
 //! Does every panel, variable, rule and alert have data? A real Prometheus with the shipped configuration scrapes the real agent
-//! during real encodes. Needs root. Run alone: it starts an engine and measures the host.
+//! during real encodes. Needs root.
+//!
+//! Run: alone (it starts an engine and measures the host).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

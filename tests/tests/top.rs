@@ -1,4 +1,6 @@
 //! Does `ffwatt top` show what the agent knows? In a real terminal (tmux), against a real agent and a real encode.
+//!
+//! Run: alone (it shows an encode of this host).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,5 +1,7 @@
 //! Runs the checks of a change: README's test command, and what a CI machine runs beside it (demo, soak, another kernel).
 
+mod test_files;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -33,44 +35,6 @@ const PACKAGES: [&str; 17] = [
 
 /// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
-
-/// Tests that need the host to themselves, in order: they measure it, or start an engine on it.
-const ALONE: [&str; 16] = [
-    "kernel",
-    "cgroup_v1",
-    "cost",
-    "memory",
-    "faults_kernel",
-    "counters_kernel",
-    "calibrate",
-    "identity",
-    "docker",
-    "progress",
-    "page",
-    "top",
-    "bench",
-    "stack",
-    "series",
-    "package",
-];
-
-/// Tests that do not mind company.
-const TOGETHER: [&str; 14] = [
-    "access",
-    "hostile",
-    "privileges",
-    "secrets",
-    "hosts",
-    "counters",
-    "faults",
-    "command_line",
-    "http",
-    "api",
-    "results",
-    "ledger",
-    "idle",
-    "quality",
-];
 
 /// Enough for every fault of a soak, several times.
 const SOAK: Duration = Duration::from_mins(1);
@@ -133,10 +97,11 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     fuzz::fuzz(fuzz::Task::Replay, None)?;
     step("black-box tests");
     run(&mut cargo(&["build", "--quiet", "--package", "ffwatt", "--package", "tests", "--all-targets"]))?;
-    let together: Vec<&str> = TOGETHER.iter().flat_map(|name| ["--test", *name]).collect();
+    let files = test_files::find(&root)?;
+    let together: Vec<&str> = files.together.iter().flat_map(|name| ["--test", name.as_str()]).collect();
     run(&mut black_box(cargo(&["test", "--quiet", "--package", "tests", "--lib"]), &together, &python, &[]))?;
     dist::run_all(dist::Options { binary_only: false, debug: true })?;
-    for name in ALONE {
+    for name in &files.alone {
         run(&mut black_box(
             cargo(&["test", "--package", "tests"]),
             &["--test", name],
