@@ -60,6 +60,7 @@ pub use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calib
 pub(crate) use idle::known_idle;
 pub use joining::{Change, Joiner, PriceError, prices};
 pub use sources::OpenError;
+pub(crate) use sources::energy_hardware;
 pub(crate) use state_dir::{could_be_written, is_writable};
 pub use wait::{Mailbox, Message, mailbox};
 
@@ -113,7 +114,8 @@ impl Pipeline {
         let mut health = HealthBook::default();
         let topology = sources::topology(&roots)?;
         let mut cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
-        let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut health);
+        let hardware = Box::new(sources::energy_hardware(config));
+        let energy = EnergySource::open(&config.energy, hardware, &*clock, &mut health);
         let mut tree = CgroupTree::find(&roots).ok();
         let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
         let numbers = ProcessNumbers::find(&roots, cpu.own_process());

@@ -100,14 +100,22 @@ pub enum EnergySourceKind {
 }
 
 impl EnergySourceKind {
+    /// Every one, best first.
+    pub const ALL: [Self; 4] = [Self::Perf, Self::Powercap, Self::Msr, Self::Model];
+
     /// As the `source` label and the configuration value.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Perf => "perf",
             Self::Powercap => "powercap",
             Self::Msr => "msr",
             Self::Model => "model",
         }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// Whether hardware counted the energy.

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use agent_core::model::energy::{EnergySourceKind, Zone};
 use agent_core::model::finding::{Finding, FindingCode};
-use agent_core::units::{MicroJoules, Watts};
+use agent_core::units::MicroJoules;
 
 use super::movement::{Still, watch};
 use super::{Line, Report, State};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, EnergyChoice};
+use crate::config::Config;
 use crate::host::{CpuTopology, HostRoots};
-use crate::source::energy::{self, EnergyMeter, EnergyOptions};
+use crate::pipeline;
+use crate::source::energy::{EnergyHardware, EnergyMeter};
 
 impl Report {
     /// Returns the counters of the source that the agent would use.
@@ -22,14 +23,10 @@ impl Report {
         topology: &CpuTopology,
     ) -> Vec<Zone> {
         let mut used_zones = Vec::new();
-        let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
-        for (kind, choice) in [
-            (EnergySourceKind::Perf, EnergyChoice::Perf),
-            (EnergySourceKind::Powercap, EnergyChoice::Powercap),
-            (EnergySourceKind::Msr, EnergyChoice::Msr),
-        ] {
-            let may_be_used = config.energy.source == EnergyChoice::Auto || config.energy.source == choice;
-            match energy::open(kind, roots, topology, &options, &SystemClock) {
+        let hardware = pipeline::energy_hardware(config);
+        for kind in EnergySourceKind::ALL.into_iter().filter(|kind| kind.is_measured()) {
+            let may_be_used = config.energy.source.allows(kind);
+            match hardware.open(kind, &SystemClock) {
                 Ok(meter) => {
                     let zones = meter.zones();
                     if self.check_meter(meter, may_be_used, roots, topology) {
@@ -43,7 +40,7 @@ impl Report {
             }
         }
         self.excuse_unneeded();
-        let may_be_used = matches!(config.energy.source, EnergyChoice::Auto | EnergyChoice::Model);
+        let may_be_used = config.energy.source.allows(EnergySourceKind::Model);
         let used = self.energy_source.is_none() && may_be_used;
         let (idle, busy) = (config.energy.model_idle_watts, config.energy.model_busy_watts);
         let detail = format!("an estimate from CPU use: {idle} to {busy} W a virtual CPU; not measured");

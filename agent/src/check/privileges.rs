@@ -73,8 +73,7 @@ impl Report {
     /// Tries them on a thread of its own: they hold for that one only, and end with it.
     fn check_restrictions(&mut self, config: &Config) {
         let cpu = if self.cpu_source == Some("bpf") { CpuSourceKind::Bpf } else { CpuSourceKind::Cgroupfs };
-        let kinds = [EnergySourceKind::Perf, EnergySourceKind::Powercap, EnergySourceKind::Msr];
-        let energy = kinds.into_iter().find(|kind| Some(kind.name()) == self.energy_source);
+        let energy = self.energy_source.and_then(EnergySourceKind::named).filter(|kind| kind.is_measured());
         let plan = Plan::new(config, cpu, energy);
         let tried = std::thread::scope(|scope| scope.spawn(|| privileges::give_up(&plan)).join());
         for (restriction, outcome) in tried.unwrap_or_default() {

@@ -86,9 +86,7 @@ impl Report {
         }
         let cpu = [CpuSourceKind::Bpf, CpuSourceKind::Cgroupfs].map(CpuSourceKind::name);
         self.cpu_source = cpu.into_iter().find(|name| *name == answer.method.cpu_source);
-        let (perf, powercap) = (EnergySourceKind::Perf, EnergySourceKind::Powercap);
-        let energy = [perf, powercap, EnergySourceKind::Msr, EnergySourceKind::Model];
-        let used = answer.method.energy_source.as_deref();
-        self.energy_source = energy.map(EnergySourceKind::name).into_iter().find(|name| Some(*name) == used);
+        let used = answer.method.energy_source.as_deref().and_then(EnergySourceKind::named);
+        self.energy_source = used.map(EnergySourceKind::name);
     }
 }

@@ -8,6 +8,8 @@ use Allowed::{AtLeast, Form, Range, Words};
 use Kind::{Integer, List, Number, Text, Time};
 use key::key;
 
+use crate::config::EnergyChoice;
+
 /// Every key, in the order of the file.
 pub const KEYS: &[Key] = &[
     key("interval", Time, "TIME", "Length of a tick.", Range("100ms", "60s"))
@@ -118,7 +120,7 @@ pub const KEYS: &[Key] = &[
         Text,
         "SOURCE",
         "Source of energy.",
-        Words(&["auto", "perf", "powercap", "msr", "model"]),
+        Words(&EnergyChoice::NAMES),
     )
     .more("auto uses the first that works; model is an estimate."),
     key("energy.plausible_watts", Number, "W", "Highest power of one energy counter, in W.", AtLeast("0"))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use agent_core::attribution::IdlePolicy;
+use agent_core::model::energy::EnergySourceKind;
 use serde::de::Unexpected;
 use serde::{Deserialize, Serialize};
 
@@ -22,19 +23,54 @@ pub enum CpuChoice {
 
 /// Which energy source to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "String")]
 pub enum EnergyChoice {
-    /// The first that works: perf, powercap, msr, model.
+    /// The best that works; the model, where none does.
     #[default]
     Auto,
-    /// The `power` PMU only.
-    Perf,
-    /// powercap only.
-    Powercap,
-    /// Model-specific registers only.
-    Msr,
-    /// The model, even where there are meters.
-    Model,
+    /// This one, or none.
+    Only(EnergySourceKind),
+}
+
+impl EnergyChoice {
+    const AUTO: &str = "auto";
+
+    /// Every value.
+    pub const NAMES: [&str; EnergySourceKind::ALL.len() + 1] = {
+        let mut names = [Self::AUTO; EnergySourceKind::ALL.len() + 1];
+        let mut index = 0;
+        while index < EnergySourceKind::ALL.len() {
+            names[index + 1] = EnergySourceKind::ALL[index].name();
+            index += 1;
+        }
+        names
+    };
+
+    /// Whether this source may be used.
+    pub fn allows(self, kind: EnergySourceKind) -> bool {
+        self == Self::Auto || self == Self::Only(kind)
+    }
+}
+
+impl TryFrom<String> for EnergyChoice {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        if name == Self::AUTO {
+            return Ok(Self::Auto);
+        }
+        let kind = EnergySourceKind::named(&name);
+        kind.map(Self::Only).ok_or_else(|| format!("must be one of {}", Self::NAMES.join(", ")))
+    }
+}
+
+impl From<EnergyChoice> for String {
+    fn from(choice: EnergyChoice) -> Self {
+        match choice {
+            EnergyChoice::Auto => EnergyChoice::AUTO.to_owned(),
+            EnergyChoice::Only(kind) => kind.name().to_owned(),
+        }
+    }
 }
 
 /// One of the restrictions that the agent lays on itself.

@@ -14,7 +14,7 @@ use agent_core::model::workload::Pseudo;
 use agent_core::time::MonoTime;
 
 use super::energy::{EnergySource, moves};
-use super::sources::{HealthBook, OpenError, topology};
+use super::sources::{HealthBook, OpenError, energy_hardware, topology};
 use super::state_dir::StateDir;
 use super::zones::{Moment, ZoneBook};
 use crate::clock::Clock;
@@ -77,7 +77,8 @@ impl Calibrating {
     pub fn open(config: &Config, clock: Box<dyn Clock>) -> Result<Self, CalibrationError> {
         let roots = config.roots();
         let topology = topology(&roots)?;
-        let energy = EnergySource::open(config, &roots, &topology, &*clock, &mut HealthBook::default());
+        let hardware = Box::new(energy_hardware(config));
+        let energy = EnergySource::open(&config.energy, hardware, &*clock, &mut HealthBook::default());
         let kind = energy.kind().filter(|kind| kind.is_measured()).ok_or(CalibrationError::NoCounter)?;
         let state = open_state(config, &energy.zones())?;
         // Only the use of whole packages is asked for, and that is in /proc/stat.

@@ -174,7 +174,7 @@ impl Pipeline {
             self.fall_back(window);
         }
         let is_lacking = !self.energy.failures.is_empty() || !self.energy.uncounted(window).is_empty();
-        self.energy.look(&self.roots, &*self.clock, is_lacking, &mut self.health);
+        self.energy.look(&*self.clock, is_lacking, &mut self.health);
     }
 
     /// Uses a meter from here on. What was estimated until now stays an estimate.

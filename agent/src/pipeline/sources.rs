@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use agent_core::model::health::SourceHealth;
+use agent_core::units::Watts;
 
 use crate::clock::Clock;
 use crate::config::{Config, CpuChoice};
@@ -11,6 +12,7 @@ use crate::source::SourceError;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::cpu::cgroupfs::CgroupfsMeter;
+use crate::source::energy::{EnergyOptions, HostEnergy};
 
 /// Why the agent cannot run at all.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,12 @@ impl OpenError {
 
 pub(super) fn topology(roots: &HostRoots) -> Result<CpuTopology, OpenError> {
     CpuTopology::read(roots).map_err(|cause| OpenError::NoTopology { cause })
+}
+
+/// The energy counters of the host that the configuration speaks of.
+pub(crate) fn energy_hardware(config: &Config) -> HostEnergy {
+    let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
+    HostEnergy::new(config.roots(), options)
 }
 
 /// eBPF where it can be had, else polling; or the one the configuration names.

@@ -26,7 +26,6 @@ use crate::host::{CpuTopology, HostRoots};
 use crate::source::SourceError;
 
 pub use meter::EnergyMeter;
-pub use presence::presence;
 
 /// One reading of a meter.
 #[derive(Debug, Default)]
@@ -77,35 +76,68 @@ const PACKAGE_BOUND: Watts = Watts(2000.0);
 /// What a whole machine may draw where nothing states a limit: several packages, accelerators, fans.
 const PLATFORM_BOUND: Watts = Watts(10_000.0);
 
-/// Opens one kind of meter. There is no meter of kind [`EnergySourceKind::Model`].
-pub fn open(
+/// Where the energy counters of a source are looked for.
+pub(super) struct Place<'a> {
+    roots: &'a HostRoots,
+    topology: &'a CpuTopology,
+    options: &'a EnergyOptions,
+    clock: &'a dyn Clock,
+}
+
+#[cfg(test)]
+impl EnergyOptions {
+    /// What the configuration says where it says nothing.
+    const USUAL: Self = Self { plausible_power: None };
+}
+
+/// A source of measured energy.
+struct MeterSource {
     kind: EnergySourceKind,
-    roots: &HostRoots,
-    topology: &CpuTopology,
-    options: &EnergyOptions,
-    clock: &dyn Clock,
-) -> Result<EnergyMeter, SourceError> {
-    match kind {
-        EnergySourceKind::Perf => perf::open(roots, topology, options, clock),
-        EnergySourceKind::Powercap => powercap::open(roots, options, clock),
-        EnergySourceKind::Msr => msr::open(roots, topology, options, clock),
-        EnergySourceKind::Model => Err(SourceError::unavailable("the model is an estimate, not a meter", "")),
+    open: fn(&Place<'_>) -> Result<EnergyMeter, SourceError>,
+}
+
+/// Every one. A source that is added has a row here, and its kind in [`EnergySourceKind`].
+const SOURCES: [MeterSource; 3] = [
+    MeterSource { kind: EnergySourceKind::Perf, open: perf::open },
+    MeterSource { kind: EnergySourceKind::Powercap, open: powercap::open },
+    MeterSource { kind: EnergySourceKind::Msr, open: msr::open },
+];
+
+/// The energy counters that there are.
+pub trait EnergyHardware: Send {
+    /// What can be seen of them cheaply: another list is a reason to open them again.
+    fn presence(&self) -> Vec<String>;
+
+    /// Opens one kind of meter. There is no meter of kind [`EnergySourceKind::Model`].
+    fn open(&self, kind: EnergySourceKind, clock: &dyn Clock) -> Result<EnergyMeter, SourceError>;
+}
+
+/// Those of this host.
+#[derive(Clone, Debug)]
+pub struct HostEnergy {
+    roots: HostRoots,
+    options: EnergyOptions,
+}
+
+impl HostEnergy {
+    /// At these places, and with what the configuration says of them.
+    pub fn new(roots: HostRoots, options: EnergyOptions) -> Self {
+        Self { roots, options }
     }
 }
 
-/// Opens the best meter there is; else says of each why not.
-pub fn open_best(
-    roots: &HostRoots,
-    topology: &CpuTopology,
-    options: &EnergyOptions,
-    clock: &dyn Clock,
-) -> Result<EnergyMeter, Vec<(EnergySourceKind, SourceError)>> {
-    let mut reasons = Vec::new();
-    for kind in [EnergySourceKind::Perf, EnergySourceKind::Powercap, EnergySourceKind::Msr] {
-        match open(kind, roots, topology, options, clock) {
-            Ok(meter) => return Ok(meter),
-            Err(error) => reasons.push((kind, error)),
-        }
+impl EnergyHardware for HostEnergy {
+    fn presence(&self) -> Vec<String> {
+        presence::presence(&self.roots)
     }
-    Err(reasons)
+
+    fn open(&self, kind: EnergySourceKind, clock: &dyn Clock) -> Result<EnergyMeter, SourceError> {
+        let Some(source) = SOURCES.iter().find(|source| source.kind == kind) else {
+            return Err(SourceError::unavailable("the model is an estimate, not a meter", ""));
+        };
+        let topology = CpuTopology::read(&self.roots)
+            .map_err(|cause| SourceError::transient("list the host's CPUs", cause))?;
+        let place = Place { roots: &self.roots, topology: &topology, options: &self.options, clock };
+        (source.open)(&place)
+    }
 }

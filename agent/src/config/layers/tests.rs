@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use agent_core::model::energy::EnergySourceKind;
+
 use super::*;
 use crate::config::{Budget, EnergyChoice, Span};
 
@@ -66,7 +68,7 @@ fn every_kind_of_value_from_the_command_line() {
     let config = resolve("", &[], &flags).unwrap();
     assert_eq!(config.interval, Span(std::time::Duration::from_millis(250)));
     assert_eq!(config.cpu.tracked, ["ffmpeg", "x264"]);
-    assert_eq!(config.energy.source, EnergyChoice::Msr);
+    assert_eq!(config.energy.source, EnergyChoice::Only(EnergySourceKind::Msr));
     assert_eq!(config.attribution.idle_watts, Some(12.5));
     assert_eq!(config.roots().cgroup, PathBuf::from("/host/cgroup"));
 }

@@ -15,13 +15,12 @@ use agent_core::units::{CpuTime, Watts};
 use super::probe::Probe;
 use super::silence::Silence;
 use crate::clock::Clock;
-use crate::config::{Config, EnergyChoice};
-use crate::host::{CpuTopology, HostRoots};
+use crate::config::{self, EnergyChoice};
 use crate::pipeline::sources::HealthBook;
 use crate::pipeline::zones::ZoneBook;
 use crate::source::SourceError;
 use crate::source::energy::model::{Coefficients, ModelMeter};
-use crate::source::energy::{self, EnergyMeter, EnergyOptions, EnergyReading, presence};
+use crate::source::energy::{EnergyHardware, EnergyMeter, EnergyReading};
 
 /// What is used now.
 pub(in crate::pipeline) enum Active {
@@ -48,9 +47,9 @@ pub(in crate::pipeline) struct EnergySource {
     pub(super) silence: Silence,
     /// What could not be read at the last tick, and why.
     pub(super) failures: Vec<(Zone, String)>,
-    forced: Option<EnergySourceKind>,
+    choice: EnergyChoice,
     at_start: Option<EnergySourceKind>,
-    options: EnergyOptions,
+    hardware: Box<dyn EnergyHardware>,
     probe: Probe,
 }
 
@@ -58,52 +57,38 @@ impl EnergySource {
     /// The best source, or the one the configuration names. Never fails: an agent without energy still tells CPU time, and
     /// says so.
     pub(in crate::pipeline) fn open(
-        config: &Config,
-        roots: &HostRoots,
-        topology: &CpuTopology,
+        config: &config::Energy,
+        hardware: Box<dyn EnergyHardware>,
         clock: &dyn Clock,
         health: &mut HealthBook,
     ) -> Self {
-        let forced = match config.energy.source {
-            EnergyChoice::Auto => None,
-            EnergyChoice::Perf => Some(EnergySourceKind::Perf),
-            EnergyChoice::Powercap => Some(EnergySourceKind::Powercap),
-            EnergyChoice::Msr => Some(EnergySourceKind::Msr),
-            EnergyChoice::Model => Some(EnergySourceKind::Model),
-        };
         let now = clock.now();
         let mut source = Self {
             active: Active::None,
             model: ModelMeter::new(Coefficients {
-                idle: Watts(config.energy.model_idle_watts),
-                busy: Watts(config.energy.model_busy_watts),
+                idle: Watts(config.model_idle_watts),
+                busy: Watts(config.model_busy_watts),
             }),
             candidates: Vec::new(),
             silence: Silence::begin(now),
             failures: Vec::new(),
-            forced,
+            choice: config.source,
             at_start: None,
-            options: EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) },
-            probe: Probe::begin(now, presence(roots)),
+            probe: Probe::begin(now, hardware.presence()),
+            hardware,
         };
-        source.active = source.best(roots, topology, clock, health);
+        source.active = source.best(clock, health);
         source.at_start = source.kind();
         source
     }
 
-    fn best(
-        &self,
-        roots: &HostRoots,
-        topology: &CpuTopology,
-        clock: &dyn Clock,
-        health: &mut HealthBook,
-    ) -> Active {
+    fn best(&self, clock: &dyn Clock, health: &mut HealthBook) -> Active {
         let mut in_part = None;
-        for kind in [EnergySourceKind::Perf, EnergySourceKind::Powercap, EnergySourceKind::Msr] {
-            if self.forced.is_some_and(|forced| forced != kind) {
+        for kind in EnergySourceKind::ALL {
+            if !kind.is_measured() || !self.choice.allows(kind) {
                 continue;
             }
-            match energy::open(kind, roots, topology, &self.options, clock) {
+            match self.hardware.open(kind, clock) {
                 Ok(meter) => {
                     health.works(kind.name());
                     if is_whole(&meter) {
@@ -120,15 +105,15 @@ impl EnergySource {
         if self.may_estimate() {
             let name = EnergySourceKind::Model.name();
             health.works(name);
-            let why = match self.forced {
-                Some(_) => "configured",
-                None => "nothing counts it here; `ffwatt check` says why",
+            let why = match self.choice {
+                EnergyChoice::Only(_) => "configured",
+                EnergyChoice::Auto => "nothing counts it here; `ffwatt check` says why",
             };
             tracing::warn!("energy is estimated from CPU use (source=\"model\"): {why}");
             return Active::Model;
         }
-        if let Some(forced) = self.forced {
-            health.demand(forced.name());
+        if let EnergyChoice::Only(kind) = self.choice {
+            health.demand(kind.name());
         }
         Active::None
     }
@@ -143,12 +128,12 @@ impl EnergySource {
     }
 
     pub(super) fn is_forced(&self) -> bool {
-        self.forced.is_some()
+        self.choice != EnergyChoice::Auto
     }
 
     /// Whether the estimate may be used.
     pub(super) fn may_estimate(&self) -> bool {
-        self.forced.is_none_or(|forced| forced == EnergySourceKind::Model)
+        self.choice.allows(EnergySourceKind::Model)
     }
 
     /// Whether the meter that is used gives nothing though CPUs are busy.
@@ -239,30 +224,17 @@ impl EnergySource {
     }
 
     /// Looks whether there are other counters than before, and opens them. `is_lacking`: some do not work.
-    pub(super) fn look(
-        &mut self,
-        roots: &HostRoots,
-        clock: &dyn Clock,
-        is_lacking: bool,
-        health: &mut HealthBook,
-    ) {
+    pub(super) fn look(&mut self, clock: &dyn Clock, is_lacking: bool, health: &mut HealthBook) {
         let now = clock.now();
-        if !self.probe.is_due(now) || self.forced == Some(EnergySourceKind::Model) {
+        if !self.probe.is_due(now) || self.choice == EnergyChoice::Only(EnergySourceKind::Model) {
             return;
         }
         let is_lacking = is_lacking || !matches!(self.active, Active::Meter(_));
-        if !self.probe.look(now, presence(roots), is_lacking) {
+        if !self.probe.look(now, self.hardware.presence(), is_lacking) {
             return;
         }
-        let topology = match CpuTopology::read(roots) {
-            Ok(topology) => topology,
-            Err(error) => {
-                tracing::debug!(%error, "cannot list the host's CPUs");
-                return;
-            }
-        };
         for kind in self.kinds_to_open() {
-            match energy::open(kind, roots, &topology, &self.options, clock) {
+            match self.hardware.open(kind, clock) {
                 Ok(meter) => self.take_in(meter, now),
                 Err(error) if self.kind() != Some(kind) => health.failed(kind.name(), &error),
                 // What is used tells of its own failures.
@@ -278,7 +250,7 @@ impl EnergySource {
         let mut kinds: Vec<EnergySourceKind> = self.at_start.into_iter().collect();
         kinds.push(EnergySourceKind::Powercap);
         kinds.dedup();
-        kinds.retain(|kind| kind.is_measured() && self.forced.is_none_or(|forced| forced == *kind));
+        kinds.retain(|kind| kind.is_measured() && self.choice.allows(*kind));
         kinds
     }
 

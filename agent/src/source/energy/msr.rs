@@ -20,19 +20,13 @@ use self::register::{Access, Register};
 use self::registers::Layout;
 use super::meter::{Part, ZoneMeter};
 use super::processor::{Processor, Vendor};
-use super::{EnergyMeter, EnergyOptions};
-use crate::clock::Clock;
+use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::{CpuTopology, HostRoots};
 use crate::source::SourceError;
 
 /// Opens every register that counts.
-pub(super) fn open(
-    roots: &HostRoots,
-    topology: &CpuTopology,
-    options: &EnergyOptions,
-    clock: &dyn Clock,
-) -> Result<EnergyMeter, SourceError> {
-    let layout = match Processor::read(roots).vendor {
+pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
+    let layout = match Processor::read(place.roots).vendor {
         Vendor::Intel => &registers::INTEL,
         Vendor::Amd => &registers::AMD,
         Vendor::Other => {
@@ -40,17 +34,12 @@ pub(super) fn open(
             return Err(SourceError::unavailable(what, ""));
         }
     };
-    open_registers(layout, roots, topology, options, clock)
+    open_registers(layout, place)
 }
 
 /// Opens every register of a layout that counts.
-fn open_registers(
-    layout: &'static Layout,
-    roots: &HostRoots,
-    topology: &CpuTopology,
-    options: &EnergyOptions,
-    clock: &dyn Clock,
-) -> Result<EnergyMeter, SourceError> {
+fn open_registers(layout: &'static Layout, place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
+    let Place { roots, topology, options, clock } = *place;
     let processor = Processor::read(roots);
     let (zones, notes) = (Vec::new(), Vec::new());
     let mut probe = Probe { roots, options, processor, layout, has_device: false, zones, notes };

@@ -18,18 +18,13 @@ use self::event::{PerfCounter, Target};
 use self::pmu::Pmu;
 use super::meter::{Part, ZoneMeter};
 use super::processor::Processor;
-use super::{EnergyMeter, EnergyOptions};
-use crate::clock::Clock;
-use crate::host::{CpuTopology, HostRoots};
+use super::{EnergyMeter, EnergyOptions, Place};
+use crate::host::CpuTopology;
 use crate::source::SourceError;
 
 /// Opens every event on one CPU of each package, die or core.
-pub(super) fn open(
-    roots: &HostRoots,
-    topology: &CpuTopology,
-    options: &EnergyOptions,
-    clock: &dyn Clock,
-) -> Result<EnergyMeter, SourceError> {
+pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
+    let Place { roots, topology, options, clock } = *place;
     let processor = Processor::read(roots);
     let devices = roots.sys.join("bus/event_source/devices");
     let Some(packages) = Pmu::read(&devices.join("power"))? else {

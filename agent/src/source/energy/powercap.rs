@@ -22,17 +22,13 @@ use self::limits::{Limits, Range};
 use self::naming::NamedZone;
 use super::meter::{Part, ZoneMeter};
 use super::processor::Processor;
-use super::{EnergyMeter, EnergyOptions};
-use crate::clock::Clock;
+use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::HostRoots;
 use crate::source::SourceError;
 
 /// Opens every zone that is there.
-pub(super) fn open(
-    roots: &HostRoots,
-    options: &EnergyOptions,
-    clock: &dyn Clock,
-) -> Result<EnergyMeter, SourceError> {
+pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
+    let Place { roots, options, clock, .. } = *place;
     let class = roots.sys.join("class/powercap");
     let processor = Processor::read(roots);
     let folders = tree::find(&class).map_err(|cause| no_folder(&class, processor, cause))?;

@@ -5,7 +5,7 @@ use std::fs;
 use crate::host::HostRoots;
 
 /// Names of powercap zones, energy PMUs and msr devices, and the CPUs on line.
-pub fn presence(roots: &HostRoots) -> Vec<String> {
+pub(super) fn presence(roots: &HostRoots) -> Vec<String> {
     let mut seen = Vec::new();
     let folders = [
         (roots.sys.join("class/powercap"), "intel-rapl"),

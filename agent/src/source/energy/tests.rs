@@ -1,45 +1,34 @@
-//! Is the best meter chosen, and is it said why the others were not?
+//! Opens sources of energy on fixture hosts; of those that cannot be opened, the reason is told.
 
 use std::time::Duration;
 
-use agent_core::model::cpu::CpuPlace;
 use agent_core::units::MicroJoules;
 
-use super::fixture::{self, ManualClock, cpuinfo, host, write_tree};
+use super::fixture::{self, ManualClock, cpuinfo, host};
 use super::*;
 
-fn topology() -> CpuTopology {
-    CpuTopology::from_places(&[CpuPlace { package: 0, die: 0 }])
-}
+/// A CPU that does not say where it is.
+const CPU: (&str, &str) = ("sys/devices/system/cpu/cpu0/online", "1");
 
 #[test]
-fn what_cannot_be_opened_is_passed_over() {
-    let (root, roots) = host(&[("proc/cpuinfo", &cpuinfo("GenuineIntel", 6, 158, "fpu"))]);
-    let clock = ManualClock::default();
-    let options = EnergyOptions::default();
-    let reasons = open_best(&roots, &topology(), &options, &clock).err().unwrap();
-    let kinds: Vec<_> = reasons.iter().map(|(kind, _)| *kind).collect();
-    assert_eq!(kinds, [EnergySourceKind::Perf, EnergySourceKind::Powercap, EnergySourceKind::Msr]);
-    assert!(reasons.iter().all(|(_, error)| !error.hint().is_empty()), "{reasons:?}");
-    fixture::client(root.path());
-    let meter = open_best(&roots, &topology(), &options, &clock).unwrap();
-    assert_eq!(meter.kind(), EnergySourceKind::Powercap);
-    for kind in [EnergySourceKind::Perf, EnergySourceKind::Msr, EnergySourceKind::Model] {
-        assert!(
-            open(kind, &roots, &topology(), &options, &clock).is_err(),
-            "{kind} was asked for, not the best"
-        );
+fn what_cannot_be_opened_says_why_and_what_helps() {
+    let (root, roots) = host(&[("proc/cpuinfo", &cpuinfo("GenuineIntel", 6, 158, "fpu")), CPU]);
+    let (clock, hardware) = (ManualClock::default(), HostEnergy::new(roots, EnergyOptions::default()));
+    let kinds = || EnergySourceKind::ALL.into_iter().filter(|kind| kind.is_measured());
+    for kind in kinds() {
+        let error = hardware.open(kind, &clock).err().unwrap();
+        assert!(!error.hint().is_empty(), "{kind}: {error}");
     }
+    assert!(hardware.open(EnergySourceKind::Model, &clock).is_err(), "an estimate is no meter");
+    fixture::client(root.path());
+    let open: Vec<_> = kinds().filter(|kind| hardware.open(*kind, &clock).is_ok()).collect();
+    assert_eq!(open, [EnergySourceKind::Powercap]);
 }
 
 #[test]
-fn a_broken_source_is_passed_over_too() {
-    let (root, roots) = host(&[]);
-    fixture::client(root.path());
-    write_tree(&roots.sys, &[("bus/event_source/devices/power/type", "junk")]);
-    let clock = ManualClock::default();
-    let meter = open_best(&roots, &topology(), &EnergyOptions::default(), &clock).unwrap();
-    assert_eq!(meter.kind(), EnergySourceKind::Powercap);
+fn every_measured_kind_can_be_opened() {
+    let kinds: Vec<_> = EnergySourceKind::ALL.into_iter().filter(|kind| kind.is_measured()).collect();
+    assert_eq!(SOURCES.map(|source| source.kind).as_slice(), kinds);
 }
 
 #[test]
@@ -56,11 +45,11 @@ fn bounds() {
 
 #[test]
 fn readings_carry_the_time_they_were_taken() {
-    let (root, roots) = host(&[]);
+    let (root, roots) = host(&[CPU]);
     fixture::two_socket(root.path());
     let clock = ManualClock::default();
-    let kind = EnergySourceKind::Powercap;
-    let mut meter = open(kind, &roots, &topology(), &EnergyOptions::default(), &clock).unwrap();
+    let hardware = HostEnergy::new(roots, EnergyOptions::default());
+    let mut meter = hardware.open(EnergySourceKind::Powercap, &clock).unwrap();
     clock.advance(Duration::from_secs(3));
     for (at, zone) in meter.read(&clock).zones {
         assert_eq!((at, zone.total), (MonoTime(3_000_000_000), MicroJoules::ZERO));

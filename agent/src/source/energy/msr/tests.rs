@@ -66,13 +66,22 @@ impl Host {
         self
     }
 
+    fn place(&self) -> Place<'_> {
+        Place {
+            roots: &self.roots,
+            topology: &self.topology,
+            options: &EnergyOptions::USUAL,
+            clock: &self.clock,
+        }
+    }
+
     fn open(&self) -> Result<EnergyMeter, SourceError> {
-        open(&self.roots, &self.topology, &EnergyOptions::default(), &self.clock)
+        open(&self.place())
     }
 
     /// Opens the registers of [`SPREAD`].
     fn open_spread(&self) -> Result<EnergyMeter, SourceError> {
-        open_registers(&SPREAD, &self.roots, &self.topology, &EnergyOptions::default(), &self.clock)
+        open_registers(&SPREAD, &self.place())
     }
 
     fn read(&self, meter: &mut EnergyMeter) -> EnergyReading {

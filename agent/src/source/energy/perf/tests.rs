@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use super::super::fixture::{cpuinfo, host, without_capabilities, write_tree};
 use super::*;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
+use crate::host::HostRoots;
 
 const PMU: &str = "sys/bus/event_source/devices/power";
 
@@ -33,7 +34,11 @@ fn topology(places: &[(u32, u32)]) -> CpuTopology {
 }
 
 fn try_open(roots: &HostRoots) -> Result<EnergyMeter, SourceError> {
-    open(roots, &topology(&[(0, 0)]), &EnergyOptions::default(), &SystemClock)
+    open_with(roots, &EnergyOptions::USUAL)
+}
+
+fn open_with(roots: &HostRoots, options: &EnergyOptions) -> Result<EnergyMeter, SourceError> {
+    open(&Place { roots, topology: &topology(&[(0, 0)]), options, clock: &SystemClock })
 }
 
 fn why_not(root: &TempDir, roots: &HostRoots) -> String {
@@ -207,7 +212,7 @@ fn real_counts_are_scaled() {
 fn a_real_counter_that_outruns_the_bound_is_reset() {
     let Some((_keep, roots)) = time_stamp_host("1e-3") else { return };
     let options = EnergyOptions { plausible_power: Some(Watts(100.0)) };
-    let mut meter = open(&roots, &topology(&[(0, 0)]), &options, &SystemClock).unwrap();
+    let mut meter = open_with(&roots, &options).unwrap();
     meter.read(&SystemClock);
     spin(Duration::from_millis(5));
     let reading = meter.read(&SystemClock);

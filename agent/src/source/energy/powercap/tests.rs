@@ -16,6 +16,7 @@ use super::super::fixture::{
     link_zones, without_capabilities, write_tree, write_zone,
 };
 use super::*;
+use crate::host::CpuTopology;
 
 struct Host {
     folder: TempDir,
@@ -31,7 +32,12 @@ impl Host {
     }
 
     fn open(&self) -> Result<EnergyMeter, SourceError> {
-        open(&self.roots, &EnergyOptions::default(), &self.clock)
+        self.open_with(&EnergyOptions::USUAL)
+    }
+
+    fn open_with(&self, options: &EnergyOptions) -> Result<EnergyMeter, SourceError> {
+        let topology = CpuTopology::default();
+        open(&Place { roots: &self.roots, topology: &topology, options, clock: &self.clock })
     }
 
     fn zone(&self, folder: &str) -> PathBuf {
@@ -347,7 +353,7 @@ fn the_bound_is_four_times_what_it_may_draw_for_long() {
 fn a_configured_bound_wins() {
     let host = Host::new(fixture::client);
     let options = EnergyOptions { plausible_power: Some(Watts(10.0)) };
-    let mut meter = open(&host.roots, &options, &host.clock).unwrap();
+    let mut meter = host.open_with(&options).unwrap();
     meter.read(&host.clock);
     host.set("intel-rapl:0", "12000001");
     assert_eq!(host.read(&mut meter).withheld.len(), 1);
