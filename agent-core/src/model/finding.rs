@@ -86,8 +86,8 @@ impl FindingCode {
             ),
             Self::CounterStandsStill => (
                 "counter_stands_still",
-                "The energy counter {subject} does not move although its CPUs are busy. Its energy is not known until it moves; \
-                 what it then has counted is charged to all who ran meanwhile.",
+                "The energy counter {subject} does not move. Its energy is not known until it moves; what it then has counted is \
+                 charged to all that ran meanwhile.",
                 "see the kernel's log for the RAPL driver: dmesg | grep -i rapl",
             ),
             Self::CounterUnreadable => (

@@ -1,6 +1,6 @@
 //! Keeps where each energy counter stands, and whose demand it has not paid for yet.
 //!
-//! A counter that cannot be read at a tick, or stands still while its CPUs are busy, gives the energy of several ticks at once later.
+//! A counter that cannot be read at a tick, or stands still, gives the energy of several ticks at once later.
 //! Whoever ran meanwhile owes for it, so their demand is kept until then.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use agent_core::attribution::demand::Demand;
 use agent_core::attribution::stall::{Span, shortfall};
 use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use agent_core::time::MonoTime;
-use agent_core::units::{CpuTime, MicroJoules, Watts};
+use agent_core::units::{MicroJoules, Watts};
 
 use crate::source::energy::EnergyReading;
 
@@ -28,9 +28,7 @@ pub(super) struct ZoneState {
     owed: Demand,
     /// The last closed window, and the demand of its last tick.
     before: Option<(Span, Arc<Demand>, Duration)>,
-    /// Whether it has counted since its first reading.
-    has_moved: bool,
-    /// Since when it stands still while its CPUs are busy.
+    /// Since when it stands still.
     pub(super) still_since: Option<MonoTime>,
     /// Distance of the last reading from the CPU reading beside it.
     skew: Duration,
@@ -188,7 +186,7 @@ impl ZoneBook {
         }
     }
 
-    /// A counter was read; `None` when this is its first reading, or it stands still while its CPUs are busy.
+    /// A counter was read; `None` when this is its first reading, or it stands still.
     pub(super) fn close(
         &mut self,
         reading: &ZoneReading,
@@ -209,22 +207,18 @@ impl ZoneBook {
         let was_still = state.still_since.is_some();
         state.power = None;
         let is_zero = energy == MicroJoules::ZERO && must_move(reading.zone);
-        if is_zero && demand.busy(scope) > CpuTime::ZERO {
+        // A CPU that is idle draws as well: an idle tick ends no stall.
+        if is_zero {
             state.still_since.get_or_insert(before);
-            if state.has_moved {
-                state.owe(demand);
-                return None;
-            }
-        } else {
-            state.still_since = None;
-            state.has_moved |= energy > MicroJoules::ZERO;
+            state.owe(demand);
+            return None;
         }
+        state.still_since = None;
         state.last = Some((at, reading.total));
         let mut duration = at.since(before);
         let is_sound = !std::mem::take(&mut state.is_disturbed);
         let is_complete = !std::mem::take(&mut state.is_incomplete);
-        // Nothing that runs draws nothing.
-        if is_complete && !is_zero {
+        if is_complete {
             state.power = energy.over(duration);
         }
         let mut owed = std::mem::take(&mut state.owed);
@@ -265,7 +259,7 @@ impl ZoneBook {
             // What never moved was never measured.
             state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
             (state.before, state.power, state.still_since) = (None, None, None);
-            (state.has_moved, state.is_incomplete) = (false, false);
+            state.is_incomplete = false;
         }
         (since, owed)
     }
@@ -287,7 +281,7 @@ impl ZoneBook {
     }
 }
 
-/// Whether a counter cannot stand still while CPUs in its scope are busy. Graphics may sleep meanwhile.
+/// Whether a counter cannot stand still. Graphics may sleep.
 fn must_move(zone: Zone) -> bool {
     zone.domain != Domain::Uncore
 }

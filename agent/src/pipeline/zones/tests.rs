@@ -5,6 +5,7 @@ use agent_core::attribution::{IdlePolicy, attribute};
 use agent_core::model::cpu::CpuPlace;
 use agent_core::model::reservation::Reservations;
 use agent_core::model::workload::WorkloadId;
+use agent_core::units::CpuTime;
 
 use super::*;
 
@@ -70,6 +71,19 @@ fn a_counter_that_stands_still_while_cpus_are_busy_has_no_power() {
     }
     assert_eq!(close(&mut book, 5, 50, &busy).unwrap().window.duration, Duration::from_secs(4));
     assert_eq!(book.get(ZONE).unwrap().still_since, None);
+}
+
+#[test]
+fn an_idle_tick_does_not_end_a_stall() {
+    let mut book = ZoneBook::default();
+    close(&mut book, 0, 0, &demand(&[(JOB, 900)]));
+    close(&mut book, 1, 10, &demand(&[(JOB, 900)]));
+    assert!(close(&mut book, 2, 10, &demand(&[(JOB, 900)])).is_none());
+    assert!(close(&mut book, 3, 10, &demand(&[])).is_none(), "it still stands still");
+    assert_eq!(book.get(ZONE).unwrap().still_since, Some(second(1)));
+    let closed = close(&mut book, 4, 50, &demand(&[(NEIGHBOUR, 100)])).unwrap();
+    assert_eq!(closed.window.duration, Duration::from_secs(3));
+    assert!(closed.owed.unwrap().busy(ZONE.scope) >= CpuTime(1_000_000_000), "who ran before it pays too");
 }
 
 #[test]
