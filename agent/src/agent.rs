@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use crate::check;
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError};
-use crate::pipeline::{self, Change, Joiner, Mailbox, Message, OpenError, Pipeline, mailbox};
+use crate::pipeline::{self, Change, Joiner, Links, Mailbox, Message, OpenError, Pipeline, mailbox};
 use crate::privileges::{self, Outcome, Plan};
 use crate::progress::Board;
 use crate::server::{AccessFile, Addresses, Bound, Door, Doorkeeper, ListenError, Summary, connection_limit};
@@ -115,9 +115,8 @@ impl Opened {
             // A pipeline that is gone has no use for it.
             bell.tell(Message::Progress);
         }));
-        let shared = Arc::clone(&board);
-        let pipeline = Pipeline::open(config, clock, inbox, publisher, joined, prices.clone(), shared)
-            .map_err(with_hint)?;
+        let links = Links { inbox, publisher, joined, board: Arc::clone(&board) };
+        let pipeline = Pipeline::open(config, clock, prices.clone(), links).map_err(with_hint)?;
         Ok(Self { access, doorkeeper, bound, mailbox, board, snapshots, join_publisher, prices, pipeline })
     }
 }

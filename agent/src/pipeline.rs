@@ -12,6 +12,7 @@ mod idle;
 mod identity;
 mod joining;
 mod labels;
+mod parts;
 mod progress;
 mod publish;
 mod sources;
@@ -35,12 +36,12 @@ use agent_core::model::snapshot::SharedSnapshot;
 use agent_core::model::workload::{Pseudo, WorkloadKind};
 use agent_core::time::MonoTime;
 use agent_core::units::Watts;
-use earlier::EarlierTranscodes;
 use energy::EnergySource;
 use findings::FindingTracker;
 use identity::{Context, Identities};
 use idle::IdleBook;
 use labels::SeriesLabels;
+use parts::Parts;
 use progress::ProgressBook;
 use sources::HealthBook;
 use state_dir::StateDir;
@@ -54,11 +55,11 @@ use crate::host::HostRoots;
 use crate::progress::Board;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
-use crate::source::identity::process_numbers::ProcessNumbers;
 
 pub use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 pub(crate) use idle::known_idle;
 pub use joining::{Change, Joiner, PriceError, prices};
+pub use parts::Links;
 pub use sources::OpenError;
 pub(crate) use sources::energy_hardware;
 pub(crate) use state_dir::{could_be_written, is_writable};
@@ -99,43 +100,22 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Opens every source. What the host lacks is noted and done without; what the configuration demands and the host cannot
-    /// give is an error.
+    /// Opens every source of the host, and begins. What the host lacks is noted and done without; what the configuration demands and
+    /// the host cannot give is an error.
     pub fn open(
         config: &Config,
         clock: Box<dyn Clock>,
-        inbox: Inbox,
-        publisher: watch::Sender<Option<SharedSnapshot>>,
-        joined: watch::Receiver<Arc<Joined>>,
         prices: Prices,
-        board: Arc<Board>,
+        links: Links,
     ) -> Result<Self, OpenError> {
-        let roots = config.roots();
-        let mut health = HealthBook::default();
-        let topology = sources::topology(&roots)?;
-        let mut cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
-        let hardware = Box::new(sources::energy_hardware(config));
-        let energy = EnergySource::open(&config.energy, hardware, &*clock, &mut health);
-        let mut tree = CgroupTree::find(&roots).ok();
-        let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
-        let numbers = ProcessNumbers::find(&roots, cpu.own_process());
-        if let Some(problem) = numbers.problem() {
-            health.failed("processes", &problem);
-            health.demand("processes");
-        }
-        if let Some(problem) = cpu.take_problem() {
-            health.failed("cgroup_v1", &problem);
-            health.demand("cgroup_v1");
-        }
-        if let Some(problem) = tree.as_ref().and_then(CgroupTree::problem) {
-            health.failed("cgroups", &problem);
-            health.demand("cgroups");
-            // Its paths are not those that the kernel tells: a cgroup that is not in it may be there all the same.
-            tree = tree.filter(|_| cpu.kind() != CpuSourceKind::Bpf);
-        }
-        let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
+        Ok(Self::new(config, Parts::open(config, clock, prices)?, links))
+    }
+
+    /// Begins with what is handed in.
+    fn new(config: &Config, parts: Parts, links: Links) -> Self {
+        let Parts { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health } = parts;
+        let Links { inbox, publisher, joined, board } = links;
         let configured_idle = config.attribution.idle_watts.map(Watts);
-        let idle = IdleBook::new(configured_idle, IdleLearner::new(state.load_idle()));
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
             shown: config.attribution.max_workloads as usize,
@@ -156,12 +136,12 @@ impl Pipeline {
             findings: FindingTracker::default(),
             slow: publish::SlowFigures::default(),
             ticks: DurationHistogram::new(&TICK_BOUNDS),
+            idle: IdleBook::new(configured_idle, IdleLearner::new(state.load_idle())),
             clock,
             roots,
             cpu,
             energy,
             tree,
-            idle,
             health,
             state,
             inbox,
@@ -170,7 +150,7 @@ impl Pipeline {
             prices,
         };
         pipeline.begin();
-        Ok(pipeline)
+        pipeline
     }
 
     /// Where CPU times and energy come from.
@@ -380,3 +360,6 @@ impl Pipeline {
         demand
     }
 }
+
+#[cfg(test)]
+mod tests;

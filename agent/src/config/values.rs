@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use agent_core::attribution::IdlePolicy;
 use agent_core::model::energy::EnergySourceKind;
-use serde::de::Unexpected;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Which CPU meter to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +22,8 @@ pub enum CpuChoice {
 }
 
 /// Which energy source to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub enum EnergyChoice {
     /// The best that works; the model, where none does.
     #[default]
@@ -52,15 +52,14 @@ impl EnergyChoice {
     }
 }
 
-impl TryFrom<String> for EnergyChoice {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
+impl<'de> Deserialize<'de> for EnergyChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
         if name == Self::AUTO {
             return Ok(Self::Auto);
         }
         let kind = EnergySourceKind::named(&name);
-        kind.map(Self::Only).ok_or_else(|| format!("must be one of {}", Self::NAMES.join(", ")))
+        kind.map(Self::Only).ok_or_else(|| D::Error::unknown_variant(&name, &Self::NAMES))
     }
 }
 

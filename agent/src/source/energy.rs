@@ -15,6 +15,8 @@ mod presence;
 mod processor;
 mod reader;
 #[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
 mod tests;
 
 use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Zone, ZoneReading};

@@ -73,8 +73,8 @@ fn sort(heads: &[(String, String)]) -> anyhow::Result<TestFiles> {
 }
 
 fn company(text: &str) -> Option<Company> {
-    let head = text.lines().take_while(|line| line.starts_with("//!"));
-    let said = head.filter_map(|line| line.strip_prefix(HEAD)).next()?;
+    let mut head = text.lines().take_while(|line| line.starts_with("//!"));
+    let said = head.find_map(|line| line.strip_prefix(HEAD))?;
     let is = |word: &str| said.strip_prefix(word).is_some_and(|rest| rest.starts_with(['.', ' ']));
     WORDS.iter().find(|(word, _)| is(word)).map(|(_, company)| *company)
 }

@@ -1,0 +1,81 @@
+//! Opens what a pipeline is made of: clock, sources, folders. A test hands in its own.
+
+use std::sync::Arc;
+
+use agent_core::join::figures::Prices;
+use agent_core::model::cpu::CpuSourceKind;
+use agent_core::model::joined::Joined;
+use agent_core::model::snapshot::SharedSnapshot;
+use tokio::sync::watch;
+
+use super::earlier::EarlierTranscodes;
+use super::energy::EnergySource;
+use super::sources::{self, HealthBook, OpenError};
+use super::state_dir::StateDir;
+use super::wait::Inbox;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::host::HostRoots;
+use crate::progress::Board;
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cpu::CpuMeter;
+use crate::source::identity::process_numbers::ProcessNumbers;
+
+/// The pipeline's ends of the channels to the other threads.
+pub struct Links {
+    /// Messages to it.
+    pub inbox: Inbox,
+    /// Its snapshots.
+    pub publisher: watch::Sender<Option<SharedSnapshot>>,
+    /// What the results thread has joined.
+    pub joined: watch::Receiver<Arc<Joined>>,
+    /// Progress that encoders post.
+    pub board: Arc<Board>,
+}
+
+/// What a pipeline is made of.
+pub(super) struct Parts {
+    pub(super) clock: Box<dyn Clock>,
+    pub(super) roots: HostRoots,
+    pub(super) cpu: Box<dyn CpuMeter>,
+    pub(super) energy: EnergySource,
+    /// `None` where no hierarchy of cgroups can be seen as the CPU meter tells it.
+    pub(super) tree: Option<CgroupTree>,
+    pub(super) numbers: ProcessNumbers,
+    pub(super) earlier: EarlierTranscodes,
+    pub(super) state: StateDir,
+    pub(super) prices: Prices,
+    pub(super) health: HealthBook,
+}
+
+impl Parts {
+    /// Opens every source of the host. What the host lacks is noted and done without; what the configuration demands and the host
+    /// cannot give is an error.
+    pub(super) fn open(config: &Config, clock: Box<dyn Clock>, prices: Prices) -> Result<Self, OpenError> {
+        let roots = config.roots();
+        let mut health = HealthBook::default();
+        let topology = sources::topology(&roots)?;
+        let mut cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
+        let hardware = Box::new(sources::energy_hardware(config));
+        let energy = EnergySource::open(&config.energy, hardware, &*clock, &mut health);
+        let mut tree = CgroupTree::find(&roots).ok();
+        let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
+        let numbers = ProcessNumbers::find(&roots, cpu.own_process());
+        if let Some(problem) = numbers.problem() {
+            health.failed("processes", &problem);
+            health.demand("processes");
+        }
+        if let Some(problem) = cpu.take_problem() {
+            health.failed("cgroup_v1", &problem);
+            health.demand("cgroup_v1");
+        }
+        if let Some(problem) = tree.as_ref().and_then(CgroupTree::problem) {
+            health.failed("cgroups", &problem);
+            health.demand("cgroups");
+            // Its paths are not those that the kernel tells: a cgroup that is not in it may be there all the same.
+            tree = tree.filter(|_| cpu.kind() != CpuSourceKind::Bpf);
+        }
+        let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
+        Ok(Self { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health })
+    }
+}

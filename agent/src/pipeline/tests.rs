@@ -1,0 +1,281 @@
+//! Drives the whole pipeline, with a clock, a CPU meter and energy counters that do what a test says.
+
+mod examples;
+mod properties;
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use agent_core::join::cost::Tariff;
+use agent_core::model::account::ZoneCharges;
+use agent_core::model::cpu::{CgroupId, CpuPlace, PlaceWindow, ProcessId, Usage};
+use agent_core::model::energy::{Domain, Scope, Zone};
+use agent_core::model::health::MeterHealth;
+use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot};
+use agent_core::time::WallTime;
+use agent_core::units::{CpuTime, Grams, MicroJoules, Money};
+use tempfile::TempDir;
+
+use super::earlier::EarlierTranscodes;
+use super::state_dir::StateDir;
+use super::*;
+use crate::host::HostRoots;
+use crate::source::SourceError;
+use crate::source::cpu::{LifecycleEvent, Tracking};
+use crate::source::energy::scripted::ScriptedHardware;
+use crate::source::identity::process_numbers::ProcessNumbers;
+
+const SECOND: Duration = Duration::from_secs(1);
+const AGENT: ProcessId = ProcessId(40);
+const SOCKETS: [CpuPlace; 2] = [CpuPlace { package: 0, die: 0 }, CpuPlace { package: 1, die: 0 }];
+/// 2³² counts of 2⁻¹⁴ J, as the kernel truncates them.
+const RANGE: u64 = 262_143_328_850;
+
+const fn zone(domain: Domain, package: u32) -> Zone {
+    Zone { domain, scope: Scope::Package(package) }
+}
+
+/// A clock that stands until it is moved, in the test's hand and in the pipeline's.
+#[derive(Clone, Debug, Default)]
+struct TestClock(Arc<Hands>);
+
+#[derive(Debug, Default)]
+struct Hands {
+    monotonic: AtomicU64,
+    /// How far the wall clock has been set on, or back.
+    set: AtomicI64,
+    asleep: AtomicU64,
+}
+
+impl TestClock {
+    fn advance(&self, duration: Duration) {
+        self.0.monotonic.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
+    }
+    fn set(&self, seconds: i64) {
+        self.0.set.fetch_add(seconds, Ordering::Relaxed);
+    }
+    fn sleep(&self, duration: Duration) {
+        self.0.asleep.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> MonoTime {
+        MonoTime(self.0.monotonic.load(Ordering::Relaxed))
+    }
+    fn wall(&self) -> WallTime {
+        let set = self.0.set.load(Ordering::Relaxed);
+        WallTime(1_800_000_000.0 + self.now().0 as f64 / 1e9 + set as f64)
+    }
+    fn suspended(&self) -> Duration {
+        Duration::from_nanos(self.0.asleep.load(Ordering::Relaxed))
+    }
+}
+
+/// What the kernel tells of CPU time, by a test's word.
+#[derive(Clone, Debug, Default)]
+struct ScriptedCpu(Arc<Mutex<Script>>);
+
+#[derive(Debug, Default)]
+struct Script {
+    last: MonoTime,
+    cpus: [u32; 2],
+    used: Vec<(Consumer, usize, Duration)>,
+    /// Which cgroups used CPU time on which socket, as told by the last window.
+    told: Vec<(CgroupId, usize)>,
+    events: Vec<LifecycleEvent>,
+    is_broken: bool,
+    lost_events: u64,
+}
+
+impl ScriptedCpu {
+    fn script<T>(&self, change: impl FnOnce(&mut Script) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl CpuMeter for ScriptedCpu {
+    fn kind(&self) -> CpuSourceKind {
+        CpuSourceKind::Bpf
+    }
+    /// Nobody uses more CPU time than there is: what is too much in a place is left out.
+    fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
+        self.script(|script| {
+            let start = std::mem::replace(&mut script.last, clock.now());
+            let used = std::mem::take(&mut script.used);
+            script.told.clear();
+            if script.is_broken {
+                return Err(SourceError::broken("the accounting map answers nonsense"));
+            }
+            let elapsed = script.last.since(start);
+            let mut places: Vec<PlaceWindow> = SOCKETS
+                .into_iter()
+                .zip(script.cpus)
+                .map(|(place, cpus)| {
+                    let elapsed = CpuTime((elapsed * cpus).as_nanos() as u64);
+                    PlaceWindow { place, cpus, elapsed, idle: elapsed }
+                })
+                .collect();
+            let mut usage = Vec::new();
+            for (consumer, place, busy) in used {
+                let idle = &mut places[place].idle;
+                let busy = CpuTime(busy.as_nanos() as u64).min(*idle);
+                *idle = idle.saturating_sub(busy);
+                if busy > CpuTime::ZERO {
+                    script.told.extend(consumer.cgroups().map(|cgroup| (cgroup, place)));
+                    usage.push(Usage { consumer, place, busy });
+                }
+            }
+            Ok(CpuWindow { start, end: script.last, places, usage })
+        })
+    }
+    fn events_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+    fn events(&mut self, _clock: &dyn Clock) -> Vec<LifecycleEvent> {
+        self.script(|script| std::mem::take(&mut script.events))
+    }
+    fn track(&mut self, _process: ProcessId) -> Result<(), SourceError> {
+        Ok(())
+    }
+    fn untrack(&mut self, _process: ProcessId) -> Result<(), SourceError> {
+        Ok(())
+    }
+    fn forget(&mut self, _consumer: Consumer) {}
+    fn tracking(&self, _process: ProcessId) -> Option<Tracking> {
+        None
+    }
+    fn own_process(&self) -> Option<ProcessId> {
+        Some(AGENT)
+    }
+    fn health(&self) -> MeterHealth {
+        MeterHealth { lost_events: self.script(|script| script.lost_events), ..MeterHealth::default() }
+    }
+}
+
+/// A pipeline on a host of two sockets with two CPUs each.
+struct Scene {
+    clock: TestClock,
+    cpu: ScriptedCpu,
+    hardware: ScriptedHardware,
+    pipeline: Pipeline,
+    mailbox: Mailbox,
+    snapshots: watch::Receiver<Option<SharedSnapshot>>,
+    _joined: watch::Sender<Arc<Joined>>,
+    _folder: TempDir,
+}
+
+impl Scene {
+    /// With these energy counters.
+    fn new(config: &Config, hardware: ScriptedHardware) -> Self {
+        let folder = TempDir::new().unwrap();
+        let roots = HostRoots {
+            proc: folder.path().join("proc"),
+            sys: folder.path().join("sys"),
+            dev: folder.path().join("dev"),
+            cgroup: folder.path().join("cgroup"),
+        };
+        let (clock, cpu) = (TestClock::default(), ScriptedCpu::default());
+        clock.advance(SECOND * 100);
+        cpu.script(|script| (script.last, script.cpus) = (clock.now(), [2, 2]));
+        let mut health = HealthBook::default();
+        let energy = EnergySource::open(&config.energy, Box::new(hardware.clone()), &clock, &mut health);
+        let parts = Parts {
+            clock: Box::new(clock.clone()),
+            cpu: Box::new(cpu.clone()),
+            tree: None,
+            numbers: ProcessNumbers::find(&roots, Some(AGENT)),
+            earlier: EarlierTranscodes::default(),
+            state: StateDir::open(&[], &roots, &energy.zones()),
+            prices: prices_of_nothing(),
+            roots,
+            energy,
+            health,
+        };
+        let (mailbox, inbox) = mailbox().unwrap();
+        let (publisher, snapshots) = watch::channel(None);
+        let (joined_sender, joined) = watch::channel(Arc::new(Joined::default()));
+        let links = Links { inbox, publisher, joined, board: Arc::new(Board::new(|| {})) };
+        let pipeline = Pipeline::new(config, parts, links);
+        Self { clock, cpu, hardware, pipeline, mailbox, snapshots, _joined: joined_sender, _folder: folder }
+    }
+
+    /// Two packages with memory, far from their ends.
+    fn server(config: &Config) -> Self {
+        let hardware = ScriptedHardware::default();
+        for package in 0..2 {
+            hardware.add(zone(Domain::Package, package), 1_000_000_000 * u64::from(1 + 7 * package), RANGE);
+            hardware.add(zone(Domain::Dram, package), 50_000_000_000 * u64::from(1 + package), RANGE);
+        }
+        Self::new(config, hardware)
+    }
+
+    /// Time passes, and a tick is taken as the pipeline's loop takes it.
+    fn tick(&mut self, after: Duration) -> SharedSnapshot {
+        self.clock.advance(after);
+        let now = self.clock.now();
+        self.pipeline.inbox.wait(&self.clock, now, None);
+        self.pipeline.take_events();
+        self.pipeline.take_messages();
+        self.pipeline.tick();
+        self.snapshots.borrow().clone().unwrap()
+    }
+
+    fn make_cgroup(&self, id: u64, path: &str) {
+        let (at, id, path) = (self.clock.now(), Some(CgroupId(id)), Some(path.to_owned()));
+        self.cpu.script(|script| script.events.push(LifecycleEvent::CgroupMade { at, id, path }));
+    }
+
+    fn remove_cgroup(&self, id: u64) {
+        let (at, id) = (self.clock.now(), Some(CgroupId(id)));
+        self.cpu.script(|script| script.events.push(LifecycleEvent::CgroupRemoved { at, id }));
+    }
+
+    /// Tasks of a cgroup used CPU time on a socket.
+    fn run(&self, cgroup: u64, process: Option<u32>, socket: usize, busy: Duration) {
+        let (cgroup, process) = (CgroupId(cgroup), process.map(ProcessId));
+        let consumer = Consumer::Tasks { cgroup, process };
+        self.cpu.script(|script| script.used.push((consumer, socket, busy)));
+    }
+
+    fn draw(&self, zone: Zone, watts: f64, during: Duration) {
+        self.hardware.draw(zone, Watts(watts).during(during));
+    }
+}
+
+fn prices_of_nothing() -> Prices {
+    Prices {
+        tariff: Tariff::new(Money(0.0), Money(0.0), Money(0.0), None, None),
+        currency: "USD".into(),
+        also: Vec::new(),
+        carbon: Grams(0.0),
+        viewers: 1,
+    }
+}
+
+/// The container's cgroup, as Docker's systemd driver names it.
+fn container_path(number: u64) -> String {
+    format!("/system.slice/docker-{}.scope", container_id(number))
+}
+
+fn container_id(number: u64) -> String {
+    format!("{number:064x}")
+}
+
+/// Energy of a workload in a zone, both shares.
+fn energy_of(workload: &WorkloadSnapshot, index: usize) -> MicroJoules {
+    workload.account.zones.get(index).map_or(MicroJoules::ZERO, ZoneCharges::energy)
+}
+
+/// The workload whose cgroup is at this path.
+fn at_path<'a>(snapshot: &'a Snapshot, path: &str) -> Option<&'a WorkloadSnapshot> {
+    let has_path = |one: &&WorkloadSnapshot| one.identity.details.cgroup.as_deref() == Some(path);
+    snapshot.workloads.iter().find(has_path)
+}
+
+/// Totals of all zones, by zone.
+fn host_totals(snapshot: &Snapshot) -> BTreeMap<Zone, MicroJoules> {
+    snapshot.zones.iter().map(|of| (of.zone, of.total)).collect()
+}

@@ -1,0 +1,110 @@
+//! Single stories: who pays, and what is said of what is missing.
+
+use agent_core::model::energy::EnergySourceKind;
+use agent_core::model::finding::FindingCode;
+
+use super::*;
+
+fn watts_of(package: u32) -> f64 {
+    [40.0, 25.0][package as usize]
+}
+
+/// A second in which both packages draw, and two containers share the first socket three to one.
+fn second(scene: &mut Scene) -> SharedSnapshot {
+    scene.run(10, None, 0, SECOND * 3 / 2);
+    scene.run(11, None, 0, SECOND / 2);
+    for package in 0..2 {
+        scene.draw(zone(Domain::Package, package), watts_of(package), SECOND);
+        scene.draw(zone(Domain::Dram, package), 3.0, SECOND);
+    }
+    scene.tick(SECOND)
+}
+
+fn with_two_containers() -> Scene {
+    let scene = Scene::server(&Config::default());
+    scene.make_cgroup(10, &container_path(10));
+    scene.make_cgroup(11, &container_path(11));
+    scene
+}
+
+#[test]
+fn energy_of_a_socket_goes_to_those_who_ran_on_it() {
+    let mut scene = with_two_containers();
+    let last = (0..5).map(|_| second(&mut scene)).last().unwrap();
+    let package = last.zones.iter().position(|of| of.zone == zone(Domain::Package, 0)).unwrap();
+    let energy = |number| energy_of(at_path(&last, &container_path(number)).unwrap(), package);
+    // Nothing is known of idle power yet, so all of it is for running.
+    assert_eq!((energy(10), energy(11)), (MicroJoules(150_000_000), MicroJoules(50_000_000)));
+    let host = host_totals(&last);
+    assert_eq!(host[&zone(Domain::Package, 0)], MicroJoules(200_000_000));
+    assert_eq!(host[&zone(Domain::Package, 1)], MicroJoules(125_000_000));
+    assert_eq!(last.host_power(), Some(Watts(71.0)));
+}
+
+#[test]
+fn a_counter_that_cannot_be_read_is_said_and_paid_later_by_those_who_ran() {
+    let mut scene = with_two_containers();
+    second(&mut scene);
+    let package = zone(Domain::Package, 0);
+    scene.hardware.change(package, |counter| counter.is_readable = false);
+    let during = second(&mut scene);
+    assert_eq!(during.host_power(), None);
+    let said: Vec<_> = during.findings.iter().map(|finding| finding.code).collect();
+    assert!(said.contains(&FindingCode::PackageUnreadable), "{said:?}");
+    scene.hardware.change(package, |counter| counter.is_readable = true);
+    let after = second(&mut scene);
+    assert_eq!(host_totals(&after)[&package], MicroJoules(120_000_000));
+    let index = after.zones.iter().position(|of| of.zone == package).unwrap();
+    let energy = |number| energy_of(at_path(&after, &container_path(number)).unwrap(), index);
+    assert_eq!((energy(10), energy(11)), (MicroJoules(90_000_000), MicroJoules(30_000_000)));
+    assert!(after.findings.iter().all(|finding| finding.code != FindingCode::PackageUnreadable));
+}
+
+#[test]
+fn counters_that_never_move_are_replaced_by_the_estimate_and_used_again_when_they_do() {
+    let mut scene = with_two_containers();
+    for _ in 0..90 {
+        scene.run(10, None, 0, SECOND);
+        scene.tick(SECOND);
+    }
+    let still = scene.tick(SECOND);
+    assert_eq!(still.method.energy_source, Some(EnergySourceKind::Model));
+    let said: Vec<_> = still.findings.iter().map(|finding| finding.code).collect();
+    assert!(said.contains(&FindingCode::EnergyIsEstimated), "{said:?}");
+    assert!(said.contains(&FindingCode::CountersStandStill), "{said:?}");
+    let moving = (0..3).map(|_| second(&mut scene)).last().unwrap();
+    assert_eq!(moving.method.energy_source, Some(EnergySourceKind::Powercap));
+    let source = |kind| {
+        let of = moving.zones.iter().find(|of| of.zone == zone(Domain::Package, 0)).unwrap();
+        of.by_source.iter().find(|(source, _)| *source == kind).map(|(_, energy)| *energy)
+    };
+    assert_eq!(
+        source(EnergySourceKind::Powercap),
+        Some(MicroJoules(80_000_000)),
+        "two ticks after the first"
+    );
+    assert!(source(EnergySourceKind::Model) > Some(MicroJoules::ZERO));
+}
+
+#[test]
+fn a_host_without_counters_says_that_energy_is_estimated() {
+    let mut scene = Scene::new(&Config::default(), ScriptedHardware::default());
+    scene.run(10, None, 0, SECOND);
+    let first = scene.tick(SECOND);
+    assert_eq!(first.method.energy_source, Some(EnergySourceKind::Model));
+    assert!(first.findings.iter().any(|finding| finding.code == FindingCode::EnergyIsEstimated));
+}
+
+#[test]
+fn a_cpu_meter_that_fails_for_a_tick_loses_no_energy() {
+    let mut scene = with_two_containers();
+    second(&mut scene);
+    scene.cpu.script(|script| script.is_broken = true);
+    let broken = second(&mut scene);
+    assert!(!broken.sources["bpf"].up && broken.sources["bpf"].is_needed);
+    scene.cpu.script(|script| script.is_broken = false);
+    let after = second(&mut scene);
+    assert!(after.sources["bpf"].up);
+    assert_eq!(host_totals(&after)[&zone(Domain::Package, 0)], MicroJoules(120_000_000));
+    assert!(after.zones.iter().all(|of| of.residual == 0));
+}

@@ -1,0 +1,150 @@
+//! What each snapshot must hold, by the ones before it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use agent_core::model::account::ZoneCharges;
+use agent_core::model::workload::WorkloadKind;
+
+use super::super::*;
+
+/// A counter that stands still for five seconds is late, and nothing is said of it yet; nor is anything in the tick before and the one
+/// after, which have five seconds at most.
+pub(super) const UNSAID: Duration = Duration::from_secs(15);
+
+/// What the snapshots have shown so far.
+#[derive(Default)]
+pub(super) struct Books {
+    pub(super) last: Option<SharedSnapshot>,
+    /// Whether a counter may have begun anew: what ran before that owes nothing.
+    pub(super) has_lost: bool,
+    /// By zone: who ran on its socket in each tick since the counter last told, that tick included.
+    ran: BTreeMap<Zone, VecDeque<BTreeSet<String>>>,
+    /// By zone: for how long its power has been missing, and nothing was said of it.
+    unsaid: BTreeMap<Zone, Duration>,
+}
+
+/// A name for a workload that renaming does not change.
+pub(super) fn key(workload: &WorkloadSnapshot) -> String {
+    let identity = &workload.identity;
+    identity
+        .details
+        .cgroup
+        .as_deref()
+        .map_or_else(|| format!("{:?} {}", identity.kind, identity.name), str::to_owned)
+}
+
+impl Books {
+    /// A snapshot; which cgroups ran on which socket in its tick is `told`.
+    pub(super) fn enter(&mut self, now: &SharedSnapshot, length: Duration, told: &[(CgroupId, usize)]) {
+        Self::sums_close(now);
+        if let Some(before) = self.last.clone() {
+            no_total_goes_down(&before, now);
+            self.nobody_pays_who_did_not_run(&before, now, told);
+        }
+        self.what_is_missing_is_said(now, length);
+        self.last = Some(now.clone());
+    }
+
+    fn sums_close(now: &Snapshot) {
+        for (index, of) in now.zones.iter().enumerate() {
+            // What was charged under former labels has gone over to the ended account.
+            let earlier =
+                |one: &WorkloadSnapshot| one.series.earlier.zones.get(index).map(ZoneCharges::energy);
+            let shown: MicroJoules = now
+                .workloads
+                .iter()
+                .map(|one| energy_of(one, index).saturating_sub(earlier(one).unwrap_or(MicroJoules::ZERO)))
+                .sum();
+            let ended = now.ended.workloads.zones.get(index).map_or(MicroJoules::ZERO, ZoneCharges::energy);
+            assert_eq!(shown + ended, of.total, "tick {}: {}", now.tick, of.zone);
+            let by_source: MicroJoules = of.by_source.iter().map(|(_, energy)| *energy).sum();
+            assert_eq!(by_source, of.total, "tick {}: {} by source", now.tick, of.zone);
+            assert_eq!(of.residual, 0);
+        }
+    }
+
+    pub(super) fn nobody_pays_who_did_not_run(
+        &mut self,
+        before: &Snapshot,
+        now: &Snapshot,
+        told: &[(CgroupId, usize)],
+    ) {
+        let accounts: BTreeMap<String, &WorkloadSnapshot> =
+            before.workloads.iter().map(|one| (key(one), one)).collect();
+        for (index, of) in now.zones.iter().enumerate() {
+            let on_socket = told.iter().filter(|(_, socket)| of.zone.scope == Scope::Package(*socket as u32));
+            let ran: BTreeSet<String> = on_socket.map(|(cgroup, _)| container_path(cgroup.0)).collect();
+            let since = self.ran.entry(of.zone).or_default();
+            since.push_back(ran.clone());
+            let total = before.zones.get(index).map_or(MicroJoules::ZERO, |of| of.total);
+            if of.total == total && of.power.is_none() {
+                continue;
+            }
+            for one in &now.workloads {
+                let dynamic = |one: &WorkloadSnapshot| {
+                    one.account.zones.get(index).map_or(MicroJoules::ZERO, |charges| charges.dynamic)
+                };
+                let paid = accounts.get(&key(one)).map_or(MicroJoules::ZERO, |before| dynamic(before));
+                let may_pay = match one.identity.kind {
+                    // Those that have no series of their own.
+                    WorkloadKind::Pseudo if *one.identity.name == *Pseudo::Other.name() => true,
+                    // Where nobody ran, power above the idle power is nobody's.
+                    WorkloadKind::Pseudo if *one.identity.name == *Pseudo::Unattributed.name() => {
+                        ran.is_empty() && (self.has_lost || since.iter().skip(1).all(BTreeSet::is_empty))
+                    }
+                    _ => since.iter().any(|ran| ran.contains(&key(one))),
+                };
+                assert!(
+                    dynamic(one) == paid || may_pay,
+                    "tick {}: {} pays for {} and did not run: {since:?}",
+                    now.tick,
+                    key(one),
+                    of.zone
+                );
+            }
+            *since = VecDeque::from([ran]);
+        }
+    }
+
+    pub(super) fn what_is_missing_is_said(&mut self, now: &Snapshot, length: Duration) {
+        let is_down = now.sources.values().any(|source| source.is_needed && !source.up);
+        for of in now.zones.iter().filter(|of| of.counts && of.is_followed) {
+            let is_said =
+                is_down || now.findings.iter().any(|finding| finding.subject == of.zone.to_string());
+            let unsaid = self.unsaid.entry(of.zone).or_default();
+            *unsaid = if of.power.is_some() || is_said { Duration::ZERO } else { *unsaid + length };
+            let findings: Vec<_> = now.findings.iter().map(|one| (one.code, &one.subject)).collect();
+            assert!(*unsaid <= UNSAID, "tick {}: no power of {}: {findings:?}", now.tick, of.zone);
+        }
+    }
+}
+
+pub(super) fn no_total_goes_down(before: &Snapshot, now: &Snapshot) {
+    for (before, now) in before.zones.iter().zip(&now.zones) {
+        assert!(before.zone == now.zone && before.total <= now.total, "{before:?} {now:?}");
+        for (source, energy) in &before.by_source {
+            let is_kept = now.by_source.iter().any(|(same, later)| source == same && energy <= later);
+            assert!(is_kept || *energy == MicroJoules::ZERO, "{before:?} {now:?}");
+        }
+    }
+    let accounts = [
+        (&before.ended.workloads, &now.ended.workloads),
+        (&before.ended.transcodes, &now.ended.transcodes),
+        (&before.other_transcodes, &now.other_transcodes),
+    ];
+    let later: BTreeMap<String, &WorkloadSnapshot> =
+        now.workloads.iter().map(|one| (key(one), one)).collect();
+    let workloads =
+        before.workloads.iter().filter_map(|one| Some((&one.account, &later.get(&key(one))?.account)));
+    let transcodes = before.transcodes.iter().filter_map(|one| {
+        let same = now.transcodes.iter().find(|same| same.identity.key == one.identity.key)?;
+        Some((&one.account, &same.account))
+    });
+    for (before, now) in accounts.into_iter().chain(workloads).chain(transcodes) {
+        assert!(before.cpu <= now.cpu, "{before:?} {now:?}");
+        for (index, charges) in before.zones.iter().enumerate() {
+            let later = now.zones.get(index).copied().unwrap_or_default();
+            assert!(charges.dynamic <= later.dynamic && charges.idle <= later.idle, "{before:?} {now:?}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What may happen to a host in a tick.
+
+use proptest::prelude::*;
+
+use super::ZONES;
+use crate::config::IdleChoice;
+
+/// What happens to the host, its containers, encoders and counters.
+#[derive(Clone, Debug)]
+pub(super) enum Happening {
+    Made { slot: usize },
+    Removed { slot: usize },
+    Named { slot: usize, name: u8 },
+    Forgotten { slot: usize },
+    EngineGone,
+    Started { process: usize, slot: usize },
+    Ended { process: usize },
+    Moved { process: usize, slot: usize },
+    Unreadable { zone: usize },
+    Frozen { zone: usize },
+    Vanished { zone: usize },
+    Mended { zone: usize },
+    Reset { zone: usize },
+    Cpus { socket: usize, count: u32 },
+    ClockSet { seconds: i64 },
+    Slept { seconds: u64 },
+    NoCpuTimes,
+    EventsLost,
+}
+
+/// CPU time of a slot's tasks: of an encoder in it, or of the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work {
+    pub(super) slot: usize,
+    pub(super) process: Option<usize>,
+    pub(super) socket: usize,
+    pub(super) milliseconds: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) happenings: Vec<Happening>,
+    pub(super) work: Vec<Work>,
+    pub(super) watts: [u16; 4],
+    pub(super) milliseconds: u64,
+}
+
+/// What the host is like, and the configuration.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) is_near_end: bool,
+    pub(super) policy: IdleChoice,
+    pub(super) idle_watts: Option<u8>,
+    pub(super) max_workloads: u32,
+}
+
+pub(super) const SLOTS: usize = 5;
+pub(super) const PROCESSES: usize = 3;
+
+pub(super) fn start() -> impl Strategy<Value = Start> {
+    let policies =
+        [IdleChoice::Own, IdleChoice::Proportional, IdleChoice::Even, IdleChoice::Reservation].as_slice();
+    let policy = proptest::sample::select(policies);
+    let limit = prop_oneof![Just(1000_u32), 0..4_u32];
+    (any::<bool>(), policy, proptest::option::of(0..200_u8), limit).prop_map(
+        |(is_near_end, policy, idle_watts, max_workloads)| Start {
+            is_near_end,
+            policy,
+            idle_watts,
+            max_workloads,
+        },
+    )
+}
+
+pub(super) fn happening() -> impl Strategy<Value = Happening> {
+    let (slot, process, zone) = (0..SLOTS, 0..PROCESSES, 0..ZONES.len());
+    prop_oneof![
+        4 => slot.clone().prop_map(|slot| Happening::Made { slot }),
+        2 => slot.clone().prop_map(|slot| Happening::Removed { slot }),
+        2 => (slot.clone(), 0..3_u8).prop_map(|(slot, name)| Happening::Named { slot, name }),
+        1 => slot.clone().prop_map(|slot| Happening::Forgotten { slot }),
+        1 => Just(Happening::EngineGone),
+        3 => (process.clone(), slot.clone()).prop_map(|(process, slot)| Happening::Started { process, slot }),
+        2 => process.clone().prop_map(|process| Happening::Ended { process }),
+        1 => (process, slot).prop_map(|(process, slot)| Happening::Moved { process, slot }),
+        2 => zone.clone().prop_map(|zone| Happening::Unreadable { zone }),
+        2 => zone.clone().prop_map(|zone| Happening::Frozen { zone }),
+        1 => zone.clone().prop_map(|zone| Happening::Vanished { zone }),
+        4 => zone.clone().prop_map(|zone| Happening::Mended { zone }),
+        1 => zone.prop_map(|zone| Happening::Reset { zone }),
+        1 => (0..2_usize, 0..4_u32).prop_map(|(socket, count)| Happening::Cpus { socket, count }),
+        1 => (-100..100_i64).prop_map(|seconds| Happening::ClockSet { seconds }),
+        1 => (1..100_u64).prop_map(|seconds| Happening::Slept { seconds }),
+        1 => Just(Happening::NoCpuTimes),
+        1 => Just(Happening::EventsLost),
+    ]
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let work = (0..SLOTS, proptest::option::of(0..PROCESSES), 0..2_usize, 1..2500_u64);
+    let work =
+        work.prop_map(|(slot, process, socket, milliseconds)| Work { slot, process, socket, milliseconds });
+    (
+        proptest::collection::vec(happening(), 0..3),
+        proptest::collection::vec(work, 0..4),
+        proptest::array::uniform4(1..300_u16),
+        prop_oneof![4 => Just(1000_u64), 1 => 100..5000_u64],
+    )
+        .prop_map(|(happenings, work, watts, milliseconds)| Step {
+            happenings,
+            work,
+            watts,
+            milliseconds,
+        })
+}

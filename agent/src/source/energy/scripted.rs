@@ -1,0 +1,107 @@
+//! Energy counters that do what a test says: they count, wrap, fail, stand still, come and go.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use agent_core::energy::counter::EnergyCounter;
+use agent_core::energy::unit::EnergyUnit;
+use agent_core::model::energy::{EnergySourceKind, Zone};
+use agent_core::units::{MicroJoules, Watts};
+
+use super::meter::{Part, RawCounter, ZoneMeter};
+use super::{EnergyHardware, EnergyMeter};
+use crate::clock::Clock;
+use crate::source::SourceError;
+
+/// The most that one of these counters is believed to draw.
+const BOUND: Watts = Watts(2000.0);
+
+/// A counter in microjoules.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ScriptedCounter {
+    /// What it shows.
+    pub(crate) raw: u64,
+    /// It begins again after this.
+    pub(crate) range: u64,
+    /// Whether it can be read.
+    pub(crate) is_readable: bool,
+    /// Whether the host has it at all.
+    pub(crate) is_there: bool,
+    /// Whether it shows what it counts.
+    pub(crate) is_frozen: bool,
+    /// What it has counted and not shown yet.
+    behind: u64,
+}
+
+/// The counters of a host that a test has in its hand, all of one source.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ScriptedHardware(Arc<Mutex<BTreeMap<Zone, ScriptedCounter>>>);
+
+impl ScriptedHardware {
+    /// Adds a counter that shows `raw`.
+    pub(crate) fn add(&self, zone: Zone, raw: u64, range: u64) {
+        let (is_readable, is_there, is_frozen, behind) = (true, true, false, 0);
+        let counter = ScriptedCounter { raw, range, is_readable, is_there, is_frozen, behind };
+        self.all(|counters| counters.insert(zone, counter));
+    }
+
+    /// Changes a counter.
+    pub(crate) fn change(&self, zone: Zone, change: impl FnOnce(&mut ScriptedCounter)) {
+        self.all(|counters| change(counters.get_mut(&zone).unwrap()));
+    }
+
+    /// So much has been drawn.
+    pub(crate) fn draw(&self, zone: Zone, energy: MicroJoules) {
+        self.change(zone, |counter| {
+            counter.behind += energy.0;
+            if !counter.is_frozen {
+                counter.raw = (counter.raw + std::mem::take(&mut counter.behind)) % counter.range;
+            }
+        });
+    }
+
+    fn all<T>(&self, ask: impl FnOnce(&mut BTreeMap<Zone, ScriptedCounter>) -> T) -> T {
+        ask(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct Handle {
+    hardware: ScriptedHardware,
+    zone: Zone,
+}
+
+impl RawCounter for Handle {
+    fn read(&mut self) -> Result<Option<u64>, SourceError> {
+        let counter = self.hardware.all(|counters| counters[&self.zone]);
+        let problem = match counter {
+            ScriptedCounter { is_there: false, .. } => io::ErrorKind::NotFound,
+            ScriptedCounter { is_readable: false, .. } => io::ErrorKind::PermissionDenied,
+            _ => return Ok(Some(counter.raw)),
+        };
+        Err(SourceError::transient(format!("read {}", self.zone), problem.into()))
+    }
+}
+
+impl EnergyHardware for ScriptedHardware {
+    fn presence(&self) -> Vec<String> {
+        let is_there =
+            |(zone, counter): (&Zone, &ScriptedCounter)| counter.is_there.then(|| zone.to_string());
+        self.all(|counters| counters.iter().filter_map(is_there).collect())
+    }
+
+    fn open(&self, kind: EnergySourceKind, clock: &dyn Clock) -> Result<EnergyMeter, SourceError> {
+        if kind != EnergySourceKind::Powercap {
+            return Err(SourceError::unavailable(format!("this host has no {kind}"), "use another host"));
+        }
+        let there = self.all(|counters| counters.clone());
+        let meter = |(zone, counter): (Zone, ScriptedCounter)| {
+            let raw = Box::new(Handle { hardware: self.clone(), zone });
+            let modulus = Some(u128::from(counter.range));
+            let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, modulus, BOUND);
+            ZoneMeter { zone, quantum: MicroJoules(1), parts: vec![Part { raw, counter }] }
+        };
+        let zones = there.into_iter().filter(|(_, counter)| counter.is_there).map(meter);
+        EnergyMeter::start(kind, zones.collect(), Vec::new(), clock)
+    }
+}
