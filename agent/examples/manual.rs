@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(std::env::args_os().nth(1).context("which folder?")?);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let without_help = |command: Command| command.disable_help_subcommand(true);
-    let mut command = without_help(ffwatt::cli::command()).mut_subcommand("bench", without_help);
+    let mut command = without_help(ffwatt::command::cli::command()).mut_subcommand("bench", without_help);
     command.build();
     clap_mangen::generate_to(command.clone(), &folder)?;
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {

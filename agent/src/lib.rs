@@ -4,6 +4,7 @@
 //!
 //! * [`source`] asks the host, and may fail.
 //! * [`pipeline`] is the only place that knows all stages: one thread owns the state and publishes immutable snapshots.
+//! * [`results`] is the second thread: result files, ledger, scores.
 //! * [`ledger`] keeps what ended; [`server`] and [`api`] answer from snapshots and the ledger.
 
 pub mod clock;
@@ -16,17 +17,14 @@ pub mod progress;
 pub mod api;
 pub mod server;
 pub mod pipeline;
+pub mod results;
 pub mod privileges;
 
 pub mod config;
-pub mod cli;
-pub mod agent;
-pub mod bench;
 pub mod quality;
-pub mod report;
-pub mod top;
-pub mod calibrate;
-pub mod check;
+pub mod command;
 
 #[cfg(test)]
 mod documented;
+
+pub use command::main;

@@ -3,14 +3,12 @@
 //! One thread owns the state. It sleeps until the next tick, a life-cycle event from the kernel or a message, and publishes an
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
 
-mod bookkeeping;
 mod calibrate;
 mod earlier;
 mod energy;
 mod findings;
 mod idle;
 mod identity;
-mod joining;
 mod labels;
 mod parts;
 mod progress;
@@ -58,7 +56,6 @@ use crate::source::cpu::CpuMeter;
 
 pub use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 pub(crate) use idle::known_idle;
-pub use joining::{Change, Joiner, PriceError, prices};
 pub use parts::Links;
 pub use sources::OpenError;
 pub(crate) use sources::energy_hardware;

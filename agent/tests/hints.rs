@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Command;
-use ffwatt::cli;
+use ffwatt::command::cli;
 
 /// Programs whose flags are named too, right behind them.
 const OTHERS: [&str; 3] = ["cargo build ", "docker run ", "setpriv "];

@@ -23,7 +23,8 @@ use jiff::{Timestamp, ToSpan, Unit};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::ledger::{self, Buckets, Ledger, LedgerError, Refused};
-use crate::pipeline::bookkeeping::rows::Rows;
+use crate::pipeline::is_writable;
+use crate::results::bookkeeping::rows::Rows;
 use crate::source::chain;
 
 /// How often what is too old is looked for, and budgets are added up.
@@ -54,7 +55,7 @@ pub(super) struct Bookkeeper {
 
 impl Bookkeeper {
     /// Opens the ledger in the state folder. When that cannot be, it is said and tried again.
-    pub(super) fn open(config: &Config) -> Self {
+    pub(super) fn open(config: &Config, now: WallTime) -> Self {
         let mut bookkeeper = Self {
             folders: config.state_dirs(),
             ledger: None,
@@ -69,7 +70,7 @@ impl Bookkeeper {
             max_age: config.ledger.max_age.0,
             max_bytes: u64::from(config.ledger.max_megabytes) << 20,
         };
-        bookkeeper.try_again(SystemClock.wall());
+        bookkeeper.try_again(now);
         bookkeeper
     }
 
@@ -93,7 +94,7 @@ impl Bookkeeper {
         }
         self.tried = Some(now);
         // Where no folder can be written, that has been said: the first says why.
-        let writable = self.folders.iter().find(|folder| super::is_writable(folder).is_ok());
+        let writable = self.folders.iter().find(|folder| is_writable(folder).is_ok());
         let Some(folder) = writable.or(self.folders.first()) else { return };
         match Ledger::open(folder, now) {
             Ok((ledger, finding)) => {

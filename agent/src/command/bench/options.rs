@@ -6,9 +6,9 @@ use std::time::Duration;
 use agent_core::model::scenario::Picture;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::bench::Target;
-use crate::bench::batch::{self, BatchError, Overrides};
-use crate::bench::plan::{self, Scenario, Times};
+use crate::command::bench::Target;
+use crate::command::bench::batch::{self, BatchError, Overrides};
+use crate::command::bench::plan::{self, Scenario, Times};
 use crate::config::Span;
 
 /// An encoder's start is part of what it costs, unless somebody wants to leave it out.

@@ -19,7 +19,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::api::Answer;
-use crate::check;
+use crate::command::check;
 use crate::config::Config;
 
 use client::Client;

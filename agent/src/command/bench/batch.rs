@@ -8,7 +8,7 @@ use agent_core::join::bitrate::{self, Dialect};
 use agent_core::model::scenario::Picture;
 use serde_json::{Map, Value};
 
-use crate::bench::plan::{Scenario, Times};
+use crate::command::bench::plan::{Scenario, Times};
 
 /// Streams that one scenario may have.
 const MAX_STREAMS: u64 = 256;

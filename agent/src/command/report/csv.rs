@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use agent_core::model::joined::ScenarioFigures;
 use serde_json::{Value, json};
 
+use crate::command::report::text::ranked;
 use crate::ledger::Group;
-use crate::report::text::ranked;
 
 /// Upstream's columns.
 const COLUMNS: &str = "name,bitrate,resolution,fps,duration,mean_power_w,median_power_w,total_energy_wh,\

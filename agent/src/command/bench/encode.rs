@@ -11,12 +11,12 @@ use agent_core::model::scenario::Quality;
 use agent_core::time::{MonoTime, WallTime};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::bench::cgroup::Cgroup;
-use crate::bench::command::{self, Stream};
-use crate::bench::options::Options;
-use crate::bench::plan::Scenario;
-use crate::bench::{BenchError, Target, slug};
 use crate::clock::{Clock, SystemClock};
+use crate::command::bench::cgroup::Cgroup;
+use crate::command::bench::command::{self, Stream};
+use crate::command::bench::options::Options;
+use crate::command::bench::plan::Scenario;
+use crate::command::bench::{BenchError, Target, slug};
 use crate::host::HostRoots;
 
 /// How long an ffmpeg may take to end when it is told to.

@@ -9,8 +9,8 @@ use agent_core::model::scenario::Quality;
 use agent_core::units::{Decibels, Ratio, Vmaf};
 use indicatif::ProgressBar;
 
-use crate::bench::command;
-use crate::bench::plan::Scenario;
+use crate::command::bench::command;
+use crate::command::bench::plan::Scenario;
 use crate::config;
 use crate::quality::{Pair, QualityError, Terms, Tools, compare};
 

@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-use crate::cli::command;
+use crate::command::cli::command;
 
 /// The commands with their names in full, those of `bench` too.
 fn commands() -> Vec<(String, Command)> {

@@ -3,8 +3,8 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::api::{Answer, Transcode};
-use crate::top::ClientError;
-use crate::top::rows::{self, Kind, Row};
+use crate::command::top::ClientError;
+use crate::command::top::rows::{self, Kind, Row};
 
 /// What comes after a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as TableRow, Table, TableState, Wrap};
 
 use crate::api::{Answer, Notice, Transcode};
-use crate::top::format::{digits, shown, text, watts, with_unit};
-use crate::top::keys::State;
-use crate::top::rows::{Column, Kind, Row, encode_of, state_of};
+use crate::command::top::format::{digits, shown, text, watts, with_unit};
+use crate::command::top::keys::State;
+use crate::command::top::rows::{Column, Kind, Row, encode_of, state_of};
 
 /// Colours of the parts of the host's power, as on the page.
 const PARTS: [(&str, Color); 5] = [

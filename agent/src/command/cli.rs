@@ -10,13 +10,13 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::bench;
-use crate::calibrate::{self, CalibrateOptions};
+use crate::command::bench;
+use crate::command::calibrate::{self, CalibrateOptions};
+use crate::command::report;
+use crate::command::top;
 use crate::config::keys::KEYS;
 use crate::config::{FILE_VARIABLE, Layers};
 use crate::quality;
-use crate::report;
-use crate::top;
 
 /// What to do.
 #[derive(Debug)]

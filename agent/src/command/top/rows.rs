@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::api::{Answer, Prices, Transcode, Workload};
-use crate::top::format::{bytes, digits, shown, text, watts, with_unit};
+use crate::command::top::format::{bytes, digits, shown, text, watts, with_unit};
 
 /// Longest name in a table.
 const LONGEST_NAME: usize = 32;

@@ -8,10 +8,10 @@ use agent_core::model::scenario::Picture;
 use jiff::Zoned;
 use serde_json::{Value, json};
 
-use crate::bench::BenchError;
-use crate::bench::command::largest;
-use crate::bench::encode::Outcome;
-use crate::bench::plan::Scenario;
+use crate::command::bench::BenchError;
+use crate::command::bench::command::largest;
+use crate::command::bench::encode::Outcome;
+use crate::command::bench::plan::Scenario;
 use crate::quality::number_or_inf;
 
 /// A result file that grows.

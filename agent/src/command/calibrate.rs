@@ -11,8 +11,8 @@ use agent_core::model::snapshot::IdleOrigin;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::api::Answer;
-use crate::check::{Running, find_running};
 use crate::clock::SystemClock;
+use crate::command::check::{Running, find_running};
 use crate::config::{Config, Span};
 use crate::pipeline::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 

@@ -26,7 +26,6 @@ use crate::clock::SystemClock;
 use crate::config::{Config, CpuChoice};
 use crate::host::{CpuTopology, HostRoots};
 use crate::ledger::{Ledger, LedgerError};
-use crate::pipeline;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
@@ -306,7 +305,7 @@ impl Report {
                 self.add("results", "folder", State::Problem, error.chain(), fix);
             }
         }
-        match pipeline::prices(config) {
+        match crate::results::prices(config) {
             Ok(prices) => {
                 let (per_kwh, carbon) = (prices.tariff.joule.0 * 3.6e6, prices.carbon.0);
                 let detail = format!("{per_kwh:.4} {} and {carbon} g CO2 a kWh", prices.currency);

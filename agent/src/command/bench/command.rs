@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use agent_core::model::scenario::Picture;
 use agent_core::units::Pixels;
 
-use crate::bench::plan::Scenario;
-use crate::bench::{Target, slug};
+use crate::command::bench::plan::Scenario;
+use crate::command::bench::{Target, slug};
 
 /// An encoder by the names upstream has for it.
 pub(super) fn encoder(name: &str) -> &str {
@@ -183,7 +183,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::bench::plan::Times;
+    use crate::command::bench::plan::Times;
 
     fn check(scenario: &Scenario, encoder: &str, target: &Target, expected: &Expect) {
         let preset = default_preset(encoder);

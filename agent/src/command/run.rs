@@ -23,12 +23,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::check;
 use crate::clock::SystemClock;
+use crate::command::check;
 use crate::config::{Config, ConfigError};
-use crate::pipeline::{self, Change, Joiner, Links, Mailbox, Message, OpenError, Pipeline, mailbox};
+use crate::pipeline::{Links, Mailbox, Message, OpenError, Pipeline, mailbox};
 use crate::privileges::{self, Outcome, Plan};
 use crate::progress::Board;
+use crate::results::{self, Change, ResultsWorker};
 use crate::server::{AccessFile, Addresses, Bound, Door, Doorkeeper, ListenError, Summary, connection_limit};
 use crate::source::identity::docker::{self, Engine};
 
@@ -60,7 +61,7 @@ pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) ->
 
 /// Reads the files that the configuration names, as [`run`] does first.
 pub fn validate(config: &Config) -> anyhow::Result<()> {
-    pipeline::prices(config)?;
+    results::prices(config)?;
     if let Some(path) = &config.web.config_file {
         open_access(path)?;
     }
@@ -108,7 +109,7 @@ impl Opened {
         let (mailbox, inbox) = mailbox().context("cannot make the pipeline's mailbox")?;
         let (publisher, snapshots) = watch::channel(None);
         let (join_publisher, joined) = watch::channel(Arc::new(Joined::default()));
-        let prices = pipeline::prices(config)?;
+        let prices = results::prices(config)?;
         let clock = Box::new(SystemClock);
         let bell = mailbox.clone();
         let board = Arc::new(Board::new(move || {
@@ -138,7 +139,14 @@ async fn run_async(
             listener.address().context("cannot ask a listener for its address")?,
         ));
     }
-    let joiner = Joiner::open(config, prices, mailbox.clone(), snapshots.clone(), join_publisher);
+    let parts = results::Parts {
+        clock: Box::new(SystemClock),
+        prices,
+        mailbox: mailbox.clone(),
+        snapshots: snapshots.clone(),
+        publisher: join_publisher,
+    };
+    let worker = ResultsWorker::new(config, parts);
     let (stop, stopped) = watch::channel(false);
     let addresses = Arc::new(addresses);
     let mut tasks = JoinSet::new();
@@ -160,8 +168,8 @@ async fn run_async(
     let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run());
     let ticking = ticking.context("cannot start the pipeline's thread")?;
     let (changes, changed) = mpsc::channel();
-    let joining = thread::Builder::new().name("joiner".to_owned()).spawn(move || joiner.run(&changed));
-    let joining = joining.context("cannot start the joiner's thread")?;
+    let joining = thread::Builder::new().name("results".to_owned()).spawn(move || worker.run(&changed));
+    let joining = joining.context("cannot start the results thread")?;
     announce(&addresses, doorkeeper.summary());
     let supervisor = tokio::spawn(tell_supervisor(snapshots.clone()));
     let mut alive = watch_end(ticking);
@@ -174,7 +182,7 @@ async fn run_async(
                 Ok(change) => {
                     tracing::info!("prices, budgets and the results folder are read again");
                     mailbox.tell(Message::Prices(change.prices.clone()));
-                    // A joiner that is gone has been complained about.
+                    // A results thread that is gone has been complained about.
                     let _ = changes.send(change);
                 }
                 Err(error) => tracing::error!("{error:#}: everything stays as it was"),
@@ -199,14 +207,14 @@ async fn run_async(
     }
     alive.await.context("the pipeline's thread is gone")?;
     if joining.join().is_err() {
-        tracing::error!("the joiner panicked");
+        tracing::error!("the results thread panicked");
     }
     Ok(())
 }
 
 fn changed_config(reload: &impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<Change> {
     let config = reload()?;
-    let prices = pipeline::prices(&config)?;
+    let prices = results::prices(&config)?;
     Ok(Change { config, prices })
 }
 

@@ -1,0 +1,195 @@
+//! The second thread: joins result files with energy, writes the ledger, has transcodes scored. No tick and no scrape waits for a file.
+//!
+//! It follows the pipeline's snapshots to know the past, looks at the results folder now and then, and hands what it finds to
+//! the pipeline, which shows it with the next snapshot.
+
+mod bookkeeping;
+mod files;
+mod matches;
+mod prices;
+mod scores;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use agent_core::join::figures::{self, Prices};
+use agent_core::join::history::History;
+use agent_core::model::cpu::ProcessId;
+use agent_core::model::energy::EnergySourceKind;
+use agent_core::model::joined::{BudgetFigures, EnergyBasis, Joined};
+use agent_core::model::snapshot::SharedSnapshot;
+use bookkeeping::Bookkeeper;
+use files::ResultFiles;
+use matches::{Matches, Past};
+use scores::Scores;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::pipeline::{Mailbox, Message};
+use crate::quality::Watcher;
+
+pub use prices::{PriceError, prices};
+
+/// How often the last snapshot is taken in. Ticks that are shorter are one tick of the past together.
+const FOLLOW: Duration = Duration::from_millis(500);
+
+/// How far back the past is known tick by tick.
+const PAST: Duration = Duration::from_mins(15);
+
+/// What the results thread is made of.
+pub struct Parts {
+    /// The time.
+    pub clock: Box<dyn Clock>,
+    /// What energy costs.
+    pub prices: Prices,
+    /// The pipeline's ear.
+    pub mailbox: Mailbox,
+    /// The pipeline's snapshots.
+    pub snapshots: watch::Receiver<Option<SharedSnapshot>>,
+    /// What is joined.
+    pub publisher: watch::Sender<Arc<Joined>>,
+}
+
+/// The thread's state.
+pub struct ResultsWorker {
+    clock: Box<dyn Clock>,
+    files: ResultFiles,
+    rescan: Duration,
+    matches: Matches,
+    scores: Scores,
+    history: History,
+    bookkeeper: Bookkeeper,
+    budget: config::Budget,
+    budgets: Vec<BudgetFigures>,
+    prices: Prices,
+    snapshots: watch::Receiver<Option<SharedSnapshot>>,
+    publisher: watch::Sender<Arc<Joined>>,
+}
+
+/// Prices, budgets and the results folder are others now.
+#[derive(Debug)]
+pub struct Change {
+    /// Where they stand.
+    pub config: Config,
+    /// What the prices come to.
+    pub prices: Prices,
+}
+
+impl ResultsWorker {
+    /// A worker that has looked at the results folder once, so that the first snapshot has what is there.
+    pub fn new(config: &Config, parts: Parts) -> Self {
+        let Parts { clock, prices, mailbox, snapshots, publisher } = parts;
+        let bookkeeper = Bookkeeper::open(config, clock.wall());
+        let mut worker = Self {
+            clock,
+            files: ResultFiles::new(config.results_dir()),
+            rescan: config.results.rescan.0,
+            matches: Matches::default(),
+            scores: Scores::new(watcher(&config.quality, mailbox)),
+            history: History::new(PAST),
+            bookkeeper,
+            budget: config.budget.clone(),
+            budgets: Vec::new(),
+            prices,
+            snapshots,
+            publisher,
+        };
+        worker.files.rescan();
+        worker.publish(EnergyBasis::Modelled);
+        worker
+    }
+
+    /// Runs until nobody is left to tell it of changes.
+    pub fn run(mut self, changes: &Receiver<Change>) {
+        let mut looked = self.clock.now();
+        loop {
+            let until_look = self.rescan.saturating_sub(self.clock.now().since(looked));
+            let is_written = self.files.wait(until_look.min(FOLLOW));
+            let has_changed = match changes.try_recv() {
+                Ok(change) => {
+                    self.change(change);
+                    true
+                }
+                Err(TryRecvError::Empty) => false,
+                Err(TryRecvError::Disconnected) => {
+                    // The last tick is written too.
+                    self.follow();
+                    break;
+                }
+            };
+            let is_due = is_written || has_changed || self.clock.now().since(looked) >= self.rescan;
+            if is_due {
+                looked = self.clock.now();
+            }
+            self.step(is_due, has_changed);
+        }
+    }
+
+    /// Takes in the last snapshot, and where that is due, the folder; publishes what is new.
+    fn step(&mut self, looks: bool, has_changed: bool) {
+        let is_new = looks && self.files.rescan();
+        let basis = self.follow();
+        if is_new || has_changed || basis.is_some() {
+            self.publish(basis.unwrap_or(EnergyBasis::Modelled));
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        let Change { config, prices } = change;
+        self.files.change(config.results_dir());
+        self.rescan = config.results.rescan.0;
+        self.budget = config.budget.clone();
+        self.prices = prices;
+        self.bookkeeper.hurry();
+    }
+
+    /// Takes in the last snapshot; where its energy comes from, when there is a new one.
+    fn follow(&mut self) -> Option<EnergyBasis> {
+        let snapshot = self.snapshots.borrow_and_update().clone()?;
+        let is_measured = snapshot.method.energy_source.is_some_and(EnergySourceKind::is_measured);
+        let basis = if is_measured { EnergyBasis::Measured } else { EnergyBasis::Modelled };
+        let is_new = self.history.push(&snapshot).is_some();
+        self.scores.follow(&snapshot, self.files.run(), &mut self.bookkeeper);
+        if is_new {
+            self.bookkeeper.write(&snapshot, &self.history, basis);
+            if let Some(budgets) = self.bookkeeper.budgets(snapshot.wall, &self.budget, &self.prices) {
+                self.budgets = budgets;
+            }
+        }
+        Some(basis)
+    }
+
+    fn publish(&mut self, basis: EnergyBasis) {
+        self.scores.enter(self.files.run_mut());
+        let run = self.files.run();
+        let energies = self.matches.update(run, Past { history: &self.history, basis }, &mut self.bookkeeper);
+        let joined = Joined {
+            is_readable: self.files.is_readable(),
+            scenarios: figures::figures(run, &energies, &self.prices),
+            budgets: self.budgets.clone(),
+            outputs: self.scores.outputs().clone(),
+            comparisons: self.scores.comparisons(),
+            ledger: self.bookkeeper.health(),
+            history: self.history.kept(),
+        };
+        self.publisher.send_if_modified(|last| {
+            let is_new = **last != joined;
+            if is_new {
+                *last = Arc::new(joined);
+            }
+            is_new
+        });
+    }
+}
+
+fn watcher(config: &config::Quality, mailbox: Mailbox) -> Option<Watcher> {
+    let started = move |process| {
+        mailbox.tell(Message::Child(ProcessId(process)));
+    };
+    Watcher::start(config, started)
+        .inspect_err(|error| tracing::warn!("finished transcodes are not scored: no thread for it: {error}"))
+        .ok()
+        .flatten()
+}
