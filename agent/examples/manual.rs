@@ -11,14 +11,14 @@ fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(std::env::args_os().nth(1).context("which folder?")?);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let without_help = |command: Command| command.disable_help_subcommand(true);
-    let mut command = without_help(ffwatt::command::cli::command()).mut_subcommand("bench", without_help);
+    let mut command = without_help(ffwatt::inside::command()).mut_subcommand("bench", without_help);
     command.build();
     clap_mangen::generate_to(command.clone(), &folder)?;
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         clap_complete::generate_to(shell, &mut command, "ffwatt", &folder)?;
     }
     // Every key with a word on it, none of them set: what nobody has chosen follows the next version's defaults.
-    let config = ffwatt::config::print(&ffwatt::config::Config::default());
+    let config = ffwatt::inside::print_config(&ffwatt::inside::Config::default());
     let unset = |line: &str| {
         if line.contains(" = ") && !line.starts_with('#') {
             format!("# {line}\n")

@@ -4,18 +4,18 @@
 //! docs/API.md has all of it; within a version, fields are added and never changed.
 
 mod finding;
-pub mod history;
-pub mod list;
+pub(crate) mod history;
+pub(crate) mod list;
 mod scenario;
-pub mod snapshot;
-mod transcode;
+pub(crate) mod snapshot;
+pub(crate) mod transcode;
 mod workload;
 
-pub use finding::{Finding, Notice};
-pub use scenario::{Scenario, scenarios};
-pub use snapshot::{Answer, Host, Method, Part, Prices, Process, Source, ZoneIdle};
-pub use transcode::{Asked, Figures, Told, Transcode, transcodes};
-pub use workload::{Workload, workloads};
+pub(crate) use finding::Notice;
+pub(crate) use scenario::{Scenario, scenarios};
+pub(crate) use snapshot::{Answer, Prices};
+pub(crate) use transcode::{Transcode, transcodes};
+pub(crate) use workload::{Workload, workloads};
 
 /// The version, as in the path.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;

@@ -6,7 +6,7 @@ use agent_core::time::{Moment, MonoTime, WallTime};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Where the time comes from: the kernel, or a test.
-pub trait Clock: Send {
+pub(crate) trait Clock: Send {
     /// Now, on the monotonic clock.
     fn now(&self) -> MonoTime;
     /// Now, on the wall clock.
@@ -21,7 +21,7 @@ pub trait Clock: Send {
 
 /// The kernel's clocks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> MonoTime {

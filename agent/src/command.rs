@@ -2,13 +2,13 @@
 //!
 //! Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (`check`) works with limits.
 
-pub mod bench;
-pub mod calibrate;
-pub mod check;
-pub mod cli;
-pub mod report;
-pub mod run;
-pub mod top;
+pub(crate) mod bench;
+pub(crate) mod calibrate;
+pub(crate) mod check;
+pub(crate) mod cli;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod top;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

@@ -5,7 +5,7 @@
 //! `--help` and the documentation.
 
 mod file_problem;
-pub mod keys;
+pub(crate) mod keys;
 mod layers;
 mod restricted;
 mod sections;
@@ -20,14 +20,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::HostRoots;
 
-pub use layers::{ConfigError, FILE_VARIABLE, Layers, parse, print};
-pub use sections::{
+pub(crate) use layers::{ConfigError, FILE_VARIABLE, Layers};
+pub use layers::{parse, print};
+pub(crate) use sections::{
     Attribution, Budget, Compat, Containers, Cpu, Energy, LedgerLimits, Listen, Log, Paths, Price, Progress,
     Quality, Results, Sandbox, Web,
 };
-pub use values::{
-    CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, ProgressSenders, Restriction, Span,
-};
+#[cfg(test)]
+pub(crate) use values::IdleChoice;
+pub(crate) use values::{CpuChoice, EnergyChoice, LogFormat, LogLevel, ProgressSenders, Restriction, Span};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

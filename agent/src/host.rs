@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use agent_core::model::cpu::CpuPlace;
 use agent_core::units::Bytes;
 
-pub use file_system::KernelFileSystem;
+pub(crate) use file_system::KernelFileSystem;
 
 /// The roots under which the host's files are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ fn parse_mount(line: &str) -> Option<(&str, &str, &str)> {
 
 /// Which CPU sits in which package and die.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CpuTopology {
+pub(crate) struct CpuTopology {
     /// Indexed by CPU number; `None` for a number that no CPU has, or one that is off line.
     cpus: Vec<Option<CpuPlace>>,
 }
@@ -133,7 +133,7 @@ pub struct CpuTopology {
 impl CpuTopology {
     /// Reads `devices/system/cpu`. CPUs without a `topology` folder are off line and have no place yet; where none has one, all are in
     /// package 0.
-    pub fn read(roots: &HostRoots) -> io::Result<Self> {
+    pub(crate) fn read(roots: &HostRoots) -> io::Result<Self> {
         let folder = roots.sys.join("devices/system/cpu");
         let named = |error: io::Error| {
             io::Error::new(error.kind(), format!("cannot list {}: {error}", folder.display()))
@@ -168,7 +168,7 @@ impl CpuTopology {
     }
 
     /// The place of a CPU as the host tells it now; `None` while the CPU is off line.
-    pub fn find(roots: &HostRoots, cpu: usize) -> Option<CpuPlace> {
+    pub(crate) fn find(roots: &HostRoots, cpu: usize) -> Option<CpuPlace> {
         let topology = roots.sys.join(format!("devices/system/cpu/cpu{cpu}/topology"));
         topology.is_dir().then(|| CpuPlace {
             package: read_id(&topology.join("physical_package_id")),
@@ -177,7 +177,7 @@ impl CpuTopology {
     }
 
     /// Enters the place of a CPU that had none.
-    pub fn enter(&mut self, cpu: usize, place: CpuPlace) {
+    pub(crate) fn enter(&mut self, cpu: usize, place: CpuPlace) {
         if cpu >= MAX_CPUS {
             return;
         }
@@ -188,37 +188,33 @@ impl CpuTopology {
     }
 
     /// Whether the place of a CPU is known.
-    pub fn has_place(&self, cpu: usize) -> bool {
+    pub(crate) fn has_place(&self, cpu: usize) -> bool {
         self.cpus.get(cpu).is_some_and(Option::is_some)
     }
 
     /// A topology from its places, for tests.
-    pub fn from_places(places: &[CpuPlace]) -> Self {
+    #[cfg(test)]
+    pub(crate) fn from_places(places: &[CpuPlace]) -> Self {
         Self { cpus: places.iter().copied().map(Some).collect() }
     }
 
     /// The place of a CPU; package 0 while it is not known.
-    pub fn place(&self, cpu: usize) -> CpuPlace {
+    pub(crate) fn place(&self, cpu: usize) -> CpuPlace {
         self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace { package: 0, die: 0 })
     }
 
     /// CPU numbers with their places, ascending.
-    pub fn cpus(&self) -> impl Iterator<Item = (usize, CpuPlace)> + '_ {
+    pub(crate) fn cpus(&self) -> impl Iterator<Item = (usize, CpuPlace)> + '_ {
         self.cpus.iter().enumerate().filter_map(|(number, place)| Some((number, (*place)?)))
     }
 
     /// Number of CPUs.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.cpus.iter().flatten().count()
     }
 
-    /// Whether there are no CPUs at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Distinct places, ascending.
-    pub fn places(&self) -> Vec<CpuPlace> {
+    pub(crate) fn places(&self) -> Vec<CpuPlace> {
         let mut places: Vec<CpuPlace> = self.cpus.iter().flatten().copied().collect();
         places.sort_unstable();
         places.dedup();
@@ -226,7 +222,7 @@ impl CpuTopology {
     }
 
     /// The number of packages.
-    pub fn packages(&self) -> Vec<u32> {
+    pub(crate) fn packages(&self) -> Vec<u32> {
         let mut packages: Vec<u32> = self.places().iter().map(|place| place.package).collect();
         packages.dedup();
         packages

@@ -29,10 +29,10 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 pub use buckets::Buckets;
-pub use past::Past;
-pub use read::{Group, Grouping};
-pub use transcodes::State;
-pub use write::{Refused, scenarios};
+pub(crate) use read::Group;
+pub use read::Grouping;
+pub(crate) use transcodes::State;
+pub(crate) use write::{Refused, scenarios};
 
 /// Name of the file in the state folder.
 const FILE: &str = "ledger.db";
@@ -41,7 +41,7 @@ const FILE: &str = "ledger.db";
 const LOCK_FILE: &str = "ledger.lock";
 
 /// Length of a bucket in seconds. RAPL's error over it is nothing, and a year of them still fits.
-pub const BUCKET_SECONDS: i64 = 10;
+pub(crate) const BUCKET_SECONDS: i64 = 10;
 
 /// How long a reader and the writer wait for each other.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -226,7 +226,7 @@ impl LedgerError {
 }
 
 /// Moves a damaged ledger out of the way, for whoever may want to look at it. Nobody may have it open.
-pub fn set_aside(folder: &Path, now: WallTime) -> PathBuf {
+pub(crate) fn set_aside(folder: &Path, now: WallTime) -> PathBuf {
     let (path, aside) = (folder.join(FILE), folder.join(format!("{FILE}.damaged-{:.0}", now.0)));
     for suffix in ["", "-wal", "-shm"] {
         // The side files need not be there.

@@ -7,24 +7,38 @@
 //! * [`results`] is the second thread: result files, ledger, scores.
 //! * [`ledger`] keeps what ended; [`server`] and [`api`] answer from snapshots and the ledger.
 
-pub mod clock;
-pub mod host;
+mod clock;
+mod host;
 mod misspelt;
 
-pub mod source;
-pub mod ledger;
-pub mod progress;
-pub mod api;
-pub mod server;
-pub mod pipeline;
-pub mod results;
-pub mod privileges;
+mod source;
+mod ledger;
+mod progress;
+mod api;
+mod server;
+mod pipeline;
+mod results;
+mod privileges;
 
-pub mod config;
-pub mod quality;
-pub mod command;
+mod config;
+mod quality;
+mod command;
 
 #[cfg(test)]
 mod documented;
 
 pub use command::main;
+
+/// What benches, fuzz targets and the release need of the inside. No interface for others.
+#[doc(hidden)]
+pub mod inside {
+    pub use crate::api::history::History;
+    pub use crate::command::bench::count_scenarios;
+    pub use crate::command::cli::command;
+    pub use crate::config::{Config, parse as parse_config, print as print_config};
+    pub use crate::ledger::{Buckets, Grouping, Ledger, TranscodeRow};
+    pub use crate::server::web_config::WebConfig;
+    pub use crate::server::{Door, Doorkeeper, converse};
+    pub use crate::source::identity::docker::{EngineEvent, read_event, read_list};
+    pub use crate::source::results::{Folder, parse as parse_results};
+}

@@ -54,19 +54,19 @@ use crate::progress::Board;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 
-pub use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
+pub(crate) use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 pub(crate) use idle::known_idle;
-pub use parts::Links;
-pub use sources::OpenError;
+pub(crate) use parts::Links;
+pub(crate) use sources::OpenError;
 pub(crate) use sources::energy_hardware;
 pub(crate) use state_dir::{could_be_written, is_writable};
-pub use wait::{Mailbox, Message, mailbox};
+pub(crate) use wait::{Mailbox, Message, mailbox};
 
 /// Bounds of the tick histogram in seconds: from a small host to one that is in trouble.
 const TICK_BOUNDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
 
 /// The state of the agent.
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     clock: Box<dyn Clock>,
     roots: HostRoots,
     interval: Duration,
@@ -99,7 +99,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// Opens every source of the host, and begins. What the host lacks is noted and done without; what the configuration demands and
     /// the host cannot give is an error.
-    pub fn open(
+    pub(crate) fn open(
         config: &Config,
         clock: Box<dyn Clock>,
         prices: Prices,
@@ -151,12 +151,12 @@ impl Pipeline {
     }
 
     /// Where CPU times and energy come from.
-    pub fn sources(&self) -> (CpuSourceKind, Option<EnergySourceKind>) {
+    pub(crate) fn sources(&self) -> (CpuSourceKind, Option<EnergySourceKind>) {
         (self.cpu.kind(), self.energy.kind())
     }
 
     /// Runs until told to stop. Dropping the pipeline afterwards detaches the programs.
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let mut due = self.clock.now().plus(self.interval);
         loop {
             let wake = self.inbox.wait(&*self.clock, self.next_wake(due), self.cpu.events_fd());

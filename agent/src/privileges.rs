@@ -20,13 +20,13 @@ use rustix::thread::{CapabilitySet, set_no_new_privs};
 
 use crate::config::{Config, Restriction};
 
-pub use capabilities::{Need, names, needs};
-pub use elevated::{StartError, act_as_caller, is_elevated, shed_environment, start};
+pub(crate) use capabilities::{names, needs};
+pub(crate) use elevated::{act_as_caller, is_elevated, shed_environment, start};
 
 /// What the agent goes on to do, so what it must be able to.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "five things that are so or not, each on its own")]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where CPU times come from.
     pub cpu: CpuSourceKind,
     /// Where energy comes from.
@@ -49,7 +49,7 @@ pub struct Plan {
 
 impl Plan {
     /// For an agent with this configuration and these sources.
-    pub fn new(config: &Config, cpu: CpuSourceKind, energy: Option<EnergySourceKind>) -> Self {
+    pub(crate) fn new(config: &Config, cpu: CpuSourceKind, energy: Option<EnergySourceKind>) -> Self {
         let roots = config.roots();
         let mut writes = config.state_dirs();
         writes.push(std::env::temp_dir());
@@ -79,7 +79,7 @@ impl Plan {
 
 /// What came of one restriction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It holds; what exactly.
     Done(String),
     /// The kernel does not have it, or not all of it.
@@ -99,7 +99,7 @@ impl fmt::Display for Outcome {
 
 /// Gives up what `plan` does not need, for the calling thread and all that it starts. In this order: each step may need what a
 /// later one takes away.
-pub fn give_up(plan: &Plan) -> Vec<(Restriction, Outcome)> {
+pub(crate) fn give_up(plan: &Plan) -> Vec<(Restriction, Outcome)> {
     let can_restrict = plan.wants(Restriction::NoNewPrivs);
     let depends = || Outcome::Off("off, for no_new_privs is off".to_owned());
     let steps: [(Restriction, &dyn Fn() -> Outcome); 4] = [

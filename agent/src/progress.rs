@@ -7,4 +7,4 @@
 
 mod board;
 
-pub use board::{Board, Post, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
+pub(crate) use board::{Board, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};

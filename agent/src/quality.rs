@@ -22,14 +22,14 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 
-pub use compare::{Comparison, Terms, Tools, compare};
-pub use options::{Options, command, options};
-pub use scores::{Scores, number_or_inf};
-pub use watch::{Job, Watcher};
+pub(crate) use compare::{Comparison, Terms, Tools, compare};
+pub(crate) use options::{Options, command, options};
+pub(crate) use scores::number_or_inf;
+pub(crate) use watch::Watcher;
 
 /// Why there are no scores.
 #[derive(Debug, thiserror::Error)]
-pub enum QualityError {
+pub(crate) enum QualityError {
     /// A program is not there or does not start.
     #[error("cannot run {program}: install ffmpeg, or say where it is with --ffmpeg")]
     NoProgram {
@@ -93,7 +93,7 @@ impl QualityError {
 
 /// A source and what an encode has made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// The source.
     pub reference: PathBuf,
     /// The encode.
@@ -101,7 +101,7 @@ pub struct Pair {
 }
 
 /// Compares all pairs, some at a time, and writes what was found. Whether all could be compared.
-pub fn run(
+pub(crate) fn run(
     options: &Options,
     config: &Config,
     stop: &AtomicBool,
@@ -156,7 +156,7 @@ pub fn run(
 }
 
 /// How long a video plays, where its file says it.
-pub fn length(path: &Path) -> Result<Option<Duration>, QualityError> {
+pub(crate) fn length(path: &Path) -> Result<Option<Duration>, QualityError> {
     let seconds = probe::probe(path)?.seconds;
     Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
 }

@@ -30,7 +30,7 @@ use crate::config::{self, Config};
 use crate::pipeline::{Mailbox, Message};
 use crate::quality::Watcher;
 
-pub use prices::{PriceError, prices};
+pub(crate) use prices::prices;
 
 /// How often the last snapshot is taken in. Ticks that are shorter are one tick of the past together.
 const FOLLOW: Duration = Duration::from_millis(500);
@@ -39,7 +39,7 @@ const FOLLOW: Duration = Duration::from_millis(500);
 const PAST: Duration = Duration::from_mins(15);
 
 /// What the results thread is made of.
-pub struct Parts {
+pub(crate) struct Parts {
     /// The time.
     pub clock: Box<dyn Clock>,
     /// What energy costs.
@@ -53,7 +53,7 @@ pub struct Parts {
 }
 
 /// The thread's state.
-pub struct ResultsWorker {
+pub(crate) struct ResultsWorker {
     clock: Box<dyn Clock>,
     files: ResultFiles,
     rescan: Duration,
@@ -70,7 +70,7 @@ pub struct ResultsWorker {
 
 /// Prices, budgets and the results folder are others now.
 #[derive(Debug)]
-pub struct Change {
+pub(crate) struct Change {
     /// Where they stand.
     pub config: Config,
     /// What the prices come to.
@@ -79,7 +79,7 @@ pub struct Change {
 
 impl ResultsWorker {
     /// A worker that has looked at the results folder once, so that the first snapshot has what is there.
-    pub fn new(config: &Config, parts: Parts) -> Self {
+    pub(crate) fn new(config: &Config, parts: Parts) -> Self {
         let Parts { clock, prices, mailbox, snapshots, publisher } = parts;
         let bookkeeper = Bookkeeper::open(config, clock.wall());
         let mut worker = Self {
@@ -102,7 +102,7 @@ impl ResultsWorker {
     }
 
     /// Runs until nobody is left to tell it of changes.
-    pub fn run(mut self, changes: &Receiver<Change>) {
+    pub(crate) fn run(mut self, changes: &Receiver<Change>) {
         let mut looked = self.clock.now();
         loop {
             let until_look = self.rescan.saturating_sub(self.clock.now().since(looked));

@@ -23,7 +23,7 @@ mod passwords;
 mod progress;
 mod rendered;
 mod tls;
-pub mod web_config;
+pub(crate) mod web_config;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -49,8 +49,10 @@ use crate::progress::Board;
 use crate::server::progress::Posting;
 use crate::server::rendered::Rendered;
 
-pub use accept::{Door, connection_limit};
-pub use access::{AccessFile, Doorkeeper, Summary, own_certificates};
+pub use accept::Door;
+pub(crate) use accept::connection_limit;
+pub use access::Doorkeeper;
+pub(crate) use access::{AccessFile, Summary, own_certificates};
 
 /// Prometheus gives up after 10 s by default; whoever waits longer is not a scraper.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,7 +60,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Why a listener cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for the {} family", listener.name())]
-pub struct ListenError {
+pub(crate) struct ListenError {
     /// The address.
     pub address: SocketAddr,
     /// What it was for.
@@ -70,7 +72,7 @@ pub struct ListenError {
 
 impl ListenError {
     /// What to do about it.
-    pub fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         let flag = match self.listener {
             Listener::Main => "--listen.port",
             Listener::Rapl => "--listen.rapl-port",
@@ -95,18 +97,18 @@ impl ListenError {
 }
 
 /// The last snapshot, as the pipeline publishes it; `None` before the first.
-pub type Snapshots = watch::Receiver<Option<SharedSnapshot>>;
+pub(crate) type Snapshots = watch::Receiver<Option<SharedSnapshot>>;
 
 /// A listener that is open but does not answer yet.
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     listener: Listener,
     socket: TcpListener,
 }
 
 impl Bound {
     /// Opens a listener. Needs no runtime yet: ports are taken before the agent gives its privileges up, threads come after.
-    pub fn open(listener: Listener, address: SocketAddr) -> Result<Self, ListenError> {
+    pub(crate) fn open(listener: Listener, address: SocketAddr) -> Result<Self, ListenError> {
         let socket = TcpListener::bind(address);
         socket.map(|socket| Self { listener, socket }).map_err(|cause| ListenError {
             address,
@@ -116,17 +118,17 @@ impl Bound {
     }
 
     /// The address it has.
-    pub fn address(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
     /// Which listener it is.
-    pub fn listener(&self) -> Listener {
+    pub(crate) fn listener(&self) -> Listener {
         self.listener
     }
 
     /// Answers until `stop` says so; then finishes what is being answered.
-    pub async fn serve(
+    pub(crate) async fn serve(
         self,
         snapshots: Snapshots,
         options: Options,
@@ -170,7 +172,7 @@ pub async fn converse(
 }
 
 /// Where every listener is, for the page.
-pub type Addresses = Vec<(Listener, SocketAddr)>;
+pub(crate) type Addresses = Vec<(Listener, SocketAddr)>;
 
 struct Context {
     listener: Listener,

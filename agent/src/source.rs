@@ -2,17 +2,17 @@
 //!
 //! A source says what a failure *means* for the agent, not only what failed: see [`SourceError`].
 
-pub mod cgroup_namespace;
-pub mod cgroup_tree;
-pub mod cpu;
-pub mod energy;
-pub mod engine;
-pub mod identity;
-pub mod memory;
-pub mod own_process;
-pub mod peer;
-pub mod reservation;
-pub mod results;
+pub(crate) mod cgroup_namespace;
+pub(crate) mod cgroup_tree;
+pub(crate) mod cpu;
+pub(crate) mod energy;
+pub(crate) mod engine;
+pub(crate) mod identity;
+pub(crate) mod memory;
+pub(crate) mod own_process;
+pub(crate) mod peer;
+pub(crate) mod reservation;
+pub(crate) mod results;
 
 use std::io;
 
@@ -92,12 +92,12 @@ impl SourceError {
 
 /// The commands that give an agent of a user other than root what it needs. Everybody who may execute such a binary may read the
 /// energy counters, so it is never for everybody.
-pub const GRANT: &str = "start the systemd unit of the package, or run it as root, or as a binary of a group: \
+pub(crate) const GRANT: &str = "start the systemd unit of the package, or run it as root, or as a binary of a group: \
     `F=$(command -v ffwatt); sudo groupadd -f ffwatt && sudo chgrp ffwatt $F && sudo chmod 0750 $F && \
     sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $F`";
 
 /// An error with its causes, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

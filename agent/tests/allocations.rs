@@ -11,7 +11,7 @@ use agent_core::metrics::catalog::Listener;
 use agent_core::metrics::{Format, Options, render};
 use agent_core::time::{MonoTime, WallTime};
 use agent_core::units::CpuTime;
-use ffwatt::api;
+use ffwatt::inside::History as ShownHistory;
 
 fn allocations(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).count_total
@@ -50,7 +50,7 @@ fn of_a_past(workloads: u32, length: Duration) -> i64 {
     let (mut joined, mut shown) = (None, None);
     let held = allocation_counter::measure(|| {
         let joined = joined.insert(join::history::History::new(Duration::from_mins(15)));
-        let shown = shown.insert(api::history::History::default());
+        let shown = shown.insert(ShownHistory::default());
         for second in 1..=length.as_secs() {
             snapshot.tick = second;
             snapshot.at = MonoTime(second * 1_000_000_000);

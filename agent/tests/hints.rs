@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Command;
-use ffwatt::command::cli;
+use ffwatt::inside::command;
 
 /// Programs whose flags are named too, right behind them.
 const OTHERS: [&str; 3] = ["cargo build ", "docker run ", "setpriv "];
@@ -52,7 +52,7 @@ fn without_comment(line: &str) -> &str {
 #[test]
 fn every_flag_that_is_named_exists() {
     let mut known = BTreeSet::new();
-    flags(&cli::command(), &mut known);
+    flags(&command(), &mut known);
     known.extend(["--help", "--version"].map(str::to_owned));
     let mut found = Vec::new();
     named(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);

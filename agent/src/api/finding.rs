@@ -9,8 +9,7 @@ const NAMED: usize = 5;
 
 /// Something worth knowing now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Finding {
+pub(crate) struct Finding {
     pub finding: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subject: String,
@@ -25,8 +24,7 @@ pub struct Finding {
 
 /// All findings of one kind, as a screen shows them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Notice {
+pub(crate) struct Notice {
     pub finding: String,
     pub count: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]

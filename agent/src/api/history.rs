@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::snapshot::{PARTS, part_of};
 
 /// How far back it goes.
-pub const SPAN: Duration = Duration::from_mins(15);
+pub(crate) const SPAN: Duration = Duration::from_mins(15);
 
 /// Shortest step. Ticks are never exactly as long as asked for.
 const STEP: Duration = Duration::from_millis(950);
@@ -43,7 +43,6 @@ pub enum Line {
 
 /// `/api/v1/series`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
 pub struct Series {
     pub times_unix_seconds: Vec<f64>,
     pub series: Vec<Named>,
@@ -52,7 +51,6 @@ pub struct Series {
 /// One line, with a value for each time; `null` where it was not there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
 pub struct Named {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,

@@ -9,8 +9,7 @@ const MAX_PER_PAGE: usize = 1000;
 /// What can be asked of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Query {
+pub(crate) struct Query {
     pub page: Option<usize>,
     pub per_page: Option<usize>,
     pub sort: Option<String>,
@@ -19,7 +18,7 @@ pub struct Query {
 }
 
 /// What workloads can be sorted by.
-pub const WORKLOAD_FIELDS: [&str; 8] = [
+pub(crate) const WORKLOAD_FIELDS: [&str; 8] = [
     "workload",
     "kind",
     "power_watts",
@@ -31,7 +30,7 @@ pub const WORKLOAD_FIELDS: [&str; 8] = [
 ];
 
 /// What transcodes can be sorted by.
-pub const TRANSCODE_FIELDS: [&str; 13] = [
+pub(crate) const TRANSCODE_FIELDS: [&str; 13] = [
     "transcode",
     "workload",
     "codec",
@@ -48,13 +47,12 @@ pub const TRANSCODE_FIELDS: [&str; 13] = [
 ];
 
 /// What scenarios can be sorted by.
-pub const SCENARIO_FIELDS: [&str; 7] =
+pub(crate) const SCENARIO_FIELDS: [&str; 7] =
     ["scenario", "encoder", "energy_joules", "joules_per_frame", "vmaf_score", "cost", "carbon_grams"];
 
 /// A page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Page {
+pub(crate) struct Page {
     pub api_version: u32,
     pub tick: u64,
     pub time_unix_seconds: f64,
@@ -66,7 +64,7 @@ pub struct Page {
 
 /// Why there is no page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum QueryError {
+pub(crate) enum QueryError {
     /// Pages are counted from 1.
     #[error("page {0}: pages are counted from 1")]
     Page(usize),
@@ -84,7 +82,7 @@ pub enum QueryError {
 }
 
 /// The page of these items that is asked for.
-pub fn page(
+pub(crate) fn page(
     items: &impl Serialize,
     known: &[&str],
     query: &Query,

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 /// One of `/api/v1/scenarios`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Scenario {
+pub(crate) struct Scenario {
     pub scenario: String,
     pub run: String,
     pub encoder: String,
@@ -53,7 +52,7 @@ pub struct Scenario {
 }
 
 /// All of them, in the order of the result file.
-pub fn scenarios(snapshot: &Snapshot) -> Vec<Scenario> {
+pub(crate) fn scenarios(snapshot: &Snapshot) -> Vec<Scenario> {
     let all = &snapshot.joined.scenarios;
     let front = front(all);
     let is_on_front = |one: &ScenarioFigures| front.iter().any(|(other, ..)| std::ptr::eq(*other, one));

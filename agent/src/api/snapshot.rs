@@ -12,8 +12,7 @@ use crate::api::{self, Scenario, Transcode, Workload};
 
 /// `/api/v1/snapshot`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Answer {
+pub(crate) struct Answer {
     pub api_version: u32,
     pub agent_version: String,
     #[serde(default)]
@@ -45,15 +44,14 @@ pub struct Answer {
 
 /// The agent's own process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Process {
+pub(crate) struct Process {
     pub pid: u32,
     pub started_unix_seconds: f64,
 }
 
 impl Answer {
     /// Whether the agent has missed three ticks since: then its figures are old, and how old is said.
-    pub fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         self.age.as_secs_f64() > STALE_AFTER_TICKS * self.tick_seconds
     }
 }
@@ -63,8 +61,7 @@ const STALE_AFTER_TICKS: f64 = 3.0;
 
 /// The machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Host {
+pub(crate) struct Host {
     pub cpus: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub utilisation_ratio: Option<f64>,
@@ -78,16 +75,14 @@ pub struct Host {
 
 /// A part of the machine's power. All of them together are the whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Part {
+pub(crate) struct Part {
     pub part: String,
     pub power_watts: f64,
 }
 
 /// What one energy counter shows when nothing runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct ZoneIdle {
+pub(crate) struct ZoneIdle {
     pub zone: String,
     pub power_watts: f64,
     pub origin: String,
@@ -97,8 +92,7 @@ pub struct ZoneIdle {
 
 /// How things are measured and split.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Method {
+pub(crate) struct Method {
     pub cpu_source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_source: Option<String>,
@@ -108,8 +102,7 @@ pub struct Method {
 
 /// What energy costs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Prices {
+pub(crate) struct Prices {
     pub currency: String,
     pub per_kilowatt_hour: f64,
     pub carbon_grams_per_kilowatt_hour: f64,
@@ -117,8 +110,7 @@ pub struct Prices {
 
 /// A source of figures.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Source {
+pub(crate) struct Source {
     pub source: String,
     pub is_up: bool,
     #[serde(default)]
@@ -132,15 +124,14 @@ pub struct Source {
 
 /// What else goes into an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the lists of Answer")]
-pub struct Include {
+pub(crate) struct Include {
     pub workloads: bool,
     pub transcodes: bool,
     pub scenarios: bool,
 }
 
 /// The answer by a snapshot.
-pub fn answer(snapshot: &Snapshot, include: Include) -> Answer {
+pub(crate) fn answer(snapshot: &Snapshot, include: Include) -> Answer {
     let method = snapshot.method;
     let findings = finding::findings(snapshot);
     let is_live =

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One of `/api/v1/transcodes`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Transcode {
+pub(crate) struct Transcode {
     pub transcode: String,
     pub workload: String,
     pub workload_id: String,
@@ -35,8 +34,7 @@ pub struct Transcode {
 /// What its command line and its container say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Asked {
+pub(crate) struct Asked {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,8 +58,7 @@ pub struct Asked {
 /// What it says of itself while it runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Told {
+pub(crate) struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,8 +80,7 @@ pub struct Told {
 /// What it costs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Figures {
+pub(crate) struct Figures {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_watts: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +110,7 @@ pub struct Figures {
 }
 
 /// All of them, in the order of the metrics.
-pub fn transcodes(snapshot: &Snapshot) -> Vec<Transcode> {
+pub(crate) fn transcodes(snapshot: &Snapshot) -> Vec<Transcode> {
     snapshot.transcodes.iter().map(|transcode| transcode_of(snapshot, transcode)).collect()
 }
 

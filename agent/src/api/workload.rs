@@ -7,8 +7,7 @@ use crate::api::snapshot::{PARTS, part_of};
 
 /// One of `/api/v1/workloads`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where users read it: docs/API.md")]
-pub struct Workload {
+pub(crate) struct Workload {
     pub workload: String,
     pub id: String,
     pub kind: String,
@@ -35,7 +34,7 @@ pub struct Workload {
 }
 
 /// All of them, in the order of the metrics.
-pub fn workloads(snapshot: &Snapshot) -> Vec<Workload> {
+pub(crate) fn workloads(snapshot: &Snapshot) -> Vec<Workload> {
     snapshot.workloads.iter().map(|workload| workload_of(snapshot, workload)).collect()
 }
 

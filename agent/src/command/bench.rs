@@ -27,8 +27,9 @@ use crate::host::HostRoots;
 use crate::quality::QualityError;
 use crate::source::chain;
 
-pub use batch::{BatchError, count_scenarios};
-pub use options::{Options, command, options};
+pub(crate) use batch::BatchError;
+pub use batch::count_scenarios;
+pub(crate) use options::{Options, command, options};
 
 use encode::{Encode, Outcome};
 use file::ResultFile;
@@ -39,7 +40,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Why a bench cannot go on.
 #[derive(Debug, thiserror::Error)]
-pub enum BenchError {
+pub(crate) enum BenchError {
     /// The batch file cannot be used.
     #[error(transparent)]
     Batch(#[from] BatchError),
@@ -62,7 +63,7 @@ impl BenchError {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// All scenarios are done.
     Done,
     /// Some encodes failed or did not keep up.
@@ -72,7 +73,7 @@ pub enum Ending {
 }
 
 /// Runs all scenarios. `stop` ends it between two polls; what is done stays in the file.
-pub fn run(
+pub(crate) fn run(
     options: &Options,
     config: &Config,
     stop: &Arc<AtomicBool>,
@@ -258,7 +259,7 @@ fn slug(name: &str) -> String {
 
 /// Where a scenario writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// Nowhere: the encode is all that is measured.
     Null,
     /// Files in a folder.

@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Why nothing was kept.
 #[derive(Debug, thiserror::Error)]
-pub enum CalibrateError {
+pub(crate) enum CalibrateError {
     /// Nothing could be measured or kept.
     #[error(transparent)]
     Failed(#[from] CalibrationError),
@@ -44,13 +44,13 @@ pub enum CalibrateError {
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CalibrateOptions {
+pub(crate) struct CalibrateOptions {
     period: Duration,
     is_forgotten: bool,
 }
 
 /// The command line's grammar.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new("calibrate")
         .about("Measure the idle power of a quiet host, and keep it")
         .arg(
@@ -70,7 +70,7 @@ pub fn command() -> Command {
 }
 
 /// Understands the command line.
-pub fn options(matches: &ArgMatches) -> CalibrateOptions {
+pub(crate) fn options(matches: &ArgMatches) -> CalibrateOptions {
     CalibrateOptions {
         period: matches.get_one("length").copied().unwrap_or(PERIOD),
         is_forgotten: matches.get_flag("forget"),
@@ -84,7 +84,11 @@ fn parse_period(text: &str) -> Result<Duration, String> {
 }
 
 /// Measures and keeps, or removes what was kept.
-pub fn run(options: &CalibrateOptions, config: &Config, out: &mut dyn Write) -> Result<(), CalibrateError> {
+pub(crate) fn run(
+    options: &CalibrateOptions,
+    config: &Config,
+    out: &mut dyn Write,
+) -> Result<(), CalibrateError> {
     if options.is_forgotten {
         match forget_calibration(config)? {
             Some(path) => writeln!(out, "removed {}; an agent that runs notices within 5 s", path.display())?,
@@ -211,7 +215,7 @@ fn use_of(answer: &Answer, measured: &[ZoneCalibration]) -> Use {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ZoneIdle;
+    use crate::api::snapshot::ZoneIdle;
     use agent_core::model::energy::{Scope, Zone};
     use agent_core::units::{Ratio, Watts};
 

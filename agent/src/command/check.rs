@@ -34,7 +34,7 @@ use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::results::{self, Folder};
 use crate::source::{SourceError, cgroup_namespace};
 
-pub use ready::{reachable, ready};
+pub(crate) use ready::{reachable, ready};
 pub(crate) use running::{Running, find as find_running};
 
 /// How long an engine may take to answer.
@@ -43,7 +43,7 @@ const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
 /// What one line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// It works.
     Ok,
     /// It works and would be used.
@@ -73,7 +73,7 @@ impl State {
 
 /// One line of the report.
 #[derive(Clone, Debug, Serialize)]
-pub struct Line {
+pub(crate) struct Line {
     /// What it is about: `agent`, `source`, `finding` of an agent that runs here; `cpu`, `energy`, `names`, `ports`, `state`, `results`, `rights`.
     pub subject: &'static str,
     /// The source.
@@ -88,7 +88,7 @@ pub struct Line {
 
 /// The whole report.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Every source.
     pub lines: Vec<Line>,
     /// Where CPU times would come from.
@@ -102,7 +102,7 @@ pub struct Report {
 /// What it comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Everything the host has is used.
     Ready,
     /// The agent would run, but something could work and does not.
@@ -112,7 +112,7 @@ pub enum Verdict {
 }
 
 /// Looks at everything.
-pub fn report(config: &Config) -> anyhow::Result<Report> {
+pub(crate) fn report(config: &Config) -> anyhow::Result<Report> {
     let roots = config.roots();
     let mut report = Report { lines: Vec::new(), cpu_source: None, energy_source: None, is_running: false };
     if report.check_running(config) {
@@ -330,7 +330,7 @@ impl Report {
     }
 
     /// What it comes to.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let has = |state| self.lines.iter().any(|line| line.state == state);
         if has(State::Fatal) {
             Verdict::CannotRun
@@ -344,7 +344,7 @@ impl Report {
     }
 
     /// As a table.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let mut subject = "";
         for line in &self.lines {
@@ -389,7 +389,7 @@ impl Report {
     }
 
     /// As JSON.
-    pub fn json(&self) -> anyhow::Result<String> {
+    pub(crate) fn json(&self) -> anyhow::Result<String> {
         #[derive(Serialize)]
         struct Document<'a> {
             verdict: Verdict,

@@ -20,7 +20,7 @@ use crate::quality;
 
 /// What to do.
 #[derive(Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// Run the agent.
     Run,
     /// Look at every source and say what is wrong.
@@ -49,14 +49,14 @@ pub enum Action {
 
 impl Action {
     /// Whether it reads counters or loads programs, which takes capabilities. All else is done with the caller's own rights.
-    pub fn needs_rights(&self) -> bool {
+    pub(crate) fn needs_rights(&self) -> bool {
         matches!(self, Self::Run | Self::Check { ready: false, .. } | Self::Calibrate(_))
     }
 }
 
 /// The command line, understood.
 #[derive(Debug)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// What to do.
     pub action: Action,
     /// Where the configuration comes from.
@@ -64,7 +64,7 @@ pub struct Invocation {
 }
 
 /// Where the configuration file is looked for when none is named.
-pub const DEFAULT_FILE: &str = "/etc/ffwatt/ffwatt.toml";
+pub(crate) const DEFAULT_FILE: &str = "/etc/ffwatt/ffwatt.toml";
 
 /// The command line's grammar.
 pub fn command() -> Command {
@@ -110,7 +110,7 @@ pub fn command() -> Command {
 }
 
 /// Understands the command line; `environment` is this process's.
-pub fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) -> Invocation {
+pub(crate) fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) -> Invocation {
     let (action, matches) = match matches.subcommand() {
         Some(("check", matches)) => {
             (Action::Check { json: matches.get_flag("json"), ready: matches.get_flag("ready") }, matches)

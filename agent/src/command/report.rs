@@ -22,7 +22,7 @@ use crate::source::results::{self, Folder};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-pub enum ReportError {
+pub(crate) enum ReportError {
     /// The result file cannot be used.
     #[error(transparent)]
     Results(#[from] SourceError),
@@ -52,7 +52,7 @@ pub enum ReportError {
 
 /// What to report, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     file: Option<PathBuf>,
     by: Option<Grouping>,
     compare: Option<(String, String)>,
@@ -67,7 +67,7 @@ enum Form {
 }
 
 /// The grammar of the subcommand.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new("report")
         .about("Rank the scenarios of a run, or add up finished transcodes")
         .arg(
@@ -101,7 +101,7 @@ pub fn command() -> Command {
 }
 
 /// Understands the subcommand's arguments.
-pub fn options(matches: &ArgMatches) -> Options {
+pub(crate) fn options(matches: &ArgMatches) -> Options {
     let by = matches.get_one::<String>("by").map(|by| match by.as_str() {
         "scenario" => Grouping::Scenario,
         "codec" => Grouping::Codec,
@@ -121,7 +121,7 @@ pub fn options(matches: &ArgMatches) -> Options {
 }
 
 /// Writes the report.
-pub fn run(
+pub(crate) fn run(
     options: &Options,
     config: &Config,
     prices: &Prices,

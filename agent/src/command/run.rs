@@ -37,7 +37,7 @@ use crate::source::identity::docker::{self, Engine};
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Runs until SIGINT or SIGTERM. With SIGHUP, prices, budgets and the results folder are what `reload` says.
-pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<()> {
     let early = ignore_hangups().context("cannot listen for SIGHUP")?;
     let opened = Opened::open(config)?;
     let (cpu, energy) = opened.pipeline.sources();
@@ -60,7 +60,7 @@ pub fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) ->
 }
 
 /// Reads the files that the configuration names, as [`run`] does first.
-pub fn validate(config: &Config) -> anyhow::Result<()> {
+pub(crate) fn validate(config: &Config) -> anyhow::Result<()> {
     results::prices(config)?;
     if let Some(path) = &config.web.config_file {
         open_access(path)?;

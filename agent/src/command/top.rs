@@ -23,7 +23,7 @@ use crate::command::check;
 use crate::config::Config;
 
 use client::Client;
-pub use client::ClientError;
+pub(crate) use client::ClientError;
 use keys::{State, Step};
 
 /// Between two questions.
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What can be asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// The agent; the one that runs here when not given.
     pub url: Option<String>,
     /// Whom to believe that it is the agent, as PEM.
@@ -49,7 +49,7 @@ pub struct Options {
 
 /// Why there is nothing to see.
 #[derive(Debug, thiserror::Error)]
-pub enum TopError {
+pub(crate) enum TopError {
     /// The agent cannot be asked.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -71,7 +71,7 @@ pub enum TopError {
 
 impl TopError {
     /// Whether it was asked for what cannot be.
-    pub fn is_usage(&self) -> bool {
+    pub(crate) fn is_usage(&self) -> bool {
         matches!(
             self,
             Self::Sort { .. }
@@ -82,7 +82,7 @@ impl TopError {
 }
 
 /// The command line's grammar.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new("top")
         .about("Show containers and encodes of a running agent in the terminal")
         .arg(Arg::new("url").long("url").value_name("URL").help(
@@ -101,7 +101,7 @@ pub fn command() -> Command {
 }
 
 /// Understands the command line.
-pub fn options(matches: &ArgMatches) -> Options {
+pub(crate) fn options(matches: &ArgMatches) -> Options {
     Options {
         url: matches.get_one::<String>("url").cloned(),
         ca: matches.get_one::<PathBuf>("ca").cloned(),
@@ -112,7 +112,7 @@ pub fn options(matches: &ArgMatches) -> Options {
 }
 
 /// Shows the agent's figures until the user has seen enough; or once, into `out`.
-pub fn run(options: &Options, config: &Config, out: &mut dyn Write) -> Result<(), TopError> {
+pub(crate) fn run(options: &Options, config: &Config, out: &mut dyn Write) -> Result<(), TopError> {
     let here = || format!("http://{}", check::reachable(config.listen.address, config.listen.port));
     let client = Client::new(&options.url.clone().unwrap_or_else(here), options.ca.as_deref())?;
     let mut state = State::new(client.shown().to_owned(), options.filter.clone());

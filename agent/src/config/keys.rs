@@ -2,7 +2,7 @@
 
 mod key;
 
-pub use key::{Allowed, Key, Kind, PREFIX};
+pub(crate) use key::{Allowed, Key, Kind, PREFIX};
 
 use Allowed::{AtLeast, Form, Range, Words};
 use Kind::{Integer, List, Number, Text, Time};
@@ -11,7 +11,7 @@ use key::key;
 use crate::config::EnergyChoice;
 
 /// Every key, in the order of the file.
-pub const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[Key] = &[
     key("interval", Time, "TIME", "Length of a tick.", Range("100ms", "60s"))
         .more("The agent reads CPU time and energy once in each tick."),
     key("state_dir", Text, "PATH", "Folder of the ledger.", Form("path")).unset("/var/lib/ffwatt").more(

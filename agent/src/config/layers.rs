@@ -14,7 +14,7 @@ use crate::config::keys::{KEYS, Key, Kind, PREFIX};
 use crate::config::{Config, file_problem, restricted};
 
 /// The variable that names the configuration file.
-pub const FILE_VARIABLE: &str = "FFWATT_CONFIG";
+pub(crate) const FILE_VARIABLE: &str = "FFWATT_CONFIG";
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +80,7 @@ pub enum ConfigError {
 
 /// The layers above the defaults, lowest first.
 #[derive(Clone, Debug, Default)]
-pub struct Layers {
+pub(crate) struct Layers {
     /// The configuration file; it must exist.
     pub file: Option<PathBuf>,
     /// The environment.
@@ -93,7 +93,7 @@ pub struct Layers {
 
 impl Layers {
     /// The effective configuration.
-    pub fn resolve(&self) -> Result<Config, ConfigError> {
+    pub(crate) fn resolve(&self) -> Result<Config, ConfigError> {
         let mut origins: BTreeMap<&'static str, String> = BTreeMap::new();
         let mut config = match &self.file {
             Some(path) => read_file(path, self.is_restricted, &mut origins)?,
@@ -122,7 +122,7 @@ impl Layers {
     }
 
     /// Variables that would set a key, or name the file.
-    pub fn known_variables(&self) -> impl Iterator<Item = &OsStr> {
+    pub(crate) fn known_variables(&self) -> impl Iterator<Item = &OsStr> {
         let is_known = |name: &str| {
             let sets = |key: &Key| key.variable() == name || key.upstream.contains(&name);
             name == FILE_VARIABLE || KEYS.iter().any(sets)
@@ -132,7 +132,7 @@ impl Layers {
     }
 
     /// Variables that look like ours and are not. No error: orchestrators make variables of their own out of a service's name.
-    pub fn unknown_variables(&self) -> impl Iterator<Item = &OsStr> {
+    pub(crate) fn unknown_variables(&self) -> impl Iterator<Item = &OsStr> {
         let is_known = |name: &str| name == FILE_VARIABLE || KEYS.iter().any(|key| key.variable() == name);
         self.environment
             .keys()

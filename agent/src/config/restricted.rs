@@ -53,7 +53,7 @@ const HARMLESS: &[&str] = &[
 impl Layers {
     /// The layers as far as a caller with fewer rights may choose them: harmless flags, and the configuration file at its usual
     /// place when nobody but root can write to it.
-    pub fn restricted(self, usual_file: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn restricted(self, usual_file: &Path) -> Result<Self, ConfigError> {
         if self.file.as_ref().is_some_and(|file| file != usual_file) {
             return Err(ConfigError::Refused {
                 option: "config".to_owned(),

@@ -15,7 +15,6 @@ use crate::host::HostRoots;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Listen {
     pub address: IpAddr,
     pub host_names: Vec<String>,
@@ -30,7 +29,6 @@ pub struct Listen {
 /// Who may ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Web {
     pub config_file: Option<PathBuf>,
 }
@@ -38,7 +36,6 @@ pub struct Web {
 /// What the agent denies itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Sandbox {
     pub off: Vec<Restriction>,
 }
@@ -46,7 +43,6 @@ pub struct Sandbox {
 /// What encoders post of their progress.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Progress {
     pub accept_from: ProgressSenders,
 }
@@ -54,7 +50,6 @@ pub struct Progress {
 /// Result files of encodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Results {
     pub rescan: Span,
 }
@@ -62,7 +57,6 @@ pub struct Results {
 /// Comparing encodes with their sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Quality {
     pub ffmpeg: String,
     pub timeout: Span,
@@ -72,7 +66,6 @@ pub struct Quality {
 /// What things cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Price {
     pub per_kwh: Option<f64>,
     pub per_cpu_hour: f64,
@@ -89,7 +82,6 @@ pub struct Price {
 /// What may be spent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Budget {
     pub cost_per_day: Option<f64>,
     pub cost_per_month: Option<f64>,
@@ -100,7 +92,6 @@ pub struct Budget {
 /// What is kept of the past.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct LedgerLimits {
     pub max_age: Span,
     pub max_megabytes: u32,
@@ -108,7 +99,6 @@ pub struct LedgerLimits {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Paths {
     pub procfs: PathBuf,
     pub sysfs: PathBuf,
@@ -118,7 +108,6 @@ pub struct Paths {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Cpu {
     pub source: CpuChoice,
     pub tracked: Vec<String>,
@@ -127,7 +116,6 @@ pub struct Cpu {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Energy {
     pub source: EnergyChoice,
     pub plausible_watts: Option<f64>,
@@ -137,7 +125,6 @@ pub struct Energy {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Attribution {
     pub idle_policy: IdleChoice,
     pub idle_watts: Option<f64>,
@@ -147,7 +134,6 @@ pub struct Attribution {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Containers {
     pub docker_socket: PathBuf,
     pub podman_socket: PathBuf,
@@ -155,14 +141,12 @@ pub struct Containers {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Compat {
     pub zones: ZoneNames,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Log {
     pub level: LogLevel,
     pub format: LogFormat,

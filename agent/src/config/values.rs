@@ -110,7 +110,6 @@ impl Restriction {
 /// [`IdlePolicy`] as written in the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "see IdlePolicy")]
 pub enum IdleChoice {
     #[default]
     Own,
@@ -144,7 +143,6 @@ pub enum ProgressSenders {
 /// How much to log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the usual levels")]
 pub enum LogLevel {
     Error,
     Warn,

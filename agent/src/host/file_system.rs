@@ -6,7 +6,7 @@ use rustix::fs::{FsWord, PROC_SUPER_MAGIC, statfs};
 
 /// A file system that the kernel makes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KernelFileSystem {
+pub(crate) enum KernelFileSystem {
     /// procfs.
     Procfs,
     /// sysfs.
@@ -17,7 +17,7 @@ pub enum KernelFileSystem {
 
 impl KernelFileSystem {
     /// Whether the file system that holds this path is of this type; not where that cannot be told.
-    pub fn holds(self, path: &Path) -> bool {
+    pub(crate) fn holds(self, path: &Path) -> bool {
         statfs(path).is_ok_and(|system| system.f_type == self.magic())
     }
 

@@ -224,6 +224,8 @@ fn parts(subject: &Subject) -> (&'static str, &str, &str) {
 }
 
 /// Scenarios by subject, as [`Ledger::record`] wants them.
-pub fn scenarios<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> HashMap<Subject, Option<String>> {
+pub(crate) fn scenarios<'a>(
+    candidates: impl Iterator<Item = &'a Candidate>,
+) -> HashMap<Subject, Option<String>> {
     candidates.map(|candidate| (candidate.subject.clone(), candidate.scenario.clone())).collect()
 }

@@ -29,7 +29,7 @@ const STEP: Duration = Duration::from_secs(1);
 
 /// Why nothing could be measured or kept.
 #[derive(Debug, thiserror::Error)]
-pub enum CalibrationError {
+pub(crate) enum CalibrationError {
     /// The host cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -54,7 +54,7 @@ pub enum CalibrationError {
 
 /// What was measured of one counter.
 #[derive(Clone, Copy, Debug)]
-pub struct ZoneCalibration {
+pub(crate) struct ZoneCalibration {
     /// Which.
     pub zone: Zone,
     /// Its idle power, or why it has none.
@@ -62,7 +62,7 @@ pub struct ZoneCalibration {
 }
 
 /// A measurement of idle power.
-pub struct Calibrating {
+pub(crate) struct Calibrating {
     clock: Box<dyn Clock>,
     cpu: Box<dyn CpuMeter>,
     energy: EnergySource,
@@ -74,7 +74,7 @@ pub struct Calibrating {
 
 impl Calibrating {
     /// Opens what the agent would, and the folder that it reads.
-    pub fn open(config: &Config, clock: Box<dyn Clock>) -> Result<Self, CalibrationError> {
+    pub(crate) fn open(config: &Config, clock: Box<dyn Clock>) -> Result<Self, CalibrationError> {
         let roots = config.roots();
         let topology = topology(&roots)?;
         let hardware = Box::new(energy_hardware(config));
@@ -89,7 +89,7 @@ impl Calibrating {
     }
 
     /// Reads counters and CPU times for so long.
-    pub fn measure(&mut self, period: Duration) -> Result<Vec<ZoneCalibration>, CalibrationError> {
+    pub(crate) fn measure(&mut self, period: Duration) -> Result<Vec<ZoneCalibration>, CalibrationError> {
         let begin = self.clock.now();
         self.read()?;
         let mut due = begin.plus(STEP);
@@ -107,7 +107,7 @@ impl Calibrating {
     }
 
     /// Keeps what was measured where the agent reads it; says where that is.
-    pub fn keep(&self, measured: &[ZoneCalibration]) -> Result<PathBuf, CalibrationError> {
+    pub(crate) fn keep(&self, measured: &[ZoneCalibration]) -> Result<PathBuf, CalibrationError> {
         let known: Vec<_> = measured.iter().filter_map(|of| Some((of.zone, of.result.ok()?))).collect();
         self.state.keep_calibration(&known, self.clock.wall()).map_err(CalibrationError::Keep)
     }
@@ -151,6 +151,6 @@ fn open_state(config: &Config, zones: &[Zone]) -> Result<StateDir, CalibrationEr
 }
 
 /// Removes what was calibrated; says where it was, and nothing where there was nothing.
-pub fn forget_calibration(config: &Config) -> Result<Option<PathBuf>, CalibrationError> {
+pub(crate) fn forget_calibration(config: &Config) -> Result<Option<PathBuf>, CalibrationError> {
     open_state(config, &[])?.forget_calibration().map_err(CalibrationError::Keep)
 }

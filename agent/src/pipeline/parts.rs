@@ -22,7 +22,7 @@ use crate::source::cpu::CpuMeter;
 use crate::source::identity::process_numbers::ProcessNumbers;
 
 /// The pipeline's ends of the channels to the other threads.
-pub struct Links {
+pub(crate) struct Links {
     /// Messages to it.
     pub inbox: Inbox,
     /// Its snapshots.

@@ -16,7 +16,7 @@ use crate::source::energy::{EnergyOptions, HostEnergy};
 
 /// Why the agent cannot run at all.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// Without CPU times there is nothing to split energy by.
     #[error("no source of CPU times works: {problems}")]
     NoCpu {
@@ -36,7 +36,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// What would help; empty when nothing would.
-    pub fn hint(&self) -> &str {
+    pub(crate) fn hint(&self) -> &str {
         match self {
             Self::NoCpu { hint, .. } => hint,
             Self::NoTopology { .. } => "say where the host's sysfs is with --path.sysfs",

@@ -19,7 +19,7 @@ use crate::source::identity::docker::EngineEvent;
 
 /// What other tasks tell the pipeline.
 #[derive(Debug)]
-pub enum Message {
+pub(crate) enum Message {
     /// A container engine has said something.
     Engine {
         /// Which engine.
@@ -39,14 +39,14 @@ pub enum Message {
 
 /// Where other tasks leave messages.
 #[derive(Clone, Debug)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     sender: Sender<Message>,
     bell: Arc<OwnedFd>,
 }
 
 impl Mailbox {
     /// Leaves a message and rings. `false` when the pipeline is gone.
-    pub fn tell(&self, message: Message) -> bool {
+    pub(crate) fn tell(&self, message: Message) -> bool {
         if self.sender.send(message).is_err() {
             return false;
         }
@@ -58,14 +58,14 @@ impl Mailbox {
 
 /// The pipeline's end.
 #[derive(Debug)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     receiver: Receiver<Message>,
     bell: Arc<OwnedFd>,
     waiting: Vec<Message>,
 }
 
 /// Both ends.
-pub fn mailbox() -> io::Result<(Mailbox, Inbox)> {
+pub(crate) fn mailbox() -> io::Result<(Mailbox, Inbox)> {
     let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     let (sender, receiver) = channel();
     Ok((Mailbox { sender, bell: Arc::clone(&bell) }, Inbox { receiver, bell, waiting: Vec::new() }))

@@ -16,7 +16,7 @@ use super::{Outcome, Plan};
 
 /// A capability, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
+pub(crate) struct Need {
     /// Which.
     pub capability: CapabilitySet,
     /// What would not work without.
@@ -30,7 +30,7 @@ const fn need(capability: CapabilitySet, purpose: &'static str, instead: Capabil
 }
 
 /// Capabilities that an agent with this plan needs after its start.
-pub fn needs(plan: &Plan) -> Vec<Need> {
+pub(crate) fn needs(plan: &Plan) -> Vec<Need> {
     let (none, admin) = (CapabilitySet::empty(), CapabilitySet::SYS_ADMIN);
     let mut needs = Vec::new();
     if plan.locked_counters {
@@ -71,7 +71,7 @@ pub(super) fn is_of_another(path: &(impl AsRef<Path> + ?Sized)) -> bool {
 }
 
 /// Names as `capsh` writes them, in the kernel's order.
-pub fn names(set: CapabilitySet) -> String {
+pub(crate) fn names(set: CapabilitySet) -> String {
     let names: Vec<String> = set.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

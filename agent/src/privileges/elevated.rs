@@ -22,7 +22,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// Why the program does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The binary is set-uid or set-gid.
     #[error(
         "this ffwatt is set-uid or set-gid, which gives its callers more rights than it can guard: `chmod ug-s` the binary, \
@@ -38,7 +38,7 @@ pub enum StartError {
 }
 
 /// Whether this process has more rights than the user who started it. To be asked before rights are given up.
-pub fn is_elevated() -> io::Result<bool> {
+pub(crate) fn is_elevated() -> io::Result<bool> {
     Ok(has_ids_of_another() || (!is_root()? && !beyond_ambient(&capabilities(None)?)?.is_empty()))
 }
 
@@ -65,7 +65,7 @@ fn beyond_ambient(sets: &CapabilitySets) -> io::Result<CapabilitySet> {
 
 /// To be called first of all, while there is one thread: no file is opened with the right to read every file, but the counters
 /// that ask for it by themselves. True for a process with more rights than its caller has.
-pub fn start() -> Result<bool, StartError> {
+pub(crate) fn start() -> Result<bool, StartError> {
     if has_ids_of_another() {
         return Err(StartError::SetUserId);
     }
@@ -82,7 +82,7 @@ pub fn start() -> Result<bool, StartError> {
 }
 
 /// Gives every capability up: from here on the process may do what its caller may.
-pub fn act_as_caller() -> Result<(), StartError> {
+pub(crate) fn act_as_caller() -> Result<(), StartError> {
     let none = CapabilitySet::empty();
     let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
     set_capabilities(None, sets).map_err(|error| StartError::Capabilities(error.into()))
@@ -90,7 +90,7 @@ pub fn act_as_caller() -> Result<(), StartError> {
 
 /// Starts this program again with nothing in its environment but a fixed `PATH`, so that no library can read what the caller has put
 /// there. Returns when the environment is so already.
-pub fn shed_environment(environment: &BTreeMap<OsString, OsString>) -> Result<(), StartError> {
+pub(crate) fn shed_environment(environment: &BTreeMap<OsString, OsString>) -> Result<(), StartError> {
     if is_plain(environment) {
         return Ok(());
     }

@@ -28,11 +28,11 @@ const MAX_WAITING: usize = 256;
 const MAX_CLOSED: usize = 1024;
 
 /// A connection that has sent nothing for this long since it began has no right to its place.
-pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The sender of a post, as far as the connection tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sender {
+pub(crate) struct Sender {
     /// What stands behind `/progress/`.
     pub id: String,
     /// The connection; `None` when it came over something that has no addresses.
@@ -41,12 +41,12 @@ pub struct Sender {
 
 impl Sender {
     /// Whether it is on this host by its address alone.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.peer().is_none_or(|peer| peer.is_loopback())
     }
 
     /// Its address, when that says where it is.
-    pub fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         self.peer().filter(|address| !address.is_loopback())
     }
 
@@ -57,7 +57,7 @@ impl Sender {
 
 /// What becomes of a post.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The pipeline has not found its transcode yet.
     #[default]
     Pending,
@@ -69,7 +69,7 @@ pub enum Verdict {
 
 /// Why a post is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No running transcode is known by its socket, id or address.
     Unknown,
     /// Its sender is not on this host, and the configuration does not allow that.
@@ -114,7 +114,7 @@ impl Entry {
 
 /// What a connection has said since it was last asked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Post {
+pub(crate) struct Post {
     /// Its last block that was not taken yet, and when it came.
     pub last: Option<(Block, MonoTime)>,
     /// Whether there may be more.
@@ -122,7 +122,7 @@ pub struct Post {
 }
 
 /// All connections.
-pub struct Board {
+pub(crate) struct Board {
     entries: Mutex<Entries>,
     /// Rung when there is a new one: a short encode is over before the next tick, and then its socket is gone.
     bell: Box<dyn Fn() + Send + Sync>,
@@ -170,12 +170,12 @@ impl fmt::Debug for Board {
 
 impl Board {
     /// An empty board.
-    pub fn new(bell: impl Fn() + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(bell: impl Fn() + Send + Sync + 'static) -> Self {
         Self { entries: Mutex::default(), bell: Box::new(bell) }
     }
 
     /// A connection begins to wait. Where too many wait already, one of them is refused.
-    pub fn open(self: &Arc<Self>, sender: Sender, now: MonoTime) -> Ticket {
+    pub(crate) fn open(self: &Arc<Self>, sender: Sender, now: MonoTime) -> Ticket {
         let (verdict, receiver) = watch::channel(Verdict::Pending);
         let mut entries = self.lock();
         entries.make_room(MAX_WAITING, Entry::is_waiting, |entry| entry.sender.is_loopback());
@@ -190,7 +190,7 @@ impl Board {
     }
 
     /// Takes what has come in since the last time, by connection. Those that are closed are given once more, and forgotten.
-    pub fn take(&self) -> Vec<(u64, Post)> {
+    pub(crate) fn take(&self) -> Vec<(u64, Post)> {
         let mut entries = self.lock();
         let mut taken = Vec::with_capacity(entries.all.len());
         for (number, entry) in &mut entries.all {
@@ -201,7 +201,7 @@ impl Board {
     }
 
     /// Senders of connections that have no verdict yet, the oldest first.
-    pub fn pending(&self) -> Vec<(u64, Sender)> {
+    pub(crate) fn pending(&self) -> Vec<(u64, Sender)> {
         let entries = self.lock();
         let pending = entries.all.iter().filter(|(_, entry)| entry.is_waiting());
         pending.map(|(number, entry)| (*number, entry.sender.clone())).collect()
@@ -209,7 +209,7 @@ impl Board {
 
     /// Gives a connection a place. Where all are taken, the longest-silent connection gives its place up; where none is silent,
     /// the answer is `false` and the connection is refused.
-    pub fn accept(&self, number: u64, now: MonoTime) -> bool {
+    pub(crate) fn accept(&self, number: u64, now: MonoTime) -> bool {
         let mut entries = self.lock();
         let places = || entries.all.iter().filter(|(_, entry)| entry.has_place());
         if places().count() >= MAX_PLACES {
@@ -227,13 +227,13 @@ impl Board {
     }
 
     /// Refuses a connection.
-    pub fn refuse(&self, number: u64, refusal: Refusal) {
+    pub(crate) fn refuse(&self, number: u64, refusal: Refusal) {
         self.lock().refuse(number, refusal);
     }
 
     /// Makes way for another connection of the same transcode: one that never said anything is refused. `false` where the
     /// connection is open and has said something, or has just begun.
-    pub fn displace(&self, number: u64, now: MonoTime) -> bool {
+    pub(crate) fn displace(&self, number: u64, now: MonoTime) -> bool {
         let mut entries = self.lock();
         let Some(entry) = entries.all.get(&number).filter(|entry| entry.is_open) else { return true };
         let is_silent = entry.is_silent(now);
@@ -244,7 +244,7 @@ impl Board {
     }
 
     /// Connections refused so far.
-    pub fn refused(&self) -> u64 {
+    pub(crate) fn refused(&self) -> u64 {
         self.lock().refused
     }
 
@@ -256,7 +256,7 @@ impl Board {
 
 /// A listener's hold on one connection; dropped when it ends.
 #[derive(Debug)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     board: Arc<Board>,
     number: u64,
     verdict: watch::Receiver<Verdict>,
@@ -264,21 +264,21 @@ pub struct Ticket {
 
 impl Ticket {
     /// Notes that the connection has sent something.
-    pub fn hear(&self) {
+    pub(crate) fn hear(&self) {
         if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
             entry.has_spoken = true;
         }
     }
 
     /// Puts up a block in place of the one before.
-    pub fn tell(&self, block: Block, now: MonoTime) {
+    pub(crate) fn tell(&self, block: Block, now: MonoTime) {
         if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
             entry.last = Some((block, now));
         }
     }
 
     /// Waits for another verdict than the one that was last returned; never returns when there will be none.
-    pub async fn verdict(&mut self) -> Verdict {
+    pub(crate) async fn verdict(&mut self) -> Verdict {
         match self.verdict.changed().await {
             Ok(()) => *self.verdict.borrow_and_update(),
             // The board has forgotten the connection. A last verdict came before that, and was returned.
@@ -287,7 +287,7 @@ impl Ticket {
     }
 
     /// Gives the connection up because it is silent.
-    pub fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.board.refuse(self.number, Refusal::Silent);
     }
 }

@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// The programs at hand.
 #[derive(Clone, Debug)]
-pub struct Tools {
+pub(crate) struct Tools {
     ffmpeg: PathBuf,
     /// Whether it has libvmaf.
     pub has_vmaf: bool,
@@ -33,7 +33,7 @@ pub struct Tools {
 
 impl Tools {
     /// Asks an ffmpeg what it can.
-    pub fn find(ffmpeg: &str) -> Result<Self, QualityError> {
+    pub(crate) fn find(ffmpeg: &str) -> Result<Self, QualityError> {
         let output = Command::new(ffmpeg)
             .args(["-hide_banner", "-filters"])
             .stdin(Stdio::null())
@@ -57,7 +57,7 @@ impl Tools {
 
 /// What was found out about a pair.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// The scores.
     pub scores: Scores,
     /// What was encoded.
@@ -94,7 +94,7 @@ impl Drop for Workshop {
 }
 
 /// How a comparison is run.
-pub struct Terms<'a> {
+pub(crate) struct Terms<'a> {
     /// How long it may take.
     pub timeout: Duration,
     /// Ends it when it becomes true.
@@ -106,7 +106,7 @@ pub struct Terms<'a> {
 }
 
 /// Compares a pair: aligned from the first frame on, at the source's size and rate, as far as the shorter goes.
-pub fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<Comparison, QualityError> {
+pub(crate) fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<Comparison, QualityError> {
     let reference = probe::probe(&pair.reference)?;
     let distorted = probe::probe(&pair.distorted)?;
     let begin = SystemClock.now();

@@ -9,7 +9,7 @@ use crate::quality::Pair;
 
 /// What to compare, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     pub(super) pairs: Vec<Pair>,
     /// Instead of the configured one.
     pub(super) ffmpeg: Option<String>,
@@ -21,7 +21,7 @@ pub struct Options {
 }
 
 /// The grammar of the subcommand.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new("quality")
         .about("Compute VMAF, PSNR and SSIM of encodes")
         .arg(
@@ -68,7 +68,7 @@ pub fn command() -> Command {
 }
 
 /// Understands the subcommand's arguments; an error in words.
-pub fn options(matches: &ArgMatches) -> Result<Options, String> {
+pub(crate) fn options(matches: &ArgMatches) -> Result<Options, String> {
     let files: Vec<PathBuf> =
         matches.get_many::<String>("pairs").into_iter().flatten().map(PathBuf::from).collect();
     let pairs: Vec<Pair> = files

@@ -11,7 +11,7 @@ const PEAK: f64 = 255.0;
 
 /// Scores of a comparison; a metric that could not be had is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Scores {
+pub(crate) struct Scores {
     /// Mean over all frames.
     pub vmaf: Option<Vmaf>,
     /// Of the mean error over all frames, as ffmpeg's own summary has it; infinite when there is none.
@@ -28,7 +28,7 @@ pub struct Scores {
 
 impl Scores {
     /// As results have them.
-    pub fn quality(&self) -> Quality {
+    pub(crate) fn quality(&self) -> Quality {
         Quality {
             vmaf: self.vmaf,
             psnr: self.psnr,
@@ -69,7 +69,7 @@ fn mean(log: &str, field: &str) -> Option<(f64, u64)> {
 }
 
 /// A PSNR for JSON, which has no infinite numbers.
-pub fn number_or_inf(psnr: Decibels) -> Value {
+pub(crate) fn number_or_inf(psnr: Decibels) -> Value {
     if psnr.0.is_finite() { Value::from(psnr.0) } else { Value::from("inf") }
 }
 

@@ -23,7 +23,7 @@ use crate::quality::{Pair, QualityError};
 
 /// A finished transcode to score.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// Its key.
     pub key: Arc<str>,
     /// When it began.
@@ -35,7 +35,7 @@ pub struct Job {
 
 /// Scores what it is shown.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     seen: HashSet<Arc<str>>,
     jobs: Option<Sender<Job>>,
     done: Receiver<(Job, Result<Output, QualityError>)>,
@@ -45,7 +45,10 @@ pub struct Watcher {
 
 impl Watcher {
     /// Begins; `None` when the configuration does not want it. `started` is told the numbers of the processes that do the work.
-    pub fn start(config: &Quality, started: impl Fn(u32) + Send + 'static) -> std::io::Result<Option<Self>> {
+    pub(crate) fn start(
+        config: &Quality,
+        started: impl Fn(u32) + Send + 'static,
+    ) -> std::io::Result<Option<Self>> {
         if config.max_cpus == 0 {
             return Ok(None);
         }
@@ -67,7 +70,7 @@ impl Watcher {
     }
 
     /// Takes transcodes that have ended well and whose container says what they were made from and into.
-    pub fn follow(&mut self, transcodes: &[TranscodeSnapshot]) {
+    pub(crate) fn follow(&mut self, transcodes: &[TranscodeSnapshot]) {
         for transcode in transcodes {
             let key = &transcode.identity.key;
             let is_good = matches!(transcode.status, None | Some(ExitStatus::Code(0)));
@@ -86,7 +89,7 @@ impl Watcher {
     }
 
     /// What has been scored since the last time.
-    pub fn scored(&self) -> impl Iterator<Item = (Job, Result<Output, QualityError>)> {
+    pub(crate) fn scored(&self) -> impl Iterator<Item = (Job, Result<Output, QualityError>)> {
         self.done.try_iter()
     }
 }

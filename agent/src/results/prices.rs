@@ -11,7 +11,7 @@ use crate::source::{SourceError, results};
 
 /// Why there are no prices.
 #[derive(Debug, thiserror::Error)]
-pub enum PriceError {
+pub(crate) enum PriceError {
     /// The price file cannot be used.
     #[error("price.file")]
     File(#[source] SourceError),
@@ -27,7 +27,7 @@ pub enum PriceError {
 }
 
 /// The prices that the configuration comes to.
-pub fn prices(config: &Config) -> Result<Prices, PriceError> {
+pub(crate) fn prices(config: &Config) -> Result<Prices, PriceError> {
     let price = &config.price;
     let own = match &price.file {
         Some(path) => results::read_prices(path).map_err(PriceError::File)?,

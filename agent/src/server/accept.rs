@@ -61,7 +61,7 @@ const OPEN_PATHS: [&str; 4] = ["/health", "/healthz", "/ready", "/-/ready"];
 
 /// How many connections each of so many listeners may have, the main one twice as many ([`Door::doubled`]). The process's limit of open files is raised as far as that takes,
 /// if it may be.
-pub fn connection_limit(listeners: usize) -> usize {
+pub(crate) fn connection_limit(listeners: usize) -> usize {
     let listeners = listeners as u64 + 1;
     let wanted = OTHER_FILES + listeners * MOST_CONNECTIONS as u64;
     let limits = getrlimit(Resource::Nofile);

@@ -102,7 +102,7 @@ type Look = Vec<Option<(u64, u64, u64, i64, i64)>>;
 
 /// The web configuration, followed.
 #[derive(Debug)]
-pub struct AccessFile {
+pub(crate) struct AccessFile {
     path: PathBuf,
     /// The file itself, and those it names.
     files: Vec<PathBuf>,
@@ -138,7 +138,7 @@ impl Doorkeeper {
 
 impl AccessFile {
     /// Reads the file; what is wrong at the start is an error.
-    pub fn open(path: &Path) -> Result<(Self, Doorkeeper), WebConfigError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, Doorkeeper), WebConfigError> {
         // Looked at before it is read: a change in between is seen at the next look.
         let mut file = Self {
             path: path.to_path_buf(),
@@ -152,11 +152,6 @@ impl AccessFile {
         Ok((file, doorkeeper))
     }
 
-    /// The folders that what it names stands in: for whoever decides what may be read later.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
-    }
-
     fn read(&mut self) -> Result<Access, WebConfigError> {
         self.seen = look(&self.files);
         let config = WebConfig::read(&self.path)?;
@@ -167,7 +162,7 @@ impl AccessFile {
     }
 
     /// Follows it for ever.
-    pub async fn follow(mut self) {
+    pub(crate) async fn follow(mut self) {
         loop {
             tokio::time::sleep(LOOK).await;
             // Small local files, about five system calls.
@@ -190,7 +185,7 @@ impl AccessFile {
 }
 
 /// The certificates that listeners show, for whoever wants to know them again; `None` where nothing is encrypted.
-pub fn own_certificates(path: &Path) -> Result<Option<Vec<CertificateDer<'static>>>, WebConfigError> {
+pub(crate) fn own_certificates(path: &Path) -> Result<Option<Vec<CertificateDer<'static>>>, WebConfigError> {
     let config = WebConfig::read(path)?;
     let Some(tls) = &config.tls_server_config else { return Ok(None) };
     tls::certificates("cert", tls.cert_file.as_deref(), tls.cert.as_deref())

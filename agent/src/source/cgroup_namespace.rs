@@ -19,14 +19,14 @@ const FIRST: &str = "cgroup:[4026531835]";
 
 /// The whole paths of the namespace's roots, where they are to be seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NamespaceRoots {
+pub(crate) struct NamespaceRoots {
     unified: Option<String>,
     legacy: Option<String>,
 }
 
 impl NamespaceRoots {
     /// Looks for the cgroup that lists the agent: it is at the root of the namespace, or below it by as much as procfs says.
-    pub fn find(tree: &CgroupTree, roots: &HostRoots) -> Self {
+    pub(crate) fn find(tree: &CgroupTree, roots: &HostRoots) -> Self {
         let Some(own) = processes::own(roots) else { return Self::default() };
         let Ok(walk) = tree.walk() else { return Self::default() };
         let root = |hierarchy| {
@@ -39,7 +39,7 @@ impl NamespaceRoots {
     }
 
     /// The whole path of a cgroup that procfs shows by a path from the namespace's root; that begins with `..` outside of it.
-    pub fn whole_path(&self, hierarchy: Hierarchy, path: &str) -> Option<String> {
+    pub(crate) fn whole_path(&self, hierarchy: Hierarchy, path: &str) -> Option<String> {
         let root = match hierarchy {
             Hierarchy::Unified => self.unified.as_deref(),
             Hierarchy::Legacy => self.legacy.as_deref(),
@@ -49,11 +49,11 @@ impl NamespaceRoots {
 }
 
 /// What to do about it.
-pub const FIX: &str =
+pub(crate) const FIX: &str =
     "run the agent in the host's cgroup namespace (`docker run --cgroupns=host`, `cgroup: host` in compose)";
 
 /// Whether the agent is in a cgroup namespace of its own. The paths that procfs shows follow the reader, whatever procfs it reads.
-pub fn is_private() -> bool {
+pub(crate) fn is_private() -> bool {
     names_another(fs::read_link(HostRoots::default().own_process("ns/cgroup")).ok().as_deref())
 }
 
@@ -63,11 +63,11 @@ fn names_another(link: Option<&Path>) -> bool {
 }
 
 /// What follows where the hierarchy is mounted whole.
-pub const NOTE: &str = "the agent runs in a cgroup namespace of its own: procfs shows it the cgroups of processes by other paths, so that it looks \
+pub(crate) const NOTE: &str = "the agent runs in a cgroup namespace of its own: procfs shows it the cgroups of processes by other paths, so that it looks \
     into the hierarchy for each encoder; one that it does not find there is shown once it has used CPU time, or not at all by polling";
 
 /// What follows where only a part of the hierarchy is to be seen.
-pub fn only_a_part(root: &Path) -> SourceError {
+pub(crate) fn only_a_part(root: &Path) -> SourceError {
     SourceError::unavailable(
         format!(
             "the agent runs in a cgroup namespace of its own, and {} is only its own part of the hierarchy: workloads that run already \

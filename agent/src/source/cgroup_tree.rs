@@ -17,7 +17,7 @@ use crate::source::identity::processes;
 
 /// How the cgroup file systems are laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CgroupTree {
+pub(crate) struct CgroupTree {
     /// Cgroup v2, where it is mounted.
     unified: Option<PathBuf>,
     /// A hierarchy of cgroup v1, where one of [`Controller`] is mounted.
@@ -31,7 +31,7 @@ pub struct CgroupTree {
 /// A controller of cgroup v1 that may say who is where, the best one first. Runtimes that know cgroup v1 only make their cgroups in the
 /// hierarchies of all of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Controller {
+pub(crate) enum Controller {
     /// It counts CPU time as well.
     Cpuacct,
     /// Shares and quotas of CPU time.
@@ -46,7 +46,7 @@ impl Controller {
     const ALL: [Self; 4] = [Self::Cpuacct, Self::Cpu, Self::Memory, Self::Pids];
 
     /// Its name in `/proc/<pid>/cgroup`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Cpuacct => "cpuacct",
             Self::Cpu => "cpu",
@@ -56,7 +56,7 @@ impl Controller {
     }
 
     /// Its name in the kernel's `enum cgroup_subsys_id`.
-    pub fn enumerator(self) -> &'static str {
+    pub(crate) fn enumerator(self) -> &'static str {
         match self {
             Self::Cpuacct => "cpuacct_cgrp_id",
             Self::Cpu => "cpu_cgrp_id",
@@ -93,7 +93,7 @@ const MAX_CGROUPS: usize = 1 << 16;
 
 /// The cgroups that a walk has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Walk {
+pub(crate) struct Walk {
     /// Path of each in its hierarchy.
     pub cgroups: BTreeMap<CgroupId, String>,
     /// Whether these are all: one that is not among them is not there.
@@ -102,7 +102,7 @@ pub struct Walk {
 
 impl CgroupTree {
     /// Finds the hierarchies to use: cgroup v2, and where it is not mounted in v1's own place one of cgroup v1 as well.
-    pub fn find(roots: &HostRoots) -> Result<Self, SourceError> {
+    pub(crate) fn find(roots: &HostRoots) -> Result<Self, SourceError> {
         let mount = &roots.cgroup;
         let v1_memory = Some(mount.join("memory")).filter(|folder| folder.join("cgroup.procs").exists());
         let is_unified = |folder: &PathBuf| folder.join("cgroup.controllers").exists();
@@ -126,29 +126,29 @@ impl CgroupTree {
     }
 
     /// Whether there is cgroup v2.
-    pub fn is_unified(&self) -> bool {
+    pub(crate) fn is_unified(&self) -> bool {
         self.unified.is_some()
     }
 
     /// The controller of cgroup v1 by which tasks are told apart, beside cgroup v2 or alone.
-    pub fn controller(&self) -> Option<Controller> {
+    pub(crate) fn controller(&self) -> Option<Controller> {
         self.legacy.as_ref().map(|(controller, _)| *controller)
     }
 
     /// The hierarchies, cgroup v2 first.
-    pub fn hierarchies(&self) -> impl Iterator<Item = (Hierarchy, &Path)> {
+    pub(crate) fn hierarchies(&self) -> impl Iterator<Item = (Hierarchy, &Path)> {
         let unified = self.unified.as_deref().map(|folder| (Hierarchy::Unified, folder));
         let legacy = self.legacy.as_ref().map(|(_, folder)| (Hierarchy::Legacy, folder.as_path()));
         unified.into_iter().chain(legacy)
     }
 
     /// Whether the hierarchy of cgroup v1 is the kernel's, and not a folder of files.
-    pub fn has_kernels_legacy(&self) -> bool {
+    pub(crate) fn has_kernels_legacy(&self) -> bool {
         self.root_of(Hierarchy::Legacy).is_some_and(|root| KernelFileSystem::CgroupV1.holds(root))
     }
 
     /// The root folder of the hierarchy that new cgroups belong into: cgroup v2, where there is one.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.hierarchies().next().map_or(Path::new(""), |(_, root)| root)
     }
 
@@ -157,12 +157,12 @@ impl CgroupTree {
     }
 
     /// A file of a cgroup in one hierarchy.
-    pub fn file_in(&self, hierarchy: Hierarchy, cgroup: &str, name: &str) -> Option<PathBuf> {
+    pub(crate) fn file_in(&self, hierarchy: Hierarchy, cgroup: &str, name: &str) -> Option<PathBuf> {
         Some(self.root_of(hierarchy)?.join(cgroup.trim_start_matches('/')).join(name))
     }
 
     /// A file of a cgroup, in the first hierarchy in which there is a cgroup of this path.
-    pub fn file(&self, cgroup: &str, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, cgroup: &str, name: &str) -> PathBuf {
         let folder = |root: &Path| root.join(cgroup.trim_start_matches('/'));
         let is_there = |folder: &PathBuf| self.legacy.is_none() || folder.exists();
         let found = self.hierarchies().map(|(_, root)| folder(root)).find(is_there);
@@ -170,30 +170,30 @@ impl CgroupTree {
     }
 
     /// A file of a cgroup in v1's memory hierarchy.
-    pub fn v1_memory_file(&self, cgroup: &str, name: &str) -> Option<PathBuf> {
+    pub(crate) fn v1_memory_file(&self, cgroup: &str, name: &str) -> Option<PathBuf> {
         Some(self.v1_memory.as_ref()?.join(cgroup.trim_start_matches('/')).join(name))
     }
 
     /// The id of a cgroup in the first hierarchy in which there is one of this path.
-    pub fn id(&self, cgroup: &str) -> io::Result<CgroupId> {
+    pub(crate) fn id(&self, cgroup: &str) -> io::Result<CgroupId> {
         let mut ids = self.hierarchies().map(|(hierarchy, _)| self.id_in(hierarchy, cgroup));
         let first = ids.next().unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
         first.or_else(|error| ids.find_map(Result::ok).ok_or(error))
     }
 
     /// The id of a cgroup in one hierarchy.
-    pub fn id_in(&self, hierarchy: Hierarchy, cgroup: &str) -> io::Result<CgroupId> {
+    pub(crate) fn id_in(&self, hierarchy: Hierarchy, cgroup: &str) -> io::Result<CgroupId> {
         let folder = self.file_in(hierarchy, cgroup, "").ok_or(io::ErrorKind::NotFound)?;
         fs::metadata(folder).map(|folder| id_of(hierarchy, folder.ino()))
     }
 
     /// Whether the cgroup of this id is at this path.
-    pub fn is_at(&self, id: CgroupId, cgroup: &str) -> bool {
+    pub(crate) fn is_at(&self, id: CgroupId, cgroup: &str) -> bool {
         self.id_in(id.hierarchy(), cgroup).is_ok_and(|found| found == id)
     }
 
     /// The cgroup that a process is in, by procfs. Of its cgroups in two hierarchies it is the one that says what the process is.
-    pub fn of_process(&self, roots: &HostRoots, process: ProcessId) -> Option<CgroupId> {
+    pub(crate) fn of_process(&self, roots: &HostRoots, process: ProcessId) -> Option<CgroupId> {
         let path = |hierarchy| self.path_of(roots, process, hierarchy);
         let (hierarchy, path) = match (path(Hierarchy::Unified), path(Hierarchy::Legacy)) {
             (Some(unified), Some(legacy)) if cgroup_path::is_told_by_legacy(&unified, &legacy) => {
@@ -207,7 +207,12 @@ impl CgroupTree {
 
     /// The path of the cgroup that a process is in. In a cgroup namespace of its own the agent trusts a path only where the cgroup at that
     /// path lists the process.
-    pub fn path_of(&self, roots: &HostRoots, process: ProcessId, hierarchy: Hierarchy) -> Option<String> {
+    pub(crate) fn path_of(
+        &self,
+        roots: &HostRoots,
+        process: ProcessId,
+        hierarchy: Hierarchy,
+    ) -> Option<String> {
         let path = self.procfs_path(roots, process, hierarchy)?;
         let Some(namespace) = &self.namespace else { return Some(path) };
         let whole = namespace.whole_path(hierarchy, &path);
@@ -215,7 +220,12 @@ impl CgroupTree {
     }
 
     /// The path of the cgroup that a process is in, as procfs shows it.
-    pub fn procfs_path(&self, roots: &HostRoots, process: ProcessId, hierarchy: Hierarchy) -> Option<String> {
+    pub(crate) fn procfs_path(
+        &self,
+        roots: &HostRoots,
+        process: ProcessId,
+        hierarchy: Hierarchy,
+    ) -> Option<String> {
         let controller = match hierarchy {
             Hierarchy::Unified => self.unified.as_ref().map(|_| None),
             Hierarchy::Legacy => self.controller().map(Some),
@@ -224,26 +234,26 @@ impl CgroupTree {
     }
 
     /// Whether a cgroup lists a process.
-    pub fn lists(&self, hierarchy: Hierarchy, cgroup: &str, process: ProcessId) -> bool {
+    pub(crate) fn lists(&self, hierarchy: Hierarchy, cgroup: &str, process: ProcessId) -> bool {
         let file = self.file_in(hierarchy, cgroup, "cgroup.procs");
         let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
         text.lines().any(|line| line.parse() == Ok(process.0))
     }
 
     /// Whether the agent is in a cgroup namespace of its own.
-    pub fn is_namespaced(&self) -> bool {
+    pub(crate) fn is_namespaced(&self) -> bool {
         self.namespace.is_some()
     }
 
     /// What is missing where the agent sees only a part of the hierarchy.
-    pub fn problem(&self) -> Option<SourceError> {
+    pub(crate) fn problem(&self) -> Option<SourceError> {
         let is_whole = self.id("/").is_ok_and(|id| id.inode() == ROOT_CGROUP);
         (self.is_namespaced() && !is_whole).then(|| cgroup_namespace::only_a_part(self.root()))
     }
 
     /// Every cgroup there is now, level by level: a crowd in some user's corner comes after the containers. Parents come before their
     /// children are looked at, so one that is removed meanwhile is merely missing.
-    pub fn walk(&self) -> Result<Walk, SourceError> {
+    pub(crate) fn walk(&self) -> Result<Walk, SourceError> {
         let mut walk = Walk { cgroups: BTreeMap::new(), is_whole: true };
         let mut bytes = 0;
         for (hierarchy, root) in self.hierarchies() {
@@ -289,7 +299,7 @@ fn walk_below(
 }
 
 /// What follows on a host with both versions where CPU time is told by cgroup v2 only.
-pub fn legacy_is_not_followed(why: &str) -> SourceError {
+pub(crate) fn legacy_is_not_followed(why: &str) -> SourceError {
     SourceError::unavailable(
         format!(
             "{why}: a container or job that has cgroups of cgroup v1 only is charged to the unit that started it"

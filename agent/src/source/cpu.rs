@@ -2,10 +2,10 @@
 //!
 //! Two meters answer, one contract: the eBPF program (exact) and a poll of the cgroup file system (where BPF cannot be had).
 
-pub mod accounts;
-pub mod bpf;
-pub mod btf;
-pub mod cgroupfs;
+pub(crate) mod accounts;
+pub(crate) mod bpf;
+pub(crate) mod btf;
+pub(crate) mod cgroupfs;
 
 use std::os::fd::BorrowedFd;
 
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::source::SourceError;
 
 /// Something that tells who used the CPU, and what cgroups and tracked processes came and went.
-pub trait CpuMeter: Send {
+pub(crate) trait CpuMeter: Send {
     /// Which meter it is.
     fn kind(&self) -> CpuSourceKind;
 
@@ -69,7 +69,7 @@ pub trait CpuMeter: Send {
 
 /// How a process is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tracking {
+pub(crate) enum Tracking {
     /// With the rest of its cgroup.
     Off,
     /// By itself.
@@ -80,7 +80,7 @@ pub enum Tracking {
 
 /// Something came or went.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LifecycleEvent {
+pub(crate) enum LifecycleEvent {
     /// A cgroup was made. Without an id its directory has to be asked; without a path the hierarchy has to be walked.
     CgroupMade {
         /// When.

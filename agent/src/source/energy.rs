@@ -7,7 +7,7 @@ mod cpu_list;
 #[cfg(test)]
 mod fixture;
 mod meter;
-pub mod model;
+pub(crate) mod model;
 mod msr;
 mod perf;
 mod powercap;
@@ -27,11 +27,11 @@ use crate::clock::Clock;
 use crate::host::{CpuTopology, HostRoots};
 use crate::source::SourceError;
 
-pub use meter::EnergyMeter;
+pub(crate) use meter::EnergyMeter;
 
 /// One reading of a meter.
 #[derive(Debug, Default)]
-pub struct EnergyReading {
+pub(crate) struct EnergyReading {
     /// Every counter that could be read, with the time of its own reading.
     pub zones: Vec<(MonoTime, ZoneReading)>,
     /// Counters whose energy is not known yet, though they were read: what they counted is in a later reading.
@@ -45,13 +45,13 @@ pub struct EnergyReading {
 }
 
 /// What all packages together may draw for long, as powercap states it, whatever meter is used.
-pub fn power_limit(roots: &HostRoots) -> Option<Watts> {
+pub(crate) fn power_limit(roots: &HostRoots) -> Option<Watts> {
     powercap::power_limit(roots)
 }
 
 /// What the configuration says about meters.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct EnergyOptions {
+pub(crate) struct EnergyOptions {
     /// More than this no counter can draw: a greater advance is a reset. `None`: four times the zone's stated limit but at least
     /// 100 W, or where none is stated 2 kW, or 10 kW for a whole platform.
     pub plausible_power: Option<Watts>,
@@ -106,7 +106,7 @@ const SOURCES: [MeterSource; 3] = [
 ];
 
 /// The energy counters that there are.
-pub trait EnergyHardware: Send {
+pub(crate) trait EnergyHardware: Send {
     /// What can be seen of them cheaply: another list is a reason to open them again.
     fn presence(&self) -> Vec<String>;
 
@@ -116,14 +116,14 @@ pub trait EnergyHardware: Send {
 
 /// Those of this host.
 #[derive(Clone, Debug)]
-pub struct HostEnergy {
+pub(crate) struct HostEnergy {
     roots: HostRoots,
     options: EnergyOptions,
 }
 
 impl HostEnergy {
     /// At these places, and with what the configuration says of them.
-    pub fn new(roots: HostRoots, options: EnergyOptions) -> Self {
+    pub(crate) fn new(roots: HostRoots, options: EnergyOptions) -> Self {
         Self { roots, options }
     }
 }

@@ -15,19 +15,19 @@ const NAME: &str = "dockerd";
 
 /// Watches the engine's process.
 #[derive(Debug, Default)]
-pub struct EngineWatch {
+pub(crate) struct EngineWatch {
     process: Option<(ProcessId, u64)>,
     last: Option<(MonoTime, u64)>,
 }
 
 impl EngineWatch {
     /// Whether the process was there at the last reading.
-    pub fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.process.is_some()
     }
 
     /// Usage since the last call; `None` when no engine runs.
-    pub fn read(&mut self, roots: &HostRoots, at: MonoTime) -> Option<EngineUse> {
+    pub(crate) fn read(&mut self, roots: &HostRoots, at: MonoTime) -> Option<EngineUse> {
         let known = self
             .process
             .and_then(|(id, started)| processes::stat(roots, id).filter(|stat| stat.starttime == started));

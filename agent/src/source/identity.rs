@@ -1,6 +1,6 @@
 //! Asks engines and procfs what cgroups and processes are.
 
-pub mod docker;
-pub mod process_numbers;
-pub mod processes;
-pub mod transcodes;
+pub(crate) mod docker;
+pub(crate) mod process_numbers;
+pub(crate) mod processes;
+pub(crate) mod transcodes;

@@ -15,7 +15,7 @@ use crate::source::cgroup_tree::CgroupTree;
 const NO_LIMIT_V1: u64 = 1 << 60;
 
 /// Memory of a cgroup; `None` where no memory controller tells.
-pub fn read(tree: &CgroupTree, cgroup: &str) -> Option<MemoryUse> {
+pub(crate) fn read(tree: &CgroupTree, cgroup: &str) -> Option<MemoryUse> {
     unified(tree, cgroup).or_else(|| legacy(tree, cgroup))
 }
 

@@ -5,7 +5,7 @@ use agent_core::units::{Bytes, CpuTime};
 use procfs::process::{LimitValue, Process};
 
 /// The agent's own process. Through the real `/proc`, whatever the roots: it is about this process, not about the host.
-pub fn read() -> Option<ProcessUse> {
+pub(crate) fn read() -> Option<ProcessUse> {
     let process = Process::myself().ok()?;
     let stat = process.stat().ok()?;
     let max_files = match process.limits().ok()?.max_open_files.soft_limit {

@@ -29,7 +29,7 @@ const TABLE_LIMIT: u64 = 16 << 20;
 
 /// The user at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerUser {
+pub(crate) enum PeerUser {
     /// This one, by number.
     User(u32),
     /// The other end is on this host and was closed.
@@ -40,7 +40,7 @@ pub enum PeerUser {
 
 /// The other ends of some connections. They are known by both addresses: two sockets may share the local one.
 #[derive(Debug)]
-pub struct Sockets<'a> {
+pub(crate) struct Sockets<'a> {
     roots: &'a HostRoots,
     /// Inode and user; `None` where the host's list cannot be read. A closed one has no inode.
     own: Option<HashMap<Ends, (u64, u32)>>,
@@ -50,7 +50,7 @@ pub struct Sockets<'a> {
 
 impl<'a> Sockets<'a> {
     /// Looks these connections up once for all.
-    pub fn of(roots: &'a HostRoots, wanted: impl Iterator<Item = Ends>) -> Self {
+    pub(crate) fn of(roots: &'a HostRoots, wanted: impl Iterator<Item = Ends>) -> Self {
         let wanted: HashSet<Ends> = wanted.map(canonical).collect();
         let own = connections(|table| roots.proc.join("self").join(table)).map(|entries| {
             let all = entries.map(|entry| (ends(&entry), (entry.inode, entry.uid)));
@@ -60,7 +60,7 @@ impl<'a> Sockets<'a> {
     }
 
     /// The user of the other end.
-    pub fn user(&self, connection: Ends) -> PeerUser {
+    pub(crate) fn user(&self, connection: Ends) -> PeerUser {
         let connection = canonical(connection);
         match self.own.as_ref().map(|own| own.get(&connection)) {
             Some(Some((inode, user))) if *inode != 0 => PeerUser::User(*user),
@@ -72,7 +72,7 @@ impl<'a> Sockets<'a> {
     }
 
     /// Which of these processes has the other end open.
-    pub fn owner(&self, connection: Ends, candidates: &[ProcessId]) -> Option<ProcessId> {
+    pub(crate) fn owner(&self, connection: Ends, candidates: &[ProcessId]) -> Option<ProcessId> {
         let connection = canonical(connection);
         let own = self.own.as_ref().and_then(|own| own.get(&connection)).map(|(inode, _)| *inode);
         let mut open = self.open.borrow_mut();
@@ -92,14 +92,14 @@ impl<'a> Sockets<'a> {
 }
 
 /// The users that a process acts as: real and effective.
-pub fn users(roots: &HostRoots, process: ProcessId) -> Vec<u32> {
+pub(crate) fn users(roots: &HostRoots, process: ProcessId) -> Vec<u32> {
     let text = fs::read_to_string(roots.process(process.0, "status")).unwrap_or_default();
     let users = text.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
     users.split_whitespace().take(2).filter_map(|user| user.parse().ok()).collect()
 }
 
 /// The processes that were told on their command line to post their progress to this id.
-pub fn by_command_line(
+pub(crate) fn by_command_line(
     roots: &HostRoots,
     id: &str,
     candidates: impl Iterator<Item = ProcessId>,
@@ -119,7 +119,7 @@ fn posts_to(command_line: &[u8], id: &str) -> bool {
 }
 
 /// The processes in a network namespace that has this address, when the agent's own does not.
-pub fn by_address(
+pub(crate) fn by_address(
     roots: &HostRoots,
     address: IpAddr,
     candidates: impl Iterator<Item = ProcessId>,

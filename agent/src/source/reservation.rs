@@ -9,7 +9,7 @@ use crate::source::cgroup_tree::CgroupTree;
 
 /// Quota and weight of a cgroup (<https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files>); the kernel's
 /// defaults where its files do not say.
-pub fn read(tree: &CgroupTree, cgroup: &str) -> Reservation {
+pub(crate) fn read(tree: &CgroupTree, cgroup: &str) -> Reservation {
     let text = |name| fs::read_to_string(tree.file(cgroup, name)).unwrap_or_default();
     let default = Reservation::default();
     Reservation {

@@ -9,6 +9,6 @@ mod schema;
 mod watch;
 
 pub use folder::Folder;
-pub use prices::read as read_prices;
+pub(crate) use prices::read as read_prices;
 pub use schema::parse;
-pub use watch::{FolderWatch, Seen};
+pub(crate) use watch::{FolderWatch, Seen};

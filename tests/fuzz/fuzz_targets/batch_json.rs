@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Err(problem) = ffwatt::command::bench::count_scenarios(bytes) {
+    if let Err(problem) = ffwatt::inside::count_scenarios(bytes) {
         assert!(!problem.is_empty());
     }
 });

@@ -1,14 +1,14 @@
 //! Whatever stands in a configuration file: values that can be used, or a reason; and what is printed is understood again.
 #![no_main]
 
-use ffwatt::config;
+use ffwatt::inside::{parse_config, print_config};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    match config::parse(text) {
+    match parse_config(text) {
         Ok(config) => {
-            let printed = config::print(&config);
-            let again = config::parse(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+            let printed = print_config(&config);
+            let again = parse_config(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
             assert_eq!(config, again, "{printed}");
         }
         Err(error) => assert!(!error.to_string().is_empty()),

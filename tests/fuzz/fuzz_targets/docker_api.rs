@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use agent_core::identity::directory::Directory;
 use agent_core::model::cpu::CgroupId;
-use ffwatt::source::identity::docker::{EngineEvent, read_event, read_list};
+use ffwatt::inside::{EngineEvent, read_event, read_list};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

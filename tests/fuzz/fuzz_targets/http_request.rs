@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use agent_core::metrics::catalog::Listener;
-use ffwatt::server::web_config::WebConfig;
-use ffwatt::server::{Door, Doorkeeper, converse};
+use ffwatt::inside::{Door, Doorkeeper, WebConfig, converse};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};

@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use ffwatt::server::Doorkeeper;
-use ffwatt::server::web_config::WebConfig;
+use ffwatt::inside::{Doorkeeper, WebConfig};
 use libfuzzer_sys::fuzz_target;
 
 /// Paths lead nowhere: no file of the machine is read.

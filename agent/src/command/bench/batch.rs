@@ -15,7 +15,7 @@ const MAX_STREAMS: u64 = 256;
 
 /// What is wrong with a batch file.
 #[derive(Debug, thiserror::Error)]
-pub enum BatchError {
+pub(crate) enum BatchError {
     /// It cannot be read.
     #[error("cannot read the batch file {path}", path = path.display())]
     Unreadable {

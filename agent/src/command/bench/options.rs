@@ -23,7 +23,7 @@ const DURATION: Duration = Duration::from_mins(1);
 
 /// What to run, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     pub(super) work: Work,
     pub(super) overrides: Overrides,
     pub(super) output_dir: Option<PathBuf>,
@@ -52,7 +52,7 @@ pub(super) enum Work {
 }
 
 /// The grammar of the subcommand.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     let time = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("TIME").value_parser(Span::parse).global(true).help(help)
     };
@@ -164,7 +164,7 @@ pub fn command() -> Command {
 }
 
 /// Understands the subcommand's arguments.
-pub fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
+pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
     let (work, matches) = match matches.subcommand() {
         Some(("suite", matches)) => (Work::Suite, matches),
         Some(("single", matches)) => (single(matches)?, matches),

@@ -19,7 +19,7 @@ pub(super) const REFUSED: &str = "refused";
 const LONGEST: u64 = 1 << 20;
 
 /// What the main listener says to `/ready`; an error in words when it says nothing or "not yet".
-pub fn ready(config: &Config) -> Result<(), String> {
+pub(crate) fn ready(config: &Config) -> Result<(), String> {
     match get(config, "/ready")?.0.as_str() {
         // It is who it should be and lives; whoever has no certificate is told no more.
         "200" | REFUSED => Ok(()),
@@ -76,7 +76,7 @@ fn ask(
 }
 
 /// An address that listens everywhere is asked at home.
-pub fn reachable(address: IpAddr, port: u16) -> SocketAddr {
+pub(crate) fn reachable(address: IpAddr, port: u16) -> SocketAddr {
     let address = match address {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

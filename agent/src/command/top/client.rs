@@ -21,7 +21,7 @@ const LONGEST: u64 = 32 << 20;
 
 /// Why an agent gives no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// It is no address.
     #[error("--url {0}: no address such as http://host:9510")]
     Url(String),

@@ -5,7 +5,9 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::api::{Asked, Figures, Host, Notice, Part, Prices, Told, Transcode, Workload};
+use crate::api::snapshot::{Host, Part};
+use crate::api::transcode::{Asked, Figures, Told};
+use crate::api::{Notice, Prices, Transcode, Workload};
 
 fn transcode(name: &str, codec: &str, watts: f64, per_frame: Option<f64>) -> Transcode {
     Transcode {

@@ -8,11 +8,11 @@ use crate::config::Config;
 use crate::config::layers::{as_table, look_up};
 
 /// What ffwatt's own environment variables begin with.
-pub const PREFIX: &str = "FFWATT_";
+pub(crate) const PREFIX: &str = "FFWATT_";
 
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Key {
+pub(crate) struct Key {
     /// Path in the file: `listen.port`. The flag is the same with dashes (`--listen.port`), the environment variable
     /// `FFWATT_LISTEN_PORT`.
     pub path: &'static str,
@@ -34,7 +34,7 @@ pub struct Key {
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Text.
     Text,
     /// A length of time: `1s`, or a number of seconds.
@@ -49,7 +49,7 @@ pub enum Kind {
 
 /// Values that a key accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowed {
+pub(crate) enum Allowed {
     /// One of these, or of a list any of these.
     Words(&'static [&'static str]),
     /// From the first to the second.
@@ -74,12 +74,12 @@ impl fmt::Display for Allowed {
 
 impl Key {
     /// Its environment variable.
-    pub fn variable(&self) -> String {
+    pub(crate) fn variable(&self) -> String {
         format!("{PREFIX}{}", self.path.replace('.', "_").to_uppercase())
     }
 
     /// Its flag, without the two dashes.
-    pub fn flag(&self) -> String {
+    pub(crate) fn flag(&self) -> String {
         // Exporters have it so, and so do the scripts that start them.
         if self.path == "web.config_file" {
             return "web.config.file".to_owned();
@@ -88,7 +88,7 @@ impl Key {
     }
 
     /// Its default, as the command line has it.
-    pub fn default(&self) -> String {
+    pub(crate) fn default(&self) -> String {
         match look_up(&as_table(&Config::default()), self.path) {
             Some(Value::String(text)) if !text.is_empty() => text.clone(),
             Some(Value::Array(list)) if !list.is_empty() => {
@@ -100,7 +100,7 @@ impl Key {
     }
 
     /// Default and allowed values.
-    pub fn values(&self) -> String {
+    pub(crate) fn values(&self) -> String {
         format!("[default: {}] {}", self.default(), self.allowed)
     }
 

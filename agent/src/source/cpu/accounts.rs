@@ -18,7 +18,7 @@ use crate::host::CpuTopology;
 
 /// What the tick did about one CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CpuState {
+pub(crate) enum CpuState {
     /// It was flushed: its counters stand as of then.
     Flushed,
     /// It was idle at the last flush and has not switched since: nothing to flush, the time passed idle.
@@ -29,7 +29,7 @@ pub enum CpuState {
 
 /// The counters of all CPUs as read at one tick, indexed by CPU.
 #[derive(Clone, Debug, Default)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// When the flush was done.
     pub at: MonoTime,
     /// What was done about each CPU.
@@ -70,7 +70,7 @@ struct CpuAccount {
 
 /// Everything that has been put into windows so far.
 #[derive(Debug)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     topology: CpuTopology,
     places: Vec<CpuPlace>,
     cpus: Vec<CpuAccount>,
@@ -80,33 +80,33 @@ pub struct Accounts {
 
 impl Accounts {
     /// Nothing yet; `cpus` is the number of values an entry of the map has.
-    pub fn new(topology: CpuTopology, cpus: usize) -> Self {
+    pub(crate) fn new(topology: CpuTopology, cpus: usize) -> Self {
         let places = topology.places();
         let cpus = vec![CpuAccount::default(); cpus];
         Self { topology, places, cpus, consumed: HashMap::new(), at: MonoTime::default() }
     }
 
     /// CPUs that are on line and whose place is not known.
-    pub fn unplaced<'a>(&'a self, states: &'a [CpuState]) -> impl Iterator<Item = usize> + 'a {
+    pub(crate) fn unplaced<'a>(&'a self, states: &'a [CpuState]) -> impl Iterator<Item = usize> + 'a {
         let running = states.iter().enumerate().filter(|(_, state)| **state != CpuState::Offline);
         running.map(|(cpu, _)| cpu).filter(|cpu| !self.topology.has_place(*cpu))
     }
 
     /// Enters the place of a CPU that has come on line.
-    pub fn place_cpu(&mut self, cpu: usize, place: CpuPlace) {
+    pub(crate) fn place_cpu(&mut self, cpu: usize, place: CpuPlace) {
         self.topology.enter(cpu, place);
         self.places = self.topology.places();
     }
 
     /// Whether the map adds up to the clock on every CPU that was flushed. If not, an entry was read while its CPU changed
     /// it: read again.
-    pub fn adds_up(&self, reading: &Reading) -> bool {
+    pub(crate) fn adds_up(&self, reading: &Reading) -> bool {
         self.flushed(reading)
             .all(|cpu| !self.cpus[cpu].known || reading.missing(cpu) == self.cpus[cpu].missing)
     }
 
     /// Closes the window that ends with `reading`.
-    pub fn close(&mut self, reading: &Reading) -> CpuWindow {
+    pub(crate) fn close(&mut self, reading: &Reading) -> CpuWindow {
         let mut places: Vec<PlaceWindow> = self
             .places
             .iter()
@@ -153,19 +153,19 @@ impl Accounts {
     }
 
     /// Forgets an entry that is being removed from the map.
-    pub fn forget(&mut self, key: &ConsumerKey) {
+    pub(crate) fn forget(&mut self, key: &ConsumerKey) {
         for (account, consumed) in self.cpus.iter_mut().zip(self.consumed.remove(key).unwrap_or_default()) {
             account.missing += consumed;
         }
     }
 
     /// Keys of the entries seen so far and not forgotten.
-    pub fn keys(&self) -> impl Iterator<Item = &ConsumerKey> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &ConsumerKey> {
         self.consumed.keys()
     }
 
     /// Consumers of the entries seen so far and not forgotten.
-    pub fn consumers(&self) -> impl Iterator<Item = Consumer> {
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = Consumer> {
         self.consumed.keys().copied().map(consumer)
     }
 

@@ -30,7 +30,7 @@ use crate::source::SourceError;
 use crate::source::cpu::accounts::{Accounts, CpuState, Reading};
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 
-pub use load::{Options, is_built_in};
+pub(crate) use load::Options;
 
 /// The attached programs, by the names they have in the object.
 const PROGRAMS: [&str; 8] = [
@@ -51,7 +51,7 @@ const READ_ATTEMPTS: usize = 3;
 const SHORT_SLEEP: Duration = Duration::from_millis(1);
 
 /// The eBPF meter.
-pub struct BpfMeter {
+pub(crate) struct BpfMeter {
     ebpf: Ebpf,
     /// What holds the programs in their places.
     links: Vec<Box<dyn Any + Send>>,
@@ -101,7 +101,7 @@ impl Lead {
 
 impl BpfMeter {
     /// Loads and attaches the programs, and begins accounting on every CPU.
-    pub fn load(
+    pub(crate) fn load(
         roots: &HostRoots,
         topology: &CpuTopology,
         options: &Options,

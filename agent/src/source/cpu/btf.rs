@@ -65,7 +65,7 @@ const MEMBERS: [&str; 17] = [
 
 /// What the agent asks of the kernel's types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KernelTypes {
+pub(crate) struct KernelTypes {
     /// Members that are not there stay unknown.
     pub offsets: KernelOffsets,
     /// Number of the typedef that was asked for.
@@ -74,10 +74,14 @@ pub struct KernelTypes {
 
 impl KernelTypes {
     /// Of a kernel that does not tell.
-    pub const UNKNOWN: Self = Self { offsets: KernelOffsets::UNKNOWN, typedef: None };
+    pub(crate) const UNKNOWN: Self = Self { offsets: KernelOffsets::UNKNOWN, typedef: None };
 
     /// Looks up the members of [`KernelOffsets`] and a typedef; of the controllers of cgroup v1 the one that is followed, if any is.
-    pub fn read(btf: impl Read + Seek, typedef: &str, controller: Option<&'static str>) -> io::Result<Self> {
+    pub(crate) fn read(
+        btf: impl Read + Seek,
+        typedef: &str,
+        controller: Option<&'static str>,
+    ) -> io::Result<Self> {
         let mut btf = Btf::open(btf, typedef, controller)?;
         let offsets = btf.kernel_offsets();
         let set_legacy = btf.legacy_offset().unwrap_or(UNKNOWN_OFFSET);

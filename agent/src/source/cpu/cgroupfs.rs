@@ -28,7 +28,7 @@ use crate::source::cgroup_tree::{self, CgroupTree, Controller, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent};
 
 /// The polling meter.
-pub struct CgroupfsMeter {
+pub(crate) struct CgroupfsMeter {
     tree: CgroupTree,
     both: BothHierarchies,
     host: HostClock,
@@ -44,7 +44,7 @@ pub struct CgroupfsMeter {
 
 impl CgroupfsMeter {
     /// Begins accounting.
-    pub fn open(
+    pub(crate) fn open(
         roots: &HostRoots,
         topology: &CpuTopology,
         tracked: &[String],

@@ -46,7 +46,7 @@ pub(super) struct ZoneMeter {
 }
 
 /// A hardware meter that is open and has given at least one reading.
-pub struct EnergyMeter {
+pub(crate) struct EnergyMeter {
     kind: EnergySourceKind,
     zones: Vec<OpenZone>,
     reader: Reader,
@@ -109,22 +109,22 @@ impl EnergyMeter {
     }
 
     /// Counters whose unit the kernel has wrong, with the energy of a step.
-    pub fn corrected(&self) -> &[(Zone, MicroJoules)] {
+    pub(crate) fn corrected(&self) -> &[(Zone, MicroJoules)] {
         &self.corrected
     }
 
     /// Which source it reads.
-    pub fn kind(&self) -> EnergySourceKind {
+    pub(crate) fn kind(&self) -> EnergySourceKind {
         self.kind
     }
 
     /// Its counters, ascending.
-    pub fn zones(&self) -> Vec<Zone> {
+    pub(crate) fn zones(&self) -> Vec<Zone> {
         self.zones.iter().map(|zone| zone.zone).collect()
     }
 
     /// Reads every counter. One that fails does not hide the others; what it counted meanwhile is in its next reading.
-    pub fn read(&mut self, clock: &dyn Clock) -> EnergyReading {
+    pub(crate) fn read(&mut self, clock: &dyn Clock) -> EnergyReading {
         let mut reading = EnergyReading::default();
         let mut known = Vec::with_capacity(self.zones.len());
         let mut positions = Vec::new();
@@ -160,17 +160,17 @@ impl EnergyMeter {
     }
 
     /// Counters that could not be read the last time.
-    pub fn unreadable(&self) -> Vec<Zone> {
+    pub(crate) fn unreadable(&self) -> Vec<Zone> {
         self.zones.iter().filter(|zone| zone.is_failing).map(|zone| zone.zone).collect()
     }
 
     /// Packages whose counters may be another's: they stand where that one stands, and have not moved often enough to tell.
-    pub fn suspects(&self) -> Vec<(Zone, Zone)> {
+    pub(crate) fn suspects(&self) -> Vec<(Zone, Zone)> {
         self.mirrors.suspects()
     }
 
     /// Where the counters stand that have been read, since the hardware began to count.
-    pub fn positions(&self) -> Vec<(Zone, MicroJoules)> {
+    pub(crate) fn positions(&self) -> Vec<(Zone, MicroJoules)> {
         let of = |zone: &OpenZone| {
             let counts: Option<Vec<_>> = zone.counters.iter().map(EnergyCounter::position).collect();
             Some((zone.zone, counts?.into_iter().sum()))
@@ -230,7 +230,7 @@ impl EnergyMeter {
     }
 
     /// Counters that show the energy of another, which is read in their place.
-    pub fn mirrors(&self) -> BTreeMap<Zone, Zone> {
+    pub(crate) fn mirrors(&self) -> BTreeMap<Zone, Zone> {
         let of = |zone: Zone| match self.mirrors.standing(zone) {
             Standing::MirrorOf(leader) => Some((zone, leader)),
             Standing::Own | Standing::Suspected => None,
@@ -239,13 +239,13 @@ impl EnergyMeter {
     }
 
     /// Whether it reads this counter, and for itself.
-    pub fn reads(&self, zone: Zone) -> bool {
+    pub(crate) fn reads(&self, zone: Zone) -> bool {
         let is_here = self.zones.iter().any(|open| open.zone == zone);
         is_here && !matches!(self.mirrors.standing(zone), Standing::MirrorOf(_))
     }
 
     /// Packages whose counters show the energy of another, by that one.
-    pub fn mirrored_packages(&self) -> BTreeMap<Zone, Vec<Zone>> {
+    pub(crate) fn mirrored_packages(&self) -> BTreeMap<Zone, Vec<Zone>> {
         let mut groups: BTreeMap<Zone, Vec<Zone>> = BTreeMap::new();
         for (mirror, leader) in self.mirrors() {
             if mirror.domain == Domain::Package {
@@ -256,7 +256,7 @@ impl EnergyMeter {
     }
 
     /// Sockets with one of these CPUs that no package counter covers; none where packages have no counters at all.
-    pub fn uncounted(&self, places: impl IntoIterator<Item = CpuPlace>) -> BTreeSet<u32> {
+    pub(crate) fn uncounted(&self, places: impl IntoIterator<Item = CpuPlace>) -> BTreeSet<u32> {
         let packages = self.zones.iter().map(|open| open.zone).filter(|zone| zone.domain == Domain::Package);
         let scopes: Vec<Scope> = packages.map(|zone| zone.scope).collect();
         let is_covered =
@@ -266,7 +266,7 @@ impl EnergyMeter {
 
     /// Takes over what a meter of the same source, opened later, has and this one does not: zones that have come, and other ways to
     /// counters that no longer can be read. Returns the zones that have come.
-    pub fn adopt(&mut self, later: Self) -> Vec<Zone> {
+    pub(crate) fn adopt(&mut self, later: Self) -> Vec<Zone> {
         let mut come = Vec::new();
         for zone in later.zones {
             match self.zones.iter_mut().find(|known| known.zone == zone.zone) {
@@ -288,7 +288,7 @@ impl EnergyMeter {
     }
 
     /// Forgets what was read before: the machine slept or was restored, so the next reading is a new baseline.
-    pub fn rebaseline(&mut self) {
+    pub(crate) fn rebaseline(&mut self) {
         for counter in self.zones.iter_mut().flat_map(|zone| &mut zone.counters) {
             counter.rebaseline();
         }
@@ -296,19 +296,19 @@ impl EnergyMeter {
     }
 
     /// Leaves no thread behind until the next reading: what reads then is to have the rights of then.
-    pub fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.reader.rest();
     }
 
     /// Counters must be read at least this often, or a wrap could be missed: a quarter of the shortest wrap time at the
     /// plausible power. `None`: they do not wrap.
-    pub fn longest_gap(&self) -> Option<Duration> {
+    pub(crate) fn longest_gap(&self) -> Option<Duration> {
         let counters = self.zones.iter().flat_map(|zone| &zone.counters);
         counters.filter_map(EnergyCounter::wrap_time).min().map(|shortest| shortest / 4)
     }
 
     /// What was found while opening and left out, one line each, for `check` and the log.
-    pub fn notes(&self) -> &[String] {
+    pub(crate) fn notes(&self) -> &[String] {
         &self.notes
     }
 }

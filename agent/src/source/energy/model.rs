@@ -15,7 +15,7 @@ use agent_core::units::{MicroJoules, Watts};
 
 /// Power of one virtual CPU.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Coefficients {
+pub(crate) struct Coefficients {
     /// When it is idle.
     pub idle: Watts,
     /// When it is busy.
@@ -35,7 +35,7 @@ const PER_MICROJOULE: u128 = 1_000_000_000;
 
 /// The estimator.
 #[derive(Clone, Debug)]
-pub struct ModelMeter {
+pub(crate) struct ModelMeter {
     coefficients: Coefficients,
     /// Microwatt-nanoseconds by package: whole, so that rounding never adds up.
     spent: BTreeMap<u32, u128>,
@@ -43,12 +43,12 @@ pub struct ModelMeter {
 
 impl ModelMeter {
     /// Nothing spent yet.
-    pub fn new(coefficients: Coefficients) -> Self {
+    pub(crate) fn new(coefficients: Coefficients) -> Self {
         Self { coefficients, spent: BTreeMap::new() }
     }
 
     /// Adds a window; returns the totals, like a meter's reading at its end.
-    pub fn advance(&mut self, window: &CpuWindow) -> Vec<ZoneReading> {
+    pub(crate) fn advance(&mut self, window: &CpuWindow) -> Vec<ZoneReading> {
         let (idle, busy) = (microwatts(self.coefficients.idle), microwatts(self.coefficients.busy));
         for place in &window.places {
             let spent = self.spent.entry(place.place.package).or_default();
@@ -59,7 +59,7 @@ impl ModelMeter {
     }
 
     /// What it has come to so far.
-    pub fn totals(&self) -> Vec<ZoneReading> {
+    pub(crate) fn totals(&self) -> Vec<ZoneReading> {
         self.spent
             .iter()
             .map(|(package, spent)| ZoneReading {
@@ -71,7 +71,7 @@ impl ModelMeter {
     }
 
     /// What a package draws when nobody runs, over a window of this length; by the CPUs on line in it.
-    pub fn idle_power(&self, window: &CpuWindow, duration: Duration, of: Zone) -> Option<Watts> {
+    pub(crate) fn idle_power(&self, window: &CpuWindow, duration: Duration, of: Zone) -> Option<Watts> {
         let places = window.places.iter().filter(|place| of == zone(place.place.package));
         let cpu_seconds: f64 = places.map(|place| place.elapsed.seconds()).sum();
         let seconds = duration.as_secs_f64();

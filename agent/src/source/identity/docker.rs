@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// A container engine to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// Its name as a source: `docker` or `podman`.
     pub name: &'static str,
     /// Its socket.
@@ -61,7 +61,7 @@ pub enum EngineEvent {
 }
 
 /// Listens to an engine for ever, whether it is there or not. Ends when `tell` says that nobody listens any more.
-pub async fn listen(engine: Engine, tell: impl Fn(EngineEvent) -> bool) {
+pub(crate) async fn listen(engine: Engine, tell: impl Fn(EngineEvent) -> bool) {
     loop {
         let error = match connect(&engine.socket).await {
             Ok(docker) => match hear(&docker, &tell).await {
@@ -78,7 +78,7 @@ pub async fn listen(engine: Engine, tell: impl Fn(EngineEvent) -> bool) {
 }
 
 /// Whether an engine answers, for `check`.
-pub async fn probe(socket: &Path) -> Result<String, SourceError> {
+pub(crate) async fn probe(socket: &Path) -> Result<String, SourceError> {
     let docker = connect(socket).await?;
     let version = docker.version().await.map_err(|error| failed("ask the engine's version", &error))?;
     Ok(version.version.unwrap_or_else(|| "of unknown version".to_owned()))

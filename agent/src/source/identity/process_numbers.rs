@@ -11,7 +11,7 @@ use crate::source::identity::processes;
 
 /// The agent's own number in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProcessNumbers {
+pub(crate) struct ProcessNumbers {
     /// By the CPU meter.
     meter: Option<ProcessId>,
     /// By procfs.
@@ -22,22 +22,22 @@ pub struct ProcessNumbers {
 
 impl ProcessNumbers {
     /// Looks up the agent in procfs. `meter` is the number that the CPU meter has for it.
-    pub fn find(roots: &HostRoots, meter: Option<ProcessId>) -> Self {
+    pub(crate) fn find(roots: &HostRoots, meter: Option<ProcessId>) -> Self {
         Self { meter, procfs: processes::own(roots), own: ProcessId(std::process::id()) }
     }
 
     /// The agent's own number in procfs.
-    pub fn own(&self) -> Option<ProcessId> {
+    pub(crate) fn own(&self) -> Option<ProcessId> {
         self.procfs
     }
 
     /// Whether a number of the meter's means the same process in procfs.
-    pub fn are_shared(&self) -> bool {
+    pub(crate) fn are_shared(&self) -> bool {
         self.meter == self.procfs
     }
 
     /// The number of one of the meter's processes in procfs. `local` is its number in the agent's own namespace, where the kernel told.
-    pub fn in_procfs(&self, process: ProcessId, local: Option<ProcessId>) -> Option<ProcessId> {
+    pub(crate) fn in_procfs(&self, process: ProcessId, local: Option<ProcessId>) -> Option<ProcessId> {
         if self.are_shared() {
             return Some(process);
         }
@@ -45,7 +45,7 @@ impl ProcessNumbers {
     }
 
     /// The meter's number for a child of the agent's, which the agent knows by the number in its own namespace.
-    pub fn of_child(&self, roots: &HostRoots, child: ProcessId) -> Option<ProcessId> {
+    pub(crate) fn of_child(&self, roots: &HostRoots, child: ProcessId) -> Option<ProcessId> {
         if self.meter.is_none_or(|meter| meter == self.own) {
             return Some(child);
         }
@@ -57,7 +57,7 @@ impl ProcessNumbers {
     }
 
     /// What the agent cannot know for being in a PID namespace of its own.
-    pub fn problem(&self) -> Option<SourceError> {
+    pub(crate) fn problem(&self) -> Option<SourceError> {
         let (false, Some(meter)) = (self.are_shared(), self.meter) else { return None };
         let seen = self.procfs.map_or_else(|| "unknown".to_owned(), |number| number.0.to_string());
         let unknown =

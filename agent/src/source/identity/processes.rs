@@ -22,7 +22,7 @@ const COMMAND_LINE_LIMIT: u64 = 256 * 1024;
 
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Running {
+pub(crate) struct Running {
     /// Its id.
     pub id: ProcessId,
     /// When it began, in the kernel's clock ticks since boot.
@@ -31,39 +31,39 @@ pub struct Running {
 
 impl Running {
     /// When it began, after boot.
-    pub fn since_boot(&self) -> Duration {
+    pub(crate) fn since_boot(&self) -> Duration {
         Duration::from_nanos(CpuTime::from_clock_ticks(self.start_time).0)
     }
 }
 
 /// Every process number in procfs.
-pub fn numbers(roots: &HostRoots) -> Vec<ProcessId> {
+pub(crate) fn numbers(roots: &HostRoots) -> Vec<ProcessId> {
     let Ok(entries) = fs::read_dir(&roots.proc) else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(ProcessId).collect()
 }
 
 /// A process's `stat`; `None` when it is gone.
-pub fn stat(roots: &HostRoots, id: ProcessId) -> Option<Stat> {
+pub(crate) fn stat(roots: &HostRoots, id: ProcessId) -> Option<Stat> {
     Stat::from_file(roots.process(id.0, "stat")).ok()
 }
 
 /// When a process began, in the kernel's clock ticks since boot: with it, a number that is used again is told apart. `None` when no
 /// process of this number runs.
-pub fn start_time(roots: &HostRoots, id: ProcessId) -> Option<u64> {
+pub(crate) fn start_time(roots: &HostRoots, id: ProcessId) -> Option<u64> {
     // The first thread may have ended before the others.
     let is_over = |stat: &Stat| matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1;
     stat(roots, id).filter(|stat| !is_over(stat)).map(|stat| stat.starttime)
 }
 
 /// A process's number in the innermost PID namespace that it is in.
-pub fn innermost_number(roots: &HostRoots, id: ProcessId) -> Option<ProcessId> {
+pub(crate) fn innermost_number(roots: &HostRoots, id: ProcessId) -> Option<ProcessId> {
     let text = fs::read_to_string(roots.process(id.0, "status")).ok()?;
     let numbers = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
     numbers.split_whitespace().next_back()?.parse().ok().map(ProcessId)
 }
 
 /// A program's name as the kernel keeps it.
-pub fn kept_name(name: &str) -> &str {
+pub(crate) fn kept_name(name: &str) -> &str {
     let mut end = name.len().min(NAME_LIMIT);
     while !name.is_char_boundary(end) {
         end -= 1;
@@ -72,7 +72,7 @@ pub fn kept_name(name: &str) -> &str {
 }
 
 /// Running processes of these names.
-pub fn named(roots: &HostRoots, names: &[String]) -> Vec<Running> {
+pub(crate) fn named(roots: &HostRoots, names: &[String]) -> Vec<Running> {
     let is_wanted = |comm: &str| names.iter().any(|name| kept_name(name) == comm);
     numbers(roots)
         .into_iter()
@@ -84,19 +84,23 @@ pub fn named(roots: &HostRoots, names: &[String]) -> Vec<Running> {
 }
 
 /// The agent's own number in procfs.
-pub fn own(roots: &HostRoots) -> Option<ProcessId> {
+pub(crate) fn own(roots: &HostRoots) -> Option<ProcessId> {
     let link = fs::read_link(roots.proc.join("self")).ok()?;
     Some(ProcessId(link.to_str()?.parse().ok()?))
 }
 
 /// The path of a process's cgroup, in the hierarchy of a controller of cgroup v1 or, without one, in cgroup v2.
-pub fn cgroup_path(roots: &HostRoots, id: ProcessId, controller: Option<Controller>) -> Option<String> {
+pub(crate) fn cgroup_path(
+    roots: &HostRoots,
+    id: ProcessId,
+    controller: Option<Controller>,
+) -> Option<String> {
     let text = fs::read_to_string(roots.process(id.0, "cgroup")).ok()?;
     text.lines().find_map(|line| hierarchy_line(line, controller)).map(|(_, path)| path.to_owned())
 }
 
 /// The number of the hierarchy of a controller of cgroup v1; `None` where that is not mounted.
-pub fn own_hierarchy(roots: &HostRoots, controller: Controller) -> Option<u32> {
+pub(crate) fn own_hierarchy(roots: &HostRoots, controller: Controller) -> Option<u32> {
     let text = fs::read_to_string(roots.own_process("cgroup")).ok()?;
     text.lines().find_map(|line| hierarchy_line(line, Some(controller))).map(|(number, _)| number)
 }
@@ -113,7 +117,7 @@ fn hierarchy_line(line: &str, controller: Option<Controller>) -> Option<(u32, &s
 }
 
 /// A process's command line, as in `/proc/<pid>/cmdline`; empty when it is gone.
-pub fn command_line(roots: &HostRoots, id: ProcessId) -> Vec<u8> {
+pub(crate) fn command_line(roots: &HostRoots, id: ProcessId) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(roots.process(id.0, "cmdline")) {
         // What could be read before a failure is better than nothing.

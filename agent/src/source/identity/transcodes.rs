@@ -21,7 +21,7 @@ const ROOM: usize = 8192;
 
 /// An encoder process that has begun.
 #[derive(Clone, Copy, Debug)]
-pub struct Started<'a> {
+pub(crate) struct Started<'a> {
     /// Its process.
     pub process: ProcessId,
     /// Its number in procfs, where that is known.
@@ -38,7 +38,7 @@ pub struct Started<'a> {
 
 /// One run of an encoder.
 #[derive(Clone, Debug)]
-pub struct Transcode {
+pub(crate) struct Transcode {
     /// What it is.
     pub identity: TranscodeIdentity,
     /// The workload it began in.
@@ -63,7 +63,7 @@ pub struct Transcode {
 
 /// All transcodes that run or have an account.
 #[derive(Debug, Default)]
-pub struct Transcodes {
+pub(crate) struct Transcodes {
     /// Those whose last CPU time may still come.
     running: HashMap<ProcessId, TranscodeId>,
     all: HashMap<TranscodeId, Transcode>,
@@ -72,7 +72,7 @@ pub struct Transcodes {
 
 impl Transcodes {
     /// A tracked process has begun.
-    pub fn started(&mut self, started: Started<'_>) -> TranscodeId {
+    pub(crate) fn started(&mut self, started: Started<'_>) -> TranscodeId {
         let Started { process, local, start_time, at, workload, command_line } = started;
         let id = TranscodeId(self.next);
         self.next += 1;
@@ -96,36 +96,36 @@ impl Transcodes {
     }
 
     /// A tracked process has become another program, as a wrapper does that execs the encoder: it is the same transcode.
-    pub fn became(&mut self, id: TranscodeId, command_line: &[u8]) {
+    pub(crate) fn became(&mut self, id: TranscodeId, command_line: &[u8]) {
         if let Some(transcode) = self.all.get_mut(&id) {
             transcode.identity.encode = Arc::new(encode(command_line));
         }
     }
 
     /// Whether one more may run.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.running.len() < ROOM
     }
 
     /// Number of transcodes that run or have an account.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
     /// Notes which process a transcode is, where procfs tells.
-    pub fn identified(&mut self, id: TranscodeId, process: Option<ProcessIdentity>) {
+    pub(crate) fn identified(&mut self, id: TranscodeId, process: Option<ProcessIdentity>) {
         if let Some(transcode) = self.all.get_mut(&id) {
             transcode.observation.process = process.or(transcode.observation.process.take());
         }
     }
 
     /// A transcode that ran before the agent did: under the key that it had for the agent before this one, if that has known it.
-    pub fn found_running(&mut self, id: TranscodeId, now: WallTime, earlier: Option<EarlierTranscode>) {
+    pub(crate) fn found_running(
+        &mut self,
+        id: TranscodeId,
+        now: WallTime,
+        earlier: Option<EarlierTranscode>,
+    ) {
         let Some(transcode) = self.all.get_mut(&id) else { return };
         if let Some(earlier) = earlier {
             transcode.observation = earlier.resumed(now);
@@ -139,7 +139,7 @@ impl Transcodes {
     }
 
     /// A tracked process ended.
-    pub fn ended(
+    pub(crate) fn ended(
         &mut self,
         process: ProcessId,
         ended: WallTime,
@@ -153,12 +153,12 @@ impl Transcodes {
     }
 
     /// The transcode of a process that is or was running.
-    pub fn of(&self, process: ProcessId) -> Option<TranscodeId> {
+    pub(crate) fn of(&self, process: ProcessId) -> Option<TranscodeId> {
         self.running.get(&process).copied()
     }
 
     /// Notes under which key the CPU time of a process came.
-    pub fn seen(&mut self, process: ProcessId, cgroup: CgroupId) {
+    pub(crate) fn seen(&mut self, process: ProcessId, cgroup: CgroupId) {
         let consumer = Consumer::Tasks { cgroup, process: Some(process) };
         if let Some(transcode) = self.running.get(&process).and_then(|id| self.all.get_mut(id))
             && !transcode.consumers.contains(&consumer)
@@ -168,7 +168,7 @@ impl Transcodes {
     }
 
     /// The process's last CPU time has been read: its number may mean another one from now on.
-    pub fn release(&mut self, id: TranscodeId) {
+    pub(crate) fn release(&mut self, id: TranscodeId) {
         if let Some(transcode) = self.all.get(&id)
             && self.running.get(&transcode.process) == Some(&id)
         {
@@ -177,18 +177,18 @@ impl Transcodes {
     }
 
     /// Its books are closed: forget it.
-    pub fn close(&mut self, id: TranscodeId) {
+    pub(crate) fn close(&mut self, id: TranscodeId) {
         self.release(id);
         self.all.remove(&id);
     }
 
     /// One transcode.
-    pub fn get(&self, id: TranscodeId) -> Option<&Transcode> {
+    pub(crate) fn get(&self, id: TranscodeId) -> Option<&Transcode> {
         self.all.get(&id)
     }
 
     /// Every transcode that has not been released.
-    pub fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
+    pub(crate) fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
         self.running.values().filter_map(|id| Some((*id, self.all.get(id)?)))
     }
 }

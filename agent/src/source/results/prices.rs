@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::source::SourceError;
 
 /// Reads a price file. Unlike a result file it is configuration: whatever is wrong with it is an error.
-pub fn read(path: &Path) -> Result<OwnPrices, SourceError> {
+pub(crate) fn read(path: &Path) -> Result<OwnPrices, SourceError> {
     let shown = path.display();
     let text = fs::read(path)
         .map_err(|cause| SourceError::transient(format!("read the price file {shown}"), cause))?;

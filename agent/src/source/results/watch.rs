@@ -16,13 +16,13 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 /// A folder that is watched.
 #[derive(Debug)]
-pub struct FolderWatch {
+pub(crate) struct FolderWatch {
     inotify: OwnedFd,
 }
 
 /// What a wait has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     /// Nothing in all that time.
     Nothing,
     /// Something was written, renamed or removed.
@@ -33,7 +33,7 @@ pub enum Seen {
 
 impl FolderWatch {
     /// Begins to watch a folder that is there.
-    pub fn open(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let wanted = WatchFlags::CLOSE_WRITE
             | WatchFlags::MOVE
@@ -46,7 +46,7 @@ impl FolderWatch {
     }
 
     /// Waits until something has happened, or for as long.
-    pub fn wait(&self, longest: Duration) -> io::Result<Seen> {
+    pub(crate) fn wait(&self, longest: Duration) -> io::Result<Seen> {
         let timeout = Timespec::try_from(longest).ok();
         match poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], timeout.as_ref()) {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Seen::Nothing),

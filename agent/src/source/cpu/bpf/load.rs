@@ -47,7 +47,7 @@ const RING_BYTES: u32 = 1024 * 1024;
 
 /// What can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// Names of the programs to tell apart inside their cgroup.
     pub tracked: Vec<String>,
     /// Entries of the accounting map: cgroups and tracked processes that ran since they were last cleared.
@@ -55,7 +55,7 @@ pub struct Options {
 }
 
 /// Whether this build carries the eBPF programs.
-pub fn is_built_in() -> bool {
+pub(crate) fn is_built_in() -> bool {
     !OBJECT.is_empty()
 }
 
