@@ -193,3 +193,6 @@ fn watcher(config: &config::Quality, mailbox: Mailbox) -> Option<Watcher> {
         .ok()
         .flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,13 +33,13 @@ const SOCKETS: [CpuPlace; 2] = [CpuPlace { package: 0, die: 0 }, CpuPlace { pack
 /// 2³² counts of 2⁻¹⁴ J, as the kernel truncates them.
 const RANGE: u64 = 262_143_328_850;
 
-const fn zone(domain: Domain, package: u32) -> Zone {
+pub(crate) const fn zone(domain: Domain, package: u32) -> Zone {
     Zone { domain, scope: Scope::Package(package) }
 }
 
 /// A clock that stands until it is moved, in the test's hand and in the pipeline's.
 #[derive(Clone, Debug, Default)]
-struct TestClock(Arc<Hands>);
+pub(crate) struct TestClock(Arc<Hands>);
 
 #[derive(Debug, Default)]
 struct Hands {
@@ -156,13 +156,13 @@ impl CpuMeter for ScriptedCpu {
 }
 
 /// A pipeline on a host of two sockets with two CPUs each.
-struct Scene {
-    clock: TestClock,
+pub(crate) struct Scene {
+    pub(crate) clock: TestClock,
     cpu: ScriptedCpu,
     hardware: ScriptedHardware,
     pipeline: Pipeline,
-    mailbox: Mailbox,
-    snapshots: watch::Receiver<Option<SharedSnapshot>>,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) snapshots: watch::Receiver<Option<SharedSnapshot>>,
     _joined: watch::Sender<Arc<Joined>>,
     _folder: TempDir,
 }
@@ -203,7 +203,7 @@ impl Scene {
     }
 
     /// Two packages with memory, far from their ends.
-    fn server(config: &Config) -> Self {
+    pub(crate) fn server(config: &Config) -> Self {
         let hardware = ScriptedHardware::default();
         for package in 0..2 {
             hardware.add(zone(Domain::Package, package), 1_000_000_000 * u64::from(1 + 7 * package), RANGE);
@@ -213,7 +213,7 @@ impl Scene {
     }
 
     /// Time passes, and a tick is taken as the pipeline's loop takes it.
-    fn tick(&mut self, after: Duration) -> SharedSnapshot {
+    pub(crate) fn tick(&mut self, after: Duration) -> SharedSnapshot {
         self.clock.advance(after);
         let now = self.clock.now();
         self.pipeline.inbox.wait(&self.clock, now, None);
@@ -223,7 +223,7 @@ impl Scene {
         self.snapshots.borrow().clone().unwrap()
     }
 
-    fn make_cgroup(&self, id: u64, path: &str) {
+    pub(crate) fn make_cgroup(&self, id: u64, path: &str) {
         let (at, id, path) = (self.clock.now(), Some(CgroupId(id)), Some(path.to_owned()));
         self.cpu.script(|script| script.events.push(LifecycleEvent::CgroupMade { at, id, path }));
     }
@@ -234,18 +234,18 @@ impl Scene {
     }
 
     /// Tasks of a cgroup used CPU time on a socket.
-    fn run(&self, cgroup: u64, process: Option<u32>, socket: usize, busy: Duration) {
+    pub(crate) fn run(&self, cgroup: u64, process: Option<u32>, socket: usize, busy: Duration) {
         let (cgroup, process) = (CgroupId(cgroup), process.map(ProcessId));
         let consumer = Consumer::Tasks { cgroup, process };
         self.cpu.script(|script| script.used.push((consumer, socket, busy)));
     }
 
-    fn draw(&self, zone: Zone, watts: f64, during: Duration) {
+    pub(crate) fn draw(&self, zone: Zone, watts: f64, during: Duration) {
         self.hardware.draw(zone, Watts(watts).during(during));
     }
 }
 
-fn prices_of_nothing() -> Prices {
+pub(crate) fn prices_of_nothing() -> Prices {
     Prices {
         tariff: Tariff::new(Money(0.0), Money(0.0), Money(0.0), None, None),
         currency: "USD".into(),
@@ -256,11 +256,11 @@ fn prices_of_nothing() -> Prices {
 }
 
 /// The container's cgroup, as Docker's systemd driver names it.
-fn container_path(number: u64) -> String {
+pub(crate) fn container_path(number: u64) -> String {
     format!("/system.slice/docker-{}.scope", container_id(number))
 }
 
-fn container_id(number: u64) -> String {
+pub(crate) fn container_id(number: u64) -> String {
     format!("{number:064x}")
 }
 
@@ -270,7 +270,7 @@ fn energy_of(workload: &WorkloadSnapshot, index: usize) -> MicroJoules {
 }
 
 /// The workload whose cgroup is at this path.
-fn at_path<'a>(snapshot: &'a Snapshot, path: &str) -> Option<&'a WorkloadSnapshot> {
+pub(crate) fn at_path<'a>(snapshot: &'a Snapshot, path: &str) -> Option<&'a WorkloadSnapshot> {
     let has_path = |one: &&WorkloadSnapshot| one.identity.details.cgroup.as_deref() == Some(path);
     snapshot.workloads.iter().find(has_path)
 }
