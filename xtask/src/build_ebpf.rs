@@ -36,17 +36,17 @@ struct Toolchain {
 }
 
 /// Builds the agent's object; returns its path.
-pub(crate) fn run() -> anyhow::Result<PathBuf> {
+pub fn run() -> anyhow::Result<PathBuf> {
     build("ffwatt-ebpf")
 }
 
 /// Builds the programs that do nothing; returns their object's path.
-pub(crate) fn run_floor() -> anyhow::Result<PathBuf> {
+pub fn run_floor() -> anyhow::Result<PathBuf> {
     build("ffwatt-floor")
 }
 
 /// Builds the agent's object again, from a copy of the source in another folder, with nothing kept: the bytes must be the same.
-pub(crate) fn reproduce() -> anyhow::Result<()> {
+pub fn reproduce() -> anyhow::Result<()> {
     let first = fs::read(run()?).context("cannot read the object")?;
     let root = root()?;
     let copy = root.join("target/reproduce");
@@ -72,7 +72,7 @@ pub(crate) fn reproduce() -> anyhow::Result<()> {
 }
 
 /// What the build needs and the host does not have.
-pub(crate) fn missing(root: &Path) -> Missing {
+pub fn missing(root: &Path) -> Missing {
     let Some(toolchain) = nightly().or_else(debian) else {
         return linker_missing(root, None).with_packages(&DEBIAN_PACKAGES);
     };

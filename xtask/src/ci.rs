@@ -4,13 +4,14 @@ mod test_files;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::missing::Missing;
-use crate::process::{is_root, run, say};
-use crate::{build_ebpf, demo, dist, fuzz, install, root, soak, supply, tidy, vm};
+use xtask::missing::Missing;
+use xtask::process::{is_root, run, say};
+use xtask::{build_ebpf, dist, install, lab, root};
+
+use crate::{fuzz, supply, tidy};
 
 /// Tools of the black-box tests, by Debian package.
 const PACKAGES: [&str; 17] = [
@@ -35,9 +36,6 @@ const PACKAGES: [&str; 17] = [
 
 /// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
-
-/// Enough for every fault of a soak, several times.
-const SOAK: Duration = Duration::from_mins(1);
 
 /// Everything, or only what needs neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
@@ -125,11 +123,11 @@ fn missing(root: &Path) -> Missing {
 pub(crate) fn ci() -> anyhow::Result<()> {
     test(false)?;
     step("demo");
-    demo::run(&demo::Options { debug: true, seconds: 10 })?;
+    lab::perform(["demo", "--debug", "--seconds", "10"])?;
     step("soak");
-    soak::run(soak::Options { length: SOAK, debug: true, write: false })?;
+    lab::perform(["soak", "--debug", "--minutes", "1"])?;
     step("another kernel");
-    vm::run(&["6.1".to_owned()], true)?;
+    lab::perform(["vm", "--kernel", "6.1", "--quick"])?;
     say("\nok");
     Ok(())
 }

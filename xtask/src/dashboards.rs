@@ -23,9 +23,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::process::say;
-use crate::root;
 use panel::Panel;
+use xtask::process::say;
+use xtask::root;
 
 /// A variable at the top of a dashboard.
 #[derive(Clone, Copy, Debug)]

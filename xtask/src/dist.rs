@@ -11,7 +11,7 @@ use crate::process::{output, run, say};
 use crate::{build_ebpf, install, root};
 
 /// The only machines that the eBPF object is built for.
-pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The program that makes the Debian package.
 const PACKER: &str = "cargo-deb";
@@ -33,15 +33,15 @@ const FILES: [(&str, &str); 11] = [
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Options {
+pub struct Options {
     /// Only the program.
-    pub(crate) binary_only: bool,
+    pub binary_only: bool,
     /// The debug build, which is quicker to make: for tests of the packaging.
-    pub(crate) debug: bool,
+    pub debug: bool,
 }
 
 /// Builds all of it.
-pub(crate) fn run_all(options: Options) -> anyhow::Result<()> {
+pub fn run_all(options: Options) -> anyhow::Result<()> {
     let root = root()?;
     let dist = root.join("target/dist");
     fs::create_dir_all(&dist).with_context(|| format!("cannot make {}", dist.display()))?;
@@ -65,7 +65,7 @@ pub(crate) fn run_all(options: Options) -> anyhow::Result<()> {
 }
 
 /// Writes `SHA256SUMS` of these files.
-pub(crate) fn write_checksums(dist: &Path, files: &[&str]) -> anyhow::Result<()> {
+pub fn write_checksums(dist: &Path, files: &[&str]) -> anyhow::Result<()> {
     let sums = output(Command::new("sha256sum").current_dir(dist).args(files))?;
     fs::write(dist.join("SHA256SUMS"), &sums).context("cannot write SHA256SUMS")?;
     say(&format!("\nin {}:\n{sums}", dist.display()));
@@ -73,7 +73,7 @@ pub(crate) fn write_checksums(dist: &Path, files: &[&str]) -> anyhow::Result<()>
 }
 
 /// The tarball's name.
-pub(crate) fn tarball_name(version: &str) -> String {
+pub fn tarball_name(version: &str) -> String {
     format!("{}.tar.gz", tarball_folder(version))
 }
 
@@ -82,12 +82,12 @@ fn tarball_folder(version: &str) -> String {
 }
 
 /// The Debian package's name.
-pub(crate) fn package_name(version: &str) -> String {
+pub fn package_name(version: &str) -> String {
     format!("ffwatt_{version}-1_amd64.deb")
 }
 
 /// What the packaging needs and the host does not have.
-pub(crate) fn missing(root: &Path) -> Missing {
+pub fn missing(root: &Path) -> Missing {
     Missing::default().with_tool(PACKER, install::find_cargo_tool(root, PACKER).is_some())
 }
 

@@ -5,8 +5,8 @@
 
 use std::process::Command;
 
-use crate::process::run;
-use crate::root;
+use xtask::process::run;
+use xtask::root;
 
 /// Writes what the tests compare with.
 pub(crate) fn write() -> anyhow::Result<()> {

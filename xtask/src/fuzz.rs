@@ -10,8 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::process::{run, say, succeeds};
-use crate::{install, root};
+use xtask::process::{run, say, succeeds};
+use xtask::{install, root};
 
 /// The crate of the targets.
 const FUZZ: &str = "tests/fuzz";

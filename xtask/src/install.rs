@@ -13,18 +13,18 @@ use crate::missing::Missing;
 use crate::process::{find, is_root, output, run, say, succeeds};
 
 /// Installs Debian packages unless they are there.
-pub(crate) fn packages(why: &str, names: &[&str]) -> anyhow::Result<()> {
+pub fn packages(why: &str, names: &[&str]) -> anyhow::Result<()> {
     let missing = absent(names);
     if missing.is_empty() { Ok(()) } else { newest(why, &missing) }
 }
 
 /// Those of these Debian packages that are not installed.
-pub(crate) fn absent<'a>(names: &[&'a str]) -> Vec<&'a str> {
+pub fn absent<'a>(names: &[&'a str]) -> Vec<&'a str> {
     names.iter().copied().filter(|name| !has_package(name)).collect()
 }
 
 /// Installs the newest Debian packages on offer, in place of older ones too.
-pub(crate) fn newest(why: &str, names: &[&str]) -> anyhow::Result<()> {
+pub fn newest(why: &str, names: &[&str]) -> anyhow::Result<()> {
     let by_hand = format!("apt-get install --no-install-recommends {}", names.join(" "));
     if find("apt-get").is_none() {
         bail!(
@@ -61,7 +61,7 @@ fn apt() -> Command {
 }
 
 /// Whether apt could install a package, without installing it.
-pub(crate) fn is_offered(name: &str) -> bool {
+pub fn is_offered(name: &str) -> bool {
     refresh();
     output(Command::new("apt-cache").args(["policy", name])).is_ok_and(|text| {
         text.lines().any(|line| {
@@ -76,7 +76,7 @@ fn has_package(name: &str) -> bool {
 }
 
 /// A program of the Rust ecosystem: the one in `target/tools`, the one in `PATH`, or one to be built.
-pub(crate) fn cargo_tool(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
+pub fn cargo_tool(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
     if let Some(tool) = find_cargo_tool(root, name) {
         return Ok(tool);
     }
@@ -89,13 +89,13 @@ pub(crate) fn cargo_tool(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The program, if it is there.
-pub(crate) fn find_cargo_tool(root: &Path, name: &str) -> Option<PathBuf> {
+pub fn find_cargo_tool(root: &Path, name: &str) -> Option<PathBuf> {
     let ours = root.join("target/tools/bin").join(name);
     Some(ours).filter(|tool| tool.is_file()).or_else(|| find(name))
 }
 
 /// What the tests need of Python and npm, and the host does not have.
-pub(crate) fn missing_for_tests(root: &Path, requirements: &[&str]) -> Missing {
+pub fn missing_for_tests(root: &Path, requirements: &[&str]) -> Missing {
     let mut missing = Missing::default();
     let python = python_in(root);
     if !python.is_file() {
@@ -122,7 +122,7 @@ fn has_requirement(python: &Path, requirement: &str) -> bool {
 }
 
 /// A Python environment below `target/` with these packages; returns its interpreter.
-pub(crate) fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathBuf> {
+pub fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathBuf> {
     let folder = root.join("target/python");
     let python = python_in(root);
     if !succeeds(Command::new(&python).arg("--version")) {
@@ -153,7 +153,7 @@ const PLAYWRIGHT: &str = "playwright-core@1.55.0";
 const PLAYWRIGHT_FOLDER: &str = "target/playwright";
 
 /// Node, npm, and what drives the browser in the tests of the live page, below `target/`.
-pub(crate) fn playwright(root: &Path) -> anyhow::Result<()> {
+pub fn playwright(root: &Path) -> anyhow::Result<()> {
     node("the tests of the live page")?;
     if has_playwright(root) { Ok(()) } else { npm(&root.join(PLAYWRIGHT_FOLDER), PLAYWRIGHT) }
 }
@@ -165,14 +165,14 @@ fn has_playwright(root: &Path) -> bool {
 }
 
 /// Brings a package from npm into a folder.
-pub(crate) fn npm(folder: &Path, package: &str) -> anyhow::Result<()> {
+pub fn npm(folder: &Path, package: &str) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let options = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
     run(Command::new("npm").current_dir(folder).args(options).arg(package))
 }
 
 /// Node and npm, by whatever package has them: upstream's own package of node has npm in it, Debian's has not.
-pub(crate) fn node(why: &str) -> anyhow::Result<()> {
+pub fn node(why: &str) -> anyhow::Result<()> {
     for (program, package) in NODE {
         if find(program).is_none() {
             packages(why, &[package])?;

@@ -1,30 +1,20 @@
 //! `cargo xtask …`: everything that is done with this repository, with nothing but cargo to start from.
 
-mod accuracy;
-mod bench;
-mod build_ebpf;
 mod ci;
 mod dashboards;
-mod demo;
-mod dist;
 mod docs;
 mod fuzz;
-mod install;
-mod missing;
 mod page;
 mod pictures;
-mod process;
 mod release;
 mod supply;
-mod soak;
 mod tidy;
-mod vm;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use xtask::{build_ebpf, dist, lab, process};
 
 fn main() -> ExitCode {
     match run(&command().get_matches()) {
@@ -37,25 +27,15 @@ fn main() -> ExitCode {
 }
 
 fn command() -> Command {
-    let debug = || {
-        Arg::new("debug")
-            .long("debug")
-            .action(ArgAction::SetTrue)
-            .help("Use the debug build, quicker to make")
-    };
-    let seconds =
-        Arg::new("seconds").long("seconds").value_name("N").default_value("20").help("Length of the encodes");
+    let debug = Arg::new("debug")
+        .long("debug")
+        .action(ArgAction::SetTrue)
+        .help("Use the debug build, quicker to make");
     Command::new("xtask")
         .about("Tasks of the ffwatt repository")
         .subcommand_required(true)
         .subcommand(
             Command::new("build-ebpf").about("Build the eBPF object into target/bpf; installs what it needs"),
-        )
-        .subcommand(
-            Command::new("demo")
-                .about("Say what will be installed, set up, build, run the agent beside real encodes, and print what they cost")
-                .arg(debug())
-                .arg(seconds.value_parser(clap::value_parser!(u64).range(5..=3600))),
         )
         .subcommand(
             Command::new("test").about("Everything that is checked before a change is accepted").arg(
@@ -79,7 +59,7 @@ fn command() -> Command {
                 .about(
                     "What a release consists of, in target/dist: program, tarball, Debian package, checksums",
                 )
-                .arg(debug())
+                .arg(debug)
                 .arg(
                     Arg::new("binary-only")
                         .long("binary-only")
@@ -101,34 +81,6 @@ fn command() -> Command {
                 ),
         )
         .subcommand(Command::new("dashboards").about("Write Grafana's dashboards (grafana/dashboards)"))
-        .subcommand(
-            Command::new("vm")
-                .about("Run the kernel tests on other kernels, under QEMU")
-                .arg(Arg::new("kernel").long("kernel").value_name("SERIES").action(ArgAction::Append).help(
-                    "5.10, 6.1 or 6.12; all of them when not given, and docs/REQUIREMENTS.md is written",
-                ))
-                .arg(
-                    Arg::new("quick")
-                        .long("quick")
-                        .action(ArgAction::SetTrue)
-                        .help("Leave out what takes minutes in emulation"),
-                ),
-        )
-        .subcommand(
-            Command::new("soak")
-                .about(
-                    "Let everything happen around the agent for long, and see that it stays as it was (root)",
-                )
-                .arg(debug())
-                .arg(
-                    Arg::new("minutes")
-                        .long("minutes")
-                        .value_name("N")
-                        .default_value("10")
-                        .value_parser(clap::value_parser!(u64).range(1..))
-                        .help("How long; with 10 or more, the figures go into docs/RELIABILITY.md"),
-                ),
-        )
         .subcommand(Command::new("page").about("Bring the live page's chart library from npm"))
         .subcommand(
             Command::new("pictures")
@@ -162,36 +114,6 @@ fn command() -> Command {
                 .arg(Arg::new("target").value_name("TARGET").help("Only this one")),
         )
         .subcommand(
-            Command::new("accuracy")
-                .about("Measure the agent's error on simulated hosts, into docs/ACCURACY.md (root, minutes)")
-                .arg(
-                    Arg::new("seconds")
-                        .long("seconds")
-                        .value_name("N")
-                        .default_value("60")
-                        .value_parser(clap::value_parser!(u64).range(10..))
-                        .help("Length of each run"),
-                )
-                .arg(
-                    Arg::new("only")
-                        .long("only")
-                        .value_name("MACHINE")
-                        .value_parser(accuracy::MACHINES.map(|(title, ..)| title))
-                        .help("Only this machine, and only print it"),
-                ),
-        )
-        .subcommand(
-            Command::new("bench")
-                .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)")
-                .arg(
-                    Arg::new("only")
-                        .long("only")
-                        .value_name("PART")
-                        .value_parser(bench::PARTS)
-                        .help("Only this part, and only print it"),
-                ),
-        )
-        .subcommand(
             Command::new("supply")
                 .about("Check licences, sources and duplicates of what is depended on")
                 .arg(
@@ -207,15 +129,12 @@ fn command() -> Command {
         )
         .subcommand(Command::new("miri").about("Run the tests of pure code under Miri, where there is one"))
         .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
+        .subcommands(lab::commands())
 }
 
 fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     match matches.subcommand() {
         Some(("build-ebpf", _)) => build_ebpf::run().map(drop),
-        Some(("demo", matches)) => {
-            let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
-            demo::run(&demo::Options { debug: matches.get_flag("debug"), seconds })
-        }
         Some(("test", matches)) => ci::test(matches.get_flag("quick")),
         Some(("ci", _)) => ci::ci(),
         Some(("docs", _)) => docs::write(),
@@ -228,24 +147,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             dry_run: matches.get_flag("dry-run"),
         }),
         Some(("dashboards", _)) => dashboards::write(),
-        Some(("vm", matches)) => {
-            let series: Vec<String> = matches.get_many("kernel").into_iter().flatten().cloned().collect();
-            vm::run(&series, matches.get_flag("quick"))
-        }
-        Some(("soak", matches)) => {
-            let minutes = *matches.get_one::<u64>("minutes").context("--minutes has a default")?;
-            soak::run(soak::Options {
-                length: std::time::Duration::from_mins(minutes),
-                debug: matches.get_flag("debug"),
-                write: minutes >= 10,
-            })
-        }
         Some(("page", _)) => page::update(),
-        Some(("accuracy", matches)) => {
-            let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
-            accuracy::measure(seconds, matches.get_one::<String>("only").map(String::as_str))
-        }
-        Some(("bench", matches)) => bench::measure(matches.get_one::<String>("only").map(String::as_str)),
         Some(("pictures", matches)) if matches.get_flag("page") => pictures::page_picture(),
         Some(("pictures", _)) => pictures::pictures(),
         Some(("fuzz", matches)) => {
@@ -262,19 +164,16 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("reproduce", _)) => build_ebpf::reproduce(),
         Some(("miri", _)) => supply::miri(),
         Some(("tidy", _)) => tidy::run(),
-        _ => anyhow::bail!("no such task"),
+        Some(_) => lab::perform(std::env::args_os().skip(1)),
+        None => anyhow::bail!("no such task"),
     }
-}
-
-/// The repository's root.
-fn root() -> anyhow::Result<PathBuf> {
-    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    Ok(manifest.parent().context("the manifest has a parent folder")?.to_path_buf())
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use xtask::root;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use crate::process::{is_root, say};
 
 /// What a task needs and the host does not have.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Missing {
+pub struct Missing {
     /// Debian packages.
     packages: BTreeSet<String>,
     /// What goes below `target/`.
@@ -20,7 +20,8 @@ pub(crate) struct Missing {
 impl Missing {
     /// With those of these Debian packages that are not installed. Only root installs packages; for others the task ends where it
     /// needs one, with the command.
-    pub(crate) fn with_packages(mut self, names: &[&str]) -> Self {
+    #[must_use]
+    pub fn with_packages(mut self, names: &[&str]) -> Self {
         if is_root() {
             self.packages.extend(install::absent(names).into_iter().map(str::to_owned));
         }
@@ -28,7 +29,8 @@ impl Missing {
     }
 
     /// With something that goes below `target/`, unless it is there.
-    pub(crate) fn with_tool(mut self, name: &str, is_there: bool) -> Self {
+    #[must_use]
+    pub fn with_tool(mut self, name: &str, is_there: bool) -> Self {
         if !is_there {
             self.tools.insert(name.to_owned());
         }
@@ -36,14 +38,15 @@ impl Missing {
     }
 
     /// All of both.
-    pub(crate) fn and(mut self, other: Self) -> Self {
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
         self.packages.extend(other.packages);
         self.tools.extend(other.tools);
         self
     }
 
     /// Says what is about to be installed. On a terminal the user may decline; without one the task goes on.
-    pub(crate) fn announce(&self, task: &str) -> anyhow::Result<()> {
+    pub fn announce(&self, task: &str) -> anyhow::Result<()> {
         let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         self.announce_to(task, is_terminal.then(|| io::stdin().lock()))
     }

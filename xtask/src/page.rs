@@ -4,8 +4,8 @@ use std::fs;
 
 use anyhow::Context;
 
-use crate::process::say;
-use crate::{install, root};
+use xtask::process::say;
+use xtask::{install, root};
 
 /// The library and its version: small, without dependencies, and kept.
 const LIBRARY: &str = "uplot@1.6.32";

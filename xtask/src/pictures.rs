@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::process::run;
-use crate::{install, root};
+use xtask::process::run;
+use xtask::{install, root};
 
 /// Pictures of the data of every dashboard, into `docs/pictures`.
 pub(crate) fn pictures() -> anyhow::Result<()> {

@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 /// Prints a line for whoever runs the task.
-pub(crate) fn say(text: &str) {
+pub fn say(text: &str) {
     // Where standard error cannot be written to, nobody is left to tell.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Runs a command to its end, its output shown; anything but success is an error.
-pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+pub fn run(command: &mut Command) -> anyhow::Result<()> {
     say(&format!("$ {}", shown(command)));
     let status = command.status().with_context(|| format!("cannot run {}", shown(command)))?;
     if !status.success() {
@@ -23,7 +23,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 }
 
 /// Runs a command and takes its standard output; anything but success is an error.
-pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+pub fn output(command: &mut Command) -> anyhow::Result<String> {
     let output =
         command.stderr(Stdio::piped()).output().with_context(|| format!("cannot run {}", shown(command)))?;
     if !output.status.success() {
@@ -34,12 +34,12 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
 }
 
 /// Whether a command runs and succeeds; its output is not shown.
-pub(crate) fn succeeds(command: &mut Command) -> bool {
+pub fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// Where a program is, by `PATH` and the folders for administrators' programs.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders =
         std::env::split_paths(&path).chain(["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from));
@@ -47,7 +47,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// When and where something was measured, as the pages say it.
-pub(crate) fn day_and_machine() -> anyhow::Result<String> {
+pub fn day_and_machine() -> anyhow::Result<String> {
     let date = output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
     let kernel = output(Command::new("uname").arg("-r"))?;
     let cpus = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
@@ -55,7 +55,7 @@ pub(crate) fn day_and_machine() -> anyhow::Result<String> {
 }
 
 /// Whether this process is root.
-pub(crate) fn is_root() -> bool {
+pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 

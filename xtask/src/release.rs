@@ -11,10 +11,10 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::dist;
-use crate::process::{output, say};
-use crate::root;
 use changelog::Heading;
+use xtask::dist;
+use xtask::process::{output, say};
+use xtask::root;
 
 /// Files that name the version, and how.
 const MENTIONS: [(&str, &str); 4] = [

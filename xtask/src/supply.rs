@@ -11,9 +11,9 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use toml::Table;
 
-use crate::dist::TARGET;
-use crate::process::{output, run, say, succeeds};
-use crate::{install, root};
+use xtask::dist::TARGET;
+use xtask::process::{output, run, say, succeeds};
+use xtask::{install, root};
 
 /// A package's name and version.
 pub(crate) type NameAndVersion = (String, String);

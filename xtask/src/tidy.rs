@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
-
-use crate::process::output;
-use crate::root;
+use xtask::process::output;
+use xtask::root;
 
 /// Files longer than this are looked at twice; longer than [`TOO_LONG`] they are refused.
 const TOO_LONG: usize = 600;
@@ -168,7 +167,7 @@ fn check_roots(shown: &str, text: &str, findings: &mut Vec<String>) {
 
 /// Every dependency of a member comes from the workspace's list, where its reason stands.
 fn check_dependencies(root: &Path, findings: &mut Vec<String>) -> anyhow::Result<()> {
-    for member in ["agent", "agent-common", "agent-core", "agent-ebpf", "tests", "xtask"] {
+    for member in ["agent", "agent-common", "agent-core", "agent-ebpf", "tests", "tests/lab", "xtask"] {
         let path: PathBuf = [member, "Cargo.toml"].iter().collect();
         let text = fs::read_to_string(root.join(&path))
             .with_context(|| format!("cannot read {}", path.display()))?;

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn every_file_of_this_repository_is_found() {
-        let root = crate::root().unwrap();
+        let root = xtask::root().unwrap();
         let found = find(&root).unwrap();
         assert!(found.together.len() + found.alone.len() > 25, "{found:?}");
     }

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_changelog_of_this_repository_has_a_section() {
-        let path = crate::root().unwrap().join("CHANGELOG.md");
+        let path = xtask::root().unwrap().join("CHANGELOG.md");
         newest(&std::fs::read_to_string(path).unwrap()).unwrap();
     }
 }

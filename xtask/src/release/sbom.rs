@@ -11,9 +11,9 @@ use std::process::Command;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::dist::TARGET;
-use crate::process::output;
 use crate::supply::{self, NameAndVersion, Package};
+use xtask::dist::TARGET;
+use xtask::process::output;
 
 /// Members of the workspace whose code is in the program: the agent, and the eBPF object that it carries.
 const MEMBERS: [&str; 2] = ["ffwatt", "agent-ebpf"];
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_document_is_what_is_compiled() {
-        let root = crate::root().unwrap();
+        let root = xtask::root().unwrap();
         let document = document(&root, "2026-01-02T03:04:05Z").unwrap();
         let components = document["components"].as_array().unwrap();
         let find = |name: &str| components.iter().find(|component| component["name"] == name);
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_dependency_is_a_component() {
-        let document = document(&crate::root().unwrap(), "2026-01-02T03:04:05Z").unwrap();
+        let document = document(&xtask::root().unwrap(), "2026-01-02T03:04:05Z").unwrap();
         let mut known: BTreeSet<&str> = document["components"]
             .as_array()
             .unwrap()

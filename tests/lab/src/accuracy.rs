@@ -13,8 +13,8 @@ use std::time::Duration;
 use tests::simulator::{Machine, Part, Power};
 use tests::stage::Stage;
 
-use crate::process::{is_root, run, say};
-use crate::{build_ebpf, root};
+use xtask::process::{is_root, run, say};
+use xtask::{build_ebpf, root};
 
 /// The parent of everything that draws power here.
 const PARENT: &str = "ffwatt-accuracy";

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::process::{output, say};
+use xtask::process::{output, say};
 
 /// What a line about the machine begins with, on its console.
 const MARK: &str = "VM-SAYS";

@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use crate::process::{find, output, run as run_command, say};
-use crate::{build_ebpf, install, root};
+use xtask::process::{find, output, run as run_command, say};
+use xtask::{build_ebpf, install, root};
 
 /// A kernel series and the Debian suite that has it.
 #[derive(Clone, Copy, Debug)]

@@ -20,8 +20,8 @@ use tests::simulator::{Machine, Simulator, Truth, wall};
 
 use super::windows::{Reading, read, truths};
 use super::{PARENT, Stage, names, stage};
-use crate::process::{run, say};
-use crate::{install, root};
+use xtask::process::{run, say};
+use xtask::{install, root};
 
 /// Workloads that are one process each, so that a process' power is theirs.
 const COMPARED: [&str; 4] = ["steady", "x264", "x265", "svt-av1"];

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use tests::engine::Engine;
 
-use crate::build_ebpf;
-use crate::missing::Missing;
-use crate::process::find;
+use xtask::build_ebpf;
+use xtask::missing::Missing;
+use xtask::process::find;
 
 /// Packages of a private Docker engine and of the demo's image.
 pub(super) const ENGINE_PACKAGES: [&str; 3] = ["docker.io", "iptables", "busybox-static"];

@@ -19,8 +19,8 @@ use tests::engine::Engine;
 use tests::exposition::Exposition;
 use tests::image;
 
-use crate::process::{find, is_root, run as run_command, say};
-use crate::{build_ebpf, install, root};
+use xtask::process::{find, is_root, run as run_command, say};
+use xtask::{build_ebpf, install, root};
 
 /// What can be chosen.
 pub(crate) struct Options {

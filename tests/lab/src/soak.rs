@@ -21,8 +21,8 @@ use tests::exposition::Exposition;
 use tests::image;
 use tests::rapl::LiveRapl;
 
-use crate::process::{is_root, run as run_command, say};
-use crate::{build_ebpf, install, root};
+use xtask::process::{is_root, run as run_command, say};
+use xtask::{build_ebpf, install, root};
 
 use churn::Churn;
 use prober::Prober;

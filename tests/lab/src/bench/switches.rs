@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use tests::agent::Agent;
 use tests::command::{Owned, now};
 
-use crate::process::{output, say};
-use crate::{build_ebpf, install, root};
+use xtask::process::{output, say};
+use xtask::{build_ebpf, install, root};
 
 /// Runs with the agent and without, in turns.
 const ROUNDS: usize = 9;

@@ -13,7 +13,7 @@ use tests::command::{Owned, now};
 use tests::http;
 
 use super::spawn;
-use crate::process::say;
+use xtask::process::say;
 
 /// Cgroups with a process each that wakes up every second.
 const SIZES: [usize; 5] = [0, 10, 100, 1000, 5000];

@@ -12,8 +12,8 @@ use tests::cgroup::Cgroup;
 
 use super::sizes::{PARENT, populate};
 use super::spawn;
-use crate::dist;
-use crate::process::say;
+use xtask::dist;
+use xtask::process::say;
 
 /// Cgroups with a process each that wakes up every second.
 const SIZES: [usize; 2] = [100, 1000];

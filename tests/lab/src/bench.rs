@@ -16,8 +16,8 @@ use serde_json::{Map, Value, json};
 use tests::agent::Agent;
 use tests::command::{eventually, now};
 
-use crate::process::{day_and_machine, is_root, output, run, say};
-use crate::{build_ebpf, root};
+use xtask::process::{day_and_machine, is_root, output, run, say};
+use xtask::{build_ebpf, root};
 
 /// Starts.
 const ROUNDS: usize = 7;
@@ -30,9 +30,6 @@ const FLAGS: [&str; 5] = [
     "--containers.docker-socket=",
     "--containers.podman-socket=",
 ];
-
-/// What is measured, by the name on the command line.
-pub(crate) const PARTS: [&str; 5] = ["switches", "sizes", "memory", "start", "parts"];
 
 /// Measures and prints; all of it is written to docs/PERFORMANCE.md, one part is not.
 pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
@@ -52,7 +49,7 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
         day_and_machine()?
     );
     let mut json = Map::new();
-    for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
+    for part in xtask::lab::PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
         match part {
             "switches" => switches::measure(&binary, &mut text, &mut json)?,
             "sizes" => sizes::measure(&binary, &mut text, &mut json)?,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::jobs::Captured;
 use super::peers::Compared;
 use super::windows::{Counter, Found};
-use crate::process::{day_and_machine, say};
+use xtask::process::{day_and_machine, say};
 
 /// docs/ACCURACY.md, as it grows, and the same as JSON.
 #[derive(Debug)]

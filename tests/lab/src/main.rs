@@ -1,0 +1,62 @@
+//! The laboratory: demo, accuracy, cost, endurance, other kernels. `cargo xtask` builds it and hands tasks to it.
+
+mod accuracy;
+mod bench;
+mod demo;
+mod soak;
+mod vm;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{ArgMatches, Command};
+use xtask::process::say;
+
+fn main() -> ExitCode {
+    let grammar = Command::new("cargo xtask").subcommand_required(true).subcommands(xtask::lab::commands());
+    match run(&grammar.get_matches()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    match matches.subcommand() {
+        Some(("demo", matches)) => {
+            let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
+            demo::run(&demo::Options { debug: matches.get_flag("debug"), seconds })
+        }
+        Some(("vm", matches)) => {
+            let series: Vec<String> = matches.get_many("kernel").into_iter().flatten().cloned().collect();
+            vm::run(&series, matches.get_flag("quick"))
+        }
+        Some(("soak", matches)) => {
+            let minutes = *matches.get_one::<u64>("minutes").context("--minutes has a default")?;
+            soak::run(soak::Options {
+                length: Duration::from_mins(minutes),
+                debug: matches.get_flag("debug"),
+                write: minutes >= 10,
+            })
+        }
+        Some(("accuracy", matches)) => {
+            let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
+            accuracy::measure(seconds, matches.get_one::<String>("only").map(String::as_str))
+        }
+        Some(("bench", matches)) => bench::measure(matches.get_one::<String>("only").map(String::as_str)),
+        _ => anyhow::bail!("no such task"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_are_those_that_the_command_line_has() {
+        assert_eq!(accuracy::MACHINES.map(|(title, ..)| title), xtask::lab::MACHINES);
+    }
+}

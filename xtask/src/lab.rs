@@ -1,0 +1,90 @@
+//! The tasks of the laboratory, by name and option. It measures the agent, and depends on much; so it is a program of its own
+//! (`tests/lab`), which is built when one of its tasks is asked for.
+
+use std::ffi::OsStr;
+
+use clap::{Arg, ArgAction, Command};
+
+use crate::process::run;
+use crate::root;
+
+/// The simulated machines.
+pub const MACHINES: [&str; 5] = ["linear", "rough", "two sockets", "two dies", "concave"];
+
+/// The parts of a bench.
+pub const PARTS: [&str; 5] = ["switches", "sizes", "memory", "start", "parts"];
+
+/// The grammar of its tasks.
+pub fn commands() -> Vec<Command> {
+    let debug = || {
+        Arg::new("debug")
+            .long("debug")
+            .action(ArgAction::SetTrue)
+            .help("Use the debug build, quicker to make")
+    };
+    let seconds =
+        Arg::new("seconds").long("seconds").value_name("N").default_value("20").help("Length of the encodes");
+    vec![
+        Command::new("demo")
+                .about("Say what will be installed, set up, build, run the agent beside real encodes, and print what they cost")
+                .arg(debug())
+                .arg(seconds.value_parser(clap::value_parser!(u64).range(5..=3600))),
+        Command::new("vm")
+                .about("Run the kernel tests on other kernels, under QEMU")
+                .arg(Arg::new("kernel").long("kernel").value_name("SERIES").action(ArgAction::Append).help(
+                    "5.10, 6.1 or 6.12; all of them when not given, and docs/REQUIREMENTS.md is written",
+                ))
+                .arg(
+                    Arg::new("quick")
+                        .long("quick")
+                        .action(ArgAction::SetTrue)
+                        .help("Leave out what takes minutes in emulation"),
+                ),
+        Command::new("soak")
+                .about(
+                    "Let everything happen around the agent for long, and see that it stays as it was (root)",
+                )
+                .arg(debug())
+                .arg(
+                    Arg::new("minutes")
+                        .long("minutes")
+                        .value_name("N")
+                        .default_value("10")
+                        .value_parser(clap::value_parser!(u64).range(1..))
+                        .help("How long; with 10 or more, the figures go into docs/RELIABILITY.md"),
+                ),
+        Command::new("accuracy")
+                .about("Measure the agent's error on simulated hosts, into docs/ACCURACY.md (root, minutes)")
+                .arg(
+                    Arg::new("seconds")
+                        .long("seconds")
+                        .value_name("N")
+                        .default_value("60")
+                        .value_parser(clap::value_parser!(u64).range(10..))
+                        .help("Length of each run"),
+                )
+                .arg(
+                    Arg::new("only")
+                        .long("only")
+                        .value_name("MACHINE")
+                        .value_parser(MACHINES)
+                        .help("Only this machine, and only print it"),
+                ),
+        Command::new("bench")
+                .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)")
+                .arg(
+                    Arg::new("only")
+                        .long("only")
+                        .value_name("PART")
+                        .value_parser(PARTS)
+                        .help("Only this part, and only print it"),
+                ),
+    ]
+}
+
+/// Builds it, and has it do a task: the words of its command line.
+pub fn perform<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> anyhow::Result<()> {
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.current_dir(root()?).args(["run", "--quiet", "--package", "lab", "--"]).args(words);
+    run(&mut cargo)
+}
