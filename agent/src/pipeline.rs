@@ -249,9 +249,9 @@ impl Pipeline {
 
     /// An engine is needed where it has containers: without it they have no names.
     fn demand_engines(&mut self) {
-        for (kind, name) in [(WorkloadKind::Docker, "docker"), (WorkloadKind::Podman, "podman")] {
+        for kind in WorkloadKind::ENGINES {
             if self.identities.living().any(|(_, identity)| identity.kind == kind) {
-                self.health.demand(name);
+                self.health.demand(kind.name());
             }
         }
     }

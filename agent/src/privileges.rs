@@ -55,8 +55,9 @@ impl Plan {
         writes.push(std::env::temp_dir());
         writes.push(roots.dev.join("null"));
         writes.push(crate::host::HostRoots::default().dev.join("null"));
-        let sockets = [&config.containers.docker_socket, &config.containers.podman_socket];
-        let not_ours = config.state_dirs().iter().chain(sockets).any(capabilities::is_of_another);
+        let sockets = config.containers.engines().map(|(_, socket)| socket.to_path_buf());
+        let not_ours =
+            config.state_dirs().into_iter().chain(sockets).any(|path| capabilities::is_of_another(&path));
         Self {
             cpu,
             energy,

@@ -73,14 +73,7 @@ pub(crate) struct ListenError {
 impl ListenError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
-        let flag = match self.listener {
-            Listener::Main => "--listen.port",
-            Listener::Rapl => "--listen.rapl-port",
-            Listener::Docker => "--listen.docker-port",
-            Listener::Results => "--listen.results-port",
-            Listener::Qoe => "--listen.qoe-port",
-            Listener::Cost => "--listen.cost-port",
-        };
+        let flag = format!("--{}", self.listener.key().replace('_', "-"));
         match self.cause.kind() {
             io::ErrorKind::AddrInUse => {
                 let port = self.address.port();

@@ -349,7 +349,7 @@ impl Directory {
 
 /// The kind of a container that an engine has listed. The kubelet's containers are Kubernetes', though Docker runs them: by their names.
 fn kind_by_engine(by_path: WorkloadKind, facts: &ContainerFacts) -> WorkloadKind {
-    let is_told = matches!(by_path, WorkloadKind::Docker | WorkloadKind::Podman);
+    let is_told = by_path.is_of_engine();
     let is_kubelets = by_path == WorkloadKind::Kubernetes && facts.name.starts_with("k8s_");
     facts.engine.filter(|_| !is_told && !is_kubelets).unwrap_or(by_path)
 }

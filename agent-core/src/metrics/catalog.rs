@@ -30,25 +30,33 @@ impl Listener {
 
     /// A word for it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Rapl => "rapl",
-            Self::Docker => "docker",
-            Self::Results => "results",
-            Self::Qoe => "qoe",
-            Self::Cost => "cost",
-            Self::Main => "main",
-        }
+        self.row().0
     }
 
     /// The port it has unless configured otherwise.
     pub fn default_port(self) -> u16 {
+        self.row().1
+    }
+
+    /// The configuration key of its port.
+    pub fn key(self) -> &'static str {
+        self.row().2
+    }
+
+    /// Names of its metrics, and what they are about.
+    pub fn content(self) -> &'static str {
+        self.row().3
+    }
+
+    /// Name, port, key and content of each.
+    fn row(self) -> (&'static str, u16, &'static str, &'static str) {
         match self {
-            Self::Rapl => 9500,
-            Self::Docker => 9501,
-            Self::Results => 9502,
-            Self::Qoe => 9503,
-            Self::Cost => 9504,
-            Self::Main => 9510,
+            Self::Rapl => ("rapl", 9500, "listen.rapl_port", "rapl_*: measured power and energy"),
+            Self::Docker => ("docker", 9501, "listen.docker_port", "docker_*: containers and engine"),
+            Self::Results => ("results", 9502, "listen.results_port", "results_*: scenarios of the last run"),
+            Self::Qoe => ("qoe", 9503, "listen.qoe_port", "qoe_*: quality for each watt"),
+            Self::Cost => ("cost", 9504, "listen.cost_port", "cost_*: cost of the scenarios"),
+            Self::Main => ("main", 9510, "listen.port", "ffwatt_*: workloads, transcodes, host"),
         }
     }
 }

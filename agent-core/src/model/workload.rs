@@ -40,6 +40,14 @@ impl WorkloadKind {
         }
     }
 
+    /// Kinds of containers that an engine lists, with names, images and labels. Each is the engine's name, too.
+    pub const ENGINES: [Self; 2] = [Self::Docker, Self::Podman];
+
+    /// Whether an engine lists it.
+    pub fn is_of_engine(self) -> bool {
+        Self::ENGINES.contains(&self)
+    }
+
     /// Whether it is a container of any runtime.
     pub fn is_container(self) -> bool {
         matches!(self, Self::Docker | Self::Podman | Self::Containerd | Self::Crio | Self::Kubernetes)

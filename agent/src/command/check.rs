@@ -132,10 +132,8 @@ pub(crate) fn report(config: &Config) -> anyhow::Result<Report> {
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
-    for (name, socket) in
-        [("docker", &config.containers.docker_socket), ("podman", &config.containers.podman_socket)]
-    {
-        runtime.block_on(report.check_engine(name, socket));
+    for (kind, socket) in config.containers.engines() {
+        runtime.block_on(report.check_engine(kind.name(), socket));
     }
     report.check_ports(config);
     report.check_access(config);
@@ -215,9 +213,6 @@ impl Report {
     }
 
     async fn check_engine(&mut self, name: &'static str, socket: &Path) {
-        if socket == Path::new("") {
-            return;
-        }
         match tokio::time::timeout(ENGINE_PATIENCE, docker::probe(socket)).await {
             Ok(Ok(version)) => {
                 self.add("names", name, State::Used, format!("engine {version} at {}", socket.display()), "");

@@ -256,12 +256,8 @@ fn open_listeners(config: &Config) -> anyhow::Result<Vec<Bound>> {
 }
 
 fn engines(config: &Config) -> impl Iterator<Item = Engine> {
-    let sockets =
-        [("docker", &config.containers.docker_socket), ("podman", &config.containers.podman_socket)];
-    sockets
-        .into_iter()
-        .filter(|(_, socket)| *socket != Path::new(""))
-        .map(|(name, socket)| Engine { name, socket: socket.clone() })
+    let engines = config.containers.engines();
+    engines.map(|(kind, socket)| Engine { name: kind.name(), socket: socket.to_path_buf() })
 }
 
 async fn listen_to(engine: Engine, mailbox: Mailbox) {

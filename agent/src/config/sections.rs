@@ -1,11 +1,12 @@
 //! Which sections does the configuration have, and what is in them unless somebody says otherwise?
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_core::metrics::ZoneNames;
 use agent_core::metrics::catalog::Listener;
+use agent_core::model::workload::WorkloadKind;
 use serde::{Deserialize, Serialize};
 
 use crate::config::values::{
@@ -157,12 +158,12 @@ impl Default for Listen {
         Self {
             address: Ipv4Addr::LOCALHOST.into(),
             host_names: Vec::new(),
-            port: 9510,
-            rapl_port: 9500,
-            docker_port: 9501,
-            results_port: 9502,
-            qoe_port: 9503,
-            cost_port: 9504,
+            port: Listener::Main.default_port(),
+            rapl_port: Listener::Rapl.default_port(),
+            docker_port: Listener::Docker.default_port(),
+            results_port: Listener::Results.default_port(),
+            qoe_port: Listener::Qoe.default_port(),
+            cost_port: Listener::Cost.default_port(),
         }
     }
 }
@@ -177,6 +178,22 @@ impl Listen {
             Listener::Qoe => self.qoe_port,
             Listener::Cost => self.cost_port,
             Listener::Main => self.port,
+        }
+    }
+}
+
+impl Containers {
+    /// The engines that are asked, with their sockets.
+    pub fn engines(&self) -> impl Iterator<Item = (WorkloadKind, &Path)> {
+        let sockets = WorkloadKind::ENGINES.into_iter().filter_map(|kind| Some((kind, self.socket(kind)?)));
+        sockets.filter(|(_, socket)| *socket != Path::new(""))
+    }
+
+    fn socket(&self, kind: WorkloadKind) -> Option<&Path> {
+        match kind {
+            WorkloadKind::Docker => Some(&self.docker_socket),
+            WorkloadKind::Podman => Some(&self.podman_socket),
+            _ => None,
         }
     }
 }

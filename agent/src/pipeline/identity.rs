@@ -127,8 +127,7 @@ impl Identities {
             EngineEvent::Up => health.works(name),
             EngineEvent::Down(error) => health.failed(name, &error),
             EngineEvent::Known { id, facts } => {
-                let engine =
-                    [WorkloadKind::Docker, WorkloadKind::Podman].into_iter().find(|kind| kind.name() == name);
+                let engine = WorkloadKind::ENGINES.into_iter().find(|kind| kind.name() == name);
                 directory.container_known(&id, ContainerFacts { engine, ..facts });
             }
             EngineEvent::Renamed { id, name } => directory.container_renamed(&id, &name),

@@ -93,9 +93,11 @@ impl SlowFigures {
 
     /// Counts the containers of the engines, however many have series of their own.
     pub(super) fn count_containers(&mut self, busy: &[(Claimant, CpuTime)], identities: &Identities) {
-        let is_counted = |kind| matches!(kind, WorkloadKind::Docker | WorkloadKind::Podman);
-        let running: HashSet<WorkloadId> =
-            identities.living().filter(|(_, identity)| is_counted(identity.kind)).map(|(id, _)| id).collect();
+        let running: HashSet<WorkloadId> = identities
+            .living()
+            .filter(|(_, identity)| identity.kind.is_of_engine())
+            .map(|(id, _)| id)
+            .collect();
         self.containers = running.len() as u64;
         let of_containers = busy.iter().filter(|(claimant, _)| running.contains(&claimant.workload));
         self.containers_cpu = of_containers.map(|(_, busy)| *busy).sum();

@@ -25,7 +25,7 @@ pub(super) fn page(listener: Listener, addresses: &Addresses, snapshot: Option<&
     );
     page.push_str("<h2>Listeners</h2><ul>");
     for (other, address) in addresses {
-        let _ = write!(page, "<li>{} — port {}</li>", describe(*other), address.port());
+        let _ = write!(page, "<li>{} — port {}</li>", other.content(), address.port());
     }
     page.push_str("</ul>");
     match snapshot {
@@ -37,17 +37,6 @@ pub(super) fn page(listener: Listener, addresses: &Addresses, snapshot: Option<&
     }
     page.push_str("</body></html>\n");
     page
-}
-
-fn describe(listener: Listener) -> &'static str {
-    match listener {
-        Listener::Rapl => "rapl_*: measured power and energy",
-        Listener::Docker => "docker_*: containers and engine",
-        Listener::Results => "results_*: scenarios of the last run",
-        Listener::Qoe => "qoe_*: what quality a watt bought",
-        Listener::Cost => "cost_*: what the scenarios cost",
-        Listener::Main => "ffwatt_*: everything new",
-    }
 }
 
 fn sources(page: &mut String, snapshot: &Snapshot) {

@@ -4,7 +4,6 @@
 
 use crate::metrics::catalog::{Kind, Listener, Metric};
 use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
-use crate::model::workload::WorkloadKind;
 use crate::units::{CpuTime, Ratio};
 
 pub(super) const METRICS: &[Metric] = &[
@@ -125,7 +124,7 @@ pub(super) const METRICS: &[Metric] = &[
 fn containers(snapshot: &Snapshot) -> impl Iterator<Item = &WorkloadSnapshot> {
     let mut seen = std::collections::HashSet::new();
     snapshot.workloads.iter().filter(move |workload| {
-        let engine = matches!(workload.identity.kind, WorkloadKind::Docker | WorkloadKind::Podman);
+        let engine = workload.identity.kind.is_of_engine();
         engine && workload.running && seen.insert(&*workload.identity.name)
     })
 }
