@@ -168,6 +168,37 @@ fn a_state_folder_that_cannot_be_written_leaves_the_figures_alone() {
 }
 
 #[test]
+fn budgets_say_what_has_been_spent() {
+    let mut desk = Desk::new();
+    desk.config.budget.kwh_per_month = Some(10.0);
+    desk.config.budget.cost_per_day = Some(1.0);
+    let config = desk.config.clone();
+    desk.worker.change(Change { config, prices: prices_of_nothing() });
+    desk.label();
+    // Budgets are added up once a minute.
+    desk.encode(70);
+    let joined = desk.look();
+    let budget = |unit: &str| joined.budgets.iter().find(|budget| budget.unit == unit).unwrap();
+    assert_eq!((budget("kWh").period, budget("USD").period), ("month", "day"));
+    let spent = budget("kWh").spent * 3.6e6;
+    assert!((30.0..=2100.0).contains(&spent), "{spent} J of 70 s at 30 W");
+    assert!(budget("USD").spent.abs() < 1e-12, "energy is free here");
+}
+
+#[test]
+fn a_file_that_is_written_ends_the_wait() {
+    let desk = Desk::new();
+    let mut files = ResultFiles::new(desk.config.results_dir());
+    assert!(files.wait(Duration::ZERO), "a folder that is watched from now on may have files");
+    assert!(!files.wait(Duration::ZERO), "nothing was written");
+    desk.write("test_results_1.json", &run_of(&[("x264", 1.0, 2.0)]));
+    assert!(files.wait(SECOND * 60));
+    fs::remove_dir_all(desk.config.results_dir()).unwrap();
+    files.wait(SECOND * 60);
+    assert!(!files.wait(Duration::ZERO), "it is not there");
+}
+
+#[test]
 fn it_ends_when_nobody_is_left_to_tell_it_of_changes() {
     let desk = Desk::new();
     let (changes, changed) = std::sync::mpsc::channel();

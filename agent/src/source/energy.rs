@@ -5,7 +5,7 @@
 
 mod cpu_list;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod meter;
 pub(crate) mod model;
 mod msr;

@@ -4,6 +4,7 @@ use agent_core::model::energy::EnergySourceKind;
 use agent_core::model::finding::FindingCode;
 
 use super::*;
+use crate::source::energy::fixture::host;
 
 fn watts_of(package: u32) -> f64 {
     [40.0, 25.0][package as usize]
@@ -107,4 +108,96 @@ fn a_cpu_meter_that_fails_for_a_tick_loses_no_energy() {
     assert!(after.sources["bpf"].up);
     assert_eq!(host_totals(&after)[&zone(Domain::Package, 0)], MicroJoules(120_000_000));
     assert!(after.zones.iter().all(|of| of.residual == 0));
+}
+
+#[test]
+fn a_counter_that_began_again_is_said_for_a_while() {
+    let mut scene = with_two_containers();
+    second(&mut scene);
+    scene.hardware.change(zone(Domain::Package, 0), |counter| counter.raw = 0);
+    let said =
+        |snapshot: &Snapshot| snapshot.findings.iter().any(|one| one.code == FindingCode::CounterReset);
+    let after = (0..3).map(|_| second(&mut scene)).last().unwrap();
+    assert!(said(&after), "{:?}", after.findings);
+    assert_eq!(after.zones.iter().map(|of| of.resets).sum::<u64>(), 1);
+    let later = (0..700).map(|_| second(&mut scene)).last().unwrap();
+    assert!(!said(&later), "{:?}", later.findings);
+}
+
+#[test]
+fn a_socket_with_cpus_and_no_counter_is_said() {
+    let hardware = ScriptedHardware::default();
+    hardware.add(zone(Domain::Package, 0), 7_000_000, RANGE);
+    let mut scene = Scene::new(&Config::default(), hardware);
+    scene.run(10, None, 1, SECOND);
+    scene.draw(zone(Domain::Package, 0), 20.0, SECOND);
+    let first = scene.tick(SECOND);
+    let said: Vec<_> = first.findings.iter().map(|one| (one.code, one.subject.as_str())).collect();
+    assert!(said.contains(&(FindingCode::SocketWithoutCounter, "socket 1")), "{said:?}");
+}
+
+#[test]
+fn sockets_that_show_one_counter_count_once() {
+    let hardware = ScriptedHardware::default();
+    for package in 0..2 {
+        hardware.add(zone(Domain::Package, package), 7_000_000, RANGE);
+    }
+    let mut scene = Scene::new(&Config::default(), hardware);
+    let mut last = None;
+    for _ in 0..5 {
+        scene.run(10, None, 1, SECOND);
+        for package in 0..2 {
+            scene.draw(zone(Domain::Package, package), 20.0, SECOND);
+        }
+        last = Some(scene.tick(SECOND));
+    }
+    let last = last.unwrap();
+    assert!(last.findings.iter().any(|one| one.code == FindingCode::CountersMirrorOneAnother));
+    assert_eq!(last.host_power(), Some(Watts(20.0)));
+}
+
+#[test]
+fn a_source_that_is_demanded_and_does_not_work_gives_no_energy_and_a_finding() {
+    let mut config = Config::default();
+    config.energy.source = crate::config::EnergyChoice::Only(EnergySourceKind::Perf);
+    let mut scene = Scene::server(&config);
+    let first = second(&mut scene);
+    assert_eq!((first.method.energy_source, first.host_power()), (None, None));
+    assert!(first.findings.iter().any(|one| one.code == FindingCode::NoEnergy));
+    assert!(first.sources["perf"].is_needed && !first.sources["perf"].up);
+}
+
+#[test]
+fn it_ends_when_it_is_told_to() {
+    let scene = with_two_containers();
+    assert!(scene.mailbox.tell(Message::Stop));
+    scene.pipeline.run();
+}
+
+#[test]
+fn the_host_is_opened_as_it_is_configured() {
+    let (folder, roots) = host(&[
+        ("proc/stat", "cpu  100 0 0 900 0 0 0 0 0 0\ncpu0 100 0 0 900 0 0 0 0 0 0"),
+        ("sys/devices/system/cpu/cpu0/topology/physical_package_id", "0"),
+        ("sys/fs/cgroup/cgroup.controllers", "cpu memory"),
+        ("sys/fs/cgroup/cpu.stat", "usage_usec 1000"),
+    ]);
+    let mut config = Config::default();
+    (config.path.procfs, config.path.sysfs, config.path.devfs) = (roots.proc, roots.sys, roots.dev);
+    config.state_dir = Some(folder.path().join("state"));
+    config.cpu.source = crate::config::CpuChoice::Cgroupfs;
+    let open = |config: &Config| {
+        let (_, inbox) = mailbox().unwrap();
+        let (publisher, _) = watch::channel(None);
+        let (_, joined) = watch::channel(Arc::new(Joined::default()));
+        let links = Links { inbox, publisher, joined, board: Arc::new(Board::new(|| {})) };
+        Pipeline::open(config, Box::new(TestClock::default()), prices_of_nothing(), links)
+    };
+    let pipeline = open(&config).unwrap();
+    assert_eq!(pipeline.sources(), (CpuSourceKind::Cgroupfs, Some(EnergySourceKind::Model)));
+    config.path.cgroupfs = Some(folder.path().join("nothing"));
+    let error = open(&config).err().unwrap();
+    assert!(error.to_string().contains("cgroupfs"), "{error}");
+    config.path.sysfs = folder.path().join("nothing");
+    assert!(open(&config).err().unwrap().hint().contains("--path.sysfs"));
 }
