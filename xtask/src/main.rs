@@ -210,6 +210,26 @@ mod tests {
         assert!(named > 20, "{named} tasks are named");
     }
 
+    #[test]
+    fn every_place_of_a_recipe_exists() {
+        let root = root().unwrap();
+        let text = fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
+        let (_, recipes) = text.split_once("## Recipes\n").unwrap();
+        let recipes = recipes.split("\n## ").next().unwrap();
+        let mut places = 0;
+        for recipe in recipes.lines().filter(|line| line.starts_with("| a")) {
+            let column = recipe.split(" | ").nth(1).unwrap();
+            let of_recipe: Vec<&str> =
+                column.split('`').skip(1).step_by(2).filter(|word| word.contains('/')).collect();
+            assert!((1..=3).contains(&of_recipe.len()), "{recipe}");
+            for place in of_recipe {
+                assert!(root.join(place).exists(), "{place} of: {recipe}");
+                places += 1;
+            }
+        }
+        assert!(places > 20, "{places} places");
+    }
+
     /// A pattern of CODEOWNERS that matches nothing protects nothing.
     #[test]
     fn every_path_with_an_owner_exists() {

@@ -1,5 +1,7 @@
 //! Energy counters that come late, go, stand still, mirror one another or cannot be read: the figure is right, or missing with a
 //! finding that says why and what helps.
+//!
+//! Run: together.
 
 #![allow(
     clippy::unwrap_used,

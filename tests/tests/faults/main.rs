@@ -3,6 +3,8 @@
 //! Each test looks at the state before, during and after, and that the sums still close.
 //!
 //! What takes long has a short form here; `FFWATT_LONG=1` asks for the long one, as `cargo xtask soak` does.
+//!
+//! Run: together.
 
 #![allow(
     clippy::unwrap_used,

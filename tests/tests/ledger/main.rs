@@ -1,5 +1,7 @@
 //! The history on disk: its format, its readers, transcodes that outlive an agent, and results that are corrected. The real binary on
 //! fixture hosts.
+//!
+//! Run: together.
 
 #![allow(
     clippy::unwrap_used,

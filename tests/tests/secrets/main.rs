@@ -1,4 +1,6 @@
 //! Files that a caller may not read: a binary with file capabilities shows none of them, and no message quotes a file. Needs root.
+//!
+//! Run: together.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
