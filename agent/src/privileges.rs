@@ -65,7 +65,7 @@ impl Plan {
             writes,
             hidden_processes: roots.hides_processes(),
             of_others: not_ours,
-            locked_counters: energy == Some(EnergySourceKind::Powercap)
+            locked_counters: matches!(energy, Some(EnergySourceKind::Powercap | EnergySourceKind::Hwmon))
                 && roots.has_own_sysfs()
                 && !geteuid().is_root(),
             strict_perf: roots.perf_is_strict(),

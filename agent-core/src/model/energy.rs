@@ -95,13 +95,15 @@ pub enum EnergySourceKind {
     Powercap,
     /// The model-specific registers themselves.
     Msr,
+    /// Energy sensors of `/sys/class/hwmon`.
+    Hwmon,
     /// An estimate from CPU utilisation. Never mixed with measured energy.
     Model,
 }
 
 impl EnergySourceKind {
     /// Every one, best first.
-    pub const ALL: [Self; 4] = [Self::Perf, Self::Powercap, Self::Msr, Self::Model];
+    pub const ALL: [Self; 5] = [Self::Perf, Self::Powercap, Self::Msr, Self::Hwmon, Self::Model];
 
     /// As the `source` label and the configuration value.
     pub const fn name(self) -> &'static str {
@@ -109,6 +111,7 @@ impl EnergySourceKind {
             Self::Perf => "perf",
             Self::Powercap => "powercap",
             Self::Msr => "msr",
+            Self::Hwmon => "hwmon",
             Self::Model => "model",
         }
     }

@@ -122,7 +122,7 @@ pub(crate) const KEYS: &[Key] = &[
         "Source of energy.",
         Words(&EnergyChoice::NAMES),
     )
-    .more("auto uses the first that works; model is an estimate."),
+    .more("auto uses the first of them that works, in this order; model is an estimate."),
     key("energy.plausible_watts", Number, "W", "Highest power of one energy counter, in W.", AtLeast("0"))
         .unset("four times the zone's power limit, or 2000")
         .more("A larger step of the counter is a reset and no energy."),

@@ -4,8 +4,10 @@
 //! chosen by trying it, never by looking at versions or settings. An estimate stands apart, in [`model`].
 
 mod cpu_list;
+mod energy_file;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod hwmon;
 mod meter;
 pub(crate) mod model;
 mod msr;
@@ -99,10 +101,11 @@ struct MeterSource {
 }
 
 /// Every one. A source that is added has a row here, and its kind in [`EnergySourceKind`].
-const SOURCES: [MeterSource; 3] = [
+const SOURCES: [MeterSource; 4] = [
     MeterSource { kind: EnergySourceKind::Perf, open: perf::open },
     MeterSource { kind: EnergySourceKind::Powercap, open: powercap::open },
     MeterSource { kind: EnergySourceKind::Msr, open: msr::open },
+    MeterSource { kind: EnergySourceKind::Hwmon, open: hwmon::open },
 ];
 
 /// The energy counters that there are.

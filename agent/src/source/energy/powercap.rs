@@ -2,7 +2,6 @@
 //!
 //! Microjoules that wrap at `max_energy_range_uj`; readable by root only since the PLATYPUS fix (CVE-2020-8694).
 
-mod energy_file;
 mod limits;
 mod naming;
 #[cfg(test)]
@@ -17,9 +16,9 @@ use agent_core::energy::unit::EnergyUnit;
 use agent_core::model::energy::{Domain, EnergySourceKind, Zone};
 use agent_core::units::{MicroJoules, Watts};
 
-use self::energy_file::EnergyFile;
 use self::limits::{Limits, Range};
 use self::naming::NamedZone;
+use super::energy_file::EnergyFile;
 use super::meter::{Part, ZoneMeter};
 use super::processor::Processor;
 use super::{EnergyMeter, EnergyOptions, Place};

@@ -4,11 +4,12 @@ use std::fs;
 
 use crate::host::HostRoots;
 
-/// Names of powercap zones, energy PMUs and msr devices, and the CPUs on line.
+/// Names of powercap zones, hardware monitors, energy PMUs and msr devices, and the CPUs on line.
 pub(super) fn presence(roots: &HostRoots) -> Vec<String> {
     let mut seen = Vec::new();
     let folders = [
         (roots.sys.join("class/powercap"), "intel-rapl"),
+        (roots.sys.join("class/hwmon"), "hwmon"),
         (roots.sys.join("bus/event_source/devices"), "power"),
         (roots.dev.join("cpu"), ""),
     ];

@@ -1,4 +1,4 @@
-//! Reads an `energy_uj` file, kept open, with the right to read it raised only while it is opened.
+//! Reads a counter file of microjoules in sysfs, kept open, with the right to read it raised only while it is opened.
 
 use std::fs::File;
 use std::io;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rustix::fs::OFlags;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-use super::super::meter::RawCounter;
+use super::meter::RawCounter;
 use crate::source::SourceError;
 
 /// A counter file, kept open: sysfs writes its text anew for every read at its beginning, so a reading is one system call.
