@@ -134,8 +134,8 @@ impl Verdict {
             self.losses.iter().map(|(name, count)| format!("`{name}` {count}")).collect();
         let _ = writeln!(
             text,
-            "\n{length} s: {rounds} faults, {encodes} encodes ({} seen as transcodes) and {jobs} jobs in containers, {cgroups} cgroups made and removed. Residual 0 µJ in every \
-             scrape looked at; {} scrapes of all ports were answered, {} were not, the slowest took {} ms. Resident memory, median of the second quarter {:.1} MB, of the last {:.1} MB. {}. {} ticks missed, {stops} times being stopped.",
+            "\n{length} s: {rounds} faults, {encodes} encodes ({} observed as transcodes), {jobs} jobs in containers, {cgroups} cgroups made and removed. The residual was \
+             0 µJ in each checked scrape. Scrapes of all ports: {} answered, {} not answered, the slowest in {} ms. Median of resident memory: {:.1} MB in the second quarter, {:.1} MB in the last. {}. {} ticks were missed; the agent was stopped {stops} times.",
             self.transcodes.len(),
             self.answers.answers,
             self.answers.refusals,
