@@ -28,6 +28,8 @@ pub(super) struct ZoneState {
     owed: Demand,
     /// The last closed window, and the demand of its last tick.
     before: Option<(Span, Arc<Demand>, Duration)>,
+    /// Whether it has counted since its first reading.
+    has_moved: bool,
     /// Since when it stands still.
     pub(super) still_since: Option<MonoTime>,
     /// Distance of the last reading from the CPU reading beside it.
@@ -210,15 +212,20 @@ impl ZoneBook {
         // A CPU that is idle draws as well: an idle tick ends no stall.
         if is_zero {
             state.still_since.get_or_insert(before);
-            state.owe(demand);
-            return None;
+            // What never moved was never measured.
+            if state.has_moved {
+                state.owe(demand);
+                return None;
+            }
+        } else {
+            state.still_since = None;
+            state.has_moved = true;
         }
-        state.still_since = None;
         state.last = Some((at, reading.total));
         let mut duration = at.since(before);
         let is_sound = !std::mem::take(&mut state.is_disturbed);
         let is_complete = !std::mem::take(&mut state.is_incomplete);
-        if is_complete {
+        if is_complete && !is_zero {
             state.power = energy.over(duration);
         }
         let mut owed = std::mem::take(&mut state.owed);
@@ -259,7 +266,7 @@ impl ZoneBook {
             // What never moved was never measured.
             state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
             (state.before, state.power, state.still_since) = (None, None, None);
-            state.is_incomplete = false;
+            (state.has_moved, state.is_incomplete) = (false, false);
         }
         (since, owed)
     }

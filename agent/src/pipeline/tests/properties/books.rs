@@ -77,9 +77,11 @@ impl Books {
             let since = self.ran.entry(of.zone).or_default();
             since.push_back(ran.clone());
             let total = before.zones.get(index).map_or(MicroJoules::ZERO, |of| of.total);
-            if of.total == total && of.power.is_none() {
+            if of.total == total && (of.power.is_none() || total == MicroJoules::ZERO) {
                 continue;
             }
+            // A counter that has not moved yet was not measured: nobody owes for that time.
+            let has_not_moved = total == MicroJoules::ZERO;
             for one in &now.workloads {
                 let dynamic = |one: &WorkloadSnapshot| {
                     one.account.zones.get(index).map_or(MicroJoules::ZERO, |charges| charges.dynamic)
@@ -90,7 +92,10 @@ impl Books {
                     WorkloadKind::Pseudo if *one.identity.name == *Pseudo::Other.name() => true,
                     // Where nobody ran, power above the idle power is nobody's.
                     WorkloadKind::Pseudo if *one.identity.name == *Pseudo::Unattributed.name() => {
-                        ran.is_empty() && (self.has_lost || since.iter().skip(1).all(BTreeSet::is_empty))
+                        ran.is_empty()
+                            && (self.has_lost
+                                || has_not_moved
+                                || since.iter().skip(1).all(BTreeSet::is_empty))
                     }
                     _ => since.iter().any(|ran| ran.contains(&key(one))),
                 };
