@@ -68,13 +68,10 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     if zones.is_empty() {
         let why = if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) };
         let what = format!("{} has no energy sensor of a processor or a platform{why}", class.display());
-        return Err(SourceError::unavailable(what, LOAD_DRIVER));
+        return Err(SourceError::unavailable(what, ""));
     }
     EnergyMeter::start(EnergySourceKind::Hwmon, zones, notes, clock)
 }
-
-const LOAD_DRIVER: &str =
-    "load the driver of the platform's energy sensors, if it has one (amd_energy, ibmaem)";
 
 /// What a sensor counts.
 ///
@@ -139,7 +136,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
         Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let what = format!("{} is missing: the kernel has no hardware monitors", folder.display());
-            return Err(SourceError::unavailable(what, LOAD_DRIVER));
+            return Err(SourceError::unavailable(what, ""));
         }
         Err(error) => return Err(SourceError::transient(format!("list {}", folder.display()), error)),
     };
