@@ -1,7 +1,7 @@
-//! What do the kernel and the user side tell each other, byte for byte?
+//! Types and constants that the eBPF programs and the agent exchange, byte for byte.
 //!
-//! Everything here is `#[repr(C)]` without implicit padding; the sizes are asserted at the end of the file,
-//! so that a change on one side cannot silently shift the other.
+//! Everything here is `#[repr(C)]` without implicit padding. The sizes are asserted at the end of the file, so that a change on one side
+//! cannot silently shift the other.
 
 #![no_std]
 

@@ -1,4 +1,4 @@
-//! How is a whole number split by weight, so that the parts sum to it exactly?
+//! Splits a whole number by weights, so that the parts sum to it exactly: the method of the largest remainder.
 
 use std::cmp::Reverse;
 

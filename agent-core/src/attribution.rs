@@ -1,12 +1,12 @@
-//! Stage 2: whose energy was it? Readings of one window in, charges out.
+//! Stage 2: splits the energy of one window among claimants. Readings of the window in, charges out.
 //!
 //! Pure and total: no IO, no clock, nothing that fails. For every zone (a RAPL domain in a package, a die or the platform)
 //! and every window, in whole microjoules:
 //!
-//! 1. the idle part is what the zone draws when nobody runs, at most all of it;
+//! 1. the idle part is what the zone draws when no task runs, at most all of its energy;
 //! 2. the dynamic part is the rest, split over all consumers by their busy CPU time in the zone's own place;
 //! 3. the idle part goes where the policy says;
-//! 4. what nobody can be charged with is `unattributed`, never a surcharge on whoever ran.
+//! 4. energy that no claimant can be charged with is `unattributed`, never a surcharge on the claimants that ran.
 //!
 //! **Invariant:** the charges of a zone sum to its energy, exactly. Tested by property test and watched while running
 //! ([`totals::Totals::residual`]).

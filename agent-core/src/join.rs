@@ -1,7 +1,7 @@
-//! Stage 3: what did a scenario's quality cost? Attribution's joules, joined with what result files say.
+//! Stage 3: joins attributed energy with result files: cost and efficiency of scenarios and transcodes.
 //!
-//! Pure: no file, no clock, no task. What is not known is `None`, never 0, and nothing that comes out is NaN or infinite, but
-//! for the PSNR of pictures that are the same.
+//! Pure: no file, no clock, no task. An unknown figure is `None`, never 0. No figure is NaN or infinite, except the PSNR of identical
+//! pictures.
 
 pub mod bitrate;
 pub mod budget;

@@ -1,8 +1,7 @@
-//! Stage 4: a snapshot as bytes that Prometheus reads.
+//! Stage 4: formats a snapshot as text that Prometheus reads.
 //!
 //! Formats only: what is not in the snapshot is not shown, and nothing here does IO. Metrics are built afresh from each snapshot,
-//! so nothing stale can survive. Each metric is declared once, in its [`family`]; a metric nobody has a sample
-//! of is left out.
+//! so nothing stale can survive. Each metric is declared once, in its [`family`]; a metric without samples is left out.
 
 pub mod catalog;
 pub mod classic;

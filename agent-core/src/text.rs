@@ -1,4 +1,4 @@
-//! Makes text of strangers fit for a label: bounded and printable.
+//! Makes foreign text fit for a label: bounded and printable.
 
 /// The text without control characters, cut to so many characters, with `…` in place of the last one where something was cut.
 pub fn bounded(text: &str, most: usize) -> String {

@@ -1,7 +1,7 @@
 //! Points in time, on the monotonic clock and on the wall clock.
 //!
-//! Everything is measured on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns()`, so that kernel-side and user-side
-//! times are the same scale. Wall-clock time is for showing and for result files only.
+//! All times are measured on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns()`, so that times of the kernel and of the agent have
+//! the same scale. Wall-clock time is only for display and for result files.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! Which unit is this number in?
+//! Types for quantities with a unit: energy, power, CPU time, money, carbon and others.
 //!
-//! Quantities are converted once, where they are read; past that point they travel as these types. Energy and CPU time are
-//! integers, so that sums close exactly.
+//! Quantities are converted once, where they are read; from there on they have these types. Energy and CPU time are
+//! integers, so that sums are exact.
 
 use std::fmt;
 use std::iter::Sum;

@@ -1,4 +1,4 @@
-//! Who asked for CPU time, and where?
+//! CPU time of each claimant in each place: the weights by which a zone's dynamic energy is split.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
-//! Learns the power that each zone draws when nothing runs.
+//! Learns the power that each zone draws when no task runs.
 //!
-//! RAPL does not tell it. A *stretch* is [`SUSTAINED`] in a row during which the zone's CPUs were busy for no more than
-//! [`LOW_UTILISATION`]; a window whose energy or duration is not known ends a stretch and teaches nothing. The idle power is the
+//! RAPL does not show it. A *stretch* is [`SUSTAINED`] in a row during which the zone's CPUs were busy for no more than
+//! [`LOW_UTILISATION`]; a window of unknown energy or duration ends a stretch and teaches nothing. The idle power is the
 //! lowest mean power of the stretches of the last [`DAYS`] days, each of which has at least [`QUIET_DAY`] of them: a windowed
 //! minimum, as BBR keeps one of round-trip times (Linux `lib/win_minmax.c`; N. Cardwell et al., ACM Queue 14:5, 2016) and noise
 //! estimators of speech (R. Martin, IEEE Trans. SAP 9:5, 2001). So the figure falls at once, and rises when a week has

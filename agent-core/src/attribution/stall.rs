@@ -1,7 +1,7 @@
-//! How much of the window before a stall belongs to the energy that comes after it.
+//! Computes the part of the window before a stall that the energy after the stall pays for.
 //!
-//! A counter that stops counting does so in the middle of a window: the step of that window is short, and what it lacks is in the jump
-//! with which the counter catches up. Who ran in that window is owed by the jump, in part.
+//! A counter that stops counting does so in the middle of a window: the step of that window is short, and the missing energy is in the jump
+//! with which the counter catches up. So the jump is charged, in part, to the claimants that ran in that window.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Table tests of how a window's energy is split.
+//! Table tests of the split of a window's energy.
 
 use std::time::Duration;
 

@@ -1,17 +1,17 @@
-//! How far off may a charge be?
+//! Bounds the error of a charge, in each window and for each claimant.
 //!
-//! A bound, per window and claimant, made of what can be known about each reading:
+//! The bound is made of what can be known about each reading:
 //!
 //! * the counter's step: half a step at each end of the window;
 //! * RAPL's update edge: the registers refresh about every millisecond (Intel SDM vol. 3B, "RAPL Interfaces"), so each end may
 //!   be off by what the zone draws in one;
 //! * skew: energy and CPU time are not read at the same instant, and what the zone drew between the two readings may belong
-//!   to somebody else;
-//! * the key: energy above idle is split by CPU time, but a second of it does not cost the same to everybody and at every moment;
-//! * the source's class: a model's joules are an estimate to begin with.
+//!   to another claimant;
+//! * the key: energy above idle is split by CPU time, but a CPU second does not cost the same for each claimant and at each moment;
+//! * the class of the source: energy of the model is an estimate to begin with.
 //!
-//! The first two scale with the claimant's share; the skew is charged in full, for a claimant may have begun just then. What the key
-//! is wrong by for one claimant it is wrong by the other way for all others together, so it fades as a claimant comes to have all.
+//! The first two scale with the claimant's share. The skew is charged in full, because a claimant may have begun just then. The key's error
+//! for one claimant is the opposite error for all others together, so it goes to zero as the claimant's share goes to all.
 
 use std::time::Duration;
 

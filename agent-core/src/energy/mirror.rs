@@ -1,8 +1,8 @@
-//! Tells counters that are one counter shown several times: a hypervisor may give each socket of a guest the same physical register.
+//! Detects mirrored counters: a hypervisor may show each socket of a guest the same physical register.
 //!
-//! Pure. A counter that is read between two readings of another cannot be less than the first of them nor more than the second, if both
-//! are one register; and a register that is not refreshed meanwhile leaves one possible value. Two sockets, however equally they are
-//! loaded, differ by more within seconds. So counters that stand at the same energy are *suspected*, and their energy is held back, until
+//! Pure. If both counters are one register, a counter that is read between two readings of the other cannot be less than the first of them
+//! nor more than the second; and a register that is not refreshed meanwhile leaves one possible value. Two sockets, even under the same
+//! load, differ by more within seconds. So counters that stand at the same energy are *suspected*, and their energy is held back, until
 //! such *comparisons* have agreed at several energies (*mirrors*), or have not (two counters).
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! How much energy is one count?
+//! Converts a counter's counts to microjoules, by the energy of one count.
 
 use crate::units::MicroJoules;
 

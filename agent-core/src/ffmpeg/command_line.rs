@@ -1,7 +1,7 @@
-//! What is this encoder asked to do?
+//! Reads codec, preset, renditions and bitrates from the command line of an encoder.
 //!
-//! Command lines of ffmpeg and `GStreamer` are read by their own grammar, as far as it says what is encoded: not a word of a file
-//! name or address is kept, for those may hold stream keys. What cannot be known from the command line alone is absent.
+//! Command lines of ffmpeg and `GStreamer` are parsed by their own grammar, as far as the encode depends on it. No word of a file
+//! name or address is kept, because they may contain stream keys. What the command line alone does not say is absent.
 //!
 //! Total and linear: any bytes give a [`CommandLine`], in time that grows with their number.
 

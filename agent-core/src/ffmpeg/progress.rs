@@ -1,7 +1,7 @@
-//! What does ffmpeg say of its progress?
+//! Parses the progress that ffmpeg posts.
 //!
 //! Lines `key=value`, in blocks that end with `progress=continue` or `progress=end` (`print_report` in ffmpeg's `fftools/ffmpeg.c`).
-//! What is not known there reads `N/A`; numbers are padded with spaces.
+//! An unknown value is `N/A`; numbers are padded with spaces.
 
 use std::time::Duration;
 

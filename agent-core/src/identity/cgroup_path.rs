@@ -1,4 +1,4 @@
-//! Whose is a cgroup, as far as its path tells?
+//! Identifies the workload of a cgroup by the cgroup's path.
 //!
 //! A workload is a container, a Kubernetes pod's container, a systemd unit or a plain cgroup. A path is read from
 //! its root down, each segment against the table in `rules`, and the last segment that may own everything below it wins:
@@ -7,10 +7,10 @@
 //! * a job of a batch system owns all below it but containers;
 //! * a unit owns all below it but units, jobs and containers;
 //! * a slice only groups units: it owns just the processes directly in it;
-//! * what nobody owns is a plain cgroup, a workload of its own.
+//! * a cgroup that none of these owns is a plain cgroup, a workload of its own.
 //!
-//! **Invariant:** only a segment and those above it decide. So every cgroup below a workload's root that is not some
-//! other workload's gives the same identity as the root itself, in whatever order cgroups are met.
+//! **Invariant:** only a segment and those above it decide. So every cgroup below a workload's root that is not part of another workload
+//! gives the same identity as the root itself, in whatever order cgroups are met.
 
 mod name;
 mod pattern;

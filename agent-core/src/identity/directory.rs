@@ -1,9 +1,9 @@
-//! Maps cgroups to workloads, and workloads to the names people know.
+//! Maps cgroups to workloads, and workloads to the names that users know.
 //!
-//! It learns cgroups from the kernel's events and from walks, names and images from container engines. No IO. A name unknown today may
-//! be learned tomorrow; until then a workload has the name that its path gives, and a cgroup of unknown path its number.
+//! The directory gets cgroups from the kernel's events and from walks, names and images from container engines. No IO. A name may become
+//! known later; until then a workload has the name that its path gives, and a cgroup of unknown path its number.
 //!
-//! **Bounded:** by [`ROOM`] cgroups that are there, and [`ROOM_REMOVED`] that were removed.
+//! **Bounded:** by [`ROOM`] cgroups that exist, and [`ROOM_REMOVED`] that were removed.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! Keeps cgroups that were made and have not been seen to use anything, so that one that is removed unused leaves nothing behind.
+//! Keeps new cgroups until they use CPU time, so that a cgroup that is removed unused leaves nothing behind.
 //!
-//! No IO. A newcomer leaves when it is admitted to the directory: because it has used CPU time, or is still there at a tick. One that
-//! was removed stays for some ticks, for its CPU time may still come and needs its path.
+//! No IO. A newcomer is admitted to the directory when it has used CPU time, or still exists at a tick. A newcomer that was removed stays
+//! for some ticks, because its CPU time may arrive later and needs its path.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! How many megabits a second is `2500`?
+//! Parses the bitrates of result files, in the three ways of the tools that ffwatt replaces.
 //!
-//! The tools that ffwatt replaces read bitrates in three ways, and their figures rest on them. Each is kept, by its name.
+//! The figures of those tools depend on how they read a bitrate such as `2500`. Each way is kept, by its name.
 
 /// Bits a second, in millions.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]

@@ -1,4 +1,4 @@
-//! Will it last until the end of the period?
+//! Forecasts the spending of a budget at the end of its period.
 
 use std::time::Duration;
 

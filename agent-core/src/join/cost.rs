@@ -1,7 +1,7 @@
-//! What does it cost?
+//! Computes costs of energy, machine time and carbon.
 //!
-//! Two ways, both kept: by the time a machine is taken (`cost_compute`), and by the load it is put under (`*_load_aware`).
-//! Energy is joules times their price in both.
+//! Both ways of the exporter that ffwatt replaces are kept: by the time for which a machine is taken (`cost_compute`), and by its load
+//! (`*_load_aware`). The cost of energy is joules times their price in both.
 
 use std::time::Duration;
 

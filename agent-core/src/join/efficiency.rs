@@ -1,4 +1,4 @@
-//! What was got for a watt, and for a joule? Four measures, each with its own unit: they are never ranked with each other.
+//! Computes four measures of efficiency per watt and per joule. Each has its own unit: they are never ranked with each other.
 
 use crate::join::bitrate::Megabits;
 use crate::join::quotient;

@@ -1,4 +1,4 @@
-//! What follows from a scenario's own words?
+//! Derives streams, pictures, pixels, frames and labels of a scenario from the fields of its result file.
 
 use crate::model::scenario::{Picture, Scenario};
 use crate::units::Pixels;

@@ -1,4 +1,4 @@
-//! What do a run's scenarios come to?
+//! Computes all figures of a run's scenarios: energy, costs, efficiency and predicted power.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Which scenarios are worth a look?
+//! Selects the Pareto-optimal scenarios by VMAF and joules.
 
 use crate::model::joined::ScenarioFigures;
 

@@ -1,9 +1,9 @@
-//! Who spent how much between two moments?
+//! Keeps the charges of each tick for a while, and sums them over a window.
 //!
-//! Each tick's charges, kept for a while. A window's energy is the sum over its ticks, the two at its ends in part: within a tick
-//! energy is taken to flow evenly over the time its subject was there. Totals only grow, so a snapshot that was missed is in the one that follows.
+//! The ticks at the two ends of a window count in part: within a tick energy flows evenly over the time for which its subject existed.
+//! Totals only grow, so the charges of a missed snapshot are in the next one.
 //!
-//! Ticks that are some minutes old are put together, or a thousand busy workloads would fill the memory with them.
+//! Ticks that are some minutes old are merged: otherwise a thousand busy workloads would fill the memory with them.
 
 mod charges;
 mod past_tick;

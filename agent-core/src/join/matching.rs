@@ -1,7 +1,7 @@
-//! Whose joules are a scenario's?
+//! Matches a scenario to the workloads or transcodes whose energy is its energy.
 //!
-//! First rule that finds somebody wins: the workload or transcode that the file names; the workloads whose container carries
-//! the scenario's name as `ffwatt.scenario`; all transcodes that ran in its window. A baseline is the whole host's.
+//! The first rule that finds any wins: the workload or transcode that the file names; the workloads whose container has
+//! the scenario's name as `ffwatt.scenario`; all transcodes that ran in its window. The energy of a baseline is that of the whole host.
 
 use crate::join::facts;
 use crate::join::subject::{Candidate, Subject};

@@ -1,4 +1,4 @@
-//! How much will more streams draw?
+//! Predicts the power of more streams by regression over a run's scenarios.
 //!
 //! Least squares of mean power over the number of streams: a line for up to five different numbers, a parabola for more, as
 //! upstream had it. The interval is that of a single new observation at 95 % under normal residuals (any text on linear

@@ -1,4 +1,4 @@
-//! What does energy cost here, in money and carbon?
+//! Prices and carbon intensities of energy by region, and currencies.
 
 use std::sync::Arc;
 

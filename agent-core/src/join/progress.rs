@@ -1,4 +1,4 @@
-//! What has a transcode put out, by what it posts and what is known of its command line?
+//! Computes a transcode's frames, pixels and playing time, from its progress posts and its command line.
 
 use crate::join::facts;
 use crate::model::progress::Progress;

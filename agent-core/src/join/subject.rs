@@ -1,4 +1,4 @@
-//! Who can be charged, and when were they there?
+//! Subjects of the history (host, workloads, transcodes), and their observed lifetimes.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! Cost of a transcode, and its energy for each frame, pixel and second that it has put out.
+//! Cost of a transcode, and its energy for each frame, pixel and second of its output.
 //!
-//! Ratios are of the part of its life that was observed: energy that nobody counted is in none of them.
+//! Ratios are of the part of the transcode's life that was observed: energy of another time is in none of them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which metrics are there? Each is declared once, in the file of its family.
+//! Types of the metrics catalog. Each metric is declared once, in the file of its family.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
-//! OpenMetrics text as Prometheus' text format 0.0.4.
+//! Converts OpenMetrics text to Prometheus' text format 0.0.4.
 //!
-//! The two differ in the comment lines only: 0.0.4 gives a counter's and an info's family the name its samples have, knows
-//! no info (a gauge), no unit and no end mark (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//! The two differ in the comment lines only: 0.0.4 gives the family of a counter or an info the name of its samples, and has
+//! no info (a gauge instead), no unit and no end mark (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 /// Rewrites what [`super::openmetrics`] wrote.
 pub fn from_openmetrics(text: &str) -> String {

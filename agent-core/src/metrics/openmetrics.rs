@@ -1,4 +1,4 @@
-//! Writes a snapshot as OpenMetrics 1.0 text, by the `prometheus-client` library.
+//! Writes a snapshot as OpenMetrics 1.0 text with the `prometheus-client` library.
 
 use std::borrow::Cow;
 use std::fmt;

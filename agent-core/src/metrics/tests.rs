@@ -1,4 +1,4 @@
-//! Negotiation; what the text itself looks like is held by the golden files of the `tests` crate.
+//! Tests of content negotiation. The golden files of the `tests` crate test the text itself.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What somebody has been charged so far.
+//! Accounts: the energy and CPU time charged to one claimant so far.
 
 use std::borrow::Cow;
 

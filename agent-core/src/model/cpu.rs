@@ -1,4 +1,4 @@
-//! Who ran, and where: the nouns of stage 1's CPU side.
+//! CPU time of a window by consumer and place: the types of stage 1 for CPU time.
 
 use crate::model::energy::Scope;
 use crate::time::MonoTime;

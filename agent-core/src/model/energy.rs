@@ -1,4 +1,4 @@
-//! What was spent, and where: the nouns of stage 1's energy side.
+//! Zones, domains and readings of energy counters: the types of stage 1 for energy.
 
 use std::fmt;
 

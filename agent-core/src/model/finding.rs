@@ -1,7 +1,7 @@
 //! Findings: sentences that tell the user that a figure is missing, estimated or doubtful, and what helps.
 //!
-//! [`FindingCode`] is the one table: each code has its name, its sentence and its fix. Whoever finds something gives a code, what it is
-//! about, and where the sentence asks for it, a detail.
+//! [`FindingCode`] is the only table: each code has its name, its sentence and its fix. The code that reports a finding gives its
+//! [`FindingCode`], its subject, and a detail where the sentence has room for one.
 
 use crate::model::energy::{Domain, Zone};
 use crate::time::WallTime;

@@ -1,4 +1,4 @@
-//! How is the agent itself? Sources, losses, cost.
+//! Health of the agent: state of its sources, losses, and its own cost.
 
 use std::collections::BTreeMap;
 use std::fmt;

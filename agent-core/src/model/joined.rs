@@ -1,4 +1,4 @@
-//! What a run's scenarios cost, as everybody sees it. Unknown is `None`.
+//! Figures of a run's scenarios and of transcodes, as metrics, API and page show them. Unknown is `None`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

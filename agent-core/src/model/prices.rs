@@ -1,4 +1,4 @@
-//! What energy costs where, as somebody's own file has it.
+//! Prices and carbon intensities of energy by region, as the user's price file has them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

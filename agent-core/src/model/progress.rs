@@ -1,4 +1,4 @@
-//! How far is an encode, by its own word? Unknown is `None`.
+//! Progress of an encoder, as its posts say. Unknown is `None`.
 
 use std::net::SocketAddr;
 use std::time::Duration;

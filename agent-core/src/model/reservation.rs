@@ -1,4 +1,4 @@
-//! How much of the machine is kept for whom?
+//! CPUs of the host that are reserved for each workload: its quota and its weight.
 
 use std::collections::BTreeMap;
 

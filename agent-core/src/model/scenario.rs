@@ -1,4 +1,4 @@
-//! What was encoded in a run, as its result file says.
+//! Scenarios of a run, as its result file says.
 
 use std::time::Duration;
 

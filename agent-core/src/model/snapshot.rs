@@ -1,4 +1,4 @@
-//! Everything a reader may see, as of one tick. Immutable: readers share it and never wait for the next one.
+//! The snapshot: all figures as of one tick. Immutable: readers share it and never wait for the next one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One run of an encoder: what it was asked to do.
+//! Identity of a transcode: its key, its process, and the encode that its command line asks for.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whose energy is it: containers, units and the pseudo-workloads.
+//! Identity of a workload: containers, units and the pseudo-workloads.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Tests of what is learned: from quiet stretches only, down at once, up after a week that contradicts it.
+//! Tests that idle power is learned from quiet stretches only, falls at once, and rises after a week that contradicts it.
 
 use super::*;
 use crate::model::energy::{Domain, Scope};

@@ -1,4 +1,4 @@
-//! Are wraps, resets and stalls told apart, and does nothing get lost or invented?
+//! Tests that wraps, resets and stalls are told apart, and that no energy is lost or invented.
 
 use proptest::prelude::*;
 

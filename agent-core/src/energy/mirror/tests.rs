@@ -1,4 +1,4 @@
-//! Are mirrored counters found, and two sockets never taken for one?
+//! Tests that mirrored counters are detected, and that two sockets are never taken for one.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! How many bits a second does an option ask for?
+//! Parses bitrates as ffmpeg's options and `GStreamer`'s properties write them.
 
 use crate::ffmpeg::command_line::BitsPerSecond;
 

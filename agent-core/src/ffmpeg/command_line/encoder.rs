@@ -1,4 +1,4 @@
-//! What does an encoder write, and what does the work?
+//! Table of encoders: the standard that each writes, the hardware that it uses, and its default preset.
 
 /// An encoder by the name its program gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]

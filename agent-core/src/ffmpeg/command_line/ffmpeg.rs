@@ -1,7 +1,7 @@
-//! How does ffmpeg's command line become renditions?
+//! Reads the renditions of ffmpeg's command line.
 //!
-//! Options are meant for the file that follows them. What is written is known only when all files are: filter graphs and inputs
-//! are the whole command's.
+//! Options apply to the file that follows them. Outputs are evaluated after all files are known, because filter graphs and inputs belong to
+//! the whole command.
 
 use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::filter::{self, Graph};

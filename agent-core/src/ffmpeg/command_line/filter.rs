@@ -1,7 +1,7 @@
-//! What size comes out of a filter graph?
+//! Computes the picture sizes at the outputs of a filter graph.
 //!
-//! The grammar is that of "Filtergraph syntax" in ffmpeg-filters(1): chains between `;`, filters between `,`, labels in brackets,
-//! quotes and backslashes around what is none of these.
+//! The grammar is that of "Filtergraph syntax" in ffmpeg-filters(1): chains are separated by `;`, filters by `,`; labels are in brackets;
+//! quotes and backslashes escape these characters.
 
 mod expression;
 mod resize;

@@ -1,4 +1,4 @@
-//! How large is a picture?
+//! Parses picture sizes: `1280x720`, or ffmpeg's name of a size.
 
 /// A picture's size, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-//! How does a `gst-launch` pipeline become renditions?
+//! Reads the renditions of a `gst-launch` pipeline.
 //!
-//! Elements and their properties, in the order they are written; see gst-launch-1.0(1). Caps say the size, `!` only links.
+//! Elements and their properties are read in the order of the command line; see gst-launch-1.0(1). Caps give the size, `!` only links.
 
 use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::frame::{self, Frame};

@@ -1,4 +1,4 @@
-//! Does an input of ffmpeg come at its own pace?
+//! Detects inputs of ffmpeg that arrive in real time: devices and protocols of live streams.
 
 /// Demuxers of devices: they deliver as time goes by.
 const DEVICES: [&str; 12] = [

@@ -1,4 +1,4 @@
-//! What does ffmpeg encode with when nobody says?
+//! Table of ffmpeg's muxers: the encoder that ffmpeg uses for each when the command line names none.
 
 /// What a container takes by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Which of ffmpeg's options take no value, and for which streams is an option meant?
+//! Parses ffmpeg's option names: whether an option takes a value, and the streams of its specifier.
 
 /// Options without a value. All others take one: private options of encoders, muxers and so on always do.
 ///

@@ -1,4 +1,4 @@
-//! Are command lines read as whoever wrote them meant them?
+//! Tests of command lines of ffmpeg and `GStreamer`: renditions, encoders, sizes, bitrates and live inputs.
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;

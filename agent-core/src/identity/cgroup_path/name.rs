@@ -1,4 +1,4 @@
-//! By what name does a person know a workload?
+//! Makes the name of a workload from its cgroup path, as users know the workload.
 
 use crate::identity::cgroup_path::rules::{Holds, Rule};
 use crate::text;

@@ -1,4 +1,4 @@
-//! Do the last segments of a path fit a rule?
+//! Matches the last segments of a cgroup path against a rule.
 
 use crate::identity::cgroup_path::rules::{Holds, Rule};
 

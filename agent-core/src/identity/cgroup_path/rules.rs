@@ -1,4 +1,4 @@
-//! How does a path segment of each runtime look?
+//! Table of rules: the path segments of each container runtime, of systemd, of batch systems and of virtual machines.
 
 use Holds::{Build, ContainerId, Guest, Handle, Job, Machine, Name, PodUid, SliceName, SlurmJob, UnitName};
 use WorkloadKind::{Cgroup, Containerd, Crio, Docker, Kubernetes, Podman, Systemd};

@@ -1,8 +1,8 @@
-//! Is every path known in the wild read as the person who runs it would?
+//! Tests of cgroup paths of all known runtimes.
 //!
 //! Samples are from issues, documentation and test data of the software named in the comment; those that name none follow the
 //! layout that the runtime documents. Ids are replaced:
-//! `{A}` and `{B}` are container ids, `{a}` and `{b}` what a person sees of them; `{P}` is a pod's uid, `{p}` the same in a
+//! `{A}` and `{B}` are container ids, `{a}` and `{b}` their short forms; `{P}` is a pod's uid, `{p}` the same in a
 //! slice's name; `{M}` is the uid of a pod from a file on the node; `{step}` a `BuildKit` id; `{U}` a UUID;
 //! `{L}` a container id that lacks a digit.
 

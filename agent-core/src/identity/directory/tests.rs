@@ -1,4 +1,4 @@
-//! What is learned, when, and what is forgotten?
+//! Tests of the directory: when names become known, and when entries are dropped.
 
 use super::*;
 

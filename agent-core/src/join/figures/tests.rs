@@ -1,4 +1,4 @@
-//! Do a run's figures follow from its energy, and from nothing else?
+//! Tests that a run's figures follow from its energy, and from nothing else.
 
 use super::*;
 use crate::join::history::{Charge, Tick};

@@ -1,7 +1,7 @@
-//! Who was there in the last while?
+//! Keeps the subjects of the history: their names, scenarios and lifetimes.
 //!
-//! A host on which cgroups come and go by the thousand must not fill its memory with their names: whoever has gone is kept while
-//! the history has charges of it, and of those not more than there is room for.
+//! A host on which thousands of cgroups are created and removed must not fill its memory with their names. An ended subject is kept while
+//! the history has charges of it, up to a bound.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

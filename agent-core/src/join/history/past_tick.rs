@@ -1,6 +1,6 @@
-//! Keeps the charges of past ticks small: subjects by number, in one sorted list per tick.
+//! Stores the charges of past ticks compactly: subjects by number, in one sorted list per tick.
 //!
-//! A quarter of an hour of a thousand busy workloads is some 200,000 charges. By subject, in hash maps, they took 20 MB.
+//! A quarter of an hour of a thousand busy workloads is some 200,000 charges. In hash maps by subject they took 20 MB.
 
 use std::collections::{HashMap, HashSet};
 

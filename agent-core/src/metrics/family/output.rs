@@ -1,4 +1,4 @@
-//! `ffwatt_transcode_*`, joined: what a run of an encoder has put out, and what a frame, a pixel and a point of it cost.
+//! `ffwatt_transcode_*`, joined: the output of each transcode, and its energy per frame, pixel and point of quality.
 
 use std::borrow::Cow;
 

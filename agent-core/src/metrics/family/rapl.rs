@@ -1,7 +1,7 @@
 //! Port 9500: `rapl_*`, under the names of the exporter ffwatt replaces.
 //!
-//! Measured energy only. On a host without meters `rapl_available` is 0 and there is no power: an estimate under the name of a
-//! measurement would be a lie.
+//! Measured energy only. On a host without energy counters `rapl_available` is 0 and there is no power: an estimate must not have the name
+//! of a measurement.
 
 use std::borrow::Cow;
 

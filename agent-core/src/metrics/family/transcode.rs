@@ -1,4 +1,4 @@
-//! `ffwatt_transcode_*`: what each run of an encoder cost. Part of its workload's figures, not beside them.
+//! `ffwatt_transcode_*`: the energy of each transcode. A part of its workload's energy, not in addition to it.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `ffwatt_workload_*`: whose energy it was.
+//! `ffwatt_workload_*`: the energy of each workload.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! How wide is `trunc(oh*a/2)*2`?
+//! Evaluates ffmpeg's expressions for sizes, such as `trunc(oh*a/2)*2`.
 //!
 //! The part of ffmpeg's expressions (ffmpeg-utils(1), "Expression Evaluation") that people write into sizes: numbers, the
 //! input's and the other side, the four operations, and a few functions.

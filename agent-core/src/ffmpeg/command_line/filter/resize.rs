@@ -1,4 +1,4 @@
-//! Which filters change a picture's size, and to what?
+//! Table of the filters that change a picture's size, and the size after each.
 
 use crate::ffmpeg::command_line::filter::arguments;
 use crate::ffmpeg::command_line::filter::expression::{self, Values};

@@ -1,4 +1,4 @@
-//! What holds for every path?
+//! Property tests of cgroup paths.
 
 use proptest::prelude::*;
 
