@@ -1,8 +1,8 @@
-//! Who is charged for the time since this CPU's last switch?
+//! Charges CPU time since a CPU's last switch to the task that leaves the CPU.
 //!
-//! A switch is read in one of two ways. By the kernel's types, where it has them (BTF): then the program sees the tasks themselves, and
-//! takes the time by the scheduler's own clock, from where the scheduler has just written it. There is no call to a helper in it, and
-//! what it charges is what the kernel's own accounts (`cpu.stat`) charge. Else by helpers and `CLOCK_MONOTONIC`.
+//! A switch is read in one of two ways. With the kernel's type information (BTF), the program sees the tasks themselves, and
+//! takes the time of the scheduler's own clock, from where the scheduler has just written it. It calls no helper, and
+//! its charges equal those of the kernel's own accounts (`cpu.stat`). Without BTF, it uses helpers and `CLOCK_MONOTONIC`.
 //!
 //! The warm path — the same consumer again, or idle in between — touches one per-CPU array entry. The hash is touched only when the
 //! consumer changes, looked up and changed in place.

@@ -1,5 +1,6 @@
-//! What can a program at `sched_switch` not cost less than? Two programs that do next to nothing, for `cargo xtask bench` to
-//! measure beside the real one. No part of the agent.
+//! The lowest cost of a program at `sched_switch`: two programs that do next to nothing, for comparison by `cargo xtask bench`.
+//!
+//! No part of the agent.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,6 @@
-//! ffwatt's programs in the kernel: they count CPU time and tell of cgroups and processes that come and go.
-//! Every decision is user space's.
+//! eBPF programs of ffwatt: they count CPU time and report cgroups and processes that start and end.
+//!
+//! User space makes every decision.
 
 #![no_std]
 #![no_main]

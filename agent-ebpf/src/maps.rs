@@ -1,4 +1,4 @@
-//! What does the kernel side remember?
+//! Maps and variables that the eBPF programs share with user space.
 //!
 //! Sizes marked "set at load" are placeholders: the loader sizes them for the host.
 

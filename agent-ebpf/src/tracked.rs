@@ -1,4 +1,4 @@
-//! Tracks processes: those that are charged by themselves, not with the rest of their cgroup.
+//! Tracks encoder processes, which are charged separately from the rest of their cgroup.
 
 use agent_common::{TRACKED_PAGE, tracking};
 
