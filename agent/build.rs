@@ -1,8 +1,8 @@
-//! Which eBPF object does the agent carry?
+//! Embeds the eBPF object into the agent.
 //!
-//! The one that `cargo xtask build-ebpf` left in `target/bpf/ffwatt-ebpf` (or `FFWATT_EBPF_OBJECT` names). Without one, an
-//! empty object and a warning, so that plain `cargo check` works on any machine; such an agent falls back to polling cgroupfs
-//! and says so.
+//! The object is what `cargo xtask build-ebpf` wrote to `target/bpf/ffwatt-ebpf` (or the file that `FFWATT_EBPF_OBJECT` names). Without
+//! one, the build embeds an empty object and warns, so that plain `cargo check` works on any machine; such an agent falls back to polling
+//! cgroupfs and says so.
 
 use std::env;
 use std::fs;

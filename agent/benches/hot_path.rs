@@ -1,4 +1,4 @@
-//! What does every tick and every scrape cost, by number of containers? Attribution, rendering, and the parsing of paths.
+//! Measures the cost of a tick and of a scrape by number of containers: attribution, rendering, and the parsing of paths.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 mod busy_host;

@@ -1,4 +1,4 @@
-//! How long do result files, their join and the ledger take? None of it is ever waited for by a tick or a scrape.
+//! Measures the time that result files, their join and the ledger take. No tick and no scrape waits for any of it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may panic and print")]
 
 use std::fs;

@@ -1,6 +1,6 @@
-//! What was the agent asked to do?
+//! The configuration of the agent: defaults ← file ← environment ← flags.
 //!
-//! Plain data, read once: defaults ← file ← environment ← flags. Nothing below `pipeline` and `server` sees it whole, and nothing
+//! Plain data, read once. Nothing below `pipeline` and `server` sees it whole, and nothing
 //! but this module reads the environment. [`keys::KEYS`] is the one table behind the file, the environment names, the flags,
 //! `--help` and the documentation.
 

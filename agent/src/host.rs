@@ -1,4 +1,4 @@
-//! Where on this host is it? Every path the agent reads starts here.
+//! Paths of the host: every path that the agent reads starts here.
 //!
 //! **Invariant:** no other file names `/proc`, `/sys` or `/dev`: tests point these roots at fixture trees, and the container
 //! image points them at `/host/…`.

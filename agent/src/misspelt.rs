@@ -1,4 +1,4 @@
-//! Names an unknown key of a file, when it is a known one, misspelt.
+//! Suggests the known key for an unknown, misspelt key of a file.
 
 /// None of our keys is longer.
 const LONGEST_KEY: usize = 32;

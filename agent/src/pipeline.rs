@@ -1,4 +1,4 @@
-//! The only place that knows every stage: sources → attribution → (join) → snapshot.
+//! The only module that depends on every stage: sources → attribution → (join) → snapshot.
 //!
 //! One thread owns the state. It sleeps until the next tick, a life-cycle event from the kernel or a message, and publishes an
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.

@@ -1,9 +1,9 @@
-//! What may the agent still do once everything is open?
+//! Gives up privileges after the start: capabilities, new privileges by `exec`, file access (landlock) and system calls (seccomp).
 //!
-//! Opening counters, programs and ports takes privileges; reading them takes few. What is left over is given up, by the one thread
-//! there is at that time, so that all later threads and children are born without: capabilities, new privileges by `exec`, writing
-//! to other folders than its own (landlock), and system calls it never makes (seccomp). Each is done as far as the kernel has it,
-//! what could not be done is said, and `sandbox.off` does without.
+//! Opening counters, programs and ports takes privileges; reading them takes few. The thread that starts the agent gives up the rest, while
+//! it is the only thread, so that all later threads and children start without: capabilities, new privileges by `exec`, writing
+//! to folders other than the agent's (landlock), and system calls that the agent never makes (seccomp). Each is done as far as the kernel
+//! supports it, each failure is reported, and `sandbox.off` turns it off.
 
 mod calls;
 mod capabilities;

@@ -1,7 +1,7 @@
-//! `ffwatt quality`: how good is what an encode has left of its source?
+//! `ffwatt quality`: scores encodes by comparison with their source.
 //!
 //! VMAF, PSNR and SSIM by ffmpeg's own filters, all in one run. Frames are aligned from the first on, the encode is scaled to the
-//! source's size and brought to its rate: what had to be done is said. The scores can go into a result file.
+//! source's size and converted to its rate; each conversion is reported. The scores can be written into a result file.
 
 mod compare;
 mod options;

@@ -1,7 +1,7 @@
 //! The second thread: joins result files with energy, writes the ledger, has transcodes scored. No tick and no scrape waits for a file.
 //!
-//! It follows the pipeline's snapshots to know the past, looks at the results folder now and then, and hands what it finds to
-//! the pipeline, which shows it with the next snapshot.
+//! It follows the pipeline's snapshots for the history, checks the results folder now and then, and hands its figures to
+//! the pipeline, which shows them with the next snapshot.
 
 mod bookkeeping;
 mod files;

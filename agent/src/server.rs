@@ -1,15 +1,14 @@
-//! What does a listener answer?
+//! HTTP listeners: answer every request from the last snapshot.
 //!
-//! Every listener has four paths, and answers them from the last snapshot: a request does no IO, waits for no tick and takes no
-//! lock that a tick could hold.
+//! Every listener has four paths: a request does no IO, waits for no tick and takes no lock that a tick could hold.
 //!
 //! * `/metrics` — the listener's families; text 0.0.4, or OpenMetrics when `Accept` asks for it; gzip when asked.
 //! * `/health` — `OK`, as long as the process answers at all; `/healthz` is the same.
 //! * `/ready` — 200 once there is a snapshot, 503 before; `/-/ready` is the same.
-//! * `/` — a page that says what this is.
+//! * `/` — a page that describes the listener.
 //!
-//! Before that, `accept` bounds how many connections there are and how long they may take to ask, `origin` refuses what foreign
-//! web pages make browsers send, and `access` says who is let in.
+//! Before that, `accept` bounds the number of connections and the time for a request, `origin` refuses what foreign
+//! web pages make browsers send, and `access` authenticates.
 //! The main listener also takes `/progress/<id>`, which encoders post to.
 
 mod accept;

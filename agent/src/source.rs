@@ -1,6 +1,6 @@
-//! Stage 1: everything that asks the host. What may go wrong when asking?
+//! Stage 1: everything that reads the host, and the errors of reading.
 //!
-//! A source says what a failure *means* for the agent, not only what failed: see [`SourceError`].
+//! An error says what a failure *means* for the agent, not only what failed: see [`SourceError`].
 
 pub(crate) mod cgroup_namespace;
 pub(crate) mod cgroup_tree;

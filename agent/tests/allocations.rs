@@ -1,4 +1,4 @@
-//! What grows with the number of containers, and how? Allocations can be counted exactly, where time cannot.
+//! Counts allocations by number of containers: they can be counted exactly, where time cannot.
 
 #[path = "../benches/busy_host/mod.rs"]
 mod busy_host;

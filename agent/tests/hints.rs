@@ -1,4 +1,4 @@
-//! Every flag that a message of the agent names exists.
+//! Tests that every flag that a message of the agent names exists.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

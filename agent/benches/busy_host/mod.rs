@@ -1,4 +1,4 @@
-//! A host with as many containers as wanted, all of them busy: what the hot path is measured on.
+//! A host with any number of busy containers, on which the hot path is measured.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

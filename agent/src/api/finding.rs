@@ -1,4 +1,4 @@
-//! Findings as the API gives them: each by itself, and those of one kind together as one notice.
+//! Formats findings for the API: each finding by itself, and one notice for all findings of one kind.
 
 use agent_core::model::finding::FindingCode;
 use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};

@@ -1,6 +1,6 @@
-//! Who drew how much power over the last minutes?
+//! Keeps the power of the last quarter of an hour, for the charts of the page.
 //!
-//! Follows the snapshots and keeps one number a step for each workload, each running transcode and each part of the host. Bounded:
+//! It follows the snapshots and keeps one number per step for each workload, each running transcode and each part of the host. Bounded:
 //! steps of a second or of a tick, whichever is longer, for a quarter of an hour.
 
 use std::collections::{HashMap, VecDeque};

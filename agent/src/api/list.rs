@@ -1,4 +1,4 @@
-//! Which part of a list is asked for? Filtered, sorted, by the page.
+//! Filters, sorts and pages a list, as the query of a request asks.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

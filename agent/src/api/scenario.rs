@@ -1,4 +1,4 @@
-//! The last run's scenarios, and which of them are worth a look.
+//! Formats the last run's scenarios for the API, and marks the Pareto-optimal ones.
 
 use agent_core::join::front::front;
 use agent_core::model::joined::{Costs, ScenarioFigures};

@@ -1,4 +1,4 @@
-//! The machine at one tick: its power and who has it, how things are measured, what is wrong.
+//! Formats the host at one tick for the API: its power and the claimants', the method of measurement, and findings.
 
 use std::time::Duration;
 

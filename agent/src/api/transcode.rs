@@ -1,4 +1,4 @@
-//! Runs of encoders.
+//! Formats transcodes for the API.
 
 use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};
 use agent_core::model::transcode::ExitStatus;

@@ -1,4 +1,4 @@
-//! Containers, units and the pseudo-workloads.
+//! Formats workloads for the API: containers, units and the pseudo-workloads.
 
 use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
-//! `ffwatt bench`: what do encodes cost on this machine? Real ffmpeg, one scenario after the other, and a result file.
+//! `ffwatt bench`: encodes scenarios with real ffmpeg, one after the other, and writes a result file.
 //!
-//! Each scenario runs in a cgroup of its own, `ffrtmp/<scenario>`, so that an agent beside it tells its joules from everybody
-//! else's. The file is written after every scenario: whatever happens then, what is done is kept.
+//! Each scenario runs in a cgroup of its own, `ffrtmp/<scenario>`, so that an agent on the same host charges its energy separately from all
+//! others. The file is written after every scenario: finished scenarios are kept, whatever happens later.
 
 mod batch;
 mod cgroup;

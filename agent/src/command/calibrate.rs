@@ -1,4 +1,4 @@
-//! `ffwatt calibrate`: measures what the host draws while nothing runs, says what it saw, and keeps it for the agent.
+//! `ffwatt calibrate`: measures the host's power while no task runs, prints it, and keeps it for the agent.
 
 use std::io::{self, Write};
 use std::thread;

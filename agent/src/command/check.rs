@@ -1,4 +1,4 @@
-//! `ffwatt check`: what works on this host, why not, and what helps?
+//! `ffwatt check`: reports what works on this host, why a source does not, and what helps.
 //!
 //! Every source is really opened, as `run` would; nothing is left behind.
 

@@ -1,7 +1,7 @@
 //! `ffwatt report`: ranks scenarios of a result file, or adds up transcodes of the ledger.
 //!
-//! Of a run: its result file, joined with what the agent's ledger says of it, whether the agent runs or not. Of the past: the
-//! ledger's transcodes, put together. Measures of efficiency are ranked each by itself; they have different units.
+//! For a run: its result file, joined with the agent's ledger, whether the agent runs or not. For the history: the
+//! ledger's transcodes, in groups. Measures of efficiency are ranked each by itself; they have different units.
 
 mod csv;
 mod text;

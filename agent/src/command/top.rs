@@ -1,7 +1,7 @@
-//! `ffwatt top`: what burns what, in the terminal. Asks a running agent, here or elsewhere, for what the page shows.
+//! `ffwatt top`: shows power and encodes of a running agent in the terminal, from its API.
 //!
-//! One thread asks once a second, so that keys are never waited for; the state is changed by keys and answers only, and drawn
-//! after each change.
+//! One thread requests the API once a second, so that a key never waits for an answer. Only keys and answers change the state, which is
+//! drawn after each change.
 
 mod client;
 mod format;

@@ -1,7 +1,7 @@
 //! Says what is wrong in a configuration file, and where, without quoting the file.
 //!
-//! A file that is no configuration may be anybody's secret. So a message has the line, the column, the name of a key and what was
-//! expected, and nothing of what stands there instead.
+//! A file that is no configuration may contain a secret. So a message has the line, the column, the name of a key and what was
+//! expected, and nothing of the file's text.
 
 use toml::{Table, Value};
 

@@ -1,4 +1,4 @@
-//! How do file, environment and flags become one configuration, and which of them is to blame when they do not?
+//! Merges file, environment and flags into one configuration, and names the layer that an error comes from.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -1,7 +1,7 @@
 //! Refuses options and files of a caller with fewer rights than the agent (a binary with file capabilities).
 //!
-//! An option that names a file, a program or a socket would have the agent open, write or start it for its caller. Only what is
-//! listed here as harmless is taken; so a new key is refused until somebody decides.
+//! With an option that names a file, a program or a socket, the agent would open, write or start it for its caller. Only the options that
+//! are listed here as harmless are taken, so a new key is refused until it is added to the list.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Which sections does the configuration have, and what is in them unless somebody says otherwise?
+//! Sections of the configuration, and the defaults of their values.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! How are single values written?
+//! Types of single configuration values, and their syntax.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Buckets of energy in memory: ticks are added to them, until they are written and over.
+//! Keeps buckets of energy in memory: ticks are added to a bucket, until it is over and written.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Reads sums and rows of the ledger: the host's energy, transcodes, and transcodes put together.
+//! Reads sums and rows of the ledger: the host's energy, transcodes, and transcodes in groups.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Remembers what scenarios were found to have been charged, tick by tick: finer than the ledger's buckets.
+//! Keeps the energy that was matched to scenarios, tick by tick: finer than the ledger's buckets.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What was written is what is read, over restarts, splits, refused rows and damage.
+//! Tests that reading returns what was written, over restarts, splits, refused rows and damage.
 
 use std::collections::HashMap;
 

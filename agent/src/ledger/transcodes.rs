@@ -1,4 +1,4 @@
-//! Rows of transcodes: written while they run and when they end, taken up by the next run of the agent, or closed by it.
+//! Rows of transcodes: written while they run and when they end; the agent's next run continues or closes them.
 
 use agent_core::model::cpu::ProcessId;
 use agent_core::model::joined::EnergyBasis;

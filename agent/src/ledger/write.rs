@@ -1,4 +1,4 @@
-//! Writes ticks and transcodes into the ledger, drops what is too old, and keeps the write-ahead log small.
+//! Writes ticks and transcodes into the ledger, deletes rows that are too old, and keeps the write-ahead log small.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

@@ -1,4 +1,4 @@
-//! Measures idle power by hand: opens the agent's own source of energy, reads it for a while, and keeps the result for the agent.
+//! Measures idle power on request: opens the agent's own source of energy, reads it for a while, and keeps the result for the agent.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,7 +1,6 @@
-//! Transcodes that ran when the agent before this one was last heard of, from the ledger: an encoder that still runs goes on under its
-//! key and with its totals.
+//! Continues transcodes of the agent's previous run: an encoder that still runs keeps its key and its totals from the ledger.
 //!
-//! A process is known again by its number, its start time and the boot: a number alone is used again.
+//! A process is recognised by its number, its start time and the boot: a number alone is used again.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Follows findings: since when each holds, and one log line when it appears and when it is gone.
+//! Tracks findings: since when each holds, and one log line when it appears and when it is gone.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Maps cgroups and process numbers to workloads and transcodes, and retires them when they end.
 //!
-//! What is known comes from the CPU meter's life-cycle events, from walks of the cgroup hierarchy and procfs that make up for lost events,
-//! and from container engines.
+//! Its input is the CPU meter's life-cycle events, walks of the cgroup hierarchy and procfs that make up for lost events,
+//! and events of container engines.
 
 mod cgroups;
 mod encoders;

@@ -1,4 +1,4 @@
-//! Decides what each zone draws when nobody runs: configured, calibrated, learned, estimated by regression, or not known.
+//! Decides the idle power of each zone: configured, calibrated, learned, estimated by regression, or unknown.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

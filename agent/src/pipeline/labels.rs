@@ -1,5 +1,6 @@
-//! Labels under which series are shown, compared at each tick: a name that is learned late, a container that is renamed and a wrapper
-//! that becomes the encoder get new series.
+//! Compares the labels of series at each tick, and opens new series where labels have changed.
+//!
+//! Labels change when a name is learned late, a container is renamed, or a wrapper becomes the encoder.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Opens what a pipeline is made of: clock, sources, folders. A test hands in its own.
+//! Opens the parts of a pipeline: clock, sources, folders. Tests supply their own.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! Follows the progress that encoders post: finds the transcode of each connection, and how far and how fast that is.
+//! Tracks the progress that encoders post: the transcode of each connection, its frames and its speed.
 //!
-//! [`owner`] finds the transcode. A transcode has one connection: while that is open, another one is not taken. A sender that is
-//! not on this host by its socket, its address, or by loopback, is refused unless the configuration allows it.
+//! [`owner`] finds the transcode. A transcode has one connection: while that is open, another one is refused. A sender is refused unless
+//! it is on this host by its socket, its address or loopback, or the configuration allows others.
 
 mod owner;
 

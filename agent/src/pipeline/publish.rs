@@ -1,4 +1,4 @@
-//! What do readers get to see? The books as one immutable snapshot.
+//! Builds the immutable snapshot of a tick from the pipeline's state.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! Which sources are there, and how are they?
+//! Opens the sources of CPU time and energy, and keeps their health.
 
 use std::collections::{BTreeMap, HashSet};
 

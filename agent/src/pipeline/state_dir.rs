@@ -1,4 +1,4 @@
-//! Keeps what must survive a restart: what the machine draws when nothing runs, learned and calibrated.
+//! Keeps idle power, learned and calibrated, over restarts.
 
 use std::collections::BTreeMap;
 use std::fs;

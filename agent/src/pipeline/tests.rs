@@ -1,4 +1,4 @@
-//! Drives the whole pipeline, with a clock, a CPU meter and energy counters that do what a test says.
+//! Tests the whole pipeline, with a scripted clock, CPU meter and energy counters.
 
 mod examples;
 mod properties;

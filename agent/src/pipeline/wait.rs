@@ -1,7 +1,6 @@
-//! What does the pipeline wait for?
+//! Waits for the next tick, for the kernel's ring buffer and for messages of other tasks.
 //!
-//! One thread waits for three things at once: the next tick, the kernel's ring buffer, and messages from the other tasks, which
-//! ring through an eventfd.
+//! One thread waits for all three at once. Messages of other tasks signal an eventfd.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

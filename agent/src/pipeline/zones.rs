@@ -1,7 +1,7 @@
-//! Keeps where each energy counter stands, and whose demand it has not paid for yet.
+//! Tracks each energy counter, and the demand that its energy has not yet paid for.
 //!
-//! A counter that cannot be read at a tick, or stands still, gives the energy of several ticks at once later.
-//! Whoever ran meanwhile owes for it, so their demand is kept until then.
+//! A counter that cannot be read at a tick, or stands still, later gives the energy of several ticks at once.
+//! That energy is charged to all claimants that ran meanwhile, so their demand is kept until then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! Which system calls does the agent never make? Refused by seccomp with EPERM.
+//! Refuses system calls that the agent never makes, by seccomp with EPERM.
 //!
-//! A list of what is refused, not of what is allowed: the latter breaks with every new C library, and with every ffmpeg that is
-//! started. What is refused is what a break-in would go on with: other processes' memory, mounts, modules, namespaces, files by
-//! handle (which `CAP_DAC_READ_SEARCH` would open anywhere), new eBPF programs.
+//! This is a list of refused calls, not of allowed ones: a list of allowed calls breaks with every new C library, and with every ffmpeg
+//! that is started. The refused calls are those that an attacker would use next: other processes' memory, mounts, modules, namespaces,
+//! files by handle (which `CAP_DAC_READ_SEARCH` would open anywhere), new eBPF programs.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! Which capabilities are needed later, and which are given up?
+//! Decides which capabilities the agent needs after its start, and drops the others.
 //!
-//! What each reading needs was tried on Linux 6.18 and looked up for 5.10: a program that is loaded and attached stays so without
+//! The needs of each reading were tried on Linux 6.18 and looked up for 5.10: a program that is loaded and attached stays so without
 //! any; flushing it (`BPF_PROG_TEST_RUN`) and, before 5.19, reading its maps take `CAP_BPF`. Counters that are open are read
-//! without any; those that go away with a CPU or a driver are opened again.
+//! without any; counters that disappear with a CPU or a driver are opened again.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! Where may the agent still write? Landlock (Linux 5.13): its own folders; and it opens no more ports and no connections.
+//! Restricts writing to the agent's own folders with landlock (Linux 5.13); the agent opens no more ports and no connections.
 //!
-//! Reading is left alone: results, prices, encodes to score and certificates may be anywhere, and change while it runs.
+//! Reading is not restricted: results, prices, encodes to score and certificates may be anywhere, and change while the agent runs.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr,

@@ -1,5 +1,6 @@
-//! What is kept, and does the rest really go? Some restrictions hold for one thread and some for a process: each test has one of its
-//! own.
+//! Tests that needed rights are kept and all others are gone.
+//!
+//! Some restrictions hold for one thread and some for a process: each test has one of its own.
 
 use std::fs;
 use std::io;

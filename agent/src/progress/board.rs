@@ -1,9 +1,9 @@
 //! Holds the last block of every connection that posts progress, and the pipeline's verdict on it.
 //!
-//! A connection waits until the pipeline has found its transcode; only then it has a place. Both numbers are bounded. A new
-//! connection is always heard: where too many wait, the oldest of them is refused, connections from elsewhere before those from
-//! this host. Where all places are taken, a connection that has sent nothing for [`SILENCE_LIMIT`] gives its place up. So
-//! connections that say nothing only displace each other.
+//! A connection waits until the pipeline has found its transcode; only then it is accepted. Both numbers are bounded. A new
+//! connection can always wait: where too many wait, the oldest of them is refused, connections from other hosts before those from
+//! this host. At the limit of accepted connections, one that has sent nothing for [`SILENCE_LIMIT`] gives way to a new one. So
+//! silent connections only displace each other.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! How are two videos compared?
+//! Compares two videos with ffmpeg's filters.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

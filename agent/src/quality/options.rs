@@ -1,4 +1,4 @@
-//! What was asked for on the command line?
+//! Options of `ffwatt quality`.
 
 use std::path::PathBuf;
 

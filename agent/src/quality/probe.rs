@@ -1,4 +1,4 @@
-//! What is in a video file? Asked of ffprobe.
+//! Reads size, rate and length of a video file with ffprobe.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! What do the filters' logs say?
+//! Reads scores from the logs of ffmpeg's filters.
 
 use std::time::Duration;
 

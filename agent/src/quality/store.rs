@@ -1,4 +1,4 @@
-//! How do scores get into a result file?
+//! Writes scores into a result file.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -1,7 +1,7 @@
-//! How good is what has just been encoded? Scores finished transcodes while the agent runs.
+//! Scores finished transcodes while the agent runs.
 //!
-//! One thread, one comparison at a time, on as many CPUs as it may use and behind everybody else: what it starts inherits both.
-//! Its ffmpegs are the agent's own children, and charged to the agent.
+//! One thread runs one comparison at a time, on the CPUs that it may use and at the lowest priority; the ffmpegs that it starts inherit
+//! both. Its ffmpegs are the agent's own children, and charged to the agent.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Writes the ledger at every tick, and answers from it.
 //!
-//! Whatever goes wrong with the file costs the past, not the present: it is said once, what was not written is kept as far as
-//! memory for it goes, and tried again at the next tick.
+//! A failure of the file costs history only, not current figures: it is reported once, unwritten rows are kept within
+//! their bound, and written at a later tick.
 
 mod rows;
 

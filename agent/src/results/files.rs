@@ -1,4 +1,4 @@
-//! Follows the results folder: the newest result file that could be read counts.
+//! Follows the results folder: the newest readable result file is the current run.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Finds whose energy a scenario's is, and remembers what was found.
+//! Finds the energy of each scenario, and remembers it.
 
 use std::collections::HashMap;
 

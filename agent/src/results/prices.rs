@@ -1,4 +1,4 @@
-//! Makes prices of what the configuration and the price file say.
+//! Builds prices from the configuration and the price file.
 
 use agent_core::join::cost::Tariff;
 use agent_core::join::figures::Prices;

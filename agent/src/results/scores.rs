@@ -1,4 +1,4 @@
-//! Has finished transcodes scored, and keeps their scores as long as somebody may ask for them.
+//! Requests scores of finished transcodes, and keeps the scores while they may be needed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! How are connections taken and kept within bounds?
+//! Accepts connections within limits of number, time and header size.
 //!
-//! axum's own loop knows no time limit for headers, no TLS and no cap. This one has: so many connections a listener
-//! ([`crowd`](super::crowd)), so long for a handshake and for a request's header, so large a header; and, before any route is
-//! looked at, no requests of foreign web pages ([`origin`](super::origin)), and passwords.
+//! axum's own loop has no time limit for headers, no TLS and no limit of connections. This one has: a limit of connections for each
+//! listener ([`crowd`](super::crowd)), time limits for a handshake and for a request's header, a limit of the header's size; and, before
+//! routing, it refuses requests of foreign web pages ([`origin`](super::origin)) and checks passwords.
 
 use std::convert::Infallible;
 use std::io;

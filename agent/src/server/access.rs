@@ -1,6 +1,6 @@
-//! Who is let in now? What the web configuration says, read again when it or a file it names has changed.
+//! Authentication by the web configuration, read again when it or a file that it names has changed.
 //!
-//! A file that cannot be used leaves everything as it was, and that is said: once, not at every look.
+//! A file that cannot be used changes nothing; the error is reported once, not at every check.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! `/api/v1/…`: the last snapshot and the last minutes, as JSON. No request does IO; those of one tick share what is rendered.
+//! `/api/v1/…`: the last snapshot and the last minutes, as JSON. No request does IO; requests of one tick share a rendered body.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -1,9 +1,9 @@
-//! How many connections may there be, and who goes when one more comes?
+//! Limits connections of a listener, and chooses the connection to close when one more arrives.
 //!
-//! A listener has a fixed number of seats. When all are taken, the newcomer gets that of whoever has kept one longest without
-//! asking anything; when all are being answered, that of whoever has been at it longest. So those who open connections to keep
-//! them only push out each other, and a scraper, who asks at once and is answered within milliseconds, is served. A connection
-//! that posts the progress of a known transcode is the last to go, however long it lasts.
+//! A listener has a fixed number of permits. When all are taken, a new connection gets the permit of the connection that has been idle
+//! longest; when all are active, that of the connection whose request has lasted longest. So clients that only hold connections open
+//! displace each other, and a scraper, which sends its request at once and is answered within milliseconds, is served. A connection
+//! that posts the progress of a known transcode is the last to be closed, however long it lasts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

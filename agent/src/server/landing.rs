@@ -1,4 +1,4 @@
-//! What is this port? A page for whoever opens it in a browser.
+//! Renders the HTML page of a listener: all listeners, the sources, and the workloads that draw the most power.
 
 use std::fmt::Write;
 

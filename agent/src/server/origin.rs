@@ -1,9 +1,9 @@
-//! Refuses requests that a web page from elsewhere makes a browser on this host send.
+//! Refuses requests that a web page from another site makes a browser on this host send.
 //!
-//! A listener on a loopback address is for this host, but any page that a browser on it shows can send requests there. A page
+//! A listener on a loopback address is for this host, but any page in a browser on this host can send requests to it. A page
 //! may read the answers once its own host name resolves to 127.0.0.1 (DNS rebinding): such a request has that name in `Host`.
 //! And it may post without reading the answer: such a request says so in `Origin` and `Sec-Fetch-Site`. Programs that are no
-//! browsers send neither of the two, and the address that they were given as `Host`.
+//! browsers send neither of the two, and `Host` is the address that they connect to.
 
 use std::net::IpAddr;
 use std::sync::Arc;

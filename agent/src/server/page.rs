@@ -1,7 +1,7 @@
 //! `/` on the main listener: the live page, in one piece, and what it links to.
 //!
-//! Everything is in the program: style, script, and the chart library (`cargo xtask page` brings it from npm). The browser is told to
-//! take nothing from anywhere else, and to run no script but these: whatever a container is called, it stays text.
+//! Everything is in the program: style, script, and the chart library (`cargo xtask page` gets it from npm). The content security policy
+//! forbids all other sources and scripts: a container's name with markup stays text.
 
 use std::fmt::Write;
 use std::sync::LazyLock;

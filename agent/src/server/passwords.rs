@@ -1,5 +1,7 @@
-//! Compares passwords by bcrypt, which is slow on purpose: never on a thread that answers scrapes, never many at once, not again
-//! for one that was right a moment ago, and as slowly for a name that nobody has.
+//! Compares passwords with bcrypt hashes, on threads that answer no scrapes.
+//!
+//! bcrypt is slow on purpose: few comparisons run at once, a password that was right a moment ago is not compared again, and an unknown
+//! name takes as long as a known one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

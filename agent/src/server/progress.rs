@@ -1,8 +1,8 @@
 //! `POST /progress/<id>`: takes the progress that an encoder posts while it runs.
 //!
-//! One request lasts as long as the encode. Its lines are read as they come, and of its blocks the last one is kept: nothing grows
-//! with what is sent. The pipeline finds the transcode that it belongs to; until then the connection has no place, and one that says
-//! nothing meanwhile is answered after [`SILENCE_LIMIT`].
+//! One request lasts as long as the encode. Its lines are read as they arrive, and only the last of its blocks is kept: memory does not
+//! grow with the request. The pipeline finds its transcode; until then the connection waits, and if it sends
+//! nothing it is answered after [`SILENCE_LIMIT`].
 
 use std::sync::Arc;
 

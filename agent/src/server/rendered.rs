@@ -1,4 +1,4 @@
-//! Is it rendered already? Many scrapers of one tick share one body.
+//! Caches rendered metrics: scrapes of one tick share one body.
 
 use std::sync::{Mutex, PoisonError};
 

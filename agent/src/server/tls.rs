@@ -1,4 +1,4 @@
-//! How are connections encrypted? `tls_server_config`, as rustls has it: TLS 1.2 and 1.3, on ring.
+//! Builds the TLS configuration of listeners from `tls_server_config`: TLS 1.2 and 1.3, with rustls and ring.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! Who may ask, and over what? The web configuration, in the file format that Prometheus' exporters share
-//! (<https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>).
+//! Reads the web configuration (TLS and passwords), in the file format that Prometheus' exporters share.
 //!
-//! What stands in it is a secret, or points to one: nothing here prints values, only keys, lines and names.
+//! The format is <https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>. Its values are secrets, or paths
+//! of secrets: nothing here prints values, only keys, lines and names.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Tells what the agent cannot know because it runs in a cgroup namespace of its own (`cgroup_namespaces(7)`).
+//! Detects what the agent cannot see because it runs in a private cgroup namespace (`cgroup_namespaces(7)`).
 //!
 //! In such a namespace procfs shows the cgroups of processes by paths that begin at the agent's own cgroup. The ids under which the kernel
 //! charges CPU time are the same everywhere.

@@ -1,6 +1,6 @@
-//! Who used the CPU since the last reading?
+//! CPU time of cgroups and tracked processes since the last reading.
 //!
-//! Two meters answer, one contract: the eBPF program (exact) and a poll of the cgroup file system (where BPF cannot be had).
+//! Two meters implement one contract: the eBPF program (exact) and a poll of the cgroup file system (where BPF is not available).
 
 pub(crate) mod accounts;
 pub(crate) mod bpf;

@@ -1,7 +1,7 @@
-//! What did the hardware spend? Which of its meters can be read here?
+//! Opens and reads the energy counters of the host.
 //!
 //! Three ways to the same registers (RAPL), best first: the kernel's `power` PMU, powercap, the registers themselves. Each is
-//! chosen by trying it, never by looking at versions or settings. An estimate stands apart, in [`model`].
+//! tested by opening it, never by versions or settings. The estimate is separate, in [`model`].
 
 mod cpu_list;
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What does the container engine itself use?
+//! Reads CPU time and memory of the container engine's own process.
 //!
-//! By `/proc`, as the process named `dockerd`; asked once a tick, searched for only while it is not known.
+//! By `/proc`, as the process named `dockerd`: read once in each tick, searched for only while it is not known.
 
 use agent_core::model::cpu::ProcessId;
 use agent_core::model::snapshot::EngineUse;

@@ -1,4 +1,4 @@
-//! How much memory does a container use?
+//! Reads the memory use of a container.
 //!
 //! As `docker stats` counts it: usage less the page cache that can be dropped at once
 //! (<https://docs.docker.com/reference/cli/docker/container/stats/>).

@@ -1,10 +1,10 @@
 //! Finds the process or the user at the other end of a connection.
 //!
-//! The user by the agent's own network namespace, which lists the connections of this host with their inode and their user
-//! (`/proc/self/net/tcp`). The process by that inode, if the process has it open (`/proc/<pid>/fd`), or by the same list of the
-//! process's namespace (`/proc/<pid>/net/tcp`). That only a program that may trace the process can see, so not an agent behind
-//! landlock. Or by what the process was told to post to (`/proc/<pid>/cmdline`). Or by its address, which only a container's own
-//! namespace has (`/proc/<pid>/net/fib_trie`, `if_inet6`). Never asked on behalf of a scrape.
+//! The user is in the list of connections of the agent's own network namespace, which has the inode and the user of each
+//! (`/proc/self/net/tcp`). The process is found by that inode, if the process has it open (`/proc/<pid>/fd`), or by the same list of the
+//! process's namespace (`/proc/<pid>/net/tcp`). Only a program that may trace the process can read these, so an agent behind
+//! landlock cannot. Otherwise the process is found by the URL of its command line (`/proc/<pid>/cmdline`), or by its address, which only a
+//! container's own namespace has (`/proc/<pid>/net/fib_trie`, `if_inet6`). Never read on behalf of a scrape.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};

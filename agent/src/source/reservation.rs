@@ -1,4 +1,4 @@
-//! How much of the machine is reserved for a workload, by its cgroup's files?
+//! Reads the CPU quota and weight of a workload from its cgroup's files.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What does a batch file ask for? Upstream's format: a list of entries, or an object with such a list as `scenarios`.
+//! Reads a batch file in upstream's format: a list of entries, or an object with such a list as `scenarios`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Where does a scenario run, so that an agent can tell its joules?
+//! Makes a cgroup for each scenario, so that an agent charges its energy separately.
 
 use std::fs;
 use std::path::{Path, PathBuf};

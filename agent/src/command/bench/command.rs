@@ -1,4 +1,4 @@
-//! How is ffmpeg told to encode a stream?
+//! Builds ffmpeg's command line for a stream.
 
 use std::path::{Path, PathBuf};
 

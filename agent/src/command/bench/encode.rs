@@ -1,4 +1,4 @@
-//! How does a scenario run, and did it run well?
+//! Runs the ffmpegs of a scenario, follows their progress, and reports failures and streams that fall behind.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! How is a result file written? Upstream's schema, whole after every scenario.
+//! Writes a result file in upstream's schema, whole after every scenario.
 
 use std::fs::{self, File};
 use std::io::Write;

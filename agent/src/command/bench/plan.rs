@@ -1,4 +1,4 @@
-//! Which scenarios are there?
+//! Scenarios to run: baseline, single and multiple streams, and the suite.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How good are a scenario's encodes? Compared with the source, which ffmpeg draws once more.
+//! Scores a scenario's encodes by comparison with the source, which ffmpeg generates once more.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! `ffwatt check`, who may ask: can the web configuration be used?
+//! Checks the web configuration for `ffwatt check`: whether the file can be used, and which access it gives.
 
 use super::{Report, State};
 use crate::config::Config;

@@ -1,7 +1,7 @@
 //! Watches energy counters for a second at most, to tell whether they move, beside the CPU time of the same host.
 //!
-//! A host whose CPUs are busy draws power: counters that stand still meanwhile do not count. A tree of files in which nothing happens says
-//! nothing of that: there only a counter at 0, or counters of a package that show the same number, are known not to count.
+//! A host whose CPUs are busy draws power: counters that stand still meanwhile do not count. In a tree of files in which nothing happens
+//! only a counter at 0, or counters of a package that show the same number, are known not to count.
 
 use std::fs;
 use std::thread;

@@ -1,6 +1,6 @@
-//! Is this our own agent? A TLS client that trusts one certificate: the one that the configuration gives to the listeners.
+//! Connects to the agent of this host by TLS, trusting only the certificate that the configuration gives to the listeners.
 //!
-//! The certificate's name and its authority are for those who come from elsewhere; here the file itself is at hand.
+//! The certificate's name and its authority matter to clients on other hosts; here the file itself is at hand.
 
 use std::io;
 use std::net::IpAddr;

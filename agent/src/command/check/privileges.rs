@@ -1,4 +1,4 @@
-//! `ffwatt check`, what the agent may do: which capability is missing for what, and which restrictions this kernel has?
+//! Checks privileges: which capability is missing for which source, and which restrictions this kernel has.
 
 use std::os::unix::fs::MetadataExt;
 

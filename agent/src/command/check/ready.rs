@@ -1,4 +1,4 @@
-//! `ffwatt check --ready`: does the agent that runs here have figures? For health checks of containers, which may have no curl.
+//! `ffwatt check --ready`: tells whether the agent on this host has figures. For health checks of containers without curl.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};

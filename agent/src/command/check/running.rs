@@ -1,4 +1,4 @@
-//! Reports the sources of the agent that runs on this host already, as its API tells them.
+//! Reports the sources of an agent that already runs on this host, from its API.
 
 use agent_core::duration;
 use agent_core::model::cpu::CpuSourceKind;

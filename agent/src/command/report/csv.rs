@@ -1,4 +1,4 @@
-//! The report for programs.
+//! Writes the report as CSV and JSON, for programs.
 
 use std::io::{self, Write};
 

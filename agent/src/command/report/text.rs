@@ -1,4 +1,4 @@
-//! The report for people.
+//! Writes the report as tables, for people.
 
 use std::io::{self, Write};
 

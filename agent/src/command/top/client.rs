@@ -1,4 +1,4 @@
-//! How is an agent asked?
+//! Requests snapshots from an agent's API, with TLS and authentication.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! How are figures written? As on the page: three digits that tell, and the unit.
+//! Formats figures as the page does: three significant digits, and the unit.
 
 const PREFIXES: [(f64, &str); 7] =
     [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")];

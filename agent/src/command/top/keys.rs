@@ -1,4 +1,4 @@
-//! What is shown, and what do keys do to it? No terminal here: keys and answers in, state out.
+//! State of the screen, and its changes by keys and answers. No terminal here.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 

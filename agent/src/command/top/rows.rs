@@ -1,4 +1,4 @@
-//! Which columns are there, and what is in them?
+//! Columns and rows of the tables of transcodes and workloads.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! How does it look?
+//! Draws the screen, or prints it as text.
 
 use std::io::{self, Write};
 

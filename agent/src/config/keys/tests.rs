@@ -1,4 +1,4 @@
-//! Defaults and allowed values of the table are those of the configuration.
+//! Tests that defaults and allowed values of the table are those of the configuration.
 
 use std::collections::BTreeMap;
 

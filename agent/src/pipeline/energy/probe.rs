@@ -1,5 +1,6 @@
-//! Decides when energy sources are looked for again while the agent runs: at once when the host's energy hardware has changed as far as
-//! a few folders tell, else once a minute.
+//! Decides when to look for energy sources again while the agent runs.
+//!
+//! At once when the host's energy hardware has changed, as far as a few folders show; else once a minute.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Opens the source of energy, and others in its place while the agent runs: counters may come late, go, or never move.
+//! Opens the source of energy, and replaces it while the agent runs: counters may appear late, disappear, or never move.
 //!
 //! At the start every source is tried, best first. Later, with the rights that are left, only powercap and the source of the start are:
 //! opening the others takes capabilities that are given up. A meter that is opened later, or was given up, is a *candidate*: it is used

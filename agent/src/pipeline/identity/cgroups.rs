@@ -1,6 +1,6 @@
 //! Maps cgroups to workloads, from eBPF life-cycle events, walks and engine events; retires them when they are removed.
 //!
-//! A cgroup leaves a trace only once it has used CPU time, or is there at a tick. What is kept of it is bounded in
+//! A cgroup is recorded only after it has used CPU time, or exists at a tick. Records are bounded in
 //! [`Newcomers`], [`Directory`] and the accounts.
 
 use std::collections::{HashMap, HashSet};

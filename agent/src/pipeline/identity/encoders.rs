@@ -1,6 +1,6 @@
 //! Maps tracked processes to transcodes, from eBPF life-cycle events and procfs; retires them when they end.
 //!
-//! A process is told from another one with the same number by its start time.
+//! The start time of a process distinguishes it from another one with the same number.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

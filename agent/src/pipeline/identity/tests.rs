@@ -1,4 +1,4 @@
-//! Drives [`Identities`] with events, walks and windows, by a meter and a clock that do what a test says.
+//! Tests [`Identities`] by events, walks and windows, with a scripted meter and clock.
 
 mod cgroups;
 mod encoders;

@@ -1,4 +1,4 @@
-//! Are speed, stalls and the energy of the last word what they should be?
+//! Tests of speed, stalls, and the energy at the time of the last progress block.
 
 use std::sync::Arc;
 

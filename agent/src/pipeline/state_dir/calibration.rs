@@ -1,4 +1,6 @@
-//! Keeps what `ffwatt calibrate` measured, in a file of its own: the agent only reads it, so neither overwrites what the other keeps.
+//! Stores the result of `ffwatt calibrate` in a separate file.
+//!
+//! The agent only reads this file, so neither program overwrites the other's data.
 
 use std::collections::BTreeMap;
 use std::fs;

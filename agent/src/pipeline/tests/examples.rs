@@ -1,4 +1,4 @@
-//! Single stories: who pays, and what is said of what is missing.
+//! Tests single examples: which workload is charged, and which findings appear.
 
 use agent_core::model::energy::EnergySourceKind;
 use agent_core::model::finding::FindingCode;

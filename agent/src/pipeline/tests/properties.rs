@@ -1,4 +1,4 @@
-//! Random lives of a host: sums close, no total goes down, nobody pays who did not run, and what is missing is said.
+//! Property tests over random host histories: sums are exact, totals never fall, only claimants that ran are charged, gaps have findings.
 
 mod books;
 mod events;

@@ -1,4 +1,4 @@
-//! Does everybody pay for what they ran through, whatever a counter does meanwhile?
+//! Tests that energy is charged to the claimants that ran while it was drawn, through stalls, gaps, wraps and resets.
 
 use agent_core::attribution::demand::Claimant;
 use agent_core::attribution::{IdlePolicy, attribute};

@@ -1,4 +1,4 @@
-//! Tests of the board: blocks are taken once, waiting and places are bounded, silence gives way.
+//! Tests that blocks are taken once, waiting and accepted connections are bounded, and silent connections give way.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,5 +1,6 @@
-//! Rows of transcodes that wait to be written: at every tick of those that run, and once more when they end. Bounded: the oldest goes
-//! first.
+//! Queues rows of transcodes for the ledger: at every tick while a transcode runs, and once more when it ends.
+//!
+//! Bounded: the oldest row is dropped first.
 
 use std::collections::{HashMap, HashSet};
 

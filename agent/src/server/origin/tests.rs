@@ -1,4 +1,4 @@
-//! Tests of who is refused: by `Host` on loopback addresses, by `Origin` and `Sec-Fetch-Site` when something is posted.
+//! Tests of refused requests: by `Host` on loopback addresses, by `Origin` and `Sec-Fetch-Site` on posts.
 
 use axum::http::Method;
 

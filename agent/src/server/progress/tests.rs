@@ -1,4 +1,4 @@
-//! Tests of posts over a paused clock: who says nothing is answered after ten seconds, who is refused at once.
+//! Tests of posts over a paused clock: a silent connection is answered after ten seconds, a refused one at once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is understood of a web configuration, and what is said of one that is not?
+//! Tests of web configurations, and of the messages about broken ones.
 
 use super::*;
 

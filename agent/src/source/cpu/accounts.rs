@@ -1,9 +1,8 @@
-//! What happened between two readings of the accounting map?
+//! Computes a [`CpuWindow`] from two readings of the accounting map.
 //!
-//! The kernel side only counts up; this turns two snapshots of its counters into a [`CpuWindow`]. Pure: the map is read in
-//! [`super::bpf`].
+//! The kernel side only counts up. Pure: the map is read in [`super::bpf`].
 //!
-//! **Invariant:** in every place, `elapsed = idle + Σ usage`, to the nanosecond. Should the map ever not add up to the clock,
+//! **Invariant:** in every place, `elapsed = idle + Σ usage`, to the nanosecond. If the map does not add up to the clock,
 //! the missing time is charged to [`Consumer::Unknown`], not dropped.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! CPU time from the eBPF program: load, attach, flush, read.
+//! Reads CPU time from the eBPF programs: load, attach, flush, read.
 //!
 //! **Invariant:** nothing outlives this value. The programs are attached by links that the kernel drops with the process,
 //! and nothing is pinned.

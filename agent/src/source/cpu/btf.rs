@@ -1,7 +1,7 @@
 //! Reads member offsets and type numbers from the kernel's BTF, piece by piece.
 //!
 //! The kernel's BTF (<https://docs.kernel.org/bpf/btf.html>) holds some 10^5 types. A full parse would take more memory than the
-//! rest of the agent, and some C libraries never give such memory back to the system.
+//! rest of the agent, and some C libraries never return such memory to the system.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};

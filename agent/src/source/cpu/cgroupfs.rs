@@ -1,6 +1,6 @@
-//! CPU time by polling, where eBPF cannot be had: `cpu.stat` of every cgroup, and `/proc`.
+//! Polls CPU time where eBPF is not available: `cpu.stat` of every cgroup, and `/proc`.
 //!
-//! The same contract as the eBPF meter, less exact: the host's busy time comes in steps of 10 ms, what ran and ended between
+//! The same contract as the eBPF meter, less exact: the host's busy time comes in steps of 10 ms, a task that starts and ends between
 //! two polls is only in the sums, and on hosts with several packages a cgroup's time is split over them like the host's.
 
 mod both;

@@ -1,4 +1,4 @@
-//! What would a host of this kind look like? Fake sysfs trees, a fake clock.
+//! Fixture hosts for unit tests of energy sources: sysfs trees and a clock that a test moves.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

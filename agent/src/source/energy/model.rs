@@ -1,10 +1,10 @@
-//! What may the machine be drawing, where nothing counts it? (Virtual machines, mostly.)
+//! Estimates the energy of a host without energy counters (virtual machines, mostly).
 //!
 //! `P = idle + (busy − idle) · utilisation` for every virtual CPU, as Cloud Carbon Footprint estimates cloud usage
 //! (<https://www.cloudcarbonfootprint.org/docs/methodology/#energy-estimate-watt-hours>). Integrated over the exact busy time
-//! of each window, so the estimate errs in its coefficients only.
+//! of each window, so only its coefficients are inexact.
 //!
-//! Never mixed with measured energy: an agent uses the model or a meter, and says which.
+//! Never mixed with measured energy: an agent uses the model or a meter, and shows which.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! What do the energy registers themselves say? (`<dev>/cpu/N/msr`, msr(4))
+//! Reads the energy registers themselves (`<dev>/cpu/N/msr`, msr(4)).
 //!
-//! 32-bit registers that wrap; one CPU of each package or die is asked, and another when that one goes off line.
+//! 32-bit registers that wrap. Each is read on one CPU of its package or die, and on another when that CPU goes off line.
 
 mod cores;
 mod register;

@@ -1,4 +1,4 @@
-//! What does the kernel's `power` PMU count? (`arch/x86/events/rapl.c`)
+//! Reads the energy events of the kernel's `power` PMU (`arch/x86/events/rapl.c`).
 //!
 //! The kernel follows the registers' wraps and gives 64 bits, so nothing can be missed between readings. Counts start when the
 //! event is opened. In 2⁻³² J they last 4.3 GJ, half a year at 280 W; the reset that follows costs one reading's energy.

@@ -1,4 +1,4 @@
-//! What does powercap say? (`<sys>/class/powercap`, <https://docs.kernel.org/power/powercap/powercap.html>)
+//! Reads the zones of powercap (`<sys>/class/powercap`, <https://docs.kernel.org/power/powercap/powercap.html>).
 //!
 //! Microjoules that wrap at `max_energy_range_uj`; readable by root only since the PLATYPUS fix (CVE-2020-8694).
 

@@ -1,4 +1,4 @@
-//! Lists what energy hardware the host shows, cheaply: names in a few folders. A change of the list is a reason to look closer.
+//! Lists the host's energy hardware cheaply, by names in a few folders. When the list changes, the sources are probed again.
 
 use std::fs;
 

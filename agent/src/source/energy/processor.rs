@@ -1,4 +1,4 @@
-//! Which processor is this, and in which units does it count energy?
+//! Identifies the processor, and the unit in which it counts energy.
 
 use std::fs;
 

@@ -1,8 +1,8 @@
-//! Who asks a counter that may never answer?
+//! Reads counters on a helper thread with a deadline, so that a driver that hangs cannot block a tick.
 //!
-//! A driver that hangs hangs whoever reads its file, and nothing can call a reader back. So counters are read by a thread of their
-//! own, and whoever needs them waits for it no longer than a deadline. A zone that does not answer keeps the thread until it does;
-//! the other zones are read by a new one. So a zone costs one thread at most, however long it hangs.
+//! A hanging driver blocks the thread that reads its file, and a blocked reader cannot be interrupted. So counters are read by a separate
+//! thread, and a tick waits no longer than the deadline. A zone that does not answer keeps its thread until it does;
+//! the other zones are read by a new thread. So a zone costs one thread at most, however long it hangs.
 
 use std::io;
 use std::mem;

@@ -1,4 +1,4 @@
-//! Energy counters that do what a test says: they count, wrap, fail, stand still, come and go.
+//! Scripted energy counters for tests: they count, wrap, fail, stand still, appear and disappear.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,4 +1,4 @@
-//! Opens sources of energy on fixture hosts; of those that cannot be opened, the reason is told.
+//! Tests that sources of energy open on fixture hosts, and that the reason is reported where one cannot be opened.
 
 use std::time::Duration;
 

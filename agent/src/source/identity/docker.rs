@@ -1,7 +1,7 @@
-//! What do people call a container? Asked of Docker's or Podman's socket.
+//! Reads names, images and labels of containers from Docker's or Podman's socket.
 //!
-//! The list once, then the stream of events; when the engine is not there, stops or starts again, asked again. Only reading
-//! calls are made, and never on behalf of a scrape.
+//! The list once, then the stream of events; both again after the engine was not reachable, stopped or restarted. Only read requests
+//! are made, and never on behalf of a scrape.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

@@ -1,4 +1,4 @@
-//! Tells which numbers of processes mean the same: the CPU meter's, those of procfs, and those of the agent's own PID namespace.
+//! Translates process numbers between the CPU meter, procfs, and the agent's own PID namespace.
 //!
 //! In a PID namespace of its own the agent sees other numbers than the kernel's first namespace, in which eBPF programs count. A number
 //! is looked up in procfs only where it means the same process there.

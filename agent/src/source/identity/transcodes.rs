@@ -1,8 +1,8 @@
-//! Tracks encoder processes: which transcodes run, and what they were asked to do.
+//! Tracks encoder processes: the running transcodes, and what their command lines ask for.
 //!
-//! No IO: the caller reads procfs and hands in what it says.
+//! No IO: the caller reads procfs and hands in the result.
 //!
-//! **Bounded:** by [`ROOM`] transcodes that run; those that ended leave with their accounts.
+//! **Bounded:** by [`ROOM`] running transcodes; ended ones leave with their accounts.
 
 use std::collections::HashMap;
 use std::sync::Arc;

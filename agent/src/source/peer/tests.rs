@@ -1,4 +1,4 @@
-//! Tests of the other end of a connection: real sockets, and lists of hosts that are not there.
+//! Tests of the other end of a connection: real sockets, and lists of fixture hosts.
 
 use std::net::{TcpListener, TcpStream};
 

@@ -1,7 +1,7 @@
-//! Which result file counts, and has it changed?
+//! Chooses the result file of a folder, and detects its changes.
 //!
-//! The newest by name counts: names carry their time (`test_results_20260203_101112.json`). A file that cannot be read, because
-//! it is half written or broken, does not take the place of the last one that could; it is tried again when it changes.
+//! The newest by name counts: names contain their time (`test_results_20260203_101112.json`). A file that cannot be read, because
+//! it is half written or broken, does not replace the last readable one; it is tried again when it changes.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! What does a price file say? Upstream's format: `{"electricity_prices": {"region": 0.12}, "co2_intensity": {"region": 400}}`.
+//! Reads a price file in upstream's format: `{"electricity_prices": {"region": 0.12}, "co2_intensity": {"region": 400}}`.
 
 use std::collections::BTreeMap;
 use std::fs;

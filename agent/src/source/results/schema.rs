@@ -1,6 +1,6 @@
-//! How does a result file become a run?
+//! Parses a result file into a run.
 //!
-//! Both schemas are an object with a list `scenarios`; they differ in which fields a scenario has, and all are read. A number may
+//! Both schemas are an object with a list `scenarios`; they differ in the fields of a scenario, and all are read. A number may
 //! be written as text.
 
 use std::collections::HashSet;

@@ -1,6 +1,6 @@
-//! Has somebody just written into the results folder?
+//! Watches the results folder for changes, by inotify.
 //!
-//! This only shortens the wait for the next look, which is the truth: what is missed here is found then.
+//! This only shortens the wait for the next check of the folder, which finds whatever is missed here.
 
 use std::io;
 use std::mem::MaybeUninit;

@@ -1,4 +1,4 @@
-//! Every line of help has its default and its allowed values, `-h` is short, and `--help` has examples.
+//! Tests that every line of help has its default and its allowed values, `-h` is short, and `--help` has examples.
 
 use clap::Command;
 

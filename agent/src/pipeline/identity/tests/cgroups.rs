@@ -1,4 +1,4 @@
-//! Storms of cgroups, and cgroups of which events were lost.
+//! Tests storms of cgroups, and cgroups of which events were lost.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Wrappers, encoders of which events were lost, and numbers that are used again.
+//! Tests wrappers, encoders of which events were lost, and process numbers that are used again.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What each snapshot must hold, by the ones before it.
+//! Checks each snapshot against the ones before it.
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -1,4 +1,4 @@
-//! What may happen to a host in a tick.
+//! Random events of a host in one tick.
 
 use proptest::prelude::*;
 

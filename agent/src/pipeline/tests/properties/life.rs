@@ -1,4 +1,4 @@
-//! Leads a host through its life, and knows of it what the pipeline has to find out.
+//! Simulates a host with random events, and keeps the truth that the pipeline has to find.
 
 use agent_core::identity::directory::ContainerFacts;
 use agent_core::model::transcode::ExitStatus;

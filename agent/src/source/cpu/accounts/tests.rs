@@ -1,4 +1,4 @@
-//! Does every nanosecond land somewhere? A kernel in miniature against [`Accounts`].
+//! Tests that every nanosecond is charged: a small simulated kernel against [`Accounts`].
 
 use agent_common::CLASS_TASK;
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
-//! Gives aya the one type of the kernel that it needs, and keeps it from reading all of them.
+//! Gives aya the only kernel type that it needs, so that it does not parse all of them.
 //!
-//! aya parses the whole of the kernel's BTF when it makes a loader, 20 MB in 10^5 pieces, and offers no way not to. Whether a C library
-//! ever gives those pieces back depends on what else was freed before.
+//! aya parses the whole of the kernel's BTF when it makes a loader, 20 MB in 10^5 allocations, and has no option against it. Whether a C
+//! library ever returns that memory depends on what else was freed before.
 
 use std::collections::BTreeMap;
 use std::thread;

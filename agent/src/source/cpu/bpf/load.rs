@@ -1,4 +1,4 @@
-//! How do the programs get into the kernel, and what stands in the way when they do not?
+//! Loads and attaches the eBPF programs, and explains why they cannot be loaded.
 
 use std::any::Any;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! Tells cgroups of cgroup v1 from those of cgroup v2 that the same processes are in, so that their CPU time is counted once.
+//! Finds processes that are in a cgroup of v1 and in one of v2, so that their CPU time is counted once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

@@ -1,4 +1,4 @@
-//! How long were the host's CPUs busy, by `/proc/stat`?
+//! Reads the busy time of the host's CPUs from `/proc/stat`.
 
 use std::collections::HashMap;
 use std::fs;

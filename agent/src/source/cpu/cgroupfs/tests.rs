@@ -1,4 +1,4 @@
-//! Does polling close its sums too? On a fixture host.
+//! Tests that the sums of polling are exact too, on a fixture host.
 
 use std::cell::Cell;
 use std::fs;

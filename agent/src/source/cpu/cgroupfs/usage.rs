@@ -1,4 +1,4 @@
-//! How much CPU time has a cgroup used, by its own files?
+//! Reads the CPU time of a cgroup from its files.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Does one counter's failure stay its own?
+//! Tests that the failure of one counter does not affect the others.
 
 use std::collections::VecDeque;
 use std::io;

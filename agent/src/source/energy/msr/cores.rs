@@ -1,4 +1,4 @@
-//! Which CPUs are there to be asked, and which of them share a core?
+//! Lists the CPUs that are on line, and the cores that they share.
 
 use std::fs;
 use std::path::Path;

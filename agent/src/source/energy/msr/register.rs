@@ -1,4 +1,4 @@
-//! What does one register say, on whichever CPU can be asked?
+//! Reads one register, on any CPU on which it can be read.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! Which registers hold energy?
+//! Table of the energy registers of Intel and AMD processors.
 //!
 //! Addresses: `arch/x86/include/asm/msr-index.h`; Intel SDM vol. 4, table "MSRs supported by …"; AMD PPR for family 17h model
 //! 01h (54945), section MSRs.

@@ -1,4 +1,4 @@
-//! How far has one perf event counted?
+//! Opens and reads one perf event.
 
 use std::io;
 

@@ -1,5 +1,6 @@
-//! How does a PMU describe itself and its events?
-//! (`Documentation/ABI/testing/sysfs-bus-event_source-devices-events`)
+//! Reads the description of a PMU and its events from sysfs.
+//!
+//! The format is that of `Documentation/ABI/testing/sysfs-bus-event_source-devices-events`.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! Are events found, scaled and counted? The last on this kernel's real `msr` PMU, whose event 0 is the time stamp counter.
+//! Tests that events are found, scaled and counted. The last use this kernel's real `msr` PMU, whose event 0 is the time stamp counter.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Reads an `energy_uj` file, kept open, with the right to read it raised only while it is opened.
+//! Reads an `energy_uj` file that stays open. The right to read it is raised only while it is opened.
 
 use std::fs::File;
 use std::io;

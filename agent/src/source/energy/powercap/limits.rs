@@ -1,4 +1,4 @@
-//! How far does a zone count, and how much may it draw?
+//! Reads the range of a zone's counter, and the highest power of the zone.
 
 use std::fs;
 use std::ops::RangeInclusive;

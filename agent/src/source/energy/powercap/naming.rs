@@ -1,6 +1,6 @@
-//! Which counter is a zone folder?
+//! Finds the domain and package of a zone folder from its name.
 //!
-//! The `name` file says what it is, the parent's says of which package. Names are those of `rapl_domain_names` and
+//! The `name` file gives the domain, the parent's `name` file the package. Names are those of `rapl_domain_names` and
 //! `rapl_add_package_cpuslocked()`, `drivers/powercap/intel_rapl_common.c`.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Is powercap understood in all its shapes, the broken ones included?
+//! Tests of powercap trees in all their shapes, the broken ones included.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! Which zone folders are there?
+//! Lists the zone folders of powercap, each once.
 //!
 //! Every zone appears flat in the class folder, as a link, and again nested in its parent: `intel-rapl:0:0` is in
 //! `intel-rapl:0`, which is in `intel-rapl` (`powercap_register_zone()`, `drivers/powercap/powercap_sys.c`). The folder's name
-//! is unique and tells the parent's, so zones are known by it, wherever they were met.
+//! is unique and contains the parent's, so it identifies a zone, wherever the zone appears.
 
 use std::collections::BTreeMap;
 use std::fs;

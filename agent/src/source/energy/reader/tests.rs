@@ -1,4 +1,4 @@
-//! Does a counter that hangs hang anybody else?
+//! Tests that a counter that hangs does not block other counters.
 
 use std::sync::mpsc::{Receiver, Sender};
 
