@@ -1,4 +1,4 @@
-//! The agent as a program: started, scraped, ended.
+//! Starts, scrapes and ends the agent as a program.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

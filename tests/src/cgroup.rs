@@ -1,4 +1,4 @@
-//! Real cgroups on the running kernel.
+//! Makes and removes real cgroups on the running kernel.
 
 use std::fs;
 use std::path::{Path, PathBuf};

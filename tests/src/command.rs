@@ -1,4 +1,4 @@
-//! How are other programs run?
+//! Runs other programs, and waits for conditions with a deadline.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

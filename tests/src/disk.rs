@@ -1,4 +1,4 @@
-//! A small disk that can be filled, without filling anybody else's.
+//! A small file system that a test can fill, without effect on other file systems.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

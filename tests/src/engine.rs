@@ -1,4 +1,4 @@
-//! A Docker engine: the host's own, or a private one that goes as it came.
+//! A Docker engine: the host's own, or a private one that leaves nothing behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};

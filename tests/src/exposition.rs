@@ -1,4 +1,4 @@
-//! What does a scrape say? Prometheus' text format, parsed just far enough to ask questions.
+//! Parses Prometheus' text format, as far as tests query it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;

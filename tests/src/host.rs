@@ -1,4 +1,4 @@
-//! Fixture hosts: trees of files that look like the `/proc`, `/sys` and `/dev` of machines we do not have.
+//! Fixture hosts: trees of files that look like the `/proc`, `/sys` and `/dev` of other hosts.
 //!
 //! They stand in for energy hardware only; the agent on top of them is the real binary. CPU time comes from fixture cgroups, by polling.
 //! A test changes the files and waits for the next tick: see [`Host::step`].

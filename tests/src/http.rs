@@ -1,4 +1,4 @@
-//! A request and its answer, over plain sockets: the tests look at exactly what is on the wire.
+//! Sends HTTP requests over plain sockets, so that tests see the exact bytes on the wire.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! An image with ffmpeg, made of this host's own files: nothing is pulled.
+//! Builds a container image with ffmpeg from this host's own files: nothing is pulled.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A network of our own: every port is free in it, and names mean what the test says.
+//! A private network namespace: every port is free in it, and a test defines its host names.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! A real Prometheus, with the configuration that is shipped.
+//! A real Prometheus with the shipped configuration.
 
 use std::fs;
 use std::path::Path;

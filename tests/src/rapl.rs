@@ -1,4 +1,4 @@
-//! Energy counters that advance, on the real host's own CPU time: what RAPL would be, were it here.
+//! Energy counters that advance by the real host's CPU time, in place of RAPL.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, symlink};

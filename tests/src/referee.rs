@@ -1,4 +1,4 @@
-//! Is a scrape well-formed? Asked of those who will read it: promtool, and the strict `OpenMetrics` parser of Prometheus' Python client.
+//! Validates a scrape with promtool and with the strict `OpenMetrics` parser of Prometheus' Python client.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! A host whose true joules are known: energy counters that advance every millisecond by a power model over the kernel's own CPU
-//! accounting of real processes in real cgroups.
+//! A host whose true energy is known: counters advance every millisecond by a power model.
 //!
-//! The truth is what cgroups used by their `cpu.stat`, of what each CPU used, kernel threads included: the root's
-//! `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one counter, and what runs outside the parent draws nothing.
+//! The model goes by the kernel's own CPU accounting of real processes in real cgroups: the `cpu.stat` of each cgroup, and for each CPU,
+//! kernel threads included, the root's `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one counter, and
+//! processes outside the parent draw nothing.
 
 mod processor;
 mod topology;

@@ -1,4 +1,4 @@
-//! A simulated host with the agent on it: real processes in real cgroups, whose true joules are known.
+//! A simulated host with the agent on it: real processes in real cgroups, whose true energy is known.
 
 use std::fs;
 use std::path::Path;

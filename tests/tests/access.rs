@@ -1,4 +1,4 @@
-//! Who may ask? The real binary behind certificates and passwords, asked by curl; promtool reads the same file as the agent.
+//! Tests TLS and passwords of all listeners: the real binary, requests by curl; promtool reads the same file as the agent.
 //!
 //! Run: together.
 

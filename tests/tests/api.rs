@@ -1,4 +1,4 @@
-//! Does the JSON say what the metrics say, and does it answer as docs/API.md has it?
+//! Tests that the JSON API shows the figures of the metrics, and answers as docs/API.md says.
 //!
 //! Run: together.
 

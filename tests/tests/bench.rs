@@ -1,4 +1,4 @@
-//! Does a bench encode what it says, and do its joules arrive? Real ffmpeg in cgroups, beside the real agent with eBPF.
+//! Tests `ffwatt bench` with real ffmpeg in cgroups, beside the real agent with eBPF: its encodes, its result file, and its energy.
 //!
 //! Run: alone (it measures encodes).
 #![allow(

@@ -1,4 +1,4 @@
-//! Idle power by hand, and on a host that is never quiet: measured, estimated and marked, or not known and said so.
+//! Tests `ffwatt calibrate`, and idle power on a host that is never quiet: measured, estimated and marked, or unknown with a finding.
 //!
 //! Run: alone (it measures the power of an idle host).
 

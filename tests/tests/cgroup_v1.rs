@@ -1,4 +1,4 @@
-//! Is CPU time told by the cgroup that says what a task is, where cgroup v1 is mounted alone or beside cgroup v2? Needs root.
+//! Tests CPU time where cgroup v1 is mounted, alone or beside cgroup v2: it is charged by the cgroup that identifies a task. Needs root.
 //!
 //! Run: alone (these tests measure the host).
 

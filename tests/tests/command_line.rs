@@ -1,4 +1,4 @@
-//! What does the program say, and how does it end?
+//! Tests the program's messages and exit codes.
 //!
 //! Run: together.
 

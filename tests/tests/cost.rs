@@ -1,5 +1,6 @@
-//! What does the agent ask of the kernel, and how does it grow with the number of cgroups? System calls, map look-ups and
-//! instructions can be counted exactly, where time cannot. Needs root.
+//! Counts system calls, map look-ups and eBPF instructions of a tick by number of cgroups. Needs root.
+//!
+//! These can be counted exactly, where time cannot.
 //!
 //! Run: alone (whatever else runs is looked at as well).
 

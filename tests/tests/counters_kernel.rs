@@ -1,4 +1,4 @@
-//! Counters that fail for a while on a simulated host: what they have counted meanwhile belongs to everybody who ran. Needs root.
+//! Tests counters that fail for a while on a simulated host: all claimants that ran meanwhile are charged for it. Needs root.
 //!
 //! Run: alone (the true joules are those of everything that runs on this host).
 

@@ -1,4 +1,4 @@
-//! Are containers known by their names? A private Docker engine, an image with real ffmpeg, the real agent. Needs root.
+//! Tests containers of a private Docker engine, with real ffmpeg and the real agent: names, energy and transcodes. Needs root.
 //!
 //! Run: alone (each test starts an engine of its own).
 

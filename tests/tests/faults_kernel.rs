@@ -1,4 +1,4 @@
-//! What when the kernel's side of the agent is overrun, full or gone? The real eBPF programs, on the running kernel. Needs root.
+//! Tests eBPF programs and maps that are overrun, full or detached: the real programs on the running kernel. Needs root.
 //!
 //! Run: alone (these tests burden the host). `FFWATT_LONG=1` asks for longer ones.
 

@@ -1,5 +1,4 @@
-//! What do people send who mean no good? The real listeners under floods, slow clients, oversized requests and odd paths; and names
-//! made to break what is written.
+//! Tests floods, slow clients, oversized requests and odd paths on the real listeners, and hostile names.
 //!
 //! Run: together.
 

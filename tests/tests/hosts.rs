@@ -1,4 +1,4 @@
-//! What does the agent say on machines we do not have? The real binary on each fixture host, against a golden file.
+//! Tests the agent's metrics on each fixture host: the real binary against golden files.
 //!
 //! A golden file is the whole of the three listeners after one step of the host's life, less the values that depend on when the test
 //! ran. `UPDATE_EXPECT=1` writes them anew; read the difference before committing it.

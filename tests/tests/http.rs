@@ -1,4 +1,4 @@
-//! What is on the wire? A live agent on a fixture host, asked in every way a scraper may ask.
+//! Tests HTTP answers of a live agent on a fixture host, to every request that a scraper may send.
 //!
 //! Run: together.
 

@@ -1,5 +1,6 @@
-//! Tests that workloads and transcodes are known for what they are, and that nobody makes the agent keep more than it has room for. The
-//! real eBPF programs, on the running kernel. Needs root.
+//! Tests that workloads and transcodes are identified, and that the agent's memory for them is bounded. Needs root.
+//!
+//! The real eBPF programs, on the running kernel.
 //!
 //! Run: alone (these tests burden the host). `FFWATT_LONG=1` asks for longer ones.
 

@@ -1,4 +1,4 @@
-//! What is learned of the idle machine: a counter's reset in a quiet stretch changes nothing.
+//! Tests learned idle power: a counter's reset in a quiet stretch changes nothing.
 //!
 //! Run: together.
 

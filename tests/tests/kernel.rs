@@ -1,4 +1,4 @@
-//! Is the CPU time right? The real eBPF program on the running kernel, against the kernel's own book-keeping. Needs root.
+//! Tests CPU time: the real eBPF programs on the running kernel, against the kernel's own accounting. Needs root.
 //!
 //! Run: alone (these tests measure the host).
 

@@ -1,4 +1,4 @@
-//! What when the machine itself changes under the agent: a CPU that goes, a sleep, a clock that is set?
+//! Tests changes of the host: a CPU that goes off line, a suspend, a clock that is set.
 //!
 //! Only for a machine that is there for nothing else: `cargo xtask vm` makes one, and says so by `FFWATT_MACHINE`.
 //!

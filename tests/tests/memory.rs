@@ -1,4 +1,4 @@
-//! How much memory does the agent take to start, and what of it stays? Needs root.
+//! Tests the agent's memory: its peak at the start, and what remains of it. Needs root.
 //!
 //! Run: alone (it measures the host).
 

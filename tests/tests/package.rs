@@ -1,5 +1,7 @@
-//! Does what people install work, and go as it came? The Debian package on a copy of this host, the unit by systemd's own tools, the
-//! image on a private engine, the compose file. Needs root, and `cargo xtask dist --debug` before.
+//! Tests the Debian package, the systemd unit, the image and the compose file. Needs root, and `cargo xtask dist --debug` before.
+//!
+//! The package is installed on a copy of this host and removed without a trace; systemd's own tools check the unit; the image runs on a
+//! private engine.
 //!
 //! Run: alone (it starts an engine of its own).
 

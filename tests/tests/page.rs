@@ -1,5 +1,4 @@
-//! Does the live page show what is, in a real browser? Debian's Chromium looks at a real agent; the scenes are in tests/page.mjs.
-//! Needs root.
+//! Tests the live page of a real agent in Debian's Chromium; the scenes are in tests/page.mjs. Needs root.
 //!
 //! Run: alone (each test starts a browser, and one an engine). Pictures stay in `target/page`.
 

@@ -1,4 +1,4 @@
-//! What is the agent still able to do? The real binary on this kernel, asked by what `/proc` says of its threads. Needs root.
+//! Tests the agent's remaining privileges: the real binary on this kernel, by what `/proc` shows of its threads. Needs root.
 //!
 //! Run: together.
 

@@ -1,5 +1,4 @@
-//! Does an encode say how far it is while it runs, and do its joules a frame hold? Real ffmpegs post, one of them in a container.
-//! Needs root.
+//! Tests progress and joules per frame of running encodes: real ffmpegs post, one of them in a container. Needs root.
 //!
 //! Run: alone (one test starts an engine of its own).
 

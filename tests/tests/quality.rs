@@ -1,4 +1,4 @@
-//! Are scores what they should be? Real ffmpeg on small clips, one build without libvmaf and one with it.
+//! Tests scores of real ffmpeg on small clips, with a build without libvmaf and one with it.
 //!
 //! Run: together.
 #![allow(

@@ -1,4 +1,4 @@
-//! Do result files and attributed energy come together? The real agent on a fixture host, with files as upstream wrote them.
+//! Tests that result files are joined with attributed energy: the real agent on a fixture host, with files as upstream wrote them.
 //!
 //! Run: together.
 #![allow(

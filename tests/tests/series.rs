@@ -1,4 +1,4 @@
-//! Is every joule in one series, once? A real Prometheus scrapes the agent while jobs come and go. Needs root and cgroups.
+//! Tests that every joule is in one series, once: a real Prometheus scrapes the agent while jobs run. Needs root and cgroups.
 //!
 //! `FFWATT_LONG=1` asks for ten minutes of jobs of 40 s at ticks and scrapes of a second. The short form is the same on a clock that
 //! is five times as fast.

@@ -1,5 +1,6 @@
-//! Does every panel, variable, rule and alert have data? A real Prometheus with the shipped configuration scrapes the real agent
-//! during real encodes. Needs root.
+//! Tests that every panel, variable, rule and alert has data. Needs root.
+//!
+//! A real Prometheus with the shipped configuration scrapes the real agent during real encodes.
 //!
 //! Run: alone (it starts an engine and measures the host).
 

@@ -1,4 +1,4 @@
-//! Does `ffwatt top` show what the agent knows? In a real terminal (tmux), against a real agent and a real encode.
+//! Tests `ffwatt top` in a real terminal (tmux), against a real agent and a real encode.
 //!
 //! Run: alone (it shows an encode of this host).
 

@@ -1,4 +1,4 @@
-//! Whatever an engine answers: containers with ids, or a reason; and the names that come of it are told apart by those ids.
+//! Fuzzes answers of container engines: any answer gives containers with ids or a reason; names keep these ids apart.
 #![no_main]
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! Whatever is sent to a listener: an answer in HTTP or none, and never the page to somebody without a password.
+//! Fuzzes requests to a listener: any request has an HTTP answer or none, and never the page without a password.
 #![no_main]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Whatever stands in a web configuration: access rules, or a reason that quotes no hash.
+//! Fuzzes web configurations: any text gives access rules, or a reason that quotes no hash.
 #![no_main]
 
 use std::path::Path;

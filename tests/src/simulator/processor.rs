@@ -1,4 +1,4 @@
-//! A processor of another maker, for one program only.
+//! Shows the processor of another vendor to one program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! A `/sys` whose CPUs are in as many sockets or dies as wanted; all the rest of it is the real one.
+//! A `/sys` in which the CPUs are in any number of sockets or dies; the rest of it is the real one.
 
 use std::fs;
 use std::os::unix::fs::symlink;

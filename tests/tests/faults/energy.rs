@@ -1,4 +1,4 @@
-//! What when an energy counter does not answer at all?
+//! Tests energy counters that do not answer at all.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

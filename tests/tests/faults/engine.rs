@@ -1,4 +1,4 @@
-//! What when a container engine hangs, or answers nonsense?
+//! Tests a container engine that hangs, or answers nonsense.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -1,4 +1,4 @@
-//! What when the past cannot be written, or has been damaged?
+//! Tests a ledger that cannot be written, or is damaged.
 
 use std::fs;
 use std::os::unix::fs::FileExt;

@@ -1,4 +1,8 @@
-//! What breaks, and what then? The real binary on fixture hosts whose files, disks, engines and processes fail as they do in life.
+//! Tests faults of files, disks, engines and processes: the real binary on fixture hosts.
+//!
+//! Each test checks the state before, during and after the fault, and that the sums are still exact.
+//!
+//! Tests that take long have a short form here; `FFWATT_LONG=1` selects the long one, as `cargo xtask soak` does.
 //!
 //! Each test looks at the state before, during and after, and that the sums still close.
 //!

@@ -1,4 +1,4 @@
-//! What when the agent itself is killed, stopped, or kept short?
+//! Tests an agent that is killed, stopped, or short of descriptors or memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};

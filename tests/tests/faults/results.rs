@@ -1,4 +1,4 @@
-//! What when the folder of results goes away, is full, or cannot be written?
+//! Tests a results folder that disappears, is full, or cannot be written.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Does a source that fails, lies or is not there cost anything but what only it knows?
+//! Tests that a source that fails, lies or is missing costs only the figures that depend on it.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The file's format: what a release of 0.1 wrote, ids beyond 22 bits, rows the database refuses, the size of the WAL.
+//! Tests the ledger's format: files of release 0.1, ids beyond 22 bits, rows that the database refuses, the size of the WAL.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Transcodes that an agent does not observe from start to end: older than the agent, or running while it is restarted.
+//! Tests transcodes that an agent does not observe from start to end: older than the agent, or running while it is restarted.
 
 use std::time::Duration;
 

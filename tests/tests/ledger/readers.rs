@@ -1,4 +1,4 @@
-//! Readers of the history: `ffwatt report` by somebody without write access, and what neither it nor `check` may leave behind.
+//! Tests readers of the ledger: `ffwatt report` without write access, and that neither it nor `check` leaves a file behind.
 
 use std::collections::BTreeMap;
 use std::fs;

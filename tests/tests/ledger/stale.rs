@@ -1,4 +1,4 @@
-//! Result files that are corrected: a scenario is matched anew, while the agent runs and after a restart.
+//! Tests corrected result files: a scenario is matched again, while the agent runs and after a restart.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Starts a binary with file capabilities as an ordinary user, with every subcommand, option and variable there is.
+//! Starts a binary with file capabilities as an ordinary user, with every subcommand, option and variable.
 
 use std::collections::BTreeSet;
 use std::fs;

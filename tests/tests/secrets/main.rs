@@ -1,4 +1,4 @@
-//! Files that a caller may not read: a binary with file capabilities shows none of them, and no message quotes a file. Needs root.
+//! Tests that a binary with file capabilities shows no file that its caller may not read, and that no message quotes a file. Needs root.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

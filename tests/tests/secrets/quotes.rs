@@ -1,4 +1,4 @@
-//! Puts another text into every file that the agent reads, and looks for it in all that is shown.
+//! Replaces the text of every file that the agent reads, and searches for the new text in all output.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Opens energy counters that only root may read, as an ordinary user to whom the right to read every file was handed down.
+//! Opens energy counters that only root may read, as an ordinary user with an inherited right to read every file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
