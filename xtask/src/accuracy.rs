@@ -1,5 +1,6 @@
-//! `cargo xtask accuracy`: how far off are the joules? The agent on simulated hosts whose true joules are known, and what others
-//! on the same machine say of the host.
+//! `cargo xtask accuracy`: measures the error of attributed energy on simulated hosts whose true energy is known.
+//!
+//! Other tools on the same host are measured beside the agent.
 
 mod jobs;
 mod peers;

@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: what does the agent itself cost? What it takes from every switch of tasks; CPU, memory and scrapes by number of
-//! cgroups; its start; and its own parts, one by one.
+//! `cargo xtask bench`: measures the cost of the agent itself.
+//!
+//! The cost of each context switch; CPU, memory and scrapes by number of cgroups; the start; and the agent's parts, one by one.
 
 mod memory;
 mod sizes;

@@ -1,6 +1,6 @@
-//! The eBPF object: which toolchain makes it, and what is missing?
+//! Builds the eBPF object: finds a toolchain, or names the missing parts.
 //!
-//! eBPF needs a compiler that can build `core` for a target without a ready-made one, and a linker that speaks BPF:
+//! eBPF needs a compiler that can build `core` for a target without a ready-made one, and a linker for BPF:
 //!
 //! * rustup's nightly with `rust-src`, where there is one; else
 //! * Debian's `rustc-web` with its library source, told to accept unstable flags;

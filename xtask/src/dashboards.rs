@@ -1,7 +1,7 @@
-//! `cargo xtask dashboards`: the JSON in `grafana/dashboards`, from what is said about it here.
+//! `cargo xtask dashboards`: writes the JSON in `grafana/dashboards` from the descriptions here.
 //!
 //! Grafana's format is written once, in `panel` and below; a dashboard is a list of panels with a title, a unit, a sentence and
-//! queries each. Layout, ids and house rules follow from that. The tests hold the files to what this makes, and the queries to
+//! queries each. Layout, ids and house rules follow from that. The tests compare the files with this code, and the queries with
 //! the catalog of metrics.
 
 mod agent;

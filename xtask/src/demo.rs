@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: from a bare checkout to a table of what two encodes cost.
+//! `cargo xtask demo`: encodes twice beside the agent, and prints a table of the cost, from a bare checkout.
 //!
 //! Real ffmpeg, in containers of a Docker engine (the host's, or a private one), else in cgroups; the real agent beside it. Nothing
 //! is left running.

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: what a release consists of, in `target/dist`: the program, a tarball, a Debian package, checksums.
+//! `cargo xtask dist`: builds the files of a release in `target/dist`: the program, a tarball, a Debian package, checksums.
 
 use std::fs;
 use std::path::{Path, PathBuf};

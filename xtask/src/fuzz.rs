@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: does any input make a parser panic, hang or take memory?
+//! `cargo xtask fuzz`: searches for input on which a parser panics, hangs or allocates too much.
 //!
-//! A target begins with its seeds and with the corpus that is committed, an archive each. What a run finds stays in `target` until
-//! `--keep` makes it the committed one. `--replay` gives every one of those inputs to the targets once, with the usual compiler: what
+//! A target begins with its seeds and with the committed corpus, an archive each. New inputs of a run stay in `target` until
+//! `--keep` commits them to the corpus. `--replay` gives every one of those inputs to the targets once, with the usual compiler, as
 //! continuous integration does.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Finds tools, and installs those that are not there.
+//! Finds tools, and installs missing ones.
 //!
 //! Installed without asking only where that is a package manager's job (apt, as root) or stays below `target/`. Otherwise the exact
 //! command is printed.

@@ -1,4 +1,4 @@
-//! `cargo xtask …`: everything that is done with this repository, with nothing but cargo to start from.
+//! `cargo xtask …`: all tasks of this repository, with nothing but cargo to start from.
 
 mod accuracy;
 mod bench;

@@ -1,4 +1,4 @@
-//! Says in one line what a task is about to install, and asks for consent on a terminal.
+//! Prints in one line what a task is about to install, and asks for consent on a terminal.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};

@@ -1,4 +1,4 @@
-//! `cargo xtask page`: the live page's chart library, as npm has it.
+//! `cargo xtask page`: updates the live page's chart library from npm.
 
 use std::fs;
 

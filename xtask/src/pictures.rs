@@ -1,4 +1,4 @@
-//! `cargo xtask pictures`: what do the dashboards and the live page look like with data?
+//! `cargo xtask pictures`: takes pictures of the dashboards and the live page with data.
 
 use std::path::Path;
 use std::process::Command;

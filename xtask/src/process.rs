@@ -1,4 +1,4 @@
-//! How are other programs run?
+//! Runs other programs.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! `cargo xtask soak`: does the agent stay as it was, however long and whatever happens around it?
+//! `cargo xtask soak`: runs the agent for a long time under load and faults, and checks that it stays stable.
 //!
-//! Encodes in containers, jobs of a moment, bursts of cgroups, scrapes, and one fault after the other, again and again. It fails unless
-//! every sum closes in every scrape, every scrape is answered within a second, memory, descriptors and threads stay where they were,
-//! every encode is there, and nothing is lost.
+//! Encodes in containers, short jobs, bursts of cgroups, scrapes, and one fault after the other, again and again. It fails unless
+//! every sum is exact in every scrape, every scrape is answered within a second, memory, descriptors and threads stay constant,
+//! every encode has its figures, and nothing is lost.
 
 mod churn;
 mod prober;

@@ -1,7 +1,7 @@
 //! Checks dependencies against the lists of `deny.toml`, which cargo-deny reads as well.
 //!
-//! cargo-deny takes minutes to build and, for vulnerabilities, a database from the network. So what needs neither is checked here,
-//! in every run: licences, sources, versions that are there twice, and crates that must not be there at all.
+//! cargo-deny takes minutes to build and, for vulnerabilities, a database from the network. The checks that need neither are here,
+//! in every run: licences, sources, duplicate versions, and banned crates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

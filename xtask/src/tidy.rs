@@ -1,4 +1,4 @@
-//! House rules that no compiler checks.
+//! Checks house rules that no compiler checks.
 
 use std::fs;
 use std::path::{Path, PathBuf};

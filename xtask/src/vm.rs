@@ -1,8 +1,8 @@
-//! `cargo xtask vm`: the kernel tests on kernels other than this machine's, and what works where.
+//! `cargo xtask vm`: runs the kernel tests on other kernels, and writes a table of what works on each.
 //!
 //! Debian's cloud kernels, booted under QEMU in software (so that it works everywhere) with an initramfs of busybox, the agent and its
-//! tests, and nothing else: cgroup v2, the CPUs and the clock are all ours there. With all of them, and the kernel that runs here,
-//! `docs/REQUIREMENTS.md` gets its table.
+//! tests, and nothing else: cgroup v2, the CPUs and the clock are for the tests only. All of them, and the kernel that runs here,
+//! are columns of the table in `docs/REQUIREMENTS.md`.
 
 mod matrix;
 

@@ -1,4 +1,4 @@
-//! How much of a short job's CPU time and energy is found under its own name?
+//! Measures the part of a short job's CPU time and energy that is charged to its own name.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -1,8 +1,8 @@
-//! What do others say on the same counters, at the same time?
+//! Compares the agent with other tools on the same counters, at the same time.
 //!
 //! `node_exporter` (Debian's) reads the host's joules. Scaphandre (built by cargo) divides the host's power among processes. It
-//! finds the counters at one place only, so it runs where the simulated ones are mounted there; and it ends at once on a kernel
-//! without modules, so it is told of one.
+//! finds the counters at one path only, so it runs where the simulated ones are mounted there; and it exits at once on a kernel
+//! without modules, so it gets a simulated list of modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};

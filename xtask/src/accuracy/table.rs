@@ -1,4 +1,4 @@
-//! How are the findings written down?
+//! Formats the results as tables.
 
 use std::fmt::Write;
 use std::fs;

@@ -1,4 +1,4 @@
-//! How far off is a window's energy, for each workload?
+//! Measures the error of each workload's energy in a window.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What do CPU, memory and scrapes cost by number of cgroups?
+//! Measures CPU, memory and scrapes by number of cgroups.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -1,7 +1,7 @@
-//! What does a switch of tasks cost more with the agent's program at it?
+//! Measures the additional cost of a context switch with the agent's program at it.
 //!
-//! Twice measured: by the kernel's own count of the time that programs take (`kernel.bpf_stats_enabled`), beside two programs that
-//! do nothing, on the same switches; and by what `perf bench sched` takes longer, with the agent and without in turns.
+//! Two measurements: the kernel's own count of the time that programs take (`kernel.bpf_stats_enabled`), beside two programs that
+//! do nothing, on the same switches; and the additional time of `perf bench sched`, with and without the agent in turns.
 
 use std::fmt::Write as _;
 use std::fs;

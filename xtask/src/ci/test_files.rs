@@ -1,4 +1,4 @@
-//! Finds the black-box test files, and how each wants to run: its head says so. A file that CI would not run is an error.
+//! Finds the black-box test files, and how each must run, by its head. A file that CI would not run is an error.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Container energy: who draws the power?
+//! Dashboard "Container energy": power and energy by workload.
 
 use super::panel::{BAD, GOOD, areas, bars, lines, pie, stat, table};
 use super::{Dashboard, INSTANCE};

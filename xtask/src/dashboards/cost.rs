@@ -1,4 +1,4 @@
-//! Cost Analysis: the seed's eight panels, in one currency at a time, and what the later era added.
+//! Dashboard "Cost Analysis": upstream's eight panels, in one currency at a time, and the panels of its later version.
 
 use super::panel::{BAD, GOOD, WARN, areas, bars, gauge, lines, pie, table};
 use super::{Dashboard, Variable};

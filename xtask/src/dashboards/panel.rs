@@ -1,4 +1,4 @@
-//! What is on a panel? Built so that none can lack its title, unit or description.
+//! Panels of dashboards. Their constructors require a title, a unit and a description.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Power Monitoring: the seed's dashboard, by its uid, without panels that share an id or a place.
+//! Dashboard "Power Monitoring": upstream's dashboard under its uid, without panels that share an id or a place.
 
 use super::panel::{lines, stat};
 use super::{Dashboard, SCENARIOS};

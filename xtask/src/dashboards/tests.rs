@@ -1,4 +1,4 @@
-//! Do the dashboards keep the house rules?
+//! Tests that the dashboards keep the house rules.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Lists the packages and tools that the demo needs and the host does not have.
+//! Lists the packages and tools that the demo needs and the host lacks.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
-//! Lists what the program is made of as a `CycloneDX` 1.5 document (SBOM).
+//! Lists the program's components as a `CycloneDX` 1.5 document (SBOM).
 //!
-//! Made from `cargo tree`, which knows what is compiled. cargo-cyclonedx 0.5.7 was tried: it lists optional dependencies that are
+//! Made from `cargo tree`, which lists what is compiled. cargo-cyclonedx 0.5.7 was tried: it lists optional dependencies that are
 //! not compiled (crates that `deny.toml` bans among them), leaves out the kernel side, and writes paths of the building host.
 
 use std::collections::{BTreeMap, BTreeSet};

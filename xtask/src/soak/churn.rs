@@ -1,4 +1,4 @@
-//! What happens around the agent: work, and one fault after the other.
+//! Generates load around the agent: encodes, jobs, bursts of cgroups, and one fault after the other.
 
 use std::fs;
 use std::path::PathBuf;

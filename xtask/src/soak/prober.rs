@@ -1,4 +1,4 @@
-//! Is every scrape answered at once, whatever happens?
+//! Scrapes the agent all the time, and measures how fast each scrape is answered.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

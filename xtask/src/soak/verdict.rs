@@ -1,4 +1,4 @@
-//! Has it stayed as it was? Figures over time, and what they may be.
+//! Samples the agent's figures over time, and compares them with their limits.
 
 use std::collections::HashSet;
 use std::fmt::Write;

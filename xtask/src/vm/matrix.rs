@@ -1,4 +1,4 @@
-//! What works on which kernel? Asked by the same questions in every machine, and here; told as a table.
+//! Table of what works on which kernel: the same questions in every virtual machine, and on this host.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,4 +1,6 @@
-//! Tests that registers are found, scaled, summed and read on other CPUs. (Plain files stand for devices.)
+//! Tests that registers are found, scaled, summed and read on other CPUs.
+//!
+//! Plain files stand for devices.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
