@@ -26,15 +26,15 @@ const UPDATE_PERIOD: Duration = Duration::from_millis(1);
 /// (<https://www.cloudcarbonfootprint.org/docs/methodology/#appendix-i-energy-coefficients>).
 const MODEL_ERROR: Ratio = Ratio(0.5);
 
-/// How much dearer or cheaper than the mean a CPU second may be: by the load of the machine, clock frequency, a sibling thread, wide
+/// Largest deviation of a CPU second's cost from the mean: by the load of the host, clock frequency, a sibling thread, wide
 /// vectors. On a simulated host whose power grows with the power 0.6 of its use, 95 of 100 windows of a second are within 0.07, and of
 /// 0.1 s within 0.15 (`cargo xtask accuracy`, docs/ACCURACY.md).
 const KEY_ERROR: Ratio = Ratio(0.2);
 
-/// How well a zone's window is known.
+/// Precision of a zone's window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
-    /// Where its energy comes from.
+    /// Source of its energy.
     pub source: EnergySourceKind,
     /// Step of its counter.
     pub quantum: MicroJoules,
@@ -42,7 +42,7 @@ pub struct Quality {
     pub skew: Duration,
 }
 
-/// The bound on the error of `charged` out of `energy` that a zone spent in `duration`. `by_key` is what was split by CPU time together
+/// The bound on the error of `charged` out of a zone's `energy` in `duration`. `by_key` is the energy that was split by CPU time together
 /// with it; `None` when it was not.
 pub fn bound(
     charged: MicroJoules,
