@@ -18,12 +18,12 @@ pub mod progress;
 pub mod subject;
 pub mod transcode;
 
-/// The value, where it is a number.
+/// The value, if it is finite.
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// The quotient, where there is one.
+/// The quotient, if it is finite.
 fn quotient(dividend: f64, divisor: f64) -> Option<f64> {
     finite(dividend / divisor).filter(|_| divisor > 0.0)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct MonoTime(pub u64);
 
 impl MonoTime {
-    /// The time since `earlier`; nothing when `earlier` is later.
+    /// The time since `earlier`; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -26,7 +26,7 @@ impl MonoTime {
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct WallTime(pub f64);
 
-/// A point on both clocks.
+/// One moment on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Moment {
     /// On the monotonic clock.

@@ -2,7 +2,7 @@
 
 use crate::model::joined::ScenarioFigures;
 
-/// Those than which none has more VMAF for fewer joules, the cheapest first; with their VMAF and joules.
+/// Scenarios for which no other has more VMAF for fewer joules, the cheapest first; with their VMAF and joules.
 pub fn front(all: &[ScenarioFigures]) -> Vec<(&ScenarioFigures, f64, f64)> {
     let mut points: Vec<(&ScenarioFigures, f64, f64)> = all
         .iter()

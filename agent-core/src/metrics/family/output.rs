@@ -187,7 +187,7 @@ fn told<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, count: impl Fn(&B
     }
 }
 
-/// When a transcode had put out nothing. Under new labels its counts go on, so they were never 0 under these.
+/// The time at which a transcode had no output. Counts continue under new labels, so they were never 0 under these.
 fn created(transcode: &TranscodeSnapshot) -> Option<WallTime> {
     (transcode.series.earlier == Account::default()).then_some(transcode.started)
 }
