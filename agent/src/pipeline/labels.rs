@@ -19,8 +19,8 @@ pub(super) struct SeriesLabels {
 }
 
 impl SeriesLabels {
-    /// Begins new series where labels have changed since the last snapshot. Runs before a tick is charged, so that its charges are in
-    /// the new series.
+    /// Begins new series where labels have changed since the last snapshot. Runs before a tick is charged, so that the tick's charges are
+    /// in the new series.
     pub(super) fn compare(&self, identities: &Identities, totals: &mut Totals) {
         for (id, before) in &self.workloads {
             if workload(before) != workload(&identities.identity(*id)) {

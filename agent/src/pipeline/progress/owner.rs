@@ -14,7 +14,7 @@ use crate::progress::Sender;
 use crate::source::identity::transcodes::Transcode;
 use crate::source::peer::{self, PeerUser, Sockets};
 
-/// What there is to find a transcode by.
+/// Data for the search of a transcode.
 pub(super) struct Search<'a> {
     pub(super) identities: &'a Identities,
     pub(super) roots: &'a HostRoots,
@@ -25,7 +25,7 @@ pub(super) struct Search<'a> {
 type Candidate<'a> = (TranscodeId, &'a Transcode);
 
 impl Search<'_> {
-    /// The transcode of this sender; `posts` says whether a transcode has a connection already.
+    /// The transcode of this sender; `posts` tells whether a transcode already has a connection.
     pub(super) fn owner(&self, sender: &Sender, posts: impl Fn(TranscodeId) -> bool) -> Option<TranscodeId> {
         let running: Vec<Candidate<'_>> = self.identities.running().collect();
         let of = |process| {

@@ -24,7 +24,7 @@ fn live(choice: EnergyChoice, start: &Start, steps: &[Step]) {
     life.end();
 }
 
-/// Sequences for each of the two tests, unless `PROPTEST_CASES` says how many.
+/// Sequences for each of the two tests, unless `PROPTEST_CASES` gives the number.
 const SEQUENCES: u32 = 5000;
 
 fn sequences() -> ProptestConfig {

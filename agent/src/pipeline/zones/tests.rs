@@ -178,7 +178,7 @@ fn skew_counts_at_both_ends() {
     assert_eq!(closed.skew, Duration::from_nanos(8));
 }
 
-/// What a counter does in the ticks 10 to 13; it counts again from 14.
+/// Fault of a counter in the ticks 10 to 13; it counts again from 14.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Trouble {
     /// It stands still from the middle of tick 9 on.
