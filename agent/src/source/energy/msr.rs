@@ -24,7 +24,7 @@ use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::{CpuTopology, HostRoots};
 use crate::source::SourceError;
 
-/// Opens every register that counts.
+/// Opens all registers that count.
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     let layout = match Processor::read(place.roots).vendor {
         Vendor::Intel => &registers::INTEL,
@@ -37,7 +37,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     open_registers(layout, place)
 }
 
-/// Opens every register of a layout that counts.
+/// Opens all registers of a layout that count.
 fn open_registers(layout: &'static Layout, place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     let Place { roots, topology, options, clock } = *place;
     let processor = Processor::read(roots);
@@ -57,8 +57,8 @@ fn open_registers(layout: &'static Layout, place: &Place<'_>) -> Result<EnergyMe
     EnergyMeter::start(EnergySourceKind::Msr, probe.zones, probe.notes, clock)
 }
 
-/// The packages, or where Intel's have several dies those (`rapl_pkg_pmu_is_pkg_scope()`, `arch/x86/events/rapl.c`), with their
-/// CPUs.
+/// The packages with their CPUs, or where Intel's packages have several dies, the dies (`rapl_pkg_pmu_is_pkg_scope()`,
+/// `arch/x86/events/rapl.c`).
 fn scopes(topology: &CpuTopology, processor: Processor) -> Vec<(Scope, Vec<usize>)> {
     let places = topology.places();
     let by_package = processor.counts_by_package() || places.len() == topology.packages().len();
@@ -83,7 +83,7 @@ struct Probe<'a> {
     options: &'a EnergyOptions,
     processor: Processor,
     layout: &'static Layout,
-    /// Whether there was any CPU to be asked.
+    /// Whether there was any CPU with a device.
     has_device: bool,
     zones: Vec<ZoneMeter>,
     notes: Vec<String>,
@@ -144,7 +144,7 @@ impl Probe<'_> {
         }
     }
 
-    /// The unit register could not be read.
+    /// The error of an unreadable unit register.
     fn no_unit(&self, folder: &Path, cause: io::Error) -> SourceError {
         let path = folder.display();
         match cause.kind() {

@@ -13,7 +13,7 @@ pub(super) fn presence(roots: &HostRoots) -> Vec<String> {
         (roots.dev.join("cpu"), ""),
     ];
     for (folder, prefix) in folders {
-        // A folder that is not there shows nothing.
+        // A missing folder adds nothing.
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         seen.extend(
             entries

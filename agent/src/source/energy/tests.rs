@@ -7,7 +7,7 @@ use agent_core::units::MicroJoules;
 use super::fixture::{self, ManualClock, cpuinfo, host};
 use super::*;
 
-/// A CPU that does not say where it is.
+/// A CPU without a known place.
 const CPU: (&str, &str) = ("sys/devices/system/cpu/cpu0/online", "1");
 
 #[test]

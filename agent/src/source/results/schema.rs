@@ -15,16 +15,16 @@ use serde_json::{Map, Value};
 
 use crate::source::SourceError;
 
-/// Scenarios of one file beyond which no more are read.
+/// Most scenarios that are read from one file.
 const MAX_SCENARIOS: usize = 10_000;
 
 /// Labels are no longer than this many characters.
 const MAX_TEXT: usize = 256;
 
-/// Longer than any encode: times beyond are mistakes.
+/// Longer than any encode: longer times are mistakes.
 const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 
-/// A file's run, and what about it could not be used.
+/// A file's run, and the problems of unusable fields.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Vec<String>), SourceError> {
     let shown = path.display();
     let value: Value = serde_json::from_slice(bytes)
@@ -146,7 +146,7 @@ fn power(fields: &Map<String, Value>) -> FilePower {
     }
 }
 
-/// PSNR of pictures that are the same is infinite; JSON has no such number, so it is written as text.
+/// PSNR of identical pictures is infinite; JSON has no such number, so it is written as text.
 fn decibels(value: Option<&Value>) -> Option<Decibels> {
     if let Some(text) = value?.as_str()
         && text.trim().trim_start_matches('+').eq_ignore_ascii_case("inf")
