@@ -53,24 +53,24 @@ pub(crate) use accept::connection_limit;
 pub use access::Doorkeeper;
 pub(crate) use access::{AccessFile, Summary, own_certificates};
 
-/// Prometheus gives up after 10 s by default; whoever waits longer is not a scraper.
+/// Prometheus gives up after 10 s by default; a client that waits longer is not a scraper.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a listener cannot be opened.
+/// The reason why a listener cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for the {} family", listener.name())]
 pub(crate) struct ListenError {
     /// The address.
     pub address: SocketAddr,
-    /// What it was for.
+    /// Its listener.
     pub listener: Listener,
-    /// Why not.
+    /// The error.
     #[source]
     pub cause: io::Error,
 }
 
 impl ListenError {
-    /// What to do about it.
+    /// The command or setting that helps.
     pub(crate) fn hint(&self) -> String {
         let flag = match self.listener {
             Listener::Main => "--listen.port",
@@ -95,7 +95,7 @@ impl ListenError {
     }
 }
 
-/// The last snapshot, as the pipeline publishes it; `None` before the first.
+/// The last snapshot; `None` before the first.
 pub(crate) type Snapshots = watch::Receiver<Option<SharedSnapshot>>;
 
 /// A listener that is open but does not answer yet.
@@ -106,7 +106,7 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Opens a listener. Needs no runtime yet: ports are taken before the agent gives its privileges up, threads come after.
+    /// Opens a listener. Needs no runtime yet: ports are opened before the agent gives up its privileges, and threads are started after.
     pub(crate) fn open(listener: Listener, address: SocketAddr) -> Result<Self, ListenError> {
         let socket = TcpListener::bind(address);
         socket.map(|socket| Self { listener, socket }).map_err(|cause| ListenError {
@@ -116,17 +116,17 @@ impl Bound {
         })
     }
 
-    /// The address it has.
+    /// The address of the listener.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    /// Which listener it is.
+    /// Kind of the listener.
     pub(crate) fn listener(&self) -> Listener {
         self.listener
     }
 
-    /// Answers until `stop` says so; then finishes what is being answered.
+    /// Answers until `stop` is true; then finishes open requests.
     pub(crate) async fn serve(
         self,
         snapshots: Snapshots,
@@ -155,7 +155,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// One conversation of a listener over any stream, until it ends or `stop` says so.
+/// Serves one connection of a listener over any stream, until it ends or `stop` is true.
 pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     listener: Listener,
@@ -170,7 +170,7 @@ pub async fn converse(
     accept::converse(stream, router, door, stop).await;
 }
 
-/// Where every listener is, for the page.
+/// Addresses of all listeners, for the page.
 pub(crate) type Addresses = Vec<(Listener, SocketAddr)>;
 
 struct Context {
@@ -211,7 +211,7 @@ fn router(
         .layer(CatchPanicLayer::new())
 }
 
-/// Where encoders post. These requests last as long as the encode.
+/// The routes to which encoders post. These requests last as long as the encode.
 fn posting(board: Arc<Board>, stop: watch::Receiver<bool>) -> Router {
     Router::new()
         .route("/progress", post(progress::post_nameless))

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// A body of these chunks that does not end.
+/// An endless body that begins with these chunks.
 fn endless(chunks: &'static [&'static str]) -> Body {
     let sent = stream::iter(chunks).map(|chunk| Ok::<_, std::convert::Infallible>(Bytes::from(*chunk)));
     Body::from_stream(sent.chain(stream::pending()))
