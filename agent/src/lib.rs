@@ -29,7 +29,7 @@ mod documented;
 
 pub use command::main;
 
-/// What benches, fuzz targets and the release need of the inside. No interface for others.
+/// Items that benches, fuzz targets and the release need. No interface for others.
 #[doc(hidden)]
 pub mod inside {
     pub use crate::api::history::History;

@@ -26,21 +26,21 @@ pub struct Listen {
     pub cost_port: u16,
 }
 
-/// Who may ask.
+/// Access to the listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Web {
     pub config_file: Option<PathBuf>,
 }
 
-/// What the agent denies itself.
+/// Restrictions of the agent itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sandbox {
     pub off: Vec<Restriction>,
 }
 
-/// What encoders post of their progress.
+/// Progress posts of encoders.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Progress {
@@ -54,7 +54,7 @@ pub struct Results {
     pub rescan: Span,
 }
 
-/// Comparing encodes with their sources.
+/// Scores of encodes by comparison with their sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quality {
@@ -63,7 +63,7 @@ pub struct Quality {
     pub max_cpus: u32,
 }
 
-/// What things cost.
+/// Prices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Price {
@@ -79,7 +79,7 @@ pub struct Price {
     pub viewers: u32,
 }
 
-/// What may be spent.
+/// Budgets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
@@ -89,7 +89,7 @@ pub struct Budget {
     pub kwh_per_month: Option<f64>,
 }
 
-/// What is kept of the past.
+/// Limits of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LedgerLimits {

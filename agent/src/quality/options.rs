@@ -11,16 +11,16 @@ use crate::quality::Pair;
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(super) pairs: Vec<Pair>,
-    /// Instead of the configured one.
+    /// ffmpeg to use in place of the configured one.
     pub(super) ffmpeg: Option<String>,
     pub(super) timeout: Option<Span>,
     pub(super) jobs: usize,
     pub(super) as_json: bool,
-    /// A result file and the scenario in it that the scores are of.
+    /// The result file and the scenario to which the scores are written.
     pub(super) result: Option<(PathBuf, String)>,
 }
 
-/// The grammar of the subcommand.
+/// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
     Command::new("quality")
         .about("Compute VMAF, PSNR and SSIM of encodes")
@@ -67,7 +67,7 @@ pub(crate) fn command() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
 }
 
-/// Understands the subcommand's arguments; an error in words.
+/// Reads the subcommand's arguments; an error is a message.
 pub(crate) fn options(matches: &ArgMatches) -> Result<Options, String> {
     let files: Vec<PathBuf> =
         matches.get_many::<String>("pairs").into_iter().flatten().map(PathBuf::from).collect();
