@@ -8,7 +8,7 @@ use crate::source::chain;
 impl Report {
     pub(super) fn check_access(&mut self, config: &Config) {
         let Some(path) = &config.web.config_file else {
-            // Reached from this host only, that is as it should be.
+            // Only this host can reach the listeners, so nothing is missing.
             let detail = "plain HTTP, no password";
             let fix = if config.listen.address.is_loopback() {
                 ""

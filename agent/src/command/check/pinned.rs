@@ -28,7 +28,7 @@ pub(super) fn connection(
     ClientConnection::new(Arc::new(config), ServerName::from(address)).map_err(|error| error.to_string())
 }
 
-/// Whether the other side has ended the conversation for lack of a certificate of ours.
+/// Whether the other side closed the connection for lack of a client certificate.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     matches!(cause, Some(Error::AlertReceived(_)))
