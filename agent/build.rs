@@ -14,8 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let named = env::var_os("FFWATT_EBPF_OBJECT").map(PathBuf::from);
     let is_to_come = named.is_none();
     let object = named.unwrap_or_else(|| manifest.join("../target/bpf/ffwatt-ebpf"));
-    // Cargo builds again each time while a file that it watches is missing: right for one that is to come, not where one was named
-    // to have none.
+    // While a watched file is missing, Cargo builds again each time: right for a file that will be built, wrong where one was named
+    // to have no object.
     if is_to_come || object.exists() {
         println!("cargo::rerun-if-changed={}", object.display());
     }

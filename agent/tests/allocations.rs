@@ -44,7 +44,7 @@ fn a_scrape_costs_as_much_for_each_container() {
     assert!(second <= first + first / 100, "{first} for the first thousand, {second} for the second");
 }
 
-/// Bytes that both histories hold after this long, with a tick a second in which everybody was busy.
+/// Bytes that both histories hold after this time, with a tick a second in which all containers were busy.
 fn of_a_past(workloads: u32, length: Duration) -> i64 {
     let mut snapshot = Arc::unwrap_or_clone(busy_host::snapshot(workloads));
     let (mut joined, mut shown) = (None, None);
