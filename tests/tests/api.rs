@@ -18,7 +18,7 @@ use tests::command::eventually;
 use tests::host::{CGROUPS, Host};
 use tests::http;
 
-/// A host that stands still but for what the test does: its figures can be compared.
+/// A host in which only the test changes anything, so that its figures can be compared.
 fn agent(host: &Host, interval: &str) -> Agent {
     let flags = host.flags();
     let flags: Vec<&str> = flags.iter().map(String::as_str).chain([interval]).collect();

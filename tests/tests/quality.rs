@@ -16,7 +16,7 @@ use tests::agent::binary;
 use tests::command::output;
 use tests::ffmpeg;
 
-/// A source of two seconds, and what encoders have made of it.
+/// A source of two seconds, and encodes of it.
 struct Clips(tempfile::TempDir);
 
 impl Clips {

@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let mut directory = Directory::default();
     let mut ids = HashSet::new();
-    // Two containers that are there, whatever is said of them.
+    // Two containers that exist, whatever the engine says about them.
     let there = ["a".repeat(64), "b".repeat(64)];
     let workloads = [0, 1].map(|number: usize| {
         let path = format!("/docker/{}", there[number]);

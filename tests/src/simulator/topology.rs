@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 
 use super::Part;
 
-/// Folders on the way to the CPUs, each with links to all but the next.
+/// Folders on the path to the CPUs, each with links to all but the next.
 const WAY: [&str; 3] = ["devices", "system", "cpu"];
 
 pub(super) fn link_with_parts(sys: &Path, part: Part, parts: usize) -> anyhow::Result<()> {

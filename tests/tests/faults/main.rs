@@ -28,11 +28,11 @@ use tests::host::Host;
 
 const PACKAGE: [(&str, &str); 2] = [("package", "0"), ("domain", "package")];
 
-/// A plausible step of a counter between two ticks, and what it is in joules.
+/// A plausible step of a counter between two ticks, and the same in joules.
 const STEP: u64 = 5_000_000;
 const STEP_JOULES: f64 = 5.0;
 
-/// Where the package's counter of the fixture host stands at first.
+/// First position of the package's counter of the fixture host.
 const BEGIN: u64 = 1_000_000;
 
 /// An agent on a fixture host, after its first whole tick.
@@ -42,7 +42,7 @@ fn agent(host: &Host, more: &[&str]) -> Agent {
     agent
 }
 
-/// An agent on a fixture host that has its first tick behind it.
+/// An agent on a fixture host, after its first tick.
 fn start(host: &Host, more: &[&str]) -> Agent {
     let flags = host.flags();
     let flags = flags.iter().map(String::as_str).chain(["--interval=300ms"]).chain(more.iter().copied());
@@ -77,7 +77,7 @@ fn energy_of(scrape: &Exposition, workload: &str) -> f64 {
     scrape.sum("ffwatt_workload_energy_joules_total", &labels).unwrap_or(0.0)
 }
 
-/// As much as this, or as that when the long form is asked for.
+/// The first value, or the second when the long form is selected.
 fn scale<T>(short: T, long: T) -> T {
     if std::env::var_os("FFWATT_LONG").is_some() { long } else { short }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use tests::agent::Ports;
 use tests::http;
 
-/// What nobody may see. Once as a password file has it, once alone.
+/// Text that no output may contain. Once as in a password file, once alone.
 const CANARY: &str = "hunter2-9f31c7";
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -30,7 +30,7 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What an agent answers on every port.
+/// All answers of an agent, on every port.
 fn answers(ports: &Ports) -> String {
     let paths = [
         "/metrics",
