@@ -20,7 +20,7 @@ use tests::command::{eventually, now};
 use crate::process::{day_and_machine, is_root, output, run, say};
 use crate::{build_ebpf, root};
 
-/// Starts.
+/// Number of starts.
 const ROUNDS: usize = 7;
 
 /// The agent's own settings: the real host, no engine, every cgroup shown.
@@ -32,10 +32,10 @@ const FLAGS: [&str; 5] = [
     "--containers.podman-socket=",
 ];
 
-/// What is measured, by the name on the command line.
+/// The measurements, by their names on the command line.
 pub(crate) const PARTS: [&str; 5] = ["switches", "sizes", "memory", "start", "parts"];
 
-/// Measures and prints; all of it is written to docs/PERFORMANCE.md, one part is not.
+/// Measures and prints; the whole is written to docs/PERFORMANCE.md, a part is not.
 pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
     anyhow::ensure!(
         is_root() || only == Some("parts"),
@@ -81,7 +81,7 @@ fn spawn(binary: &Path, flags: &[&str]) -> anyhow::Result<Agent> {
     Ok(agent)
 }
 
-/// The micro benches of `agent/benches`. They measure; nothing in the tests depends on them.
+/// The micro benches of `agent/benches`. They only measure; no test depends on them.
 fn parts(root: &Path, text: &mut String) -> anyhow::Result<()> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(root).args([

@@ -33,13 +33,13 @@ const PACKAGES: [&str; 17] = [
     "strace",
 ];
 
-/// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
+/// The strict OpenMetrics parser, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
 /// Enough for every fault of a soak, several times.
 const SOAK: Duration = Duration::from_mins(1);
 
-/// Everything, or only what needs neither root nor tools.
+/// Runs all tests, or only those that need neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     let root = root()?;
     let cargo = |arguments: &[&str]| {
@@ -112,7 +112,7 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the whole of the tests needs and the host does not have.
+/// Tools and packages that the whole of the tests needs and the host lacks.
 fn missing(root: &Path) -> Missing {
     build_ebpf::missing(root)
         .and(install::missing_for_tests(root, &PYTHON_PACKAGES))
@@ -121,7 +121,7 @@ fn missing(root: &Path) -> Missing {
         .with_packages(&fuzz::REPLAY_PACKAGES)
 }
 
-/// What a CI machine runs.
+/// Runs the checks of a CI machine.
 pub(crate) fn ci() -> anyhow::Result<()> {
     test(false)?;
     step("demo");

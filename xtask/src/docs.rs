@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::process::run;
 use crate::root;
 
-/// Writes what the tests compare with.
+/// Writes the files that the tests compare with.
 pub(crate) fn write() -> anyhow::Result<()> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(root()?).env("UPDATE_EXPECT", "1").args([

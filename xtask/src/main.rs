@@ -278,7 +278,7 @@ mod tests {
 
     use super::*;
 
-    /// Tasks and their options that workflows and pages name, as `cargo xtask NAME --OPTION`.
+    /// Workflows and pages name only existing tasks and options, as `cargo xtask NAME --OPTION`.
     #[test]
     fn every_task_that_is_named_exists() {
         let root = root().unwrap();

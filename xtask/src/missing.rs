@@ -8,18 +8,18 @@ use anyhow::{Context, ensure};
 use crate::install;
 use crate::process::{is_root, say};
 
-/// What a task needs and the host does not have.
+/// Tools and packages that a task needs and the host lacks.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missing {
     /// Debian packages.
     packages: BTreeSet<String>,
-    /// What goes below `target/`.
+    /// Tools that are installed below `target/`.
     tools: BTreeSet<String>,
 }
 
 impl Missing {
-    /// With those of these Debian packages that are not installed. Only root installs packages; for others the task ends where it
-    /// needs one, with the command.
+    /// Adds the missing ones of these Debian packages. Only root installs packages; for other users the task ends where it
+    /// needs one, and prints the command.
     pub(crate) fn with_packages(mut self, names: &[&str]) -> Self {
         if is_root() {
             self.packages.extend(install::absent(names).into_iter().map(str::to_owned));
@@ -27,7 +27,7 @@ impl Missing {
         self
     }
 
-    /// With something that goes below `target/`, unless it is there.
+    /// Adds a tool that is installed below `target/`, unless it exists.
     pub(crate) fn with_tool(mut self, name: &str, is_there: bool) -> Self {
         if !is_there {
             self.tools.insert(name.to_owned());
@@ -35,14 +35,14 @@ impl Missing {
         self
     }
 
-    /// All of both.
+    /// Both together.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.packages.extend(other.packages);
         self.tools.extend(other.tools);
         self
     }
 
-    /// Says what is about to be installed. On a terminal the user may decline; without one the task goes on.
+    /// Prints what is about to be installed. On a terminal the user may decline; without one the task continues.
     pub(crate) fn announce(&self, task: &str) -> anyhow::Result<()> {
         let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         self.announce_to(task, is_terminal.then(|| io::stdin().lock()))
@@ -71,7 +71,7 @@ impl Missing {
     }
 }
 
-/// The default is yes.
+/// Whether an answer is yes, which is the default.
 fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
 }

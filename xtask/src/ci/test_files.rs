@@ -8,18 +8,18 @@ use anyhow::{Context, bail};
 /// What a test file's head says behind `//! Run: `.
 const HEAD: &str = "//! Run: ";
 
-/// How a test file wants to run.
+/// How a test file must run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Company {
-    /// It does not mind others.
+    /// At the same time as others.
     Together,
-    /// It measures the host, or starts an engine on it.
+    /// Alone: it measures the host, or starts an engine on it.
     Alone,
-    /// It changes the machine: `cargo xtask vm` makes one for it.
+    /// In a virtual machine, because it changes the host: `cargo xtask vm` makes one for it.
     VirtualMachine,
 }
 
-/// Words of the head, and what they mean.
+/// Words of the head, and their meaning.
 const WORDS: [(&str, Company); 3] = [
     ("together", Company::Together),
     ("alone", Company::Alone),
@@ -29,9 +29,9 @@ const WORDS: [(&str, Company); 3] = [
 /// The test files that CI runs, by name, ascending.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct TestFiles {
-    /// At once.
+    /// Those that run at once.
     pub(super) together: Vec<String>,
-    /// One after the other.
+    /// Those that run one after the other.
     pub(super) alone: Vec<String>,
 }
 

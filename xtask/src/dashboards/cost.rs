@@ -3,7 +3,7 @@
 use super::panel::{BAD, GOOD, WARN, areas, bars, gauge, lines, pie, table};
 use super::{Dashboard, Variable};
 
-/// A baseline is nobody's encode, and several currencies are not to be added up.
+/// A baseline is not an encode, and amounts of several currencies cannot be added up.
 const REAL: &str = r#"{currency="$currency", scenario!~"(?i).*baseline.*"}"#;
 
 pub(crate) fn dashboard() -> Dashboard {
