@@ -1,6 +1,6 @@
 //! Running totals of the host, of every workload and of every transcode, as counters show them.
 //!
-//! A charge is added to the series that stands for its claimant at that tick, and nothing ever moves between series of one family:
+//! A charge is added to its claimant's series of that tick, and nothing ever moves between series of one family:
 //! the series of a workload that has ended disappear, and their totals are added to the ended account, which is another family;
 //! a workload beyond the limit is in `(other)` from its first charge until it ends.
 //!

@@ -2,14 +2,14 @@
 //!
 //! Pure: raw counts and times in, a total out.
 //!
-//! A *wrap* loses nothing; a *reset* (driver reloaded, machine suspended, firmware) makes the energy of its window unknown. The
-//! raw counts look the same, so power decides: what the hardware cannot have drawn since the counter last moved is no wrap.
+//! A *wrap* loses nothing; a *reset* (driver reloaded, host suspended, firmware) makes the energy of its window unknown. The
+//! raw counts look the same, so power decides: an advance that the hardware cannot have drawn since the counter last moved is no wrap.
 //! Where the window is so long that the hardware could have drawn the whole range, the two cannot be told apart and a
 //! decrease counts as a wrap: hence `EnergyMeter::longest_gap`.
 //!
-//! A count that cannot follow from the last one is *doubtful*: garbage, or a reset. The next count tells. If that one follows from the
+//! A count that cannot follow from the last one is *doubtful*: garbage, or a reset. The next count decides. If that one follows from the
 //! last count before the doubt, there was garbage and nothing is lost. If it follows from the doubtful one, the counter has begun
-//! again: what it has counted since then is in the total, a lower bound of what was spent. What it showed at first is part of that unless
+//! again: its energy since then is in the total, a lower bound of the true energy. Its first value is a part of that unless
 //! the counter has never drawn as much: drivers may begin anywhere.
 
 use std::time::Duration;

@@ -1,13 +1,13 @@
 //! Estimates the idle power of a zone by regression of its power on the utilisation of its CPUs, with a standard error.
 //!
-//! For hosts that are never quiet. The estimate is the intercept of a parabola, whose curvature is drawn towards none as far as the
+//! For hosts that are never quiet. The estimate is the intercept of a parabola, whose curvature is shrunk towards 0 as far as the
 //! windows do not show it (a ridge with the prior [`PRIOR_CURVATURE`]): power bends in utilisation, by turbo clocks and by threads that
 //! share a core, and a straight line through busy windows meets zero utilisation too high or too low. The standard error has three parts:
 //!
 //! 1. that of the straight line's intercept, by the jackknife over blocks of time (M. Quenouille 1956, H. Künsch 1989): neighbouring
 //!    windows are alike, and the textbook's error takes them for independent;
-//! 2. what the windows leave open of the curvature;
-//! 3. the correction for curvature, and half as much again: whether it goes on below the utilisation that was seen, nothing shows.
+//! 2. the remaining uncertainty of the curvature;
+//! 3. the correction for curvature, and half as much again: no window shows whether the curvature continues below the lowest utilisation.
 //!
 //! Memory is bounded: a block is a dozen sums, blocks are merged in pairs when they are many, and the oldest go after a day.
 

@@ -1,4 +1,4 @@
-//! Accounts of one kind of claimant (workloads or transcodes): which series a charge is added to, and when a series begins and ends.
+//! Accounts of one kind of claimant (workloads or transcodes): the series of each charge, and begin and end of each series.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! Tests of series lives, and a property test over random histories.
+//! Tests of the begin and end of series, and a property test over random histories.
 
 mod history;
 

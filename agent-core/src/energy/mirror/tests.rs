@@ -22,7 +22,7 @@ fn position(package: usize, began: u64, counted: u64) -> Position {
     Position { zone: zone(package as u32), at, raw, total, quantum: QUANTUM }
 }
 
-/// One reading of the counters of packages 0, 1, …, and a comparison of each pair that asks for one.
+/// One reading of the counters of packages 0, 1, …, and a comparison of each pair that needs one.
 fn read_moving(watch: &mut MirrorWatch, counters: &[Counter]) -> Vec<Verdict> {
     let positions =
         counters.iter().enumerate().map(|(package, (began, now, _))| position(package, *began, *now));

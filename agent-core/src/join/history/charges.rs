@@ -1,6 +1,6 @@
 //! Charges of a tick: the difference between the totals of two snapshots.
 //!
-//! Totals only grow. A total that is less than it was is that of a workload that has ended and is back: its account began anew.
+//! Totals only grow. A smaller total is that of a workload that has ended and exists again: its account began anew.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;

@@ -1,4 +1,4 @@
-//! Tests of the regression on machines with turbo clocks, noise and outliers, none of which is the curve that it fits.
+//! Tests of the regression on hosts with turbo clocks, noise and outliers, none of which is the curve that it fits.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Random histories: what a Prometheus that scrapes some of the ticks makes of the counters.
+//! Tests the counters over random histories, as a Prometheus sees them that scrapes some of the ticks.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
