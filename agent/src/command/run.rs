@@ -1,9 +1,9 @@
 //! `ffwatt run`: the pipeline, the listeners and the engines' streams, from start to a clean end.
 //!
-//! Order of the start: everything that needs privileges is opened by the one thread there is; then they are given up, and only then
-//! do other threads begin, which inherit what is left.
+//! Order of the start: the first thread opens everything that needs privileges; then it gives them up, and only then
+//! starts other threads, which inherit the remaining rights.
 //!
-//! Order of the end: the listeners finish what they are answering, the pipeline ends its tick, and with it the eBPF programs are
+//! Order of the end: the listeners finish open requests, the pipeline ends its tick, and with it the eBPF programs are
 //! detached. Nothing is left in the kernel.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Says what is wrong in a configuration file, and where, without quoting the file.
+//! Describes the problem of a configuration file and its place, without quoting the file.
 //!
 //! A file that is no configuration may contain a secret. So a message has the line, the column, the name of a key and what was
 //! expected, and nothing of the file's text.

@@ -1,8 +1,8 @@
 //! Opens the ledger read-only: without write access to the file or its folder, without a migration, and without leaving a file.
 //!
 //! `SQLite` in WAL mode has three cases (<https://www.sqlite.org/wal.html#read_only_databases>). While an agent runs, or after one
-//! was killed, the log and its index are there: both are read, and `readonly_shm` keeps the index from being made or written. After a
-//! clean end neither is there and the file is complete: `immutable` keeps them from being made.
+//! was killed, the log and its index exist: both are read, and `readonly_shm` prevents making or writing the index. After a
+//! clean end neither exists and the file is complete: `immutable` prevents making them.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! Turns a tick's energy readings into charges, and follows the source they come from.
+//! Turns a tick's energy readings into charges, and follows the source of energy.
 
 mod find;
 mod probe;

@@ -1,4 +1,4 @@
-//! Writes the ledger at every tick, and answers from it.
+//! Writes the ledger at every tick, and reads scenarios and budgets from it.
 //!
 //! A failure of the file costs history only, not current figures: it is reported once, unwritten rows are kept within
 //! their bound, and written at a later tick.

@@ -21,7 +21,7 @@ pub(crate) struct EngineWatch {
 }
 
 impl EngineWatch {
-    /// Whether the process was there at the last reading.
+    /// Whether the process existed at the last reading.
     pub(crate) fn is_known(&self) -> bool {
         self.process.is_some()
     }

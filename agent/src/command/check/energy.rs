@@ -1,4 +1,4 @@
-//! Checks the sources of energy: whether each can be opened, whether its counters move, and what they leave out.
+//! Checks the sources of energy: whether each can be opened, whether its counters move, and which parts of the host they do not cover.
 
 use std::collections::BTreeMap;
 

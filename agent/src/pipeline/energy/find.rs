@@ -1,4 +1,4 @@
-//! Reports what is missing, estimated or doubtful in a tick's energy.
+//! Reports findings about a tick's energy: missing, estimated or doubtful figures.
 
 use std::time::Duration;
 

@@ -299,7 +299,8 @@ mod tests {
 
     use super::*;
 
-    /// BTF of `typedef int int_alias` and `struct kernfs_node { int count; union { struct { long a; unsigned long id; }; }; }`, made by hand.
+    /// BTF of `typedef int int_alias` and of a hand-written structure:
+    /// `struct kernfs_node { int count; union { struct { long a; unsigned long id; }; }; }`.
     fn sample() -> Vec<u8> {
         let strings = b"\0kernfs_node\0count\0id\0a\0int\0int_alias\0";
         let name = |wanted: &str| {

@@ -120,8 +120,8 @@ impl Probe<'_> {
         Ok(())
     }
 
-    /// Adds the zone if its registers are there and count. Registers that a processor lacks fail to be read (EIO) or read as
-    /// zero, as the kernel takes it (`rapl_check_domain()`, `drivers/powercap/intel_rapl_common.c`).
+    /// Adds the zone if its registers exist and count. Registers that a processor lacks fail to be read (EIO) or read as
+    /// zero, which the kernel also takes for missing (`rapl_check_domain()`, `drivers/powercap/intel_rapl_common.c`).
     fn add_zone(&mut self, scope: Scope, domain: Domain, exponent: u32, register: u64, places: Vec<Access>) {
         let scope = if domain == Domain::Psys { Scope::Platform } else { scope };
         let zone = Zone { scope, domain };

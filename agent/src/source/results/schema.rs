@@ -183,7 +183,7 @@ fn seconds(seconds: f64) -> Option<Duration> {
         .filter(|duration| !duration.is_zero() && *duration <= MAX_DURATION)
 }
 
-/// Numbers of a list; with one that is none, the list is no series.
+/// Numbers of a list; empty if one of its values is not a number.
 fn list(fields: &Map<String, Value>, name: &str) -> Vec<f64> {
     let values = fields.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     values.iter().map(as_number).collect::<Option<Vec<_>>>().unwrap_or_default()
