@@ -1,6 +1,6 @@
 //! Fixture hosts: trees of files that look like the `/proc`, `/sys` and `/dev` of other hosts.
 //!
-//! They stand in for energy hardware only; the agent on top of them is the real binary. CPU time comes from fixture cgroups, by polling.
+//! They replace energy hardware only; the agent on them is the real binary. CPU time comes from fixture cgroups, by polling.
 //! A test changes the files and waits for the next tick: see [`Host::step`].
 
 use std::collections::BTreeMap;

@@ -15,7 +15,7 @@ use tests::exposition::Exposition;
 
 const ID: &str = "5ea1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4e6f7a8";
 
-/// What a poll sees of a cgroup comes up to one tick late, and what it sees last is before the cgroup is gone.
+/// A poll counts CPU time up to one tick late, and the last poll of a cgroup is before its removal.
 const TICK: f64 = 0.2;
 
 fn agent(host: &Host, source: &str, more: &[&str]) -> Agent {

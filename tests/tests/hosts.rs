@@ -1,7 +1,7 @@
 //! Tests the agent's metrics on each fixture host: the real binary against golden files.
 //!
-//! A golden file is the whole of the three listeners after one step of the host's life, less the values that depend on when the test
-//! ran. `UPDATE_EXPECT=1` writes them anew; read the difference before committing it.
+//! A golden file is the whole text of the three listeners after one step of the host, less the values that depend on the time of the test.
+//! `UPDATE_EXPECT=1` writes it anew; read the difference before committing it.
 //!
 //! Run: together.
 

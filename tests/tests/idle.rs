@@ -16,7 +16,7 @@ use tests::host::Host;
 /// Power of the fixture, in microjoules per millisecond: 10 W.
 const POWER: u128 = 10_000;
 
-/// Advances the energy counter of a host that draws 10 W, until told to stop; returns the longest time between two steps. Where the
+/// Advances the energy counter of a host that draws 10 W, until `is_over`; returns the longest time between two steps. Where the
 /// counter is set back, it begins again.
 fn count(host: &Mutex<Host>, is_reset: &AtomicBool, is_over: &AtomicBool) -> Duration {
     let (began, mut stepped, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);

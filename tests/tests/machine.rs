@@ -1,6 +1,6 @@
 //! Tests changes of the host: a CPU that goes off line, a suspend, a clock that is set.
 //!
-//! Only for a machine that is there for nothing else: `cargo xtask vm` makes one, and says so by `FFWATT_MACHINE`.
+//! Only for a virtual machine with no other purpose: `cargo xtask vm` makes one, and marks it by `FFWATT_MACHINE`.
 //!
 //! Run: in a virtual machine.
 

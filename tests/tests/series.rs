@@ -1,6 +1,6 @@
 //! Tests that every joule is in one series, once: a real Prometheus scrapes the agent while jobs run. Needs root and cgroups.
 //!
-//! `FFWATT_LONG=1` asks for ten minutes of jobs of 40 s at ticks and scrapes of a second. The short form is the same on a clock that
+//! `FFWATT_LONG=1` selects ten minutes of jobs of 40 s at ticks and scrapes of a second. The short form is the same on a clock that
 //! is five times as fast.
 //!
 //! Run: alone (it measures the host).
@@ -167,7 +167,7 @@ fn workloads_never_grow_by_more_than_the_host() {
     let now = || stack.prometheus.value("vector(time())").unwrap();
     let begin = now();
     run_jobs(job);
-    // The last job's series are there to the end.
+    // The last job's series exist until the end.
     let end = now();
     let span = format!("{}ms", ((end - begin) * 1000.0).floor());
     let query = |expression: &str| stack.prometheus.query(expression).unwrap();

@@ -1,4 +1,4 @@
-//! Runs the checks of a change: README's test command, and what a CI machine runs beside it (demo, soak, another kernel).
+//! Runs the checks of a change: README's test command, and the additional checks of a CI machine (demo, soak, another kernel).
 
 mod test_files;
 

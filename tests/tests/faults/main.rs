@@ -3,10 +3,6 @@
 //! Each test checks the state before, during and after the fault, and that the sums are still exact.
 //!
 //! Tests that take long have a short form here; `FFWATT_LONG=1` selects the long one, as `cargo xtask soak` does.
-//!
-//! Each test looks at the state before, during and after, and that the sums still close.
-//!
-//! What takes long has a short form here; `FFWATT_LONG=1` asks for the long one, as `cargo xtask soak` does.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Dashboard "QoE (Quality of Experience)": upstream's seven panels.
+//! Dashboard `QoE (Quality of Experience)`: upstream's seven panels.
 
 use super::Dashboard;
 use super::panel::{BAD, GOOD, WARN, gauge, lines, pie};

@@ -1,4 +1,4 @@
-//! Dashboard "QoE × cost": the energy and cost of quality.
+//! Dashboard `QoE × cost`: the energy and cost of quality.
 
 use super::panel::{bars, lines, scatter, table};
 use super::{Dashboard, INSTANCE, Variable};

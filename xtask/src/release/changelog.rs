@@ -1,4 +1,4 @@
-//! Sections of CHANGELOG.md: which is the newest, what is in it, and its heading with a date.
+//! Reads and dates the sections of CHANGELOG.md.
 
 use anyhow::Context;
 
