@@ -81,7 +81,7 @@ pub struct CpuTime {
 pub struct CpuClock {
     /// Nanoseconds up to which this CPU is accounted; 0 before the first switch or flush.
     pub accounted_to: u64,
-    /// When accounting began on this CPU.
+    /// Time at which accounting began on this CPU.
     pub started_at: u64,
     /// Offset of `CLOCK_MONOTONIC` to the clock of these times (wrapping).
     pub ahead: u64,

@@ -33,7 +33,6 @@ pub(crate) enum QualityError {
     /// A program does not exist or does not start.
     #[error("cannot run {program}: install ffmpeg, or say where it is with --ffmpeg")]
     NoProgram {
-        /// Its name.
         program: String,
         /// The error.
         #[source]
@@ -42,7 +41,6 @@ pub(crate) enum QualityError {
     /// A file has no video, or is not a video file.
     #[error("{path}: {problem}", path = path.display())]
     Input {
-        /// Its path.
         path: PathBuf,
         /// The problem.
         problem: String,
@@ -69,7 +67,6 @@ pub(crate) enum QualityError {
     /// The result file cannot be used.
     #[error("the result file {path}: {problem}", path = path.display())]
     ResultFile {
-        /// Its path.
         path: PathBuf,
         /// The problem.
         problem: String,

@@ -62,7 +62,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct ListenError {
     /// The address.
     pub address: SocketAddr,
-    /// Its listener.
     pub listener: Listener,
     /// The error.
     #[source]

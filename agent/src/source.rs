@@ -24,7 +24,7 @@ pub enum SourceError {
     /// The host does not have the source, or the process may not use it. Not a failure; the hint says how to get it.
     #[error("{what}")]
     Unavailable {
-        /// What is missing.
+        /// Name of the missing thing.
         what: String,
         /// The command or setting that would provide it; empty when there is none.
         hint: String,

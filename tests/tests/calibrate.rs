@@ -97,7 +97,7 @@ fn live(host: &Host, load: fn(f64) -> f64, is_over: &AtomicBool) {
         for file in counted {
             host.write(file, &format!("usage_usec {}\n", (used * 1e6) as u64)).unwrap();
         }
-        // What the cgroup did not use was idle.
+        // Time that the cgroup did not use was idle.
         let idle = (now * 1e4) as u64;
         let lines = (0..4).map(|cpu| format!("cpu{cpu} 0 0 0 {idle} 0 0 0 0 0 0\n"));
         host.write("proc/stat", &lines.collect::<String>()).unwrap();

@@ -25,7 +25,7 @@ const LIMITS: [&str; 2] = ["-timeout=30", "-rss_limit_mb=512"];
 /// Debian packages that a replay needs.
 pub(crate) const REPLAY_PACKAGES: [&str; 2] = ["g++", "xz-utils"];
 
-/// What to do with the targets.
+/// A task for the targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Search for inputs for this many seconds each.

@@ -27,7 +27,7 @@ pub use accounts::Entry;
 /// Limits of the shown series, in time and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TotalsLimits {
-    /// How long series stay after their claimant has ended; two scrapes at least.
+    /// Time for which series stay after the end of their claimant; two scrapes at least.
     pub keep_ended: Duration,
     /// Most workloads, and most transcodes, with series of their own; pseudo-workloads are not counted.
     pub shown: usize,

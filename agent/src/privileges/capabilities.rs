@@ -17,7 +17,6 @@ use super::{Outcome, Plan};
 /// A capability, and its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
-    /// Which.
     pub capability: CapabilitySet,
     /// What does not work without it.
     pub purpose: &'static str,

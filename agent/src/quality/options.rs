@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::config::Span;
 use crate::quality::Pair;
 
-/// What to compare, and how.
+/// Options of `ffwatt quality`.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(super) pairs: Vec<Pair>,

@@ -24,9 +24,8 @@ use crate::quality::{Pair, QualityError};
 /// A finished transcode to score.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
-    /// Its key.
     pub key: Arc<str>,
-    /// When it began.
+    /// Start time of the transcode.
     pub started: WallTime,
     /// The container's `ffwatt.scenario`.
     pub scenario: Option<String>,

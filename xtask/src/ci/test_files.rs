@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// What a test file's head says behind `//! Run: `.
+/// Prefix of the line of a test file's head that says how the file runs.
 const HEAD: &str = "//! Run: ";
 
 /// How a test file must run.

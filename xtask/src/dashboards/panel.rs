@@ -35,7 +35,7 @@ struct Query {
     legend: &'static str,
 }
 
-/// How a table shows a field.
+/// Title and unit of a table's field.
 #[derive(Clone, Copy, Debug)]
 struct Column {
     field: &'static str,

@@ -33,7 +33,7 @@ pub const LEAST_SPREAD: Ratio = Ratio(0.05);
 /// Blocks below which there is no estimate: a minute.
 pub const LEAST_BLOCKS: usize = 12;
 
-/// How much curvature is expected before any is seen, as a share of the slope: `u^0.8` has 0.1 at full use, two hyperthreads of a core
+/// Expected curvature before any is observed, as a share of the slope: `u^0.8` has 0.1 at full use, two hyperthreads of a core
 /// that cost 1.3 times one of them have 0.3.
 const PRIOR_CURVATURE: f64 = 0.25;
 

@@ -29,7 +29,6 @@ impl Known {
         Self(candidates.into_iter().map(|candidate| (candidate.subject.clone(), entry(candidate))).collect())
     }
 
-    /// All of them.
     pub(super) fn candidates(&self) -> impl Iterator<Item = &Candidate> + Clone {
         self.0.values().map(|entry| &entry.candidate)
     }

@@ -19,7 +19,6 @@ pub(crate) enum BatchError {
     /// It cannot be read.
     #[error("cannot read the batch file {path}", path = path.display())]
     Unreadable {
-        /// Its path.
         path: PathBuf,
         /// The error.
         #[source]
@@ -28,7 +27,6 @@ pub(crate) enum BatchError {
     /// It is not a batch file.
     #[error("the batch file {path}: {problem}", path = path.display())]
     Format {
-        /// Its path.
         path: PathBuf,
         /// The problem, and its place.
         problem: String,

@@ -21,7 +21,7 @@ const BASELINE: Duration = Duration::from_mins(1);
 
 const DURATION: Duration = Duration::from_mins(1);
 
-/// What to run, and how.
+/// Options of `ffwatt bench`.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(super) work: Work,

@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use crate::clock::{Clock, SystemClock};
 use crate::source::{SourceError, chain};
 
-/// How long one request may take.
+/// Time limit of one request.
 const REQUEST_TIMEOUT_SECONDS: u64 = 10;
 
 /// Time between two attempts to reach an engine: a container that starts right after its engine is named within this time.
@@ -28,7 +28,6 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(crate) struct Engine {
     /// Its name as a source: `docker` or `podman`.
     pub name: &'static str,
-    /// Its socket.
     pub socket: PathBuf,
 }
 

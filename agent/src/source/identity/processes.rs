@@ -23,7 +23,6 @@ const COMMAND_LINE_LIMIT: u64 = 256 * 1024;
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Running {
-    /// Its id.
     pub id: ProcessId,
     /// Start time, in the kernel's clock ticks since boot.
     pub start_time: u64,

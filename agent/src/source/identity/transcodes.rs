@@ -22,7 +22,6 @@ const ROOM: usize = 8192;
 /// An encoder process that has started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Started<'a> {
-    /// Its process.
     pub process: ProcessId,
     /// Its number in procfs, where known.
     pub local: Option<ProcessId>,
@@ -43,7 +42,6 @@ pub(crate) struct Transcode {
     pub identity: TranscodeIdentity,
     /// The workload in which it started.
     pub workload: WorkloadId,
-    /// Its process.
     pub process: ProcessId,
     /// Its number in procfs, where known.
     pub local: Option<ProcessId>,

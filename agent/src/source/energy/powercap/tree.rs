@@ -16,7 +16,7 @@ pub(super) const CONTROL_TYPES: [&str; 2] = ["intel-rapl", MMIO];
 /// The same zones by another interface, on some laptops: only zones that `intel-rapl` lacks are used.
 pub(super) const MMIO: &str = "intel-rapl-mmio";
 
-/// Where the nested folders are, below sysfs.
+/// Folder of the nested zone folders, below sysfs.
 const DEVICES: &str = "devices/virtual/powercap";
 
 /// Contents of the class folder.
