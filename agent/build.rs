@@ -1,8 +1,8 @@
-//! Which eBPF object does the agent carry?
+//! Embeds the eBPF object into the agent.
 //!
-//! The one that `cargo xtask build-ebpf` left in `target/bpf/ffwatt-ebpf` (or `FFWATT_EBPF_OBJECT` names). Without one, an
-//! empty object and a warning, so that plain `cargo check` works on any machine; such an agent falls back to polling cgroupfs
-//! and says so.
+//! The object is what `cargo xtask build-ebpf` wrote to `target/bpf/ffwatt-ebpf` (or the file that `FFWATT_EBPF_OBJECT` names). Without
+//! one, the build embeds an empty object and warns, so that plain `cargo check` works on any machine; such an agent falls back to polling
+//! cgroupfs and says so.
 
 use std::env;
 use std::fs;
@@ -14,8 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let named = env::var_os("FFWATT_EBPF_OBJECT").map(PathBuf::from);
     let is_to_come = named.is_none();
     let object = named.unwrap_or_else(|| manifest.join("../target/bpf/ffwatt-ebpf"));
-    // Cargo builds again each time while a file that it watches is missing: right for one that is to come, not where one was named
-    // to have none.
+    // While a watched file is missing, Cargo builds again each time: right for a file that will be built, wrong where one was named
+    // to have no object.
     if is_to_come || object.exists() {
         println!("cargo::rerun-if-changed={}", object.display());
     }

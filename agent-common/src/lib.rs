@@ -1,7 +1,7 @@
-//! What do the kernel and the user side tell each other, byte for byte?
+//! Types and constants that the eBPF programs and the agent exchange, byte for byte.
 //!
-//! Everything here is `#[repr(C)]` without implicit padding; the sizes are asserted at the end of the file,
-//! so that a change on one side cannot silently shift the other.
+//! Everything here is `#[repr(C)]` without implicit padding. The sizes are asserted at the end of the file, so that a change on one side
+//! cannot silently shift the other.
 
 #![no_std]
 
@@ -11,10 +11,10 @@ pub const COMM_LEN: usize = 16;
 /// Longest cgroup path carried by an event, terminating zero included (`PATH_MAX`).
 pub const PATH_LEN: usize = 4096;
 
-/// The id of the root cgroup: kernel threads live there, and on hybrid hosts many processes too.
+/// The id of the root cgroup: kernel threads are in it, and on hybrid hosts many processes too.
 pub const ROOT_CGROUP: u64 = 1;
 
-/// Who used the CPU: the key of the per-CPU accounting map.
+/// A consumer of CPU time: the key of the per-CPU accounting map.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConsumerKey {
@@ -30,7 +30,7 @@ pub struct ConsumerKey {
 
 /// [`ConsumerKey::class`] of everything that is not a kernel thread.
 pub const CLASS_TASK: u32 = 0;
-/// [`ConsumerKey::class`] of a kernel thread, told apart only in the root cgroup: they never leave it.
+/// [`ConsumerKey::class`] of a kernel thread, used only in the root cgroup, which kernel threads never leave.
 pub const CLASS_KERNEL_THREAD: u32 = 1;
 
 /// `PF_IDLE` of `include/linux/sched.h`, unchanged since 4.10: the task keeps its CPU idle, as the idle task does.
@@ -38,8 +38,8 @@ const PF_IDLE: u32 = 0x0000_0002;
 /// `PF_KTHREAD`, unchanged since 2.6.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
-/// How the names of kernel threads begin that keep a CPU idle to cool it (`drivers/powercap/idle_inject.c`, and before 6.2
-/// `intel_powerclamp.c`). They take `PF_IDLE` off before they leave the CPU: only their names tell then.
+/// Prefixes of the names of kernel threads that keep a CPU idle to cool it (`drivers/powercap/idle_inject.c`, and before 6.2
+/// `intel_powerclamp.c`). They clear `PF_IDLE` before they leave the CPU: only their names identify them then.
 const IDLE_INJECTORS: [u64; 2] = [u64::from_ne_bytes(*b"idle_inj"), u64::from_ne_bytes(*b"kidle_in")];
 
 /// The [`ConsumerKey::class`] of a task of the root cgroup, by its `task_struct.flags` and the first eight bytes of its name; `None` for
@@ -81,17 +81,17 @@ pub struct CpuTime {
 pub struct CpuClock {
     /// Nanoseconds up to which this CPU is accounted; 0 before the first switch or flush.
     pub accounted_to: u64,
-    /// When accounting began on this CPU.
+    /// Time at which accounting began on this CPU.
     pub started_at: u64,
-    /// How far `CLOCK_MONOTONIC` is ahead of the clock of these times (wrapping).
+    /// Offset of `CLOCK_MONOTONIC` to the clock of these times (wrapping).
     pub ahead: u64,
-    /// One more than the epoch in which `ahead` was last found.
+    /// One more than the epoch in which `ahead` was last computed.
     pub aligned_in: u64,
-    /// 1 when `ahead` was found as it had been before: the two clocks keep step.
+    /// 1 when `ahead` was the same as before: the two clocks keep step.
     pub in_step: u64,
     /// Nanoseconds spent in the idle task.
     pub idle: u64,
-    /// Nanoseconds that found no room in the accounting map.
+    /// Nanoseconds without room in the accounting map.
     pub lost: u64,
     /// Consumer of `pending`.
     pub key: ConsumerKey,
@@ -103,7 +103,7 @@ pub struct CpuClock {
     pub flushed_mono: u64,
     /// Nanoseconds accounted for until the last flush, and those an idle CPU has slept since.
     pub flushed_elapsed: u64,
-    /// `idle` at the last flush, and what an idle CPU has slept since. A guess: the next may be less.
+    /// `idle` at the last flush, and the time that an idle CPU has slept since. An estimate: the next may be less.
     pub flushed_idle: u64,
     /// `lost` at the last flush.
     pub flushed_lost: u64,
@@ -111,7 +111,7 @@ pub struct CpuClock {
     pub lost_count: u64,
     /// 1 when the last flush found the CPU idle.
     pub flushed_in_idle: u64,
-    /// Number of switches since the last flush. The times above do not tell: the scheduler's clock may stand still over a switch.
+    /// Number of switches since the last flush. The times above do not show switches: the scheduler's clock may stand still over one.
     pub switches: u64,
 }
 
@@ -138,9 +138,9 @@ pub mod event_kind {
 pub mod tracking {
     /// The process is charged with its cgroup.
     pub const OFF: u8 = 0;
-    /// The process is charged by itself.
+    /// The process is charged separately.
     pub const ON: u8 = 1;
-    /// The process has ended. What it still uses is its own; the next process with this number is another one.
+    /// The process has ended. Its last CPU time is charged to it; the next process with this number is another one.
     pub const ENDED: u8 = 2;
 }
 
@@ -150,7 +150,7 @@ pub mod tracking {
 pub struct EventHeader {
     /// `CLOCK_MONOTONIC` nanoseconds.
     pub at: u64,
-    /// The id in cgroup v2; 0 where the kernel does not tell (no BTF), and for an event of a cgroup of cgroup v1.
+    /// The id in cgroup v2; 0 where the kernel does not show it (no BTF), and for an event of a cgroup of cgroup v1.
     pub cgroup: u64,
     /// The id in the followed hierarchy of cgroup v1; 0 for the root of it, and for an event of a cgroup of cgroup v2.
     pub legacy: u64,
@@ -160,7 +160,7 @@ pub struct EventHeader {
     pub tgid: u32,
     /// Wait status as in `wait(2)`, valid when `has_status` is 1.
     pub status: u32,
-    /// Whether the kernel told the exit status.
+    /// Whether the kernel showed the exit status.
     pub has_status: u32,
     /// Thread-group id in the agent's own PID namespace; 0 for a process that is not in it, and for events other than `EXEC`.
     pub local_tgid: u32,
@@ -168,7 +168,7 @@ pub struct EventHeader {
     pub was_tracked: u32,
 }
 
-/// A PID namespace, by the device and inode of its file `ns/pid`; zeros where it is not known.
+/// A PID namespace, by the device and inode of its file `ns/pid`; zeros where it is unknown.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PidNamespace {
@@ -178,7 +178,7 @@ pub struct PidNamespace {
     pub inode: u64,
 }
 
-/// Where the kernel keeps what the life-cycle programs read, in bytes; [`UNKNOWN_OFFSET`] where BTF does not tell.
+/// Offsets in bytes of kernel members that the programs read; [`UNKNOWN_OFFSET`] where BTF does not show them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelOffsets {
@@ -210,13 +210,13 @@ pub struct KernelOffsets {
     pub task_exec_start: u32,
     /// `task_struct.comm`
     pub task_comm: u32,
-    /// `css_set.subsys[…]` of the controller of cgroup v1 that is followed; unknown where none is.
+    /// `css_set.subsys[…]` of the followed controller of cgroup v1; unknown where none is.
     pub set_legacy: u32,
     /// `cgroup_subsys_state.cgroup`
     pub css_cgroup: u32,
 }
 
-/// Which hierarchies of cgroups tasks are charged by.
+/// Cgroup hierarchies by which tasks are charged.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hierarchies {
@@ -231,11 +231,11 @@ impl Hierarchies {
     pub const UNIFIED: Self = Self { unified: 1, legacy: 0 };
 }
 
-/// Marks a member of [`KernelOffsets`] that is not known.
+/// Marks an unknown member of [`KernelOffsets`].
 pub const UNKNOWN_OFFSET: u32 = u32::MAX;
 
 impl KernelOffsets {
-    /// Nothing known: what a kernel without BTF gives.
+    /// All members unknown: a kernel without BTF.
     pub const UNKNOWN: Self = Self {
         task_flags: UNKNOWN_OFFSET,
         task_exit_code: UNKNOWN_OFFSET,
@@ -255,7 +255,7 @@ impl KernelOffsets {
         css_cgroup: UNKNOWN_OFFSET,
     };
 
-    /// Whether all is known that a switch needs to be read by the kernel's types.
+    /// Whether all members are known that reading switches by the kernel's types needs.
     pub fn can_read_switches(&self) -> bool {
         let needed = [
             self.task_flags,
@@ -271,7 +271,7 @@ impl KernelOffsets {
         needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
     }
 
-    /// Whether all is known that a task's cgroup in cgroup v1 needs to be read.
+    /// Whether all members are known that reading a task's cgroup in cgroup v1 needs.
     pub fn can_read_legacy(&self) -> bool {
         let needed = [self.task_cgroups, self.set_legacy, self.css_cgroup, self.cgroup_kn, self.kernfs_id];
         needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
@@ -287,7 +287,7 @@ pub mod order {
     pub const TRACK: u64 = 1;
     /// Stop tracking the thread group in the second argument.
     pub const UNTRACK: u64 = 2;
-    /// Write the caller's own thread-group id, as the kernel's first pid namespace knows it, to the answer map.
+    /// Write the caller's own thread-group id in the first PID namespace to the answer map.
     pub const WHO_AM_I: u64 = 3;
 }
 
@@ -338,7 +338,7 @@ mod tests {
             (PF_KTHREAD, name(b"idle_inj"), None),
             (PF_KTHREAD, name(b"kidle_in"), None),
             (PF_KTHREAD | PF_IDLE, name(b"whatever"), None),
-            // A process that calls itself so.
+            // A process with such a name.
             (0, name(b"idle_inj"), Some(CLASS_TASK)),
             (0x0040_0000, name(b"ffmpeg\0\0"), Some(CLASS_TASK)),
         ];

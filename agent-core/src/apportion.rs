@@ -1,9 +1,9 @@
-//! How is a whole number split by weight, so that the parts sum to it exactly?
+//! Splits a whole number by weights, so that the parts sum to it exactly: the method of the largest remainder.
 
 use std::cmp::Reverse;
 
-/// Splits `total` in proportion to `weights` by the largest-remainder method (Hamilton's): everybody gets the whole part of
-/// their quota, and what is left over goes, one each, to the largest remainders; ties to whoever comes first.
+/// Splits `total` in proportion to `weights` by the largest-remainder method (Hamilton's): each weight gets the whole part of
+/// its quota, and the units that are left go, one each, to the largest remainders; ties to the first weight.
 ///
 /// The parts sum to `total`, each is within one of its exact quota, and a weight of 0 gets 0. `None` when no weight is
 /// above 0.
@@ -17,13 +17,13 @@ pub fn apportion(total: u64, weights: &[u64]) -> Option<Vec<u64>> {
     let mut given = 0;
     for (index, weight) in weights.iter().enumerate() {
         let product = u128::from(total) * u128::from(*weight);
-        // At most `total`, for no weight is above the sum.
+        // At most `total`, because no weight is above the sum.
         let part = (product / sum) as u64;
         given += part;
         parts.push(part);
         remainders.push((Reverse(product % sum), index));
     }
-    // Fewer than there are remainders above 0, so whoever has weight 0 stays at 0.
+    // Fewer than there are remainders above 0, so a weight of 0 stays at 0.
     let left = (total - given) as usize;
     if left > 0 {
         remainders.select_nth_unstable(left - 1);

@@ -1,12 +1,12 @@
-//! Stage 2: whose energy was it? Readings of one window in, charges out.
+//! Stage 2: splits the energy of one window among claimants. Readings of the window in, charges out.
 //!
 //! Pure and total: no IO, no clock, nothing that fails. For every zone (a RAPL domain in a package, a die or the platform)
 //! and every window, in whole microjoules:
 //!
-//! 1. the idle part is what the zone draws when nobody runs, at most all of it;
+//! 1. the idle part is what the zone draws when no task runs, at most all of its energy;
 //! 2. the dynamic part is the rest, split over all consumers by their busy CPU time in the zone's own place;
 //! 3. the idle part goes where the policy says;
-//! 4. what nobody can be charged with is `unattributed`, never a surcharge on whoever ran.
+//! 4. energy that no claimant can be charged with is `unattributed`, never a surcharge on the claimants that ran.
 //!
 //! **Invariant:** the charges of a zone sum to its energy, exactly. Tested by property test and watched while running
 //! ([`totals::Totals::residual`]).
@@ -29,28 +29,28 @@ use crate::model::reservation::{Reservation, Reservations};
 use crate::model::workload::Pseudo;
 use crate::units::{MicroJoules, Watts};
 
-/// What one zone spent in a window.
+/// Energy of one zone in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZoneWindow {
-    /// Which counter.
+    /// The counter.
     pub zone: Zone,
-    /// How much.
+    /// Energy counted in the window.
     pub energy: MicroJoules,
-    /// Over how long.
+    /// Length of the window.
     pub duration: Duration,
 }
 
-/// Who pays for what the machine draws when nobody runs.
+/// Claimants that are charged with idle energy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IdlePolicy {
-    /// Nobody: it is shown as the pseudo-workload `idle`.
+    /// No workload: idle energy is shown as the pseudo-workload `idle`.
     #[default]
     Own,
-    /// Whoever runs, by busy time.
+    /// The workloads that run, by busy time.
     Proportional,
-    /// Every living workload the same.
+    /// All living workloads, in equal parts.
     Even,
-    /// Every living workload by what is reserved for it: see [`Reservations`].
+    /// All living workloads, by their reservations: see [`Reservations`].
     Reservation,
 }
 
@@ -58,7 +58,7 @@ impl IdlePolicy {
     /// All policies, for messages.
     pub const ALL: [Self; 4] = [Self::Own, Self::Proportional, Self::Even, Self::Reservation];
 
-    /// As the configuration value and the `idle_policy` label.
+    /// Configuration value and `idle_policy` label.
     pub fn name(self) -> &'static str {
         match self {
             Self::Own => "own",
@@ -69,17 +69,17 @@ impl IdlePolicy {
     }
 }
 
-/// Which part of a zone's energy a charge is for.
+/// The part of a zone's energy that a charge is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Share {
-    /// For running.
+    /// Energy of running tasks.
     Dynamic,
-    /// For the machine being there.
+    /// Energy that the host draws without running tasks.
     Idle,
 }
 
 impl Share {
-    /// As the `share` label.
+    /// The `share` label.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dynamic => "dynamic",
@@ -88,18 +88,18 @@ impl Share {
     }
 }
 
-/// One line of the bill.
+/// Energy attributed to one claimant in one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// Who pays.
+    /// The claimant that is charged.
     pub claimant: Claimant,
-    /// For what.
+    /// Dynamic or idle part.
     pub share: Share,
-    /// How much.
+    /// Energy of the charge.
     pub energy: MicroJoules,
 }
 
-/// Splits the energy of one zone. `idle_power` is what the zone draws when nobody runs, `None` while that is not known.
+/// Splits the energy of one zone. `idle_power` is the zone's power without running tasks, `None` while it is unknown.
 pub fn attribute(
     window: ZoneWindow,
     demand: &Demand,
@@ -124,7 +124,7 @@ pub fn attribute(
     charges
 }
 
-/// Splits `energy` by weight; all of it goes to `otherwise` when nobody has any.
+/// Splits `energy` by weight; all of it goes to `otherwise` when no claimant has a weight.
 fn split(energy: MicroJoules, weights: &[(Claimant, u64)], share: Share, otherwise: Pseudo) -> Vec<Charge> {
     if energy == MicroJoules::ZERO {
         return Vec::new();
@@ -141,7 +141,7 @@ fn split(energy: MicroJoules, weights: &[(Claimant, u64)], share: Share, otherwi
     }
 }
 
-/// Reservations as weights in millionths of the machine, so that quotas and weights share one scale.
+/// Reservations as weights in millionths of the host, so that quotas and weights share one scale.
 fn reservation_weights(reservations: &Reservations) -> Vec<(Claimant, u64)> {
     const MACHINE: f64 = 1e6;
     let cpus = f64::from(reservations.cpus.max(1));
@@ -163,7 +163,7 @@ fn reservation_weights(reservations: &Reservations) -> Vec<(Claimant, u64)> {
         })
         .collect();
     if weights == 0.0 {
-        // Nobody shares what the quotas leave: it stays the machine's own.
+        // No workload is without a quota to share the rest: it stays idle energy of the host.
         parts.push((Claimant::workload(Pseudo::Idle.id()), (free * MACHINE).round() as u64));
     }
     parts

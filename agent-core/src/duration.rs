@@ -1,4 +1,4 @@
-//! Durations as people read them: one number, one unit.
+//! Formats durations for people: one number, one unit.
 
 /// A length of time in its largest unit that leaves at least two: 119 s, 22 min, 3 h, 2 d.
 pub fn in_words(seconds: f64) -> String {

@@ -1,4 +1,4 @@
-//! Makes totals of energy counters: units, wraps, resets, and counters that are one.
+//! Totals of energy counters: units of counts, wraps, resets, and mirrored counters.
 
 pub mod counter;
 pub mod mirror;

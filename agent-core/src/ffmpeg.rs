@@ -1,4 +1,4 @@
-//! Understands ffmpeg and other encoders: their command lines and what they say of their progress.
+//! Parses command lines of ffmpeg and other encoders, and their progress reports.
 
 pub mod command_line;
 pub mod progress;

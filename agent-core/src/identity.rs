@@ -1,4 +1,4 @@
-//! Identifies cgroups by their paths: which workload, and of which kind.
+//! Identifies cgroups by their paths: the workload of each, and its kind.
 
 pub mod cgroup_path;
 pub mod directory;

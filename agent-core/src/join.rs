@@ -1,7 +1,7 @@
-//! Stage 3: what did a scenario's quality cost? Attribution's joules, joined with what result files say.
+//! Stage 3: joins attributed energy with result files: cost and efficiency of scenarios and transcodes.
 //!
-//! Pure: no file, no clock, no task. What is not known is `None`, never 0, and nothing that comes out is NaN or infinite, but
-//! for the PSNR of pictures that are the same.
+//! Pure: no file, no clock, no task. An unknown figure is `None`, never 0. No figure is NaN or infinite, except the PSNR of identical
+//! pictures.
 
 pub mod bitrate;
 pub mod budget;
@@ -18,12 +18,12 @@ pub mod progress;
 pub mod subject;
 pub mod transcode;
 
-/// The value, where it is a number.
+/// The value, if it is finite.
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// The quotient, where there is one.
+/// The quotient, if it is finite.
 fn quotient(dividend: f64, divisor: f64) -> Option<f64> {
     finite(dividend / divisor).filter(|_| divisor > 0.0)
 }

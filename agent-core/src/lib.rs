@@ -6,13 +6,13 @@
 //! sources (agent) ──► attribution ──► join ──► metrics ──► listeners (agent)
 //! ```
 //!
-//! * [`energy`] makes totals of what counters show, and [`identity`] workloads of cgroup paths.
-//! * [`ffmpeg`] understands command lines and progress of encoders.
-//! * [`attribution`] splits energy over all that ran: total, and exact to the microjoule.
-//! * [`join`] puts result files, quality and prices beside the energy.
+//! * [`energy`] makes totals from the counts of energy counters, and [`identity`] makes workloads from cgroup paths.
+//! * [`ffmpeg`] parses command lines and progress of encoders.
+//! * [`attribution`] splits energy over all claimants: total, and exact to the microjoule.
+//! * [`join`] joins energy with result files, quality and prices.
 //! * [`metrics`] formats a snapshot for Prometheus.
 //!
-//! The nouns they share are in [`model`], their units in [`units`] and [`time`].
+//! Shared types are in [`model`], their units in [`units`] and [`time`].
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,7 @@
-//! Stage 4: a snapshot as bytes that Prometheus reads.
+//! Stage 4: formats a snapshot as text that Prometheus reads.
 //!
 //! Formats only: what is not in the snapshot is not shown, and nothing here does IO. Metrics are built afresh from each snapshot,
-//! so nothing stale can survive. Each metric is declared once, in its [`family`]; a metric nobody has a sample
-//! of is left out.
+//! so nothing stale can survive. Each metric is declared once, in its [`family`]; a metric without samples is left out.
 
 pub mod catalog;
 pub mod classic;
@@ -17,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::catalog::Listener;
 use crate::model::snapshot::SharedSnapshot;
 
-/// The formats a scraper may ask for.
+/// Formats that a scraper may request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Prometheus' text format 0.0.4, understood by everybody.
+    /// Prometheus' text format 0.0.4, which every scraper supports.
     Classic,
     /// OpenMetrics 1.0 (<https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md>).
     OpenMetrics,
@@ -35,7 +34,7 @@ impl Format {
         }
     }
 
-    /// The best format for an `Accept` header: OpenMetrics only when it is asked for by name, and preferred at least as
+    /// The best format for an `Accept` header: OpenMetrics only when the header names it, and prefers it at least as
     /// much as plain text.
     pub fn negotiate(accept: &str) -> Self {
         let mut open_metrics = 0.0_f64;
@@ -59,26 +58,26 @@ impl Format {
     }
 }
 
-/// How `rapl_*` spells its zones.
+/// Spelling of zones in `rapl_*`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ZoneNames {
     /// `package_0`, `core_0`, …: `zone=~"package.*"` counts each joule once.
     #[default]
     Ffwatt,
-    /// `package_0`, `package_0_core` and bare `core`, as the exporter it replaces.
+    /// `package_0`, `package_0_core` and bare `core`, as the exporter that ffwatt replaces.
     Upstream,
 }
 
-/// What can be chosen about the exposition.
+/// Options of the exposition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// How `rapl_*` spells its zones.
+    /// Spelling of zones in `rapl_*`.
     pub zone_names: ZoneNames,
 }
 
-/// Everything one listener serves. Writing into a string fails only where an encoder says so, and the encoders here never do: the
-/// tests parse every family.
+/// Renders all metrics of one listener. Writing into a string fails only if an encoder returns an error, and the encoders here never do:
+/// the tests parse every family.
 pub fn render(
     snapshot: &SharedSnapshot,
     listener: Listener,

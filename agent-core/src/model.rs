@@ -1,4 +1,4 @@
-//! The nouns every stage speaks of. Values only: nothing here does IO or knows a stage.
+//! Types that all stages share. Values only: nothing here does IO or depends on a stage.
 
 pub mod account;
 pub mod cpu;

@@ -1,6 +1,6 @@
-//! Makes text of strangers fit for a label: bounded and printable.
+//! Makes foreign text fit for a label: bounded and printable.
 
-/// The text without control characters, cut to so many characters, with `…` in place of the last one where something was cut.
+/// The text without control characters, cut to this many characters, with `…` in place of the last one where it was cut.
 pub fn bounded(text: &str, most: usize) -> String {
     let is_cut = text.chars().nth(most).is_some();
     let kept = text.chars().take(if is_cut { most.saturating_sub(1) } else { most });

@@ -1,7 +1,7 @@
 //! Points in time, on the monotonic clock and on the wall clock.
 //!
-//! Everything is measured on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns()`, so that kernel-side and user-side
-//! times are the same scale. Wall-clock time is for showing and for result files only.
+//! All times are measured on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns()`, so that times of the kernel and of the agent have
+//! the same scale. Wall-clock time is only for display and for result files.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct MonoTime(pub u64);
 
 impl MonoTime {
-    /// The time since `earlier`; nothing when `earlier` is later.
+    /// The time since `earlier`; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -26,7 +26,7 @@ impl MonoTime {
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct WallTime(pub f64);
 
-/// A point on both clocks.
+/// One moment on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Moment {
     /// On the monotonic clock.

@@ -1,7 +1,7 @@
-//! Which unit is this number in?
+//! Types for quantities with a unit: energy, power, CPU time, money, carbon and others.
 //!
-//! Quantities are converted once, where they are read; past that point they travel as these types. Energy and CPU time are
-//! integers, so that sums close exactly.
+//! Quantities are converted once, where they are read; from there on they have these types. Energy and CPU time are
+//! integers, so that sums are exact.
 
 use std::fmt;
 use std::iter::Sum;
@@ -14,7 +14,7 @@ use std::time::Duration;
 pub struct MicroJoules(pub u64);
 
 impl MicroJoules {
-    /// From joules, to the nearest microjoule; `None` for what is no energy.
+    /// From joules, to the nearest microjoule; `None` for a number that is not between 0 and 10^13.
     pub fn from_joules(joules: f64) -> Option<Self> {
         (0.0..1e13).contains(&joules).then(|| Self((joules * 1e6).round() as u64))
     }
@@ -33,13 +33,13 @@ impl MicroJoules {
         self.0 as f64 / 1e6
     }
 
-    /// The mean power of this energy over `time`; `None` over no time at all.
+    /// The mean power of this energy over `time`; `None` when `time` is zero.
     pub fn over(self, time: Duration) -> Option<Watts> {
         let seconds = time.as_secs_f64();
         (seconds > 0.0).then(|| Watts(self.joules() / seconds))
     }
 
-    /// What is left after taking `other`, or nothing.
+    /// The difference to `other`, or zero.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -86,7 +86,7 @@ const JOULES_PER_KILOWATT_HOUR: f64 = 3.6e6;
 pub struct Watts(pub f64);
 
 impl Watts {
-    /// The energy this power spends in `time`, to the nearest microjoule.
+    /// The energy of this power over `time`, to the nearest microjoule.
     pub fn during(self, time: Duration) -> MicroJoules {
         MicroJoules((self.0.max(0.0) * time.as_secs_f64() * 1e6).round() as u64)
     }
@@ -117,12 +117,12 @@ impl CpuTime {
         self.0 as f64 / 1e9
     }
 
-    /// The share of `whole`; `None` when `whole` is nothing.
+    /// The share of `whole`; `None` when `whole` is zero.
     pub fn share_of(self, whole: Self) -> Option<Ratio> {
         (whole.0 > 0).then(|| Ratio(self.0 as f64 / whole.0 as f64))
     }
 
-    /// What is left after taking `other`, or nothing.
+    /// The difference to `other`, or zero.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -165,11 +165,11 @@ impl Ratio {
     }
 }
 
-/// An amount of money, in the currency that goes with it.
+/// An amount of money, without its currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Money(pub f64);
 
-/// A number of pixels that were encoded.
+/// A number of encoded pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Pixels(pub f64);
 
@@ -178,17 +178,17 @@ pub struct Pixels(pub f64);
 pub struct Vmaf(pub f64);
 
 impl Vmaf {
-    /// A score; `None` when it is none.
+    /// A score; `None` for a number that is not between 0 and 100.
     pub fn new(score: f64) -> Option<Self> {
         (0.0..=100.0).contains(&score).then_some(Self(score))
     }
 }
 
-/// A ratio in decibels; infinite for pictures that are the same.
+/// A ratio in decibels; infinite for identical pictures.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Decibels(pub f64);
 
-/// Grams of carbon dioxide, or of what warms as much.
+/// Grams of carbon dioxide equivalent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Grams(pub f64);
 
@@ -197,7 +197,7 @@ pub struct Grams(pub f64);
 pub struct Bytes(pub u64);
 
 impl Bytes {
-    /// The share of `whole`; `None` when `whole` is nothing.
+    /// The share of `whole`; `None` when `whole` is zero.
     pub fn share_of(self, whole: Self) -> Option<Ratio> {
         (whole.0 > 0).then(|| Ratio(self.0 as f64 / whole.0 as f64))
     }
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(energy.joules().to_string(), "4503599627.370495");
     }
 
-    /// What the text of a scrape says of this energy, in microjoules.
+    /// The energy in the text of a scrape, in microjoules.
     fn printed(energy: MicroJoules) -> i128 {
         let text = format!("{:.6}", energy.joules());
         text.replace('.', "").parse().unwrap()

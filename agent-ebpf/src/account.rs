@@ -1,8 +1,8 @@
-//! Who is charged for the time since this CPU's last switch?
+//! Charges CPU time since a CPU's last switch to the task that leaves the CPU.
 //!
-//! A switch is read in one of two ways. By the kernel's types, where it has them (BTF): then the program sees the tasks themselves, and
-//! takes the time by the scheduler's own clock, from where the scheduler has just written it. There is no call to a helper in it, and
-//! what it charges is what the kernel's own accounts (`cpu.stat`) charge. Else by helpers and `CLOCK_MONOTONIC`.
+//! A switch is read in one of two ways. With the kernel's type information (BTF), the program sees the tasks themselves, and
+//! takes the time of the scheduler's own clock, from where the scheduler has just written it. It calls no helper, and
+//! its charges equal those of the kernel's own accounts (`cpu.stat`). Without BTF, it uses helpers and `CLOCK_MONOTONIC`.
 //!
 //! The warm path — the same consumer again, or idle in between — touches one per-CPU array entry. The hash is touched only when the
 //! consumer changes, looked up and changed in place.
@@ -19,8 +19,8 @@ use aya_ebpf::helpers::{
 use crate::maps::{CPU_CLOCK, CPU_TIME, hierarchies, offset};
 use crate::{lifecycle, tracked};
 
-/// Two clocks that differ by so many nanoseconds more, or fewer, than a tick ago do not keep step. What is between the scheduler's look
-/// at its clock and ours is microseconds.
+/// Two clocks whose difference changes by more nanoseconds than this in a tick do not keep step. Between the scheduler's reading
+/// of its clock and this program's are microseconds.
 const OUT_OF_STEP: u64 = 100_000;
 
 /// This CPU's clock. All callers have preemption off, and an inter-processor interrupt cannot enter `sched_switch` (it runs with
@@ -38,7 +38,7 @@ fn monotonic() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// Charges the time up to `now`; `who` is asked only when there is any, and answers `None` when the CPU was idle.
+/// Charges the time up to `now`; `who` is called only when there is any, and returns `None` when the CPU was idle.
 #[inline(always)]
 fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerKey>) {
     let since = clock.accounted_to;
@@ -65,7 +65,7 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
 
 /// A switch by the kernel's types: charges the task that leaves the CPU.
 ///
-/// The scheduler keeps its clock in `se.exec_start` of the task that it puts onto the CPU, and of the one that it has just charged; the
+/// The scheduler writes its clock to `se.exec_start` of the task that it puts onto the CPU, and of the one that it has just charged; the
 /// idle task has none, but then the other has. So the later of the two is the time of this switch.
 #[inline(always)]
 pub(crate) fn switched(previous: *const u8, next: *const u8) {
@@ -81,7 +81,7 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
     }
     charge(clock, now, || {
         let pid: i32 = member(previous, offset!(task_pid));
-        // What the flush has found idle is idle until this switch.
+        // A CPU that the flush has found idle is idle until this switch.
         if pid == 0 || was_asleep {
             return None;
         }
@@ -102,13 +102,13 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
     });
 }
 
-/// Whether cgroup v2 is one of the hierarchies that tasks are charged by. A constant to the verifier, as is [`is_legacy`].
+/// Whether tasks are charged by cgroup v2, alone or beside v1. A constant to the verifier, as is [`is_legacy`].
 #[inline(always)]
 fn is_unified() -> bool {
     hierarchies().unified == 1
 }
 
-/// Whether a hierarchy of cgroup v1 is.
+/// Whether tasks are charged by a hierarchy of cgroup v1, alone or beside v2.
 #[inline(always)]
 fn is_legacy() -> bool {
     hierarchies().legacy != 0
@@ -128,7 +128,7 @@ fn is_same(one: &ConsumerKey, other: &ConsumerKey) -> bool {
         && (!is_legacy() || one.legacy == other.legacy)
 }
 
-/// Once after each flush: how far is `CLOCK_MONOTONIC`, which the next flush goes by, ahead of the scheduler's clock?
+/// Once after each flush: computes the offset of `CLOCK_MONOTONIC`, which the next flush uses, to the scheduler's clock.
 #[inline(always)]
 fn align(clock: &mut CpuClock, now: u64) {
     let ahead = monotonic().wrapping_sub(now);
@@ -161,17 +161,17 @@ pub(crate) fn switched_by_helpers() {
 
 /// Charges the task that is running, and marks the instant: everything before it belongs to the window that ends.
 ///
-/// The scheduler's clock cannot be asked from here. Where it keeps step with `CLOCK_MONOTONIC`, that tells it. It does not where it stands
-/// still while interrupts are served (`CONFIG_IRQ_TIME_ACCOUNTING`) or another machine runs, and what was charged too far ahead would be
-/// missing from whoever runs next: then the task is charged as far as the scheduler itself has charged it, at its last tick, and what
-/// follows is the next window's. Idle time is guessed, for an idle CPU has no ticks, but not charged.
+/// The scheduler's clock cannot be read from here. `CLOCK_MONOTONIC` replaces it where the two keep step. They do not where the scheduler's
+/// clock stands still while interrupts are served (`CONFIG_IRQ_TIME_ACCOUNTING`) or another machine runs, and a charge too far ahead would
+/// be missing from the next task: then the task is charged as far as the scheduler itself has charged it, at its last tick, and the
+/// rest belongs to the next window. Idle time is estimated, because an idle CPU has no ticks, but not charged.
 #[inline(always)]
 pub(crate) fn flush() {
     let Some(clock) = clock() else { return };
     let mono = monotonic();
     let who = current();
     let is_idle = who.is_none();
-    // Switches are read without types, or there was none yet: then all goes by one clock, and `ahead` is 0.
+    // Switches are read without types, or there was none yet: then all times are of one clock, and `ahead` is 0.
     let is_untyped = clock.aligned_in == 0;
     let told = mono.wrapping_sub(clock.ahead);
     let asleep = if is_idle && !is_untyped {
@@ -191,8 +191,8 @@ pub(crate) fn flush() {
     clock.switches = 0;
 }
 
-/// How far the scheduler has charged the current task, by its own clock. 0 when that cannot be read: then nothing is charged now, and all
-/// of it at the next switch.
+/// Time up to which the scheduler has charged the current task, by its own clock. 0 when that cannot be read: then nothing is charged now,
+/// and all of it at the next switch.
 #[inline(always)]
 fn charged_to() -> u64 {
     read_current(offset!(task_exec_start)).unwrap_or(0)
@@ -216,7 +216,7 @@ fn current() -> Option<ConsumerKey> {
     consumer((pid_tgid >> 32) as u32, unified, legacy, current_class)
 }
 
-/// The current task's cgroups in cgroup v2 and in the followed hierarchy of cgroup v1, as [`ConsumerKey`] has them.
+/// The current task's cgroups in cgroup v2 and in the followed hierarchy of cgroup v1, for [`ConsumerKey`].
 #[inline(always)]
 pub(crate) fn current_cgroups() -> (u64, u64) {
     // SAFETY: the helper has no preconditions.
@@ -234,7 +234,7 @@ fn current_legacy() -> Option<u64> {
     lifecycle::read(node as *const u8, offset!(kernfs_id))
 }
 
-/// The class is asked for only in the root cgroup, which kernel threads never leave.
+/// The consumer of these ids. `class` is called only in the root cgroup, which kernel threads never leave.
 #[inline(always)]
 fn consumer(tgid: u32, cgroup: u64, legacy: u64, class: impl FnOnce() -> Option<u32>) -> Option<ConsumerKey> {
     let class = if cgroup == ROOT_CGROUP { class()? } else { CLASS_TASK };
@@ -242,7 +242,7 @@ fn consumer(tgid: u32, cgroup: u64, legacy: u64, class: impl FnOnce() -> Option<
     Some(ConsumerKey { cgroup, legacy, tracked, class })
 }
 
-/// Without BTF kernel threads are not told from processes.
+/// Class of the current task. Without BTF kernel threads are not distinguished from processes.
 #[inline(always)]
 fn current_class() -> Option<u32> {
     let flags = read_current(offset!(task_flags)).unwrap_or(0);
@@ -261,7 +261,7 @@ fn spill(clock: &mut CpuClock) {
         return;
     }
     let first = CpuTime { total: pending, at_flush: 0, epoch: clock.epoch };
-    // A second CPU may insert the same key between the look-up and here: then it exists, and its entry is ours to add to.
+    // Another CPU may insert the same key between the look-up and here: then the entry exists, and this CPU adds to it.
     if CPU_TIME.insert(&clock.key, &first, u64::from(BPF_NOEXIST)).is_ok()
         || add(&clock.key, pending, clock.epoch)
     {

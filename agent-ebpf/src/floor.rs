@@ -1,5 +1,6 @@
-//! What can a program at `sched_switch` not cost less than? Two programs that do next to nothing, for `cargo xtask bench` to
-//! measure beside the real one. No part of the agent.
+//! The lowest cost of a program at `sched_switch`: two programs that do next to nothing, for comparison by `cargo xtask bench`.
+//!
+//! No part of the agent.
 
 #![no_std]
 #![no_main]
@@ -12,11 +13,11 @@ use aya_ebpf::programs::RawTracePointContext;
 #[map]
 static LAST: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
-/// Being called.
+/// The cost of a call alone.
 #[raw_tracepoint(tracepoint = "sched_switch")]
 fn empty(_context: RawTracePointContext) {}
 
-/// One timestamp, kept.
+/// The cost of a call and one timestamp.
 #[raw_tracepoint(tracepoint = "sched_switch")]
 fn timestamp(_context: RawTracePointContext) {
     if let Some(last) = LAST.get_ptr_mut(0) {

@@ -1,3 +1,3 @@
-//! Empty on purpose: it lets cargo name this package as a dependency. The programs are in `main.rs`.
+//! Empty library, by which cargo can name this package as a dependency. The programs are in `main.rs`.
 
 #![no_std]

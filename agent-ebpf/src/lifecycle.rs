@@ -13,8 +13,8 @@ use crate::account::current_cgroups;
 use crate::maps::{EVENTS, LOSSES, SCRATCH, TRACKED_NAMES, hierarchies, offsets, pid_namespace};
 use crate::tracked::{set_state, state};
 
-/// So much waits in the ring buffer before a cgroup's event wakes the agent. Whoever makes cgroups at full speed would otherwise wake
-/// it for each.
+/// Bytes in the ring buffer above which a cgroup's event wakes the agent. Otherwise cgroups that are made at full speed would
+/// wake it for each event.
 const WAKE_AT: u64 = 128 * 1024;
 
 /// `cgroup_mkdir(struct cgroup *, const char *path)` and `cgroup_rmdir`, same arguments.
@@ -32,7 +32,7 @@ pub(crate) fn cgroup_event(context: &RawTracePointContext, kind: u32) {
         return;
     }
     let Some(event) = SCRATCH.get_ptr_mut(0) else { return };
-    // SAFETY: the verifier has checked the pointer; see `SCRATCH` for why nobody else uses it now.
+    // SAFETY: the verifier has checked the pointer; see `SCRATCH` for why there is no other user of it now.
     let event = unsafe { &mut *event };
     event.header = header(kind);
     let id = cgroup_id(cgroup, &offsets);
@@ -42,7 +42,7 @@ pub(crate) fn cgroup_event(context: &RawTracePointContext, kind: u32) {
         event.header.legacy = id;
     }
     let is_known = id != 0;
-    // A cgroup that is removed is known by its id.
+    // A removed cgroup is identified by its id.
     let length = if is_known && kind == event_kind::CGROUP_REMOVED {
         0
     } else {
@@ -52,11 +52,11 @@ pub(crate) fn cgroup_event(context: &RawTracePointContext, kind: u32) {
             Err(_) => 0,
         }
     };
-    // The mask is for the verifier; a path is always shorter than PATH_LEN, for its last byte is the zero.
+    // The mask is for the verifier; a path is always shorter than PATH_LEN, because its last byte is the zero.
     let size = size_of::<EventHeader>() + (length & (agent_common::PATH_LEN - 1));
     // SAFETY: `size` is at most the size of `CgroupEvent`, which starts at `event`.
     let bytes = unsafe { core::slice::from_raw_parts(core::ptr::from_ref(event).cast::<u8>(), size) };
-    // Without an id the agent asks the directory, as long as that is there.
+    // Without an id the agent reads the directory, which may be removed soon.
     let can_wait = is_known && EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) < WAKE_AT;
     let wake = if can_wait { BPF_RB_NO_WAKEUP } else { BPF_RB_FORCE_WAKEUP };
     if EVENTS.output::<[u8]>(bytes, u64::from(wake)).is_err() {
@@ -66,7 +66,7 @@ pub(crate) fn cgroup_event(context: &RawTracePointContext, kind: u32) {
 
 /// `sched_process_exec`: the task already carries its new name.
 ///
-/// A tracked process stays tracked, whatever it becomes: a wrapper and the encoder that takes its place are one transcode.
+/// A tracked process stays tracked, whatever program it becomes: a wrapper and the encoder that replaces it are one transcode.
 #[inline(always)]
 pub(crate) fn exec_event() {
     let Ok(name) = bpf_get_current_comm() else { return };
@@ -77,7 +77,7 @@ pub(crate) fn exec_event() {
         // SAFETY: the map is only read, and its values never change after load.
         let wanted = unsafe { TRACKED_NAMES.get(zero_padded(name)) }.is_some();
         if !wanted {
-            // The number of a process that has ended is used again.
+            // The number of an ended process is used again.
             if before == tracking::ENDED {
                 set_state(tgid, tracking::OFF);
             }
@@ -94,7 +94,7 @@ pub(crate) fn exec_event() {
 /// `sched_process_exit(struct task_struct *)`, once a thread.
 ///
 /// The process stays tracked: the exiting thread still uses CPU time (freeing its memory above all) that belongs to the transcode.
-/// User space ends that when it closes the transcode's account.
+/// User space stops tracking it when it closes the transcode's account.
 #[inline(always)]
 pub(crate) fn exit_event(context: &RawTracePointContext) {
     let pid_tgid = bpf_get_current_pid_tgid();
@@ -155,7 +155,7 @@ fn process_header(kind: u32, tgid: u32) -> EventHeader {
     EventHeader { tgid, cgroup, legacy, ..header(kind) }
 }
 
-/// Events of processes wake the agent at once: a command line is read while the process is there.
+/// Sends an event. Events of processes wake the agent at once: a command line can be read only while the process exists.
 #[inline(always)]
 fn emit(header: EventHeader) {
     match EVENTS.reserve::<EventHeader>(0) {
@@ -175,7 +175,7 @@ fn count_loss() {
     }
 }
 
-/// Bytes after the terminating zero are not promised to be zero by every kernel, but the map's keys are.
+/// Fills the name with zeros: not every kernel zeroes the bytes after the terminating zero, but the map's keys have zeros there.
 #[inline(always)]
 fn zero_padded(name: [u8; COMM_LEN]) -> [u8; COMM_LEN] {
     let mut padded = [0; COMM_LEN];
@@ -191,7 +191,7 @@ fn zero_padded(name: [u8; COMM_LEN]) -> [u8; COMM_LEN] {
     padded
 }
 
-/// 0 is the default hierarchy: cgroup v2. Without BTF every hierarchy counts as it, and user space checks the path.
+/// The hierarchy's number; 0 is the default hierarchy, cgroup v2. Without BTF every hierarchy counts as 0, and user space checks the path.
 #[inline(always)]
 fn hierarchy(cgroup: *const u8, offsets: &KernelOffsets) -> Option<u32> {
     if offsets.cgroup_root == UNKNOWN_OFFSET || offsets.root_hierarchy == UNKNOWN_OFFSET {
@@ -213,7 +213,7 @@ fn live_threads(task: *const u8, offsets: &KernelOffsets) -> Option<u32> {
     read::<u32>(signal as *const u8, offsets.signal_live)
 }
 
-/// Reads a member of a kernel object; `None` when its place is not known or the read fails.
+/// Reads a member of a kernel object; `None` when its offset is unknown or the read fails.
 #[inline(always)]
 pub(crate) fn read<T>(object: *const u8, offset: u32) -> Option<T> {
     if offset == UNKNOWN_OFFSET {

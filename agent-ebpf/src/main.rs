@@ -1,5 +1,6 @@
-//! ffwatt's programs in the kernel: they count CPU time and tell of cgroups and processes that come and go.
-//! Every decision is user space's.
+//! eBPF programs of ffwatt: they count CPU time and report cgroups and processes that start and end.
+//!
+//! User space makes every decision.
 
 #![no_std]
 #![no_main]
@@ -20,7 +21,7 @@ fn switch(context: BtfTracePointContext) {
     account::switched(context.arg(1), context.arg(2));
 }
 
-/// The same on a kernel that does not tell its types.
+/// The same on a kernel without type information.
 #[raw_tracepoint(tracepoint = "sched_switch")]
 fn untyped_switch(_context: RawTracePointContext) {
     account::switched_by_helpers();
@@ -32,7 +33,7 @@ fn flush(_context: RawTracePointContext) {
     account::flush();
 }
 
-/// Carries out an [`order`] of user space. Never attached.
+/// Executes an [`order`] of user space. Never attached.
 #[raw_tracepoint]
 fn control(context: RawTracePointContext) {
     let tgid = context.arg::<u64>(1) as u32;

@@ -1,4 +1,4 @@
-//! What does the kernel side remember?
+//! Maps and variables that the eBPF programs share with user space.
 //!
 //! Sizes marked "set at load" are placeholders: the loader sizes them for the host.
 
@@ -36,7 +36,7 @@ pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(256 * 1024, 0);
 #[map]
 pub(crate) static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(loss::COUNT, 0);
 
-/// What `control` answers: the value a program returns does not reach user space through the entry points that the
+/// Answer of `control`: the return value of a program does not reach user space through the entry points that the
 /// attribute macros write.
 #[map]
 pub(crate) static ANSWER: Array<u32> = Array::with_max_entries(1, 0);
@@ -48,11 +48,11 @@ pub(crate) struct CgroupEvent {
     pub(crate) path: [u8; PATH_LEN],
 }
 
-/// One [`CgroupEvent`] a CPU. The tracepoints that fill it run with preemption off and never in an interrupt.
+/// One [`CgroupEvent`] for each CPU. The tracepoints that fill it run with preemption off and never in an interrupt.
 #[map]
 pub(crate) static SCRATCH: PerCpuArray<CgroupEvent> = PerCpuArray::with_max_entries(1, 0);
 
-/// Where the running kernel keeps things; set at load from its BTF.
+/// Offsets of members in the running kernel; set at load from its BTF.
 #[unsafe(no_mangle)]
 pub(crate) static OFFSETS: KernelOffsets = KernelOffsets::UNKNOWN;
 
@@ -63,7 +63,7 @@ pub(crate) fn offsets() -> KernelOffsets {
     unsafe { core::ptr::read_volatile(&raw const OFFSETS) }
 }
 
-/// The hierarchies that tasks are charged by; set at load.
+/// The hierarchies by which tasks are charged; set at load.
 #[unsafe(no_mangle)]
 pub(crate) static HIERARCHIES: Hierarchies = Hierarchies::UNIFIED;
 

@@ -1,16 +1,16 @@
-//! Tracks processes: those that are charged by themselves, not with the rest of their cgroup.
+//! Tracks encoder processes, which are charged separately from the rest of their cgroup.
 
 use agent_common::{TRACKED_PAGE, tracking};
 
 use crate::maps::TRACKED;
 
-/// Whether a process is charged by itself. One that has ended is, until user space has read its last CPU time.
+/// Whether a process is charged separately. An ended one still is, until user space has read its last CPU time.
 #[inline(always)]
 pub(crate) fn is_tracked(tgid: u32) -> bool {
     state(tgid) != tracking::OFF
 }
 
-/// One of [`tracking`].
+/// State of a process, one of [`tracking`].
 #[inline(always)]
 pub(crate) fn state(tgid: u32) -> u8 {
     match TRACKED.get(tgid / TRACKED_PAGE) {

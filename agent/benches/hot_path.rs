@@ -1,4 +1,4 @@
-//! What does every tick and every scrape cost, by number of containers? Attribution, rendering, and the parsing of paths.
+//! Measures the cost of a tick and of a scrape by number of containers: attribution, rendering, and the parsing of paths.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 mod busy_host;
@@ -12,7 +12,7 @@ fn main() {
     divan::main();
 }
 
-/// Who is charged what, and into the totals with it.
+/// Attribution, and the charges into the totals.
 #[divan::bench(args = [10, 100, 1000, 5000])]
 fn attribution(bencher: Bencher<'_, '_>, workloads: u32) {
     let (mut totals, demand) = (busy_host::totals(workloads), busy_host::demand(workloads));
@@ -23,7 +23,7 @@ fn attribution(bencher: Bencher<'_, '_>, workloads: u32) {
     });
 }
 
-/// Port 9510, as Prometheus asks for it.
+/// Port 9510, in the format that Prometheus requests.
 #[divan::bench(args = [10, 100, 1000, 5000])]
 fn rendering(bencher: Bencher<'_, '_>, workloads: u32) {
     let snapshot = busy_host::snapshot(workloads);
@@ -32,7 +32,7 @@ fn rendering(bencher: Bencher<'_, '_>, workloads: u32) {
     });
 }
 
-/// Once for each cgroup that is made.
+/// Runs once for each cgroup that is made.
 #[divan::bench(args = ["container", "pod", "session"])]
 fn cgroup_path(bencher: Bencher<'_, '_>, kind: &str) {
     let id = "9f2a1c0000000000000000000000000000000000000000000000000000000001";

@@ -1,4 +1,4 @@
-//! How long do result files, their join and the ledger take? None of it is ever waited for by a tick or a scrape.
+//! Measures the time that result files, their join and the ledger take. No tick and no scrape waits for any of it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may panic and print")]
 
 use std::fs;
@@ -18,7 +18,7 @@ fn main() {
     divan::main();
 }
 
-/// What the agent does every half second when nothing has changed.
+/// The agent's check every half second when nothing has changed.
 #[divan::bench]
 fn rescan_of_10000_files_that_did_not_change(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();
@@ -31,7 +31,7 @@ fn rescan_of_10000_files_that_did_not_change(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| assert!(black_box(results.changed().unwrap()).is_none()));
 }
 
-/// A file of a megabyte is read, understood and joined with a quarter of an hour of history.
+/// A file of a megabyte is read, parsed and joined with a quarter of an hour of history.
 #[divan::bench]
 fn a_result_file_of_1_mb_joined(bencher: Bencher<'_, '_>) {
     let bytes = file_of_a_megabyte();
@@ -83,7 +83,7 @@ fn quarter_of_an_hour() -> History {
     History::of(&(0..900).map(tick).collect::<Vec<_>>(), (0..50).map(candidate).collect())
 }
 
-/// What `ffwatt report --by codec` asks.
+/// The query of `ffwatt report --by codec`.
 #[divan::bench(sample_count = 20)]
 fn report_over_100000_transcodes(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,7 @@
-//! `cargo run --example floor -- OBJECT`: attaches the two programs of `agent-ebpf/src/floor.rs` and tells what the kernel says they
-//! cost, a line of JSON each time it is given a line. Used by `cargo xtask bench`.
+//! Prints the cost of the two programs of `agent-ebpf/src/floor.rs`, as the kernel counts it.
+//!
+//! `cargo run --example floor -- OBJECT` attaches the programs, and prints a line of JSON for each line that it reads.
+//! `cargo xtask bench` uses it.
 #![allow(clippy::print_stdout, reason = "its answers")]
 
 use std::io::BufRead;

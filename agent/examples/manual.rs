@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         clap_complete::generate_to(shell, &mut command, "ffwatt", &folder)?;
     }
-    // Every key with a word on it, none of them set: what nobody has chosen follows the next version's defaults.
+    // Every key with its description, none of them set: keys that a user has not set follow the next version's defaults.
     let config = ffwatt::inside::print_config(&ffwatt::inside::Config::default());
     let unset = |line: &str| {
         if line.contains(" = ") && !line.starts_with('#') {

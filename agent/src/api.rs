@@ -1,6 +1,6 @@
-//! What does `/api/v1` say? The same figures as the metrics, for programs and the page.
+//! `/api/v1`: the figures of a snapshot as JSON, for programs and the page.
 //!
-//! Formats only: everything is taken from a snapshot. The unit of a number is in its name. What is not known is left out.
+//! Formats only: everything comes from a snapshot. The unit of a number is in its name. Unknown figures are left out.
 //! docs/API.md has all of it; within a version, fields are added and never changed.
 
 mod finding;

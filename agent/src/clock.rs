@@ -5,15 +5,15 @@ use std::time::Duration;
 use agent_core::time::{Moment, MonoTime, WallTime};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Where the time comes from: the kernel, or a test.
+/// Source of time: the kernel, or a test.
 pub(crate) trait Clock: Send {
     /// Now, on the monotonic clock.
     fn now(&self) -> MonoTime;
     /// Now, on the wall clock.
     fn wall(&self) -> WallTime;
-    /// How long the machine has been suspended since boot: a change means that it slept.
+    /// Time for which the host has been suspended since boot: a change means that it slept.
     fn suspended(&self) -> Duration;
-    /// Now, on both.
+    /// Now, on both clocks.
     fn moment(&self) -> Moment {
         Moment { mono: self.now(), wall: self.wall() }
     }

@@ -29,10 +29,10 @@ use cli::Action;
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 const EXIT_LIMITED: u8 = 3;
-/// As shells have it for SIGINT.
+/// The shell's exit code for SIGINT.
 const EXIT_STOPPED: u8 = 130;
 
-/// Does what the command line says; the exit code.
+/// Runs the command of the command line; returns the exit code.
 pub fn main() -> ExitCode {
     let is_elevated = match privileges::start() {
         Ok(is_elevated) => is_elevated,
@@ -81,7 +81,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A process with more rights than its caller has either gives them up, or takes nothing from its caller that could misuse them.
+/// Limits a process with more rights than its caller: it either gives them up, or takes nothing from its caller that could misuse them.
 fn limit_to_caller(layers: Layers, needs_rights: bool) -> Result<Layers, (anyhow::Error, u8)> {
     if !needs_rights {
         privileges::act_as_caller().map_err(|error| (error.into(), EXIT_FAILED))?;
@@ -189,7 +189,7 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
     }
 }
 
-/// Becomes true with SIGINT or SIGTERM.
+/// A flag that becomes true with SIGINT or SIGTERM.
 fn stop_by_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
@@ -211,7 +211,7 @@ fn stop_by_signal() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Standard output may be a pipe that closes early.
+/// Prints to standard output, which may be a pipe that closes early.
 fn print(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -220,7 +220,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn complain(message: &str) {
-    // Where standard error cannot be written to, nobody is left to tell.
+    // Without standard error the message cannot be shown.
     let _ = writeln!(std::io::stderr(), "ffwatt: {message}");
 }
 

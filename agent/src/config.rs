@@ -1,6 +1,6 @@
-//! What was the agent asked to do?
+//! The configuration of the agent: defaults ← file ← environment ← flags.
 //!
-//! Plain data, read once: defaults ← file ← environment ← flags. Nothing below `pipeline` and `server` sees it whole, and nothing
+//! Plain data, read once. Nothing below `pipeline` and `server` sees it whole, and nothing
 //! but this module reads the environment. [`keys::KEYS`] is the one table behind the file, the environment names, the flags,
 //! `--help` and the documentation.
 
@@ -86,17 +86,17 @@ impl Default for Config {
     }
 }
 
-/// Whether files may be made in a folder, or the folder itself where it is not there yet.
+/// Whether files may be made in a folder, or the folder itself where it does not exist.
 fn may_write(folder: &Path) -> bool {
     let existing = folder.ancestors().find(|folder| folder.exists());
     existing.is_some_and(|folder| access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok())
 }
 
-/// `/var/lib/<name>`, as the file hierarchy standard has it.
+/// `/var/lib/<name>`, by the file hierarchy standard.
 const STATE_DIR: &str = "/var/lib/ffwatt";
 
 impl Config {
-    /// Where the host's files are.
+    /// Roots of the host's files.
     pub fn roots(&self) -> HostRoots {
         HostRoots {
             proc: self.path.procfs.clone(),
@@ -106,7 +106,7 @@ impl Config {
         }
     }
 
-    /// Where to keep what must survive a restart: the first of these that can be written.
+    /// Folders for the agent's state: the first writable one is used.
     pub fn state_dirs(&self) -> Vec<PathBuf> {
         match &self.state_dir {
             Some(folder) => vec![folder.clone()],
@@ -114,8 +114,8 @@ impl Config {
         }
     }
 
-    /// Where result files are: as configured, else beside what survives a restart. Without root that is the user's own folder: the
-    /// agent and `ffwatt bench` write to the same.
+    /// The folder of result files: as configured, else in the state folder. Without root that is the user's own folder: the
+    /// agent and `ffwatt bench` use the same.
     pub fn results_dir(&self) -> PathBuf {
         let beside_state = || {
             let folders = self.state_dirs();
@@ -130,7 +130,7 @@ impl Config {
         (port != 0).then(|| SocketAddr::new(self.listen.address, port))
     }
 
-    /// What the types cannot say.
+    /// Checks values that the types do not check.
     fn check(&self) -> Result<(), (&'static str, String)> {
         let (shortest, longest) = (Duration::from_millis(100), Duration::from_mins(1));
         if !(shortest..=longest).contains(&self.interval.0) {

@@ -1,4 +1,4 @@
-//! Where on this host is it? Every path the agent reads starts here.
+//! Paths of the host: every path that the agent reads starts here.
 //!
 //! **Invariant:** no other file names `/proc`, `/sys` or `/dev`: tests point these roots at fixture trees, and the container
 //! image points them at `/host/…`.
@@ -14,7 +14,7 @@ use agent_core::units::Bytes;
 
 pub(crate) use file_system::KernelFileSystem;
 
-/// The roots under which the host's files are found.
+/// The roots of the host's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostRoots {
     /// procfs, `/proc` by default.
@@ -39,7 +39,7 @@ impl Default for HostRoots {
 }
 
 impl HostRoots {
-    /// Whether sysfs is the running kernel's own, and not a folder that somebody has named.
+    /// Whether sysfs is the running kernel's own, and not a configured folder.
     pub fn has_own_sysfs(&self) -> bool {
         self.sys == Self::default().sys
     }
@@ -62,17 +62,17 @@ impl HostRoots {
         Some(Bytes(kibibytes * 1024))
     }
 
-    /// The processor's marketing name, to keep what was learned on one machine from being used on another.
+    /// The processor's marketing name: figures that were learned on one host are not used on another.
     pub fn cpu_model(&self) -> Option<String> {
         self.cpu_info("model name")
     }
 
-    /// The revision of the processor's microcode, which may change what it draws.
+    /// The revision of the processor's microcode, which may change its power.
     pub fn microcode(&self) -> Option<String> {
         self.cpu_info("microcode")
     }
 
-    /// What `cpuinfo` says of the first processor.
+    /// A field of the first processor in `cpuinfo`.
     fn cpu_info(&self, name: &str) -> Option<String> {
         let text = fs::read_to_string(self.proc.join("cpuinfo")).ok()?;
         let mut lines = text.lines().filter_map(|line| line.split_once(':'));
@@ -90,7 +90,7 @@ impl HostRoots {
         })
     }
 
-    /// Whether perf asks for more than `CAP_PERFMON`, as Debian's and Ubuntu's kernels do above 2.
+    /// Whether perf needs more than `CAP_PERFMON`, as on Debian's and Ubuntu's kernels above 2.
     pub fn perf_is_strict(&self) -> bool {
         let text = fs::read_to_string(self.proc.join("sys/kernel/perf_event_paranoid")).unwrap_or_default();
         text.trim().parse::<i32>().is_ok_and(|level| level > 2)
@@ -109,7 +109,7 @@ impl HostRoots {
     }
 }
 
-/// Whether a text is `6.1.0-13-amd64` or the like: what is shown to everybody is no other file's contents.
+/// Whether a text is `6.1.0-13-amd64` or the like: the release is public, and must not be the content of another file.
 fn is_release(text: &str) -> bool {
     let mut numbers = text.splitn(3, ['.', '-', '+']);
     let mut is_number = || numbers.next().is_some_and(|number| number.parse::<u16>().is_ok());
@@ -123,7 +123,7 @@ fn parse_mount(line: &str) -> Option<(&str, &str, &str)> {
     Some((words.next()?, words.next()?, words.next()?))
 }
 
-/// Which CPU sits in which package and die.
+/// Package and die of each CPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CpuTopology {
     /// Indexed by CPU number; `None` for a number that no CPU has, or one that is off line.
@@ -160,14 +160,14 @@ impl CpuTopology {
                 format!("no cpu folders in {}", folder.display()),
             ));
         }
-        // A machine that does not say where its CPUs are has one package.
+        // A host that does not show the places of its CPUs has one package.
         let says_nothing = cpus.iter().flatten().all(Option::is_none);
         let first = CpuPlace { package: 0, die: 0 };
         let cpus = cpus.into_iter().map(|cpu| cpu.and_then(|place| place.or(says_nothing.then_some(first))));
         Ok(Self { cpus: cpus.collect() })
     }
 
-    /// The place of a CPU as the host tells it now; `None` while the CPU is off line.
+    /// The present place of a CPU; `None` while the CPU is off line.
     pub(crate) fn find(roots: &HostRoots, cpu: usize) -> Option<CpuPlace> {
         let topology = roots.sys.join(format!("devices/system/cpu/cpu{cpu}/topology"));
         topology.is_dir().then(|| CpuPlace {
@@ -176,7 +176,7 @@ impl CpuTopology {
         })
     }
 
-    /// Enters the place of a CPU that had none.
+    /// Sets the place of a CPU that had none.
     pub(crate) fn enter(&mut self, cpu: usize, place: CpuPlace) {
         if cpu >= MAX_CPUS {
             return;
@@ -198,7 +198,7 @@ impl CpuTopology {
         Self { cpus: places.iter().copied().map(Some).collect() }
     }
 
-    /// The place of a CPU; package 0 while it is not known.
+    /// The place of a CPU; package 0 while it is unknown.
     pub(crate) fn place(&self, cpu: usize) -> CpuPlace {
         self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace { package: 0, die: 0 })
     }

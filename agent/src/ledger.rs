@@ -37,22 +37,22 @@ pub(crate) use write::{Refused, scenarios};
 /// Name of the file in the state folder.
 const FILE: &str = "ledger.db";
 
-/// Beside it: whose it is.
+/// Lock file beside it, held by the agent that writes.
 const LOCK_FILE: &str = "ledger.lock";
 
-/// Length of a bucket in seconds. RAPL's error over it is nothing, and a year of them still fits.
+/// Length of a bucket in seconds. RAPL's error over it is negligible, and a year of buckets still fits.
 pub(crate) const BUCKET_SECONDS: i64 = 10;
 
-/// How long a reader and the writer wait for each other.
+/// Time that a reader and the writer wait for each other.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why there is no ledger, or it cannot be used.
+/// The reason why there is no ledger, or it cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// Nobody has written one yet.
+    /// No ledger has been written yet.
     #[error("there is no ledger {path}: run the agent with this state folder first", path = path.display())]
     Missing {
-        /// Where it would be.
+        /// Its expected path.
         path: PathBuf,
     },
     /// A newer agent wrote it.
@@ -63,9 +63,9 @@ pub enum LedgerError {
     Newer {
         /// Its path.
         path: PathBuf,
-        /// Its version.
+        /// Version of the file.
         found: i64,
-        /// The newest version that is known.
+        /// The newest supported version.
         known: i64,
     },
     /// A version before the first release wrote it.
@@ -76,10 +76,10 @@ pub enum LedgerError {
     Older {
         /// Its path.
         path: PathBuf,
-        /// Its version.
+        /// Version of the file.
         found: i64,
     },
-    /// Another program keeps the WAL from being written back.
+    /// Another program prevents the WAL from being written back.
     #[error(
         "the write-ahead log of the ledger {path} has {megabytes} MB, because another program holds a read transaction: nothing is written until that program ends (fuser {path})",
         path = path.display()
@@ -99,47 +99,47 @@ pub enum LedgerError {
         /// Its path.
         path: PathBuf,
     },
-    /// It cannot be made one's own.
+    /// It cannot be locked.
     #[error("the ledger's lock {path}", path = path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         #[source]
         cause: io::Error,
     },
-    /// `SQLite` says no.
+    /// `SQLite` returned an error.
     #[error("the ledger {path}", path = path.display())]
     Database {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The error.
         #[source]
         cause: rusqlite::Error,
     },
 }
 
-/// The past, open for writing or only for reading.
+/// The ledger, open for writing or only for reading.
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
     connection: Connection,
-    /// The format's version: the newest, unless it is only read.
+    /// Version of the format: the newest, unless the ledger is only read.
     version: i64,
-    /// The file that is open, by device and inode.
+    /// The open file, by device and inode.
     file: Option<(u64, u64)>,
-    /// Held for as long as this is the one that writes; the kernel lets go of it with the process.
+    /// Held as long as this agent writes the ledger; the kernel releases it with the process.
     _lock: Option<File>,
 }
 
-/// A transcode: one that ended, or one that runs with its totals so far.
+/// A transcode that has ended, or one that runs with its totals so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TranscodeRow {
     /// Its key.
     pub key: String,
-    /// When it began.
+    /// Start.
     pub started: WallTime,
-    /// When it ended; of one that runs, the moment of which its totals are.
+    /// End; of a running transcode, the time of its totals.
     pub ended: WallTime,
     /// Whether it runs.
     pub state: State,
@@ -159,25 +159,25 @@ pub struct TranscodeRow {
     pub energy: MicroJoules,
     /// Its CPU time.
     pub cpu: CpuTime,
-    /// Whether the joules were measured.
+    /// Whether its energy was measured.
     pub basis: Option<EnergyBasis>,
-    /// Frames it has put out.
+    /// Frames of its output.
     pub frames: Option<u64>,
-    /// How good they are.
+    /// Quality scores.
     pub quality: Quality,
     /// Start of the observation; `None` where that is its own start.
     pub observed_from: Option<WallTime>,
     /// Time of its life in which no agent observed it.
     pub unobserved: Duration,
-    /// What it has put out while it was observed. Pixels are not written down.
+    /// Output while it was observed. Pixels are not stored.
     pub seen: SeenOutput,
     /// Its process.
     pub process: Option<ProcessIdentity>,
 }
 
 impl Ledger {
-    /// Opens the ledger of a state folder for writing; makes it when there is none. One that is damaged is moved aside and a new
-    /// one begun: the second value says so.
+    /// Opens the ledger of a state folder for writing; makes it when there is none. A damaged one is moved aside and a new
+    /// one begun: then the second value is a message about it.
     pub fn open(folder: &Path, now: WallTime) -> Result<(Self, Option<String>), LedgerError> {
         let path = folder.join(FILE);
         let lock = lock(folder, &path)?;
@@ -201,13 +201,13 @@ impl Ledger {
         Ok(Self { path, connection, version: schema::NEWEST, file, _lock: None })
     }
 
-    /// Whether the file that is open is still the one at its path. One that was removed can be written for ever, and nobody will
-    /// see it.
+    /// Whether the open file is still the one at its path. A removed file could be written for ever without any
+    /// reader.
     pub fn is_in_place(&self) -> bool {
         self.file.is_some() && identity(&self.path) == self.file
     }
 
-    /// Closes it; the folder it is in.
+    /// Closes it; returns its folder.
     pub fn close(self) -> PathBuf {
         self.path.parent().map(Path::to_path_buf).unwrap_or_default()
     }
@@ -218,31 +218,31 @@ impl Ledger {
 }
 
 impl LedgerError {
-    /// Whether the file is no database, or no longer one.
+    /// Whether the file is not a database, or is damaged.
     pub fn is_damage(&self) -> bool {
         let Self::Database { cause, .. } = self else { return false };
         matches!(cause.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
     }
 }
 
-/// Moves a damaged ledger out of the way, for whoever may want to look at it. Nobody may have it open.
+/// Moves a damaged ledger aside, for later analysis. The ledger must not be open.
 pub(crate) fn set_aside(folder: &Path, now: WallTime) -> PathBuf {
     let (path, aside) = (folder.join(FILE), folder.join(format!("{FILE}.damaged-{:.0}", now.0)));
     for suffix in ["", "-wal", "-shm"] {
-        // The side files need not be there.
+        // The side files may be missing.
         let _ = fs::rename(beside(&path, suffix), beside(&aside, suffix));
     }
     aside
 }
 
-/// A file of the same name with something added to it, as `SQLite` names its side files.
+/// The path of a file with a suffix, as `SQLite` names its side files.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Two that write would each write over the other's buckets.
+/// Two writers would overwrite each other's buckets.
 fn lock(folder: &Path, ledger: &Path) -> Result<File, LedgerError> {
     let path = folder.join(LOCK_FILE);
     let failed = |cause| LedgerError::Lock { path: path.clone(), cause };

@@ -1,11 +1,11 @@
 //! ffwatt: energy of each ffmpeg container and transcode.
 //!
-//! What only computes is in [`agent_core`]. Here is everything that asks the host, keeps files and answers:
+//! Pure computation is in [`agent_core`]. This crate reads the host, keeps files and answers requests:
 //!
-//! * [`source`] asks the host, and may fail.
-//! * [`pipeline`] is the only place that knows all stages: one thread owns the state and publishes immutable snapshots.
+//! * [`source`] reads the host, and may fail.
+//! * [`pipeline`] is the only place that depends on all stages: one thread owns the state and publishes immutable snapshots.
 //! * [`results`] is the second thread: result files, ledger, scores.
-//! * [`ledger`] keeps what ended; [`server`] and [`api`] answer from snapshots and the ledger.
+//! * [`ledger`] is the history on disk; [`server`] and [`api`] answer from snapshots and the ledger.
 
 mod clock;
 mod host;
@@ -29,7 +29,7 @@ mod documented;
 
 pub use command::main;
 
-/// What benches, fuzz targets and the release need of the inside. No interface for others.
+/// Items that benches, fuzz targets and the release need. No interface for others.
 #[doc(hidden)]
 pub mod inside {
     pub use crate::api::history::History;

@@ -1,4 +1,4 @@
-//! The program `ffwatt`.
+//! The program `ffwatt`: runs the command of the command line.
 
 use std::process::ExitCode;
 

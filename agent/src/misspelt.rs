@@ -1,13 +1,13 @@
-//! Names an unknown key of a file, when it is a known one, misspelt.
+//! Suggests the known key for an unknown, misspelt key of a file.
 
-/// None of our keys is longer.
+/// Longest length of a key.
 const LONGEST_KEY: usize = 32;
 
-/// Changed letters up to which a key is a known one, misspelt.
+/// Most changed letters of a misspelt key.
 const TYPING_MISTAKES: usize = 2;
 
-/// A key of a file that should not be there. It is named when it is one of ours, misspelt; else it may be a secret in the wrong
-/// place, or the file is another one altogether.
+/// Describes an unknown key of a file. It is named only when it is a known key, misspelt; otherwise it may be a secret in the wrong
+/// place, or the file may be no configuration at all.
 pub(crate) fn unknown_key<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let is_misspelt = |known: &str| strsim::damerau_levenshtein(name, known) <= TYPING_MISTAKES;
     if (TYPING_MISTAKES + 2..=LONGEST_KEY).contains(&name.len()) && known.into_iter().any(is_misspelt) {

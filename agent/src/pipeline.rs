@@ -1,4 +1,4 @@
-//! The only place that knows every stage: sources → attribution → (join) → snapshot.
+//! The only module that depends on every stage: sources → attribution → (join) → snapshot.
 //!
 //! One thread owns the state. It sleeps until the next tick, a life-cycle event from the kernel or a message, and publishes an
 //! immutable snapshot after each tick. Everything that reads — listeners, pages — sees snapshots only.
@@ -62,7 +62,7 @@ pub(crate) use sources::energy_hardware;
 pub(crate) use state_dir::{could_be_written, is_writable};
 pub(crate) use wait::{Mailbox, Message, mailbox};
 
-/// Bounds of the tick histogram in seconds: from a small host to one that is in trouble.
+/// Bounds of the tick histogram in seconds: from a tick of a small host to one of an overloaded host.
 const TICK_BOUNDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
 
 /// The state of the agent.
@@ -97,8 +97,8 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Opens every source of the host, and begins. What the host lacks is noted and done without; what the configuration demands and
-    /// the host cannot give is an error.
+    /// Opens every source of the host, and begins. A missing source is noted and not used; a source that the configuration requires and
+    /// the host does not have is an error.
     pub(crate) fn open(
         config: &Config,
         clock: Box<dyn Clock>,
@@ -108,7 +108,7 @@ impl Pipeline {
         Ok(Self::new(config, Parts::open(config, clock, prices)?, links))
     }
 
-    /// Begins with what is handed in.
+    /// Begins with the given parts.
     fn new(config: &Config, parts: Parts, links: Links) -> Self {
         let Parts { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health } = parts;
         let Links { inbox, publisher, joined, board } = links;
@@ -150,12 +150,12 @@ impl Pipeline {
         pipeline
     }
 
-    /// Where CPU times and energy come from.
+    /// Sources of CPU times and energy in use.
     pub(crate) fn sources(&self) -> (CpuSourceKind, Option<EnergySourceKind>) {
         (self.cpu.kind(), self.energy.kind())
     }
 
-    /// Runs until told to stop. Dropping the pipeline afterwards detaches the programs.
+    /// Runs until a stop message. Dropping the pipeline afterwards detaches the programs.
     pub(crate) fn run(mut self) {
         let mut due = self.clock.now().plus(self.interval);
         loop {
@@ -179,15 +179,15 @@ impl Pipeline {
         self.keep_idle();
     }
 
-    /// Energy counters of a small range must be read more often than a long tick would, and the socket of a short encode is soon
-    /// gone.
+    /// Next time to wake before the tick: counters of a small range must be read more often than in a long tick, and the socket of a short
+    /// encode exists only briefly.
     fn next_wake(&self, due: MonoTime) -> MonoTime {
         let last_read = self.zones.last_read().unwrap_or(self.last_tick);
         let counters = self.energy.longest_gap().map(|gap| last_read.plus(gap));
         [counters, self.progress.wake()].into_iter().flatten().fold(due, MonoTime::min)
     }
 
-    /// The next point of the raster; those that went by while the agent could not run are counted, not made up for.
+    /// The next due time of the regular ticks; missed ticks are counted and not repeated.
     fn next_due(&mut self, due: MonoTime) -> MonoTime {
         let mut next = due.plus(self.interval);
         let now = self.clock.now();
@@ -198,7 +198,7 @@ impl Pipeline {
         next
     }
 
-    /// What is there from the start: cgroups, and encoders that already run.
+    /// Finds everything that exists at the start: cgroups, and encoders that already run.
     fn begin(&mut self) {
         self.walk();
         let (identities, mut context) = self.identities();
@@ -206,7 +206,7 @@ impl Pipeline {
         self.baseline_energy();
     }
 
-    /// What cgroups and processes are, and what they are looked at with.
+    /// The identities, and the context of their methods.
     fn identities(&mut self) -> (&mut Identities, Context<'_>) {
         let context = Context {
             roots: &self.roots,
@@ -247,7 +247,7 @@ impl Pipeline {
         self.progress.find(&self.board, &self.identities, &self.roots, &*self.clock);
     }
 
-    /// An engine is needed where it has containers: without it they have no names.
+    /// Marks engines that have containers as needed: without the engine, its containers have no names.
     fn demand_engines(&mut self) {
         for kind in WorkloadKind::ENGINES {
             if self.identities.living().any(|(_, identity)| identity.kind == kind) {
@@ -272,7 +272,7 @@ impl Pipeline {
     fn tick(&mut self) {
         let began = self.clock.now();
         self.notice_sleep();
-        // Energy and CPU time as close together as can be: what lies between is in the stated uncertainty.
+        // Energy and CPU time are read as close together as possible: the time between them is in the stated uncertainty.
         let energy = self.energy.read(&*self.clock);
         let mut window = self.read_cpu();
         self.progress.hear(&self.board);
@@ -281,7 +281,7 @@ impl Pipeline {
         let duration = began.since(last_tick);
         self.tick += 1;
         let health = self.cpu.health();
-        // Events went by unseen as well while the programs were out of their places.
+        // While the programs were detached, events were missed as well.
         if self.identities.needs_walk(&window, health.lost_events + health.reattached, began) {
             self.walk();
         }
@@ -312,10 +312,10 @@ impl Pipeline {
         self.totals.published(self.clock.moment());
     }
 
-    /// A machine that slept may have lost its counters, and nobody ran meanwhile.
+    /// A suspend may reset the counters, and no task ran meanwhile.
     fn notice_sleep(&mut self) {
         let asleep = self.clock.suspended();
-        // The two clocks are read one after the other, so a little difference is nothing.
+        // The two clocks are read one after the other, so a small difference is no suspend.
         if asleep > self.asleep + Duration::from_millis(100) {
             tracing::info!(slept = ?asleep.saturating_sub(self.asleep), "the machine slept: energy counters begin anew");
             self.energy.rebaseline();
@@ -348,7 +348,7 @@ impl Pipeline {
         for usage in &window.usage {
             let claimant = match usage.consumer {
                 Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
-                // Every other one is resolved.
+                // All other cases are resolved.
                 Consumer::Unknown | Consumer::InBoth { .. } => Claimant::workload(Pseudo::Unattributed.id()),
                 Consumer::Tasks { cgroup, process } => identities.claimant(cgroup, process, &mut context),
             };

@@ -1,9 +1,9 @@
-//! What may the agent still do once everything is open?
+//! Gives up privileges after the start: capabilities, new privileges by `exec`, file access (landlock) and system calls (seccomp).
 //!
-//! Opening counters, programs and ports takes privileges; reading them takes few. What is left over is given up, by the one thread
-//! there is at that time, so that all later threads and children are born without: capabilities, new privileges by `exec`, writing
-//! to other folders than its own (landlock), and system calls it never makes (seccomp). Each is done as far as the kernel has it,
-//! what could not be done is said, and `sandbox.off` does without.
+//! Opening counters, programs and ports takes privileges; reading them takes few. The thread that starts the agent gives up the rest, while
+//! it is the only thread, so that all later threads and children start without: capabilities, new privileges by `exec`, writing
+//! to folders other than the agent's (landlock), and system calls that the agent never makes (seccomp). Each is done as far as the kernel
+//! supports it, each failure is reported, and `sandbox.off` turns it off.
 
 mod calls;
 mod capabilities;
@@ -23,32 +23,32 @@ use crate::config::{Config, Restriction};
 pub(crate) use capabilities::{names, needs};
 pub(crate) use elevated::{act_as_caller, is_elevated, shed_environment, start};
 
-/// What the agent goes on to do, so what it must be able to.
+/// Properties of a run that decide which rights it needs.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "five things that are so or not, each on its own")]
 pub(crate) struct Plan {
-    /// Where CPU times come from.
+    /// Source of CPU times.
     pub cpu: CpuSourceKind,
-    /// Where energy comes from.
+    /// Source of energy.
     pub energy: Option<EnergySourceKind>,
-    /// Whether it starts ffmpegs, to score transcodes.
+    /// Whether the agent starts ffmpegs, to score transcodes.
     pub starts_programs: bool,
-    /// Where it writes.
+    /// Folders to which it writes.
     pub writes: Vec<PathBuf>,
-    /// Whether other processes are hidden from those who may not trace them.
+    /// Whether procfs hides processes from users who may not trace them.
     pub hidden_processes: bool,
-    /// What must be able to be written to or connected to belongs to others.
+    /// Whether a path that the agent writes or connects to belongs to another user.
     pub of_others: bool,
-    /// Counters of powercap that only root may read are opened again when their driver comes back.
+    /// Whether counters of powercap that only root may read are opened again when their driver comes back.
     pub locked_counters: bool,
-    /// Perf needs more than `CAP_PERFMON` here.
+    /// Whether perf needs more than `CAP_PERFMON` here.
     pub strict_perf: bool,
-    /// What is not to be done.
+    /// Restrictions that are turned off.
     pub off: Vec<Restriction>,
 }
 
 impl Plan {
-    /// For an agent with this configuration and these sources.
+    /// The plan of an agent with this configuration and these sources.
     pub(crate) fn new(config: &Config, cpu: CpuSourceKind, energy: Option<EnergySourceKind>) -> Self {
         let roots = config.roots();
         let mut writes = config.state_dirs();
@@ -78,16 +78,16 @@ impl Plan {
     }
 }
 
-/// What came of one restriction.
+/// Result of one restriction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It holds; what exactly.
+    /// It holds, with this content.
     Done(String),
-    /// The kernel does not have it, or not all of it.
+    /// The kernel does not support it, or not all of it.
     Partly(String),
-    /// It is turned off, by the configuration or by one it depends on.
+    /// It is turned off, by the configuration or by one on which it depends.
     Off(String),
-    /// It should have been possible.
+    /// It failed unexpectedly.
     Failed(String),
 }
 
@@ -98,8 +98,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Gives up what `plan` does not need, for the calling thread and all that it starts. In this order: each step may need what a
-/// later one takes away.
+/// Gives up the rights that `plan` does not need, for the calling thread and all its children. The order matters: each step may need
+/// rights that a later one takes away.
 pub(crate) fn give_up(plan: &Plan) -> Vec<(Restriction, Outcome)> {
     let can_restrict = plan.wants(Restriction::NoNewPrivs);
     let depends = || Outcome::Off("off, for no_new_privs is off".to_owned());

@@ -1,7 +1,7 @@
-//! `ffwatt quality`: how good is what an encode has left of its source?
+//! `ffwatt quality`: scores encodes by comparison with their source.
 //!
 //! VMAF, PSNR and SSIM by ffmpeg's own filters, all in one run. Frames are aligned from the first on, the encode is scaled to the
-//! source's size and brought to its rate: what had to be done is said. The scores can go into a result file.
+//! source's size and converted to its rate; each conversion is reported. The scores can be written into a result file.
 
 mod compare;
 mod options;
@@ -27,24 +27,22 @@ pub(crate) use options::{Options, command, options};
 pub(crate) use scores::number_or_inf;
 pub(crate) use watch::Watcher;
 
-/// Why there are no scores.
+/// The reason why there are no scores.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QualityError {
-    /// A program is not there or does not start.
+    /// A program does not exist or does not start.
     #[error("cannot run {program}: install ffmpeg, or say where it is with --ffmpeg")]
     NoProgram {
-        /// Its name.
         program: String,
-        /// Why not.
+        /// The error.
         #[source]
         cause: std::io::Error,
     },
-    /// A file has no video, or is none at all.
+    /// A file has no video, or is not a video file.
     #[error("{path}: {problem}", path = path.display())]
     Input {
-        /// Its path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The comparison failed.
@@ -52,7 +50,7 @@ pub(crate) enum QualityError {
     Compare {
         /// The encode's path.
         path: PathBuf,
-        /// What ffmpeg said.
+        /// Output of ffmpeg.
         problem: String,
     },
     /// It took too long.
@@ -60,26 +58,25 @@ pub(crate) enum QualityError {
     Timeout {
         /// The encode's path.
         path: PathBuf,
-        /// How long it was allowed.
+        /// The time limit.
         limit: Duration,
     },
-    /// Somebody stopped it.
+    /// A user stopped it.
     #[error("stopped")]
     Stopped,
     /// The result file cannot be used.
     #[error("the result file {path}: {problem}", path = path.display())]
     ResultFile {
-        /// Its path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// A file cannot be written.
     #[error("cannot {doing}")]
     Io {
-        /// What was attempted.
+        /// The attempted action.
         doing: String,
-        /// Why not.
+        /// The error.
         #[source]
         cause: std::io::Error,
     },
@@ -91,7 +88,7 @@ impl QualityError {
     }
 }
 
-/// A source and what an encode has made of it.
+/// A source and an encode of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
     /// The source.
@@ -100,7 +97,7 @@ pub(crate) struct Pair {
     pub distorted: PathBuf,
 }
 
-/// Compares all pairs, some at a time, and writes what was found. Whether all could be compared.
+/// Compares all pairs, some at a time, and writes the results. Returns whether all could be compared.
 pub(crate) fn run(
     options: &Options,
     config: &Config,
@@ -110,7 +107,7 @@ pub(crate) fn run(
     let tools = Tools::find(options.ffmpeg.as_deref().unwrap_or(&config.quality.ffmpeg))?;
     let timeout = options.timeout.unwrap_or(config.quality.timeout).0;
     let bar = ProgressBar::new(0);
-    // A template that does not parse is seen by everybody who runs it; the plain bar does as well.
+    // Every user would see an invalid template; the plain bar is sufficient.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} frames ({eta} left)") {
         bar.set_style(style);
     }
@@ -155,7 +152,7 @@ pub(crate) fn run(
     Ok(all_well)
 }
 
-/// How long a video plays, where its file says it.
+/// Playing time of a video, where its file contains it.
 pub(crate) fn length(path: &Path) -> Result<Option<Duration>, QualityError> {
     let seconds = probe::probe(path)?.seconds;
     Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))

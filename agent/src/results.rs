@@ -1,7 +1,7 @@
 //! The second thread: joins result files with energy, writes the ledger, has transcodes scored. No tick and no scrape waits for a file.
 //!
-//! It follows the pipeline's snapshots to know the past, looks at the results folder now and then, and hands what it finds to
-//! the pipeline, which shows it with the next snapshot.
+//! It follows the pipeline's snapshots for the history, checks the results folder now and then, and hands its figures to
+//! the pipeline, which shows them with the next snapshot.
 
 mod bookkeeping;
 mod files;
@@ -32,27 +32,27 @@ use crate::quality::Watcher;
 
 pub(crate) use prices::prices;
 
-/// How often the last snapshot is taken in. Ticks that are shorter are one tick of the past together.
+/// Interval in which the last snapshot is read. Shorter ticks are merged in the history.
 const FOLLOW: Duration = Duration::from_millis(500);
 
-/// How far back the past is known tick by tick.
+/// Length of the history, tick by tick.
 const PAST: Duration = Duration::from_mins(15);
 
-/// What the results thread is made of.
+/// Parts of the results thread.
 pub(crate) struct Parts {
-    /// The time.
+    /// The clock.
     pub clock: Box<dyn Clock>,
-    /// What energy costs.
+    /// Price of energy.
     pub prices: Prices,
-    /// The pipeline's ear.
+    /// Messages to the pipeline.
     pub mailbox: Mailbox,
     /// The pipeline's snapshots.
     pub snapshots: watch::Receiver<Option<SharedSnapshot>>,
-    /// What is joined.
+    /// Publisher of joined figures.
     pub publisher: watch::Sender<Arc<Joined>>,
 }
 
-/// The thread's state.
+/// State of the thread.
 pub(crate) struct ResultsWorker {
     clock: Box<dyn Clock>,
     files: ResultFiles,
@@ -68,17 +68,17 @@ pub(crate) struct ResultsWorker {
     publisher: watch::Sender<Arc<Joined>>,
 }
 
-/// Prices, budgets and the results folder are others now.
+/// A change of prices, budgets and the results folder.
 #[derive(Debug)]
 pub(crate) struct Change {
-    /// Where they stand.
+    /// The new configuration.
     pub config: Config,
-    /// What the prices come to.
+    /// The new prices.
     pub prices: Prices,
 }
 
 impl ResultsWorker {
-    /// A worker that has looked at the results folder once, so that the first snapshot has what is there.
+    /// A worker that has checked the results folder once, so that the first snapshot has its run.
     pub(crate) fn new(config: &Config, parts: Parts) -> Self {
         let Parts { clock, prices, mailbox, snapshots, publisher } = parts;
         let bookkeeper = Bookkeeper::open(config, clock.wall());
@@ -101,7 +101,7 @@ impl ResultsWorker {
         worker
     }
 
-    /// Runs until nobody is left to tell it of changes.
+    /// Runs until the sender of changes is dropped.
     pub(crate) fn run(mut self, changes: &Receiver<Change>) {
         let mut looked = self.clock.now();
         loop {
@@ -127,7 +127,7 @@ impl ResultsWorker {
         }
     }
 
-    /// Takes in the last snapshot, and where that is due, the folder; publishes what is new.
+    /// Follows the last snapshot, and checks the folder when that is due; publishes changes.
     fn step(&mut self, looks: bool, has_changed: bool) {
         let is_new = looks && self.files.rescan();
         let basis = self.follow();
@@ -145,7 +145,7 @@ impl ResultsWorker {
         self.bookkeeper.hurry();
     }
 
-    /// Takes in the last snapshot; where its energy comes from, when there is a new one.
+    /// Follows the last snapshot; returns its source of energy, when there is a new one.
     fn follow(&mut self) -> Option<EnergyBasis> {
         let snapshot = self.snapshots.borrow_and_update().clone()?;
         let is_measured = snapshot.method.energy_source.is_some_and(EnergySourceKind::is_measured);

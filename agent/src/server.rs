@@ -1,15 +1,14 @@
-//! What does a listener answer?
+//! HTTP listeners: answer every request from the last snapshot.
 //!
-//! Every listener has four paths, and answers them from the last snapshot: a request does no IO, waits for no tick and takes no
-//! lock that a tick could hold.
+//! Every listener has four paths: a request does no IO, waits for no tick and takes no lock that a tick could hold.
 //!
 //! * `/metrics` — the listener's families; text 0.0.4, or OpenMetrics when `Accept` asks for it; gzip when asked.
 //! * `/health` — `OK`, as long as the process answers at all; `/healthz` is the same.
 //! * `/ready` — 200 once there is a snapshot, 503 before; `/-/ready` is the same.
-//! * `/` — a page that says what this is.
+//! * `/` — a page that describes the listener.
 //!
-//! Before that, `accept` bounds how many connections there are and how long they may take to ask, `origin` refuses what foreign
-//! web pages make browsers send, and `access` says who is let in.
+//! Before that, `accept` bounds the number of connections and the time for a request, `origin` refuses what foreign
+//! web pages make browsers send, and `access` authenticates.
 //! The main listener also takes `/progress/<id>`, which encoders post to.
 
 mod accept;
@@ -54,24 +53,23 @@ pub(crate) use accept::connection_limit;
 pub use access::Doorkeeper;
 pub(crate) use access::{AccessFile, Summary, own_certificates};
 
-/// Prometheus gives up after 10 s by default; whoever waits longer is not a scraper.
+/// Prometheus gives up after 10 s by default; a client that waits longer is not a scraper.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a listener cannot be opened.
+/// The reason why a listener cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for the {} family", listener.name())]
 pub(crate) struct ListenError {
     /// The address.
     pub address: SocketAddr,
-    /// What it was for.
     pub listener: Listener,
-    /// Why not.
+    /// The error.
     #[source]
     pub cause: io::Error,
 }
 
 impl ListenError {
-    /// What to do about it.
+    /// The command or setting that helps.
     pub(crate) fn hint(&self) -> String {
         let flag = format!("--{}", self.listener.key().replace('_', "-"));
         match self.cause.kind() {
@@ -89,7 +87,7 @@ impl ListenError {
     }
 }
 
-/// The last snapshot, as the pipeline publishes it; `None` before the first.
+/// The last snapshot; `None` before the first.
 pub(crate) type Snapshots = watch::Receiver<Option<SharedSnapshot>>;
 
 /// A listener that is open but does not answer yet.
@@ -100,7 +98,7 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Opens a listener. Needs no runtime yet: ports are taken before the agent gives its privileges up, threads come after.
+    /// Opens a listener. Needs no runtime yet: ports are opened before the agent gives up its privileges, and threads are started after.
     pub(crate) fn open(listener: Listener, address: SocketAddr) -> Result<Self, ListenError> {
         let socket = TcpListener::bind(address);
         socket.map(|socket| Self { listener, socket }).map_err(|cause| ListenError {
@@ -110,17 +108,17 @@ impl Bound {
         })
     }
 
-    /// The address it has.
+    /// The address of the listener.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    /// Which listener it is.
+    /// Kind of the listener.
     pub(crate) fn listener(&self) -> Listener {
         self.listener
     }
 
-    /// Answers until `stop` says so; then finishes what is being answered.
+    /// Answers until `stop` is true; then finishes open requests.
     pub(crate) async fn serve(
         self,
         snapshots: Snapshots,
@@ -149,7 +147,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// One conversation of a listener over any stream, until it ends or `stop` says so.
+/// Serves one connection of a listener over any stream, until it ends or `stop` is true.
 pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     listener: Listener,
@@ -164,7 +162,7 @@ pub async fn converse(
     accept::converse(stream, router, door, stop).await;
 }
 
-/// Where every listener is, for the page.
+/// Addresses of all listeners, for the page.
 pub(crate) type Addresses = Vec<(Listener, SocketAddr)>;
 
 struct Context {
@@ -205,7 +203,7 @@ fn router(
         .layer(CatchPanicLayer::new())
 }
 
-/// Where encoders post. These requests last as long as the encode.
+/// The routes to which encoders post. These requests last as long as the encode.
 fn posting(board: Arc<Board>, stop: watch::Receiver<bool>) -> Router {
     Router::new()
         .route("/progress", post(progress::post_nameless))

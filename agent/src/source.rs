@@ -1,6 +1,6 @@
-//! Stage 1: everything that asks the host. What may go wrong when asking?
+//! Stage 1: everything that reads the host, and the errors of reading.
 //!
-//! A source says what a failure *means* for the agent, not only what failed: see [`SourceError`].
+//! An error says what a failure *means* for the agent, not only what failed: see [`SourceError`].
 
 pub(crate) mod cgroup_namespace;
 pub(crate) mod cgroup_tree;
@@ -18,30 +18,30 @@ use std::io;
 
 use agent_core::model::health::Reason;
 
-/// Why a source gave nothing, by consequence.
+/// The reason why a source failed, by consequence.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// This host, or this process's permissions, lack it. Not a failure; the hint says how to get it.
+    /// The host does not have the source, or the process may not use it. Not a failure; the hint says how to get it.
     #[error("{what}")]
     Unavailable {
-        /// What is missing.
+        /// Name of the missing thing.
         what: String,
-        /// The command or setting that would provide it; empty when nothing would.
+        /// The command or setting that would provide it; empty when there is none.
         hint: String,
     },
-    /// It did not work this time. Counted; tried again at the next tick.
+    /// One reading failed. Counted; tried again at the next tick.
     #[error("cannot {doing}")]
     Transient {
-        /// What was attempted: `read /sys/…/energy_uj`.
+        /// The attempted action: `read /sys/…/energy_uj`.
         doing: String,
-        /// Why it failed.
+        /// The error of the action.
         #[source]
         cause: io::Error,
     },
-    /// It answered nonsense. Counted, and logged once.
+    /// The source returned invalid data. Counted, and logged once.
     #[error("{what}")]
     Broken {
-        /// What is wrong, with the thing's name and value.
+        /// The problem, with name and value.
         what: String,
     },
 }
@@ -81,7 +81,7 @@ impl SourceError {
         chain(self)
     }
 
-    /// What would help; empty when nothing would.
+    /// The command or setting that would help; empty when there is none.
     pub fn hint(&self) -> &str {
         match self {
             Self::Unavailable { hint, .. } => hint,
@@ -90,8 +90,8 @@ impl SourceError {
     }
 }
 
-/// The commands that give an agent of a user other than root what it needs. Everybody who may execute such a binary may read the
-/// energy counters, so it is never for everybody.
+/// The commands that give the needed capabilities to an agent of a user other than root. All users who may execute such a binary may read
+/// the energy counters, so it is never executable for all.
 pub(crate) const GRANT: &str = "start the systemd unit of the package, or run it as root, or as a binary of a group: \
     `F=$(command -v ffwatt); sudo groupadd -f ffwatt && sudo chgrp ffwatt $F && sudo chmod 0750 $F && \
     sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $F`";

@@ -1,4 +1,4 @@
-//! What grows with the number of containers, and how? Allocations can be counted exactly, where time cannot.
+//! Counts allocations by number of containers: they can be counted exactly, where time cannot.
 
 #[path = "../benches/busy_host/mod.rs"]
 mod busy_host;
@@ -44,7 +44,7 @@ fn a_scrape_costs_as_much_for_each_container() {
     assert!(second <= first + first / 100, "{first} for the first thousand, {second} for the second");
 }
 
-/// Bytes that both histories hold after this long, with a tick a second in which everybody was busy.
+/// Bytes that both histories hold after this time, with a tick a second in which all containers were busy.
 fn of_a_past(workloads: u32, length: Duration) -> i64 {
     let mut snapshot = Arc::unwrap_or_clone(busy_host::snapshot(workloads));
     let (mut joined, mut shown) = (None, None);

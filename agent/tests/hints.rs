@@ -1,4 +1,4 @@
-//! Every flag that a message of the agent names exists.
+//! Tests that every flag that a message of the agent names exists.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,7 +9,7 @@ use std::path::Path;
 use clap::Command;
 use ffwatt::inside::command;
 
-/// Programs whose flags are named too, right behind them.
+/// Programs whose flags are named right behind their name.
 const OTHERS: [&str; 3] = ["cargo build ", "docker run ", "setpriv "];
 
 fn flags(command: &Command, known: &mut BTreeSet<String>) {
@@ -17,7 +17,7 @@ fn flags(command: &Command, known: &mut BTreeSet<String>) {
     command.get_subcommands().for_each(|subcommand| flags(subcommand, known));
 }
 
-/// Words that begin with two dashes, wherever code or a text has them; comments and tests are nobody's hint.
+/// Words that begin with two dashes, anywhere in code or text; comments and tests show no hints.
 fn named(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! The agent as a program: started, scraped, ended.
+//! Starts, scrapes and ends the agent as a program.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,10 +15,10 @@ use crate::command::{eventually, output};
 use crate::exposition::Exposition;
 use crate::http::{self, Answer};
 
-/// How long the agent may take to its first tick, on a loaded machine.
+/// Time limit for the first tick, on a loaded host.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long it may take to end.
+/// Time limit for the end.
 const END_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The listeners' ports.
@@ -34,17 +34,17 @@ pub struct Ports {
     pub qoe: u16,
     /// `cost_*`.
     pub cost: u16,
-    /// Everything new.
+    /// All metrics that are new in ffwatt.
     pub main: u16,
 }
 
 impl Ports {
-    /// All of them.
+    /// All ports.
     pub fn all(&self) -> [u16; 6] {
         [self.rapl, self.docker, self.results, self.qoe, self.cost, self.main]
     }
 
-    /// As the agent is told of them.
+    /// The flags that set these ports.
     pub fn flags(&self) -> Vec<String> {
         let Self { rapl, docker, results, qoe, cost, main } = self;
         [
@@ -59,11 +59,11 @@ impl Ports {
         .into()
     }
 
-    /// Ports that were free a moment ago, below those that connections get from the kernel: none of those can take one of them
+    /// Ports that were free a moment ago, below those that the kernel assigns to connections, which could otherwise take one of them
     /// in the meantime.
     pub fn free() -> anyhow::Result<Self> {
         static NEXT: AtomicU16 = AtomicU16::new(0);
-        // Test binaries run side by side: each begins somewhere else.
+        // Test binaries run side by side: each begins at another port.
         let begin = (std::process::id() % 600) as u16 * 20;
         let mut ports = (0..u16::MAX).filter_map(|_| {
             let port = 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
@@ -81,7 +81,7 @@ impl Ports {
     }
 }
 
-/// The built binary beside the running test or task: `target/debug/ffwatt`, or where `FFWATT_BINARY` says.
+/// The built binary beside the running test or task: `target/debug/ffwatt`, or the file of `FFWATT_BINARY`.
 pub fn binary() -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os("FFWATT_BINARY") {
         return Ok(PathBuf::from(path));
@@ -91,7 +91,7 @@ pub fn binary() -> anyhow::Result<PathBuf> {
     found.context("no built ffwatt beside this program: run `cargo build --package ffwatt` first")
 }
 
-/// What the kernel says of an eBPF program, and `None` when there is none of this number.
+/// The kernel's line about an eBPF program, and `None` when there is none of this number.
 pub fn program(number: u32) -> Option<String> {
     output(Command::new("bpftool").args(["prog", "show", "id", &number.to_string()])).ok()
 }
@@ -114,7 +114,7 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Starts the agent and waits for nothing.
+    /// Starts the agent without waiting.
     pub fn spawn(binary: &Path, flags: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         let ports = Ports::free()?;
         let folder = tempfile::tempdir().context("cannot make a folder")?;
@@ -171,10 +171,10 @@ impl Agent {
         self.child.id()
     }
 
-    /// What the kernel says of each of its threads (`/proc/…/task/…/status`).
+    /// Status of each thread (`/proc/…/task/…/status`).
     pub fn threads(&self) -> anyhow::Result<Vec<String>> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).context("it has no threads")?;
-        // One may end between the two.
+        // A thread may end in between.
         Ok(tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok()).collect())
     }
 
@@ -183,7 +183,7 @@ impl Agent {
         self.folder.path().join("state")
     }
 
-    /// What it has logged.
+    /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -213,7 +213,7 @@ impl Agent {
         Ok(self.scrape()?.sum("ffwatt_tick_duration_seconds_count", &[]).unwrap_or(0.0) as u64)
     }
 
-    /// Waits until this many whole ticks have gone by, so that everything that was before is in the figures.
+    /// Waits for this many whole ticks, so that everything before them is in the figures.
     pub fn wait_ticks(&self, count: u64) -> anyhow::Result<Exposition> {
         let from = self.ticks()?;
         let mut last = Ok(from);
@@ -229,8 +229,8 @@ impl Agent {
         self.scrape()
     }
 
-    /// Asks the scrape again and again until it answers the question; says what the last scrape was if it never does. A scrape that
-    /// cannot be read is an error at once.
+    /// Scrapes repeatedly until `ask` returns an answer; the error quotes the last scrape if it never does. A scrape that
+    /// cannot be parsed is an error at once.
     pub fn until<T>(&self, what: &str, ask: impl Fn(&Exposition) -> Option<T>) -> anyhow::Result<T> {
         let (mut scrapes, mut last) = (0, String::new());
         let answer = eventually(what, START_PATIENCE, || {
@@ -255,7 +255,7 @@ impl Agent {
         kill_process(pid, signal).context("cannot signal the agent")
     }
 
-    /// Ends it as an operator would, and returns how it ended and what it had logged.
+    /// Ends it as an operator would; returns its exit status and its log.
     pub fn stop(self) -> anyhow::Result<(ExitStatus, String)> {
         self.stop_by(Signal::TERM)
     }

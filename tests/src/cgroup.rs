@@ -1,4 +1,4 @@
-//! Real cgroups on the running kernel.
+//! Makes and removes real cgroups on the running kernel.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl Cgroup {
         &self.folder
     }
 
-    /// A command that runs inside: it enters by itself, so that all its CPU time is the cgroup's.
+    /// A command that runs inside: its shell enters the cgroup first, so that all its CPU time is the cgroup's.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("/bin/sh");
         let enter = "echo $$ > \"$0\" && exec \"$@\"";
@@ -54,12 +54,12 @@ impl Cgroup {
         command
     }
 
-    /// CPU time of the cgroup by the kernel's own book-keeping.
+    /// CPU time of the cgroup by the kernel's own accounting.
     pub fn cpu_stat(&self) -> anyhow::Result<Duration> {
         cpu_stat(&self.folder)
     }
 
-    /// Removes the cgroup, waiting for its last processes to be gone.
+    /// Removes the cgroup, after its last processes have ended.
     pub fn remove(self) -> anyhow::Result<()> {
         remove(&self.folder)
     }
@@ -67,7 +67,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // Removed already, or beyond helping.
+        // Removed already, or it cannot be removed.
         let _ = remove(&self.folder);
     }
 }
@@ -86,7 +86,7 @@ fn kill_all(folder: &Path) {
     for pid in fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default().lines() {
         let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
-            // It may be gone by now.
+            // The process may have ended already.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
     }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use crate::cgroup;
 use crate::command::{eventually, output};
 
-/// The mounts; gone when dropped.
+/// The mounts; removed when dropped.
 #[derive(Debug)]
 pub struct Host {
     folder: PathBuf,
@@ -38,7 +38,7 @@ impl Host {
         Ok(())
     }
 
-    /// The flag that tells the agent of it.
+    /// The agent's flag for this host.
     pub fn flag(&self) -> String {
         format!("--path.cgroupfs={}", self.folder.display())
     }
@@ -55,7 +55,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         let is_gone = |target: &PathBuf| output(Command::new("umount").arg("--lazy").arg(target)).is_ok();
-        // Below a mount that stays there are cgroups, which are nobody's to remove.
+        // Cgroups below a mount that stays must not be removed.
         if self.mounts.iter().all(is_gone) {
             for target in &self.mounts {
                 let _ = fs::remove_dir(target);
@@ -65,7 +65,7 @@ impl Drop for Host {
     }
 }
 
-/// What is mounted together with `cpuacct` on this host, if that is mounted at all.
+/// Controllers that are mounted together with `cpuacct` on this host, if that is mounted at all.
 fn controllers() -> anyhow::Result<String> {
     let text = fs::read_to_string("/proc/self/cgroup").context("cannot read /proc/self/cgroup")?;
     let mut lines = text.lines().filter_map(|line| line.split(':').nth(1));
@@ -81,7 +81,7 @@ pub struct LegacyCgroup {
 }
 
 impl LegacyCgroup {
-    /// A command that runs inside, and inside a cgroup of cgroup v2 where one is given: it enters by itself.
+    /// A command that runs inside, and inside a cgroup of cgroup v2 where one is given: its shell enters them first.
     pub fn command(&self, unified: Option<&cgroup::Cgroup>, program: &str) -> Command {
         let mut command = Command::new("/bin/sh");
         let enter = "echo $$ > \"$0\" && echo $$ > \"$1\" && shift && exec \"$@\"";
@@ -92,7 +92,7 @@ impl LegacyCgroup {
         command
     }
 
-    /// CPU seconds by the kernel's own book-keeping.
+    /// CPU seconds by the kernel's own accounting.
     pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
         let text =
             fs::read_to_string(self.folder.join("cpuacct.usage")).context("cannot read cpuacct.usage")?;
@@ -103,11 +103,11 @@ impl LegacyCgroup {
 
 impl Drop for LegacyCgroup {
     fn drop(&mut self) {
-        // The last process may still be on its way out.
+        // The last process may not have ended completely.
         let _ = eventually("the cgroup is removed", Duration::from_secs(10), || {
             fs::remove_dir(&self.folder).is_ok().then_some(())
         });
-        // Others may still have theirs in a parent.
+        // Other tests may still have cgroups in a parent.
         for parent in self.folder.ancestors().skip(1).take_while(|parent| *parent != self.root) {
             if fs::remove_dir(parent).is_err() {
                 break;

@@ -1,4 +1,4 @@
-//! How are other programs run?
+//! Runs other programs, and waits for conditions with a deadline.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -16,7 +16,7 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Where a program is, by `PATH` and the folders for administrators' programs.
+/// Path of a program, by `PATH` and the folders for administrators' programs.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders =
@@ -24,10 +24,10 @@ pub fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// What one question and the pause after it count for at most: a machine that stood still meanwhile has not been waiting.
+/// Longest time that counts for one call and the pause after it: time in which the host stood still is not waiting time.
 const LONGEST_ROUND: Duration = Duration::from_secs(1);
 
-/// Asks again and again until there is an answer, or fails after `patience`.
+/// Calls `ask` repeatedly until it returns an answer; fails after `patience`.
 pub fn eventually<T>(
     what: &str,
     patience: Duration,
@@ -47,7 +47,7 @@ pub fn eventually<T>(
     }
 }
 
-/// A child that is killed when its owner goes.
+/// A child that is killed when dropped.
 #[derive(Debug)]
 pub struct Owned(pub Child);
 
@@ -59,13 +59,13 @@ impl Drop for Owned {
     }
 }
 
-/// The command as a person would type it.
+/// The command as a user would type it.
 pub fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-/// Now. The harness is not the agent: it may ask the clock.
+/// Now. The harness is not the agent: it may read the clock.
 #[expect(clippy::disallowed_methods, reason = "the rule is the agent's")]
 pub fn now() -> Instant {
     Instant::now()

@@ -12,7 +12,7 @@ use anyhow::Context;
 use crate::command::now;
 use crate::host::Host;
 
-/// How often they advance.
+/// Interval in which they advance.
 const STEP: Duration = Duration::from_millis(5);
 
 /// A thread that advances counters until it is dropped.
@@ -23,7 +23,7 @@ pub struct Counting {
 }
 
 impl Counting {
-    /// Advances the counters of these zones by these watts, from where they stand.
+    /// Advances the counters of these zones by these watts, from their present positions.
     pub fn start(host: &Host, zones: &[(&str, f64)]) -> anyhow::Result<Self> {
         let open = |(zone, watts): &(&str, f64)| -> anyhow::Result<(File, u64, f64)> {
             let path = host.path(&host.zone_file(zone, "energy_uj"));
@@ -40,7 +40,7 @@ impl Counting {
                 let seconds = begin.elapsed().as_secs_f64();
                 for (file, from, watts) in &counters {
                     let text = format!("{:<20}\n", from + (seconds * watts * 1e6) as u64);
-                    // A counter that cannot be written stands still, and is found out as that.
+                    // A counter that cannot be written stands still, and the test fails for that.
                     let _ = file.write_all_at(text.as_bytes(), 0);
                 }
                 std::thread::sleep(STEP);

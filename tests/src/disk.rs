@@ -1,4 +1,4 @@
-//! A small disk that can be filled, without filling anybody else's.
+//! A small file system that a test can fill, without effect on other file systems.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -9,14 +9,14 @@ use anyhow::{Context, bail};
 
 use crate::command::output;
 
-/// A file system of its own; gone when dropped. Needs root.
+/// A separate file system; unmounted when dropped. Needs root.
 #[derive(Debug)]
 pub struct Disk {
     folder: tempfile::TempDir,
 }
 
 impl Disk {
-    /// A disk of this size, as `mount` takes it: `256k`.
+    /// A disk of this size, in the syntax of `mount`: `256k`.
     pub fn mount(size: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let options = format!("size={size}");
@@ -24,12 +24,12 @@ impl Disk {
         Ok(Self { folder })
     }
 
-    /// Where it is.
+    /// Path of the disk.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Takes all of its room with a file of this name.
+    /// Fills it with a file of this name.
     pub fn fill(&self, name: &str) -> anyhow::Result<()> {
         let mut file = File::create(self.path().join(name)).context("cannot make the filler")?;
         loop {
@@ -41,7 +41,7 @@ impl Disk {
         }
     }
 
-    /// From now on nothing can be written.
+    /// Makes it read-only.
     pub fn make_read_only(&self) -> anyhow::Result<()> {
         output(Command::new("mount").args(["-o", "remount,ro"]).arg(self.path())).map(drop)
     }
@@ -49,7 +49,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Also while somebody still has a file open on it.
+        // Also while a process still has a file open on it.
         let _ = Command::new("umount").arg("--lazy").arg(self.folder.path()).status();
         let _ = fs::remove_dir(self.folder.path());
     }

@@ -1,4 +1,4 @@
-//! A Docker engine: the host's own, or a private one that goes as it came.
+//! A Docker engine: the host's own, or a private one that leaves nothing behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use crate::command::{eventually, find, output};
 
-/// How long an engine may take to answer.
+/// Time limit for an engine's answer.
 const START_PATIENCE: Duration = Duration::from_mins(1);
 
 /// An engine that answers.
@@ -19,7 +19,7 @@ pub struct Engine {
     private: Option<Private>,
 }
 
-/// What a private engine consists of.
+/// Parts of a private engine.
 #[derive(Debug)]
 struct Private {
     daemon: Option<Child>,
@@ -39,7 +39,7 @@ impl Engine {
         rustix::process::geteuid().is_root() && find("dockerd").is_some() && find("docker").is_some()
     }
 
-    /// Starts an engine of our own in a folder of our own. Containers get no network, and nothing of the host's is changed.
+    /// Starts an engine in a separate folder. Containers get no network, and nothing of the host's is changed.
     pub fn start_private() -> anyhow::Result<Self> {
         let folder =
             tempfile::Builder::new().prefix("ffwatt-docker-").tempdir().context("cannot make a folder")?;
@@ -54,7 +54,7 @@ impl Engine {
         &self.socket
     }
 
-    /// `docker build`, by BuildKit. Newer clients need a plugin for it that may not be there; Debian's own has it.
+    /// `docker build`, by BuildKit. Newer clients need a plugin for it that may be missing; Debian's own contains it.
     pub fn build(&self) -> Command {
         let debians = Path::new("/usr/bin/docker");
         let mut command = self.client(if debians.is_file() { debians } else { Path::new("docker") });
@@ -62,7 +62,7 @@ impl Engine {
         command
     }
 
-    /// `docker`, told to talk to this engine.
+    /// `docker` for this engine.
     pub fn docker(&self) -> Command {
         self.client(Path::new("docker"))
     }
@@ -78,7 +78,7 @@ impl Engine {
         Ok(output(self.docker().args(arguments))?.trim().to_owned())
     }
 
-    /// Ends a private engine's daemon; its containers end with it.
+    /// Ends a private engine's daemon and its containers.
     pub fn stop_daemon(&mut self) -> anyhow::Result<()> {
         self.signal(rustix::process::Signal::TERM)?;
         let Some(daemon) = self.private.as_mut().and_then(|private| private.daemon.as_mut()) else {
@@ -120,7 +120,7 @@ impl Engine {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        // It would find runc and containerd there.
+        // It searches runc and containerd there.
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         private.daemon = Some(command.spawn().context("cannot start dockerd")?);
         eventually("dockerd answers", START_PATIENCE, || self.answers().then_some(())).with_context(|| {

@@ -1,4 +1,4 @@
-//! What does a scrape say? Prometheus' text format, parsed just far enough to ask questions.
+//! Parses Prometheus' text format, as far as tests query it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -19,7 +19,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// A label; empty when it has none of that name.
+    /// A label; empty when the sample has none of that name.
     pub fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", String::as_str)
     }
@@ -43,7 +43,7 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Parses a scrape; two samples of the same name and labels are an error, for Prometheus refuses them too.
+    /// Parses a scrape; two samples of the same name and labels are an error, because Prometheus refuses them too.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let mut samples = Vec::new();
         let mut seen = HashSet::new();

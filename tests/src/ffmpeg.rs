@@ -1,4 +1,4 @@
-//! Which ffmpegs are there?
+//! Finds the ffmpeg builds that tests use.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,6 +1,6 @@
-//! Fixture hosts: trees of files that look like the `/proc`, `/sys` and `/dev` of machines we do not have.
+//! Fixture hosts: trees of files that look like the `/proc`, `/sys` and `/dev` of other hosts.
 //!
-//! They stand in for energy hardware only; the agent on top of them is the real binary. CPU time comes from fixture cgroups, by polling.
+//! They replace energy hardware only; the agent on them is the real binary. CPU time comes from fixture cgroups, by polling.
 //! A test changes the files and waits for the next tick: see [`Host::step`].
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use anyhow::Context;
 /// A container's id, for the fixture's cgroups.
 pub const CONTAINER: &str = "4f1c0a7be95d26b8c3d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5";
 
-/// Cgroups every fixture host has.
+/// Cgroups of every fixture host.
 pub const CGROUPS: [&str; 4] = [
     "system.slice/docker-4f1c0a7be95d26b8c3d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5.scope",
     "system.slice/nginx.service",
@@ -30,11 +30,11 @@ pub const CGROUPS: [&str; 4] = [
 /// A RAPL zone of the powercap interface.
 #[derive(Clone, Copy, Debug)]
 pub struct PowercapZone {
-    /// Its folder: `intel-rapl:0`, `intel-rapl:0:1`, `intel-rapl-mmio:0`.
+    /// Folder of the zone: `intel-rapl:0`, `intel-rapl:0:1`, `intel-rapl-mmio:0`.
     pub folder: &'static str,
-    /// What its `name` file says.
+    /// Content of its `name` file.
     pub name: &'static str,
-    /// Where its counter stands at first, in microjoules.
+    /// First position of its counter, in microjoules.
     pub energy: u64,
     /// `max_energy_range_uj`.
     pub range: u64,
@@ -49,10 +49,10 @@ pub const SERVER_RANGE: u64 = 65_532_610_987;
 /// The range of server DRAM: steps of 15.3 µJ.
 pub const DRAM_RANGE: u64 = 65_712_999_613;
 
-/// Idle clock ticks of one step: more than can have passed.
+/// Idle clock ticks of one step: more than can have elapsed.
 const IDLE_STEP: u64 = 1_000_000;
 
-/// Between two steps of an idle host.
+/// Pause between two steps of an idle host.
 const IDLE_PAUSE: Duration = Duration::from_millis(5);
 
 /// A fixture host.
@@ -94,7 +94,7 @@ impl Host {
         Ok(host)
     }
 
-    /// A socket of two dies that are counted apart.
+    /// A socket of two dies that are counted separately.
     pub fn multi_die() -> anyhow::Result<Self> {
         let host = Self::bare(&[(0, 0), (0, 0), (0, 1), (0, 1)], "GenuineIntel")?;
         host.powercap(&[
@@ -129,7 +129,7 @@ impl Host {
         Ok(host)
     }
 
-    /// An AMD machine without powercap, with its registers: cores are counted one by one. See [`Self::set_amd_package`].
+    /// An AMD machine without powercap, with its registers: each core has a counter. See [`Self::set_amd_package`].
     pub fn amd_registers() -> anyhow::Result<Self> {
         let host = Self::bare(&[(0, 0), (0, 0)], "AuthenticAMD")?;
         for cpu in 0..2 {
@@ -142,8 +142,8 @@ impl Host {
 
     /// Sets the package counter of [`Self::amd_registers`], on every CPU.
     ///
-    /// AMD's three registers are neighbours: one byte apart in a plain file, which they are not in the device. So the core counter
-    /// shows 256 × this + 16, and the energy unit stays what it is.
+    /// AMD's three registers have adjacent addresses: one byte apart in a plain file, but not in the device. So the core counter
+    /// shows 256 × this + 16, and the energy unit is unchanged.
     pub fn set_amd_package(&self, value: u32) -> anyhow::Result<()> {
         (0..2).try_for_each(|cpu| self.register(cpu, 0xc001_029b, value.into()))
     }
@@ -155,12 +155,12 @@ impl Host {
         Ok(host)
     }
 
-    /// A virtual machine: nothing counts energy.
+    /// A virtual machine: it has no energy counter.
     pub fn without_energy() -> anyhow::Result<Self> {
         Self::bare(&[(0, 0), (0, 0)], "GenuineIntel")
     }
 
-    /// CPUs by package and die, cgroups, and nothing that counts energy.
+    /// CPUs by package and die, cgroups, and no energy counter.
     fn bare(cpus: &[(u32, u32)], vendor: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let packages = cpus.iter().map(|(package, _)| package + 1).max().unwrap_or(1);
@@ -183,7 +183,7 @@ impl Host {
         host.write("cgroup/cgroup.controllers", "cpu memory\n")?;
         host.used.insert(String::new(), 0);
         for cgroup in CGROUPS {
-            // A cgroup counts what is below it too.
+            // A cgroup's time includes that of its children.
             let mut path = String::new();
             for part in cgroup.split('/') {
                 path = if path.is_empty() { part.to_owned() } else { format!("{path}/{part}") };
@@ -197,7 +197,7 @@ impl Host {
         Ok(host)
     }
 
-    /// Flags that put the agent onto this host, with nothing of the real one.
+    /// Flags by which the agent uses this host, and nothing of the real one.
     pub fn flags(&self) -> Vec<String> {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
         let flags = [
@@ -222,7 +222,7 @@ impl Host {
         fs::rename(&new, &path).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Where a file of the host is.
+    /// Path of a file of the host.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
@@ -235,7 +235,7 @@ impl Host {
     /// Sets a powercap counter.
     pub fn set_energy(&self, folder: &str, microjoules: u64) -> anyhow::Result<()> {
         let path = self.path(&self.zone_file(folder, "energy_uj"));
-        // In place: the agent keeps the file open, as it would in sysfs. Padded, so that a shorter number leaves nothing behind.
+        // In place: the agent keeps the file open, as it would in sysfs. Padded, so that a shorter number leaves no digits behind.
         let file =
             OpenOptions::new().write(true).open(&path).with_context(|| format!("no {}", path.display()))?;
         file.write_all_at(format!("{microjoules:<20}\n").as_bytes(), 0).context("cannot set a counter")
@@ -249,7 +249,7 @@ impl Host {
         file.write_all_at(&value.to_le_bytes(), address).context("cannot set a register")
     }
 
-    /// One step of the host's life: CPU time of cgroups in milliseconds, everything else idle.
+    /// One step of the host: CPU time of cgroups in milliseconds, everything else idle.
     pub fn step(&mut self, used: &[(&str, u64)]) -> anyhow::Result<()> {
         for (cgroup, milliseconds) in used {
             for (path, total) in &mut self.used {
@@ -258,14 +258,14 @@ impl Host {
                 }
             }
         }
-        // More idle time than can have passed: whatever the cgroups did not use was idle.
+        // More idle time than can have elapsed: all other time was idle.
         self.idle.fetch_add(IDLE_STEP, Ordering::Relaxed);
         let cpus = fs::read_dir(self.path("sys/devices/system/cpu"))?.count();
         self.write_cpu_times(cpus)
     }
 
-    /// An encoder in a cgroup, with the CPU time it has used so far. Written again, it has used more; `since_boot` tells one run of
-    /// a process number from the next.
+    /// An encoder in a cgroup, with its CPU time so far. A second call raises its CPU time; `since_boot` distinguishes runs with
+    /// the same process number.
     pub fn encoder(
         &self,
         pid: u32,
@@ -287,7 +287,7 @@ impl Host {
         )
     }
 
-    /// The encoder has ended.
+    /// Ends the encoder.
     pub fn end_encoder(&self, pid: u32) -> anyhow::Result<()> {
         fs::remove_dir_all(self.path(&format!("proc/{pid}"))).context("no such encoder")
     }
@@ -297,8 +297,8 @@ impl Host {
         self.packages
     }
 
-    /// Lets the CPUs be idle whenever no step says otherwise, until the guard is dropped. Without it they are idle in a step only: to the
-    /// agent they are busy in the ticks between, and share what counters show next.
+    /// Keeps the CPUs idle between steps, until the guard is dropped. Without it they are idle in a step only: the agent
+    /// counts them as busy in the ticks between, and that time shares the counters' next energy.
     pub fn idling(&self) -> anyhow::Result<Idling> {
         let cpus = fs::read_dir(self.path("sys/devices/system/cpu"))?.count();
         let (stat, new) = (self.path("proc/stat"), self.path("proc/stat.idling"));
@@ -327,7 +327,7 @@ impl Host {
         self.write("proc/stat", &cpu_times(cpus, self.idle.load(Ordering::Relaxed)))
     }
 
-    /// Lays zones out as sysfs does: nested folders below `devices`, and a flat list of links below `class`.
+    /// Makes zones in the layout of sysfs: nested folders below `devices`, and a flat list of links below `class`.
     pub fn powercap(&self, zones: &[PowercapZone]) -> anyhow::Result<()> {
         let class = self.path("sys/class/powercap");
         fs::create_dir_all(&class)?;
@@ -356,8 +356,7 @@ impl Host {
     }
 }
 
-/// `intel-rapl:0:1` is nested: `…/intel-rapl/intel-rapl:0/intel-rapl:0:1`.
-/// `/proc/stat` of CPUs that were idle for so many clock ticks.
+/// `/proc/stat` of CPUs that were idle for this many clock ticks.
 fn cpu_times(cpus: usize, idle: u64) -> String {
     let lines = (0..cpus).map(|cpu| format!("cpu{cpu} 0 0 0 {idle} 0 0 0 0 0 0\n"));
     std::iter::once("cpu  0 0 0 0 0 0 0 0 0 0\n".to_owned()).chain(lines).collect()

@@ -1,4 +1,4 @@
-//! A request and its answer, over plain sockets: the tests look at exactly what is on the wire.
+//! Sends HTTP requests over plain sockets, so that tests see the exact bytes on the wire.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-/// How long an answer may take.
+/// Time limit for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An answer.
@@ -32,7 +32,7 @@ impl Answer {
     }
 }
 
-/// Asks a port of this host.
+/// Sends a request to a port of this host.
 pub fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
     let mut stream =
         TcpStream::connect(("127.0.0.1", port)).with_context(|| format!("cannot reach port {port}"))?;
@@ -48,7 +48,7 @@ pub fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) ->
     parse(&bytes)
 }
 
-/// `GET`, for the common case.
+/// Sends a `GET`.
 pub fn get(port: u16, path: &str) -> anyhow::Result<Answer> {
     request(port, "GET", path, &[])
 }

@@ -1,4 +1,4 @@
-//! An image with ffmpeg, made of this host's own files: nothing is pulled.
+//! Builds a container image with ffmpeg from this host's own files: nothing is pulled.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,11 +29,11 @@ pub fn make(engine: &Engine, name: &str) -> anyhow::Result<()> {
     import(engine, name, root)
 }
 
-/// Makes an image with nothing but the libraries that a program needs: what a base of a static program would be, for a dynamic one.
+/// Makes an image with only the libraries that a program needs: the base of a dynamic program, as an empty one is for a static program.
 pub fn make_base(engine: &Engine, name: &str, program: &Path) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot make a folder")?;
     let root = folder.path();
-    // Where the agent mounts the host, and keeps its state.
+    // Folders in which the host is mounted, and in which the agent keeps its state.
     for directory in ["tmp", "host/proc", "host/sys", "results", "var/lib/ffwatt", "var/run"] {
         fs::create_dir_all(root.join(directory))?;
     }

@@ -1,6 +1,6 @@
 //! The harness of the black-box tests and of the demo: the real binary, real cgroups, a real Docker engine, real ffmpeg.
 //!
-//! Fixture trees ([`host`]) stand in only for hardware that is not there. Everything that is started is owned by a value that ends
+//! Fixture trees ([`host`]) replace only missing hardware. Everything that is started is owned by a value that ends
 //! it when dropped.
 
 pub mod agent;

@@ -1,4 +1,4 @@
-//! A network of our own: every port is free in it, and names mean what the test says.
+//! A private network namespace: every port is free in it, and a test defines its host names.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::command::{Owned, output};
 
-/// A network and mount namespace with a loopback and a hosts file; gone when dropped.
+/// A network and mount namespace with a loopback and a hosts file; removed when dropped.
 #[derive(Debug)]
 pub struct Namespace {
     holder: Owned,
@@ -16,7 +16,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// One in which these names are 127.0.0.1.
+    /// A namespace in which these names are 127.0.0.1.
     pub fn start(names: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let hosts = folder.path().join("hosts");
@@ -44,7 +44,7 @@ impl Namespace {
         command
     }
 
-    /// What an address in it answers to a form.
+    /// The answer of an address in it to a form.
     pub fn post(&self, url: &str, fields: &[(&str, &str)]) -> anyhow::Result<String> {
         let mut command = self.command("curl");
         command.args(["--silent", "--show-error", "--max-time", "20"]);

@@ -1,4 +1,4 @@
-//! A real Prometheus, with the configuration that is shipped.
+//! A real Prometheus with the shipped configuration.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub struct Prometheus<'a> {
 }
 
 impl<'a> Prometheus<'a> {
-    /// Starts one on the files of a folder: `prometheus.yml` and what it names.
+    /// Starts one with the files of a folder: `prometheus.yml` and the files that it names.
     pub fn start(namespace: &'a Namespace, files: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let log = fs::File::create(folder.path().join("log")).context("cannot make a log")?;
@@ -44,7 +44,7 @@ impl<'a> Prometheus<'a> {
         Ok(Self { namespace, _child: child, _folder: folder })
     }
 
-    /// What an expression comes to now: its series, each with its labels and value.
+    /// The result of an expression now: its series, each with its labels and value.
     pub fn query(&self, expression: &str) -> anyhow::Result<Vec<Value>> {
         let text = self.namespace.post(&format!("{ADDRESS}/api/v1/query"), &[("query", expression)])?;
         let answer: Value = serde_json::from_str(&text).with_context(|| format!("{expression}: {text}"))?;
@@ -61,7 +61,7 @@ impl<'a> Prometheus<'a> {
         }
     }
 
-    /// What an expression came to over the last while, every five seconds.
+    /// The results of an expression over this time, every five seconds.
     pub fn range(&self, expression: &str, end: f64, length: Duration) -> anyhow::Result<Vec<Value>> {
         let (start, end) = ((end - length.as_secs_f64()).to_string(), end.to_string());
         let fields = [("query", expression), ("start", &start), ("end", &end), ("step", "5")];

@@ -1,4 +1,4 @@
-//! Energy counters that advance, on the real host's own CPU time: what RAPL would be, were it here.
+//! Energy counters that advance by the real host's CPU time, in place of RAPL.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, symlink};
@@ -17,10 +17,10 @@ use crate::host::CLIENT_RANGE;
 const ZONES: [(&str, &str, f64); 3] =
     [("intel-rapl:0", "package-0", 20.0), ("intel-rapl:0:0", "core", 12.0), ("intel-rapl:0:1", "dram", 3.0)];
 
-/// How often the counters advance.
+/// Interval in which the counters advance.
 const STEP: Duration = Duration::from_millis(10);
 
-/// A tree that stands for `/sys`, with counters that advance at a fixed power; the rest of it is the real one.
+/// A tree in place of `/sys`, with counters that advance at a fixed power; the rest of it is the real one.
 #[derive(Debug)]
 pub struct LiveRapl {
     folder: tempfile::TempDir,
@@ -63,7 +63,7 @@ impl LiveRapl {
         Ok(Self { folder, stop, broken, thread: Some(std::thread::spawn(count)) })
     }
 
-    /// Whether the counters show nonsense; they count on behind it.
+    /// Sets whether the counters show nonsense; they continue to count behind it.
     pub fn set_broken(&self, is_broken: bool) {
         self.broken.store(is_broken, Ordering::Relaxed);
     }
@@ -81,19 +81,19 @@ impl Drop for LiveRapl {
     }
 }
 
-/// A zone of the powercap interface whose counter somebody advances.
+/// A zone of the powercap interface with a simulated counter.
 #[derive(Debug)]
 pub(crate) struct Counter {
     sys: PathBuf,
     zone: String,
     name: String,
     range: u64,
-    /// `None` while the zone is not there.
+    /// `None` while the zone does not exist.
     file: Option<File>,
 }
 
 impl Counter {
-    /// Makes the zone in a tree that stands for `/sys`, at this many joules.
+    /// Makes the zone in a tree in place of `/sys`, at this many joules.
     pub(crate) fn make(sys: &Path, zone: &str, name: &str, range: u64, joules: f64) -> anyhow::Result<Self> {
         let (sys, zone, name) = (sys.to_path_buf(), zone.to_owned(), name.to_owned());
         let mut counter = Self { sys, zone, name, range, file: None };
@@ -106,7 +106,7 @@ impl Counter {
     }
 
     fn appear(&mut self, joules: f64) -> std::io::Result<()> {
-        // As a whole: a reader sees no zone without its number.
+        // In one step: a reader sees no zone without its number.
         let made = self.sys.join(format!("new-{}", self.zone));
         fs::create_dir_all(&made)?;
         fs::write(made.join("name"), format!("{}\n", self.name))?;
@@ -118,10 +118,10 @@ impl Counter {
         fs::rename(&made, self.folder())
     }
 
-    /// Takes the zone away, as when its driver is unloaded: what has its file open reads nothing any more.
+    /// Removes the zone, as when its driver is unloaded: an open file of it is empty from now on.
     pub(crate) fn vanish(&mut self) {
         if let Some(file) = self.file.take() {
-            // Whether it has gone is found out by whoever reads it.
+            // A reader detects that it has disappeared.
             let _ = file.set_len(0).and_then(|()| fs::remove_dir_all(self.folder()));
         }
     }
@@ -131,7 +131,7 @@ impl Counter {
         self.write("no number at\n");
     }
 
-    /// Sets it to as many joules; a zone that was not there is there again.
+    /// Sets it to this many joules; a zone that did not exist exists again.
     pub(crate) fn set(&mut self, joules: f64) {
         if self.file.is_none() {
             // It is tried again at the next step.
@@ -140,18 +140,18 @@ impl Counter {
         self.write(&self.text(joules));
     }
 
-    /// As wide as ever: a reader in the middle of a write sees no shorter number.
+    /// Of constant width: a reader during a write sees no shorter number.
     fn text(&self, joules: f64) -> String {
         format!("{:012}\n", (joules * 1e6) as u64 % self.range)
     }
 
     fn write(&self, text: &str) {
-        // A counter that cannot be written stands still, and is found out as that.
+        // A counter that cannot be written stands still, and the test fails for that.
         let _ = self.file.as_ref().map(|file| file.write_all_at(text.as_bytes(), 0));
     }
 }
 
-/// Everything of `/sys` but its power: the real one's.
+/// Links everything of the real `/sys` but its power.
 pub(crate) fn link_the_rest(sys: &Path) -> anyhow::Result<()> {
     for part in ["devices", "kernel", "fs", "bus", "module"] {
         symlink(Path::new("/sys").join(part), sys.join(part)).context("cannot link to /sys")?;

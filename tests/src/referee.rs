@@ -1,4 +1,4 @@
-//! Is a scrape well-formed? Asked of those who will read it: promtool, and the strict `OpenMetrics` parser of Prometheus' Python client.
+//! Validates a scrape with promtool and with the strict `OpenMetrics` parser of Prometheus' Python client.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::command::find;
 
-/// Findings of promtool that are known and meant: names that other people's dashboards use.
+/// Known findings of promtool that are accepted: names that dashboards of other projects use.
 const MEANT: [(&str, &str); 5] = [
     ("cost_total", "non-counter metrics should not have \"_total\" suffix"),
     ("results_scenarios_total", "non-counter metrics should not have \"_total\" suffix"),
@@ -17,7 +17,7 @@ const MEANT: [(&str, &str); 5] = [
     ("rapl_energy_joules_total", "use base unit"),
 ];
 
-/// Asks promtool about text 0.0.4.
+/// Validates text 0.0.4 with promtool.
 pub fn promtool(text: &str) -> anyhow::Result<()> {
     let program = find("promtool").context("there is no promtool here (package prometheus)")?;
     let (output, error) = feed(Command::new(program).args(["check", "metrics"]), text)?;
@@ -35,7 +35,7 @@ pub fn promtool(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks the strict parser about `OpenMetrics` text.
+/// Validates `OpenMetrics` text with the strict parser.
 pub fn openmetrics(text: &str) -> anyhow::Result<()> {
     let python = std::env::var_os("FFWATT_PYTHON").map(PathBuf::from).context(
         "FFWATT_PYTHON does not name a Python with the package prometheus_client; `cargo xtask test` makes one",

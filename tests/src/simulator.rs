@@ -1,8 +1,8 @@
-//! A host whose true joules are known: energy counters that advance every millisecond by a power model over the kernel's own CPU
-//! accounting of real processes in real cgroups.
+//! A host whose true energy is known: counters advance every millisecond by a power model.
 //!
-//! The truth is what cgroups used by their `cpu.stat`, of what each CPU used, kernel threads included: the root's
-//! `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one counter, and what runs outside the parent draws nothing.
+//! The model goes by the kernel's own CPU accounting of real processes in real cgroups: the `cpu.stat` of each cgroup, and for each CPU,
+//! kernel threads included, the root's `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one counter, and
+//! processes outside the parent draw nothing.
 
 mod processor;
 mod topology;
@@ -23,33 +23,33 @@ use crate::command::now;
 use crate::rapl::{Counter, link_the_rest};
 use topology::link_with_parts;
 
-/// How often the counters advance, as RAPL's do.
+/// Interval in which the counters advance, as RAPL's do.
 const STEP: Duration = Duration::from_millis(1);
 
-/// What one step of a client's counter is, in joules.
+/// One step of a client's counter, in joules.
 const QUANTUM: f64 = 61e-6;
 
-/// CPU time of everything, in nanoseconds, CPU by CPU.
+/// CPU time of the whole host, in nanoseconds, CPU by CPU.
 const WHOLE_MACHINE: &str = "/sys/fs/cgroup/cpuacct/cpuacct.usage_percpu";
 
-/// How long the price of a CPU second takes to swing once, where it does: no whole number of any tick.
+/// Period in which the cost of a CPU second swings, where it does: not a multiple of any tick.
 const SWING: f64 = 3.7;
 
-/// What a counter is of, where a machine has several.
+/// Hardware that a counter covers, where a machine has several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// A socket each.
+    /// A socket.
     Socket,
-    /// A die each, all of one package, as Intel's have it.
+    /// A die of the only package, as Intel counts them.
     Die,
 }
 
-/// How a part's power follows from its busy CPUs.
+/// Power of a part as a function of its busy CPUs.
 #[derive(Clone, Copy, Debug)]
 pub enum Power {
-    /// So many watts for each busy CPU.
+    /// This many watts for each busy CPU.
     Linear(f64),
-    /// So many watts for all its CPUs, growing with the power 0.6 of their use: the first busy CPU costs the most, as on real machines.
+    /// This many watts for all its CPUs, growing with the power 0.6 of their use: the first busy CPU costs the most, as on real machines.
     Concave(f64),
 }
 
@@ -62,20 +62,20 @@ impl Power {
     }
 }
 
-/// The machine.
+/// A simulated machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
-    /// What its counters are of.
+    /// Hardware of each counter.
     pub part: Part,
-    /// Above the idle power: of each part, which has a counter of its own and as many CPUs as the others.
+    /// Power above idle of each part, which has a counter of its own and as many CPUs as the others.
     pub parts: &'static [Power],
-    /// Watts that are there when nobody runs, of all parts together.
+    /// Watts without running tasks, of all parts together.
     pub idle: f64,
-    /// Where a counter goes around, in microjoules.
+    /// Microjoules after which a counter wraps.
     pub range: u64,
-    /// How far the price of a CPU second swings about its mean, as with the clock's frequency: 0.3 is from 0.7 to 1.3 of it.
+    /// Swing of the cost of a CPU second about its mean, as with the clock's frequency: 0.3 is from 0.7 to 1.3 of it.
     pub swing: f64,
-    /// The longest that a counter shows an old value before it is refreshed.
+    /// Longest time for which a counter shows an old value before it is refreshed.
     pub refresh: Duration,
 }
 
@@ -94,27 +94,27 @@ impl Machine {
     pub const TWO_SOCKETS: Self = Self { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..Self::LINEAR };
 }
 
-/// What a counter does instead of counting.
+/// Fault of a counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nothing: it counts.
+    /// No fault: it counts.
     #[default]
     None,
     /// It stands still, and then catches up.
     Stall,
-    /// It shows what is no number.
+    /// It shows no number.
     Unreadable,
-    /// It is set back to nothing, and counts on; once.
+    /// It is set to 0 once, and counts from there.
     Reset,
-    /// It shows numbers that no counter can have come to.
+    /// It shows numbers that no counter can reach.
     Garbage,
-    /// All zones are gone.
+    /// All zones disappear.
     AllVanished,
-    /// The zone of the last part is gone.
+    /// The zone of the last part disappears.
     LastVanished,
 }
 
-/// What was true at a moment.
+/// The truth at a moment.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     /// Seconds since 1970.
@@ -144,8 +144,8 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A host over the cgroups of these names below `parent`. They must be there, and where there are several parts, stay on
-    /// [`part_of`] theirs.
+    /// A host over the cgroups of these names below `parent`. They must exist, and where there are several parts, each must stay on its
+    /// [`part_of`].
     pub fn start(machine: Machine, parent: &str, names: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let parts = machine.parts.len();
@@ -186,12 +186,12 @@ impl Simulator {
         Ok(Self { folder, part: machine.part, names, shared, thread: Some(thread) })
     }
 
-    /// What stands for `/sys`.
+    /// The tree in place of `/sys`.
     pub fn path(&self) -> PathBuf {
         self.folder.path().to_path_buf()
     }
 
-    /// The agent, as a program that finds this machine's processor: dies count for themselves only on Intel's.
+    /// The agent, as a program that finds this machine's processor: only Intel's dies count separately.
     pub fn program(&self, binary: &Path) -> anyhow::Result<PathBuf> {
         match self.part {
             Part::Socket => Ok(binary.to_path_buf()),
@@ -199,17 +199,17 @@ impl Simulator {
         }
     }
 
-    /// What the counters do from now on.
+    /// Sets the fault of the counters from now on.
     pub fn set_trouble(&self, trouble: Trouble) {
         *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// When counters were set back, since this was last asked.
+    /// Time of a reset of the counters since the last call.
     pub fn take_reset(&self) -> Option<f64> {
         self.shared.reset.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// What was true at a moment, between the two records around it; `None` outside.
+    /// The truth at a moment, between the two records around it; `None` outside.
     pub fn at(&self, time: f64) -> Option<Truth> {
         let truths = self.shared.truths.lock().unwrap_or_else(PoisonError::into_inner);
         let place = truths.partition_point(|truth| truth.at <= time);
@@ -224,7 +224,7 @@ impl Simulator {
         })
     }
 
-    /// A truth's workloads by name.
+    /// Joules of the workloads of a truth, by name.
     pub fn by_name(&self, truth: &Truth) -> BTreeMap<String, f64> {
         self.names.iter().cloned().zip(truth.workloads.iter().copied()).collect()
     }
@@ -237,12 +237,12 @@ impl Drop for Simulator {
     }
 }
 
-/// The part of the machine that the cgroup with this number is on.
+/// The part of the machine for the cgroup with this number.
 pub fn part_of(index: usize, parts: usize) -> usize {
     index % parts
 }
 
-/// The CPUs of a part, as `taskset` takes them: the parts have as many each, in order.
+/// The CPUs of a part, in the syntax of `taskset`: the parts have as many each, in order.
 pub fn cpus_of(part: usize, parts: usize) -> String {
     let each = cpus() / parts;
     format!("{}-{}", part * each, (part + 1) * each - 1)
@@ -252,13 +252,13 @@ fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Where the counter of a part stands at first, in joules: as with real ones, not near nothing nor near another.
+/// First position of the counter of a part, in joules: as with real ones, neither near 0 nor near another.
 fn begin_of(part: usize) -> f64 {
     50_000.0 + 10_000.0 * part as f64
 }
 
 fn advance(machine: Machine, counters: &mut [Counter], all: &File, each: &[File], shared: &Shared) {
-    // Late steps are long steps; but the finer the better.
+    // Late steps are long steps; shorter ones are more exact.
     let _ = rustix::process::setpriority_process(None, -15);
     let parts = machine.parts.len();
     let cpus_each = cpus() as f64 / parts as f64;
@@ -286,8 +286,8 @@ fn advance(machine: Machine, counters: &mut [Counter], all: &File, each: &[File]
             let more = machine.idle / parts as f64 * seconds + dynamic;
             joules[part] += more;
             truth.host += more;
-            // What a CPU second costs at this moment. Files are read one after the other: a step in which only one of them has
-            // moved has the price of the step before.
+            // The cost of a CPU second at this moment. Files are read one after the other: a step in which only one of them has
+            // moved has the cost of the step before.
             if spent[part] > 0.0 {
                 prices[part] = dynamic / spent[part];
             }
@@ -320,7 +320,7 @@ fn show(counters: &mut [Counter], joules: &[f64], offsets: &mut [f64], step: u32
         match *trouble {
             Trouble::Stall => {}
             Trouble::Unreadable => counter.spoil(),
-            // Each less than the one before: no two of them are of a counter that counts.
+            // Each less than the one before: no two of them follow from a counter that counts.
             Trouble::Garbage => counter.set(shown + 150_000.0 - f64::from(step)),
             Trouble::AllVanished => counter.vanish(),
             Trouble::LastVanished if number == last => counter.vanish(),
@@ -357,7 +357,7 @@ fn start_of(file: &File) -> String {
     String::from_utf8_lossy(&bytes[..read]).trim_end_matches('\0').to_owned()
 }
 
-/// Seconds since 1970: what the agent's ticks are dated by.
+/// Seconds since 1970, the clock of the agent's ticks.
 #[expect(clippy::disallowed_methods, reason = "the rule is the agent's")]
 pub fn wall() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())

@@ -1,4 +1,4 @@
-//! A simulated host with the agent on it: real processes in real cgroups, whose true joules are known.
+//! A simulated host with the agent on it: real processes in real cgroups, whose true energy is known.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::simulator::{Machine, Simulator, cpus_of, part_of};
 /// The host, all of it below one cgroup.
 #[derive(Debug)]
 pub struct Stage {
-    /// What its counters show, and the truth.
+    /// Its counters, and the truth.
     pub simulator: Simulator,
     /// The agent.
     pub agent: Agent,
@@ -25,7 +25,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Workloads by name, with what their shells do; where that is nothing there is a cgroup, for [`Self::command`].
+    /// Starts workloads by name, with the scripts of their shells; an empty script makes only a cgroup, for [`Self::command`].
     pub fn set(
         machine: Machine,
         binary: &Path,
@@ -36,7 +36,7 @@ impl Stage {
         let own = ["agent", "simulator"].map(|name| Cgroup::make(&format!("{parent}/{name}")));
         let [agents, simulators] = own;
         let (agents, simulators) = (agents?, simulators?);
-        // Whoever measures draws power too: this process is part of the machine.
+        // Measuring draws power too: this process is part of the host.
         fs::write(simulators.folder().join("cgroup.procs"), std::process::id().to_string())
             .context("cannot enter a cgroup")?;
         let parts = machine.parts.len();
@@ -88,7 +88,7 @@ fn on_part(cgroup: &Cgroup, index: usize, parts: usize, script: &str) -> Command
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // Out of the cgroup, or it could not go.
+        // The process leaves the cgroup, which could not be removed otherwise.
         let procs = cgroup::root().map(|root| root.join("cgroup.procs"));
         let _ = procs.map(|procs| fs::write(procs, std::process::id().to_string()));
     }

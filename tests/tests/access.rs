@@ -1,4 +1,4 @@
-//! Who may ask? The real binary behind certificates and passwords, asked by curl; promtool reads the same file as the agent.
+//! Tests TLS and passwords of all listeners: the real binary, requests by curl; promtool reads the same file as the agent.
 //!
 //! Run: together.
 
@@ -16,11 +16,11 @@ use tests::command::{eventually, find, output};
 use tests::host::Host;
 use tests::http;
 
-/// Of the password below, by libxcrypt.
+/// Hash of the password below, by libxcrypt.
 const HASH: &str = "$2b$04$5vZL1tN2ejMhDSFgUVWTOOZyhsw9m85jFf7byu5/pgP9BHLTUYWrG";
 const PASSWORD: &str = "correct horse";
 
-/// An authority, and certificates of it: `server.crt`, `client.crt`, and `stranger.crt` of nobody.
+/// An authority, and certificates of it: `server.crt`, `client.crt`, and `stranger.crt` without an authority.
 fn certificates(folder: &Path) {
     let script = r#"
         set -e
@@ -64,7 +64,7 @@ impl Guarded {
         self.folder.path().join(name)
     }
 
-    /// As a container's health check asks.
+    /// Whether a container's health check succeeds.
     fn is_ready(&self) -> bool {
         let mut check = Command::new(binary().unwrap());
         let config = format!("--web.config.file={}", self.file("web.yml").display());
@@ -72,7 +72,7 @@ impl Guarded {
         check.env_clear().args(["check", "--ready", &config, &port]).output().unwrap().status.success()
     }
 
-    /// The status and body that curl is given; status 0 when there is no answer.
+    /// Status and body of a request by curl; status 0 when there is no answer.
     fn curl(&self, url: &str, arguments: &[&str]) -> (u16, String) {
         let said = Command::new("curl")
             .current_dir(self.folder.path())
@@ -91,13 +91,13 @@ impl Guarded {
 }
 
 fn write(path: &Path, text: &str) {
-    // As editors and Kubernetes do: the file is there whole, or the old one is.
+    // As editors and Kubernetes do: the new file replaces the old one whole.
     let new = path.with_extension("new");
     fs::write(&new, text).unwrap();
     fs::rename(new, path).unwrap();
 }
 
-/// What the exporters' own tool says of the file.
+/// Validates the file with the exporters' own tool.
 fn referee(file: &Path) -> anyhow::Result<()> {
     output(Command::new(find("promtool").unwrap()).args(["check", "web-config"]).arg(file)).map(drop)
 }
@@ -143,7 +143,7 @@ tls_server_config:
         let (cert, key) = (format!("{name}.crt"), format!("{name}.key"));
         guarded.metrics("https", &[&TRUST[..], &["--cert", &cert, "--key", &key]].concat())
     };
-    // The health check has no certificate, so it was told that the agent lives, and no more.
+    // The health check has no certificate, so it shows only that the agent lives.
     let is_served = || (with("client") == 200).then_some(());
     eventually("the first tick is over", Duration::from_secs(30), is_served).unwrap();
     assert_eq!(with("stranger"), 0);
@@ -183,7 +183,7 @@ fn passwords_are_asked_for_everywhere_but_for_health() {
             http::request(guarded.agent.ports.main, "GET", "/metrics", &[("Authorization", odd)]).unwrap();
         assert_eq!(answer.status, 401, "{odd}");
     }
-    // Whatever was tried: no password, hash or header of one is in the log, at its most talkative.
+    // No password, hash or header of one is in the log, at its highest level.
     let log = guarded.agent.log();
     for secret in [PASSWORD, HASH, &HASH[7..], "c2NyYXBlcjpjb3JyZWN0IGhvcnNl", "scraper:wrong"] {
         assert!(!log.contains(secret), "{secret} is in the log");
@@ -202,13 +202,13 @@ fn what_changes_counts_at_once_and_what_breaks_changes_nothing() {
     let file = guarded.file("web.yml");
     let patience = Duration::from_secs(20);
     assert_eq!(guarded.metrics("https", &TRUST), 200);
-    // A password from now on.
+    // A password is required from now on.
     write(&file, &format!("{tls}basic_auth_users:\n  scraper: {HASH}\n"));
     eventually("a password is asked for", patience, || {
         (guarded.metrics("https", &TRUST) == 401).then_some(())
     })
     .unwrap();
-    // Broken: by syntax, by key, by a file that is not there, by being gone.
+    // Broken: by syntax, by key, by a missing file, by its removal.
     let broken = [
         ("basic_auth_users: [", "line"),
         ("basic_auth_user: {}", "basic_auth_user"),

@@ -1,4 +1,4 @@
-//! Does the JSON say what the metrics say, and does it answer as docs/API.md has it?
+//! Tests that the JSON API shows the figures of the metrics, and answers as docs/API.md says.
 //!
 //! Run: together.
 
@@ -18,7 +18,7 @@ use tests::command::eventually;
 use tests::host::{CGROUPS, Host};
 use tests::http;
 
-/// A host that stands still but for what the test does: its figures can be compared.
+/// A host in which only the test changes anything, so that its figures can be compared.
 fn agent(host: &Host, interval: &str) -> Agent {
     let flags = host.flags();
     let flags: Vec<&str> = flags.iter().map(String::as_str).chain([interval]).collect();

@@ -1,4 +1,4 @@
-//! Does a bench encode what it says, and do its joules arrive? Real ffmpeg in cgroups, beside the real agent with eBPF.
+//! Tests `ffwatt bench` with real ffmpeg in cgroups, beside the real agent with eBPF: its encodes, its result file, and its energy.
 //!
 //! Run: alone (it measures encodes).
 #![allow(
@@ -106,7 +106,7 @@ fn a_batch_of_four_scenarios_has_its_joules_on_every_port() {
             qoe.sum("qoe_vmaf_score", &of).unwrap() > 20.0
                 && qoe.sum("qoe_quality_per_watt", &of).unwrap() > 0.0
         );
-        // A scenario is its transcodes: what it was charged is what stands in their rows.
+        // A scenario's energy is that of its transcodes' rows.
         let charged = main.sum("ffwatt_scenario_energy_joules", &[("scenario", *name)]).unwrap();
         let info = &all[names.iter().position(|known| known == name).unwrap()];
         let rows = rows_in(&agent.state_dir(), info["container"].as_str().unwrap());
@@ -115,7 +115,7 @@ fn a_batch_of_four_scenarios_has_its_joules_on_every_port() {
     assert!(main.residuals().values().all(|left| *left == 0));
 }
 
-/// Joules of a workload's transcodes, as the ledger of a state folder has them.
+/// Joules of a workload's transcodes, in the ledger of a state folder.
 fn rows_in(state: &Path, workload: &str) -> f64 {
     let state = format!("--state-dir={}", state.display());
     let mut command = Command::new(binary().unwrap());

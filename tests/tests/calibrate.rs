@@ -1,4 +1,4 @@
-//! Idle power by hand, and on a host that is never quiet: measured, estimated and marked, or not known and said so.
+//! Tests `ffwatt calibrate`, and idle power on a host that is never quiet: measured, estimated and marked, or unknown with a finding.
 //!
 //! Run: alone (it measures the power of an idle host).
 
@@ -19,7 +19,7 @@ use tests::command::eventually;
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, CLIENT_RANGE, Host, PowercapZone};
 
-/// Watts of the fixture's package when nothing runs, and above that when all of its CPUs run.
+/// Watts of the fixture's package without running tasks, and above that when all of its CPUs run.
 const IDLE: f64 = 10.0;
 const BUSY: f64 = 20.0;
 
@@ -28,14 +28,14 @@ const CPUS: f64 = 4.0;
 const ZONE: PowercapZone =
     PowercapZone { folder: "intel-rapl:0", name: "package-0", energy: 1_000_000, range: CLIENT_RANGE };
 
-/// Files of the fixture are written this often, energy and CPU times together: a tick has a step more or less than the next.
+/// Interval in which the fixture's files are written, energy and CPU times together: a tick has a step more or less than the next.
 const STEP: Duration = Duration::from_millis(10);
 
 const FILE: &str = "calibration.json";
 
 const PACKAGE: [(&str, &str); 2] = [("package", "0"), ("domain", "package")];
 
-/// A host whose counter goes by its load, which is a function of the time in seconds.
+/// A host whose counter follows its load, which is a function of the time in seconds.
 struct LoadedHost {
     flags: Vec<String>,
     is_over: Arc<AtomicBool>,
@@ -62,7 +62,7 @@ impl LoadedHost {
         agent
     }
 
-    /// `ffwatt` beside the agent at this port.
+    /// `ffwatt` for the agent at this port.
     fn ffwatt(&self, arguments: &[&str], port: u16) -> Output {
         let mut command = Command::new(binary().unwrap());
         let port = format!("--listen.port={port}");
@@ -97,14 +97,14 @@ fn live(host: &Host, load: fn(f64) -> f64, is_over: &AtomicBool) {
         for file in counted {
             host.write(file, &format!("usage_usec {}\n", (used * 1e6) as u64)).unwrap();
         }
-        // What the cgroup did not use was idle.
+        // Time that the cgroup did not use was idle.
         let idle = (now * 1e4) as u64;
         let lines = (0..4).map(|cpu| format!("cpu{cpu} 0 0 0 {idle} 0 0 0 0 0 0\n"));
         host.write("proc/stat", &lines.collect::<String>()).unwrap();
     }
 }
 
-/// A port at which no agent answers.
+/// A port without an agent.
 fn nobody() -> u16 {
     Ports::free().unwrap().main
 }
@@ -151,7 +151,7 @@ fn a_quiet_host_is_calibrated_beside_a_running_agent_and_nothing_overwrites_it()
     let checked = text(&host.ffwatt(&["check"], nobody()).stdout);
     assert!(checked.contains("(calibrated)"), "{checked}");
 
-    // The agent keeps what it learns beside it, and the next one goes by the calibration from its first tick.
+    // The agent keeps learned figures in another file, and its next run uses the calibration from its first tick.
     let kept = host.kept(FILE).unwrap();
     wait_for(&agent, "the agent has learned too", 30, |_| host.kept("idle.json"));
     assert!(agent.stop().unwrap().0.success());
@@ -204,7 +204,7 @@ fn a_host_without_counters_and_a_folder_that_cannot_be_written_are_refused_at_on
 
 #[test]
 fn a_host_that_is_never_quiet_has_an_estimate_that_is_marked_or_a_finding() {
-    // From 60 to 100 % and back; and the same all the time, which tells nothing of the idle machine.
+    // From 60 to 100 % and back; and constant, which shows nothing of the idle host.
     let changing = LoadedHost::start(|now| 0.8 + 0.2 * (now / 1.9).sin());
     let steady = LoadedHost::start(|_| 0.8);
     let (estimating, lost) = (changing.agent(), steady.agent());
@@ -241,6 +241,6 @@ fn a_host_that_is_never_quiet_has_an_estimate_that_is_marked_or_a_finding() {
     assert!(charged.is_some_and(|joules| joules > 0.0), "{charged:?}");
     assert!(scrape.residuals().values().all(|residual| *residual == 0));
     assert!(estimating.stop().unwrap().0.success() && lost.stop().unwrap().0.success());
-    // It is not kept as if a quiet machine had shown it.
+    // It is not kept as a figure of a quiet host.
     assert_eq!((changing.kept("idle.json"), changing.kept(FILE)), (None, None));
 }

@@ -1,4 +1,4 @@
-//! Is CPU time told by the cgroup that says what a task is, where cgroup v1 is mounted alone or beside cgroup v2? Needs root.
+//! Tests CPU time where cgroup v1 is mounted, alone or beside cgroup v2: it is charged by the cgroup that identifies a task. Needs root.
 //!
 //! Run: alone (these tests measure the host).
 
@@ -15,7 +15,7 @@ use tests::exposition::Exposition;
 
 const ID: &str = "5ea1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4e6f7a8";
 
-/// What a poll sees of a cgroup comes up to one tick late, and what it sees last is before the cgroup is gone.
+/// A poll counts CPU time up to one tick late, and the last poll of a cgroup is before its removal.
 const TICK: f64 = 0.2;
 
 fn agent(host: &Host, source: &str, more: &[&str]) -> Agent {
@@ -36,7 +36,7 @@ fn burn(cgroup: &LegacyCgroup, unified: Option<&Cgroup>) -> Child {
     cgroup.command(unified, "timeout").args(BURN).spawn().unwrap()
 }
 
-/// `timeout` says so when the time is over.
+/// `timeout` exits with this code when the time is over.
 fn finish_burn(mut child: Child) {
     assert_eq!(child.wait().unwrap().code(), Some(124));
 }
@@ -55,7 +55,7 @@ fn assert_closed(scrape: &Exposition) {
     assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
 }
 
-/// How far a source may be off, in CPU seconds: eBPF counts every switch, from its first instruction in the cgroup.
+/// Tolerance of a source, in CPU seconds: eBPF counts every switch, from its first instruction in the cgroup.
 fn tolerance(source: &str) -> f64 {
     if source == "bpf" { 0.02 } else { TICK }
 }
@@ -122,7 +122,7 @@ fn hybrid(source: &str) {
     let parts = unit + of(&ID[..12], "docker") + of("slurm/job_4711", "cgroup");
     assert_is("all of cgroup v2's", parts, whole, 3.0 * tolerance);
     assert_closed(&scrape);
-    // A cgroup that is removed gives its entry back, and leaves the others theirs.
+    // A removed cgroup frees its own entry only.
     drop(container);
     finish(daemon.command("true").spawn().unwrap()).unwrap();
     assert_closed(&agent.wait_ticks(5).unwrap());

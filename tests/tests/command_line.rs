@@ -1,4 +1,4 @@
-//! What does the program say, and how does it end?
+//! Tests the program's messages and exit codes.
 //!
 //! Run: together.
 
@@ -69,7 +69,7 @@ fn the_printed_configuration_can_be_used() {
     assert_eq!(String::from_utf8_lossy(&by_environment.stdout), text);
 }
 
-/// Arguments, environment, and what the error must say.
+/// Arguments, environment, and words of the expected error.
 type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 
 #[test]
@@ -284,12 +284,12 @@ fn what_run_refuses_config_refuses() {
     }
 }
 
-/// Somebody without root who encodes with `bench` finds it in the agent: both write below the home.
+/// The agent finds the results of a `bench` without root: both write below the home folder.
 #[test]
 fn without_root_the_results_are_in_the_users_own_folder() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    // The program may be where nobody else may look.
+    // Other users may not be able to reach the program's folder.
     let program = folder.path().join("ffwatt");
     std::fs::copy(binary().unwrap(), &program).unwrap();
     std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).unwrap();

@@ -1,5 +1,6 @@
-//! What does the agent ask of the kernel, and how does it grow with the number of cgroups? System calls, map look-ups and
-//! instructions can be counted exactly, where time cannot. Needs root.
+//! Counts system calls, map look-ups and eBPF instructions of a tick by number of cgroups. Needs root.
+//!
+//! These can be counted exactly, where time cannot.
 //!
 //! Run: alone (whatever else runs is looked at as well).
 
@@ -20,10 +21,10 @@ use tests::exposition::Exposition;
 const FLAGS: [&str; 4] =
     ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket=", "--interval=200ms"];
 
-/// How long is counted: some tens of ticks.
+/// Time of counting: some tens of ticks.
 const COUNTED: Duration = Duration::from_secs(9);
 
-/// System calls of one tick, by name, and the entries that the accounting map has.
+/// System calls of one tick, by name, and number of entries of the accounting map.
 struct Tick {
     calls: BTreeMap<String, f64>,
     entries: f64,
@@ -39,7 +40,7 @@ impl Tick {
     }
 }
 
-/// A mean over some ticks, with so many cgroups that have a sleeper each.
+/// A mean over some ticks, with this many cgroups that have a sleeper each.
 fn tick(cgroups: usize) -> Tick {
     let agent = Agent::start(&FLAGS).unwrap();
     let sleepers: Vec<(Cgroup, Owned)> = (0..cgroups)
@@ -49,7 +50,7 @@ fn tick(cgroups: usize) -> Tick {
             (cgroup, sleeper)
         })
         .collect();
-    // A shell that has just been started is not in its cgroup yet. All of it is known, and then nothing new is there.
+    // A shell that has just been started is not in its cgroup yet. Waits until all are known and none is new.
     let entries = |scrape: &Exposition| scrape.sum("ffwatt_bpf_map_entries", &[]);
     agent
         .until("every cgroup has an entry", |scrape| entries(scrape).filter(|count| *count >= cgroups as f64))
@@ -99,11 +100,11 @@ fn a_tick_looks_at_each_entry_of_the_map_once_and_asks_for_nothing_else_by_cgrou
     // One call steps to the next entry, one reads it; a reading that does not add up is taken again, which is seldom.
     let each = (many.bpf() - few.bpf()) / (many.entries - few.entries);
     assert!((1.5..=2.5).contains(&each), "{each} calls for each entry");
-    // What a tick asks however many there are: clocks, flushes, losses.
+    // System calls of a tick that do not depend on the number: clocks, flushes, losses.
     let fixed = few.bpf() - each * few.entries;
     assert!(fixed <= 40.0, "{fixed} calls: {:?}", few.calls);
-    // Each cgroup's limits are read every five seconds, with about eight calls: none, one or two times in what is counted, which is less
-    // than half a call a tick. What each tick asked of each cgroup would be one call or more.
+    // Each cgroup's limits are read every five seconds, with about eight calls: none, one or two times while counting, which is less
+    // than half a call a tick. A call for each cgroup in each tick would be one or more.
     let others = (many.others() - few.others()) / (many.entries - few.entries);
     assert!(others < 1.0, "{others} other calls for each: {:?}, and {:?}", few.calls, many.calls);
 }

@@ -1,4 +1,4 @@
-//! Counters that fail for a while on a simulated host: what they have counted meanwhile belongs to everybody who ran. Needs root.
+//! Tests counters that fail for a while on a simulated host: all claimants that ran meanwhile are charged for it. Needs root.
 //!
 //! Run: alone (the true joules are those of everything that runs on this host).
 
@@ -17,17 +17,17 @@ use tests::stage::Stage;
 
 const PARENT: &str = "ffwatt-test-counters";
 
-/// What runs all the time, and jobs of a second: across the beginning of the trouble, inside it, and across its end.
+/// A workload that runs all the time, and jobs of a second: across the beginning of the fault, inside it, and across its end.
 const WORKLOADS: [(&str, &str); 4] =
     [("steady", "while :; do :; done"), ("before", ""), ("inside", ""), ("after", "")];
 
 /// A job.
 const SECOND: &str = "exec timeout 1 sh -c 'while :; do :; done'";
 
-/// Between the jobs.
+/// Pause between the jobs.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// On a busy machine counters are read some time after the moment that a tick is dated by.
+/// On a busy host counters are read some time after the time stamp of a tick.
 const READ_LATE: f64 = 0.03;
 
 fn stage(machine: Machine, interval: &str) -> Stage {
@@ -35,7 +35,7 @@ fn stage(machine: Machine, interval: &str) -> Stage {
     Stage::set(machine, &binary().unwrap(), PARENT, &WORKLOADS, &flags.map(String::as_str)).unwrap()
 }
 
-/// What the agent says at a tick.
+/// Figures of the agent at a tick.
 #[derive(Debug)]
 struct Account {
     at: f64,
@@ -65,9 +65,9 @@ fn assert_closed(scrape: &Exposition) {
     assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
 }
 
-/// Holds what the agent has said between two ticks against the truth.
+/// Compares the agent's charges between two ticks with the truth.
 fn compare(stage: &Stage, first: &Account, last: &Account, trouble: Trouble) {
-    // The simulator writes down the truth a step after the tick.
+    // The simulator records the truth a step after the tick.
     let truth = |at: f64| eventually("the truth", Duration::from_secs(5), || stage.simulator.at(at)).unwrap();
     let (from, to) = (truth(first.at), truth(last.at));
     let (host, true_host) = (last.host - first.host, to.host - from.host);
@@ -87,7 +87,7 @@ fn compare(stage: &Stage, first: &Account, last: &Account, trouble: Trouble) {
     assert!(wrong.is_empty(), "{wrong:?} by more than 5 %: {all}");
 }
 
-/// Jobs around and inside a trouble of four seconds.
+/// Jobs around and inside a fault of four seconds.
 fn endure(machine: Machine, trouble: Trouble, interval: &str) {
     let stage = stage(machine, interval);
     let first = account(&stage.agent.wait_ticks(3).unwrap());

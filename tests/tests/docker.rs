@@ -1,4 +1,4 @@
-//! Are containers known by their names? A private Docker engine, an image with real ffmpeg, the real agent. Needs root.
+//! Tests containers of a private Docker engine, with real ffmpeg and the real agent: names, energy and transcodes. Needs root.
 //!
 //! Run: alone (each test starts an engine of its own).
 
@@ -70,7 +70,7 @@ const ENCODE: [&str; 18] = [
     "-",
 ];
 
-/// What the shells in the containers do to be seen.
+/// Script of the shells in the containers.
 const BURN: &str = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
 
 fn of_container(id: &str) -> [(&'static str, String); 2] {
@@ -178,7 +178,7 @@ fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from(
     ])
     .unwrap();
     agent.until("the engine is known", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
-    // What the agent used before its program was attached is nobody's: both are told since now.
+    // CPU time of the agent before its program was attached is not charged: both figures are differences since now.
     let used = |scrape: &Exposition| {
         let own = scrape.sum("ffwatt_workload_cpu_seconds_total", &[("workload", "ffwatt")]).unwrap();
         (own, scrape.sum("process_cpu_seconds_total", &[]).unwrap())
@@ -192,7 +192,7 @@ fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from(
     for (name, labelled) in [("good", "good.mkv"), ("lost", "elsewhere.mkv")] {
         let [reference, output] = labels(labelled);
         let options = ["--name", name, "--volume", &mount, "--label", &reference, "--label", &output];
-        // It stays for as long as it takes the agent to learn its labels.
+        // It runs until the agent has learned its labels.
         let encode = format!(
             "ffmpeg -nostdin -v error -re -i {} -c:v libx264 -preset veryfast {}",
             path("source.mkv"),
@@ -223,7 +223,7 @@ fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from(
         "{}",
         agent.log()
     );
-    // Comparing is the agent's own work: not somebody's transcode, and on its own bill.
+    // Comparing is the agent's own work: no transcode of a workload, and charged to the agent.
     assert_eq!(scrape.all("ffwatt_transcode_info").count(), 2);
     let now = used(&scrape);
     let (own, process) = (now.0 - before.0, now.1 - before.1);
@@ -238,7 +238,7 @@ fn a_container_that_lives_300_ms_is_named_and_has_its_energy() {
     let ids: Vec<String> = (0..3)
         .map(|number| {
             let name = format!("brief-{number}");
-            // Removed at once when it ends: nobody can be asked about it any more.
+            // Removed at once when it ends: the engine cannot be queried about it afterwards.
             let burn = format!("timeout 0.3 sh -c 'while :; do :; done'; {BURN}");
             start(&engine, &["--rm", "--name", &name], &["sh", "-c", &burn])
         })
@@ -357,7 +357,7 @@ fn a_container_that_ran_before_the_agent_is_named() {
     assert!(energy_of(&scrape, &id).is_some(), "a container is shown before it has used anything");
 }
 
-/// Stands between the agent and the engine, and notes the first line of every request.
+/// A proxy between the agent and the engine that records the first line of every request.
 fn listen_in(engine: &Engine, socket: &std::path::Path) -> std::sync::Arc<std::sync::Mutex<Vec<String>>> {
     use std::io::{Read, Write};
     use std::os::unix::net::{UnixListener, UnixStream};
@@ -367,7 +367,7 @@ fn listen_in(engine: &Engine, socket: &std::path::Path) -> std::sync::Arc<std::s
     // Ends with the test's process.
     std::thread::spawn(move || {
         for client in listener.incoming() {
-            // An engine that is away hangs up on whoever calls.
+            // A stopped engine closes connections.
             let (Ok(client), Ok(engine)) = (client, UnixStream::connect(&engine)) else { continue };
             let (mut from, mut to) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
             let all = std::sync::Arc::clone(&all);

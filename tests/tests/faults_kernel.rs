@@ -1,4 +1,4 @@
-//! What when the kernel's side of the agent is overrun, full or gone? The real eBPF programs, on the running kernel. Needs root.
+//! Tests eBPF programs and maps that are overrun, full or detached: the real programs on the running kernel. Needs root.
 //!
 //! Run: alone (these tests burden the host). `FFWATT_LONG=1` asks for longer ones.
 
@@ -26,7 +26,7 @@ fn agent(more: &[&str]) -> Agent {
     Agent::start(&[&FLAGS[..], more].concat()).unwrap()
 }
 
-/// As much as this, or as that when the long form is asked for.
+/// The first value, or the second when the long form is selected.
 fn scale<T>(short: T, long: T) -> T {
     if std::env::var_os("FFWATT_LONG").is_some() { long } else { short }
 }
@@ -50,7 +50,7 @@ fn assert_closed(scrape: &Exposition) {
     assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
 }
 
-/// Sends it to sleep, and waits until it is.
+/// Stops it, and waits until it is stopped.
 fn stop(agent: &Agent) {
     agent.signal(Signal::STOP).unwrap();
     let stat = format!("/proc/{}/stat", agent.pid());
@@ -108,7 +108,7 @@ fn events_that_find_no_room_are_counted_and_a_walk_makes_up_for_them() {
     let agent = agent(&[]);
     assert_eq!(count(&agent.wait_ticks(1).unwrap(), "ffwatt_lost_events_total"), 0.0);
     stop(&agent);
-    // A megabyte of events, and more; nobody reads them.
+    // More than a megabyte of events, which nothing reads.
     let long = "x".repeat(200);
     let parent = Cgroup::make("ffwatt-test/overrun").unwrap();
     let folders: Vec<_> = (0..8000).map(|number| parent.folder().join(format!("{long}-{number}"))).collect();
@@ -170,7 +170,7 @@ fn link(agent: &Agent, tracepoint: &str) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-/// Takes a program out of its place: no other process can, so the agent is made to, by a debugger.
+/// Detaches a program: no other process can, so a debugger makes the agent do it.
 fn detach(agent: &Agent, tracepoint: &str) {
     let call = format!("call (int)dup2(2, {})", link(agent, tracepoint));
     let pid = agent.pid().to_string();
@@ -246,7 +246,7 @@ fn two_agents_on_one_host_both_know() {
 
 #[test]
 fn an_agent_whose_clocks_are_not_the_kernels_is_right_all_the_same() {
-    // As a container's clocks may be: hours ahead of the kernel's, and with a sleep that never was.
+    // As a container's clocks may be: hours ahead of the kernel's, and with a suspend that never happened.
     let folder = tempfile::tempdir().unwrap();
     let wrapper = folder.path().join("elsewhen");
     let script = format!(
@@ -275,7 +275,7 @@ fn an_agent_whose_clocks_are_not_the_kernels_is_right_all_the_same() {
         used_then - used,
         end - begin
     );
-    // The model's energy follows from time that passes: no CPU can have drawn more than 3.5 W since the start.
+    // The model's energy follows from elapsed time: no CPU can have drawn more than 3.5 W since the start.
     let joules = scrape.sum("ffwatt_host_energy_joules_total", &[]).unwrap();
     let lived = fs::metadata(&wrapper).unwrap().modified().unwrap().elapsed().unwrap().as_secs_f64();
     assert!(joules <= lived * cpus * 3.5, "{joules} J in {lived} s");

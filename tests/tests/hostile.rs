@@ -1,5 +1,4 @@
-//! What do people send who mean no good? The real listeners under floods, slow clients, oversized requests and odd paths; and names
-//! made to break what is written.
+//! Tests floods, slow clients, oversized requests and odd paths on the real listeners, and hostile names.
 //!
 //! Run: together.
 
@@ -17,10 +16,10 @@ use tests::exposition::Exposition;
 use tests::host::Host;
 use tests::http::{get, request};
 
-/// More than a listener keeps.
+/// More connections than a listener accepts.
 const FLOOD: usize = 10_000;
 
-/// Connections of the main listener at most, as docs/RELIABILITY.md has it.
+/// Most connections of the main listener, by docs/RELIABILITY.md.
 const MOST: usize = 512;
 
 fn agent(host: &Host, more: &[&str]) -> Agent {
@@ -30,7 +29,7 @@ fn agent(host: &Host, more: &[&str]) -> Agent {
     Agent::start(&flags).unwrap()
 }
 
-/// This process plays ten thousand clients.
+/// This process is ten thousand clients.
 fn raise_own_limit(files: u64) {
     let limits = getrlimit(Resource::Nofile);
     if limits.current.is_some_and(|current| current < files) {
@@ -59,7 +58,7 @@ fn ten_thousand_slow_clients_take_no_scrape_and_no_more_files_than_there_are_sea
     let mut held = Vec::with_capacity(FLOOD);
     for number in 0..FLOOD {
         let mut stream = connect(port);
-        // One in two says nothing at all; the other begins a request and never ends it. It may be pushed out already.
+        // One in two sends nothing at all; the other begins a request and never ends it. Its connection may be closed already.
         if number % 2 == 0 {
             let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
         }
@@ -116,7 +115,7 @@ fn a_header_that_does_not_end_is_not_waited_for() {
     let mut silent = connect(agent.ports.main);
     let mut slow = connect(agent.ports.main);
     let mut drops = slow.try_clone().unwrap();
-    // A letter a second keeps it busy; that does not help.
+    // A byte a second is activity; that does not help.
     let dripping = std::thread::spawn(move || {
         while drops.write_all(b"a").is_ok() {
             std::thread::sleep(Duration::from_secs(1));
@@ -135,10 +134,10 @@ fn a_header_that_does_not_end_is_not_waited_for() {
     assert_eq!(get(agent.ports.main, "/metrics").unwrap().status, 200);
 }
 
-/// Sends bytes as they are; the status, or 0 when the connection was closed without a word.
+/// Sends bytes as they are; returns the status, or 0 when the connection was closed without an answer.
 fn raw(port: u16, bytes: &[u8]) -> u16 {
     let mut stream = connect(port);
-    // It may refuse before it has heard all.
+    // The request may be refused before it is complete.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let mut part = [0; 4096];

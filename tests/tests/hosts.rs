@@ -1,7 +1,7 @@
-//! What does the agent say on machines we do not have? The real binary on each fixture host, against a golden file.
+//! Tests the agent's metrics on each fixture host: the real binary against golden files.
 //!
-//! A golden file is the whole of the three listeners after one step of the host's life, less the values that depend on when the test
-//! ran. `UPDATE_EXPECT=1` writes them anew; read the difference before committing it.
+//! A golden file is the whole text of the three listeners after one step of the host, less the values that depend on the time of the test.
+//! `UPDATE_EXPECT=1` writes it anew; read the difference before committing it.
 //!
 //! Run: together.
 
@@ -25,13 +25,13 @@ use tests::host::{CGROUPS, Host};
 use tests::http::{get, request};
 use tests::referee;
 
-/// Series whose values depend on the clock, the machine or the build. Everything else is equal on every run.
+/// Series whose values depend on the clock, the host or the build. All others are equal on every run.
 const VARIES: [&str; 15] = [
     "process_",
     "ffwatt_ledger_wal_bytes",
-    // The results thread counts on its own.
+    // The results thread counts independently.
     "ffwatt_kept_entries{what=\"history\"",
-    // A machine that is busy with other tests.
+    // The host may be busy with other tests.
     "ffwatt_missed_ticks_total",
     "docker_container_cpu_percent",
     "docker_containers_total_cpu_percent",
@@ -58,14 +58,14 @@ const VARIES_WITH_MODEL: [&str; 4] = [
     "ffwatt_workload_energy_joules_total",
 ];
 
-/// One life: a first reading, then CPU time and energy at once, then the tick that has both.
+/// One history: a first reading, then CPU time and energy at once, then the tick that has both.
 fn live(host: &mut Host, flags: &[&str], step: impl FnOnce(&mut Host)) -> Agent {
     let own = host.flags();
     let flags: Vec<&str> =
         own.iter().map(String::as_str).chain(["--interval=1s"]).chain(flags.iter().copied()).collect();
     let agent = Agent::start(&flags).unwrap();
     agent.wait_ticks(1).unwrap();
-    // Behind a tick, and while the agent stands still: the next tick sees all of it or nothing.
+    // After a tick, and while the agent is stopped: the next tick sees all of it or nothing.
     agent.signal(Signal::STOP).unwrap();
     step(host);
     agent.signal(Signal::CONT).unwrap();
@@ -77,7 +77,7 @@ fn work(host: &mut Host) {
     host.step(&[(CGROUPS[0], 700), (CGROUPS[1], 100), (CGROUPS[2], 150), (CGROUPS[3], 50)]).unwrap();
 }
 
-/// Everything the listeners say, well-formed by every judge, with its sums closed, is in the golden file.
+/// Compares all listeners, which every validator accepts and whose sums are exact, with the golden file.
 fn compare(agent: &Agent, golden: &str, varies: &[&str]) {
     let mut all = String::new();
     for (port, name) in [
@@ -100,7 +100,7 @@ fn compare(agent: &Agent, golden: &str, varies: &[&str]) {
 }
 
 /// The scrape with `~` for every value that varies, and without help texts: docs/METRICS.md has them. Workloads are in the order of
-/// their folders' inodes, which is the file system's affair; here they are in the order of their names.
+/// their folders' inodes, which depends on the file system; here they are in the order of their names.
 fn stable(text: &str, varies: &[&str]) -> String {
     let mut families: Vec<Vec<String>> = Vec::new();
     let is_shown = |line: &&str| !line.starts_with("# HELP") && !line.contains(TIMED);
@@ -175,7 +175,7 @@ fn amd_by_powercap() {
 #[test]
 fn intel_by_registers() {
     let mut host = Host::intel_registers().unwrap();
-    // By the automatic order: no powercap, so the registers.
+    // The automatic order: no powercap, so the registers.
     let agent = live(&mut host, &[], |host| {
         for (address, value) in
             [(0x611, 1000 + (20 << 14)), (0x639, 500 + (12 << 14)), (0x619, 70 + (3 << 14))]
@@ -191,7 +191,7 @@ fn intel_by_registers() {
 fn amd_by_registers() {
     let mut host = Host::amd_registers().unwrap();
     let agent = live(&mut host, &["--energy.source=msr"], |host| {
-        // 256 J and one step of the package; the cores go once around and 256 steps further.
+        // 256 J and one step of the package; the cores wrap once and advance 256 steps further.
         host.set_amd_package(1000 + (256 << 16) + 1).unwrap();
         work(host);
     });
@@ -222,7 +222,7 @@ fn zone_names_of_the_exporter_it_replaces() {
 /// Two packages or dies, each with memory.
 const SERVER: [&str; 4] = ["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1", "intel-rapl:1:0"];
 
-/// The golden files are of hosts that stand still again: there, power is not known.
+/// The golden files are of hosts that stand still again: there, power is unknown.
 #[test]
 fn every_counter_that_moves_has_a_power() {
     for (host, folders, zones) in [
@@ -236,7 +236,7 @@ fn every_counter_that_moves_has_a_power() {
         (Host::amd(), &["intel-rapl:0"], &["package_0"]),
     ] {
         let mut host = host.unwrap();
-        // Counters that always moved alike would be one counter, shown several times.
+        // Counters that always advance alike would be one counter, shown several times.
         let watts: Vec<(&str, f64)> = folders.iter().copied().zip([4.0, 5.0, 6.0, 7.0]).collect();
         let _counting = Counting::start(&host, &watts).unwrap();
         let flags = host.flags();

@@ -1,4 +1,4 @@
-//! What is on the wire? A live agent on a fixture host, asked in every way a scraper may ask.
+//! Tests HTTP answers of a live agent on a fixture host, to every request that a scraper may send.
 //!
 //! Run: together.
 
@@ -46,7 +46,7 @@ fn every_listener_answers_both_formats_to_the_satisfaction_of_the_referees() {
             Exposition::parse(text).unwrap().names().into_iter().map(str::to_owned).collect()
         };
         let (one, mut other) = (names(&classic.text()), names(&open.text()));
-        // When a counter was 0 is told in OpenMetrics only.
+        // Only OpenMetrics has the time at which a counter was 0.
         for created in other.extract_if(.., |name| name.ends_with("_created")) {
             assert!(one.contains(&created.replace("_created", "_total")), "{created} is of no counter");
         }

@@ -1,5 +1,6 @@
-//! Tests that workloads and transcodes are known for what they are, and that nobody makes the agent keep more than it has room for. The
-//! real eBPF programs, on the running kernel. Needs root.
+//! Tests that workloads and transcodes are identified, and that the agent's memory for them is bounded. Needs root.
+//!
+//! The real eBPF programs, on the running kernel.
 //!
 //! Run: alone (these tests burden the host). `FFWATT_LONG=1` asks for longer ones.
 
@@ -71,7 +72,7 @@ fn transcodes(scrape: &Exposition, program: &str) -> Vec<(String, bool)> {
     infos.map(|info| info.label("transcode").to_owned()).map(|key| (key.clone(), runs(&key))).collect()
 }
 
-/// Makes and removes cgroups at full speed, as somebody may who has one delegated cgroup.
+/// Makes and removes cgroups at full speed, as a user with one delegated cgroup may.
 fn storm(folder: &Path, count: usize) {
     let long = "d".repeat(230);
     for number in 0..count {
@@ -94,7 +95,7 @@ fn a_storm_of_cgroups_takes_no_memory_and_nothing_from_others() {
     let mut kernel = Vec::new();
     for round in 0..rounds {
         storm(delegated.folder(), 11_000);
-        // A job that comes and goes in the midst of it.
+        // A job that starts and ends during the storm.
         let job = Cgroup::make(&format!("ffwatt-test/short-{round}")).unwrap();
         let burn = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done";
         job.command("sh").args(["-c", burn]).spawn().unwrap().wait().unwrap();
@@ -128,7 +129,7 @@ fn a_storm_of_cgroups_takes_no_memory_and_nothing_from_others() {
     assert!((known / all - 1.0).abs() < 0.05, "jobs in the midst of it: kernel {all}, ffwatt {known}");
 }
 
-/// Ends what is in a cgroup when it goes; the agent sleeps meanwhile, and its ring buffer is too small for what happens.
+/// Ends everything in a cgroup that is removed; the agent sleeps meanwhile, and its ring buffer is too small for the events.
 #[test]
 fn after_lost_events_what_ended_is_ended() {
     let folder = tempfile::tempdir().unwrap();
@@ -227,7 +228,7 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
         assert_eq!(after.all(running).count(), 1);
         let used = after.sum("ffwatt_transcode_cpu_seconds_total", &labels).unwrap();
         assert!(used > 0.05, "{source}: {used} s");
-        // Polling cannot tell how a process ended.
+        // Polling does not know the exit status of a process.
         let code = after.sum("ffwatt_transcode_exit_code", &labels);
         assert_eq!(code, (source == "--cpu.source=bpf").then_some(3.0));
     }
@@ -255,7 +256,7 @@ fn in_a_pid_namespace_of_its_own_the_agent_takes_no_process_for_another() {
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", agent.pid())).unwrap();
     let target = children.split_whitespace().next().unwrap().to_owned();
     let mut enter = Command::new("nsenter");
-    // It ends with its input: the child of this one is out of reach.
+    // It ends with its input, because the child of this process is not visible.
     let folder = tempfile::tempdir().unwrap();
     enter.args(["--target", &target, "--pid"]).arg(copy("/bin/cat", folder.path(), "enc-pidns"));
     let mut within = Owned(enter.stdin(Stdio::piped()).spawn().unwrap());
@@ -285,7 +286,7 @@ fn in_a_pid_namespace_of_its_own_the_agent_takes_no_process_for_another() {
     assert_closed(&agent.scrape().unwrap());
 }
 
-/// The agent behind this much of a shell script.
+/// A program that runs the agent after this shell script.
 fn wrapper(folder: &Path, name: &str, script_text: &str) -> PathBuf {
     let text = format!("#!/bin/sh\n{script_text} {} \"$@\"\n", binary().unwrap().display());
     script(folder, name, &text)
@@ -365,7 +366,7 @@ fn where_only_a_part_of_the_hierarchy_is_to_be_seen_nothing_outside_is_taken_for
         command.args(["0.3", "sh", "-c", "while :; do :; done"]).spawn().unwrap().wait().unwrap();
     };
     burn();
-    // Longer than it takes to walk, and to let go of what is gone.
+    // Longer than a walk, and than the time after which ended entries are dropped.
     agent.wait_ticks(10).unwrap();
     burn();
     let scrape = agent.wait_ticks(2).unwrap();
@@ -383,11 +384,11 @@ fn a_cgroup_deeper_than_the_kernel_tells_is_known_by_its_path() {
     let names: Vec<String> = (0..6).map(|level| format!("{level}{}", "x".repeat(249))).collect();
     let path = |levels: usize| format!("ffwatt-test/{}", names[..levels].join("/"));
     let mut cgroups: Vec<Cgroup> = (1..=6).map(|levels| Cgroup::make(&path(levels)).unwrap()).collect();
-    // The deepest goes first.
+    // The deepest is removed first.
     cgroups.reverse();
     let deep = &cgroups[0];
     assert!(deep.path.len() > 1500);
-    // As long as a walk may be put off: until then the cgroup would be known by its number.
+    // As long as a walk may be delayed: until then the cgroup would be known by its number.
     agent.wait_ticks(8).unwrap();
     let mut command = deep.command("timeout");
     command.args(["0.5", "sh", "-c", "while :; do :; done"]).spawn().unwrap().wait().unwrap();

@@ -1,4 +1,4 @@
-//! What is learned of the idle machine: a counter's reset in a quiet stretch changes nothing.
+//! Tests learned idle power: a counter's reset in a quiet stretch changes nothing.
 //!
 //! Run: together.
 
@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use tests::agent::Agent;
 use tests::host::Host;
 
-/// What the fixture draws, in microjoules a millisecond: 10 W.
+/// Power of the fixture, in microjoules per millisecond: 10 W.
 const POWER: u128 = 10_000;
 
-/// The energy counter of a machine that draws 10 W, until told to stop; the longest time between two of its steps. Where the
+/// Advances the energy counter of a host that draws 10 W, until `is_over`; returns the longest time between two steps. Where the
 /// counter is set back, it begins again.
 fn count(host: &Mutex<Host>, is_reset: &AtomicBool, is_over: &AtomicBool) -> Duration {
     let (began, mut stepped, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
@@ -68,7 +68,7 @@ fn a_counter_reset_in_a_quiet_stretch_leaves_the_idle_power_as_it_was() {
         assert!(agent.stop().unwrap().0.success());
         ([first, later], counting.join().unwrap())
     });
-    // How late the counter was, at both ends of ten seconds, is all that a figure may be off.
+    // The figure's error comes only from the counter's delay, at both ends of ten seconds.
     let bound = 10.0 * (2.0 * longest.as_secs_f64() / 10.0) + 0.1;
     assert!(
         learned.iter().all(|watts| (watts - 10.0).abs() <= bound),

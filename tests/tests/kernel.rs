@@ -1,4 +1,4 @@
-//! Is the CPU time right? The real eBPF program on the running kernel, against the kernel's own book-keeping. Needs root.
+//! Tests CPU time: the real eBPF programs on the running kernel, against the kernel's own accounting. Needs root.
 //!
 //! Run: alone (these tests measure the host).
 
@@ -24,7 +24,7 @@ use tests::exposition::Exposition;
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const ENERGY: &str = "ffwatt_workload_energy_joules_total";
 
-/// On the real host, but deaf to container engines.
+/// On the real host, without container engines.
 const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
 
 fn agent(more: &[&str]) -> Agent {
@@ -41,7 +41,7 @@ fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
     scrape.sum(CPU, &[("workload", workload)])
 }
 
-/// CPU seconds of a cgroup by the kernel's own book-keeping.
+/// CPU seconds of a cgroup by the kernel's own accounting.
 fn kernel_of(cgroup: &Cgroup) -> f64 {
     cgroup.cpu_stat().unwrap().as_secs_f64()
 }
@@ -133,7 +133,7 @@ fn two_hundred_jobs_of_50_ms_are_all_captured_under_their_names() {
 fn a_thread_that_never_switches_is_counted_at_every_tick() {
     let agent = agent(&["--interval=100ms"]);
     let cgroup = Cgroup::make("ffwatt-test/steady").unwrap();
-    // On one CPU, which it leaves only when somebody else wants that.
+    // On one CPU, which it leaves only when another task needs it.
     let mut command = cgroup.command("taskset");
     command.args(["-c", "1", "timeout", "4", "sh", "-c", "while :; do :; done"]);
     let mut worker = command.spawn().unwrap();
@@ -190,7 +190,7 @@ fn two_ffmpegs_in_one_cgroup_are_told_apart() {
         let labels = [("workload", cgroup.path.as_str()), ("codec", *encoder)];
         let ours = scrape.sum("ffwatt_transcode_cpu_seconds_total", &labels).unwrap();
         println!("{encoder}: the kernel says {seconds:.3} s, ffwatt {ours:.3} s");
-        // The kernel's figure has the shell's fork and the loading of the program in it, which are not ffmpeg's yet.
+        // The kernel's figure includes the shell's fork and the loading of the program, which are not ffmpeg's yet.
         assert!((ours - seconds).abs() < 0.01 * seconds + 0.015, "{encoder}: {seconds} against {ours}");
         assert!(scrape.sum("ffwatt_transcode_energy_joules_total", &labels).unwrap() > 0.0);
         let running =
@@ -255,7 +255,7 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
             cgroup.command("sh").args(["-c", storm]).stdin(Stdio::piped()).spawn().unwrap()
         })
         .collect();
-    // What it cost them to enter is not in question here: see `a_task_that_moves_…`.
+    // The cost of entering does not matter here: see `a_task_that_moves_…`.
     let has_run =
         |scrape: &Exposition, cgroup: &Cgroup| cpu_of(scrape, &cgroup.path).is_some_and(|cpu| cpu > 0.0);
     agent
@@ -274,7 +274,7 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
         finish(child).unwrap();
     }
     let scrape = agent.wait_ticks(2).unwrap();
-    // A machine may run threads whose switches it tells nobody: some milliseconds a second go to whoever leaves the CPU next.
+    // A host may run threads whose switches are not visible: some milliseconds a second are charged to the next task that leaves the CPU.
     for (cgroup, before) in cgroups.iter().zip(before) {
         let kernel = kernel_of(cgroup) - before;
         let ours = cpu_of(&scrape, &cgroup.path).unwrap() - cpu_of(&inside, &cgroup.path).unwrap();
@@ -284,8 +284,8 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
     assert_eq!(scrape.sum("ffwatt_lost_events_total", &[]), Some(0.0));
 }
 
-/// Nobody tells of the move: a task is charged where it is when it leaves the CPU, or when a tick ends. The kernel's own accounts do the
-/// same, with the scheduler's tick.
+/// No event reports the move: a task is charged to its cgroup when it leaves the CPU, or when a tick ends. The kernel's own accounts do
+/// the same, with the scheduler's tick.
 #[test]
 fn a_task_that_moves_takes_no_more_with_it_than_its_last_tick() {
     let tick = 0.1;
@@ -305,7 +305,7 @@ fn a_task_that_moves_takes_no_more_with_it_than_its_last_tick() {
         ((from + to) / (kernel_from + kernel_to) - 1.0).abs() < 0.02,
         "nothing is lost, nothing is twice"
     );
-    // On a loaded machine a tick may come late.
+    // On a loaded host a tick may be late.
     let late = scrape.sum("ffwatt_missed_ticks_total", &[]).unwrap() * tick;
     assert!(
         (to - kernel_to).abs() < tick * 1.1 + late,
@@ -417,7 +417,7 @@ fn without_bpf_it_polls_and_says_so() {
 
 #[test]
 fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
-    // A copy, so that whoever has no rights may read it.
+    // A copy, so that a user without rights may read it.
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("ffwatt");
     std::fs::copy(binary().unwrap(), &copy).unwrap();
@@ -455,7 +455,7 @@ fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
     let mut agent = Agent::spawn(&wrapper, &["--state-dir", state], &path).unwrap();
     agent.wait_ready().unwrap();
     let scrape = agent.scrape().unwrap();
-    // Polling stands in for it.
+    // Polling replaces it.
     let absent = [("source", "bpf"), ("state", "absent")];
     assert_eq!(scrape.sum("ffwatt_source_state", &absent), Some(1.0));
     assert_eq!(scrape.sum("ffwatt_source_up", &[("source", "cgroupfs")]), Some(1.0));

@@ -1,6 +1,6 @@
-//! What when the machine itself changes under the agent: a CPU that goes, a sleep, a clock that is set?
+//! Tests changes of the host: a CPU that goes off line, a suspend, a clock that is set.
 //!
-//! Only for a machine that is there for nothing else: `cargo xtask vm` makes one, and says so by `FFWATT_MACHINE`.
+//! Only for a virtual machine with no other purpose: `cargo xtask vm` makes one, and marks it by `FFWATT_MACHINE`.
 //!
 //! Run: in a virtual machine.
 
@@ -72,8 +72,8 @@ fn a_cpu_that_goes_off_line_and_comes_back_costs_no_time_and_invents_none() {
     switch("1");
     burn(&cgroup, "1", "1");
     let after = assert_same(&agent, &cgroup);
-    // Two virtual CPUs, by the model: whatever they did, they drew no more than this in the time that passed. The four seconds in
-    // which one was not there would show.
+    // Two virtual CPUs, by the model: they drew at most this in the elapsed time. The four seconds in
+    // which one was off line would show.
     let at = |scrape: &Exposition| scrape.sum("ffwatt_last_tick_timestamp_seconds", &[]).unwrap();
     let joules = after.sum(ENERGY, &[]).unwrap() - before.sum(ENERGY, &[]).unwrap();
     let idle = |scrape: &Exposition| {
@@ -98,7 +98,7 @@ fn a_machine_that_slept_has_drawn_nothing_that_is_known() {
         text.trim().parse::<u64>().unwrap_or(0)
     };
     let before = asleep();
-    // To memory: all but that is off, until the clock's alarm.
+    // Suspend to memory: all else is off, until the clock's alarm.
     fs::write("/sys/power/mem_sleep", "deep").unwrap();
     fs::write("/sys/class/rtc/rtc0/wakealarm", "+5").unwrap();
     fs::write("/sys/power/state", "mem").unwrap();
@@ -122,7 +122,7 @@ fn a_clock_that_is_set_forth_and_back_loses_no_energy_from_the_ledger() {
         let since = now.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs();
         output(Command::new("date").args(["-s", &format!("@{since}")])).unwrap();
     };
-    // A year ahead, as when a machine's clock is first set; back by an hour; and back to where it was.
+    // A year ahead, as when a host's clock is first set; back by an hour; and back to the first time.
     for seconds in [31_536_000, 31_532_400, 100] {
         set(seconds);
         assert_closed(&agent.wait_ticks(5).unwrap());

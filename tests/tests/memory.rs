@@ -1,4 +1,4 @@
-//! How much memory does the agent take to start, and what of it stays? Needs root.
+//! Tests the agent's memory: its peak at the start, and what remains of it. Needs root.
 //!
 //! Run: alone (it measures the host).
 
@@ -15,7 +15,7 @@ fn megabytes(agent: &Agent, name: &str) -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
 }
 
-/// The kernel's types, read whole, take 20 MB more, and some C libraries never give them back.
+/// A full parse of the kernel's types takes 20 MB more, and some C libraries never return them.
 #[test]
 fn a_start_takes_little_memory_and_leaves_nothing_behind() {
     for source in ["--cpu.source=bpf", "--cpu.source=cgroupfs"] {

@@ -1,5 +1,7 @@
-//! Does what people install work, and go as it came? The Debian package on a copy of this host, the unit by systemd's own tools, the
-//! image on a private engine, the compose file. Needs root, and `cargo xtask dist --debug` before.
+//! Tests the Debian package, the systemd unit, the image and the compose file. Needs root, and `cargo xtask dist --debug` before.
+//!
+//! The package is installed on a copy of this host and removed without a trace; systemd's own tools check the unit; the image runs on a
+//! private engine.
 //!
 //! Run: alone (it starts an engine of its own).
 
@@ -28,7 +30,7 @@ fn package() -> PathBuf {
     packages.next().expect("no package: run `cargo xtask dist --debug` first")
 }
 
-/// The host as it is, with everything that is written going elsewhere: installs there leave the host alone.
+/// The host with an overlay for everything that is written: installs there do not change the host.
 const ON_A_COPY: &str = r#"
     set -e
     mount -t tmpfs tmpfs "$1"
@@ -75,7 +77,7 @@ fn the_package_installs_runs_and_goes_without_a_trace() {
         "the file that is installed is understood: {said}"
     );
     assert_eq!(part("user").trim(), "ffwatt:/var/lib/ffwatt:/usr/sbin/nologin");
-    // A member of the group docker has the host; only an administrator may decide that.
+    // A member of the group docker controls the host; only an administrator may decide that.
     assert_eq!(part("groups").trim(), "ffwatt");
     for file in [
         "/usr/bin/ffwatt",
@@ -90,7 +92,7 @@ fn the_package_installs_runs_and_goes_without_a_trace() {
         assert!(part("files").lines().any(|line| line == file), "{file} is not in {}", part("files"));
     }
     assert!(part("unit").contains("ffwatt.service"), "{}", part("unit"));
-    // dpkg's own book, and systemd's note that a unit was there and is not: both are Debian's way.
+    // dpkg's own database, and systemd's note about a removed unit: both are usual for Debian.
     let is_debians =
         |line: &&str| line.starts_with("./var/lib/dpkg/") || line.starts_with("./var/lib/systemd/");
     let left: Vec<String> =
@@ -102,7 +104,7 @@ fn the_package_installs_runs_and_goes_without_a_trace() {
 fn the_unit_is_what_systemd_takes_and_gives_little_away() {
     let unit = repository().join("packaging/systemd/ffwatt.service");
     let folder = tempfile::tempdir().unwrap();
-    // The program that the unit starts is not on this host: the built one stands in its place.
+    // The program of the unit is not on this host: the built one replaces it.
     let text = fs::read_to_string(&unit).unwrap();
     let binary = tests::agent::binary().unwrap();
     let copy = folder.path().join("ffwatt.service");
@@ -124,7 +126,7 @@ fn the_compose_file_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let text = fs::read_to_string(repository().join("docker-compose.yml")).unwrap();
     let version = output(Command::new("docker-compose").args(["version", "--short"])).unwrap();
-    // Compose 1 does not know the key; docs/DEPLOY.md says what to do there.
+    // Compose 1 does not support the key; docs/DEPLOY.md describes what to do there.
     let is_known = |line: &&str| !(version.starts_with("1.") && line.trim() == "cgroup: host");
     assert_eq!(text.lines().filter(|line| line.trim() == "cgroup: host").count(), 1, "{text}");
     let file = folder.path().join("docker-compose.yml");
@@ -191,7 +193,7 @@ fn the_image_attributes_its_siblings_with_three_capabilities() {
         "FFWATT_CPU_SOURCE=bpf".to_owned(),
     ];
     let socket = format!("{}:/var/run/docker.sock:ro", engine.socket().display());
-    // As docker-compose.yml says, for engines that know the newer names and for those that do not.
+    // As in docker-compose.yml, for engines with the newer names and for those without.
     let knows_bpf = engine.run(&["create", "--cap-add=BPF", "base:1", "true"]).is_ok();
     let capabilities = if knows_bpf { ["BPF", "PERFMON"] } else { ["SYS_ADMIN", "SETPCAP"] };
     let capabilities = capabilities.map(|name| format!("--cap-add={name}"));

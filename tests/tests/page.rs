@@ -1,5 +1,4 @@
-//! Does the live page show what is, in a real browser? Debian's Chromium looks at a real agent; the scenes are in tests/page.mjs.
-//! Needs root.
+//! Tests the live page of a real agent in Debian's Chromium; the scenes are in tests/page.mjs. Needs root.
 //!
 //! Run: alone (each test starts a browser, and one an engine). Pictures stay in `target/page`.
 
@@ -27,7 +26,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// Plays a scene; `act` does what it asks for.
+/// Plays a scene; `act` performs the actions that it requests.
 fn play(scene: &str, port: u16, mut act: impl FnMut(&str)) {
     let pictures = root().join("target/page");
     fs::create_dir_all(&pictures).unwrap();
@@ -103,7 +102,7 @@ fn real_encodes_are_shown_as_the_metrics_have_them() {
     let state = format!("--state-dir={}", path("state"));
     let bench = ["bench", "batch", "--file", &path("batch.json"), "--quality", &results, &quality, &state];
     output(Command::new(binary().unwrap()).args(bench)).unwrap();
-    // Live encodes, and one that has finished and is scored.
+    // Live encodes, and one that has finished and has scores.
     let live = |name: &str, how: &[&str]| encode(&engine, &agent, name, &[], &[&SOURCE[..], how].concat());
     live("live-h264", &["-c:v", "libx264", "-preset", "veryfast", "-f", "null", "-"]);
     live("live-hevc", &["-c:v", "libx265", "-preset", "ultrafast", "-f", "null", "-"]);
@@ -128,7 +127,7 @@ fn two_hundred_containers_can_be_sorted_and_filtered() {
     let mut host = Host::client().unwrap();
     let cgroups: Vec<String> = (0..200_u64)
         .map(|number| {
-            // Ids look as if by chance, and so do their beginnings.
+            // Ids look random, and so do their prefixes.
             let beginning = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             format!("system.slice/docker-{beginning:016x}{:048x}.scope", 0)
         })
@@ -145,7 +144,7 @@ fn two_hundred_containers_can_be_sorted_and_filtered() {
     agent.wait_ticks(1).unwrap();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        // The power of counters that stand still is not known.
+        // The power of counters that stand still is unknown.
         scope.spawn(|| {
             for round in 1_u64.. {
                 use_cpu(&host, 100 * round as usize);
@@ -163,7 +162,7 @@ fn two_hundred_containers_can_be_sorted_and_filtered() {
     });
 }
 
-/// Says that it is over, also where a test panics.
+/// Sets a flag when it is dropped, also where a test panics.
 struct Ends<'a>(&'a AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -208,7 +207,7 @@ fn a_lost_connection_is_said_and_comes_back() {
     });
 }
 
-/// The kernel may keep a thread waiting for a file: here one that nobody ever writes to.
+/// The kernel may block a thread that reads a file: here a pipe without a writer.
 #[test]
 fn an_agent_whose_figures_have_stopped_is_shown_as_stale() {
     let host = Host::client().unwrap();

@@ -1,4 +1,4 @@
-//! What is the agent still able to do? The real binary on this kernel, asked by what `/proc` says of its threads. Needs root.
+//! Tests the agent's remaining privileges: the real binary on this kernel, by what `/proc` shows of its threads. Needs root.
 //!
 //! Run: together.
 
@@ -19,7 +19,7 @@ use tests::host::Host;
 const DAC_READ_SEARCH: u64 = 1 << 2;
 const BPF: u64 = 1 << 39;
 
-/// What a thread's status says.
+/// Rights in a thread's status.
 #[derive(Debug, PartialEq, Eq)]
 struct Rights {
     effective: u64,
@@ -52,7 +52,7 @@ fn rights(agent: &Agent) -> Vec<Rights> {
 
 const NO_ENGINES: [&str; 2] = ["--containers.docker-socket=", "--containers.podman-socket="];
 
-/// Burns CPU until its energy is on the agent's bill for it: the accounts are read and flushed.
+/// Burns CPU until the agent charges energy for it: the accounts are read and flushed.
 fn sees_a_busy_process(agent: &Agent) {
     let mut busy =
         tests::command::Owned(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
@@ -157,7 +157,7 @@ fn what_changes_later_still_works_when_restricted() {
     assert!(!agent.log().contains("ERROR"), "{}", agent.log());
 }
 
-/// Runs the agent as nobody, with these capabilities and no others.
+/// Runs the agent as user `nobody`, with these capabilities and no others.
 fn as_nobody(capabilities: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
     let (inheritable, ambient, bounding) = if capabilities.is_empty() {
@@ -178,7 +178,7 @@ fn as_nobody(capabilities: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// A place where nobody may write.
+/// A folder that belongs to user `nobody`.
 fn state_of_nobody() -> tempfile::TempDir {
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).unwrap();
@@ -188,7 +188,7 @@ fn state_of_nobody() -> tempfile::TempDir {
 #[test]
 fn somebody_else_with_three_capabilities_has_ebpf_and_keeps_one() {
     let state = state_of_nobody();
-    // The agent is started by a script: the harness knows programs, not privileges.
+    // A script starts the agent: the harness starts programs without privileges.
     let script = state.path().join("start");
     let inner = as_nobody("bpf,perfmon,dac_read_search", &[]);
     let words: Vec<String> = inner.get_args().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
@@ -237,7 +237,7 @@ fn check_names_the_capability_that_is_missing_and_what_it_is_for() {
     for (given, missing) in [("perfmon,dac_read_search", "CAP_BPF"), ("bpf,dac_read_search", "CAP_PERFMON")] {
         let said = check(given);
         assert!(said.contains(&format!("{missing} is missing for {program}")), "{said}");
-        // A binary that everybody may execute would give the counters to everybody.
+        // With a binary that all users may execute, all users could read the counters.
         assert!(said.contains("setcap cap_bpf,cap_perfmon") && said.contains("chmod 0750"), "{said}");
     }
     let said = check("");

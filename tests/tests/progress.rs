@@ -1,5 +1,4 @@
-//! Does an encode say how far it is while it runs, and do its joules a frame hold? Real ffmpegs post, one of them in a container.
-//! Needs root.
+//! Tests progress and joules per frame of running encodes: real ffmpegs post, one of them in a container. Needs root.
 //!
 //! Run: alone (one test starts an engine of its own).
 
@@ -27,7 +26,7 @@ const FRAMES: &str = "ffwatt_transcode_frames_total";
 const ENERGY: &str = "ffwatt_transcode_energy_joules_total";
 const PER_FRAME: &str = "ffwatt_transcode_joules_per_frame";
 
-/// Nothing is held back: what is posted is what has been encoded.
+/// No buffering: the posted frames are the encoded ones.
 const LIVE: [&str; 9] = ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-f", "null", "-"];
 
 fn agent(flags: &[&str]) -> Agent {
@@ -40,7 +39,7 @@ fn agent(flags: &[&str]) -> Agent {
     Agent::start(&[&own[..], flags].concat()).unwrap()
 }
 
-/// A live encode of so many seconds that posts to this path.
+/// A live encode of this many seconds that posts to this path.
 fn encode(agent: &Agent, path: &str, size: &str, seconds: u32) -> Owned {
     let url = format!("http://127.0.0.1:{}{path}", agent.ports.main);
     let (source, length) = (format!("testsrc2=size={size}:rate=30"), seconds.to_string());
@@ -82,7 +81,7 @@ fn row(agent: &Agent, key: &str) -> (f64, f64) {
 #[test]
 fn joules_a_frame_while_it_runs_are_those_of_its_row() {
     let agent = agent(&[]);
-    // Large enough for what a process costs by itself, at its end, to be little.
+    // Large enough that a process's own cost, at its end, is small.
     let mut child = encode(&agent, "/progress/any", "1280x720", 20);
     let mut live = None;
     let status = eventually("the encode ends", Duration::from_secs(90), || {
@@ -155,7 +154,7 @@ fn who_does_not_post_has_no_frames_and_who_stops_is_stalled() {
     agent.until("it goes on", |scrape| keeps_up(scrape).then_some(())).unwrap();
 }
 
-/// A post by hand, and how it is answered.
+/// Sends a post by hand; returns the answer.
 fn post(port: u16, path: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -164,7 +163,7 @@ fn post(port: u16, path: &str, body: &[u8]) -> String {
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
     )
     .unwrap();
-    // Again and again, until there is an answer: it may be refused before all of it is sent.
+    // Repeatedly, until there is an answer: it may be refused before all of it is sent.
     let mut answer = Vec::new();
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -197,7 +196,7 @@ fn what_is_no_progress_or_nobodys_is_refused_in_words() {
             scrape.sum("ffwatt_progress_refused_total", &[]).filter(|count| *count >= 1.0)
         })
         .unwrap();
-    // The other listeners know nothing of it.
+    // The other listeners have no such path.
     assert!(post(agent.ports.rapl, "/progress/nobody", block).starts_with("HTTP/1.1 404"));
 }
 
@@ -216,12 +215,12 @@ fn silent_encode() -> Owned {
     Owned(command.spawn().unwrap())
 }
 
-/// A block of so many frames.
+/// A block of this many frames.
 fn block(frames: u32) -> String {
     format!("frame={frames}\nprogress=continue\n")
 }
 
-/// A user's whole post for a process, and the status it is answered with.
+/// A whole post for a process by this user; returns the status.
 fn post_as(user: u32, port: u16, process: u32, frames: u32) -> String {
     let mut curl = Command::new("curl");
     curl.args([
@@ -267,7 +266,7 @@ fn an_encode_is_spoken_for_by_its_own_user_and_by_one_connection() {
         assert!(answer.status == 403 && answer.text().contains("another origin"), "{}", answer.text());
     }
     assert_eq!(frames(&agent, &encode.0), None);
-    // The user's own program may, and holds the transcode as long as it is connected.
+    // The user's own program may post, and keeps the transcode as long as it is connected.
     let url = format!("http://127.0.0.1:{port}{path}");
     let mut relay = Command::new("curl");
     relay.args(["--silent", "--no-buffer", "--request", "POST", "--upload-file", "-", &url]).uid(USER);
@@ -279,7 +278,7 @@ fn an_encode_is_spoken_for_by_its_own_user_and_by_one_connection() {
     relay.0.stdin.as_mut().unwrap().write_all(block(5).as_bytes()).unwrap();
     await_frames(&agent, &encode.0, 5.0);
     drop(relay);
-    // Root may for everybody.
+    // Root may post for all users.
     assert_eq!(post_as(0, port, process, 6), "204");
     await_frames(&agent, &encode.0, 6.0);
 }
@@ -289,7 +288,7 @@ fn silent_posts_shut_nobody_out() {
     let agent = agent(&[]);
     let encode = silent_encode();
     agent.until("the encode is known", |scrape| key(scrape, &encode.0)).unwrap();
-    // As many as wait at once, and then once more so many.
+    // As many as may wait at once, and then as many again.
     let silent = |number: u32| {
         let mut stream = TcpStream::connect(("127.0.0.1", agent.ports.main)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -307,7 +306,7 @@ fn silent_posts_shut_nobody_out() {
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).unwrap();
         let answer = String::from_utf8_lossy(&answer);
-        // Known as nobody's, or pushed out by those that came later.
+        // Unknown, or displaced by later connections.
         assert!(["HTTP/1.1 404", "HTTP/1.1 503"].contains(&&*answer), "{answer}");
     }
 }
@@ -362,7 +361,7 @@ fn one_in_a_container_posts_by_the_hosts_network_and_by_its_name() {
 
 #[test]
 fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address() {
-    // A network namespace with an address that only it has is what a container's bridge gives it.
+    // A network namespace with an address that only it has, as a container's bridge makes it.
     let network = Bridge::start();
     let agent = agent(&["--listen.address=0.0.0.0"]);
     let url = format!("http://{}:{}/progress/x", Bridge::HOST, agent.ports.main);
@@ -378,7 +377,7 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
     };
     agent.until("it has frames", by_socket).unwrap();
     drop(child);
-    // Somebody else in there relays: the container's only encoder is meant.
+    // Another process in the namespace relays: the post is for the container's only encoder.
     let fifo = network.folder.path().join("relay");
     output(Command::new("mkfifo").arg(&fifo)).unwrap();
     let mut relay = network.command("curl");
@@ -396,7 +395,7 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
         of(scrape, FRAMES, &key).filter(|frames| *frames > 30.0)
     };
     agent.until("it has frames too", by_address).unwrap();
-    // From an address of the host that is nobody's, it is another host to the agent; that is known by its address alone.
+    // From an address of the host without a namespace the agent takes it for another host, by the address alone.
     let mut stream = TcpStream::connect((Bridge::HOST, agent.ports.main)).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     write!(stream, "POST /progress/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
@@ -410,7 +409,7 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
     assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("progress.accept_from"), "{answer}");
 }
 
-/// A network namespace tied to the host's, as a container's is.
+/// A network namespace that is connected to the host's, like a container's.
 struct Bridge {
     holder: Owned,
     folder: tempfile::TempDir,

@@ -1,4 +1,4 @@
-//! Are scores what they should be? Real ffmpeg on small clips, one build without libvmaf and one with it.
+//! Tests scores of real ffmpeg on small clips, with a build without libvmaf and one with it.
 //!
 //! Run: together.
 #![allow(
@@ -16,7 +16,7 @@ use tests::agent::binary;
 use tests::command::output;
 use tests::ffmpeg;
 
-/// A source of two seconds, and what encoders have made of it.
+/// A source of two seconds, and encodes of it.
 struct Clips(tempfile::TempDir);
 
 impl Clips {

@@ -1,4 +1,4 @@
-//! Do result files and attributed energy come together? The real agent on a fixture host, with files as upstream wrote them.
+//! Tests that result files are joined with attributed energy: the real agent on a fixture host, with files as upstream wrote them.
 //!
 //! Run: together.
 #![allow(
@@ -67,9 +67,9 @@ const NGINX: &str = "nginx.service";
 fn a_scenario_has_the_joules_of_its_workload_on_every_port() {
     let mut stage = Stage::set(&["--price.per-kwh=3.6", "--price.per-cpu-hour=0", "--price.also=EUR=0.5"]);
     stage.agent.wait_ticks(5).unwrap();
-    // In the middle of ticks in which nobody was charged: within a tick energy flows evenly.
+    // In the middle of ticks without charges: within a tick energy flows evenly.
     let start = now() - 0.5;
-    // 12 J, a quarter of them nginx's.
+    // 12 J, a quarter of them charged to nginx.
     stage.host.step(&[(CGROUPS[0], 300), (CGROUPS[1], 100)]).unwrap();
     stage.host.set_energy("intel-rapl:0", 13_000_000).unwrap();
     stage.agent.wait_ticks(3).unwrap();

@@ -1,6 +1,6 @@
-//! Is every joule in one series, once? A real Prometheus scrapes the agent while jobs come and go. Needs root and cgroups.
+//! Tests that every joule is in one series, once: a real Prometheus scrapes the agent while jobs run. Needs root and cgroups.
 //!
-//! `FFWATT_LONG=1` asks for ten minutes of jobs of 40 s at ticks and scrapes of a second. The short form is the same on a clock that
+//! `FFWATT_LONG=1` selects ten minutes of jobs of 40 s at ticks and scrapes of a second. The short form is the same on a clock that
 //! is five times as fast.
 //!
 //! Run: alone (it measures the host).
@@ -24,7 +24,7 @@ const WORKLOADS: &str = r#"ffwatt_workload_energy_joules_total{domain="package"}
 const ENDED: &str = r#"ffwatt_ended_energy_joules_total{domain="package"}"#;
 const CREATED: &str = r#"ffwatt_workload_energy_joules_created{domain="package"}"#;
 
-/// How many jobs run one after the other, and how many cgroups they take turns in: each is gone from the scrapes before it is back.
+/// Number of jobs one after the other, and of cgroups that they use in turns: each has disappeared from the scrapes before it returns.
 const JOBS: u32 = 15;
 const CGROUPS: u32 = 3;
 
@@ -94,7 +94,7 @@ fn samples(series: &Value) -> BTreeMap<u64, i64> {
     series["values"].as_array().unwrap().iter().map(sample).collect()
 }
 
-/// Cuts a series where scrapes have not found it.
+/// Divides a series at scrapes in which it is missing.
 fn lives(series: &BTreeMap<u64, i64>, scrapes: &[u64]) -> Series {
     let mut lives: Series = Vec::new();
     let mut was_there = false;
@@ -109,7 +109,7 @@ fn lives(series: &BTreeMap<u64, i64>, scrapes: &[u64]) -> Series {
     lives
 }
 
-/// In each scrape, what is shown and what has ended is the host's.
+/// In each scrape, the shown and the ended energy sum to the host's.
 fn assert_sums(scrapes: &[u64], host: &BTreeMap<u64, i64>, parts: &[&Series]) {
     for scrape in scrapes {
         let sum: i64 =
@@ -118,7 +118,7 @@ fn assert_sums(scrapes: &[u64], host: &BTreeMap<u64, i64>, parts: &[&Series]) {
     }
 }
 
-/// Between the first and the last scrape, the host's energy is what workloads have grown by, and what they had at their first sample.
+/// Between the first and the last scrape, the host's energy is the growth of all workloads, plus their values at their first samples.
 /// Returns both.
 fn assert_growth(scrapes: &[u64], host: &BTreeMap<u64, i64>, workloads: &Series) -> (i64, i64) {
     let (first, last) = (scrapes[0], scrapes[scrapes.len() - 1]);
@@ -137,7 +137,7 @@ fn assert_growth(scrapes: &[u64], host: &BTreeMap<u64, i64>, workloads: &Series)
     (grown, before)
 }
 
-/// Every life of a series tells when it was 0: after the life before it, and before its first sample.
+/// Every life of a series has the time at which it was 0: after the life before it, and before its first sample.
 fn assert_created(
     scrapes: &[u64],
     workloads: &[Value],
@@ -167,7 +167,7 @@ fn workloads_never_grow_by_more_than_the_host() {
     let now = || stack.prometheus.value("vector(time())").unwrap();
     let begin = now();
     run_jobs(job);
-    // The last job's series are there to the end.
+    // The last job's series exist until the end.
     let end = now();
     let span = format!("{}ms", ((end - begin) * 1000.0).floor());
     let query = |expression: &str| stack.prometheus.query(expression).unwrap();

@@ -1,5 +1,6 @@
-//! Does every panel, variable, rule and alert have data? A real Prometheus with the shipped configuration scrapes the real agent
-//! during real encodes. Needs root.
+//! Tests that every panel, variable, rule and alert has data. Needs root.
+//!
+//! A real Prometheus with the shipped configuration scrapes the real agent during real encodes.
 //!
 //! Run: alone (it starts an engine and measures the host).
 
@@ -48,7 +49,7 @@ fn start(namespace: &Namespace) -> Stack<'_> {
     let vmaf = ffmpeg::with_vmaf().unwrap();
     let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
     agent.args([
-        // The names are of this host here, and listeners on a loopback address know only those they are told.
+        // The names are those of this host here, and listeners on a loopback address accept only configured names.
         &format!("--listen.host-names={}", NAMES.join(",")),
         &format!("--path.sysfs={}", rapl.path().display()),
         "--path.cgroupfs=/sys/fs/cgroup",
@@ -71,7 +72,7 @@ fn start(namespace: &Namespace) -> Stack<'_> {
     Stack { prometheus, _agent: agent, _engine: engine, _rapl: rapl, _folder: folder }
 }
 
-/// One that goes on, and one that ends and is scored.
+/// One encode that continues, and one that ends and gets scores.
 fn encode_in_containers(engine: &Engine, folder: &Path) {
     let path = |name: &str| folder.join(name).display().to_string();
     let source = "testsrc2=size=320x180:rate=25:duration=4";
@@ -91,7 +92,7 @@ fn encode_in_containers(engine: &Engine, folder: &Path) {
     run("vod", &labels.each_ref().map(String::as_str), &vod);
 }
 
-/// Small enough to keep up on a busy machine; several counts of streams, or nothing could be predicted.
+/// Small enough to keep up on a busy host; several numbers of streams, because a prediction needs them.
 const SCENARIOS: &str = r#"[{"type":"baseline","duration":2},
     {"name":"x264","bitrate":"300k","resolution":"320x180","fps":15},
     {"name":"x265","bitrate":"300k","resolution":"320x180","fps":15,"encoder":"h265","preset":"ultrafast"},
@@ -113,7 +114,7 @@ fn encode_scenarios(folder: &Path, vmaf: &str) {
     output(&mut bench).unwrap();
 }
 
-/// Where an expression stands, and what it is.
+/// An expression and its place.
 struct Expression {
     place: String,
     text: String,
@@ -143,7 +144,7 @@ fn of_dashboards() -> Vec<Expression> {
     all
 }
 
-/// A dashboard's variables, as somebody who has chosen nothing has them.
+/// An expression with the default values of the dashboard's variables.
 fn chosen(expression: &str) -> String {
     let mut text = expression.to_owned();
     for (name, value) in [
@@ -163,7 +164,7 @@ fn chosen(expression: &str) -> String {
     text
 }
 
-/// Every recorded series by its name, and what every alert compares: the alert itself is quiet on a good day.
+/// Every recorded series by its name, and both sides of every alert's comparison: the alert itself is silent on a healthy host.
 fn of_rules() -> Vec<Expression> {
     let mut all = Vec::new();
     for (file, word) in [("rules.yml", "- record: "), ("alerts.yml", "- alert: ")] {
@@ -190,7 +191,7 @@ fn of_rules() -> Vec<Expression> {
 
 /// Both sides of an alert's comparison, where they are more than a number.
 fn compared(expression: &str) -> Vec<String> {
-    // Before an `and` is what is not true on a good day.
+    // The part before an `and` is false on a healthy host.
     let expression = expression.split(" unless ").next().unwrap().rsplit(" and ").next().unwrap();
     let (mut depth, mut cut) = (0, None);
     for (place, character) in expression.char_indices() {
@@ -206,12 +207,12 @@ fn compared(expression: &str) -> Vec<String> {
     let (left, right) = expression.split_at(cut.unwrap());
     let right = right.trim_start_matches([' ', '>', '<', '=']).trim_start_matches("on (instance) ");
     let is_number = |text: &&str| text.parse::<f64>().is_err();
-    // Which level is asked for by a label is another level here.
+    // The level that a label selects is another level here.
     let general = |text: &str| text.replace("{energy_source=\"model\"}", "");
     [left, right].into_iter().filter(is_number).map(general).collect()
 }
 
-/// Places and metrics without data here, and why.
+/// Places and metrics without data here, with the reason.
 fn excused() -> Vec<(String, String)> {
     let text = fs::read_to_string(repository().join("tests/no_data_here.txt")).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -242,7 +243,7 @@ fn every_panel_variable_rule_and_alert_has_data() {
     };
     let mut rounds = 0;
     let last = eventually("everything has data", Duration::from_mins(2), || {
-        // Whatever once had data has it: series come as ticks and scrapes do.
+        // A series that had data once is sufficient: series appear with ticks and scrapes.
         missing.retain(|expression| stack.prometheus.query(&expression.text).unwrap().is_empty());
         rounds += 1;
         missing.iter().all(is_excused).then_some(())
@@ -277,7 +278,7 @@ fn every_panel_variable_rule_and_alert_has_data() {
     assert!(difference.abs() < 1e-6, "{difference} J are missing or too many");
     assert!(stack.prometheus.query("ffwatt_attribution_residual_joules != 0").unwrap().is_empty());
     if let Some(folder) = std::env::var_os("FFWATT_SERIES") {
-        // Long enough for lines to be lines.
+        // Long enough for lines in the pictures.
         std::thread::sleep(Duration::from_mins(1));
         write_series(&stack.prometheus, Path::new(&folder));
     }
@@ -302,7 +303,7 @@ fn counts_what_was_there(prometheus: &Prometheus<'_>) {
     assert!((watts / 23.0 - 1.0).abs() < 0.05, "{watts} W");
 }
 
-/// For `cargo xtask pictures`: what every panel would show.
+/// For `cargo xtask pictures`: the data of every panel.
 fn write_series(prometheus: &Prometheus<'_>, folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let end = prometheus.value("vector(time())").unwrap();
@@ -369,7 +370,7 @@ fn alerts(prometheus: &Prometheus<'_>) -> BTreeSet<String> {
     prometheus.query("ALERTS").unwrap().into_iter().map(name).collect()
 }
 
-/// A pending alert is one whose cause is there: how long it waits does not matter to whether it is right.
+/// A pending alert has its cause: how long it waits does not matter here.
 #[test]
 fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
     let namespace = Namespace::start(&NAMES).unwrap();
@@ -378,11 +379,11 @@ fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
     agent.args([
-        // The names are of this host here, and listeners on a loopback address know only those they are told.
+        // The names are those of this host here, and listeners on a loopback address accept only configured names.
         &format!("--listen.host-names={}", NAMES.join(",")),
         &format!("--path.sysfs={}", rapl.path().display()),
         "--path.cgroupfs=/sys/fs/cgroup",
-        // The performance counters of this machine are not there, or not this fixture's: another source stands in for them.
+        // This host has no performance counters for energy, or not this fixture's: another source replaces them.
         "--energy.source=auto",
         &format!("--results-dir={}", folder.path().join("results").display()),
         &format!("--state-dir={}", folder.path().join("state").display()),

@@ -1,4 +1,4 @@
-//! Does `ffwatt top` show what the agent knows? In a real terminal (tmux), against a real agent and a real encode.
+//! Tests `ffwatt top` in a real terminal (tmux), against a real agent and a real encode.
 //!
 //! Run: alone (it shows an encode of this host).
 
@@ -12,7 +12,7 @@ use tests::agent::{Agent, binary};
 use tests::command::{Owned, eventually, output};
 use tests::host::{CGROUPS, Host};
 
-/// Of "correct horse", by libxcrypt.
+/// Hash of "correct horse", by libxcrypt.
 const HASH: &str = "$2b$04$5vZL1tN2ejMhDSFgUVWTOOZyhsw9m85jFf7byu5/pgP9BHLTUYWrG";
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ fn top(port: u16, arguments: &[&str]) -> Command {
     command
 }
 
-/// A terminal with a program in it; both end with it.
+/// A terminal with a program in it; both end when it is dropped.
 struct Terminal {
     folder: tempfile::TempDir,
 }
@@ -115,7 +115,7 @@ fn an_encode_is_shown_live_paused_filtered_and_in_detail() {
     assert_eq!(ticks(&terminal.screen().unwrap()), Some(paused), "nothing moves");
     terminal.type_keys(&["p"]);
     terminal.until("it goes on", |screen| ticks(screen).is_some_and(|tick| tick > paused));
-    // What follows an escape at once belongs to it, in a terminal.
+    // In a terminal, a byte right after an escape belongs to it.
     terminal.type_keys(&["Escape"]);
     terminal.until("no detail", |screen| !screen.contains("Detail"));
     terminal.type_keys(&["/", "no such thing", "Enter"]);
@@ -124,7 +124,7 @@ fn an_encode_is_shown_live_paused_filtered_and_in_detail() {
     terminal.until("all of it again", |screen| !screen.contains("Encodes: 0"));
     terminal.type_keys(&["Tab"]);
     terminal.until("the workloads", |screen| screen.contains("MEMORY") && screen.contains("kernel"));
-    // The agent goes: that is said, and what was known stays.
+    // The agent ends: that is shown, and the last figures stay.
     agent.stop().unwrap();
     terminal.until("it is gone", |screen| screen.contains("no agent answers") && screen.contains("kernel"));
     terminal.type_keys(&["q"]);
@@ -154,7 +154,7 @@ fn an_agent_behind_a_certificate_and_a_password_is_asked_too() {
     let ask = |user: &str, trusts: &[&str]| {
         let url = format!("https://{user}127.0.0.1:{}", agent.ports.main);
         let mut command = Command::new(binary().unwrap());
-        // The host's own authorities are none of ours.
+        // The host's own authorities did not sign the certificate.
         command.args(["top", "--once", "--url", &url]).args(trusts).env("SSL_CERT_FILE", "/dev/null");
         let said = command.env_remove("SSL_CERT_DIR").output().unwrap();
         let text = [said.stdout, said.stderr].concat();

@@ -1,6 +1,6 @@
-//! The eBPF object: which toolchain makes it, and what is missing?
+//! Builds the eBPF object: finds a toolchain, or names the missing parts.
 //!
-//! eBPF needs a compiler that can build `core` for a target without a ready-made one, and a linker that speaks BPF:
+//! eBPF needs a compiler that can build `core` for a target without a ready-made one, and a linker for BPF:
 //!
 //! * rustup's nightly with `rust-src`, where there is one; else
 //! * Debian's `rustc-web` with its library source, told to accept unstable flags;
@@ -18,7 +18,7 @@ use crate::process::{self, find, output, say, succeeds};
 use crate::root;
 
 const TARGET: &str = "bpfel-unknown-none";
-/// Where the linker is that this repository has built.
+/// Path of the linker that this repository builds.
 const LINKER: &str = "target/tools/bin/bpf-linker";
 const LINKER_VERSION: &str = "0.13.0";
 /// The LLVM majors that this version of the linker can be built with, newest first.
@@ -28,7 +28,7 @@ const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "cargo-web"];
 /// A compiler that can build for eBPF.
 struct Toolchain {
     cargo: PathBuf,
-    /// `RUSTC` and whatever else must be set.
+    /// `RUSTC` and other variables that must be set.
     environment: Vec<(&'static str, String)>,
     arguments: Vec<&'static str>,
     llvm: u32,
@@ -40,12 +40,12 @@ pub fn run() -> anyhow::Result<PathBuf> {
     build("ffwatt-ebpf")
 }
 
-/// Builds the programs that do nothing; returns their object's path.
+/// Builds the comparison programs of `floor.rs`; returns their object's path.
 pub fn run_floor() -> anyhow::Result<PathBuf> {
     build("ffwatt-floor")
 }
 
-/// Builds the agent's object again, from a copy of the source in another folder, with nothing kept: the bytes must be the same.
+/// Builds the agent's object again, from a copy of the source in another folder, without any cache: the bytes must be the same.
 pub fn reproduce() -> anyhow::Result<()> {
     let first = fs::read(run()?).context("cannot read the object")?;
     let root = root()?;
@@ -56,7 +56,7 @@ pub fn reproduce() -> anyhow::Result<()> {
     let files = output(Command::new("git").current_dir(&root).args(["ls-files", "--cached"]))?;
     for file in files.lines() {
         let (from, to) = (root.join(file), copy.join("another folder").join(file));
-        // Removed, and not committed so yet.
+        // Removed, but the removal is not committed yet.
         if from.is_file() {
             fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
             fs::copy(&from, &to).with_context(|| format!("cannot copy {file}"))?;
@@ -71,7 +71,7 @@ pub fn reproduce() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the build needs and the host does not have.
+/// Tools and packages that the build needs and the host lacks.
 pub fn missing(root: &Path) -> Missing {
     let Some(toolchain) = nightly().or_else(debian) else {
         return linker_missing(root, None).with_packages(&DEBIAN_PACKAGES);
@@ -92,7 +92,7 @@ fn linker_missing(root: &Path, llvm: Option<u32>) -> Missing {
             }
         }
         Some(_) => {}
-        // The compiler, which is not here yet, decides.
+        // The compiler, which is not installed yet, decides.
         None => missing = missing.with_packages(&["llvm-21-dev or newer"]),
     }
     missing
@@ -102,7 +102,7 @@ fn build(name: &str) -> anyhow::Result<PathBuf> {
     let root = root()?;
     let built = compile(name, &root)?;
     let object = root.join("target/bpf").join(name);
-    // Written only when it changed, so that the agent is not built again for nothing.
+    // Written only when it changed, so that the agent is not built again without reason.
     let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     if fs::read(&object).ok().as_ref() != Some(&bytes) {
         fs::write(&object, &bytes).with_context(|| format!("cannot write {}", object.display()))?;
@@ -111,12 +111,12 @@ fn build(name: &str) -> anyhow::Result<PathBuf> {
     Ok(object)
 }
 
-/// Compiles an object from the source in `source`; returns where it is.
+/// Compiles an object from the source in `source`; returns its path.
 fn compile(name: &str, source: &Path) -> anyhow::Result<PathBuf> {
     let toolchain = toolchain()?;
     let linker = linker(&root()?, toolchain.llvm)?;
     let mut command = Command::new(&toolchain.cargo);
-    // What cargo and rustup set for xtask itself is not meant for another toolchain.
+    // Variables that cargo and rustup set for xtask itself are wrong for another toolchain.
     for name in
         ["RUSTUP_TOOLCHAIN", "RUSTC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO", "CARGO_ENCODED_RUSTFLAGS"]
     {
@@ -143,7 +143,7 @@ fn rustflags(root: &Path, toolchain: &Toolchain, linker: &Path) -> Vec<String> {
         "-Clink-arg=--btf".to_owned(),
         "-Dwarnings".to_owned(),
         "--cfg=bpf_target_arch=\"x86_64\"".to_owned(),
-        // The object is part of the product: it must not tell where it was built.
+        // The object is part of the product: it must not contain the path of its build.
         format!("--remap-path-prefix={}=ffwatt", root.display()),
         format!("--remap-path-prefix={}=rust", toolchain.sysroot.display()),
     ];
@@ -162,7 +162,7 @@ fn toolchain() -> anyhow::Result<Toolchain> {
     if find("apt-get").is_none() || !DEBIAN_PACKAGES.iter().all(|name| install::is_offered(name)) {
         bail!("no compiler here can build for eBPF; get one with: {advice}");
     }
-    // Those that are here, if any, are too old.
+    // The installed ones, if any, are too old.
     install::newest("building for eBPF", &DEBIAN_PACKAGES)
         .with_context(|| format!("or, instead: {advice}"))?;
     debian().with_context(|| format!("Debian's rustc-web cannot build for eBPF; instead: {advice}"))
@@ -187,7 +187,7 @@ fn nightly() -> Option<Toolchain> {
     })
 }
 
-/// Debian's `rustc-web`: a stable compiler that is told to accept unstable flags.
+/// Debian's `rustc-web`: a stable compiler, configured to accept unstable flags.
 fn debian() -> Option<Toolchain> {
     let (rustc, cargo) = (Path::new("/usr/bin/rustc"), PathBuf::from("/usr/bin/cargo"));
     let sysroot = PathBuf::from(output(Command::new(rustc).args(["--print", "sysroot"])).ok()?.trim());
@@ -195,7 +195,7 @@ fn debian() -> Option<Toolchain> {
         return None;
     }
     let version = output(Command::new(rustc).arg("-vV")).ok()?;
-    // The workspace asks for this edition of the language; an older rustc-web is no use.
+    // The workspace needs this edition of the language, which an older rustc-web does not support.
     let minor: u32 = version.lines().next()?.split('.').nth(1)?.parse().ok()?;
     (minor >= 95).then_some(())?;
     let environment = vec![("RUSTC", rustc.display().to_string()), ("RUSTC_BOOTSTRAP", "1".to_owned())];
@@ -211,7 +211,7 @@ fn llvm_major(version: &str) -> Option<u32> {
     line.trim().split('.').next()?.parse().ok()
 }
 
-/// `bpf-linker`: the one we built, or the one in `PATH`.
+/// `bpf-linker`: the one in `target/tools`, or the one in `PATH`.
 fn find_linker(root: &Path) -> Option<PathBuf> {
     let candidates = std::iter::once(root.join(LINKER)).chain(find("bpf-linker"));
     candidates.into_iter().find(|candidate| succeeds(Command::new(candidate).arg("--version")))
@@ -242,7 +242,7 @@ fn absent_compiler() -> Vec<&'static str> {
     if find("g++").is_none() { vec!["g++"] } else { Vec::new() }
 }
 
-/// The linker that is here, or one to be built now.
+/// The installed linker, or one that is built now.
 fn linker(root: &Path, llvm: u32) -> anyhow::Result<PathBuf> {
     if let Some(linker) = find_linker(root) {
         return Ok(linker);

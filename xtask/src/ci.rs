@@ -1,4 +1,4 @@
-//! Runs the checks of a change: README's test command, and what a CI machine runs beside it (demo, soak, another kernel).
+//! Runs the checks of a change: README's test command, and the additional checks of a CI machine (demo, soak, another kernel).
 
 mod test_files;
 
@@ -34,10 +34,10 @@ const PACKAGES: [&str; 17] = [
     "strace",
 ];
 
-/// The strict referee of OpenMetrics, and an ffmpeg with libvmaf.
+/// The strict OpenMetrics parser, and an ffmpeg with libvmaf.
 const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
 
-/// Everything, or only what needs neither root nor tools.
+/// Runs all tests, or only those that need neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     let root = root()?;
     let cargo = |arguments: &[&str]| {
@@ -110,7 +110,7 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the whole of the tests needs and the host does not have.
+/// Tools and packages that the whole of the tests needs and the host lacks.
 fn missing(root: &Path) -> Missing {
     build_ebpf::missing(root)
         .and(install::missing_for_tests(root, &PYTHON_PACKAGES))
@@ -119,7 +119,7 @@ fn missing(root: &Path) -> Missing {
         .with_packages(&fuzz::REPLAY_PACKAGES)
 }
 
-/// What a CI machine runs.
+/// Runs the checks of a CI machine.
 pub(crate) fn ci() -> anyhow::Result<()> {
     test(false)?;
     step("demo");

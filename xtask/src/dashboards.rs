@@ -1,7 +1,7 @@
-//! `cargo xtask dashboards`: the JSON in `grafana/dashboards`, from what is said about it here.
+//! `cargo xtask dashboards`: writes the JSON in `grafana/dashboards` from the descriptions here.
 //!
 //! Grafana's format is written once, in `panel` and below; a dashboard is a list of panels with a title, a unit, a sentence and
-//! queries each. Layout, ids and house rules follow from that. The tests hold the files to what this makes, and the queries to
+//! queries each. Layout, ids and house rules follow from that. The tests compare the files with this code, and the queries with
 //! the catalog of metrics.
 
 mod agent;
@@ -34,14 +34,14 @@ pub(crate) enum Variable {
     Label { name: &'static str, title: &'static str, query: &'static str },
     /// One of a label's values.
     One { name: &'static str, title: &'static str, query: &'static str },
-    /// A number that people type.
+    /// A number that users type.
     Number { name: &'static str, title: &'static str, default: &'static str },
 }
 
 /// One dashboard.
 #[derive(Debug)]
 pub(crate) struct Dashboard {
-    /// The file's name without its ending.
+    /// The file's name without its suffix.
     pub(crate) file: &'static str,
     pub(crate) uid: &'static str,
     pub(crate) title: &'static str,
@@ -56,7 +56,7 @@ pub(crate) struct Dashboard {
 const INSTANCE: Variable =
     Variable::Label { name: "instance", title: "Host", query: "label_values(ffwatt_build_info, instance)" };
 
-/// Those of dashboards about scenarios.
+/// Variables of dashboards about scenarios.
 const SCENARIOS: [Variable; 3] = [
     Variable::Label {
         name: "run_id",
@@ -75,7 +75,7 @@ const SCENARIOS: [Variable; 3] = [
     },
 ];
 
-/// All of them, in the order of the menu.
+/// All dashboards, in the order of the menu.
 pub(crate) fn all() -> Vec<Dashboard> {
     vec![
         containers::dashboard(),
@@ -181,7 +181,7 @@ fn query_variable(name: &str, title: &str, query: &str) -> Value {
         "datasource": panel::datasource(),
         "query": {"query": query, "refId": name},
         "definition": query,
-        // With the time range: what was there then can be chosen.
+        // Updated with the time range, so that values of that time can be chosen.
         "refresh": 2,
         "sort": 1,
     })

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: what a release consists of, in `target/dist`: the program, a tarball, a Debian package, checksums.
+//! `cargo xtask dist`: builds the files of a release in `target/dist`: the program, a tarball, a Debian package, checksums.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use crate::missing::Missing;
 use crate::process::{output, run, say};
 use crate::{build_ebpf, install, root};
 
-/// The only machines that the eBPF object is built for.
+/// The only platform for which the eBPF object is built.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The program that makes the Debian package.
 const PACKER: &str = "cargo-deb";
 
-/// What goes into the tarball besides the program and its manual: where it is, and where it goes.
+/// Contents of the tarball besides the program and its manual: source path, and path in the tarball.
 const FILES: [(&str, &str); 11] = [
     ("README.md", "README.md"),
     ("CHANGELOG.md", "CHANGELOG.md"),
@@ -31,7 +31,7 @@ const FILES: [(&str, &str); 11] = [
     ("packaging/systemd/ffwatt.default", "ffwatt.default"),
 ];
 
-/// How far to go.
+/// Options of the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Only the program.
@@ -40,7 +40,7 @@ pub struct Options {
     pub debug: bool,
 }
 
-/// Builds all of it.
+/// Builds everything.
 pub fn run_all(options: Options) -> anyhow::Result<()> {
     let root = root()?;
     let dist = root.join("target/dist");
@@ -86,12 +86,12 @@ pub fn package_name(version: &str) -> String {
     format!("ffwatt_{version}-1_amd64.deb")
 }
 
-/// What the packaging needs and the host does not have.
+/// Tools and packages that the packaging needs and the host lacks.
 pub fn missing(root: &Path) -> Missing {
     Missing::default().with_tool(PACKER, install::find_cargo_tool(root, PACKER).is_some())
 }
 
-/// A program that needs no library of the host's: it runs on any distribution.
+/// Builds a program that needs no library of the host: it runs on any distribution.
 fn build(root: &Path, debug: bool) -> anyhow::Result<PathBuf> {
     let mut build = cargo(root);
     build.args(["build", "--package", "ffwatt"]);
@@ -142,7 +142,7 @@ fn cargo(root: &Path) -> Command {
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    // A program that runs cannot be written to, but replaced.
+    // The file of a running program cannot be written to, but replaced.
     let _ = fs::remove_file(to);
     fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display())).map(drop)
 }

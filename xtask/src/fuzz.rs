@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: does any input make a parser panic, hang or take memory?
+//! `cargo xtask fuzz`: searches for input on which a parser panics, hangs or allocates too much.
 //!
-//! A target begins with its seeds and with the corpus that is committed, an archive each. What a run finds stays in `target` until
-//! `--keep` makes it the committed one. `--replay` gives every one of those inputs to the targets once, with the usual compiler: what
+//! A target begins with its seeds and with the committed corpus, an archive each. New inputs of a run stay in `target` until
+//! `--keep` commits them to the corpus. `--replay` gives every one of those inputs to the targets once, with the usual compiler, as
 //! continuous integration does.
 
 use std::fs;
@@ -19,24 +19,24 @@ const FUZZ: &str = "tests/fuzz";
 /// Longest input, in bytes.
 const LONGEST: &str = "-max_len=8192";
 
-/// Of each input of a replay: seconds and megabytes.
+/// Limits of each input of a replay: seconds and megabytes.
 const LIMITS: [&str; 2] = ["-timeout=30", "-rss_limit_mb=512"];
 
-/// What a replay needs, by Debian package.
+/// Debian packages that a replay needs.
 pub(crate) const REPLAY_PACKAGES: [&str; 2] = ["g++", "xz-utils"];
 
-/// What to do with the targets.
+/// A task for the targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// Look for inputs for so many seconds each.
+    /// Search for inputs for this many seconds each.
     Search(u64),
-    /// Make what was found the committed corpus.
+    /// Commit the found inputs to the corpus.
     Keep,
     /// Try every committed input.
     Replay,
 }
 
-/// Does it for all targets, or for one.
+/// Runs a task for all targets, or for one.
 pub(crate) fn fuzz(task: Task, only: Option<&str>) -> anyhow::Result<()> {
     let root = root()?;
     let targets = targets(&root)?;
@@ -67,7 +67,7 @@ pub(crate) fn fuzz(task: Task, only: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// cargo-fuzz, installed if need be.
+/// cargo-fuzz, which is installed if it is missing.
 fn tool(root: &Path) -> anyhow::Result<PathBuf> {
     let tool = install::cargo_tool(root, "cargo-fuzz")?;
     if !succeeds(Command::new("cargo").args(["+nightly", "--version"])) {
@@ -90,7 +90,7 @@ fn archive(root: &Path, target: &str) -> PathBuf {
     root.join(FUZZ).join("corpus").join(format!("{target}.tar.xz"))
 }
 
-/// The folder of a target's corpus: what is committed, and what else is there.
+/// The folder of a target's corpus: committed inputs, and new ones.
 fn unpack(root: &Path, target: &str, folder: &str) -> anyhow::Result<PathBuf> {
     let corpus = root.join(folder).join(target);
     fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
@@ -101,7 +101,7 @@ fn unpack(root: &Path, target: &str, folder: &str) -> anyhow::Result<PathBuf> {
     Ok(corpus)
 }
 
-/// The same bytes for the same inputs.
+/// Packs a corpus: the same inputs give the same bytes.
 fn pack(root: &Path, target: &str, corpus: &Path) -> anyhow::Result<()> {
     let archive = archive(root, target);
     if let Some(folder) = archive.parent() {
@@ -112,7 +112,7 @@ fn pack(root: &Path, target: &str, corpus: &Path) -> anyhow::Result<()> {
     run(tar.arg(&archive).arg("-C").arg(corpus).arg("."))
 }
 
-/// Every input of seeds and corpora once. The targets are built as any program is: it is only found out whether they panic.
+/// Gives every input of seeds and corpora to the targets once. They are built like any program: this only shows whether they panic.
 fn replay(root: &Path, targets: &[String]) -> anyhow::Result<()> {
     install::packages("the fuzz targets", &REPLAY_PACKAGES)?;
     let mut build = Command::new(env!("CARGO"));
@@ -146,7 +146,7 @@ fn replay(root: &Path, targets: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// By the names of their files.
+/// All targets, by the names of their files.
 fn targets(root: &Path) -> anyhow::Result<Vec<String>> {
     let folder = root.join(FUZZ).join("fuzz_targets");
     let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;

@@ -1,4 +1,4 @@
-//! Finds tools, and installs those that are not there.
+//! Finds tools, and installs missing ones.
 //!
 //! Installed without asking only where that is a package manager's job (apt, as root) or stays below `target/`. Otherwise the exact
 //! command is printed.
@@ -12,18 +12,18 @@ use anyhow::{Context, bail};
 use crate::missing::Missing;
 use crate::process::{find, is_root, output, run, say, succeeds};
 
-/// Installs Debian packages unless they are there.
+/// Installs Debian packages that are missing.
 pub fn packages(why: &str, names: &[&str]) -> anyhow::Result<()> {
     let missing = absent(names);
     if missing.is_empty() { Ok(()) } else { newest(why, &missing) }
 }
 
-/// Those of these Debian packages that are not installed.
+/// The missing ones of these Debian packages.
 pub fn absent<'a>(names: &[&'a str]) -> Vec<&'a str> {
     names.iter().copied().filter(|name| !has_package(name)).collect()
 }
 
-/// Installs the newest Debian packages on offer, in place of older ones too.
+/// Installs the newest available Debian packages, in place of older ones too.
 pub fn newest(why: &str, names: &[&str]) -> anyhow::Result<()> {
     let by_hand = format!("apt-get install --no-install-recommends {}", names.join(" "));
     if find("apt-get").is_none() {
@@ -41,11 +41,11 @@ pub fn newest(why: &str, names: &[&str]) -> anyhow::Result<()> {
     run(apt().env("RUNLEVEL", "1").args(["install", "--no-install-recommends"]).args(names))
 }
 
-/// Makes the package lists today's, once: those of a new machine are as old as its image, or not there.
+/// Updates the package lists once: those of a new host are as old as its image, or missing.
 fn refresh() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // The old lists may do; where they do not, installing says what is missing.
+        // The old lists may be sufficient; where they are not, the installation names the missing packages.
         if is_root() && find("apt-get").is_some() && !succeeds(apt().arg("update")) {
             say("the package lists could not be brought up to date: going on with those that are here");
         }
@@ -55,7 +55,7 @@ fn refresh() {
 fn apt() -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    // Somebody else's apt ends some time.
+    // Waits for another apt, which ends some time.
     command.args(["-q", "-y", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"]);
     command
 }
@@ -88,13 +88,13 @@ pub fn cargo_tool(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
     Ok(tools.join("bin").join(name))
 }
 
-/// The program, if it is there.
+/// The program, if it exists.
 pub fn find_cargo_tool(root: &Path, name: &str) -> Option<PathBuf> {
     let ours = root.join("target/tools/bin").join(name);
     Some(ours).filter(|tool| tool.is_file()).or_else(|| find(name))
 }
 
-/// What the tests need of Python and npm, and the host does not have.
+/// Python and npm packages that the tests need and the host lacks.
 pub fn missing_for_tests(root: &Path, requirements: &[&str]) -> Missing {
     let mut missing = Missing::default();
     let python = python_in(root);
@@ -148,11 +148,11 @@ pub fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathBuf> {
 /// Programs of the live page's tests, with the Debian packages that have them.
 const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
 
-/// What drives the browser: without a browser of its own.
+/// Library that drives the browser; it contains no browser.
 const PLAYWRIGHT: &str = "playwright-core@1.55.0";
 const PLAYWRIGHT_FOLDER: &str = "target/playwright";
 
-/// Node, npm, and what drives the browser in the tests of the live page, below `target/`.
+/// Installs node, npm, and the library that drives the browser in the tests of the live page, below `target/`.
 pub fn playwright(root: &Path) -> anyhow::Result<()> {
     node("the tests of the live page")?;
     if has_playwright(root) { Ok(()) } else { npm(&root.join(PLAYWRIGHT_FOLDER), PLAYWRIGHT) }
@@ -164,14 +164,14 @@ fn has_playwright(root: &Path) -> bool {
     std::fs::read_to_string(manifest).is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\"")))
 }
 
-/// Brings a package from npm into a folder.
+/// Fetches a package from npm into a folder.
 pub fn npm(folder: &Path, package: &str) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let options = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
     run(Command::new("npm").current_dir(folder).args(options).arg(package))
 }
 
-/// Node and npm, by whatever package has them: upstream's own package of node has npm in it, Debian's has not.
+/// Installs node and npm, from any package that has them: upstream's own package of node contains npm, Debian's does not.
 pub fn node(why: &str) -> anyhow::Result<()> {
     for (program, package) in NODE {
         if find(program).is_none() {

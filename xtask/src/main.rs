@@ -1,4 +1,4 @@
-//! `cargo xtask …`: everything that is done with this repository, with nothing but cargo to start from.
+//! `cargo xtask …`: all tasks of this repository, with nothing but cargo to start from.
 
 mod ci;
 mod dashboards;
@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    /// Tasks and their options that workflows and pages name, as `cargo xtask NAME --OPTION`.
+    /// Workflows and pages name only existing tasks and options, as `cargo xtask NAME --OPTION`.
     #[test]
     fn every_task_that_is_named_exists() {
         let root = root().unwrap();

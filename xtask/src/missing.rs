@@ -1,4 +1,4 @@
-//! Says in one line what a task is about to install, and asks for consent on a terminal.
+//! Prints in one line what a task is about to install, and asks for consent on a terminal.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -8,18 +8,18 @@ use anyhow::{Context, ensure};
 use crate::install;
 use crate::process::{is_root, say};
 
-/// What a task needs and the host does not have.
+/// Tools and packages that a task needs and the host lacks.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Missing {
     /// Debian packages.
     packages: BTreeSet<String>,
-    /// What goes below `target/`.
+    /// Tools that are installed below `target/`.
     tools: BTreeSet<String>,
 }
 
 impl Missing {
-    /// With those of these Debian packages that are not installed. Only root installs packages; for others the task ends where it
-    /// needs one, with the command.
+    /// Adds the missing ones of these Debian packages. Only root installs packages; for other users the task ends where it
+    /// needs one, and prints the command.
     #[must_use]
     pub fn with_packages(mut self, names: &[&str]) -> Self {
         if is_root() {
@@ -28,7 +28,7 @@ impl Missing {
         self
     }
 
-    /// With something that goes below `target/`, unless it is there.
+    /// Adds a tool that is installed below `target/`, unless it exists.
     #[must_use]
     pub fn with_tool(mut self, name: &str, is_there: bool) -> Self {
         if !is_there {
@@ -37,7 +37,7 @@ impl Missing {
         self
     }
 
-    /// All of both.
+    /// Both together.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.packages.extend(other.packages);
@@ -45,7 +45,7 @@ impl Missing {
         self
     }
 
-    /// Says what is about to be installed. On a terminal the user may decline; without one the task goes on.
+    /// Prints what is about to be installed. On a terminal the user may decline; without one the task continues.
     pub fn announce(&self, task: &str) -> anyhow::Result<()> {
         let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         self.announce_to(task, is_terminal.then(|| io::stdin().lock()))
@@ -74,7 +74,7 @@ impl Missing {
     }
 }
 
-/// The default is yes.
+/// Whether an answer is yes, which is the default.
 fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask page`: the live page's chart library, as npm has it.
+//! `cargo xtask page`: updates the live page's chart library from npm.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use xtask::{install, root};
 /// The library and its version: small, without dependencies, and kept.
 const LIBRARY: &str = "uplot@1.6.32";
 
-/// What the page takes of it.
+/// The files of the library that the page needs.
 const FILES: [&str; 3] = ["dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE"];
 
 /// Fetches the library into the agent's sources.

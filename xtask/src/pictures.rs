@@ -1,4 +1,4 @@
-//! `cargo xtask pictures`: what do the dashboards and the live page look like with data?
+//! `cargo xtask pictures`: takes pictures of the dashboards and the live page with data.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,7 +22,7 @@ pub(crate) fn pictures() -> anyhow::Result<()> {
     page_picture()
 }
 
-/// The live page as its test sees it, with real encodes that have run for a minute: README has it.
+/// Takes a picture of the live page in its test, with real encodes that have run for a minute, for README.
 pub(crate) fn page_picture() -> anyhow::Result<()> {
     let root = root()?;
     let python = install::python(&root, &["imageio-ffmpeg==0.8.1"])?;
@@ -34,7 +34,7 @@ pub(crate) fn page_picture() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A test of the built agent that has data to show.
+/// A test of the built agent, which has data to show.
 fn test(root: &Path, file: &str, name: &str) -> anyhow::Result<Command> {
     let cargo = || {
         let mut command = Command::new(env!("CARGO"));

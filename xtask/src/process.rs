@@ -1,4 +1,4 @@
-//! How are other programs run?
+//! Runs other programs.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-/// Prints a line for whoever runs the task.
+/// Prints a line for the user of the task.
 pub fn say(text: &str) {
-    // Where standard error cannot be written to, nobody is left to tell.
+    // Without standard error the message cannot be shown.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -38,7 +38,7 @@ pub fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Where a program is, by `PATH` and the folders for administrators' programs.
+/// Path of a program, by `PATH` and the folders for administrators' programs.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders =
@@ -46,7 +46,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// When and where something was measured, as the pages say it.
+/// Date and host of a measurement, in the form of the pages.
 pub fn day_and_machine() -> anyhow::Result<String> {
     let date = output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
     let kernel = output(Command::new("uname").arg("-r"))?;

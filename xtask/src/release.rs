@@ -140,7 +140,7 @@ fn dated(text: &str, version: &str, today: &str, is_tagged: bool) -> anyhow::Res
 fn check_mentions(root: &Path, version: &str) -> anyhow::Result<()> {
     for (file, mention) in MENTIONS {
         let text = fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))?;
-        // The last one: the Dockerfile's variable has the name of the placeholder.
+        // The last one: the Dockerfile's variable contains the name of the placeholder.
         let (before, after) = mention.rsplit_once("VERSION").context("a mention has a version")?;
         let mention = format!("{before}{version}{after}");
         ensure!(text.contains(&mention), "{file} does not have {:?}: set the version there", mention.trim());
@@ -204,7 +204,7 @@ mod tests {
             let new = dated(&of(heading), "0.2.0", today, false).unwrap();
             assert_eq!(new, of("## 0.2.0, 2026-01-02"));
             assert!(dated(&of(heading), "0.2.0", today, true).unwrap_err().to_string().contains("date"));
-            // Again: nothing is left to be done, before the tag and at it.
+            // Repeated: nothing is left to be done, before the tag and at it.
             assert_eq!(dated(&new, "0.2.0", "2027-01-01", false).unwrap(), new);
             assert_eq!(dated(&new, "0.2.0", "2027-01-01", true).unwrap(), new);
         }

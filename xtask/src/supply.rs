@@ -1,7 +1,7 @@
 //! Checks dependencies against the lists of `deny.toml`, which cargo-deny reads as well.
 //!
-//! cargo-deny takes minutes to build and, for vulnerabilities, a database from the network. So what needs neither is checked here,
-//! in every run: licences, sources, versions that are there twice, and crates that must not be there at all.
+//! cargo-deny takes minutes to build and, for vulnerabilities, a database from the network. The checks that need neither are here,
+//! in every run: licences, sources, duplicate versions, and banned crates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,7 +26,7 @@ pub(crate) struct Package {
     source: Option<String>,
 }
 
-/// Checks what can be checked without a network.
+/// Runs the checks that need no network.
 pub(crate) fn check() -> anyhow::Result<()> {
     let lists = Lists::read()?;
     let packages = packages()?;
@@ -38,7 +38,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     if !findings.is_empty() {
         bail!("{} findings (deny.toml has the lists):\n{}", findings.len(), findings.join("\n"));
     }
-    // The fuzz targets' crate is no member of the workspace: nothing else notices that its lock file is out of date.
+    // The fuzz targets' crate is not a member of the workspace: nothing else detects that its lock file is out of date.
     let mut fuzz = Command::new(env!("CARGO"));
     fuzz.current_dir(root()?).args(["tree", "--locked", "--manifest-path=tests/fuzz/Cargo.toml"]);
     output(&mut fuzz)
@@ -50,7 +50,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Has cargo-deny check everything.
+/// Runs cargo-deny's checks.
 pub(crate) fn cargo_deny() -> anyhow::Result<()> {
     let root = root()?;
     let tool = install::cargo_tool(&root, "cargo-deny")?;
@@ -69,7 +69,7 @@ pub(crate) fn cargo_deny() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tests of code that asks nothing of the system, under Miri: the kernel's types, and all of `agent-core`.
+/// Runs tests of code without system calls under Miri: the kernel's types, and all of `agent-core`.
 pub(crate) fn miri() -> anyhow::Result<()> {
     if !succeeds(Command::new("cargo").args(["+nightly", "miri", "--version"])) {
         bail!("Miri is not here; get it with: rustup component add --toolchain nightly miri rust-src");
@@ -77,7 +77,7 @@ pub(crate) fn miri() -> anyhow::Result<()> {
     let test = |package: &str| {
         let mut command = Command::new("cargo");
         command.args(["+nightly", "miri", "test", "--package", package, "--lib"]);
-        // Property tests would take hours with their usual number of cases, and look for a file of earlier failures.
+        // Property tests would take hours with their usual number of cases, and would search for a file of earlier failures.
         command.env("PROPTEST_CASES", "4").env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
         command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
         command
@@ -88,10 +88,10 @@ pub(crate) fn miri() -> anyhow::Result<()> {
 
 struct Lists {
     licenses: BTreeSet<String>,
-    /// Licences by the crate that may have them.
+    /// Additional licences by crate.
     exceptions: BTreeMap<String, BTreeSet<String>>,
     banned: BTreeSet<String>,
-    /// Crates whose version begins so may be there twice.
+    /// Crates of which a version with this prefix may be a duplicate.
     skipped: Vec<(String, String)>,
 }
 
@@ -157,7 +157,7 @@ impl Lists {
     }
 }
 
-/// Whether an SPDX expression leaves a choice that is allowed.
+/// Whether an SPDX expression leaves an allowed choice.
 fn is_allowed(expression: &str, allowed: &impl Fn(&str) -> bool) -> bool {
     // Older manifests write a slash.
     let expression = expression.replace('/', " OR ");
@@ -188,12 +188,12 @@ fn is_allowed(expression: &str, allowed: &impl Fn(&str) -> bool) -> bool {
     }
 }
 
-/// What is built on the platform that is supported, with everything it needs.
+/// All packages that are built on the supported platform.
 fn packages() -> anyhow::Result<Vec<Package>> {
     packages_of(&metadata()?, &used(&["--workspace".to_owned()], "normal,build,dev")?)
 }
 
-/// What cargo knows of all packages.
+/// Cargo's metadata of all packages.
 pub(crate) fn metadata() -> anyhow::Result<Value> {
     let mut metadata = Command::new(env!("CARGO"));
     metadata.current_dir(root()?);
@@ -201,7 +201,7 @@ pub(crate) fn metadata() -> anyhow::Result<Value> {
     serde_json::from_str(&output(&mut metadata)?).context("cargo metadata")
 }
 
-/// Those of the packages that are used.
+/// The used ones of the packages.
 pub(crate) fn packages_of(metadata: &Value, used: &BTreeSet<NameAndVersion>) -> anyhow::Result<Vec<Package>> {
     let all = metadata["packages"].as_array().context("cargo metadata has no packages")?;
     let text = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
@@ -215,8 +215,8 @@ pub(crate) fn packages_of(metadata: &Value, used: &BTreeSet<NameAndVersion>) -> 
     Ok(all.iter().map(package).filter(is_used).collect())
 }
 
-/// Names and versions of what is compiled, for these members (options of `cargo tree`) and by these kinds of edges. `cargo metadata`
-/// also lists what a feature would only add to if something else asked for it.
+/// Names and versions of compiled packages, for these members (options of `cargo tree`) and by these kinds of edges. `cargo metadata`
+/// also lists packages of features that are not enabled.
 pub(crate) fn used(members: &[String], edges: &str) -> anyhow::Result<BTreeSet<NameAndVersion>> {
     let mut tree = Command::new(env!("CARGO"));
     tree.current_dir(root()?).args(["tree", "--locked", "--prefix=none", "--format={p}"]).args(members);

@@ -1,4 +1,4 @@
-//! House rules that no compiler checks.
+//! Checks house rules that no compiler checks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use xtask::process::output;
 use xtask::root;
 
-/// Files longer than this are looked at twice; longer than [`TOO_LONG`] they are refused.
+/// Files longer than this are refused.
 const TOO_LONG: usize = 600;
 
 /// Checks every file that git knows.
@@ -47,7 +47,7 @@ fn check_text(file: &Path, text: &str, findings: &mut Vec<String>) {
     }
 }
 
-/// What may not be imported where: the arrows of ARCHITECTURE.md that no crate boundary holds.
+/// Forbidden imports: the arrows of ARCHITECTURE.md that no crate boundary enforces.
 const FORBIDDEN: [(&str, &[&str], &str); 10] = [
     (
         "agent-core/src/model",
@@ -130,12 +130,12 @@ fn check_rust(file: &Path, text: &str, findings: &mut Vec<String>) {
     check_unsafe(&shown, text, findings);
 }
 
-/// `unsafe` is for what runs inside the kernel and the types it shares; there each says why it is sound (a lint of clippy's).
+/// `unsafe` is only for code in the kernel and the types that it shares; each block there says why it is sound (a clippy lint).
 fn check_unsafe(shown: &str, text: &str, findings: &mut Vec<String>) {
     if shown.starts_with("agent-ebpf/") || shown.starts_with("agent-common/") {
         return;
     }
-    // Put together, so that this file passes.
+    // Split, so that this file passes the check.
     let word = ["un", "safe"].concat();
     let is_use = |line: &str| {
         let code = line.split("//").next().unwrap_or_default();
@@ -151,7 +151,7 @@ fn check_unsafe(shown: &str, text: &str, findings: &mut Vec<String>) {
     }
 }
 
-/// Only `host.rs` names the host's folders; everything else gets them from there. Tests and other crates may.
+/// Only `host.rs` names the host's folders; all other code gets them from there. Tests and other crates may name them.
 fn check_roots(shown: &str, text: &str, findings: &mut Vec<String>) {
     if !shown.starts_with("agent/src/") || shown == "agent/src/host.rs" || shown.contains("/tests") {
         return;
@@ -165,7 +165,7 @@ fn check_roots(shown: &str, text: &str, findings: &mut Vec<String>) {
     }
 }
 
-/// Every dependency of a member comes from the workspace's list, where its reason stands.
+/// Every dependency of a member comes from the workspace's list, which has its reason.
 fn check_dependencies(root: &Path, findings: &mut Vec<String>) -> anyhow::Result<()> {
     for member in ["agent", "agent-common", "agent-core", "agent-ebpf", "tests", "tests/lab", "xtask"] {
         let path: PathBuf = [member, "Cargo.toml"].iter().collect();

@@ -1,4 +1,4 @@
-//! Who asked for CPU time, and where?
+//! CPU time of each claimant in each place: the weights by which a zone's dynamic energy is split.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Pseudo, WorkloadId};
 use crate::units::{CpuTime, Ratio};
 
-/// Who can be charged: a workload, and of it one transcode or the rest.
+/// A claimant: a workload, and of it one transcode or the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Claimant {
     /// The workload.
     pub workload: WorkloadId,
-    /// One transcode of it; `None` for whatever else runs in it.
+    /// One transcode of the workload; `None` for everything else that runs in it.
     pub transcode: Option<TranscodeId>,
 }
 
@@ -37,12 +37,12 @@ impl Demand {
         *self.busy.entry((claimant, place)).or_default() += busy;
     }
 
-    /// Adds time that passed, busy or not, summed over CPUs.
+    /// Adds elapsed time, busy or not, summed over CPUs.
     pub fn add_capacity(&mut self, place: CpuPlace, elapsed: CpuTime) {
         *self.capacity.entry(place).or_default() += elapsed;
     }
 
-    /// Adds a later window: what a zone owes for when it could not be read.
+    /// Adds a later window: demand that a zone's energy has to pay for after a failed reading.
     pub fn extend(&mut self, later: &Self) {
         for ((claimant, place), busy) in &later.busy {
             self.add(*claimant, *place, *busy);
@@ -63,7 +63,7 @@ impl Demand {
         }
     }
 
-    /// The same demand, as if the CPUs of some scopes were in others: of scopes whose counters are one.
+    /// The same demand, with the CPUs of some scopes moved to others, because the counters of these scopes are one.
     #[must_use]
     pub fn moved(&self, moves: &[(Scope, Scope)]) -> Self {
         let target = |place: CpuPlace| match moves.iter().find(|(from, _)| place.is_in(*from)) {
@@ -81,12 +81,12 @@ impl Demand {
         moved
     }
 
-    /// How many claims there are, by claimant and place.
+    /// Number of entries, by claimant and place.
     pub fn claims(&self) -> usize {
         self.busy.len()
     }
 
-    /// Makes all of it nobody's.
+    /// Moves all of it to `unattributed`.
     pub fn disown(&mut self) {
         let nobody = Claimant::workload(Pseudo::Unattributed.id());
         for ((_, place), busy) in std::mem::take(&mut self.busy) {
@@ -94,7 +94,7 @@ impl Demand {
         }
     }
 
-    /// What passed and was busy in each place of a scope.
+    /// Elapsed and busy time in each place of a scope.
     pub fn places(&self, scope: Scope) -> Vec<(CpuPlace, CpuTime, CpuTime)> {
         let mut places: Vec<_> = self.capacity.iter().filter(|(place, _)| place.is_in(scope)).collect();
         places.sort_unstable();
@@ -104,7 +104,7 @@ impl Demand {
         places.into_iter().map(|(place, elapsed)| (*place, *elapsed, busy(*place))).collect()
     }
 
-    /// Adds what another demand has in a scope.
+    /// Adds the part of another demand that is within a scope.
     pub fn extend_within(&mut self, other: &Self, scope: Scope) {
         for ((claimant, place), busy) in other.busy.iter().filter(|((_, place), _)| place.is_in(scope)) {
             self.add(*claimant, *place, *busy);
@@ -119,7 +119,7 @@ impl Demand {
         self.busy.iter().filter(|((_, place), _)| place.is_in(scope)).map(|(_, busy)| *busy).sum()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it has no entries.
     pub fn is_empty(&self) -> bool {
         self.busy.is_empty() && self.capacity.is_empty()
     }
@@ -142,7 +142,7 @@ impl Demand {
         self.within(Scope::Platform).into_iter().map(|(claimant, busy)| (claimant, CpuTime(busy))).collect()
     }
 
-    /// Busy share of a scope's CPUs; `None` when no time passed.
+    /// Busy share of a scope's CPUs; `None` when no time has elapsed.
     pub fn utilisation(&self, scope: Scope) -> Option<Ratio> {
         let capacity: CpuTime =
             self.capacity.iter().filter(|(place, _)| place.is_in(scope)).map(|(_, elapsed)| *elapsed).sum();

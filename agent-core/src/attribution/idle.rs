@@ -1,7 +1,7 @@
-//! Learns the power that each zone draws when nothing runs.
+//! Learns the power that each zone draws when no task runs.
 //!
-//! RAPL does not tell it. A *stretch* is [`SUSTAINED`] in a row during which the zone's CPUs were busy for no more than
-//! [`LOW_UTILISATION`]; a window whose energy or duration is not known ends a stretch and teaches nothing. The idle power is the
+//! RAPL does not show it. A *stretch* is [`SUSTAINED`] in a row during which the zone's CPUs were busy for no more than
+//! [`LOW_UTILISATION`]; a window of unknown energy or duration ends a stretch and teaches nothing. The idle power is the
 //! lowest mean power of the stretches of the last [`DAYS`] days, each of which has at least [`QUIET_DAY`] of them: a windowed
 //! minimum, as BBR keeps one of round-trip times (Linux `lib/win_minmax.c`; N. Cardwell et al., ACM Queue 14:5, 2016) and noise
 //! estimators of speech (R. Martin, IEEE Trans. SAP 9:5, 2001). So the figure falls at once, and rises when a week has
@@ -24,21 +24,21 @@ use crate::units::{MicroJoules, Ratio, Watts};
 #[cfg(test)]
 mod tests;
 
-/// How long the machine must stay quiet. RAPL's own error over it is ±2 ms of 10 s, and a cron job does not fit into it.
+/// Length of a stretch. RAPL's own error over it is ±2 ms of 10 s, and a cron job does not fit into it.
 pub const SUSTAINED: Duration = Duration::from_secs(10);
 
-/// How quiet. One busy CPU of twenty; a lower bound would never be met on hosts with the usual background services.
+/// Highest utilisation of a stretch. One busy CPU of twenty; a lower bound would never be met on hosts with the usual background services.
 pub const LOW_UTILISATION: Ratio = Ratio(0.05);
 
-/// Days that the lowest power is looked for in, besides the current one. Time in which the agent does not run does not count.
+/// Days in which the lowest power is searched, besides the current one. Time in which the agent does not run does not count.
 pub const DAYS: usize = 7;
 
-/// Stretches that make a day count: an hour of them. A day with less goes on until it has so many.
+/// Stretches that complete a day: an hour of them. A day with fewer goes on until it has as many.
 pub const QUIET_DAY: u32 = 360;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The quiet stretch a zone is in.
+/// The quiet stretch in which a zone is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Quiet {
     energy: MicroJoules,
@@ -48,18 +48,18 @@ struct Quiet {
 /// The lowest powers of a zone, by day.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DailyLows {
-    /// Of complete days, the oldest first.
+    /// Lows of complete days, the oldest first.
     pub past: Vec<Watts>,
-    /// Of the current day.
+    /// Low of the current day.
     pub today: Option<Watts>,
-    /// How much of the current day has gone by.
+    /// Observed time of the current day.
     pub observed: Duration,
     /// Quiet stretches of the current day.
     pub stretches: u32,
 }
 
 impl DailyLows {
-    /// The lowest of all.
+    /// The lowest power of all days.
     pub fn lowest(&self) -> Option<Watts> {
         self.past.iter().chain(&self.today).copied().min_by(|one, other| one.0.total_cmp(&other.0))
     }
@@ -69,7 +69,7 @@ impl DailyLows {
         self.today = Some(self.today.filter(|today| *today <= power).unwrap_or(power));
     }
 
-    /// Whether a day is complete with it.
+    /// Adds observed time. Returns whether the current day is complete.
     fn add_time(&mut self, duration: Duration) -> bool {
         self.observed += duration;
         if self.observed < DAY || self.stretches < QUIET_DAY {
@@ -98,7 +98,7 @@ impl IdleLearner {
         Self { learned, ..Self::default() }
     }
 
-    /// A window whose energy or duration is not known: the stretch that it is in teaches nothing.
+    /// Ends the stretch of a zone, because the energy or duration of a window is unknown.
     pub fn interrupt(&mut self, zone: Zone) {
         self.quiet.remove(&zone);
         if let Some(regression) = self.regressions.get_mut(&zone) {
@@ -106,8 +106,8 @@ impl IdleLearner {
         }
     }
 
-    /// Takes in one window of a zone; `utilisation` is `None` when it is not known. Returns whether
-    /// there is something new to keep.
+    /// Adds one window of a zone; `utilisation` is `None` when it is unknown. Returns whether
+    /// there are new figures to keep.
     pub fn observe(
         &mut self,
         zone: Zone,
@@ -116,7 +116,7 @@ impl IdleLearner {
         utilisation: Option<Ratio>,
     ) -> bool {
         let before = self.power(zone);
-        // A counter that stood still is not a zone that draws nothing.
+        // A counter that stood still does not show a zone without power.
         let known = utilisation.filter(|_| energy > MicroJoules::ZERO);
         let power = match known {
             Some(utilisation) if utilisation <= LOW_UTILISATION => {
@@ -140,7 +140,7 @@ impl IdleLearner {
         lows.add_time(duration) || self.power(zone) != before
     }
 
-    /// The mean power of the stretch, once it is long enough.
+    /// Mean power of the stretch, once it is long enough.
     fn add_to_stretch(&mut self, zone: Zone, energy: MicroJoules, duration: Duration) -> Option<Watts> {
         let quiet = self.quiet.entry(zone).or_default();
         quiet.energy += energy;
@@ -152,17 +152,17 @@ impl IdleLearner {
         energy.over(lasted)
     }
 
-    /// What regression says of a zone, certain or not.
+    /// The regression of a zone, certain or not.
     pub fn regression(&self, zone: Zone) -> Option<&Regression> {
         self.regressions.get(&zone)
     }
 
-    /// The idle power of a zone by its quiet stretches; `None` while there were none.
+    /// Idle power of a zone by its quiet stretches; `None` when there were none.
     pub fn power(&self, zone: Zone) -> Option<Watts> {
         self.learned.get(&zone)?.lowest()
     }
 
-    /// All that was learned.
+    /// All learned lows.
     pub fn learned(&self) -> &BTreeMap<Zone, DailyLows> {
         &self.learned
     }

@@ -1,34 +1,34 @@
-//! How much of the window before a stall belongs to the energy that comes after it.
+//! Computes the part of the window before a stall that the energy after the stall pays for.
 //!
-//! A counter that stops counting does so in the middle of a window: the step of that window is short, and what it lacks is in the jump
-//! with which the counter catches up. Who ran in that window is owed by the jump, in part.
+//! A counter that stops counting does so in the middle of a window: the step of that window is short, and the missing energy is in the jump
+//! with which the counter catches up. So the jump is charged, in part, to the claimants that ran in that window.
 
 use std::time::Duration;
 
 use crate::units::{CpuTime, MicroJoules, Ratio, Watts};
 
-/// A span of a zone: its energy, its length, and how long its CPUs were busy.
+/// A span of a zone: its energy, its length, and busy time of its CPUs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
-    /// As counted.
+    /// Counted energy.
     pub energy: MicroJoules,
-    /// How long it was.
+    /// Length.
     pub duration: Duration,
     /// Busy CPU time.
     pub busy: CpuTime,
 }
 
-/// What the window before a stall lacks.
+/// Part of the window before a stall that its energy has not paid for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Shortfall {
-    /// The part of its last tick's demand that has not been paid for.
+    /// The part of the last tick's demand that has not been paid for.
     pub dynamic: Ratio,
     /// The time for which the idle power has not been paid.
     pub idle: Duration,
 }
 
-/// Compares the window before a stall with it and the jump together, over which a CPU second is taken to cost the same. `last_busy` and
-/// `last_duration` are of the last tick of that window, in which alone the counter can have stopped.
+/// Compares the window before a stall with it and the jump together, on the assumption that a CPU second costs the same in both.
+/// `last_busy` and `last_duration` are of the last tick of that window, in which alone the counter can have stopped.
 pub fn shortfall(
     before: Span,
     jump: Span,
@@ -82,7 +82,7 @@ mod tests {
         // 10 W idle and 10 W a busy CPU; the counter stopped after half a second.
         let last = (CpuTime(1_000_000_000), SECOND);
         let half = shortfall(span(10.0, 1.0, 1.0), span(90.0, 4.0, 4.0), Some(Watts(10.0)), last);
-        // Its step was taken for idle power alone, so all its demand is owed and none of its idle power.
+        // The step paid for idle power alone, so all demand is owed and no idle power.
         assert_eq!((half.dynamic, half.idle), (Ratio(1.0), Duration::ZERO));
         let without_idle = shortfall(span(10.0, 1.0, 1.0), span(90.0, 4.0, 4.0), None, last);
         assert_eq!(without_idle.dynamic, Ratio(0.5));

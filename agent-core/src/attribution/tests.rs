@@ -1,4 +1,4 @@
-//! Table tests of how a window's energy is split.
+//! Table tests of the split of a window's energy.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ fn idle_policies() {
     assert_eq!(idle_part(IdlePolicy::Own), [(Pseudo::Idle.id(), 8_000_000)]);
     assert_eq!(idle_part(IdlePolicy::Proportional), [(A, 6_000_000), (B, 2_000_000)]);
     assert_eq!(idle_part(IdlePolicy::Even), [(A, 2_666_667), (B, 2_666_667), (C, 2_666_666)]);
-    // A holds one CPU of four; B and C share the other three by weight, one to three.
+    // A reserves one CPU of four; B and C share the other three by weight, one to three.
     assert_eq!(idle_part(IdlePolicy::Reservation), [(A, 2_000_000), (B, 1_500_000), (C, 4_500_000)]);
 }
 

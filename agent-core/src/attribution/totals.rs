@@ -1,6 +1,6 @@
 //! Running totals of the host, of every workload and of every transcode, as counters show them.
 //!
-//! A charge is added to the series that stands for its claimant at that tick, and nothing ever moves between series of one family:
+//! A charge is added to its claimant's series of that tick, and nothing ever moves between series of one family:
 //! the series of a workload that has ended disappear, and their totals are added to the ended account, which is another family;
 //! a workload beyond the limit is in `(other)` from its first charge until it ends.
 //!
@@ -24,16 +24,16 @@ use crate::units::{CpuTime, MicroJoules};
 
 pub use accounts::Entry;
 
-/// How long and how much is shown.
+/// Limits of the shown series, in time and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TotalsLimits {
-    /// How long series stay after their claimant has ended; two scrapes at least.
+    /// Time for which series stay after the end of their claimant; two scrapes at least.
     pub keep_ended: Duration,
     /// Most workloads, and most transcodes, with series of their own; pseudo-workloads are not counted.
     pub shown: usize,
 }
 
-/// Every account, and the host's totals that they add up to.
+/// All accounts, and the host's totals, to which they sum.
 #[derive(Clone, Debug)]
 pub struct Totals {
     limits: TotalsLimits,
@@ -41,14 +41,14 @@ pub struct Totals {
     host: Vec<MicroJoules>,
     workloads: Accounts<WorkloadId>,
     transcodes: Accounts<TranscodeId>,
-    /// When the totals were last published, and the time before.
+    /// Times of the last two publications of the totals.
     window: Moment,
     previous: MonoTime,
     created: Moment,
 }
 
 impl Totals {
-    /// Nothing charged yet. The pseudo-workloads have series from the start.
+    /// Empty totals. The pseudo-workloads have series from the start.
     pub fn new(limits: TotalsLimits, now: Moment) -> Self {
         let permanent: Vec<WorkloadId> =
             Pseudo::ALL.into_iter().filter(|pseudo| *pseudo != Pseudo::Other).map(Pseudo::id).collect();
@@ -64,7 +64,7 @@ impl Totals {
         }
     }
 
-    /// When the host's and the ended totals were 0.
+    /// The time at which the host's and the ended totals were 0.
     pub fn created(&self) -> Moment {
         self.created
     }
@@ -99,12 +99,12 @@ impl Totals {
         (&self.workloads.ended, &self.transcodes.ended)
     }
 
-    /// How many workloads and transcodes share `(other)` now.
+    /// Numbers of workloads and transcodes that share `(other)` now.
     pub fn beyond_limit(&self) -> (usize, usize) {
         (self.workloads.beyond(), self.transcodes.beyond())
     }
 
-    /// Index of a zone, which is added if it is new.
+    /// Index of a zone. A new zone is added.
     pub fn zone_index(&mut self, zone: Zone) -> usize {
         if let Some(index) = self.zones.iter().position(|known| *known == zone) {
             return index;
@@ -114,9 +114,9 @@ impl Totals {
         self.zones.len() - 1
     }
 
-    /// Whether a zone counts towards "the energy" of something: zones that count never contain one another.
+    /// Whether a zone counts towards the total energy of a claimant: zones that count never contain one another.
     ///
-    /// Package and DRAM where there is a package; else the platform; else whatever there is.
+    /// Package and DRAM where there is a package; else the platform; else every zone.
     pub fn counts(&self, zone: Zone) -> bool {
         let has = |domain| self.zones.iter().any(|zone| zone.domain == domain);
         match zone.domain {
@@ -127,7 +127,7 @@ impl Totals {
         }
     }
 
-    /// Begins a window in which these used CPU time: opens their accounts where they have none, and adds the time.
+    /// Begins a window in which these claimants used CPU time: opens missing accounts, and adds the time.
     pub fn begin_window(&mut self, used: &[(Claimant, CpuTime)]) {
         self.workloads.begin_window();
         self.transcodes.begin_window();
@@ -145,13 +145,14 @@ impl Totals {
         }
     }
 
-    /// A workload is there, and need not be shown before it is charged. `began` is when an event told that it began. A workload that
-    /// ends without having been charged leaves no account.
+    /// Notes a workload that exists, and that is not shown before it is charged. `began` is the time of its start, where an event has
+    /// reported it. A workload that ends without a charge leaves no account.
     pub fn expect_workload(&mut self, id: WorkloadId, began: Option<MonoTime>) {
         self.workloads.expect(id, began);
     }
 
-    /// A workload is there, and is shown at 0 before it is charged. The account of one that had ended goes on while it is shown.
+    /// Opens a workload's account at 0, so that it is shown before its first charge. The account of an ended workload continues while it is
+    /// shown.
     pub fn open_workload(&mut self, id: WorkloadId, began: Option<MonoTime>) {
         self.workloads.open(id, began, self.window);
     }
@@ -166,12 +167,12 @@ impl Totals {
         self.workloads.end(id, at);
     }
 
-    /// Closes the account of a workload that has never been charged anything. `false` when it has been.
+    /// Closes the account of a workload without charges. `false` when it has charges.
     pub fn close_unused_workload(&mut self, id: WorkloadId) -> bool {
         self.workloads.close_unused(id)
     }
 
-    /// How many workloads and transcodes are kept: at most the limit with series of their own, and the living ones beyond it.
+    /// Numbers of kept workloads and transcodes: at most the limit with series of their own, and the living ones beyond it.
     pub fn kept(&self) -> (usize, usize) {
         (self.workloads.len(), self.transcodes.len())
     }
@@ -181,8 +182,8 @@ impl Totals {
         self.transcodes.end(id, at);
     }
 
-    /// The labels of a workload have changed since the last window: the series under the former labels end, and their totals are
-    /// added to the ended account; the series under the new ones begin at 0.
+    /// Begins new series for a workload whose labels have changed since the last window: the series with the former labels end, and their
+    /// totals are added to the ended account; the new series begin at 0.
     pub fn relabel_workload(&mut self, id: WorkloadId) {
         self.workloads.relabel(id, self.window);
     }
@@ -193,7 +194,7 @@ impl Totals {
     }
 
     /// Adds the energy of a zone, and the charges that [`crate::attribution::attribute`] made of it with the bound on the error of
-    /// each. A claimant that is not open by now has ended, and its series have disappeared: its charge is added to the ended account.
+    /// each. A claimant without an open account has ended, and its series have disappeared: its charge is added to the ended account.
     pub fn charge(&mut self, zone: Zone, energy: MicroJoules, charges: &[(Charge, MicroJoules)]) {
         let index = self.zone_index(zone);
         let counts = self.counts(zone);
@@ -217,17 +218,17 @@ impl Totals {
         }
     }
 
-    /// Ends a window: closes the accounts of what ended long enough ago. Returns their ids, never used ones included.
+    /// Ends a window: closes the accounts of claimants that ended long enough ago. Returns their ids, never used ones included.
     pub fn end_window(&mut self, now: MonoTime) -> (Vec<WorkloadId>, Vec<TranscodeId>) {
-        // What ended before the totals were published twice has been read to its end since.
+        // All CPU time of a claimant that ended before the last but one publication has been read since.
         let (keep, settled) = (self.limits.keep_ended, self.previous);
         let closed = self.workloads.close(now, keep, settled);
         let closed_transcodes = self.transcodes.close(now, keep, settled);
         (closed, closed_transcodes)
     }
 
-    /// Notes that the totals have been published: series that begin from here on were 0 at this time, and no scrape after it finds
-    /// those that disappeared.
+    /// Notes that the totals have been published: series that begin later were 0 at this time, and no later scrape shows
+    /// series that disappeared before.
     pub fn published(&mut self, now: Moment) {
         self.previous = std::mem::replace(&mut self.window, now).mono;
     }

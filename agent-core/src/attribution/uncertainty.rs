@@ -1,17 +1,17 @@
-//! How far off may a charge be?
+//! Bounds the error of a charge, in each window and for each claimant.
 //!
-//! A bound, per window and claimant, made of what can be known about each reading:
+//! The bound is made of what can be known about each reading:
 //!
 //! * the counter's step: half a step at each end of the window;
 //! * RAPL's update edge: the registers refresh about every millisecond (Intel SDM vol. 3B, "RAPL Interfaces"), so each end may
 //!   be off by what the zone draws in one;
 //! * skew: energy and CPU time are not read at the same instant, and what the zone drew between the two readings may belong
-//!   to somebody else;
-//! * the key: energy above idle is split by CPU time, but a second of it does not cost the same to everybody and at every moment;
-//! * the source's class: a model's joules are an estimate to begin with.
+//!   to another claimant;
+//! * the key: energy above idle is split by CPU time, but a CPU second does not cost the same for each claimant and at each moment;
+//! * the class of the source: energy of the model is an estimate to begin with.
 //!
-//! The first two scale with the claimant's share; the skew is charged in full, for a claimant may have begun just then. What the key
-//! is wrong by for one claimant it is wrong by the other way for all others together, so it fades as a claimant comes to have all.
+//! The first two scale with the claimant's share. The skew is charged in full, because a claimant may have begun just then. The key's error
+//! for one claimant is the opposite error for all others together, so it goes to zero as the claimant's share goes to all.
 
 use std::time::Duration;
 
@@ -26,15 +26,15 @@ const UPDATE_PERIOD: Duration = Duration::from_millis(1);
 /// (<https://www.cloudcarbonfootprint.org/docs/methodology/#appendix-i-energy-coefficients>).
 const MODEL_ERROR: Ratio = Ratio(0.5);
 
-/// How much dearer or cheaper than the mean a CPU second may be: by the load of the machine, clock frequency, a sibling thread, wide
+/// Largest deviation of a CPU second's cost from the mean: by the load of the host, clock frequency, a sibling thread, wide
 /// vectors. On a simulated host whose power grows with the power 0.6 of its use, 95 of 100 windows of a second are within 0.07, and of
 /// 0.1 s within 0.15 (`cargo xtask accuracy`, docs/ACCURACY.md).
 const KEY_ERROR: Ratio = Ratio(0.2);
 
-/// How well a zone's window is known.
+/// Precision of a zone's window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
-    /// Where its energy comes from.
+    /// Source of its energy.
     pub source: EnergySourceKind,
     /// Step of its counter.
     pub quantum: MicroJoules,
@@ -42,7 +42,7 @@ pub struct Quality {
     pub skew: Duration,
 }
 
-/// The bound on the error of `charged` out of `energy` that a zone spent in `duration`. `by_key` is what was split by CPU time together
+/// The bound on the error of `charged` out of a zone's `energy` in `duration`. `by_key` is the energy that was split by CPU time together
 /// with it; `None` when it was not.
 pub fn bound(
     charged: MicroJoules,

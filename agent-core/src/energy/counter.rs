@@ -2,14 +2,14 @@
 //!
 //! Pure: raw counts and times in, a total out.
 //!
-//! A *wrap* loses nothing; a *reset* (driver reloaded, machine suspended, firmware) makes the energy of its window unknown. The
-//! raw counts look the same, so power decides: what the hardware cannot have drawn since the counter last moved is no wrap.
+//! A *wrap* loses nothing; a *reset* (driver reloaded, host suspended, firmware) makes the energy of its window unknown. The
+//! raw counts look the same, so power decides: an advance that the hardware cannot have drawn since the counter last moved is no wrap.
 //! Where the window is so long that the hardware could have drawn the whole range, the two cannot be told apart and a
 //! decrease counts as a wrap: hence `EnergyMeter::longest_gap`.
 //!
-//! A count that cannot follow from the last one is *doubtful*: garbage, or a reset. The next count tells. If that one follows from the
+//! A count that cannot follow from the last one is *doubtful*: garbage, or a reset. The next count decides. If that one follows from the
 //! last count before the doubt, there was garbage and nothing is lost. If it follows from the doubtful one, the counter has begun
-//! again: what it has counted since then is in the total, a lower bound of what was spent. What it showed at first is part of that unless
+//! again: its energy since then is in the total, a lower bound of the true energy. Its first value is a part of that unless
 //! the counter has never drawn as much: drivers may begin anywhere.
 
 use std::time::Duration;
@@ -22,47 +22,47 @@ use crate::units::{MicroJoules, Watts};
 mod tests;
 
 /// Energy may appear late by this much: RAPL registers are refreshed about every millisecond (Intel SDM vol. 3B, "RAPL
-/// Interfaces"), and a reading may be stamped late on a busy machine.
+/// Interfaces"), and a reading on a busy host may have a late time stamp.
 const SLACK: Duration = Duration::from_millis(100);
 
 /// A tick with a reset may be more expensive than all others by this factor.
 const TWICE: f64 = 2.0;
 
-/// What one count comes to.
+/// Result of one count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observed {
-    /// All that was counted until now is in the total.
+    /// All energy until now is in the total.
     Counted,
-    /// The same; the counter has passed its range.
+    /// As `Counted`; the counter has wrapped.
     Wrapped,
-    /// The counter had begun again: what it has counted since is in the total, what it had counted before is not known.
+    /// The counter had begun again: its energy since then is in the total, its energy before is unknown.
     Reset,
-    /// The total is not of now: the next count tells what this one was.
+    /// The total is not current: the next count decides whether this one was garbage or a reset.
     Doubtful,
 }
 
-/// A counter's raw count, extended.
+/// A counter's raw count, extended to 64 bits.
 #[derive(Clone, Debug)]
 pub struct EnergyCounter {
     unit: EnergyUnit,
-    /// Number of counts after which it begins again; `None` when it never should.
+    /// Number of counts after which the counter wraps; `None` when it never does.
     modulus: Option<u128>,
-    /// More than this it cannot draw.
+    /// Highest power that the hardware can draw.
     bound: Watts,
-    /// The most that it has drawn between two counts.
+    /// Highest power between two counts so far.
     peak: Option<Watts>,
     last: Option<Seen>,
-    /// A count since then that cannot follow from it.
+    /// A later count that cannot follow from the last one.
     doubtful: Option<Seen>,
     /// All counts so far. Converted as a whole, so that rounding never adds up.
     counted: u128,
 }
 
-/// A reading.
+/// A raw count and its time.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     count: u64,
-    /// When the count was first seen at this value: a stall leaves it alone.
+    /// The time at which the count first had this value: a stall leaves it alone.
     changed: MonoTime,
 }
 
@@ -72,7 +72,7 @@ impl EnergyCounter {
         Self { unit, modulus, bound, peak: None, last: None, doubtful: None, counted: 0 }
     }
 
-    /// Takes in a raw count. The first is the baseline.
+    /// Adds a raw count. The first is the baseline.
     pub fn observe(&mut self, count: u64, at: MonoTime) -> Observed {
         let now = Seen { count, changed: at };
         let Some(last) = self.last else {
@@ -81,7 +81,7 @@ impl EnergyCounter {
         };
         if let Some(doubtful) = self.doubtful {
             let since = self.advance_since_reset(last, doubtful, now);
-            // A counter that went down and counts on from there, or stays there, has begun again, whatever else could be.
+            // A counter that fell and then counts on, or stays, has begun again, whatever other explanation is possible.
             let stays = count == doubtful.count;
             if let Some(advance) = since.filter(|_| stays || doubtful.count < last.count) {
                 return self.accept(now, advance, Observed::Reset);
@@ -111,7 +111,7 @@ impl EnergyCounter {
         observed
     }
 
-    /// How far it has come between two counts, if that much can have been drawn.
+    /// Counts between two readings, if the hardware can have drawn that much.
     fn advance(&self, from: Seen, to: Seen) -> Option<(u128, Observed)> {
         let (advance, observed) = if to.count >= from.count {
             (u128::from(to.count - from.count), Observed::Counted)
@@ -121,22 +121,22 @@ impl EnergyCounter {
         self.is_plausible(advance, from, to).then_some((advance, observed))
     }
 
-    /// What it has counted since it began again before `first`, of which only what it counted up to `first` may be too much to
-    /// believe. `None` when it has not begun again.
+    /// Counts since the counter began again before `first`. Only the counts up to `first` may be implausibly many. `None` when the
+    /// counter has not begun again.
     fn advance_since_reset(&self, last: Seen, first: Seen, now: Seen) -> Option<u128> {
         let advance = u128::from(now.count.checked_sub(first.count)?);
         if !self.is_plausible(advance, first, now) {
             return None;
         }
         let until_first = u128::from(first.count);
-        // A counter may begin again anywhere: what it shows is its energy only if it draws as much at other times.
+        // A counter may begin again anywhere: its value is energy only if the counter draws as much at other times.
         let usual = self.peak_with(advance, first, now).filter(|peak| peak.0 > 0.0);
         let most = usual.map_or(self.bound, |peak| Watts((TWICE * peak.0).min(self.bound.0)));
         let has_begun_at_nothing = first.count < last.count && self.is_below(most, until_first, last, first);
         Some(advance + if has_begun_at_nothing { until_first } else { 0 })
     }
 
-    /// The peak, with what was drawn between two counts.
+    /// The peak, updated by the power between two counts.
     fn peak_with(&self, advance: u128, from: Seen, to: Seen) -> Option<Watts> {
         let power = self.unit.energy_of(advance).over(to.changed.since(from.changed) + SLACK)?;
         Some(Watts(self.peak.map_or(0.0, |peak| peak.0).max(power.0)))
@@ -150,7 +150,7 @@ impl EnergyCounter {
         self.unit.energy_of(advance) <= most.during(to.changed.since(from.changed) + SLACK)
     }
 
-    /// `None` when there is no end, or the last count was beyond it.
+    /// Counts over the wrap; `None` when the counter has no end, or the last count was beyond it.
     fn advance_over_the_end(&self, last: u64, count: u64) -> Option<u128> {
         Some(self.modulus?.checked_sub(u128::from(last))? + u128::from(count))
     }
@@ -160,7 +160,7 @@ impl EnergyCounter {
         self.unit.energy_of(self.counted)
     }
 
-    /// The last count, in energy since the hardware began to count.
+    /// The last count, as energy since the hardware began to count.
     pub fn position(&self) -> Option<MicroJoules> {
         self.last.map(|last| self.unit.energy_of(u128::from(last.count)))
     }
@@ -171,7 +171,7 @@ impl EnergyCounter {
         self.doubtful = None;
     }
 
-    /// The least time in which it can pass its whole range; `None` when it has no end.
+    /// The shortest time in which the counter can pass its whole range; `None` when it has no end.
     pub fn wrap_time(&self) -> Option<Duration> {
         let range = self.unit.energy_of(self.modulus?);
         Duration::try_from_secs_f64(range.joules() / self.bound.0).ok()

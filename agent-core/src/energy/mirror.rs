@@ -1,8 +1,8 @@
-//! Tells counters that are one counter shown several times: a hypervisor may give each socket of a guest the same physical register.
+//! Detects mirrored counters: a hypervisor may show each socket of a guest the same physical register.
 //!
-//! Pure. A counter that is read between two readings of another cannot be less than the first of them nor more than the second, if both
-//! are one register; and a register that is not refreshed meanwhile leaves one possible value. Two sockets, however equally they are
-//! loaded, differ by more within seconds. So counters that stand at the same energy are *suspected*, and their energy is held back, until
+//! Pure. If both counters are one register, a counter that is read between two readings of the other cannot be less than the first of them
+//! nor more than the second; and a register that is not refreshed meanwhile leaves one possible value. Two sockets, even under the same
+//! load, differ by more within seconds. So counters that stand at the same energy are *suspected*, and their energy is held back, until
 //! such *comparisons* have agreed at several energies (*mirrors*), or have not (two counters).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,80 +15,80 @@ use crate::units::{MicroJoules, Watts};
 #[cfg(test)]
 mod tests;
 
-/// At so many energies comparisons have to agree.
+/// Number of energies at which comparisons have to agree.
 const CONFIRMED: u32 = 2;
 
-/// So many comparisons in a row have to disagree: a simulated register may be written between two readings.
+/// Number of comparisons in a row that have to disagree: a simulated register may be written between two readings.
 const PARTED: u32 = 2;
 
-/// What a comparison leaves open is at most one part in so many of the energy since the last one that counted.
+/// The interval of a comparison is at most this fraction (1/n) of the energy since the last one that counted.
 const PRECISE: i64 = 1000;
 
-/// By so much one register may look different all the same: hypervisors take some microseconds.
+/// Tolerated difference between two readings of one register: hypervisors take some microseconds.
 const TOLERANCE: MicroJoules = MicroJoules(2000);
 
-/// Few packages draw more: how far apart one register may look when it is read twice.
+/// Few packages draw more: bounds the difference between two readings of one register.
 const MOST: Watts = Watts(300.0);
 
-/// The longest that two readings of a suspected counter are apart.
+/// Longest time between two readings of a suspected counter.
 const READING: Duration = Duration::from_micros(100);
 
-/// Events of perf count from when they were opened, one after the other.
+/// Events of perf count from the time at which they were opened, one after the other.
 const OPENING: Duration = Duration::from_millis(3);
 
-/// A counter as read.
+/// A reading of a counter.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
     /// The counter.
     pub zone: Zone,
-    /// When it was read.
+    /// Time of the reading.
     pub at: MonoTime,
-    /// Where the counter stands.
+    /// Raw count, as energy.
     pub raw: MicroJoules,
-    /// What it has counted since it was first read.
+    /// Energy since the first reading.
     pub total: MicroJoules,
-    /// The smallest step that it makes.
+    /// Smallest step of the counter.
     pub quantum: MicroJoules,
 }
 
-/// What is known of a zone.
+/// Result for a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It counts for itself.
+    /// The zone has a counter of its own.
     Own,
-    /// It may be another's mirror, or be mirrored: not known yet.
+    /// The zone may mirror another, or be mirrored: not decided yet.
     Suspected,
-    /// It shows the energy of this one.
+    /// The zone shows the energy of this one.
     MirrorOf(Zone),
 }
 
-/// A follower, read between two readings of its leader.
+/// Readings of a follower, and of its leader before and after.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison {
-    /// The leader, before.
+    /// Reading of the leader, before.
     pub before: Position,
-    /// The follower.
+    /// Reading of the follower.
     pub follower: Position,
-    /// The leader, after.
+    /// Reading of the leader, after.
     pub after: Position,
 }
 
-/// What a comparison says.
+/// Result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The two may be one.
+    /// The two may be one counter.
     Agrees,
-    /// The leader has moved too far between its readings to tell.
+    /// The leader has moved too far between its readings to decide.
     Vague,
-    /// The two are not one; or not this time.
+    /// The two are not one counter; or not this time.
     Differs,
 }
 
-/// A counter that was met where another stood.
+/// A counter that stood at the energy of another.
 #[derive(Clone, Debug)]
 struct Track {
     leader: Zone,
-    /// What the follower has counted more than the leader, as far as comparisons leave it open: least and most. `None` before the
+    /// Bounds of the follower's energy minus the leader's, by the comparisons so far: least and most. `None` before the
     /// first.
     ahead: Option<(i64, i64)>,
     /// The leader's total at the last comparison that counted.
@@ -97,10 +97,10 @@ struct Track {
     differed: u32,
 }
 
-/// Follows all counters of a meter.
+/// Detects mirrors among all counters of a meter.
 #[derive(Debug)]
 pub struct MirrorWatch {
-    /// How far apart one register may stand, shown twice.
+    /// Largest distance of two readings of one register.
     near: MicroJoules,
     tracks: BTreeMap<Zone, Track>,
     /// Pairs that are two counters.
@@ -108,13 +108,13 @@ pub struct MirrorWatch {
 }
 
 impl MirrorWatch {
-    /// For the counters of a source.
+    /// A watch for the counters of this kind of source.
     pub fn new(kind: EnergySourceKind) -> Self {
         let apart = if kind == EnergySourceKind::Perf { OPENING } else { READING };
         Self { near: MOST.during(apart), tracks: BTreeMap::new(), parted: BTreeSet::new() }
     }
 
-    /// Takes in one reading of the counters, ascending by zone: suspects those that stand where another does.
+    /// Adds one reading of the counters, ascending by zone: suspects counters that stand at the energy of another.
     pub fn observe(&mut self, positions: &[Position]) {
         let packages = || positions.iter().filter(|position| position.zone.domain == Domain::Package);
         for follower in packages() {
@@ -142,7 +142,7 @@ impl MirrorWatch {
         self.tracks.iter().map(|(follower, track)| (track.leader, *follower)).collect()
     }
 
-    /// Takes in a comparison.
+    /// Adds a comparison.
     pub fn compare(&mut self, comparison: Comparison) -> Verdict {
         let Comparison { before, follower, after } = comparison;
         let Some(track) = self.tracks.get_mut(&follower.zone) else { return Verdict::Vague };
@@ -181,13 +181,13 @@ impl MirrorWatch {
         Verdict::Agrees
     }
 
-    /// Counters that are suspected to show the energy of another, by that one.
+    /// Counters that are suspected to show the energy of another, with that other.
     pub fn suspects(&self) -> Vec<(Zone, Zone)> {
         let open = self.tracks.iter().filter(|(_, track)| track.agreed < CONFIRMED);
         open.map(|(follower, track)| (*follower, track.leader)).collect()
     }
 
-    /// What is known of a zone by now. The cores and the memory of a socket are what its package is.
+    /// The current result for a zone. The cores and the memory of a socket have the result of its package.
     pub fn standing(&self, zone: Zone) -> Standing {
         let package = Zone { domain: Domain::Package, ..zone };
         if let Some(track) = self.tracks.get(&package) {

@@ -1,4 +1,4 @@
-//! How much energy is one count?
+//! Converts a counter's counts to microjoules, by the energy of one count.
 
 use crate::units::MicroJoules;
 
@@ -25,7 +25,7 @@ impl EnergyUnit {
     /// A joule.
     pub const JOULE: Self = Self((PER_JOULE as u128) << FRACTION);
 
-    /// So many microjoules in so many counts.
+    /// The unit of a counter that shows this energy in this many counts.
     pub fn microjoules(energy: MicroJoules, counts: MicroJoules) -> Self {
         Self((u128::from(energy.0) << FRACTION) / u128::from(counts.0.max(1)))
     }
@@ -40,11 +40,11 @@ impl EnergyUnit {
         Self(Self::MICROJOULE.0 << n.min(31))
     }
 
-    /// So many joules, as decimal text: perf's `.scale` file
-    /// (`Documentation/ABI/testing/sysfs-bus-event_source-devices-events`). `None` for what cannot be the size of a count.
+    /// A unit of joules as decimal text: perf's `.scale` file
+    /// (`Documentation/ABI/testing/sysfs-bus-event_source-devices-events`). `None` for text that cannot be the energy of a count.
     ///
     /// The text is rounded once, to the nearest 64-bit float; its multiples by powers of two are exact, and "2.328…e-10" is
-    /// 2⁻³² to the last digit. A rounded scale is off by 2⁻⁵³ of itself for ever, it does not drift.
+    /// 2⁻³² to the last digit. A rounded scale has a constant error of 2⁻⁵³ of itself; it does not drift.
     pub fn parse_joules(text: &str) -> Option<Self> {
         let joules: f64 = text.trim().parse().ok()?;
         let fixed = joules * PER_JOULE as f64 * 2_f64.powi(64);
@@ -52,9 +52,9 @@ impl EnergyUnit {
         (1.0..2_f64.powi(124)).contains(&fixed).then_some(Self(fixed.round() as u128))
     }
 
-    /// The energy of so many counts, rounded down.
+    /// The energy of this many counts, rounded down.
     pub fn energy_of(self, counts: u128) -> MicroJoules {
-        // (a·2⁶⁴ + b)(c·2⁶⁴ + d) / 2⁶⁴, so that nothing overflows that would fit the result.
+        // (a·2⁶⁴ + b)(c·2⁶⁴ + d) / 2⁶⁴, so that only a result that is too large overflows.
         let (whole, fraction) = (self.0 >> FRACTION, self.0 & u128::from(u64::MAX));
         let (high, low) = (counts >> FRACTION, counts & u128::from(u64::MAX));
         let sum = (low * whole)

@@ -1,7 +1,7 @@
-//! What is this encoder asked to do?
+//! Reads codec, preset, renditions and bitrates from the command line of an encoder.
 //!
-//! Command lines of ffmpeg and `GStreamer` are read by their own grammar, as far as it says what is encoded: not a word of a file
-//! name or address is kept, for those may hold stream keys. What cannot be known from the command line alone is absent.
+//! Command lines of ffmpeg and `GStreamer` are parsed by their own grammar, as far as the encode depends on it. No word of a file
+//! name or address is kept, because they may contain stream keys. What the command line alone does not say is absent.
 //!
 //! Total and linear: any bytes give a [`CommandLine`], in time that grows with their number.
 
@@ -26,16 +26,16 @@ const MAX_CHARACTERS: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BitsPerSecond(pub u64);
 
-/// A command line, understood. Label values are at most 64 characters long; what had to be cut ends in `…`.
+/// A parsed command line. Label values are at most 64 characters long; a shortened value ends in `…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine {
     /// Name of the program, without its folder.
     pub program: String,
-    /// Files, streams and pipes that are written.
+    /// Number of written files, streams and pipes.
     outputs: usize,
     /// Video streams over all outputs.
     renditions: Vec<Rendition>,
-    /// An input comes at its own pace.
+    /// Whether an input arrives in real time.
     is_live: bool,
 }
 
@@ -46,18 +46,18 @@ struct Rendition {
     frame: Frame,
 }
 
-/// What is done to make a stream.
+/// How a stream is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Work {
-    /// Packets are passed on as they are.
+    /// Packets are copied.
     Copy,
-    /// By an encoder that the command line does not name and that is not known to be the default.
+    /// By an encoder that the command line does not name and that is no known default.
     Unknown,
     /// By this encoder.
     Encode { encoder: Encoder, preset: Option<String>, bitrate: Option<BitsPerSecond> },
 }
 
-/// Understands the arguments of a process, each ended by a NUL, as in `/proc/<pid>/cmdline`.
+/// Parses the arguments of a process, each ended by a NUL, as in `/proc/<pid>/cmdline`.
 pub fn parse(cmdline: &[u8]) -> CommandLine {
     let text = String::from_utf8_lossy(cmdline);
     let text = text.strip_suffix('\0').unwrap_or(&text);
@@ -75,7 +75,7 @@ pub fn parse(cmdline: &[u8]) -> CommandLine {
 }
 
 impl CommandLine {
-    /// The encoders in the program's words: `libx264`, several as `libx264+libx265`; `copy` where nothing is encoded.
+    /// The encoders as the program names them: `libx264`, several as `libx264+libx265`; `copy` where nothing is encoded.
     pub fn codec(&self) -> Option<String> {
         if !self.renditions.is_empty() && self.encodes().next().is_none() {
             return Some("copy".to_owned());
@@ -91,12 +91,12 @@ impl CommandLine {
         joined(self.encodes().map(|rendition| rendition.encoder()?.standard()))
     }
 
-    /// What does the work: `cpu`, `nvenc`, `qsv`, `vaapi`, …. Absent where nothing is encoded.
+    /// The hardware that encodes: `cpu`, `nvenc`, `qsv`, `vaapi`, …. Absent where nothing is encoded.
     pub fn hardware(&self) -> Option<String> {
         joined(self.encodes().map(|rendition| rendition.encoder()?.hardware()))
     }
 
-    /// The presets in the encoders' own words: `fast`, `p4`, `8`, `cpu-used=4`.
+    /// The presets as the encoders name them: `fast`, `p4`, `8`, `cpu-used=4`.
     pub fn preset(&self) -> Option<String> {
         joined(self.encodes().map(|rendition| match &rendition.work {
             Work::Encode { preset, .. } => preset.as_deref(),
@@ -104,13 +104,13 @@ impl CommandLine {
         }))
     }
 
-    /// The sizes that are encoded, `1920x1080+1280x720`; `720p` where only the height is known.
+    /// The encoded sizes, `1920x1080+1280x720`; `720p` where only the height is known.
     pub fn resolution(&self) -> Option<String> {
         let sizes: Vec<Option<String>> = self.encodes().map(|rendition| rendition.frame.name()).collect();
         joined(sizes.iter().map(Option::as_deref))
     }
 
-    /// The video bitrates asked for, all added; absent unless all are known, as with constant quality.
+    /// Sum of the requested video bitrates; absent unless all are known, as with constant quality.
     pub fn bitrate(&self) -> Option<BitsPerSecond> {
         let mut sum: Option<u64> = None;
         for rendition in self.encodes() {
@@ -120,17 +120,17 @@ impl CommandLine {
         sum.map(BitsPerSecond)
     }
 
-    /// Files, streams and pipes that are written.
+    /// Number of written files, streams and pipes.
     pub fn output_count(&self) -> usize {
         self.outputs
     }
 
-    /// Video streams over all outputs, copied ones too.
+    /// Number of video streams over all outputs, copied ones included.
     pub fn rendition_count(&self) -> usize {
         self.renditions.len()
     }
 
-    /// Whether an input of ffmpeg comes at its own pace, as far as options and addresses say: `-re`, a device, a stream of the
+    /// Whether an input of ffmpeg arrives in real time, by options and addresses: `-re`, a device, a stream of the
     /// network other than HTTP.
     pub fn is_live(&self) -> bool {
         self.is_live
@@ -150,12 +150,12 @@ impl Rendition {
     }
 }
 
-/// The different ones in order of first use, with `+` between them; `None` when one is not known, or there are none.
+/// The distinct parts in order of first use, joined by `+`; `None` when one is unknown, or there are none.
 fn joined<'a>(parts: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
     let mut different: Vec<&str> = Vec::new();
     for part in parts {
         let part = part?;
-        // Beyond this the label is cut anyway: many renditions stay linear.
+        // Longer labels are cut anyway: many renditions stay linear.
         if different.len() <= MAX_CHARACTERS && !different.contains(&part) {
             different.push(part);
         }

@@ -1,13 +1,13 @@
-//! What does ffmpeg say of its progress?
+//! Parses the progress that ffmpeg posts.
 //!
 //! Lines `key=value`, in blocks that end with `progress=continue` or `progress=end` (`print_report` in ffmpeg's `fftools/ffmpeg.c`).
-//! What is not known there reads `N/A`; numbers are padded with spaces.
+//! An unknown value is `N/A`; numbers are padded with spaces.
 
 use std::time::Duration;
 
 use crate::model::progress::Block;
 
-/// Longest line that is taken; ffmpeg's own are under 50 bytes.
+/// Longest accepted line; ffmpeg's own are under 50 bytes.
 const MAX_LINE: usize = 512;
 
 /// A line is longer than any of ffmpeg's.
@@ -15,7 +15,7 @@ const MAX_LINE: usize = 512;
 #[error("a line of more than {MAX_LINE} bytes: this is no output of ffmpeg -progress")]
 pub struct TooLong;
 
-/// Takes bytes as they come, gives blocks.
+/// Parses bytes in pieces of any length into blocks.
 #[derive(Debug, Default)]
 pub struct Lines {
     line: Vec<u8>,
@@ -23,7 +23,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Takes some bytes; the last block that they complete, if any.
+    /// Parses more bytes; returns the last block that they complete, if any.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<Option<Block>, TooLong> {
         let mut last = None;
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {

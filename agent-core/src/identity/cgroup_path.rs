@@ -1,4 +1,4 @@
-//! Whose is a cgroup, as far as its path tells?
+//! Identifies the workload of a cgroup by the cgroup's path.
 //!
 //! A workload is a container, a Kubernetes pod's container, a systemd unit or a plain cgroup. A path is read from
 //! its root down, each segment against the table in `rules`, and the last segment that may own everything below it wins:
@@ -7,10 +7,10 @@
 //! * a job of a batch system owns all below it but containers;
 //! * a unit owns all below it but units, jobs and containers;
 //! * a slice only groups units: it owns just the processes directly in it;
-//! * what nobody owns is a plain cgroup, a workload of its own.
+//! * a cgroup that none of these owns is a plain cgroup, a workload of its own.
 //!
-//! **Invariant:** only a segment and those above it decide. So every cgroup below a workload's root that is not some
-//! other workload's gives the same identity as the root itself, in whatever order cgroups are met.
+//! **Invariant:** only a segment and those above it decide. So every cgroup below a workload's root that is not part of another workload
+//! gives the same identity as the root itself, in whatever order cgroups are met.
 
 mod name;
 mod pattern;
@@ -24,26 +24,26 @@ pub(super) use name::bounded;
 /// The workload that a cgroup belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CgroupIdentity {
-    /// What kind of thing it is. Machines of nspawn, LXC and libvirt have no kind of their own: they are
+    /// Kind of the workload. Machines of nspawn, LXC and libvirt have no kind of their own: they are
     /// [`WorkloadKind::Systemd`] where systemd made their cgroup, else [`WorkloadKind::Cgroup`]; see `runtime`.
     pub kind: WorkloadKind,
     /// Path of the workload's own cgroup: the given path up to some segment, normalised, systemd's escapes left alone.
     pub root: String,
     /// Full container id, 64 lower-case hex digits, where there is one.
     pub container: Option<String>,
-    /// Uid of the Kubernetes pod the workload is, or runs in.
+    /// Uid of the Kubernetes pod that the workload is, or runs in.
     pub pod: Option<String>,
-    /// A name a person knows, as far as the path tells; else the path itself. At most 128 characters, none of them control
+    /// The name that users know, as far as the path contains it; else the path itself. At most 128 characters, none of them control
     /// characters.
     pub name: String,
     /// The software that made the cgroup: `docker`, `buildkit`, `podman`, `containerd`, `cri-o`, `kubelet`, `nspawn`, `lxc`,
-    /// `libvirt`, `garden`, `mesos`, `slurm`, `ffrtmp`, `systemd`, or empty where the path does not tell.
+    /// `libvirt`, `garden`, `mesos`, `slurm`, `ffrtmp`, `systemd`, or empty where the path does not show it.
     pub runtime: &'static str,
 }
 
 /// The workload that the cgroup with this path belongs to.
 ///
-/// The path is the one inside the hierarchy, of cgroup v2 or of any controller of v1. Total: whatever is not recognised is a
+/// The path is the one inside the hierarchy, of cgroup v2 or of any controller of v1. Total: a cgroup with an unknown path is a
 /// plain cgroup, and so is `/` itself. Linear in the path's length.
 pub fn identify(path: &str) -> CgroupIdentity {
     let segments = segments(path);
@@ -62,11 +62,11 @@ pub fn identify(path: &str) -> CgroupIdentity {
     owner.identity(&segments)
 }
 
-/// Whether of the two cgroups of a task, in cgroup v2 and in cgroup v1, the latter says what the task is.
+/// Whether the cgroup in v1, not the one in v2, identifies a task that is in both.
 ///
-/// It does where it is below the other, or the other is the root. Neither of two different branches is below the other; there the one
-/// counts that a container, then a job, then a plain cgroup is told by: runtimes that know one version only leave the task, in the
-/// other version, in the unit that started it. Everywhere else cgroup v2 counts, for systemd keeps every unit there.
+/// It does where it is below the other, or the other is the root. Of two different branches neither is below the other; there the more
+/// specific one counts: a container, then a job, then a plain cgroup. Runtimes that support one version only leave the task, in the
+/// other version, in the unit that started it. Everywhere else cgroup v2 counts, because systemd keeps every unit there.
 pub fn is_told_by_legacy(unified: &str, legacy: &str) -> bool {
     let (unified, legacy) = (segments(unified), segments(legacy));
     if unified.starts_with(&legacy) {
@@ -75,7 +75,7 @@ pub fn is_told_by_legacy(unified: &str, legacy: &str) -> bool {
     legacy.starts_with(&unified) || precision(&legacy) > precision(&unified)
 }
 
-/// How much a path says: nothing of a unit's that systemd mirrors in cgroup v1, the most of a container's.
+/// How specific a path is: least for a unit's path, which systemd mirrors in cgroup v1, most for a container's.
 fn precision(segments: &[&str]) -> (Option<Rank>, bool) {
     match owner_of(segments).map(|owner| owner.rule.holds.rank()) {
         Some(Rank::Unit) => (None, false),
@@ -84,13 +84,13 @@ fn precision(segments: &[&str]) -> (Option<Rank>, bool) {
     }
 }
 
-/// The path without what means nothing; see [`CgroupIdentity::root`].
+/// The normalised path; see [`CgroupIdentity::root`].
 pub fn normalised(path: &str) -> String {
     joined(&segments(path))
 }
 
-/// Twelve hex digits that tell workloads apart: the first of the container id where there is one, as engines print them, else
-/// [FNV-1a] of `root`, its lower 48 bits. The same on every run and host. Meant for labels: two paths can be made to collide.
+/// Twelve hex digits that distinguish workloads: the first of the container id where there is one, as engines print them, else
+/// [FNV-1a] of `root`, its lower 48 bits. The same on every run and host. For labels only: two paths can be made to collide.
 ///
 /// [FNV-1a]: http://www.isthe.com/chongo/tech/comp/fnv/
 pub fn short_id(identity: &CgroupIdentity) -> String {
@@ -106,26 +106,26 @@ pub fn short_id(identity: &CgroupIdentity) -> String {
     format!("{:012x}", hash & LOWER_48_BITS)
 }
 
-/// A segment that owns what is below it, until another takes over.
+/// A segment that owns everything below it, up to the next owner.
 #[derive(Clone, Copy, Debug)]
 struct Owner<'a> {
     rule: &'static Rule,
-    /// What the rule's `{}` stands for.
+    /// The text that matches the rule's `{}`.
     captured: &'a str,
-    /// How many segments its path has.
+    /// Number of segments of its path.
     depth: usize,
     kind: WorkloadKind,
-    /// Uid as the path spells it.
+    /// Uid in the spelling of the path.
     pod: Option<&'a str>,
 }
 
-/// Who owns the cgroup with these segments.
+/// The owner of the cgroup with these segments.
 fn owner_of<'a>(segments: &[&'a str]) -> Option<Owner<'a>> {
     let above = |owner, depth| owner_at(&segments[..depth], owner);
     (1..=segments.len()).fold(None, above)
 }
 
-/// Who owns the cgroup with these segments, when `above` owns its parent.
+/// The owner of the cgroup with these segments, when `above` owns its parent.
 fn owner_at<'a>(segments: &[&'a str], above: Option<Owner<'a>>) -> Option<Owner<'a>> {
     let (last, parents) = segments.split_last()?;
     let above = pod_before_colon(last, parents.len()).or(above);
@@ -142,7 +142,7 @@ fn owner_at<'a>(segments: &[&'a str], above: Option<Owner<'a>>) -> Option<Owner<
     Some(Owner { rule, captured, depth: segments.len(), kind, pod })
 }
 
-/// The pod in `<pod's slice>:<runtime>:<container>`: where the kubelet speaks systemd's language but containerd does not, the
+/// The pod in `<pod's slice>:<runtime>:<container>`: where the kubelet uses systemd's notation but containerd does not, the
 /// slice that should have been the parent is part of the container's own segment.
 fn pod_before_colon(segment: &str, parents: usize) -> Option<Owner<'_>> {
     let (slice, _) = segment.split_once(':')?;
@@ -165,9 +165,9 @@ impl Owner<'_> {
     }
 }
 
-/// The path without what means nothing: a missing leading slash, a trailing one, empty segments, `.` and `..`.
+/// Splits the path into segments, without a missing leading slash, a trailing one, empty segments, `.` and `..`.
 ///
-/// The latter two are no names a cgroup can have. They are resolved, so that no `root` leads out of the hierarchy.
+/// No cgroup can be named `.` or `..`. They are resolved, so that no `root` leads out of the hierarchy.
 fn segments(path: &str) -> Vec<&str> {
     let mut segments = Vec::new();
     for segment in path.split('/') {

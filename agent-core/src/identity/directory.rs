@@ -1,9 +1,9 @@
-//! Maps cgroups to workloads, and workloads to the names people know.
+//! Maps cgroups to workloads, and workloads to the names that users know.
 //!
-//! It learns cgroups from the kernel's events and from walks, names and images from container engines. No IO. A name unknown today may
-//! be learned tomorrow; until then a workload has the name that its path gives, and a cgroup of unknown path its number.
+//! The directory gets cgroups from the kernel's events and from walks, names and images from container engines. No IO. A name may become
+//! known later; until then a workload has the name that its path gives, and a cgroup of unknown path its number.
 //!
-//! **Bounded:** by [`ROOM`] cgroups that are there, and [`ROOM_REMOVED`] that were removed.
+//! **Bounded:** by [`ROOM`] cgroups that exist, and [`ROOM_REMOVED`] that were removed.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -12,29 +12,29 @@ use crate::identity::cgroup_path::{self, CgroupIdentity};
 use crate::model::cpu::CgroupId;
 use crate::model::workload::{Details, Identity, Pseudo, WorkloadId, WorkloadKind};
 
-/// What a container engine says about a container.
+/// What a container engine reports about a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerFacts {
-    /// The kind of the engine's own containers.
+    /// Kind of the containers of this engine.
     pub engine: Option<WorkloadKind>,
-    /// Its name, without the leading slash.
+    /// Name of the container, without the leading slash.
     pub name: String,
-    /// The image it was made from, as the user named it.
+    /// Image of the container, as the user named it.
     pub image: Option<String>,
     /// Labels that begin with `ffwatt.`, without that prefix.
     pub labels: BTreeMap<String, String>,
 }
 
-/// Most cgroups that are there: as many as the accounting map has entries by default.
+/// Most existing cgroups: as many as the accounting map has entries by default.
 const ROOM: usize = 16_384;
 
-/// Most removed cgroups that are still mapped to their workloads. The one that was removed first goes first.
+/// Most removed cgroups that are still mapped to their workloads. The one that was removed first is dropped first.
 const ROOM_REMOVED: usize = 4096;
 
 #[derive(Debug)]
 struct CgroupEntry {
     workload: WorkloadId,
-    /// `None` for one that is known by its number only.
+    /// `None` for a cgroup that is known by its number only.
     path: Option<Arc<str>>,
     removed: bool,
 }
@@ -44,13 +44,13 @@ struct WorkloadEntry {
     identity: Identity,
     root: Arc<str>,
     container: Option<String>,
-    /// Cgroups that are there now.
+    /// Number of existing cgroups.
     living: usize,
-    /// Every cgroup that is known to belong to it, removed ones included.
+    /// All its known cgroups, removed ones included.
     cgroups: HashSet<CgroupId>,
 }
 
-/// The book.
+/// All known cgroups, workloads and containers.
 #[derive(Debug)]
 pub struct Directory {
     cgroups: HashMap<CgroupId, CgroupEntry>,
@@ -60,20 +60,20 @@ pub struct Directory {
     containers: HashMap<String, ContainerFacts>,
     /// Kinds and short ids in use: with those two, every workload has series of its own.
     labels: HashSet<(WorkloadKind, Arc<str>)>,
-    /// Removed cgroups, the first one first. Some may be back, or gone for good.
+    /// Removed cgroups, the first one first. Some may exist again, or may have been dropped.
     removed: VecDeque<CgroupId>,
-    /// Cgroups that are there.
+    /// Number of existing cgroups.
     living: usize,
     evicted: u64,
     next: u32,
 }
 
-/// What became of a workload when a cgroup was made known.
+/// Result of adding a cgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// The workload the cgroup belongs to.
+    /// The workload of the cgroup.
     pub workload: WorkloadId,
-    /// Whether it is a container: those are worth showing before they have used anything.
+    /// Whether the workload is a container: containers are shown before they have used CPU time.
     pub is_container: bool,
 }
 
@@ -95,12 +95,12 @@ impl Default for Directory {
 }
 
 impl Directory {
-    /// A cgroup is there.
+    /// Adds a cgroup that exists.
     pub fn cgroup_made(&mut self, id: CgroupId, path: &str) -> Known {
         if let Some(workload) = self.living_at(id, path) {
             return Known { workload, is_container: self.is_container(workload) };
         }
-        // An inode number used again, or a cgroup moved: what was known under it is over.
+        // The inode number is used again, or the cgroup has moved: the former entry has ended.
         self.forget(id);
         let found = cgroup_path::identify(path);
         let workload = if found.root == "/" { Pseudo::System.id() } else { self.workload_for(&found) };
@@ -114,9 +114,9 @@ impl Directory {
         Known { workload, is_container: self.is_container(workload) }
     }
 
-    /// A cgroup is gone. Returns its workload when that was the last cgroup of it.
+    /// Marks a cgroup as removed. Returns its workload when that was the last cgroup of it.
     ///
-    /// The cgroup stays known: what its last tasks used may be read only now.
+    /// The cgroup stays mapped, because the CPU time of its last tasks may be read later.
     pub fn cgroup_removed(&mut self, id: CgroupId) -> Option<WorkloadId> {
         let entry = self.cgroups.get_mut(&id).filter(|entry| !entry.removed)?;
         entry.removed = true;
@@ -128,39 +128,39 @@ impl Directory {
         (entry.living == 0).then_some(workload)
     }
 
-    /// Cgroups that should be there and are not among these.
+    /// Cgroups that are marked as existing but are not in this walk.
     pub fn missing_from(&self, walk: &BTreeMap<CgroupId, String>) -> Vec<(CgroupId, Arc<str>)> {
         let living = self.cgroups.iter().filter(|(id, entry)| !entry.removed && !walk.contains_key(id));
         living.filter_map(|(id, entry)| Some((*id, Arc::clone(entry.path.as_ref()?)))).collect()
     }
 
-    /// The workload of a cgroup that is known to be there, at this path.
+    /// The workload of an existing cgroup at this path.
     pub fn living_at(&self, id: CgroupId, path: &str) -> Option<WorkloadId> {
         let entry = self.cgroups.get(&id).filter(|entry| !entry.removed)?;
         (entry.path.as_deref() == Some(path)).then_some(entry.workload)
     }
 
-    /// The workload of a cgroup that is known, if only by its number.
+    /// The workload of a known cgroup, strangers included.
     pub fn workload_of(&self, id: CgroupId) -> Option<WorkloadId> {
         self.cgroups.get(&id).map(|entry| entry.workload)
     }
 
-    /// The path of a cgroup that is known by more than its number.
+    /// The path of a cgroup, unless only its number is known.
     pub fn path(&self, id: CgroupId) -> Option<&str> {
         self.cgroups.get(&id)?.path.as_deref()
     }
 
-    /// Whether a cgroup is known by its number only.
+    /// Whether only the number of a cgroup is known.
     pub fn is_stranger(&self, id: CgroupId) -> bool {
         self.cgroups.get(&id).is_some_and(|entry| entry.path.is_none())
     }
 
-    /// Whether a cgroup is gone, or known by its number only.
+    /// Whether a cgroup is removed, or only its number is known.
     pub fn is_removed(&self, id: CgroupId) -> bool {
         self.cgroups.get(&id).is_some_and(|entry| entry.removed)
     }
 
-    /// Enters a cgroup of unknown path, which makes a workload by its number.
+    /// Adds a cgroup of unknown path, which makes a workload by its number.
     pub fn stranger(&mut self, id: CgroupId) -> WorkloadId {
         let name = format!("cgroup {}", id.0);
         let found = CgroupIdentity { root: name.clone(), name, ..cgroup_path::identify("/") };
@@ -170,7 +170,7 @@ impl Directory {
         workload
     }
 
-    /// Forgets a cgroup: its number is another's now. Returns the workload that it belonged to.
+    /// Drops a cgroup, because its number is another's now. Returns its workload.
     pub fn forget(&mut self, id: CgroupId) -> Option<WorkloadId> {
         self.cgroup_removed(id);
         let workload = self.cgroups.remove(&id)?.workload;
@@ -180,22 +180,22 @@ impl Directory {
         Some(workload)
     }
 
-    /// Whether one more cgroup may be entered. Those that have used nothing may not take more than half of the room.
+    /// Whether one more cgroup may be added. Cgroups without CPU time may take at most half of the room.
     pub fn has_room(&self, is_used: bool) -> bool {
         self.living < if is_used { ROOM } else { ROOM / 2 }
     }
 
-    /// Whether a workload has a cgroup that is there.
+    /// Whether a workload has an existing cgroup.
     pub fn is_living(&self, id: WorkloadId) -> bool {
         self.workloads.get(&id).is_some_and(|entry| entry.living > 0)
     }
 
-    /// How many removed cgroups were forgotten because there were too many.
+    /// Number of removed cgroups that were dropped because there were too many.
     pub fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    /// A workload's books are closed: forgets its cgroups that are gone, and it when none is left. Returns those cgroups.
+    /// Closes a workload: drops its removed cgroups, and the workload when none is left. Returns those cgroups.
     pub fn close(&mut self, workload: WorkloadId) -> Vec<CgroupId> {
         let Some(entry) = self.workloads.get_mut(&workload) else { return Vec::new() };
         let is_gone = |id: &CgroupId| self.cgroups.get(id).is_none_or(|entry| entry.removed);
@@ -212,7 +212,7 @@ impl Directory {
         closed
     }
 
-    /// An engine tells of a container, by its full id.
+    /// Adds a container that an engine has reported, by its full id.
     pub fn container_known(&mut self, id: &str, facts: ContainerFacts) {
         if let Some(workload) = self.by_container.get(id).copied() {
             self.take_kind(workload, &facts);
@@ -223,7 +223,7 @@ impl Directory {
         self.containers.insert(id.to_owned(), facts);
     }
 
-    /// An engine has renamed a container.
+    /// Renames a container that an engine has renamed.
     pub fn container_renamed(&mut self, id: &str, name: &str) {
         if let Some(facts) = self.containers.get(id) {
             let facts = ContainerFacts { name: name.to_owned(), ..facts.clone() };
@@ -231,27 +231,27 @@ impl Directory {
         }
     }
 
-    /// An engine has removed a container for good. Its workload keeps the name it had.
+    /// Removes a container that an engine has removed. Its workload keeps the name it had.
     pub fn container_removed(&mut self, id: &str) {
         self.containers.remove(id);
     }
 
-    /// What a workload is.
+    /// The identity of a workload.
     pub fn identity(&self, id: WorkloadId) -> Identity {
         match (id.pseudo(), self.workloads.get(&id)) {
             (Some(pseudo), _) => Identity::pseudo(pseudo),
             (None, Some(entry)) => entry.identity.clone(),
-            // A workload that is forgotten has no account any more, and is shown nowhere; this keeps the function total.
+            // A dropped workload has no account and is shown nowhere; this keeps the function total.
             (None, None) => Identity::pseudo(Pseudo::Unattributed),
         }
     }
 
-    /// Workloads that have a cgroup now.
+    /// Workloads with an existing cgroup.
     pub fn living(&self) -> impl Iterator<Item = (WorkloadId, &Identity)> {
         self.workloads.iter().filter(|(_, entry)| entry.living > 0).map(|(id, entry)| (*id, &entry.identity))
     }
 
-    /// Number of cgroups known.
+    /// Number of known cgroups.
     pub fn len(&self) -> usize {
         self.cgroups.len()
     }
@@ -266,7 +266,7 @@ impl Directory {
         entry.is_some_and(|entry| entry.container.is_some() || entry.identity.kind.is_container())
     }
 
-    /// A container is its engine's, wherever its cgroup is: the path may not have told so.
+    /// Sets the kind of a workload by its engine: the path may not show it.
     fn take_kind(&mut self, workload: WorkloadId, facts: &ContainerFacts) {
         let Some(entry) = self.workloads.get(&workload) else { return };
         let (before, short) =
@@ -297,7 +297,7 @@ impl Directory {
             pod: found.pod.clone(),
             labels: BTreeMap::new(),
         };
-        // Whoever may make cgroups can give one a container's id. The container's was there first: its id is random.
+        // Users who may make cgroups can give one a container's id. The container's was there first: its id is random.
         let container =
             found.container.clone().filter(|container| !self.by_container.contains_key(container));
         let facts = container.as_ref().and_then(|container| self.containers.get(container)).cloned();
@@ -318,7 +318,7 @@ impl Directory {
         id
     }
 
-    /// The short id, with a number behind it where somebody else has it.
+    /// The short id, with a number appended where another workload has it.
     fn free_label(&mut self, kind: WorkloadKind, short: &str) -> Arc<str> {
         let numbered = (2_u32..).map(|number| format!("{short}-{number}"));
         let mut labels = std::iter::once(short.to_owned()).chain(numbered).map(Arc::<str>::from);
@@ -347,7 +347,7 @@ impl Directory {
     }
 }
 
-/// The kind of a container that an engine has listed. The kubelet's containers are Kubernetes', though Docker runs them: by their names.
+/// The kind of a container that an engine has listed. The kubelet's containers are Kubernetes' although Docker runs them: by their names.
 fn kind_by_engine(by_path: WorkloadKind, facts: &ContainerFacts) -> WorkloadKind {
     let is_told = by_path.is_of_engine();
     let is_kubelets = by_path == WorkloadKind::Kubernetes && facts.name.starts_with("k8s_");
@@ -369,7 +369,7 @@ fn with_facts(identity: &Identity, facts: &ContainerFacts) -> Identity {
             .collect(),
         ..Details::clone(&identity.details)
     };
-    // Kubernetes' container names are the engine's own construction; the pod is what people know.
+    // Kubernetes' container names are the engine's own construction; users know the pod.
     let name = if identity.kind == WorkloadKind::Kubernetes || facts.name.is_empty() {
         Arc::clone(&identity.name)
     } else {
@@ -378,7 +378,7 @@ fn with_facts(identity: &Identity, facts: &ContainerFacts) -> Identity {
     Identity { name, details: Arc::new(details), ..identity.clone() }
 }
 
-/// A container's label, whatever its owner has put there: 100 kB would go into every scrape. Paths must stay whole.
+/// A container's label, bounded, because a user may set any text: 100 kB would go into every scrape. Paths must stay whole.
 fn label(key: &str, value: &str) -> String {
     const LONGEST_PATH: usize = 4096;
     match key {

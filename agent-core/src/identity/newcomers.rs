@@ -1,37 +1,37 @@
-//! Keeps cgroups that were made and have not been seen to use anything, so that one that is removed unused leaves nothing behind.
+//! Keeps new cgroups until they use CPU time, so that a cgroup that is removed unused leaves nothing behind.
 //!
-//! No IO. A newcomer leaves when it is admitted to the directory: because it has used CPU time, or is still there at a tick. One that
-//! was removed stays for some ticks, for its CPU time may still come and needs its path.
+//! No IO. A newcomer is admitted to the directory when it has used CPU time, or still exists at a tick. A newcomer that was removed stays
+//! for some ticks, because its CPU time may arrive later and needs its path.
 
 use std::collections::BTreeMap;
 
 use crate::model::cpu::CgroupId;
 use crate::time::MonoTime;
 
-/// Most newcomers: about 10 MB of the longest paths. Beyond, the one that was removed first goes, else the one that was made first; a
-/// walk finds that again should it ever run.
+/// Most newcomers: about 10 MB of the longest paths. Beyond, the one that was removed first is dropped, else the one that was made first; a
+/// walk finds that again if it ever uses CPU time.
 const ROOM: usize = 16_384;
 
-/// So many removed ones are kept before somebody asks which of them have run.
+/// Number of removed newcomers after which their CPU time is looked up.
 const CROWD: usize = 1024;
 
-/// Ticks without CPU time after which a removed one has certainly used none.
+/// Ticks without CPU time after which a removed newcomer has certainly used none.
 const SILENT_TICKS: u32 = 2;
 
-/// A cgroup that has used nothing so far.
+/// A cgroup that has used no CPU time so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Newcomer {
     /// Path in the hierarchy.
     pub path: Box<str>,
-    /// When it was made, where that was seen.
+    /// The time at which it was made, if that was observed.
     pub made: Option<MonoTime>,
-    /// When it was removed.
+    /// The time at which it was removed.
     pub removed: Option<MonoTime>,
     silent: u32,
 }
 
 impl Newcomer {
-    /// One that is there.
+    /// A newcomer that exists.
     pub fn new(path: &str, made: Option<MonoTime>) -> Self {
         Self { path: path.into(), made, removed: None, silent: 0 }
     }
@@ -46,7 +46,7 @@ pub struct Newcomers {
 }
 
 impl Newcomers {
-    /// A cgroup is there.
+    /// Adds a cgroup that exists.
     pub fn made(&mut self, id: CgroupId, newcomer: Newcomer) {
         self.removed.remove(&id);
         self.there.insert(id, newcomer);
@@ -58,34 +58,34 @@ impl Newcomers {
         }
     }
 
-    /// A cgroup was removed. `false` when it is no newcomer.
+    /// Marks a cgroup as removed. `false` when it is no newcomer.
     pub fn removed(&mut self, id: CgroupId, at: MonoTime) -> bool {
         let Some(newcomer) = self.there.remove(&id) else { return self.removed.contains_key(&id) };
         self.removed.insert(id, Newcomer { removed: Some(at), ..newcomer });
         true
     }
 
-    /// Takes one out, because it has run.
+    /// Takes out a newcomer that has used CPU time.
     pub fn take(&mut self, id: CgroupId) -> Option<Newcomer> {
         self.there.remove(&id).or_else(|| self.removed.remove(&id))
     }
 
-    /// Takes the oldest of those that are still there.
+    /// Takes out the oldest newcomer that still exists.
     pub fn take_first(&mut self) -> Option<(CgroupId, Newcomer)> {
         self.there.pop_first()
     }
 
-    /// The older half of the removed ones, when they are a crowd.
+    /// The older half of the removed newcomers, when they are more than the limit.
     pub fn crowd(&self) -> Option<Vec<CgroupId>> {
         (self.removed.len() > CROWD).then(|| self.removed.keys().copied().take(CROWD / 2).collect())
     }
 
-    /// Forgets a removed one that has not run.
+    /// Drops a removed newcomer that has used no CPU time.
     pub fn forget(&mut self, id: CgroupId) {
         self.removed.remove(&id);
     }
 
-    /// A tick is over, and who has run was taken out: forgets the removed ones that have been silent for long enough.
+    /// Ends a tick, after newcomers with CPU time were taken out: drops removed ones that have used none for long enough.
     pub fn tick(&mut self) {
         self.removed.retain(|_, newcomer| {
             newcomer.silent += 1;
@@ -93,17 +93,17 @@ impl Newcomers {
         });
     }
 
-    /// The path of one of them.
+    /// The path of a newcomer.
     pub fn path(&self, id: CgroupId) -> Option<&str> {
         self.there.get(&id).or_else(|| self.removed.get(&id)).map(|newcomer| &*newcomer.path)
     }
 
-    /// Whether it is one of them.
+    /// Whether the cgroup is a newcomer.
     pub fn contains(&self, id: CgroupId) -> bool {
         self.there.contains_key(&id) || self.removed.contains_key(&id)
     }
 
-    /// Those that are there, as far as is known.
+    /// Newcomers that exist, as far as is known.
     pub fn living(&self) -> impl Iterator<Item = (CgroupId, &str)> {
         self.there.iter().map(|(id, newcomer)| (*id, &*newcomer.path))
     }
@@ -118,12 +118,12 @@ impl Newcomers {
         self.len() == 0
     }
 
-    /// Whether one more would take another's place.
+    /// Whether one more newcomer would displace another.
     pub fn is_full(&self) -> bool {
         self.len() >= ROOM
     }
 
-    /// How many were given up because there were too many.
+    /// Number of newcomers that were dropped because there were too many.
     pub fn evicted(&self) -> u64 {
         self.evicted
     }

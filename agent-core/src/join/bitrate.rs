@@ -1,12 +1,12 @@
-//! How many megabits a second is `2500`?
+//! Parses the bitrates of result files, in the three ways of the tools that ffwatt replaces.
 //!
-//! The tools that ffwatt replaces read bitrates in three ways, and their figures rest on them. Each is kept, by its name.
+//! The figures of those tools depend on how they read a bitrate such as `2500`. Each way is kept, by its name.
 
-/// Bits a second, in millions.
+/// Megabits per second.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Megabits(pub f64);
 
-/// Who reads.
+/// The tool of upstream whose syntax is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// The advisor: `k` and `M`; a bare number is thousands.
@@ -17,7 +17,7 @@ pub enum Dialect {
     Runner,
 }
 
-/// A bitrate as written; `None` when it is none, or several.
+/// Parses a bitrate; `None` when the text is none, or several.
 pub fn parse(text: &str, dialect: Dialect) -> Option<Megabits> {
     let text = text.trim().to_ascii_lowercase();
     let (text, is_bits) = match (dialect, text.strip_suffix("bps")) {
@@ -45,7 +45,7 @@ fn number(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// Upstream's own table: what each reads, in megabits.
+    /// Upstream's own table: the result of each tool, in megabits.
     #[test]
     fn the_three_dialects() {
         let table = [

@@ -1,31 +1,31 @@
-//! Will it last until the end of the period?
+//! Forecasts the spending of a budget at the end of its period.
 
 use std::time::Duration;
 
 use crate::join::quotient;
 
-/// A budget and what has gone of it. The unit is whoever's budget it is: an amount of money, kilowatt hours.
+/// A budget and the spent part of it. The unit is that of the budget: an amount of money, kilowatt hours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// What may be spent in the period.
+    /// Limit for the period.
     pub limit: f64,
-    /// What has been spent since it began.
+    /// Amount spent since the period began.
     pub spent: f64,
-    /// How much of the period is over.
+    /// Elapsed part of the period.
     pub elapsed: Duration,
-    /// How long it is.
+    /// Length of the period.
     pub period: Duration,
-    /// For how much of what is over the spending is known.
+    /// Elapsed time for which the spending is known.
     pub known: Duration,
 }
 
 impl Budget {
-    /// The share that has been spent.
+    /// The spent share of the limit.
     pub fn used(&self) -> Option<f64> {
         quotient(self.spent, self.limit)
     }
 
-    /// What will have been spent at the end of the period, should it go on as in the time that is known.
+    /// Amount spent at the end of the period, at the mean rate of the known time.
     pub fn forecast(&self) -> Option<f64> {
         let rate = quotient(self.spent, self.known.as_secs_f64())?;
         let left = self.period.saturating_sub(self.elapsed).as_secs_f64();

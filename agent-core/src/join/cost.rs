@@ -1,7 +1,7 @@
-//! What does it cost?
+//! Computes costs of energy, machine time and carbon.
 //!
-//! Two ways, both kept: by the time a machine is taken (`cost_compute`), and by the load it is put under (`*_load_aware`).
-//! Energy is joules times their price in both.
+//! Both ways of the exporter that ffwatt replaces are kept: by the time for which a machine is taken (`cost_compute`), and by its load
+//! (`*_load_aware`). The cost of energy is joules times their price in both.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ const SECONDS_PER_HOUR: f64 = 3600.0;
 /// Upstream's month: 30 days.
 pub const HOURS_PER_MONTH: f64 = 720.0;
 
-/// Prices, in one currency.
+/// Prices in one currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tariff {
-    /// Of a joule.
+    /// Price of a joule.
     pub joule: Money,
-    /// Of a second of one core.
+    /// Price of a second of one core.
     pub core_second: Money,
-    /// Of an hour of the machine.
+    /// Price of an hour of the machine.
     pub machine_hour: Money,
 }
 
 impl Tariff {
-    /// By the prices people know. Those of a joule and of a core's second are the same by the second and joule, unless given.
+    /// A tariff from the price of a kilowatt hour and of hours. The prices of a joule and of a core second follow from them, unless given.
     pub fn new(
         kilowatt_hour: Money,
         cpu_hour: Money,
@@ -61,7 +61,7 @@ impl Tariff {
     }
 }
 
-/// Both together. A sum that leaves energy out is no cost; one of energy alone is, for what has no known length.
+/// Sum of both. Without a cost of energy there is no sum; without a cost of compute, for an unknown length, it is that of energy.
 pub fn total(energy: Option<Money>, compute: Option<Money>) -> Option<Money> {
     finite(energy?.0 + compute.unwrap_or_default().0).map(Money)
 }
@@ -76,12 +76,12 @@ pub fn per_watch_hour(total: Money, duration: Duration, viewers: u32) -> Option<
     quotient(total.0, duration.as_secs_f64() / SECONDS_PER_HOUR * f64::from(viewers)).map(Money)
 }
 
-/// The carbon of energy, by grams a kilowatt hour.
+/// Carbon of energy, at this intensity in grams per kilowatt hour.
 pub fn carbon(energy: MicroJoules, per_kilowatt_hour: Grams) -> Grams {
     Grams(energy.kilowatt_hours() * per_kilowatt_hour.0)
 }
 
-/// The sum under figures at a fixed step, by the trapezoid rule; a single figure stands for one step.
+/// Integral of values at a fixed step, by the trapezoid rule; a single value counts for one step.
 pub fn integral(values: &[f64], step: Duration) -> Option<f64> {
     let step = step.as_secs_f64();
     let sum = match values {
@@ -106,7 +106,7 @@ mod tests {
         assert!((found.0 - expected).abs() <= expected.abs() * 1e-3, "{} is not {expected}", found.0);
     }
 
-    /// Upstream's golden vectors.
+    /// Upstream's golden vectors, by time.
     #[test]
     fn by_time() {
         let energy = |watts: f64, seconds: u64| Watts(watts).during(Duration::from_secs(seconds));
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(per_watch_hour(spent, HOUR, 0), None);
     }
 
-    /// And those by load.
+    /// Upstream's golden vectors, by load.
     #[test]
     fn by_load() {
         let step = Duration::from_secs(10);
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(integral(&[f64::NAN, 1.0], step), None);
     }
 
-    /// The case of upstream that was run: "4 Streams @ 2500k", 720p30, 120 s, 9600 J, 0.12 a kWh, 0.5 an hour.
+    /// The example that upstream ran: "4 Streams @ 2500k", 720p30, 120 s, 9600 J, 0.12 a kWh, 0.5 an hour.
     #[test]
     fn a_whole_scenario() {
         let tariff = tariff(0.12, 0.5, 0.0);

@@ -1,25 +1,25 @@
-//! What was got for a watt, and for a joule? Four measures, each with its own unit: they are never ranked with each other.
+//! Computes four measures of efficiency per watt and per joule. Each has its own unit: they are never ranked with each other.
 
 use crate::join::bitrate::Megabits;
 use crate::join::quotient;
 use crate::units::{MicroJoules, Pixels, Vmaf, Watts};
 
-/// Megabits a second and watt, over all streams.
+/// Megabits per second and watt, over all streams.
 pub fn throughput_per_watt(bitrate: Megabits, streams: u32, power: Watts) -> Option<f64> {
     quotient(bitrate.0 * f64::from(streams), power.0).filter(|score| *score > 0.0)
 }
 
-/// Pixels for a joule.
+/// Pixels per joule.
 pub fn pixels_per_joule(pixels: Pixels, energy: MicroJoules) -> Option<f64> {
     quotient(pixels.0, energy.joules()).filter(|score| *score > 0.0)
 }
 
-/// VMAF points for a watt.
+/// VMAF points per watt.
 pub fn quality_per_watt(vmaf: Vmaf, power: Watts) -> Option<f64> {
     quotient(vmaf.0, power.0)
 }
 
-/// Pixels for a joule, each worth its quality.
+/// Pixels per joule, weighted by their quality.
 pub fn quality_weighted_pixels_per_joule(pixels: Pixels, vmaf: Vmaf, energy: MicroJoules) -> Option<f64> {
     quotient(pixels.0 * vmaf.0 / 100.0, energy.joules())
 }

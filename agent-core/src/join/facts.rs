@@ -1,11 +1,11 @@
-//! What follows from a scenario's own words?
+//! Derives streams, pictures, pixels, frames and labels of a scenario from the fields of its result file.
 
 use crate::model::scenario::{Picture, Scenario};
 use crate::units::Pixels;
 
-/// Encodes at once: as the file says, else the number before `stream` in the name, else one.
+/// Number of simultaneous encodes: as the file says, else the number before `stream` in the name, else one.
 ///
-/// A number at the beginning of a name says nothing: "5 Mbps Stream" is one stream.
+/// A number at the beginning of a name does not count: "5 Mbps Stream" is one stream.
 pub fn streams(scenario: &Scenario) -> u32 {
     scenario.streams.filter(|streams| *streams > 0).or_else(|| streams_in(&scenario.name)).unwrap_or(1)
 }
@@ -18,15 +18,15 @@ fn streams_in(name: &str) -> Option<u32> {
     before.get(digits..)?.parse().ok().filter(|streams| *streams > 0)
 }
 
-/// How a scenario is labelled that is what the machine draws without any encode.
+/// Label of a scenario that measures the host without an encode.
 pub const BASELINE: &str = "baseline";
 
-/// Whether it is what the machine draws without any encode.
+/// Whether the scenario measures the host without an encode.
 pub fn is_baseline(scenario: &Scenario) -> bool {
     scenario.name.to_ascii_lowercase().contains(BASELINE)
 }
 
-/// The pictures that are encoded: its renditions, else the one that it names.
+/// The encoded pictures: the renditions, else the scenario's one picture.
 pub fn pictures(scenario: &Scenario) -> Vec<Picture> {
     if !scenario.outputs.is_empty() {
         return scenario.outputs.clone();
@@ -38,7 +38,7 @@ pub fn pictures(scenario: &Scenario) -> Vec<Picture> {
         .collect()
 }
 
-/// Pixels that were encoded: as counted, else by size, rate and time. Not times the number of streams, as upstream has it.
+/// Encoded pixels: as counted, else by size, rate and time. Not times the number of streams, as upstream has it.
 pub fn pixels(scenario: &Scenario) -> Option<Pixels> {
     if let Some(pixels) = scenario.pixels {
         return Some(pixels);
@@ -50,7 +50,7 @@ pub fn pixels(scenario: &Scenario) -> Option<Pixels> {
     (sum > 0.0 && sum.is_finite()).then_some(Pixels(sum))
 }
 
-/// Frames that were encoded: as counted, else by rate and time, over all renditions.
+/// Encoded frames: as counted, else by rate and time, over all renditions.
 pub fn frames(scenario: &Scenario) -> Option<f64> {
     if let Some(frames) = scenario.frames.filter(|frames| *frames > 0) {
         return Some(frames as f64);
@@ -60,7 +60,7 @@ pub fn frames(scenario: &Scenario) -> Option<f64> {
     (rate > 0.0).then_some(rate * seconds)
 }
 
-/// The renditions in one word, largest first: `1920x1080@30,1280x720@30`.
+/// The renditions as a label, largest first: `1920x1080@30,1280x720@30`.
 pub fn ladder(scenario: &Scenario) -> String {
     let mut pictures = pictures(scenario);
     if pictures.is_empty() {
@@ -71,7 +71,7 @@ pub fn ladder(scenario: &Scenario) -> String {
     pictures.iter().map(name).collect::<Vec<_>>().join(",")
 }
 
-/// `cpu` or `gpu`, as the file says or the name does.
+/// `cpu` or `gpu`, by the file or the name of the encoder.
 pub fn encoder_type(scenario: &Scenario) -> String {
     if let Some(given) = &scenario.encoder_type {
         return given.clone();
@@ -81,12 +81,12 @@ pub fn encoder_type(scenario: &Scenario) -> String {
     if is_gpu { "gpu" } else { "cpu" }.to_owned()
 }
 
-/// Pixels of a picture of this size, as in `1280x720`.
+/// Pixels of a picture of this size, such as `1280x720`.
 pub fn area(size: &str) -> Option<f64> {
     Picture::size(size).map(|(width, height)| f64::from(width) * f64::from(height))
 }
 
-/// The name as the quality and cost families spell it.
+/// The name in the spelling of the quality and cost families.
 pub fn label(scenario: &Scenario) -> String {
     scenario.name.replace(' ', "_").replace('"', "")
 }

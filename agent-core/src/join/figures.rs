@@ -1,4 +1,4 @@
-//! What do a run's scenarios come to?
+//! Computes all figures of a run's scenarios: energy, costs, efficiency and predicted power.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,56 +18,56 @@ use crate::model::scenario::{Run, Scenario};
 use crate::time::WallTime;
 use crate::units::{CpuTime, Grams, MicroJoules, Money, Ratio, Watts};
 
-/// A window counts as known when no more than this is missing at its beginning, and no more than a twentieth of it.
+/// A window is known when no more than this is missing at its beginning, and no more than a twentieth of it.
 const MAY_BE_MISSING: Duration = Duration::from_secs(2);
 
-/// What costs are made of.
+/// Prices that costs are computed from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prices {
     /// The tariff.
     pub tariff: Tariff,
-    /// Its currency.
+    /// Currency of the tariff.
     pub currency: Arc<str>,
-    /// Currencies to show costs in besides.
+    /// Other currencies in which costs are shown.
     pub also: Vec<Rate>,
     /// Carbon of a kilowatt hour.
     pub carbon: Grams,
-    /// Viewers of a scenario that does not say how many.
+    /// Number of viewers of a scenario that gives none.
     pub viewers: u32,
 }
 
 impl Prices {
-    /// What a kilowatt hour comes to.
+    /// Price and carbon of a kilowatt hour.
     pub fn energy(&self) -> EnergyPrice {
         let kilowatt_hour = self.tariff.energy(MicroJoules(KILOWATT_HOUR));
         EnergyPrice { kilowatt_hour, currency: self.currency.clone(), carbon: self.carbon }
     }
 }
 
-/// In microjoules.
+/// A kilowatt hour in microjoules.
 const KILOWATT_HOUR: u64 = 3_600_000_000_000;
 
-/// A scenario's energy as it was found.
+/// Energy found for a scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Found {
-    /// Whose joules they are, and where they come from.
+    /// Energy of the scenario, its source, and the rule that matched it.
     pub energy: Option<ScenarioEnergy>,
     /// The host's mean power in the scenario's window.
     pub host: Option<Watts>,
 }
 
 impl Found {
-    /// Whether the past told: then it tells the same for ever.
+    /// Whether the energy is attributed: it does not change later.
     pub fn is_attributed(&self) -> bool {
         self.energy.is_some_and(|energy| energy.basis != EnergyBasis::File)
     }
 
-    /// Whether no rule could find better than the one that found it.
+    /// Whether no better rule could match the scenario.
     pub fn is_best_for(&self, scenario: &Scenario) -> bool {
         self.energy.is_some_and(|energy| energy.matched <= matching::best_rule(scenario))
     }
 
-    /// The one that was found by the better rule; of the same, this one.
+    /// The result of the better rule; of the same rule, this one.
     #[must_use]
     pub fn or_better(self, other: Self) -> Self {
         let rule = |found: &Self| found.energy.map(|energy| energy.matched);
@@ -97,8 +97,8 @@ pub fn figures(run: &Run, found: &[Found], prices: &Prices) -> Vec<ScenarioFigur
     all.map(|(scenario, found)| one(&run.id, scenario, found, baseline, model.as_ref(), prices)).collect()
 }
 
-/// A scenario's energy: attributed where the past is known for its whole window, else the file's own. `basis` is where
-/// attributed joules come from.
+/// Energy of a scenario: attributed where the history covers its whole window, else the file's own. `basis` is the source of
+/// attributed energy.
 pub fn find(scenario: &Scenario, history: &History, basis: EnergyBasis) -> Found {
     let Some((from, to)) = scenario.window else {
         return Found { energy: from_file(scenario), host: None };
@@ -125,7 +125,7 @@ pub fn find(scenario: &Scenario, history: &History, basis: EnergyBasis) -> Found
     Found { energy: attributed.or_else(|| from_file(scenario)), host }
 }
 
-/// Energy and CPU time, when the past is known for the whole window.
+/// Energy and CPU time, when the history covers the whole window.
 fn known(
     history: &History,
     subjects: &[Subject],
@@ -134,13 +134,13 @@ fn known(
 ) -> Option<(MicroJoules, CpuTime)> {
     let spent = history.over(subjects, from, to);
     let missing = between(from, to).saturating_sub(spent.covered);
-    // What is not over yet is not known: half a window's joules would be taken for all of them.
+    // The energy of a window that is not over is unknown: half of it would be taken for all.
     let is_over = history.ends().is_some_and(|ends| ends.0 >= to.0);
     let is_known = is_over && missing <= MAY_BE_MISSING && missing * 20 <= between(from, to);
     is_known.then_some((spent.charge.energy, spent.charge.cpu))
 }
 
-/// The file's own joules: as it says, else its mean power for its time, else the sum under its power.
+/// The file's own energy: as it says, else its mean power for its time, else the integral of its power.
 fn from_file(scenario: &Scenario) -> Option<ScenarioEnergy> {
     let duration = scenario.duration();
     let series = scenario.series.step.and_then(|step| cost::integral(&scenario.series.watts, step));
@@ -200,7 +200,7 @@ fn one(
         drop_rate: drop_rate(scenario),
         dropped: scenario.dropped,
         reached_rate: scenario.reached_rate,
-        // A baseline's picture is a word in its file: nothing is encoded.
+        // A baseline's picture is only a word in its file: nothing is encoded.
         frames: facts::frames(scenario).filter(|_| !is_baseline),
         pixels: facts::pixels(scenario).filter(|_| !is_baseline),
         efficiency: efficiency_of(scenario, energy.filter(|_| !is_baseline)),
@@ -249,7 +249,7 @@ fn names(run: &str, scenario: &Scenario) -> Names {
     }
 }
 
-/// Against the baseline, by the host's power where both are known, else by the scenarios' own.
+/// Difference to the baseline, by the host's power where both are known, else by the scenarios' own.
 fn net(found: &Found, baseline: &Found, duration: Duration) -> Option<Net> {
     let (with, without) = compared(found, baseline)?;
     let power = with.0 - without.0;
@@ -264,8 +264,8 @@ fn net(found: &Found, baseline: &Found, duration: Duration) -> Option<Net> {
     })
 }
 
-/// The power of a scenario and of the baseline, both the host's or both by the file. A scenario's own charges and the whole host's
-/// are not compared: one has the idle machine in it.
+/// Power of a scenario and of the baseline, both the host's or both from the file. A scenario's charges and the host's power
+/// are not compared, because only one of them contains the idle power.
 fn compared(found: &Found, baseline: &Found) -> Option<(Watts, Watts)> {
     let own = |found: &Found| found.energy.filter(|energy| energy.basis == EnergyBasis::File)?.mean;
     found.host.zip(baseline.host).or_else(|| own(found).zip(own(baseline)))
@@ -306,11 +306,11 @@ fn costs(
     prices: &Prices,
 ) -> Costs {
     let tariff = &prices.tariff;
-    // Nobody watches a baseline.
+    // A baseline has no viewers.
     let is_encode = !facts::is_baseline(scenario);
     let duration = scenario.duration();
     let spent = energy.map(|energy| tariff.energy(energy.energy));
-    // The seed's own terms have graphics cards in its power.
+    // Upstream's own costs include graphics cards.
     let gpu = energy.and_then(|energy| Some(tariff.energy(energy.gpu?.during(duration?))));
     let spent = spent.map(|spent| Money(spent.0 + gpu.unwrap_or_default().0));
     let compute = duration.map(|duration| tariff.machine(duration));
@@ -370,7 +370,7 @@ fn deviation(values: &[f64]) -> Option<f64> {
     finite((values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / freedom as f64).sqrt())
 }
 
-/// The mean of what is known.
+/// The mean of the known values.
 fn mean(values: impl Iterator<Item = Option<Ratio>>) -> Option<Ratio> {
     let values: Vec<f64> = values.flatten().map(|value| value.0).collect();
     quotient(values.iter().sum(), values.len() as f64).map(Ratio)

@@ -1,8 +1,8 @@
-//! Which scenarios are worth a look?
+//! Selects the Pareto-optimal scenarios by VMAF and joules.
 
 use crate::model::joined::ScenarioFigures;
 
-/// Those than which none has more VMAF for fewer joules, the cheapest first; with their VMAF and joules.
+/// Scenarios for which no other has more VMAF for fewer joules, the cheapest first; with their VMAF and joules.
 pub fn front(all: &[ScenarioFigures]) -> Vec<(&ScenarioFigures, f64, f64)> {
     let mut points: Vec<(&ScenarioFigures, f64, f64)> = all
         .iter()

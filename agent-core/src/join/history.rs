@@ -1,9 +1,9 @@
-//! Who spent how much between two moments?
+//! Keeps the charges of each tick for a while, and sums them over a window.
 //!
-//! Each tick's charges, kept for a while. A window's energy is the sum over its ticks, the two at its ends in part: within a tick
-//! energy is taken to flow evenly over the time its subject was there. Totals only grow, so a snapshot that was missed is in the one that follows.
+//! The ticks at the two ends of a window count in part: within a tick energy flows evenly over the time for which its subject existed.
+//! Totals only grow, so the charges of a missed snapshot are in the next one.
 //!
-//! Ticks that are some minutes old are put together, or a thousand busy workloads would fill the memory with them.
+//! Ticks that are some minutes old are merged: otherwise a thousand busy workloads would fill the memory with them.
 
 mod charges;
 mod past_tick;
@@ -25,81 +25,81 @@ use crate::units::{CpuTime, MicroJoules, Ratio};
 
 pub use charges::Charge;
 
-/// Seconds that the wall clock may differ from the time that has passed without having been set: snapshots are not taken at
+/// Seconds by which the wall clock may differ from elapsed time without having been set: snapshots are not taken at
 /// the very end of their ticks.
 const CLOCK_STEP: f64 = 1.0;
 
-/// So long each tick is kept by itself.
+/// Time for which each tick is kept separately.
 const RECENT: Duration = Duration::from_mins(2);
 
-/// So long are ticks that are put together: as long as a bucket of the ledger.
+/// Length of merged ticks: as long as a bucket of the ledger.
 const COARSE: Duration = Duration::from_secs(10);
 
-/// Most charges of ticks that are kept by themselves, about 2 MB: a thousand workloads that are busy in each tick fill two minutes.
+/// Most charges of separate ticks, about 2 MB: a thousand workloads that are busy in each tick fill two minutes.
 const MOST_CHARGES: usize = 130_000;
 
-/// Those who have gone, at most: about 10 MB of names. A history of a quarter of an hour reaches it with eleven jobs a second.
+/// Most ended subjects: about 10 MB of names. A history of a quarter of an hour reaches it with eleven jobs a second.
 const MOST_GONE: usize = 10_000;
 
-/// What somebody was charged in a window.
+/// Charges of subjects in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
-    /// The charge.
+    /// Sum of the charges.
     pub charge: Charge,
-    /// How much of the window is known.
+    /// Known part of the window.
     pub covered: Duration,
 }
 
-/// The charges of one tick; whoever was charged nothing is left out.
+/// The charges of one tick; subjects without a charge are left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
-    /// When the last tick was over.
+    /// End of the last tick.
     pub from: WallTime,
-    /// When this one was.
+    /// End of this tick.
     pub to: WallTime,
-    /// Who was charged what.
+    /// Charges by subject.
     pub charges: HashMap<Subject, Charge>,
     /// CPU time of all containers together.
     pub containers: CpuTime,
-    /// Use of the engine, of one CPU.
+    /// CPU use of the engine, of one CPU.
     pub engine: Option<Ratio>,
 }
 
-/// What subjects were charged in a tick, or in several that were put together.
+/// Charges of subjects in one tick, or in several merged ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// How long it was.
+    /// Length of the tick.
     pub length: Duration,
-    /// The charge.
+    /// Sum of the charges.
     pub charge: Charge,
     /// CPU time of all containers together.
     pub containers: CpuTime,
-    /// Use of the engine, of one CPU.
+    /// CPU use of the engine, of one CPU.
     pub engine: Option<Ratio>,
 }
 
-/// The last while.
+/// The ticks of the last quarter of an hour.
 #[derive(Debug)]
 pub struct History {
     span: Duration,
     ticks: VecDeque<PastTick>,
     numbers: Numbers,
-    /// The last tick as it came.
+    /// The last tick, unmerged.
     latest: Option<Tick>,
-    /// How many of the ticks, from the oldest on, are no longer put together with those that follow.
+    /// Number of ticks, from the oldest on, that are no longer merged with the following ones.
     settled: usize,
     totals: HashMap<Subject, Charge>,
     containers: CpuTime,
     last: Option<(WallTime, MonoTime)>,
-    /// Whether each tick is later than the one before it: until somebody sets the wall clock back.
+    /// Whether each tick is later than the one before it: false after the wall clock was set back.
     is_sorted: bool,
     known: Known,
-    /// How many subjects were forgotten because too many had gone.
+    /// Number of subjects that were dropped because too many had ended.
     evicted: u64,
 }
 
 impl History {
-    /// A history as long as this.
+    /// A history of this length.
     pub fn new(span: Duration) -> Self {
         Self {
             span,
@@ -116,7 +116,7 @@ impl History {
         }
     }
 
-    /// A past that is known already, from elsewhere.
+    /// A history of known ticks, from another source.
     pub fn of(ticks: &[Tick], candidates: Vec<Candidate>) -> Self {
         let mut history = Self::new(Duration::MAX);
         let seen = ticks.last().map_or(WallTime(0.0), |tick| tick.to);
@@ -126,10 +126,10 @@ impl History {
         history
     }
 
-    /// Takes in a snapshot; what it adds. `None` when no time has passed.
+    /// Adds a snapshot; returns its charges. `None` when no time has elapsed.
     ///
-    /// Totals begin at nothing when the agent does: those of the first snapshot are of all its ticks so far, those of a subject
-    /// that appears later of the tick in which it does.
+    /// Totals begin at 0 when the agent does: those of the first snapshot cover all its ticks so far, those of a subject
+    /// that appears later cover the tick in which it appears.
     pub fn push(&mut self, snapshot: &Snapshot) -> Option<&Tick> {
         let totals = totals(snapshot);
         self.known.see(snapshot);
@@ -163,7 +163,7 @@ impl History {
         Some(self.latest.insert(tick))
     }
 
-    /// Puts old ticks together.
+    /// Merges old ticks.
     fn settle(&mut self, now: WallTime) {
         let recent = self.ticks.iter().skip(self.settled);
         let mut charges: usize = recent.map(PastTick::len).sum();
@@ -183,10 +183,10 @@ impl History {
         }
     }
 
-    /// When the tick that a snapshot ends began, on the wall clock as it is now.
+    /// The begin of the tick that a snapshot ends, on the wall clock as it is now.
     ///
-    /// Ticks follow each other without a gap, unless somebody has set the clock or the machine has slept: that makes a tick
-    /// neither longer nor shorter than it was.
+    /// Ticks follow each other without a gap, unless the clock was set or the host has slept: that makes a tick
+    /// neither longer nor shorter.
     fn begin(&mut self, snapshot: &Snapshot) -> WallTime {
         let Some((last, at)) = self.last.replace((snapshot.wall, snapshot.at)) else {
             return WallTime(snapshot.wall.0 - snapshot.window.as_secs_f64() * snapshot.tick as f64);
@@ -200,17 +200,17 @@ impl History {
         from
     }
 
-    /// How much is kept of subjects.
+    /// Number of kept subjects.
     pub fn kept(&self) -> Kept {
         Kept { entries: self.known.candidates().count() as u64, evicted: Some(self.evicted) }
     }
 
-    /// Everybody who was there in the last while.
+    /// All subjects of the history.
     pub fn candidates(&self) -> impl Iterator<Item = &Candidate> + Clone {
         self.known.candidates()
     }
 
-    /// When what is known begins.
+    /// Begin of the known time.
     pub fn begins(&self) -> Option<WallTime> {
         self.ticks.front().map(|tick| tick.from)
     }
@@ -220,15 +220,15 @@ impl History {
         self.latest.as_ref()
     }
 
-    /// When it ends.
+    /// End of the last tick.
     pub fn ends(&self) -> Option<WallTime> {
         self.ticks.back().map(|tick| tick.to)
     }
 
-    /// What subjects were charged in a window, together.
+    /// Sum of the charges of subjects in a window.
     pub fn over(&self, subjects: &[Subject], from: WallTime, to: WallTime) -> Spent {
         let mut spent = Spent::default();
-        // Neither backwards nor at no time at all.
+        // An empty or reversed window has no charges.
         if from.0.partial_cmp(&to.0) != Some(Ordering::Less) {
             return spent;
         }
@@ -249,24 +249,24 @@ impl History {
         spent
     }
 
-    /// The part of a tick's charge that falls into a window. It flowed evenly while its subject was there: a transcode that began
-    /// in the middle of a tick with the window is in it with all of the tick's charge.
+    /// The part of a tick's charge that is in a window. Energy flows evenly while its subject exists: of a transcode that began
+    /// in the middle of a tick, together with the window, all of the tick's charge is in it.
     fn part_of(&self, subject: &Subject, tick: &PastTick, from: WallTime, to: WallTime) -> f64 {
         let life = self.known.life(subject);
         let there = life.map(|(began, ended)| (later(began, tick.from), earlier(ended, tick.to)));
-        // What was counted only after its end is of no better known time than the tick's.
+        // CPU time that was counted after the subject's end is spread over the whole tick.
         let (began, ended) = there.filter(|(began, ended)| began.0 < ended.0).unwrap_or((tick.from, tick.to));
         between(later(from, began), earlier(to, ended)).as_secs_f64() / between(began, ended).as_secs_f64()
     }
 
-    /// The ticks that a window may touch.
+    /// The ticks that may overlap a window.
     fn touching(&self, from: WallTime, to: WallTime) -> impl Iterator<Item = &PastTick> {
         let first = if self.is_sorted { self.ticks.partition_point(|tick| tick.to.0 <= from.0) } else { 0 };
         let is_over = move |tick: &&PastTick| self.is_sorted && tick.from.0 >= to.0;
         self.ticks.range(first..).take_while(move |tick| !is_over(tick))
     }
 
-    /// What subjects were charged, together, in each tick that lies within a window whole.
+    /// Sum of the charges of subjects in each tick that is entirely within a window.
     pub fn within(&self, subjects: &[Subject], from: WallTime, to: WallTime) -> Vec<Step> {
         let numbers: Vec<_> = subjects.iter().map(|subject| self.numbers.get(subject)).collect();
         let step = |tick: &PastTick| {
@@ -300,7 +300,7 @@ fn later(one: WallTime, other: WallTime) -> WallTime {
     if one.0 > other.0 { one } else { other }
 }
 
-/// From one moment to the other; nothing when they are the other way round, or no moments at all.
+/// The time from one moment to the other; zero when they are reversed or no numbers.
 fn between(from: WallTime, to: WallTime) -> Duration {
     Duration::try_from_secs_f64(to.0 - from.0).unwrap_or_default()
 }
@@ -313,7 +313,7 @@ mod tests {
         Subject::Transcode("7-1".into())
     }
 
-    /// Ticks of a second from `from` on, each with these microjoules.
+    /// Ticks of a second from `from` on, with these energies in microjoules.
     fn ticks(from: f64, energies: &[u64]) -> Vec<Tick> {
         let tick = |(index, energy): (usize, &u64)| {
             let charge = Charge { energy: MicroJoules(*energy), cpu: CpuTime(energy * 10) };

@@ -1,14 +1,14 @@
-//! Whose joules are a scenario's?
+//! Matches a scenario to the workloads or transcodes whose energy is its energy.
 //!
-//! First rule that finds somebody wins: the workload or transcode that the file names; the workloads whose container carries
-//! the scenario's name as `ffwatt.scenario`; all transcodes that ran in its window. A baseline is the whole host's.
+//! The first rule that finds any wins: the workload or transcode that the file names; the workloads whose container has
+//! the scenario's name as `ffwatt.scenario`; all transcodes that ran in its window. The energy of a baseline is that of the whole host.
 
 use crate::join::facts;
 use crate::join::subject::{Candidate, Subject};
 use crate::model::joined::Matched;
 use crate::model::scenario::Scenario;
 
-/// Who a scenario's joules are charged to; `None` when nobody is found.
+/// The subjects whose charges are a scenario's energy; `None` when there are none.
 pub fn find<'a>(
     scenario: &Scenario,
     candidates: &(impl Iterator<Item = &'a Candidate> + Clone),
@@ -27,7 +27,7 @@ pub fn find<'a>(
     );
     let by_container = named(scenario.container.as_deref(), &|subject, wanted| {
         let Subject::Workload { name, id } = subject else { return false };
-        // Engines take any beginning of an id for it; twelve digits are what people have at hand.
+        // Engines accept any prefix of an id; users usually have twelve digits of it.
         &**name == wanted
             || (!id.is_empty() && (&**id == wanted || (wanted.len() >= 12 && wanted.starts_with(&**id))))
     });
@@ -48,7 +48,7 @@ pub fn find<'a>(
     .find(|(_, subjects)| !subjects.is_empty())
 }
 
-/// The best rule that could find somebody: a name that the file gives. Where it gives none, a container with the scenario's label may
+/// The best rule that could match: a name in the file. Where the file gives none, a container with the scenario's label may
 /// become known late.
 pub fn best_rule(scenario: &Scenario) -> Matched {
     let has = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());

@@ -1,4 +1,4 @@
-//! How much will more streams draw?
+//! Predicts the power of more streams by regression over a run's scenarios.
 //!
 //! Least squares of mean power over the number of streams: a line for up to five different numbers, a parabola for more, as
 //! upstream had it. The interval is that of a single new observation at 95 % under normal residuals (any text on linear
@@ -6,10 +6,10 @@
 
 use crate::units::Watts;
 
-/// Different numbers of streams from which on a parabola is fitted.
+/// Distinct numbers of streams from which on a parabola is fitted.
 const PARABOLA_FROM: usize = 6;
 
-/// Observations without which nothing is predicted: a line through two points has no residual to judge it by.
+/// Fewest observations for a prediction: a line through two points has no residual.
 const FEWEST: usize = 3;
 
 /// 97.5 % quantiles of Student's t by degrees of freedom, from 1 on; beyond the table the normal distribution's.
@@ -18,10 +18,10 @@ const STUDENT: [f64; 15] = [
 ];
 const NORMAL: f64 = 1.960;
 
-/// What was seen.
+/// A scenario's power by number of streams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
-    /// Encodes at once.
+    /// Number of simultaneous encodes.
     pub streams: u32,
     /// Mean power.
     pub power: Watts,
@@ -36,7 +36,7 @@ pub struct Model {
     margin: Watts,
 }
 
-/// What is to be expected.
+/// Predicted power, with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
     /// Mean power.
@@ -48,7 +48,7 @@ pub struct Prediction {
 }
 
 impl Model {
-    /// Fits a curve; `None` when there is too little to go by.
+    /// Fits a curve; `None` when there are too few observations.
     pub fn fit(observations: &[Observation]) -> Option<Self> {
         let mut numbers: Vec<u32> = observations.iter().map(|observation| observation.streams).collect();
         numbers.sort_unstable();
@@ -68,7 +68,7 @@ impl Model {
         Some(Self { margin: Watts(quantile * widened), ..model })
     }
 
-    /// What so many streams are to be expected to draw.
+    /// Predicts the power of this many streams.
     pub fn predict(&self, streams: u32) -> Prediction {
         let power = self.at(streams).max(0.0);
         Prediction {
@@ -85,7 +85,7 @@ impl Model {
     }
 }
 
-/// The normal equations, by Gauss with the largest pivot.
+/// Solves the normal equations by Gaussian elimination with the largest pivot.
 fn solve(observations: &[Observation], terms: usize) -> Option<[f64; 3]> {
     let mut rows = [[0.0_f64; 4]; 3];
     for observation in observations {

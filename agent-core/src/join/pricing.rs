@@ -1,14 +1,14 @@
-//! What does energy cost here, in money and carbon?
+//! Prices and carbon intensities of energy by region, and currencies.
 
 use std::sync::Arc;
 
 use crate::model::prices::OwnPrices;
 use crate::units::{Grams, Money};
 
-/// The region that stands for all others.
+/// The region for all regions without an entry.
 pub const DEFAULT_REGION: &str = "default";
 
-/// Upstream's table: region, USD a kWh, grams of CO2 a kWh.
+/// Upstream's table: region, USD per kWh, grams of CO2 per kWh.
 const REGIONS: [(&str, f64, f64); 10] = [
     ("us-east-1", 0.12, 390.0),
     ("us-east-2", 0.11, 450.0),
@@ -23,19 +23,19 @@ const REGIONS: [(&str, f64, f64); 10] = [
 ];
 
 impl OwnPrices {
-    /// What a kilowatt hour costs in a region: the file's, the file's default, the table's, the table's default.
+    /// Price of a kilowatt hour in a region: the file's, the file's default, the table's, the table's default.
     pub fn kilowatt_hour(&self, region: &str) -> Money {
         let own = self.prices.get(region).or_else(|| self.prices.get(DEFAULT_REGION)).copied();
         own.unwrap_or_else(|| Money(in_table(region).1))
     }
 
-    /// The carbon of a kilowatt hour in a region.
+    /// Carbon of a kilowatt hour in a region.
     pub fn grams(&self, region: &str) -> Grams {
         let own = self.carbon.get(region).or_else(|| self.carbon.get(DEFAULT_REGION)).copied();
         own.unwrap_or_else(|| Grams(in_table(region).2))
     }
 
-    /// Whether anything is known of the region, or the default has to do.
+    /// Whether the region has an entry, or the default applies.
     pub fn knows(&self, region: &str) -> bool {
         self.prices.contains_key(region) || REGIONS.iter().any(|(name, ..)| *name == region)
     }
@@ -47,17 +47,17 @@ fn in_table(region: &str) -> (&'static str, f64, f64) {
     found.copied().unwrap_or(default)
 }
 
-/// A currency that costs are shown in too.
+/// A currency in which costs are shown in addition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rate {
     /// Its name.
     pub currency: Arc<str>,
-    /// How much of it one unit of the prices' currency is.
+    /// Amount of this currency for one unit of the prices' currency.
     pub factor: f64,
 }
 
 impl Rate {
-    /// `EUR=0.92`.
+    /// Parses `EUR=0.92`.
     pub fn parse(text: &str) -> Option<Self> {
         let (currency, factor) = text.split_once('=')?;
         let (currency, factor) = (currency.trim(), factor.trim().parse().ok()?);
@@ -66,7 +66,7 @@ impl Rate {
             .then(|| Self { currency: currency.into(), factor })
     }
 
-    /// An amount in this currency.
+    /// Converts an amount to this currency.
     pub fn of(&self, amount: Money) -> Money {
         Money(amount.0 * self.factor)
     }

@@ -1,13 +1,13 @@
-//! What has a transcode put out, by what it posts and what is known of its command line?
+//! Computes a transcode's frames, pixels and playing time, from its progress posts and its command line.
 
 use crate::join::facts;
 use crate::model::progress::Progress;
 use crate::model::transcode::{Encode, Output};
 use crate::units::Pixels;
 
-/// By its own word where it gives one; else as a comparison with its source has found.
+/// Output by the transcode's progress posts; else by a comparison with its source.
 ///
-/// ffmpeg tells the frames of its first video stream. The other renditions of a ladder are taken to have as many.
+/// ffmpeg posts the frames of its first video stream. The other renditions of a ladder are assumed to have as many.
 pub fn output(progress: &Progress, encode: &Encode, compared: Output) -> Output {
     let block = &progress.block;
     let renditions = encode.renditions.max(1);

@@ -1,32 +1,32 @@
-//! Who can be charged, and when were they there?
+//! Subjects of the history (host, workloads, transcodes), and their observed lifetimes.
 
 use std::sync::Arc;
 
 use crate::time::WallTime;
 
-/// Whose charges.
+/// Claimant of the history, by its names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
-    /// Everything: the domains that add up (package and dram), the CPU time of all who ran.
+    /// The host: the domains that count towards a total, and the CPU time of all tasks.
     Host,
-    /// A workload, by the name people know and its short id.
+    /// A workload, by its name and its short id.
     Workload {
-        /// Its name.
+        /// Name of the workload.
         name: Arc<str>,
-        /// Its short id; empty for pseudo-workloads.
+        /// Short id of the workload; empty for pseudo-workloads.
         id: Arc<str>,
     },
     /// A transcode, by its key.
     Transcode(Arc<str>),
 }
 
-/// Somebody who was charged.
+/// A subject that can be matched to a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// Who.
+    /// The subject.
     pub subject: Subject,
     /// The container's `ffwatt.scenario`.
     pub scenario: Option<String>,
-    /// When it was there, as far as is known: what it was charged, it was charged between the two.
+    /// Observed start and end. All of the subject's charges lie between them.
     pub life: Option<(WallTime, WallTime)>,
 }

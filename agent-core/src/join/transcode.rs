@@ -1,6 +1,6 @@
-//! Cost of a transcode, and its energy for each frame, pixel and second that it has put out.
+//! Cost of a transcode, and its energy for each frame, pixel and second of its output.
 //!
-//! Ratios are of the part of its life that was observed: energy that nobody counted is in none of them.
+//! Ratios are of the part of the transcode's life that was observed: energy of another time is in none of them.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::units::{Money, Pixels};
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// What it has put out while it was observed, with the energy for that: everything, where all of its life was observed; else from its
-/// first word to this run of the agent to its last, and what earlier runs counted.
+/// Output of a transcode while it was observed, and the energy for it: all output, where its whole life was observed; else the output
+/// between its first and its last progress post to this run of the agent, and the counts of earlier runs.
 pub fn seen(
     observation: &Observation,
     charge: Charge,
@@ -33,7 +33,7 @@ pub fn seen(
     else {
         return earlier;
     };
-    // Its counts are of its first video stream, the output's over all renditions.
+    // Progress counts are of the first video stream, the output's over all renditions.
     let of_all = |first: u64| {
         let whole = frames? as f64;
         let part = quotient((frames_now - first.min(frames_now)) as f64, frames_now as f64)?;
@@ -45,7 +45,7 @@ pub fn seen(
     SeenOutput {
         energy: earlier.energy + progress.energy.saturating_sub(progress.first.energy),
         frames: frames_seen,
-        // A picture is as large as it is on average.
+        // Each picture is assumed to have the mean size.
         pixels: pixels
             .zip(frames.zip(frames_seen))
             .and_then(|(pixels, (all, seen))| Some(Pixels(pixels.0 * quotient(seen as f64, all as f64)?))),
@@ -53,8 +53,8 @@ pub fn seen(
     }
 }
 
-/// Its figures, from all it was charged, over the time in which it was observed, and what it has put out meanwhile. What needs energy or
-/// output that is not known is absent.
+/// Figures of a transcode, from all its charges, over the time in which it was observed, and its output meanwhile. Figures that need
+/// unknown energy or output are absent.
 pub fn figures(
     charge: Charge,
     (observed, is_whole): (Duration, bool),
@@ -64,7 +64,7 @@ pub fn figures(
 ) -> TranscodeFigures {
     let joules = seen.energy.joules();
     let per = |divisor: f64| quotient(joules, divisor);
-    // Quality is of all of its output.
+    // Quality is of all output.
     let vmaf = output.quality.vmaf.filter(|_| is_whole);
     let power = charge.energy.over(observed);
     let total = Money(prices.tariff.energy(charge.energy).0 + prices.tariff.cores(charge.cpu).0);
@@ -162,7 +162,7 @@ mod tests {
         let charge = Charge { energy: MicroJoules(100_000_000), cpu: CpuTime(0) };
         let length = Some(Duration::from_secs(40));
         let quality = Quality { vmaf: Some(Vmaf(80.0)), ..Quality::default() };
-        // Two renditions of 400 frames each, of which it told 300 at its first word.
+        // Two renditions of 400 frames each, of which the first post had 300.
         let output = Output { frames: Some(800), pixels: Some(Pixels(800e6)), length, quality };
         let first = FirstWord {
             frames: Some(300),

@@ -1,4 +1,4 @@
-//! Which metrics are there? Each is declared once, in the file of its family.
+//! Types of the metrics catalog. Each metric is declared once, in the file of its family.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::model::health::DurationHistogram;
 use crate::model::snapshot::Snapshot;
 use crate::time::WallTime;
 
-/// A port and what it is for. No family is served on two of them, so that no sum counts twice.
+/// A port, by its metrics. No family is served on two of them, so that no sum counts twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Listener {
     /// 9500: measured power and energy, as `rapl-exporter` served them.
@@ -20,20 +20,20 @@ pub enum Listener {
     Qoe,
     /// 9504: cost of the last run, as `cost-exporter` served it.
     Cost,
-    /// 9510: everything new.
+    /// 9510: all metrics that are new in ffwatt.
     Main,
 }
 
 impl Listener {
-    /// All of them, by port.
+    /// All listeners, by port.
     pub const ALL: [Self; 6] = [Self::Rapl, Self::Docker, Self::Results, Self::Qoe, Self::Cost, Self::Main];
 
-    /// A word for it.
+    /// Name of the listener.
     pub fn name(self) -> &'static str {
         self.row().0
     }
 
-    /// The port it has unless configured otherwise.
+    /// The port unless configured otherwise.
     pub fn default_port(self) -> u16 {
         self.row().1
     }
@@ -61,21 +61,21 @@ impl Listener {
     }
 }
 
-/// What kind of metric it is.
+/// Type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only goes up; its name ends in `_total`.
+    /// A counter that only goes up; its name ends in `_total`.
     Counter,
-    /// Goes up and down.
+    /// A gauge.
     Gauge,
-    /// Always 1: the labels are the message. Its name ends in `_info`.
+    /// Always 1: the labels are the information. Its name ends in `_info`.
     Info,
-    /// Counts in buckets.
+    /// A histogram.
     Histogram,
 }
 
 impl Kind {
-    /// As documentation calls it.
+    /// Name in the documentation.
     pub fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -86,22 +86,22 @@ impl Kind {
     }
 }
 
-/// One metric.
+/// Declaration of one metric.
 #[derive(Debug)]
 pub struct Metric {
-    /// Its name, as queries write it.
+    /// Name of the metric.
     pub name: &'static str,
-    /// What kind it is.
+    /// Type of the metric.
     pub kind: Kind,
-    /// Unit, where the name ends in one that OpenMetrics should be told; legacy names keep theirs to themselves.
+    /// Unit, where the name ends in a unit that OpenMetrics declares; legacy names do not declare theirs.
     pub unit: Option<&'static str>,
-    /// One sentence.
+    /// Definition in one sentence.
     pub help: &'static str,
-    /// Its labels, in the order they are written.
+    /// Label names, in the order of the text.
     pub labels: &'static [&'static str],
-    /// Where it is served.
+    /// Listener that serves it.
     pub listener: Listener,
-    /// Takes its samples out of a snapshot.
+    /// Adds its samples from a snapshot.
     pub fill: for<'a> fn(&'a Snapshot, Options, &mut Samples<'a>),
 }
 
@@ -123,25 +123,25 @@ pub struct Sample<'a> {
     pub labels: Vec<Cow<'a, str>>,
     /// The value.
     pub value: Value<'a>,
-    /// When a counter was 0, where its series come and go.
+    /// The time at which a counter was 0, where its series begin and end.
     pub created: Option<WallTime>,
 }
 
-/// Takes the samples of one metric.
+/// Collects the samples of one metric.
 #[derive(Debug, Default)]
 pub struct Samples<'a> {
     samples: Vec<Sample<'a>>,
 }
 
 impl<'a> Samples<'a> {
-    /// Adds a sample with a number; one that is not finite is nothing that is known, and left out.
+    /// Adds a sample with a number; a number that is not finite is unknown, and left out.
     pub fn number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
         if value.is_finite() {
             self.push(labels, Value::Number(value), None);
         }
     }
 
-    /// Adds a sample with a number that may be infinite and mean it.
+    /// Adds a sample with a number that may be infinite.
     pub fn any_number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
         if !value.is_nan() {
             self.push(labels, Value::Number(value), None);
@@ -158,7 +158,7 @@ impl<'a> Samples<'a> {
         self.push(labels, Value::Number(value), Some(created));
     }
 
-    /// As [`Self::counter`], with a whole number; `None` where nobody knows when it was 0.
+    /// As [`Self::counter`], with a whole number; `None` where the time at which it was 0 is unknown.
     pub fn whole_counter<const N: usize>(
         &mut self,
         labels: [Cow<'a, str>; N],
@@ -182,7 +182,7 @@ impl<'a> Samples<'a> {
         self.samples.push(Sample { labels: labels.into(), value, created });
     }
 
-    /// All of them.
+    /// All samples.
     pub fn into_inner(self) -> Vec<Sample<'a>> {
         self.samples
     }

@@ -1,12 +1,12 @@
-//! OpenMetrics text as Prometheus' text format 0.0.4.
+//! Converts OpenMetrics text to Prometheus' text format 0.0.4.
 //!
-//! The two differ in the comment lines only: 0.0.4 gives a counter's and an info's family the name its samples have, knows
-//! no info (a gauge), no unit and no end mark (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//! The two differ in the comment lines only: 0.0.4 gives the family of a counter or an info the name of its samples, and has
+//! no info (a gauge instead), no unit and no end mark (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
-/// Rewrites what [`super::openmetrics`] wrote.
+/// Converts the text of [`super::openmetrics`].
 pub fn from_openmetrics(text: &str) -> String {
     let mut classic = String::with_capacity(text.len());
-    // HELP comes before TYPE, but how its name ends depends on the type.
+    // HELP is before TYPE, but the end of its name depends on the type.
     let mut help = None;
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {

@@ -21,7 +21,7 @@ pub(super) fn add(text: &str, created: &[Option<WallTime>]) -> String {
         if line.starts_with('#') || !is_counter {
             continue;
         }
-        // The value is the last word: label values may have spaces, exemplars there are none.
+        // The value is the last word: label values may contain spaces, and there are no exemplars.
         let series = line.rsplit_once(' ').map_or(line, |(series, _)| series);
         let (name, labels) = series.split_at(series.find('{').unwrap_or(series.len()));
         if let (Some(family), Some(Some(created))) = (name.strip_suffix("_total"), created.next()) {

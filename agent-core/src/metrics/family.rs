@@ -1,4 +1,4 @@
-//! The metrics, one file a family: a metric's file can be guessed from its name.
+//! All metrics, one file for each family: a metric's file can be guessed from its name.
 
 pub mod attribution;
 pub mod cost;

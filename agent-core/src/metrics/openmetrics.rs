@@ -1,4 +1,4 @@
-//! Writes a snapshot as OpenMetrics 1.0 text, by the `prometheus-client` library.
+//! Writes a snapshot as OpenMetrics 1.0 text with the `prometheus-client` library.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::metrics::{Options, created};
 use crate::model::snapshot::SharedSnapshot;
 use crate::time::WallTime;
 
-/// Every metric of a listener that has a sample. `with_created` adds the `_created` samples of counters.
+/// Writes every metric of a listener that has a sample. `with_created` adds the `_created` samples of counters.
 pub(super) fn encode(
     snapshot: &SharedSnapshot,
     listener: Listener,
@@ -32,10 +32,10 @@ pub(super) fn encode(
     Ok(if with_created { created::add(&text, &created) } else { text })
 }
 
-/// When each sample of a counter was 0, in the order in which samples are encoded.
+/// The time at which each sample of a counter was 0, in the order in which samples are encoded.
 type CreationTimes = Arc<Mutex<Vec<Option<WallTime>>>>;
 
-/// One listener's view of a snapshot, in the form the library asks for.
+/// One listener's view of a snapshot, in the form that the library requires.
 #[derive(Debug)]
 struct View {
     snapshot: SharedSnapshot,
@@ -67,7 +67,7 @@ fn encode_metric(
     metric: &Metric,
     samples: &[Sample<'_>],
 ) -> fmt::Result {
-    // The library puts unit and suffix on the name itself.
+    // The library appends unit and suffix to the name.
     let base = match metric.kind {
         Kind::Counter => metric.name.trim_end_matches("_total"),
         Kind::Info => metric.name.trim_end_matches("_info"),

@@ -1,4 +1,4 @@
-//! Negotiation; what the text itself looks like is held by the golden files of the `tests` crate.
+//! Tests of content negotiation. The golden files of the `tests` crate test the text itself.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn openmetrics_only_when_asked_for() {
         ("application/openmetrics-text", Format::OpenMetrics),
         ("application/openmetrics-text; version=1.0.0; charset=utf-8", Format::OpenMetrics),
         ("application/openmetrics-text; version=2.0.0", Format::Classic),
-        // What Prometheus 2.42 sends.
+        // The header of Prometheus 2.42.
         (
             "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
              text/plain;version=0.0.4;q=0.5,*/*;q=0.1",

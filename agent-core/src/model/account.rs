@@ -1,4 +1,4 @@
-//! What somebody has been charged so far.
+//! Accounts: the energy and CPU time charged to one claimant so far.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,9 @@ use crate::units::{CpuTime, MicroJoules};
 /// Charges of one zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZoneCharges {
-    /// For running.
+    /// Energy of running tasks.
     pub dynamic: MicroJoules,
-    /// For the machine being there.
+    /// Energy that the host draws without running tasks.
     pub idle: MicroJoules,
     /// Sum of the bounds on the error of each window's charge.
     pub uncertainty: MicroJoules,
@@ -36,7 +36,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// The charges of a zone, to be changed.
+    /// The charges of a zone, for changes.
     pub fn zone(&mut self, zone: usize) -> &mut ZoneCharges {
         if self.zones.len() <= zone {
             self.zones.resize(zone + 1, ZoneCharges::default());
@@ -44,12 +44,12 @@ impl Account {
         &mut self.zones[zone]
     }
 
-    /// Begins a window: nothing has been charged in it yet.
+    /// Begins a window: sets the figures of the last window to 0.
     pub fn begin_window(&mut self) {
         (self.window_cpu, self.window_energy) = (CpuTime::ZERO, MicroJoules::ZERO);
     }
 
-    /// What was charged since this account was as `earlier`; the window's figures are this account's.
+    /// Charges since this account was as `earlier`; the window's figures are this account's.
     pub fn since(&self, earlier: &Self) -> Cow<'_, Self> {
         if *earlier == Self::default() {
             return Cow::Borrowed(self);
@@ -64,13 +64,13 @@ impl Account {
         Cow::Owned(since)
     }
 
-    /// Whether nothing has ever been charged.
+    /// Whether the account has no charges.
     pub fn is_zero(&self) -> bool {
         let is_zero = |zone: &ZoneCharges| *zone == ZoneCharges::default();
         self.cpu == CpuTime::ZERO && self.zones.iter().all(is_zero)
     }
 
-    /// Takes over everything in `other`.
+    /// Adds everything in `other`.
     pub fn absorb(&mut self, other: &Self) {
         self.cpu += other.cpu;
         self.window_cpu += other.window_cpu;
@@ -83,7 +83,7 @@ impl Account {
         }
     }
 
-    /// Energy over the zones for which `counts` says so.
+    /// Energy over the zones for which `counts` is true.
     pub fn energy(&self, counts: impl Fn(usize) -> bool) -> MicroJoules {
         let zones = self.zones.iter().enumerate();
         zones.filter(|(index, _)| counts(*index)).map(|(_, charges)| charges.energy()).sum()

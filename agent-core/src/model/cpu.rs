@@ -1,4 +1,4 @@
-//! Who ran, and where: the nouns of stage 1's CPU side.
+//! CPU time of a window by consumer and place: the types of stage 1 for CPU time.
 
 use crate::model::energy::Scope;
 use crate::time::MonoTime;
@@ -24,22 +24,22 @@ impl CpuPlace {
     }
 }
 
-/// A cgroup's id: in cgroup v2 the inode number of its directory, as `bpf_get_current_cgroup_id()` gives it; in the followed hierarchy
-/// of cgroup v1 the same, told apart by [`CgroupId::legacy`].
+/// A cgroup's id: in cgroup v2 the inode number of its directory, as `bpf_get_current_cgroup_id()` returns it; in the followed hierarchy
+/// of cgroup v1 the same, marked by [`CgroupId::legacy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CgroupId(pub u64);
 
 /// A kind of cgroup hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hierarchy {
-    /// Cgroup v2, the one hierarchy of all its controllers.
+    /// Cgroup v2, the single hierarchy of all its controllers.
     Unified,
-    /// The hierarchy of cgroup v1 by which CPU time is told.
+    /// The hierarchy of cgroup v1 by which CPU time is charged.
     Legacy,
 }
 
 impl CgroupId {
-    /// Inode numbers are the same in every hierarchy. The kernel counts up to this bit no more than the others of the upper half, in
+    /// Inode numbers are the same in every hierarchy. The kernel uses this bit last of the upper half, in
     /// which it counts how often the lower half has been used up.
     const LEGACY: u64 = 1 << 63;
 
@@ -53,7 +53,7 @@ impl CgroupId {
         self.0 & Self::LEGACY != 0
     }
 
-    /// The hierarchy that it is in.
+    /// The hierarchy of the cgroup.
     pub const fn hierarchy(self) -> Hierarchy {
         if self.is_legacy() { Hierarchy::Legacy } else { Hierarchy::Unified }
     }
@@ -64,38 +64,38 @@ impl CgroupId {
     }
 }
 
-/// A thread-group id in the first pid namespace: what `ps` on the host calls a pid.
+/// A thread-group id in the first PID namespace: the pid that `ps` shows on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub u32);
 
-/// The finest grain at which CPU time is known.
+/// The finest unit to which CPU time is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Consumer {
-    /// Tasks of a cgroup; of one tracked process in it, or of everything else in it.
+    /// Tasks of a cgroup: those of one tracked process in it, or all others in it.
     Tasks {
         /// The cgroup the tasks are in, not one above it.
         cgroup: CgroupId,
-        /// The tracked process, if it is one.
+        /// The tracked process, if any.
         process: Option<ProcessId>,
     },
-    /// As [`Consumer::Tasks`], of tasks that are in a cgroup of cgroup v2 and in one of cgroup v1, neither of them a root. It is not
-    /// told yet which of the two says what the tasks are.
+    /// As [`Consumer::Tasks`], of tasks that are in a cgroup of cgroup v2 and in one of cgroup v1, neither of them a root. Which of the two
+    /// identifies the tasks is not decided yet.
     InBoth {
         /// The cgroup in cgroup v2.
         unified: CgroupId,
         /// The cgroup in cgroup v1.
         legacy: CgroupId,
-        /// The tracked process, if it is one.
+        /// The tracked process, if any.
         process: Option<ProcessId>,
     },
     /// Kernel threads.
     Kernel,
-    /// Nobody knows: time that found no room in the accounting map, or that the fallback cannot tell apart.
+    /// Unknown consumer: time without room in the accounting map, or that polling cannot divide.
     Unknown,
 }
 
 impl Consumer {
-    /// The cgroups that the tasks are in.
+    /// The cgroups of the tasks.
     pub fn cgroups(self) -> impl Iterator<Item = CgroupId> {
         let cgroups = match self {
             Self::Tasks { cgroup, .. } => [Some(cgroup), None],
@@ -105,7 +105,7 @@ impl Consumer {
         cgroups.into_iter().flatten()
     }
 
-    /// The tracked process, if it is one.
+    /// The tracked process, if any.
     pub fn process(self) -> Option<ProcessId> {
         match self {
             Self::Tasks { process, .. } | Self::InBoth { process, .. } => process,
@@ -117,56 +117,56 @@ impl Consumer {
 /// CPU time of one consumer in one place during a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Who.
+    /// The consumer.
     pub consumer: Consumer,
     /// Index into [`CpuWindow::places`].
     pub place: usize,
-    /// How long, summed over the CPUs of the place.
+    /// Busy time, summed over the CPUs of the place.
     pub busy: CpuTime,
 }
 
-/// What the CPUs of one place did during a window.
+/// CPU time of one place in a window.
 ///
 /// **Invariant:** `elapsed = idle + Σ usage in this place`, exactly when the kernel counted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlaceWindow {
-    /// Where.
+    /// The place.
     pub place: CpuPlace,
-    /// CPUs in the place that were on line.
+    /// Number of CPUs on line in the place.
     pub cpus: u32,
-    /// Time that passed, summed over CPUs.
+    /// Elapsed time, summed over CPUs.
     pub elapsed: CpuTime,
-    /// Of it, time in the idle task.
+    /// The part of it in the idle task.
     pub idle: CpuTime,
 }
 
 impl PlaceWindow {
-    /// Time not idle.
+    /// Time outside the idle task.
     pub fn busy(&self) -> CpuTime {
         self.elapsed.saturating_sub(self.idle)
     }
 
-    /// Busy share of the time that passed; `None` when none passed.
+    /// Busy share of elapsed time; `None` when none has elapsed.
     pub fn utilisation(&self) -> Option<Ratio> {
         self.busy().share_of(self.elapsed)
     }
 }
 
-/// Everything known about CPU time between two readings.
+/// CPU time between two readings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpuWindow {
-    /// When the earlier reading was taken.
+    /// Time of the earlier reading.
     pub start: MonoTime,
-    /// When the later one was.
+    /// Time of the later reading.
     pub end: MonoTime,
     /// The places, ascending.
     pub places: Vec<PlaceWindow>,
-    /// Who ran; no entry with zero time.
+    /// CPU time of each consumer; no entry with zero time.
     pub usage: Vec<Usage>,
 }
 
 impl CpuWindow {
-    /// The same time, when it cannot be told whose it was.
+    /// The same time, all of it of an unknown consumer.
     #[must_use]
     pub fn of_nobody(mut self) -> Self {
         let busy = |(place, window): (usize, &PlaceWindow)| Usage {
@@ -180,12 +180,12 @@ impl CpuWindow {
     }
 }
 
-/// Where CPU times come from.
+/// Source of CPU times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CpuSourceKind {
     /// The eBPF program: exact.
     Bpf,
-    /// Polling of the cgroup file system and of `/proc`: what ran and ended between two polls is only in the sums.
+    /// Polling of the cgroup file system and of `/proc`: a task that starts and ends between two polls is only in the sums.
     Cgroupfs,
 }
 

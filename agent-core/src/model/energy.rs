@@ -1,15 +1,15 @@
-//! What was spent, and where: the nouns of stage 1's energy side.
+//! Zones, domains and readings of energy counters: the types of stage 1 for energy.
 
 use std::fmt;
 
 use crate::units::MicroJoules;
 
-/// The part of the machine an energy counter covers.
+/// The part of the host that an energy counter covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// One processor package (socket).
     Package(u32),
-    /// One die of a package that has several and counts them apart.
+    /// One die of a package that has several and counts them separately.
     Die {
         /// The package the die belongs to.
         package: u32,
@@ -31,17 +31,17 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A RAPL domain: what inside its scope a counter covers.
+/// A RAPL domain: the hardware within its scope that a counter covers.
 ///
 /// `Core` and `Uncore` are parts of `Package`, and all of them are parts of `Psys`: these are never added to one another.
-/// `Dram` is beside `Package`.
+/// `Dram` is not a part of `Package`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Domain {
     /// The whole package.
     Package,
     /// All cores of the package (PP0).
     Core,
-    /// Graphics and the like (PP1).
+    /// Graphics and other uncore units (PP1).
     Uncore,
     /// The memory attached to the package.
     Dram,
@@ -71,9 +71,9 @@ impl fmt::Display for Domain {
 /// One energy counter of the host: a domain within a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Zone {
-    /// Where.
+    /// The scope.
     pub scope: Scope,
-    /// What of it.
+    /// The domain within the scope.
     pub domain: Domain,
 }
 
@@ -86,7 +86,7 @@ impl fmt::Display for Zone {
     }
 }
 
-/// Where energy readings come from, best first.
+/// Sources of energy, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EnergySourceKind {
     /// The kernel's `power` performance-monitoring unit: 64 bits, wraps handled by the kernel.
@@ -102,7 +102,7 @@ pub enum EnergySourceKind {
 }
 
 impl EnergySourceKind {
-    /// Every one, best first.
+    /// All sources, best first.
     pub const ALL: [Self; 5] = [Self::Perf, Self::Powercap, Self::Msr, Self::Hwmon, Self::Model];
 
     /// As the `source` label and the configuration value.
@@ -116,7 +116,7 @@ impl EnergySourceKind {
         }
     }
 
-    /// The one of this name.
+    /// The source of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
@@ -133,23 +133,23 @@ impl fmt::Display for EnergySourceKind {
     }
 }
 
-/// One zone's counter as read.
+/// A reading of one zone's counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZoneReading {
-    /// Which counter.
+    /// The zone.
     pub zone: Zone,
-    /// Energy since the source was opened: 64 bits, never goes down, wraps and resets already dealt with.
+    /// Energy since the source was opened: 64 bits, never goes down, wraps and resets are already corrected.
     pub total: MicroJoules,
     /// Size of the counter's step, for the stated uncertainty.
     pub quantum: MicroJoules,
 }
 
-/// What happened to a counter besides counting.
+/// A discontinuity of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CounterEvent {
-    /// It passed its range and began again; nothing was lost.
+    /// The counter wrapped; no energy was lost.
     Wrap,
-    /// It was set back or jumped beyond what the hardware can draw: the window's energy is not known, and a new
+    /// The counter was set back or jumped beyond what the hardware can draw: the window's energy is unknown, and a new
     /// baseline was taken.
     Reset,
 }

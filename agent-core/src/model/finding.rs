@@ -1,12 +1,12 @@
 //! Findings: sentences that tell the user that a figure is missing, estimated or doubtful, and what helps.
 //!
-//! [`FindingCode`] is the one table: each code has its name, its sentence and its fix. Whoever finds something gives a code, what it is
-//! about, and where the sentence asks for it, a detail.
+//! [`FindingCode`] is the only table: each code has its name, its sentence and its fix. The code that reports a finding gives its
+//! [`FindingCode`], its subject, and a detail where the sentence has room for one.
 
 use crate::model::energy::{Domain, Zone};
 use crate::time::WallTime;
 
-/// What was found: a closed set, the `code` label.
+/// Kinds of findings: a closed set, the `code` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FindingCode {
     /// No source of energy works.
@@ -29,7 +29,7 @@ pub enum FindingCode {
     CounterReset,
     /// The kernel converts a counter with the wrong unit, which is corrected.
     DramUnitCorrected,
-    /// No quiet period has shown what the host draws when nothing runs.
+    /// No quiet period has shown the host's power without running tasks.
     IdlePowerNotKnown,
     /// Idle power is estimated from a busy host.
     IdlePowerIsEstimated,
@@ -38,7 +38,7 @@ pub enum FindingCode {
 }
 
 impl FindingCode {
-    /// All of them.
+    /// All codes.
     pub const ALL: [Self; 13] = [
         Self::NoEnergy,
         Self::EnergyIsEstimated,
@@ -55,7 +55,7 @@ impl FindingCode {
         Self::Stalled,
     ];
 
-    /// What it is when this counter cannot be read.
+    /// The code for a counter that cannot be read.
     pub fn of_unreadable(zone: Zone) -> Self {
         if zone.domain == Domain::Package { Self::PackageUnreadable } else { Self::CounterUnreadable }
     }
@@ -65,7 +65,7 @@ impl FindingCode {
         self.entry().0
     }
 
-    /// Name, sentence and fix. `{subject}` and `{detail}` stand for the finding's own.
+    /// Name, sentence and fix. `{subject}` and `{detail}` are replaced by the finding's own.
     fn entry(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::NoEnergy => (
@@ -141,23 +141,23 @@ impl FindingCode {
     }
 }
 
-/// Something the user is to know of a figure.
+/// A missing, estimated or doubtful figure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// What was found.
+    /// Kind of the finding.
     pub code: FindingCode,
-    /// What it is about: a zone, a socket, a source, a path.
+    /// Subject of the finding: a zone, a socket, a source, a path.
     pub subject: String,
-    /// Since when.
+    /// Time since which it holds.
     pub since: WallTime,
     /// The finding in one or two sentences.
     pub sentence: String,
-    /// The command or setting that helps; empty when nothing does or need be done.
+    /// The command or setting that helps; empty when there is none or none is needed.
     pub fix: String,
 }
 
 impl Finding {
-    /// A finding of the table.
+    /// Builds a finding from the table.
     pub fn new(code: FindingCode, subject: &str, detail: &str, since: WallTime) -> Self {
         let (_, sentence, fix) = code.entry();
         let fill = |template: &str| template.replace("{subject}", subject).replace("{detail}", detail);

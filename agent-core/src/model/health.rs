@@ -1,4 +1,4 @@
-//! How is the agent itself? Sources, losses, cost.
+//! Health of the agent: state of its sources, losses, and its own cost.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use crate::units::{Bytes, CpuTime};
 
-/// Why a source gave nothing, as a metric label: a closed set.
+/// Why a source failed, as a metric label: a closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// The host lacks it.
+    /// The host does not have it.
     Unavailable,
-    /// Not allowed.
+    /// The agent may not use it.
     Permission,
-    /// It was there and is gone.
+    /// It existed and has disappeared.
     Vanished,
     /// It did not answer in time.
     Timeout,
     /// Any other failed system call.
     Io,
-    /// It answered nonsense.
+    /// It returned invalid data.
     Broken,
 }
 
@@ -43,14 +43,14 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a source is to the agent.
+/// State of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceState {
-    /// It works.
+    /// The source works.
     Up,
-    /// The agent needs it, and it does not work.
+    /// The agent needs the source, and it does not work.
     Down,
-    /// This host does not have it, and another one stands in for it.
+    /// This host does not have the source, and another one replaces it.
     Absent,
 }
 
@@ -65,23 +65,23 @@ impl SourceState {
     }
 }
 
-/// The state of one source.
+/// Health of one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceHealth {
     /// Whether the last attempt worked.
     pub up: bool,
-    /// Whether it is in use: it has worked, is there but fails, or the configuration names it.
+    /// Whether the agent needs it: it has worked, exists but fails, or the configuration names it.
     pub is_needed: bool,
-    /// Why not, and what would help: one line each; empty when up.
+    /// Reason of the failure, in one line; empty when up.
     pub problem: String,
-    /// The command or setting that would help; empty when nothing would.
+    /// The command or setting that would help; empty when there is none.
     pub hint: String,
-    /// Failures so far.
+    /// Number of failures so far.
     pub errors: BTreeMap<Reason, u64>,
 }
 
 impl SourceHealth {
-    /// What it is to the agent.
+    /// State of the source.
     pub fn state(&self) -> SourceState {
         match (self.up, self.is_needed) {
             (true, _) => SourceState::Up,
@@ -91,47 +91,47 @@ impl SourceHealth {
     }
 }
 
-/// A CPU meter's losses and cost. Cumulative.
+/// Losses and cost of a CPU meter. Cumulative.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MeterHealth {
-    /// Events that found no room.
+    /// Events without room in the ring buffer.
     pub lost_events: u64,
-    /// Charges that found no room in the accounting map; their time is `unattributed`.
+    /// Charges without room in the accounting map; their time is `unattributed`.
     pub lost_charges: u64,
-    /// Readings in which the map did not add up to the clock, and were taken again.
+    /// Readings in which the map did not add up to the clock, and which were repeated.
     pub torn_reads: u64,
-    /// Times the programs were attached again because switches went unseen.
+    /// Number of times the programs were attached again because switches were missed.
     pub reattached: u64,
-    /// Entries of the accounting map in use, and room for how many.
+    /// Entries of the accounting map in use, and its capacity.
     pub map_entries: Option<(usize, usize)>,
     /// Run time of the programs, where the kernel counts it (`kernel.bpf_stats_enabled`).
     pub programs: BTreeMap<&'static str, ProgramCost>,
 }
 
-/// How much is kept of one kind of thing. Every kind is bounded.
+/// Number of kept entries of one kind. Every kind is bounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// Entries now.
+    /// Present entries.
     pub entries: u64,
-    /// Entries given up so far for want of room, the oldest ended first. `None` where those beyond the bound share an account instead.
+    /// Entries dropped so far because there were too many, the oldest ended first. `None` where those beyond the bound share an account.
     pub evicted: Option<u64>,
 }
 
-/// What one eBPF program has cost.
+/// Cost of one eBPF program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProgramCost {
     /// Number of runs.
     pub runs: u64,
-    /// Time spent in them.
+    /// Total time of the runs.
     pub nanoseconds: u64,
 }
 
-/// What the agent's own process uses.
+/// Resource use of the agent's own process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProcessUse {
-    /// Its number, as it sees itself.
+    /// Process number in the agent's own PID namespace.
     pub pid: u32,
-    /// CPU time since it began.
+    /// CPU time since the process began.
     pub cpu: CpuTime,
     /// Resident memory.
     pub resident: Bytes,
@@ -139,32 +139,32 @@ pub struct ProcessUse {
     pub virtual_memory: Bytes,
     /// Open file descriptors.
     pub open_files: u64,
-    /// Most file descriptors it may open.
+    /// Limit of open file descriptors.
     pub max_files: Option<u64>,
-    /// Threads.
+    /// Number of threads.
     pub threads: u64,
-    /// When it began, in seconds since 1970.
+    /// Start of the process, in seconds since 1970.
     pub started: f64,
 }
 
-/// How long things took, in buckets.
+/// A histogram of durations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DurationHistogram {
-    /// Upper bound of each bucket in seconds, and how many fell into it and not into one before.
+    /// Upper bound of each bucket in seconds, and the number of durations in it but not in the one before.
     pub buckets: Vec<(f64, u64)>,
-    /// How many were longer than the last bound.
+    /// Number of durations longer than the last bound.
     pub beyond: u64,
-    /// Sum of all.
+    /// Sum of all durations.
     pub sum: Duration,
 }
 
 impl DurationHistogram {
-    /// Empty, with these bounds in seconds, ascending.
+    /// An empty histogram with these bounds in seconds, ascending.
     pub fn new(bounds: &[f64]) -> Self {
         Self { buckets: bounds.iter().map(|bound| (*bound, 0)).collect(), beyond: 0, sum: Duration::ZERO }
     }
 
-    /// Counts one.
+    /// Adds a duration.
     pub fn observe(&mut self, duration: Duration) {
         self.sum += duration;
         let seconds = duration.as_secs_f64();
@@ -174,7 +174,7 @@ impl DurationHistogram {
         }
     }
 
-    /// Number of all.
+    /// Number of durations.
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|(_, count)| count).sum::<u64>() + self.beyond
     }

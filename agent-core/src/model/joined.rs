@@ -1,4 +1,4 @@
-//! What a run's scenarios cost, as everybody sees it. Unknown is `None`.
+//! Figures of a run's scenarios and of transcodes, as metrics, API and page show them. Unknown is `None`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,32 +11,32 @@ use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, 
 /// The last run, joined with energy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Joined {
-    /// Whether the newest result file could be read; `None` before the folder was looked at.
+    /// Whether the newest result file could be read; `None` before the folder was checked.
     pub is_readable: Option<bool>,
     /// Its scenarios.
     pub scenarios: Vec<ScenarioFigures>,
-    /// What may be spent, and what has been.
+    /// Budgets and their use.
     pub budgets: Vec<BudgetFigures>,
-    /// What transcodes have put out, by key, where that is known.
+    /// Output of transcodes by key, where known.
     pub outputs: BTreeMap<Arc<str>, Output>,
     /// Finished transcodes that were compared with their sources.
     pub comparisons: Comparisons,
-    /// The past on disk.
+    /// Health of the ledger.
     pub ledger: LedgerHealth,
-    /// How much of the recent past is kept in memory.
+    /// Entries of the history in memory.
     pub history: Kept,
 }
 
-/// How the ledger is.
+/// Health of the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LedgerHealth {
-    /// Whether it could be written the last time.
+    /// Whether the last write succeeded.
     pub up: bool,
-    /// Buckets that are over and not written.
+    /// Complete buckets that are not written yet.
     pub waiting: u64,
-    /// Buckets that were given up.
+    /// Buckets that were dropped.
     pub lost_buckets: u64,
-    /// Transcodes that were given up.
+    /// Transcodes that were dropped.
     pub lost_transcodes: u64,
     /// Charges of a subject in a bucket that the database refused.
     pub lost_charges: u64,
@@ -47,13 +47,13 @@ pub struct LedgerHealth {
 /// Comparisons of finished transcodes with their sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Comparisons {
-    /// Those that gave scores.
+    /// Comparisons with scores.
     pub done: u64,
-    /// Those that did not.
+    /// Comparisons without.
     pub failed: u64,
 }
 
-/// Where a scenario's joules come from.
+/// Source of a scenario's energy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnergyBasis {
     /// Counted by hardware and attributed.
@@ -75,7 +75,7 @@ impl EnergyBasis {
     }
 }
 
-/// How it was found whose joules a scenario's are, the best rule first.
+/// The rule that matched a scenario's energy, the best rule first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Matched {
     /// The whole host, for a baseline.
@@ -88,12 +88,12 @@ pub enum Matched {
     Label,
     /// All transcodes that ran in its window.
     Overlap,
-    /// Nobody: the joules are the file's.
+    /// No rule: the energy is the file's.
     File,
 }
 
 impl Matched {
-    /// All of them.
+    /// All rules.
     pub const ALL: [Self; 6] =
         [Self::Host, Self::Transcode, Self::Container, Self::Label, Self::Overlap, Self::File];
 
@@ -110,18 +110,18 @@ impl Matched {
     }
 }
 
-/// One scenario.
+/// Figures of one scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScenarioFigures {
-    /// What it is called and was asked to do.
+    /// Labels and requested settings.
     pub names: Names,
-    /// How long it ran.
+    /// Length of the run.
     pub duration: Option<Duration>,
     /// Its energy.
     pub energy: Option<ScenarioEnergy>,
-    /// Against the run's baseline.
+    /// Difference to the run's baseline.
     pub net: Option<Net>,
-    /// What its streams were to be expected to draw, by the run's other scenarios.
+    /// Predicted power of its streams, by the run's other scenarios.
     pub predicted: Option<PredictedPower>,
     /// Quality scores.
     pub vmaf: Option<Vmaf>,
@@ -129,23 +129,23 @@ pub struct ScenarioFigures {
     pub psnr: Option<Decibels>,
     /// SSIM.
     pub ssim: Option<Ratio>,
-    /// How long computing the scores took.
+    /// Time that computing the scores took.
     pub quality_took: Option<Duration>,
-    /// The share of the source's frames that the scores are of, where the encode is shorter.
+    /// The share of the source's frames that the scores cover, where the encode is shorter.
     pub covered: Option<Ratio>,
-    /// Frames lost of all.
+    /// Share of lost frames.
     pub drop_rate: Option<Ratio>,
-    /// Frames that were lost.
+    /// Number of lost frames.
     pub dropped: Option<u64>,
-    /// Frames a second that were reached.
+    /// Achieved frames per second.
     pub reached_rate: Option<f64>,
-    /// Frames encoded, over all renditions.
+    /// Encoded frames, over all renditions.
     pub frames: Option<f64>,
-    /// Pixels encoded, over all renditions.
+    /// Encoded pixels, over all renditions.
     pub pixels: Option<Pixels>,
-    /// What was got for energy.
+    /// Output per energy.
     pub efficiency: Efficiency,
-    /// What it cost, in the prices' currency first.
+    /// Costs, in the prices' currency first.
     pub costs: Vec<Costs>,
     /// Its carbon.
     pub carbon: Option<Grams>,
@@ -158,25 +158,25 @@ pub struct ScenarioFigures {
 /// Labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// Whether it is the host without an encode: then it has neither encoder, preset nor pixels.
+    /// Whether it is a baseline: then it has neither encoder, preset nor pixels.
     pub is_baseline: bool,
-    /// Name of the result file without its ending.
+    /// Name of the result file without its suffix.
     pub run: String,
     /// The scenario's name as written.
     pub scenario: String,
-    /// The same as the quality and cost families spell it.
+    /// The name in the spelling of the quality and cost families.
     pub label: String,
     /// Bitrate as written.
     pub bitrate: String,
     /// Picture size as written; of a ladder, that of its largest rendition.
     pub resolution: String,
-    /// Frames a second, of the same.
+    /// Frames per second of the same rendition.
     pub frame_rate: String,
-    /// Encodes at once.
+    /// Number of simultaneous encodes.
     pub streams: String,
-    /// Renditions; `baseline` where there are none for that reason.
+    /// Renditions; `baseline` for a baseline.
     pub ladder: String,
-    /// `cpu`, `gpu`, …; `baseline` where nothing is encoded.
+    /// `cpu`, `gpu`, …; `baseline` for a baseline.
     pub encoder_type: String,
     /// `h264` where the file does not say, as upstream has it.
     pub encoder: String,
@@ -184,7 +184,7 @@ pub struct Names {
     pub preset: String,
 }
 
-/// What a transcode has cost so far. The unit is in the name.
+/// Figures of a transcode so far. The unit is in the name.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct TranscodeFigures {
@@ -193,17 +193,17 @@ pub struct TranscodeFigures {
     pub joules_per_output_second: Option<f64>,
     pub joules_per_vmaf_point: Option<f64>,
     pub vmaf_per_watt: Option<f64>,
-    /// In each currency.
+    /// Costs in each currency.
     pub costs: Vec<TranscodeCost>,
     pub carbon: Option<Grams>,
 }
 
-/// What a transcode has cost, in one currency.
+/// Cost of a transcode, in one currency.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TranscodeCost {
     /// The currency.
     pub currency: Arc<str>,
-    /// Energy and busy cores.
+    /// Cost of energy and busy cores.
     pub total: Money,
     /// The same for an hour of output.
     pub per_output_hour: Option<Money>,
@@ -212,40 +212,40 @@ pub struct TranscodeCost {
 /// A scenario's energy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScenarioEnergy {
-    /// Its joules.
+    /// Energy.
     pub energy: MicroJoules,
-    /// Its CPU time, where that is known.
+    /// CPU time, where known.
     pub cpu: Option<CpuTime>,
     /// Mean power over its window.
     pub mean: Option<Watts>,
-    /// Spread of its power from tick to tick (sample standard deviation).
+    /// Deviation of its power from tick to tick (sample standard deviation).
     pub deviation: Option<Watts>,
-    /// Mean power of graphics cards, by the file.
+    /// Mean power of graphics cards, from the file.
     pub gpu: Option<Watts>,
-    /// Mean use of all containers together, of one CPU.
+    /// Mean CPU use of all containers together, of one CPU.
     pub containers: Option<Ratio>,
-    /// Mean use of the engine, of one CPU.
+    /// Mean CPU use of the engine, of one CPU.
     pub engine: Option<Ratio>,
-    /// Where the joules come from.
+    /// Source of the energy.
     pub basis: EnergyBasis,
-    /// Whose they are.
+    /// Rule that matched the energy.
     pub matched: Matched,
 }
 
-/// A scenario against the run's baseline: by the host's power, which has everything in it that the encode caused.
+/// A scenario compared with the run's baseline: by the host's power, which includes all effects of the encode.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Net {
     /// Mean power of the host above the baseline's.
     pub power: Watts,
-    /// The share of the baseline's power that is.
+    /// Share of the baseline's power.
     pub increase: Option<Ratio>,
-    /// The same over the scenario's time, in watt hours; negative when it drew less.
+    /// Energy over the scenario's time, in watt hours; negative when it drew less than the baseline.
     pub energy_watt_hours: f64,
-    /// Use of containers above the baseline's, of one CPU.
+    /// CPU use of containers above the baseline's, of one CPU.
     pub containers: Option<Ratio>,
 }
 
-/// Expected power, with its 95 % interval.
+/// Predicted power, with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PredictedPower {
     /// Mean power.
@@ -256,7 +256,7 @@ pub struct PredictedPower {
     pub high: Watts,
 }
 
-/// What was got for energy. The unit is in the name.
+/// Output per energy. The unit is in the name.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Efficiency {
@@ -270,54 +270,54 @@ pub struct Efficiency {
     pub watt_hours_per_megabit: Option<f64>,
 }
 
-/// What a scenario cost, in one currency. Amounts that energy is a part of are `None` where the energy is not known.
+/// Costs of a scenario, in one currency. Amounts that include energy are `None` where the energy is unknown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Costs {
     /// The currency.
     pub currency: Arc<str>,
-    /// Energy.
+    /// Cost of energy.
     pub energy: Option<Money>,
-    /// The machine, by time.
+    /// Cost of the machine, by time.
     pub compute: Option<Money>,
-    /// Both.
+    /// Sum of both.
     pub total: Option<Money>,
-    /// Busy cores.
+    /// Cost of busy cores.
     pub compute_by_load: Option<Money>,
-    /// Energy and busy cores.
+    /// Cost of energy and busy cores.
     pub total_by_load: Option<Money>,
-    /// One pixel of the total.
+    /// Total cost of one pixel.
     pub per_pixel: Option<Money>,
-    /// One viewer's hour of the total.
+    /// Total cost of one viewer's hour.
     pub per_watch_hour: Option<Money>,
-    /// An hour's energy.
+    /// Cost of an hour's energy.
     pub energy_an_hour: Option<Money>,
-    /// An hour's energy less than the baseline's.
+    /// Cost of an hour's energy less than the baseline's.
     pub energy_saved_an_hour: Option<Money>,
-    /// Energy and busy cores for an hour of output.
+    /// Cost of energy and busy cores for an hour of output.
     pub per_output_hour: Option<Money>,
 }
 
 impl Costs {
-    /// The one figure that is called a scenario's cost everywhere but on the ports of before: energy and busy cores; where those are
-    /// not known, energy and machine time.
+    /// The scenario's cost everywhere but on the legacy ports: energy and busy cores; where those are
+    /// unknown, energy and machine time.
     pub fn shown(&self) -> Option<Money> {
         self.total_by_load.or(self.total)
     }
 }
 
-/// A budget.
+/// Figures of a budget.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BudgetFigures {
     /// `day` or `month`.
     pub period: &'static str,
     /// A currency, or `kWh`.
     pub unit: String,
-    /// What may be spent.
+    /// Limit for the period.
     pub limit: f64,
-    /// What has been.
+    /// Amount spent so far.
     pub spent: f64,
-    /// The share of it.
+    /// Spent share of the limit.
     pub used: Option<Ratio>,
-    /// What it will have been at the end.
+    /// Forecast of the amount spent at the end of the period.
     pub forecast: Option<f64>,
 }

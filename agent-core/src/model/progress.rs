@@ -1,4 +1,4 @@
-//! How far is an encode, by its own word? Unknown is `None`.
+//! Progress of an encoder, as its posts say. Unknown is `None`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,68 +8,68 @@ use crate::units::{MicroJoules, Ratio};
 /// Both ends of a connection to the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ends {
-    /// The other end.
+    /// Address of the sender.
     pub peer: SocketAddr,
-    /// The agent's end.
+    /// Address of the agent.
     pub own: SocketAddr,
 }
 
-/// What an encoder says of itself at one moment.
+/// One block of an encoder's progress.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Block {
-    /// Frames of its first video stream.
+    /// Frames of the first video stream.
     pub frames: Option<u64>,
-    /// Frames a second, over the whole run.
+    /// Frames per second, over the whole run.
     pub frame_rate: Option<f64>,
-    /// Bits a second of the output, over the whole run.
+    /// Bits per second of the output, over the whole run.
     pub bitrate: Option<f64>,
-    /// How much it has put out, by playing time.
+    /// Playing time of the output.
     pub output_time: Option<Duration>,
-    /// Frames that were put out twice to keep the rate.
+    /// Frames that were duplicated to keep the rate.
     pub duplicated: Option<u64>,
-    /// Frames that were left out to keep the rate.
+    /// Frames that were dropped to keep the rate.
     pub dropped: Option<u64>,
-    /// Output seconds a second, over the whole run.
+    /// Seconds of output per second, over the whole run.
     pub speed: Option<f64>,
-    /// Whether it is the last of its run.
+    /// Whether it is the last block of its run.
     pub is_end: bool,
 }
 
-/// How far a transcode is.
+/// Progress of a transcode.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Its last word.
+    /// The last block.
     pub block: Block,
-    /// Output seconds a second lately; of the whole run once it is over.
+    /// Seconds of output per second in the last ten seconds; of the whole run after its end.
     pub speed: Option<Ratio>,
-    /// What it had been charged when it said so.
+    /// Energy charged at the time of the last block.
     pub energy: MicroJoules,
-    /// Its first word to this run of the agent.
+    /// The first block to this run of the agent.
     pub first: FirstWord,
-    /// Whether it falls behind an input that does not wait; `None` where the input would.
+    /// Whether it falls behind an input in real time; `None` for other inputs.
     pub is_stalled: Option<bool>,
-    /// How long it has said nothing.
+    /// Time since the last block.
     pub silent: Duration,
 }
 
-/// Where an encoder stood when it was first heard.
+/// Counts of a transcode at its first block.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FirstWord {
     /// Frames of its first video stream.
     pub frames: Option<u64>,
-    /// Its output, by playing time.
+    /// Playing time of the output.
     pub output_time: Option<Duration>,
-    /// Energy it had been charged by then.
+    /// Energy charged by then.
     pub energy: MicroJoules,
 }
 
-/// How posts of progress stand.
+/// Numbers of progress connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PostCounts {
-    /// Open, and known whose they are.
+    /// Open connections with a known transcode.
     pub matched: usize,
-    /// Open, and nobody knows whose they are.
+    /// Open connections without a known transcode.
     pub unmatched: usize,
-    /// Refused or given up since the agent began.
+    /// Connections refused or closed since the agent began.
     pub refused: u64,
 }

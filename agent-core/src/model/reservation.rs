@@ -1,24 +1,24 @@
-//! How much of the machine is kept for whom?
+//! CPUs of the host that are reserved for each workload: its quota and its weight.
 
 use std::collections::BTreeMap;
 
 use crate::model::workload::WorkloadId;
 use crate::units::Ratio;
 
-/// What is reserved for each living workload.
+/// Reservations of all living workloads.
 ///
-/// A workload with a CPU quota holds that many CPUs, and pays that share of the idle part; quotas above the machine's size
-/// are scaled down to it. What the quotas leave is split over the others by `cpu.weight`
+/// A workload with a CPU quota reserves that many CPUs, and is charged that share of the idle part; quotas above the host's number of CPUs
+/// are scaled down to it. The remaining CPUs are split over the other workloads by `cpu.weight`
 /// (<https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files>).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reservations {
-    /// CPUs of the machine.
+    /// Number of CPUs of the host.
     pub cpus: u32,
-    /// Every living workload.
+    /// All living workloads.
     pub workloads: BTreeMap<WorkloadId, Reservation>,
 }
 
-/// What is reserved for one workload.
+/// Reservation of one workload.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reservation {
     /// CPUs its quota allows (`cpu.max`); `None` without one.

@@ -1,20 +1,20 @@
-//! What was encoded in a run, as its result file says.
+//! Scenarios of a run, as its result file says.
 
 use std::time::Duration;
 
 use crate::time::WallTime;
 use crate::units::{Decibels, MicroJoules, Pixels, Ratio, Vmaf, Watts};
 
-/// A result file.
+/// Scenarios of one result file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Run {
-    /// Name of the file without its ending.
+    /// Name of the file without its suffix.
     pub id: String,
     /// Its scenarios, in the file's order. No two have the same name.
     pub scenarios: Vec<Scenario>,
 }
 
-/// One scenario: some encodes at once, for a while. What the file does not say is `None` or empty.
+/// One scenario: some simultaneous encodes, for a while. Fields that the file lacks are `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scenario {
     /// Its name: free text.
@@ -23,41 +23,41 @@ pub struct Scenario {
     pub bitrate: Option<String>,
     /// Picture size as written.
     pub resolution: Option<String>,
-    /// Frames a second.
+    /// Frames per second.
     pub frame_rate: Option<f64>,
     /// The renditions, where there are several.
     pub outputs: Vec<Picture>,
-    /// How long it was to run.
+    /// Requested length.
     pub requested: Option<Duration>,
-    /// When it began and ended; the end is not before the beginning.
+    /// Begin and end; the end is not before the beginning.
     pub window: Option<(WallTime, WallTime)>,
     /// Encoder: `h264`, `libx264`.
     pub encoder: Option<String>,
     /// The encoder's preset.
     pub preset: Option<String>,
-    /// `cpu`, `gpu`, or the encoder's name, by whom writes the file.
+    /// `cpu`, `gpu`, or the encoder's name: writers of result files differ.
     pub encoder_type: Option<String>,
     /// Quality scores.
     pub quality: Quality,
-    /// Frames that were encoded.
+    /// Encoded frames.
     pub frames: Option<u64>,
-    /// Frames that were lost.
+    /// Lost frames.
     pub dropped: Option<u64>,
-    /// Frames a second that were reached.
+    /// Achieved frames per second.
     pub reached_rate: Option<f64>,
-    /// Pixels that were encoded.
+    /// Encoded pixels.
     pub pixels: Option<Pixels>,
-    /// Energy as the file has it.
+    /// Power and energy from the file.
     pub power: FilePower,
-    /// Load and power over time, as the file has them.
+    /// Load and power over time, from the file.
     pub series: Series,
-    /// Viewers of it.
+    /// Number of viewers.
     pub viewers: Option<u32>,
-    /// Encodes at once.
+    /// Number of simultaneous encodes.
     pub streams: Option<u32>,
     /// The workload that encoded it, by name or id.
     pub container: Option<String>,
-    /// The transcode that it was, by key.
+    /// The transcode of the scenario, by key.
     pub transcode: Option<String>,
 }
 
@@ -68,11 +68,11 @@ pub struct Picture {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// Frames a second.
+    /// Frames per second.
     pub frame_rate: f64,
 }
 
-/// Quality scores, and what they took.
+/// Quality scores, and the time that they took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
     /// VMAF.
@@ -81,9 +81,9 @@ pub struct Quality {
     pub psnr: Option<Decibels>,
     /// SSIM, 0 to 1.
     pub ssim: Option<Ratio>,
-    /// How long computing them took.
+    /// Time that computing the scores took.
     pub took: Option<Duration>,
-    /// The share of the source's frames that the scores are of, where the encode is shorter.
+    /// The share of the source's frames that the scores cover, where the encode is shorter.
     pub covered: Option<Ratio>,
 }
 
@@ -98,21 +98,21 @@ pub struct FilePower {
     pub energy: Option<MicroJoules>,
 }
 
-/// Figures at a fixed step.
+/// Values at a fixed step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
     /// The step.
     pub step: Option<Duration>,
     /// Power.
     pub watts: Vec<f64>,
-    /// Busy cores.
+    /// Number of busy cores.
     pub cores: Vec<f64>,
-    /// Busy graphics cards.
+    /// Number of busy graphics cards.
     pub gpus: Vec<f64>,
 }
 
 impl Picture {
-    /// `1280x720`, in capitals or with spaces too.
+    /// Parses `1280x720`, also in capitals or with spaces.
     pub fn size(text: &str) -> Option<(u32, u32)> {
         let text = text.to_ascii_lowercase();
         let (width, height) = text.split_once('x')?;
@@ -127,7 +127,7 @@ impl Picture {
 }
 
 impl Scenario {
-    /// How long it ran: by its window, else as it was to.
+    /// Length of the run: by its window, else as requested.
     pub fn duration(&self) -> Option<Duration> {
         let by_window =
             self.window.and_then(|(start, end)| Duration::try_from_secs_f64(end.0 - start.0).ok());

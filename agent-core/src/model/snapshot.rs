@@ -1,4 +1,4 @@
-//! Everything a reader may see, as of one tick. Immutable: readers share it and never wait for the next one.
+//! The snapshot: all figures as of one tick. Immutable: readers share it and never wait for the next one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use crate::model::workload::Identity;
 use crate::time::{MonoTime, WallTime};
 use crate::units::{Bytes, CpuTime, MicroJoules, Ratio, Watts};
 
-/// The state of the books after one tick.
+/// State of the agent after one tick.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// Ticks so far.
+    /// Number of ticks so far.
     pub tick: u64,
-    /// When the tick was taken.
+    /// Time of the tick.
     pub at: MonoTime,
-    /// The same on the wall clock.
+    /// The same time on the wall clock.
     pub wall: WallTime,
     /// Length of the tick's window.
     pub window: Duration,
-    /// The machine.
+    /// The host.
     pub host: HostSnapshot,
-    /// How things are measured and split.
+    /// Sources of the figures, and the policy of attribution.
     pub method: Method,
     /// Every energy counter.
     pub zones: Vec<ZoneSnapshot>,
@@ -40,49 +40,49 @@ pub struct Snapshot {
     pub transcodes: Vec<TranscodeSnapshot>,
     /// Transcodes beyond the configured number, together.
     pub other_transcodes: Account,
-    /// How many workloads and transcodes are beyond the configured number.
+    /// Numbers of workloads and transcodes beyond the configured number.
     pub beyond_limit: (usize, usize),
-    /// What the series had that have disappeared.
+    /// Totals of the series that have disappeared.
     pub ended: EndedSnapshot,
-    /// When the totals of the host were 0.
+    /// The time at which the totals of the host were 0.
     pub created: WallTime,
-    /// How much is kept, by kind.
+    /// Numbers of kept entries, by kind.
     pub kept: BTreeMap<&'static str, Kept>,
     /// The last run's scenarios.
     pub joined: Arc<Joined>,
-    /// What energy costs.
+    /// Price of energy.
     pub prices: EnergyPrice,
     /// The container engine.
     pub engine: Option<EngineUse>,
-    /// Posts of progress.
+    /// Progress connections.
     pub posts: PostCounts,
-    /// Sources by name.
+    /// Health of sources, by name.
     pub sources: BTreeMap<&'static str, SourceHealth>,
-    /// What is missing, estimated or doubtful, by code and subject.
+    /// Missing, estimated or doubtful figures, by code and subject.
     pub findings: Vec<Finding>,
     /// The CPU meter's losses and cost.
     pub meter: MeterHealth,
     /// The agent's own process.
     pub process: ProcessUse,
-    /// How long ticks took.
+    /// Durations of ticks.
     pub ticks: DurationHistogram,
     /// Ticks that were due while the agent could not run (stopped, starved, asleep).
     pub missed_ticks: u64,
 }
 
 impl Snapshot {
-    /// Whether the energy of the host is known: every counter of the total has been read. The counters of parts are not the whole.
+    /// Whether the energy of the host is known: every counter of the total has been read. Counters of parts are not sufficient.
     pub fn has_energy(&self) -> bool {
         let mut counting = self.counting().peekable();
         counting.peek().is_some() && counting.all(|zone| !zone.by_source.is_empty())
     }
 
-    /// The counters that make up the host now.
+    /// The counters that the host's total consists of now.
     fn counting(&self) -> impl Iterator<Item = &ZoneSnapshot> {
         self.zones.iter().filter(|zone| zone.counts && zone.is_followed)
     }
 
-    /// Power of the host in the last tick; `None` where that of a counter of the total is not known.
+    /// Power of the host in the last tick; `None` where that of a counter of the total is unknown.
     pub fn host_power(&self) -> Option<Watts> {
         let mut counting = self.counting().peekable();
         counting.peek()?;
@@ -90,7 +90,7 @@ impl Snapshot {
         Some(Watts(powers?.iter().map(|power| power.0).sum()))
     }
 
-    /// The part of the host's power that is `energy` of the last tick's. A counter that had stood still gives the energy of several
+    /// The part of the host's power for `energy` of the last tick's. A counter that had stood still gives the energy of several
     /// ticks in one: their power is the mean.
     pub fn power_of(&self, energy: MicroJoules) -> Option<Watts> {
         let host = self.host_power()?;
@@ -103,7 +103,7 @@ impl Snapshot {
     }
 }
 
-/// The machine.
+/// Figures of the host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostSnapshot {
     /// CPUs on line in the last window.
@@ -112,73 +112,73 @@ pub struct HostSnapshot {
     pub utilisation: Option<Ratio>,
     /// Installed memory.
     pub memory: Option<Bytes>,
-    /// What all packages together may draw for long.
+    /// Highest sustained power of all packages together.
     pub power_limit: Option<Watts>,
     /// Running containers of Docker and Podman, those without series of their own included.
     pub containers: u64,
-    /// Their CPU time in the last window.
+    /// CPU time of these containers in the last window.
     pub containers_cpu: CpuTime,
 }
 
-/// How things are measured and split.
+/// Sources of the figures, and the policy of attribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method {
-    /// Where CPU times come from.
+    /// Source of CPU times.
     pub cpu_source: CpuSourceKind,
-    /// Where energy comes from; `None` when there is none.
+    /// Source of energy; `None` when there is none.
     pub energy_source: Option<EnergySourceKind>,
-    /// Who pays for the idle machine: the configured policy's name.
+    /// Name of the configured policy for idle energy.
     pub idle_policy: &'static str,
-    /// Whether that policy charges workloads at all.
+    /// Whether that policy charges workloads.
     pub idle_is_shared: bool,
 }
 
-/// One energy counter.
+/// Figures of one energy counter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZoneSnapshot {
-    /// Which.
+    /// The zone.
     pub zone: Zone,
     /// Energy since the agent began.
     pub total: MicroJoules,
-    /// The same by where it came from; nothing while the counter has never been read.
+    /// Energy since the agent began, by source; empty while the counter has never been read.
     pub by_source: Vec<(EnergySourceKind, MicroJoules)>,
-    /// Mean power of the last tick; `None` where the energy of the tick is not known.
+    /// Mean power of the last tick; `None` where the energy of the tick is unknown.
     pub power: Option<Watts>,
-    /// What it draws when nobody runs, and how that is known.
+    /// Power without running tasks, and its origin.
     pub idle_power: Option<IdlePower>,
     /// Host total minus the sum of all accounts, in microjoules.
     pub residual: i128,
-    /// Times the counter passed its range.
+    /// Number of times the counter wrapped.
     pub wraps: u64,
-    /// Times the counter was set back or jumped, and a window's energy was not known.
+    /// Number of times the counter was set back or jumped, so that a window's energy was unknown.
     pub resets: u64,
-    /// Whether it counts towards a total: zones that do never contain one another.
+    /// Whether it counts towards a total: zones that count never contain one another.
     pub counts: bool,
-    /// Whether the source in use gives it.
+    /// Whether the source in use has the counter.
     pub is_followed: bool,
 }
 
-/// What a zone draws when nobody runs.
+/// Power of a zone without running tasks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IdlePower {
-    /// How much.
+    /// Power.
     pub power: Watts,
-    /// How that is known.
+    /// Origin of the figure.
     pub origin: IdleOrigin,
-    /// Its standard error, where that is known.
+    /// Standard error of the power, where known.
     pub standard_error: Option<Watts>,
 }
 
-/// How the idle power of a zone is known: the first of these that there is.
+/// Origin of a zone's idle power: the first of these that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IdleOrigin {
-    /// Given by the user.
+    /// Configured by the user.
     Configured,
     /// Measured by `ffwatt calibrate`.
     Calibrated,
-    /// Seen on a quiet machine.
+    /// Observed on a quiet host.
     Learned,
-    /// Estimated on a busy machine, by regression of power on utilisation.
+    /// Estimated on a busy host, by regression of power on utilisation.
     Regression,
     /// A coefficient of the model.
     Model,
@@ -200,78 +200,78 @@ impl IdleOrigin {
 /// Sums of the series that have disappeared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndedSnapshot {
-    /// Those of workloads: with the workloads' they are the host's.
+    /// Totals of workloads: together with those of the shown workloads they are the host's.
     pub workloads: Account,
-    /// Those of transcodes.
+    /// Totals of transcodes.
     pub transcodes: Account,
 }
 
-/// One workload.
+/// Figures of one workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkloadSnapshot {
-    /// What it is.
+    /// Identity of the workload.
     pub identity: Identity,
-    /// What it was charged.
+    /// All charges.
     pub account: Account,
-    /// Its present series.
+    /// The present series.
     pub series: SeriesSnapshot,
-    /// Whether it is still there.
+    /// Whether the workload still exists.
     pub running: bool,
-    /// When it was seen to begin, and when it ended: what it was charged, it was charged between the two.
+    /// Observed start and end. All charges lie between them.
     pub life: (Option<WallTime>, Option<WallTime>),
-    /// Memory it uses, and the most it may.
+    /// Memory use and limit.
     pub memory: Option<MemoryUse>,
 }
 
-/// Where the counters of a workload or transcode begin.
+/// Begin of the present counters of a workload or transcode.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SeriesSnapshot {
-    /// When they were 0.
+    /// The time at which they were 0.
     pub created: WallTime,
-    /// What was charged under former labels, and is not in them.
+    /// Charges under former labels, which are not in the present counters.
     pub earlier: Account,
 }
 
 /// Memory of a workload, without page cache that can be dropped at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryUse {
-    /// In use.
+    /// Memory in use.
     pub used: Bytes,
-    /// The most it may use; `None` without a limit.
+    /// Limit; `None` without one.
     pub limit: Option<Bytes>,
 }
 
-/// One transcode.
+/// Figures of one transcode.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TranscodeSnapshot {
-    /// What it is.
+    /// Identity of the transcode.
     pub identity: TranscodeIdentity,
     /// The workload it runs in.
     pub workload: Identity,
-    /// What it was charged; part of what the workload was charged.
+    /// All charges; a part of the workload's.
     pub account: Account,
-    /// Its present series.
+    /// The present series.
     pub series: SeriesSnapshot,
-    /// When it began.
+    /// Start of the transcode.
     pub started: WallTime,
-    /// When it ended.
+    /// End of the transcode.
     pub ended: Option<WallTime>,
-    /// How it ended, where the kernel tells.
+    /// Exit status, where the kernel reports it.
     pub status: Option<ExitStatus>,
-    /// How far it is, by its own word; `None` where it does not post.
+    /// Progress, as posted; `None` where it does not post.
     pub progress: Option<Progress>,
-    /// What it has put out, as far as is known.
+    /// Output, as far as it is known.
     pub output: Output,
-    /// The part of its life that was observed.
+    /// The observed part of its life.
     pub observation: Observation,
-    /// What it has put out while it was observed, of all runs of the agent.
+    /// Output while it was observed, over all runs of the agent.
     pub seen: SeenOutput,
-    /// What that has cost; `None` where nothing tells energy.
+    /// Cost of that output; `None` where energy is unknown.
     pub figures: Option<TranscodeFigures>,
 }
 
 impl TranscodeSnapshot {
-    /// Its energy and CPU time by all runs of the agent. `counts` tells which zones add up.
+    /// Energy and CPU time over all runs of the agent. `counts` selects the zones that add up.
     pub fn total(&self, counts: impl Fn(usize) -> bool) -> (MicroJoules, CpuTime) {
         let earlier = &self.observation.earlier;
         (self.account.energy(counts) + earlier.energy, self.account.cpu + earlier.cpu)
@@ -281,11 +281,11 @@ impl TranscodeSnapshot {
 /// The container engine's own process.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EngineUse {
-    /// CPUs used in the last window: 1 is one whole CPU.
+    /// CPUs in use in the last window: 1 is one whole CPU.
     pub cpus: Option<Ratio>,
     /// Resident memory.
     pub resident: Bytes,
 }
 
-/// Shared with every reader.
+/// A snapshot that all readers share.
 pub type SharedSnapshot = Arc<Snapshot>;

@@ -1,4 +1,4 @@
-//! One run of an encoder: what it was asked to do.
+//! Identity of a transcode: its key, its process, and the encode that its command line asks for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,57 +13,57 @@ use crate::units::{CpuTime, MicroJoules, Pixels};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TranscodeId(pub u32);
 
-/// What the command line of an encoder says, as label values. Unknown is `None`.
+/// Settings of an encoder from its command line, as label values. Unknown is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encode {
     /// Program name: `ffmpeg`.
     pub program: String,
     /// Encoder, as the program names it: `libx264`.
     pub codec: Option<String>,
-    /// The standard it writes: `h264`.
+    /// Standard of the output: `h264`.
     pub standard: Option<String>,
-    /// What does the work: `cpu`, `nvenc`, `vaapi`, ….
+    /// Hardware that encodes: `cpu`, `nvenc`, `vaapi`, ….
     pub hardware: Option<String>,
-    /// Preset, in the encoder's own words.
+    /// Preset, as the encoder names it.
     pub preset: Option<String>,
     /// Output size, `1280x720`; several are joined by `+`.
     pub resolution: Option<String>,
-    /// Sum of the video bitrates asked for, in bits per second.
+    /// Sum of the requested video bitrates, in bits per second.
     pub bitrate: Option<u64>,
     /// Number of output files or streams.
     pub outputs: usize,
     /// Number of video renditions over all outputs.
     pub renditions: usize,
-    /// Whether an input comes at its own pace: who falls behind it loses pictures.
+    /// Whether an input arrives in real time: an encoder that falls behind loses pictures.
     pub is_live: bool,
 }
 
-/// A transcode as the world sees it. Cheap to clone: snapshots share it.
+/// Identity of a transcode in metrics, API and page. Cheap to clone: snapshots share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscodeIdentity {
-    /// Its key on metrics: process id and start second, unique on a host.
+    /// The key on metrics: process id and start second, unique on a host.
     pub key: Arc<str>,
-    /// What it was asked to do.
+    /// Settings from the command line.
     pub encode: Arc<Encode>,
 }
 
-/// What a transcode has put out so far. Unknown is `None`.
+/// Output of a transcode so far. Unknown is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Output {
     /// Frames, over all renditions.
     pub frames: Option<u64>,
     /// Pixels, over all renditions.
     pub pixels: Option<Pixels>,
-    /// How long it plays.
+    /// Playing time.
     pub length: Option<Duration>,
-    /// How good it is.
+    /// Quality scores.
     pub quality: Quality,
 }
 
-/// One process of one boot. Its number may be used again; all three together never are.
+/// One process of one boot. The number may be used again; all three together never are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProcessIdentity {
-    /// Its number in procfs.
+    /// Process number in procfs.
     pub process: ProcessId,
     /// Its start in clock ticks after boot (`proc_pid_stat(5)`, field 22).
     pub birth: u64,
@@ -74,7 +74,7 @@ pub struct ProcessIdentity {
 /// The part of a transcode's life that was observed. The default is all of it, by this run of the agent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
-    /// Its process; `None` where procfs did not tell.
+    /// Its process; `None` where procfs did not show it.
     pub process: Option<ProcessIdentity>,
     /// Start of the observation; `None` where that is the transcode's own start.
     pub from: Option<WallTime>,
@@ -91,24 +91,24 @@ impl Observation {
     }
 }
 
-/// What runs of the agent before this one charged to a transcode.
+/// Charges of a transcode by earlier runs of the agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EarlierTotals {
     /// Energy.
     pub energy: MicroJoules,
     /// CPU time.
     pub cpu: CpuTime,
-    /// Output that was counted meanwhile.
+    /// Output that was counted by them.
     pub seen: SeenOutput,
     /// Whether that energy was measured; `None` where there is none.
     pub basis: Option<EnergyBasis>,
 }
 
-/// Output of a transcode that was put out while it was observed, and the energy it was charged for that. Ratios are made of these:
-/// where a part of its life was not observed, its own counts are of more than its joules are.
+/// Output of a transcode while it was observed, and the energy charged for it. Ratios use these:
+/// where a part of its life was not observed, its own counts cover more than its charges do.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SeenOutput {
-    /// Energy it was charged from the first count to the last.
+    /// Energy charged between the first and the last count.
     pub energy: MicroJoules,
     /// Frames, over all renditions.
     pub frames: Option<u64>,
@@ -118,38 +118,38 @@ pub struct SeenOutput {
     pub length: Option<Duration>,
 }
 
-/// A transcode that ran when the agent before this one was last heard of.
+/// A transcode that ran when the agent's previous run last wrote its ledger.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EarlierTranscode {
     /// Its key.
     pub key: Arc<str>,
     /// Its start.
     pub started: WallTime,
-    /// The last moment of which its totals are known.
+    /// Time of its last recorded totals.
     pub recorded: WallTime,
-    /// Its process and totals at that moment.
+    /// Its process, and its totals at that time.
     pub observation: Observation,
 }
 
 impl EarlierTranscode {
-    /// Its observation by an agent that goes on with it now.
+    /// Its observation by an agent that continues it now.
     pub fn resumed(&self, now: WallTime) -> Observation {
         let gap = Duration::try_from_secs_f64(now.0 - self.recorded.0).unwrap_or_default();
         Observation { missing: self.observation.missing + gap, ..self.observation.clone() }
     }
 }
 
-/// How a process ended.
+/// Exit status of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// It left with this code.
+    /// Exit code.
     Code(u8),
-    /// A signal ended it.
+    /// Number of the signal that ended it.
     Signal(u8),
 }
 
 impl ExitStatus {
-    /// From a wait status, as in `wait(2)`: the low seven bits are the signal, the next byte the code.
+    /// Decodes a wait status, as in `wait(2)`: the low seven bits are the signal, the next byte the code.
     pub fn from_wait_status(status: u32) -> Self {
         match status & 0x7f {
             0 => Self::Code((status >> 8) as u8),

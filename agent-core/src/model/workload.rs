@@ -1,10 +1,10 @@
-//! Whose energy is it: containers, units and the pseudo-workloads.
+//! Identity of a workload: containers, units and the pseudo-workloads.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// What kind of thing a workload is.
+/// Kind of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkloadKind {
     /// A Docker container.
@@ -19,9 +19,9 @@ pub enum WorkloadKind {
     Kubernetes,
     /// A systemd unit.
     Systemd,
-    /// A cgroup that none of the above made.
+    /// A cgroup of another origin.
     Cgroup,
-    /// Not a cgroup at all: see [`Pseudo`].
+    /// No cgroup: see [`Pseudo`].
     Pseudo,
 }
 
@@ -60,20 +60,20 @@ impl fmt::Display for WorkloadKind {
     }
 }
 
-/// Consumers that are not a cgroup. They close the sum: whatever is not somebody's is one of theirs.
+/// Claimants without a cgroup. All energy that belongs to no other workload is theirs, so that sums are exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pseudo {
-    /// What the machine draws when nobody runs.
+    /// Energy that the host draws without running tasks.
     Idle,
     /// Kernel threads.
     Kernel,
     /// Processes in the root cgroup: outside every container and unit.
     System,
-    /// Energy that nobody can be charged with.
+    /// Energy that no claimant can be charged with.
     Unattributed,
     /// The agent itself.
     Ffwatt,
-    /// Workloads beyond the configured number.
+    /// All workloads beyond the configured number.
     Other,
 }
 
@@ -111,25 +111,25 @@ impl WorkloadId {
     }
 }
 
-/// What a person knows a workload by. Cheap to clone: snapshots share it.
+/// Identity of a workload, as users know it. Cheap to clone: snapshots share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// A name a person knows.
+    /// Name that users know.
     pub name: Arc<str>,
     /// Short id; empty for pseudo-workloads.
     pub id: Arc<str>,
-    /// What it is.
+    /// Kind of the workload.
     pub kind: WorkloadKind,
-    /// What else is known.
+    /// Further details.
     pub details: Arc<Details>,
 }
 
-/// What else is known of a workload; shown on the info metric only.
+/// Further details of a workload; shown on the info metric only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
-    /// Image the container was made from.
+    /// Image of the container.
     pub image: Option<String>,
-    /// Path of its cgroup.
+    /// Path of the cgroup.
     pub cgroup: Option<Arc<str>>,
     /// The software that made the cgroup: `docker`, `containerd`, `systemd`, ….
     pub runtime: &'static str,
@@ -140,7 +140,7 @@ pub struct Details {
 }
 
 impl Details {
-    /// The user's own name for what the container does (`ffwatt.scenario`).
+    /// The user's own name for the container's work (`ffwatt.scenario`).
     pub fn scenario(&self) -> Option<&str> {
         self.labels.get("scenario").map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! A host with as many containers as wanted, all of them busy: what the hot path is measured on.
+//! A host with any number of busy containers, on which the hot path is measured.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ use agent_core::units::{CpuTime, Grams, MicroJoules, Money, Watts};
 /// One socket's package domain.
 pub(crate) const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 
-/// Ids below are pseudo-workloads'.
+/// Lower ids are those of pseudo-workloads.
 const FIRST: u32 = 100;
 
-/// A second's CPU time of as many containers.
+/// One second's CPU time of this many containers.
 pub(crate) fn demand(workloads: u32) -> Demand {
     let mut demand = Demand::default();
     let place = CpuPlace { package: 0, die: 0 };
@@ -41,7 +41,7 @@ pub(crate) fn demand(workloads: u32) -> Demand {
     demand
 }
 
-/// Totals in which they have accounts.
+/// Totals with accounts of this many containers.
 pub(crate) fn totals(workloads: u32) -> Totals {
     let mut totals =
         Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown: 100_000 }, Moment::default());
@@ -51,7 +51,7 @@ pub(crate) fn totals(workloads: u32) -> Totals {
     totals
 }
 
-/// A tick's pure part: who is charged what, and into the totals with it.
+/// The pure part of a tick: attribution, and the charges into the totals.
 pub(crate) fn tick(totals: &mut Totals, demand: &Demand, number: u64) {
     let second = Duration::from_secs(1);
     let energy = MicroJoules(87_654_321);
@@ -63,7 +63,7 @@ pub(crate) fn tick(totals: &mut Totals, demand: &Demand, number: u64) {
     totals.end_window(MonoTime(number * 1_000_000_000));
 }
 
-/// What a scrape of it is made from.
+/// The snapshot of a scrape of this many containers.
 pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
     let (mut totals, demand) = (totals(workloads), demand(workloads));
     tick(&mut totals, &demand, 1);

@@ -1,13 +1,13 @@
-//! Findings as the API gives them: each by itself, and those of one kind together as one notice.
+//! Formats findings for the API: each finding by itself, and one notice for all findings of one kind.
 
 use agent_core::model::finding::FindingCode;
 use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};
 use serde::{Deserialize, Serialize};
 
-/// Subjects that a notice names.
+/// Most subjects that a notice names.
 const NAMED: usize = 5;
 
-/// Something worth knowing now.
+/// A finding, or a live encode that falls behind.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Finding {
     pub finding: String,
@@ -34,7 +34,7 @@ pub(crate) struct Notice {
     pub fix: String,
 }
 
-/// Those of the snapshot, and one for each live encode that falls behind.
+/// Findings of the snapshot, and one for each live encode that falls behind.
 pub(super) fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     let found = snapshot.findings.iter().map(|finding| Finding {
         finding: finding.code.name().to_owned(),
@@ -63,7 +63,7 @@ fn stalled(transcode: &TranscodeSnapshot) -> Option<Finding> {
     })
 }
 
-/// One notice for each kind of finding, what is wrong now before what has long been so. `live`: how many live encodes run.
+/// One notice for each kind of finding, live encodes that fall behind first. `live`: number of running live encodes.
 pub(super) fn notices(findings: &[Finding], live: usize) -> Vec<Notice> {
     let mut kinds: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {

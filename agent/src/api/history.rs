@@ -1,6 +1,6 @@
-//! Who drew how much power over the last minutes?
+//! Keeps the power of the last quarter of an hour, for the charts of the page.
 //!
-//! Follows the snapshots and keeps one number a step for each workload, each running transcode and each part of the host. Bounded:
+//! It follows the snapshots and keeps one number per step for each workload, each running transcode and each part of the host. Bounded:
 //! steps of a second or of a tick, whichever is longer, for a quarter of an hour.
 
 use std::collections::{HashMap, VecDeque};
@@ -15,22 +15,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::snapshot::{PARTS, part_of};
 
-/// How far back it goes.
+/// Length of the history.
 pub(crate) const SPAN: Duration = Duration::from_mins(15);
 
-/// Shortest step. Ticks are never exactly as long as asked for.
+/// Shortest step. Ticks are never exactly as long as configured.
 const STEP: Duration = Duration::from_millis(950);
 
 /// Longest history in steps, whatever their length.
 const MAX_STEPS: usize = 900;
 
-/// Steps for which a line that has no room gets room.
+/// Steps by which the memory of a full line grows.
 const GROWTH: usize = 60;
 
 /// Most lines: a quarter of an hour of twenty jobs a second, about 5 MB.
 const MAX_LINES: usize = 20_000;
 
-/// Who a line is of.
+/// Identity of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Line {
     /// A part of the host.
@@ -48,7 +48,7 @@ pub struct Series {
     pub series: Vec<Named>,
 }
 
-/// One line, with a value for each time; `null` where it was not there.
+/// One line, with a value for each time; `null` where it did not exist.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Named {
@@ -73,7 +73,7 @@ pub struct History {
     /// The step that is being filled.
     open: HashMap<Line, f64>,
     filled: Duration,
-    /// Steps so far.
+    /// Number of steps so far.
     steps: u64,
     tick: u64,
 }
@@ -81,16 +81,16 @@ pub struct History {
 /// Values of one line.
 #[derive(Debug, Default)]
 struct Values {
-    /// In watts; not a number where it was not there, which takes half the memory of an option.
+    /// In watts; not a number where it did not exist, which takes half the memory of an option.
     all: VecDeque<f32>,
-    /// The step that the last one is of.
+    /// Step of the last value.
     last: Option<u64>,
-    /// Whether there is anything but zeros.
+    /// Whether any value is not zero.
     has_power: bool,
 }
 
 impl History {
-    /// Takes in a tick; one that is known already changes nothing.
+    /// Adds a tick; a tick that was added before changes nothing.
     pub fn push(&mut self, snapshot: &Snapshot) {
         if snapshot.tick <= self.tick || !snapshot.zones.iter().any(|zone| zone.counts) {
             return;
@@ -129,10 +129,10 @@ impl History {
         self.steps += 1;
         for (line, joules) in std::mem::take(&mut self.open) {
             let values = self.lines.entry(line).or_default();
-            // Where it was not there, nothing is known.
+            // Values of steps in which it did not exist are unknown.
             let missed = usize::try_from(self.steps - 1 - values.last.unwrap_or(self.steps - 1)).unwrap_or(0);
             if values.all.len() == values.all.capacity() {
-                // A thousand lines that double are a thousand halves of nothing.
+                // A thousand lines that double would be half empty.
                 values.all.reserve_exact(GROWTH);
             }
             values.all.extend(std::iter::repeat_n(f32::NAN, missed.min(MAX_STEPS)));
@@ -147,25 +147,25 @@ impl History {
             while values.all.len() > room {
                 values.all.pop_front();
             }
-            // Who went without having drawn anything leaves no line: thousands may do so every minute.
+            // A line that ended without power is dropped: thousands may do so every minute.
             room > 0 && (values.has_power || behind == 0)
         });
         self.drop_excess();
     }
 
-    /// Where jobs come and go by the hundred every second, those that have been gone the longest are forgotten before their time.
+    /// On hosts with hundreds of jobs every second, the lines that ended first are dropped early.
     fn drop_excess(&mut self) {
         if self.lines.len() <= MAX_LINES {
             return;
         }
         let mut lasts: Vec<Option<u64>> = self.lines.values().map(|values| values.last).collect();
         lasts.sort_unstable();
-        // A tenth more than there is room for, so that this is seldom. Whoever is there stays.
+        // A tenth more than necessary, so that this is rare. Lines of the present step stay.
         let limit = lasts[lasts.len() - MAX_LINES + MAX_LINES / 10].min(Some(self.steps));
         self.lines.retain(|_, values| values.last >= limit);
     }
 
-    /// The lines that are asked for, over the last `range`, in at most so many steps.
+    /// The wanted lines, over the last `range`, in at most this many steps.
     pub fn series(&self, range: Duration, most: usize, is_wanted: impl Fn(&Line) -> bool) -> Series {
         let oldest = self.times.back().map_or(0.0, |last| last - range.as_secs_f64());
         let first = self.times.iter().position(|time| *time > oldest).unwrap_or(self.times.len());
@@ -208,7 +208,7 @@ impl History {
 
 fn mean(group: &[f32]) -> Option<f64> {
     let known: Vec<f64> = group.iter().copied().filter(|watts| !watts.is_nan()).map(f64::from).collect();
-    // To a milliwatt: more digits are more bytes, not more knowledge.
+    // Rounded to a milliwatt: more digits are more bytes without information.
     let round = |watts: f64| (watts * 1e3).round() / 1e3;
     (!known.is_empty()).then(|| round(known.iter().sum::<f64>() / known.len() as f64))
 }
@@ -232,7 +232,7 @@ fn workload_line(identity: &Identity) -> Line {
 mod tests {
     use super::*;
 
-    /// A history by hand: so many joules of each line in each step of a second.
+    /// A history with these joules of each line in each step of a second.
     fn history(steps: &[&[(&str, f64)]]) -> History {
         let mut history = History::default();
         for (second, step) in steps.iter().enumerate() {

@@ -1,12 +1,12 @@
-//! Which part of a list is asked for? Filtered, sorted, by the page.
+//! Filters, sorts and pages a list, as the query of a request asks.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Most items of a page.
+/// Most items on a page.
 const MAX_PER_PAGE: usize = 1000;
 
-/// What can be asked of a list.
+/// Query of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Query {
@@ -17,7 +17,7 @@ pub(crate) struct Query {
     pub running: Option<bool>,
 }
 
-/// What workloads can be sorted by.
+/// Fields by which workloads can be sorted.
 pub(crate) const WORKLOAD_FIELDS: [&str; 8] = [
     "workload",
     "kind",
@@ -29,7 +29,7 @@ pub(crate) const WORKLOAD_FIELDS: [&str; 8] = [
     "carbon_grams",
 ];
 
-/// What transcodes can be sorted by.
+/// Fields by which transcodes can be sorted.
 pub(crate) const TRANSCODE_FIELDS: [&str; 13] = [
     "transcode",
     "workload",
@@ -46,7 +46,7 @@ pub(crate) const TRANSCODE_FIELDS: [&str; 13] = [
     "cost",
 ];
 
-/// What scenarios can be sorted by.
+/// Fields by which scenarios can be sorted.
 pub(crate) const SCENARIO_FIELDS: [&str; 7] =
     ["scenario", "encoder", "energy_joules", "joules_per_frame", "vmaf_score", "cost", "carbon_grams"];
 
@@ -62,26 +62,26 @@ pub(crate) struct Page {
     pub items: Vec<Value>,
 }
 
-/// Why there is no page.
+/// The reason why there is no page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum QueryError {
-    /// Pages are counted from 1.
+    /// Page numbers begin at 1.
     #[error("page {0}: pages are counted from 1")]
     Page(usize),
-    /// A page is too long, or has nothing.
+    /// A page is too long, or empty.
     #[error("per_page {0}: 1 to {MAX_PER_PAGE}")]
     PerPage(usize),
-    /// There is no such field, or it has no order.
+    /// There is no such field, or it cannot be sorted.
     #[error("sort {asked:?}: there are {known}, each with or without a minus before it")]
     Sort {
-        /// What was asked for.
+        /// The requested field.
         asked: String,
-        /// What there is.
+        /// The existing fields.
         known: String,
     },
 }
 
-/// The page of these items that is asked for.
+/// The requested page of these items.
 pub(crate) fn page(
     items: &impl Serialize,
     known: &[&str],
@@ -95,7 +95,7 @@ pub(crate) fn page(
     if !(1..=MAX_PER_PAGE).contains(&per_page) {
         return Err(QueryError::PerPage(per_page));
     }
-    // Figures and names always can be written as JSON.
+    // Figures and names can always be written as JSON.
     let Ok(Value::Array(mut items)) = serde_json::to_value(items) else {
         return Ok((0, number, per_page, Vec::new()));
     };
@@ -124,7 +124,7 @@ fn has_words(item: &Value, words: &str) -> bool {
     fields.values().filter_map(Value::as_str).any(|text| text.to_lowercase().contains(words))
 }
 
-/// What is not known comes last, whichever way it is sorted.
+/// Unknown values come last, whichever way the list is sorted.
 fn order(one: Option<&Value>, other: Option<&Value>, is_descending: bool) -> std::cmp::Ordering {
     use std::cmp::Ordering;
     let ordering = match (one, other) {

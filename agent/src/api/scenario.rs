@@ -1,11 +1,11 @@
-//! The last run's scenarios, and which of them are worth a look.
+//! Formats the last run's scenarios for the API, and marks the Pareto-optimal ones.
 
 use agent_core::join::front::front;
 use agent_core::model::joined::{Costs, ScenarioFigures};
 use agent_core::model::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 
-/// One of `/api/v1/scenarios`.
+/// An item of `/api/v1/scenarios`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Scenario {
@@ -51,7 +51,7 @@ pub(crate) struct Scenario {
     pub carbon_grams: Option<f64>,
 }
 
-/// All of them, in the order of the result file.
+/// All scenarios, in the order of the result file.
 pub(crate) fn scenarios(snapshot: &Snapshot) -> Vec<Scenario> {
     let all = &snapshot.joined.scenarios;
     let front = front(all);

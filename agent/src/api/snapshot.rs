@@ -1,4 +1,4 @@
-//! The machine at one tick: its power and who has it, how things are measured, what is wrong.
+//! Formats the host at one tick for the API: its power and the claimants', the method of measurement, and findings.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) struct Answer {
     pub agent_version: String,
     #[serde(default)]
     pub process: Process,
-    /// How old it was when it was sent; not in the body, which is the same for all who ask at one tick.
+    /// Age of the snapshot when it was sent; not in the body, which is the same for all requests of one tick.
     #[serde(skip)]
     pub age: Duration,
     pub tick: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Answer {
     pub prices: Prices,
     pub sources: Vec<Source>,
     pub findings: Vec<Finding>,
-    /// The findings, those of one kind together: for screens.
+    /// The findings, grouped by kind: for screens.
     #[serde(default)]
     pub notices: Vec<Notice>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,16 +50,16 @@ pub(crate) struct Process {
 }
 
 impl Answer {
-    /// Whether the agent has missed three ticks since: then its figures are old, and how old is said.
+    /// Whether the agent has missed three ticks since: then its figures are old, and the age is shown.
     pub(crate) fn is_stale(&self) -> bool {
         self.age.as_secs_f64() > STALE_AFTER_TICKS * self.tick_seconds
     }
 }
 
-/// As the page has it.
+/// The same limit as on the page.
 const STALE_AFTER_TICKS: f64 = 3.0;
 
-/// The machine.
+/// The host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Host {
     pub cpus: u32,
@@ -73,14 +73,14 @@ pub(crate) struct Host {
     pub energy_joules: Option<f64>,
 }
 
-/// A part of the machine's power. All of them together are the whole.
+/// A part of the host's power. The sum of all parts is the whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Part {
     pub part: String,
     pub power_watts: f64,
 }
 
-/// What one energy counter shows when nothing runs.
+/// Power of one zone without running tasks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ZoneIdle {
     pub zone: String,
@@ -90,7 +90,7 @@ pub(crate) struct ZoneIdle {
     pub standard_error_watts: Option<f64>,
 }
 
-/// How things are measured and split.
+/// Sources of the figures, and the policy of attribution.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Method {
     pub cpu_source: String,
@@ -100,7 +100,7 @@ pub(crate) struct Method {
     pub idle_policy: String,
 }
 
-/// What energy costs.
+/// Prices of energy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Prices {
     pub currency: String,
@@ -122,7 +122,7 @@ pub(crate) struct Source {
     pub errors_total: u64,
 }
 
-/// What else goes into an answer.
+/// Optional lists of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Include {
     pub workloads: bool,
@@ -130,7 +130,7 @@ pub(crate) struct Include {
     pub scenarios: bool,
 }
 
-/// The answer by a snapshot.
+/// Builds the answer from a snapshot.
 pub(crate) fn answer(snapshot: &Snapshot, include: Include) -> Answer {
     let method = snapshot.method;
     let findings = finding::findings(snapshot);
@@ -198,7 +198,7 @@ fn host(snapshot: &Snapshot) -> Host {
 /// The parts, in the order they are shown.
 pub(super) const PARTS: [&str; 5] = ["containers", "services", "system", "idle", "unattributed"];
 
-/// Which part a workload belongs to, as a place in [`PARTS`].
+/// The part of a workload, as an index into [`PARTS`].
 pub(super) fn part_of(workload: &WorkloadSnapshot) -> usize {
     let name = &*workload.identity.name;
     match workload.identity.kind {
@@ -210,7 +210,7 @@ pub(super) fn part_of(workload: &WorkloadSnapshot) -> usize {
     }
 }
 
-/// The power of each part in the last tick; nothing where that is not known.
+/// The power of each part in the last tick; empty where it is unknown.
 pub(super) fn split(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str, Watts)> {
     let mut sums = [MicroJoules::ZERO; PARTS.len()];
     for workload in &snapshot.workloads {

@@ -1,10 +1,10 @@
-//! Runs of encoders.
+//! Formats transcodes for the API.
 
 use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};
 use agent_core::model::transcode::ExitStatus;
 use serde::{Deserialize, Serialize};
 
-/// One of `/api/v1/transcodes`.
+/// An item of `/api/v1/transcodes`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Transcode {
@@ -31,7 +31,7 @@ pub(crate) struct Transcode {
     pub figures: Figures,
 }
 
-/// What its command line and its container say.
+/// Settings from its command line and its container's labels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Asked {
@@ -55,7 +55,7 @@ pub(crate) struct Asked {
     pub exit_code: Option<u64>,
 }
 
-/// What it says of itself while it runs.
+/// Figures from its progress posts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Told {
@@ -77,7 +77,7 @@ pub(crate) struct Told {
     pub is_stalled: Option<bool>,
 }
 
-/// What it costs.
+/// Figures of cost and efficiency.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Figures {
@@ -109,7 +109,7 @@ pub(crate) struct Figures {
     pub carbon_grams: Option<f64>,
 }
 
-/// All of them, in the order of the metrics.
+/// All transcodes, in the order of the metrics.
 pub(crate) fn transcodes(snapshot: &Snapshot) -> Vec<Transcode> {
     snapshot.transcodes.iter().map(|transcode| transcode_of(snapshot, transcode)).collect()
 }
@@ -175,7 +175,7 @@ fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
     let scores = Figures {
         quality_covered_ratio: quality.covered.map(|share| share.0),
         vmaf_score: quality.vmaf.map(|vmaf| vmaf.0),
-        // JSON has no infinity: pictures that are the same have an SSIM of 1, and no PSNR.
+        // JSON has no infinity: identical pictures have an SSIM of 1, and no PSNR.
         psnr_decibels: quality.psnr.map(|psnr| psnr.0).filter(|psnr| psnr.is_finite()),
         ssim_score: quality.ssim.map(|ssim| ssim.0),
         ..Figures::default()

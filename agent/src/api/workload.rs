@@ -1,11 +1,11 @@
-//! Containers, units and the pseudo-workloads.
+//! Formats workloads for the API: containers, units and the pseudo-workloads.
 
 use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::api::snapshot::{PARTS, part_of};
 
-/// One of `/api/v1/workloads`.
+/// An item of `/api/v1/workloads`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Workload {
     pub workload: String,
@@ -33,7 +33,7 @@ pub(crate) struct Workload {
     pub carbon_grams: Option<f64>,
 }
 
-/// All of them, in the order of the metrics.
+/// All workloads, in the order of the metrics.
 pub(crate) fn workloads(snapshot: &Snapshot) -> Vec<Workload> {
     snapshot.workloads.iter().map(|workload| workload_of(snapshot, workload)).collect()
 }

@@ -1,7 +1,7 @@
-//! `ffwatt bench`: what do encodes cost on this machine? Real ffmpeg, one scenario after the other, and a result file.
+//! `ffwatt bench`: encodes scenarios with real ffmpeg, one after the other, and writes a result file.
 //!
-//! Each scenario runs in a cgroup of its own, `ffrtmp/<scenario>`, so that an agent beside it tells its joules from everybody
-//! else's. The file is written after every scenario: whatever happens then, what is done is kept.
+//! Each scenario runs in a cgroup of its own, `ffrtmp/<scenario>`, so that an agent on the same host charges its energy separately from all
+//! others. The file is written after every scenario: finished scenarios are kept, whatever happens later.
 
 mod batch;
 mod cgroup;
@@ -35,10 +35,10 @@ use encode::{Encode, Outcome};
 use file::ResultFile;
 use plan::Scenario;
 
-/// How often running encodes are looked at.
+/// Interval in which running encodes are checked.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Why a bench cannot go on.
+/// The reason why a bench cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
     /// The batch file cannot be used.
@@ -47,9 +47,9 @@ pub(crate) enum BenchError {
     /// A file or program cannot be used.
     #[error("cannot {doing}")]
     Io {
-        /// What was attempted.
+        /// The attempted action.
         doing: String,
-        /// Why not.
+        /// The error.
         #[source]
         cause: std::io::Error,
     },
@@ -61,18 +61,18 @@ impl BenchError {
     }
 }
 
-/// How it ended.
+/// Result of a bench.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// All scenarios are done.
     Done,
     /// Some encodes failed or did not keep up.
     Failed,
-    /// Somebody stopped it; what was done is in the file.
+    /// A user stopped it; finished scenarios are in the file.
     Stopped,
 }
 
-/// Runs all scenarios. `stop` ends it between two polls; what is done stays in the file.
+/// Runs all scenarios. `stop` ends it between two checks; finished scenarios stay in the file.
 pub(crate) fn run(
     options: &Options,
     config: &Config,
@@ -110,7 +110,7 @@ pub(crate) fn run(
             }
         }
         encodes.clear(scenario);
-        // What was encoded well is kept, scored or not.
+        // A finished encode is kept, scored or not.
         file.add(scenario, &outcome)?;
         outcomes.push((scenario.name.clone(), outcome));
         let goes_on = ending != Ending::Stopped;
@@ -127,7 +127,7 @@ pub(crate) fn run(
     Ok(ending)
 }
 
-/// One scenario from its first process to its last; `None` when it was stopped.
+/// Runs one scenario; `None` when it was stopped.
 fn one(
     scenario: &Scenario,
     options: &Options,
@@ -159,10 +159,10 @@ fn one(
     Ok(goes_on.then_some(outcome))
 }
 
-/// Where encodes are kept until they are scored.
+/// Folder in which encodes are kept until they are scored.
 #[derive(Debug)]
 struct Encodes {
-    /// A folder of our own, for whatever scoring needs and nobody asked for.
+    /// A temporary folder, for files that only scoring needs.
     scratch: Option<PathBuf>,
     target: Target,
 }
@@ -186,11 +186,11 @@ impl Encodes {
         Ok(Self { scratch: Some(scratch), target })
     }
 
-    /// They are scored: drops those that nobody asked for.
+    /// Removes files that only scoring needed.
     fn clear(&self, scenario: &Scenario) {
         let Some(scratch) = &self.scratch else { return };
         for file in command::files(scenario, scratch) {
-            // One that was never written is as good as gone, and one that goes elsewhere is not here.
+            // A file may not have been written, and encodes to a server have none here.
             let _ = fs::remove_file(file);
         }
     }
@@ -198,7 +198,7 @@ impl Encodes {
 
 impl Drop for Encodes {
     fn drop(&mut self) {
-        // Nothing is lost with it.
+        // A failure leaves only temporary files.
         let _ = self.scratch.as_ref().map(fs::remove_dir_all);
     }
 }
@@ -215,12 +215,12 @@ fn wait_quietly(time: Duration, stop: &AtomicBool) -> bool {
     true
 }
 
-/// A bar on standard error, when that is a terminal.
+/// A progress bar on standard error, when that is a terminal.
 fn progress(scenarios: &[Scenario]) -> ProgressBar {
     let seconds: u64 =
         scenarios.iter().map(|scenario| (scenario.stabilization + scenario.duration).as_secs()).sum();
     let bar = ProgressBar::new(seconds);
-    // A template that does not parse is seen by everybody who runs it; the plain bar does as well.
+    // Every user would see an invalid template; the plain bar is sufficient.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg} ({eta} left)") {
         bar.set_style(style);
     }
@@ -246,7 +246,7 @@ fn report(outcomes: &[(String, Outcome)], out: &mut dyn Write) -> std::io::Resul
     Ok(())
 }
 
-/// A name that can be a folder's.
+/// The name in a form that can be a folder's.
 fn slug(name: &str) -> String {
     let plain = |character: char| {
         if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' }
@@ -257,10 +257,10 @@ fn slug(name: &str) -> String {
     if slug.is_empty() { "scenario".to_owned() } else { slug }
 }
 
-/// Where a scenario writes.
+/// Output of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Nowhere: the encode is all that is measured.
+    /// No output: only the encode is measured.
     Null,
     /// Files in a folder.
     Folder(PathBuf),

@@ -1,4 +1,4 @@
-//! `ffwatt calibrate`: measures what the host draws while nothing runs, says what it saw, and keeps it for the agent.
+//! `ffwatt calibrate`: measures the host's power while no task runs, prints it, and keeps it for the agent.
 
 use std::io::{self, Write};
 use std::thread;
@@ -16,40 +16,40 @@ use crate::command::check::{Running, find_running};
 use crate::config::{Config, Span};
 use crate::pipeline::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 
-/// How long is measured unless somebody says.
+/// Default length of the measurement.
 const PERIOD: Duration = Duration::from_secs(30);
 
-/// The shortest and the longest that can be asked for. Three quarters of the shortest are still what the agent learns from.
+/// Shortest and longest length. Three quarters of the shortest are still as long as a stretch from which the agent learns.
 const PERIODS: (Duration, Duration) = (Duration::from_secs(15), Duration::from_hours(1));
 
-/// An agent looks for a new calibration this often, and then needs a tick to show it.
+/// An agent checks for a new calibration in this interval, and then needs a tick to show it.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Between two questions to it.
+/// Pause between two requests to it.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Why nothing was kept.
+/// The reason why no figure was kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CalibrateError {
     /// Nothing could be measured or kept.
     #[error(transparent)]
     Failed(#[from] CalibrationError),
-    /// What was measured is no idle power.
+    /// The measured figures are no idle power.
     #[error("{0}")]
     Refused(String),
-    /// The user cannot be told.
+    /// Standard output cannot be written to.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
 
-/// What was asked for.
+/// Options of `ffwatt calibrate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CalibrateOptions {
     period: Duration,
     is_forgotten: bool,
 }
 
-/// The command line's grammar.
+/// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
     Command::new("calibrate")
         .about("Measure the idle power of a quiet host, and keep it")
@@ -69,7 +69,7 @@ pub(crate) fn command() -> Command {
         )
 }
 
-/// Understands the command line.
+/// Reads the subcommand's arguments.
 pub(crate) fn options(matches: &ArgMatches) -> CalibrateOptions {
     CalibrateOptions {
         period: matches.get_one("length").copied().unwrap_or(PERIOD),
@@ -83,7 +83,7 @@ fn parse_period(text: &str) -> Result<Duration, String> {
     is_allowed.then_some(period).ok_or_else(|| "must be between 15s and 1h".to_owned())
 }
 
-/// Measures and keeps, or removes what was kept.
+/// Measures and keeps idle power, or removes the kept one.
 pub(crate) fn run(
     options: &CalibrateOptions,
     config: &Config,
@@ -118,7 +118,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// What was seen of a counter.
+/// Result of a counter, in one line.
 fn line(of: &ZoneCalibration, period: Duration) -> String {
     let name = of.zone.to_string();
     match of.result {
@@ -142,7 +142,7 @@ fn line(of: &ZoneCalibration, period: Duration) -> String {
     }
 }
 
-/// Why nothing is kept.
+/// The reason why nothing is kept.
 fn refusal(measured: &[ZoneCalibration]) -> String {
     let is_busy = |zone: &ZoneCalibration| matches!(zone.result, Err(NotCalibrated::Busy { .. }));
     if measured.iter().any(is_busy) {
@@ -157,7 +157,7 @@ fn refusal(measured: &[ZoneCalibration]) -> String {
     }
 }
 
-/// What an agent that runs here makes of it.
+/// Effect on an agent that runs on this host.
 fn told(config: &Config, measured: &[ZoneCalibration]) -> String {
     let attempts = PATIENCE.as_millis() / PAUSE.as_millis();
     for _ in 0..attempts {
@@ -190,7 +190,7 @@ fn told(config: &Config, measured: &[ZoneCalibration]) -> String {
     "the agent that runs here does not use it: it may have another state folder; give calibrate the same --state-dir".to_owned()
 }
 
-/// Where an agent's idle power is from.
+/// Source of an agent's idle power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Calibrated,

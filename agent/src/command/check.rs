@@ -1,4 +1,4 @@
-//! `ffwatt check`: what works on this host, why not, and what helps?
+//! `ffwatt check`: reports what works on this host, why a source does not, and what helps.
 //!
 //! Every source is really opened, as `run` would; nothing is left behind.
 
@@ -37,10 +37,10 @@ use crate::source::{SourceError, cgroup_namespace};
 pub(crate) use ready::{reachable, ready};
 pub(crate) use running::{Running, find as find_running};
 
-/// How long an engine may take to answer.
+/// Time limit for an engine's answer.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What one line says.
+/// State of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
@@ -48,9 +48,9 @@ pub(crate) enum State {
     Ok,
     /// It works and would be used.
     Used,
-    /// Something to know of the source above.
+    /// A note about the source above.
     Note,
-    /// The host does not have it, and the agent does without.
+    /// The host does not have it, and the agent does not need it.
     Absent,
     /// It could work and does not.
     Problem,
@@ -74,44 +74,44 @@ impl State {
 /// One line of the report.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Line {
-    /// What it is about: `agent`, `source`, `finding` of an agent that runs here; `cpu`, `energy`, `names`, `ports`, `state`, `results`, `rights`.
+    /// Subject: `agent`, `source`, `finding` of an agent that runs here; `cpu`, `energy`, `names`, `ports`, `state`, `results`, `rights`.
     pub subject: &'static str,
     /// The source.
     pub source: String,
-    /// How it is.
+    /// State of the source.
     pub state: State,
-    /// Why, or what exactly.
+    /// Reason or further detail.
     pub detail: String,
-    /// What helps; empty when nothing does or need be done.
+    /// Command or setting that helps; empty when there is none or none is needed.
     pub fix: String,
 }
 
 /// The whole report.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
-    /// Every source.
+    /// Lines of all sources.
     pub lines: Vec<Line>,
-    /// Where CPU times would come from.
+    /// The CPU source that the agent would use.
     pub cpu_source: Option<&'static str>,
-    /// Where energy would come from.
+    /// The energy source that the agent would use.
     pub energy_source: Option<&'static str>,
-    /// Whether an agent runs here already: then the sources are its.
+    /// Whether an agent runs here already: then the sources are those of the agent.
     pub is_running: bool,
 }
 
-/// What it comes to.
+/// Conclusion of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Verdict {
     /// Everything the host has is used.
     Ready,
-    /// The agent would run, but something could work and does not.
+    /// The agent would run, but a source that could work does not.
     Limited,
     /// The agent would not run.
     CannotRun,
 }
 
-/// Looks at everything.
+/// Checks everything.
 pub(crate) fn report(config: &Config) -> anyhow::Result<Report> {
     let roots = config.roots();
     let mut report = Report { lines: Vec::new(), cpu_source: None, energy_source: None, is_running: false };
@@ -158,7 +158,7 @@ impl Report {
     }
 
     fn add_error(&mut self, subject: &'static str, source: &str, error: &SourceError) {
-        // What a host lacks and cannot be given is no problem.
+        // A missing source without a fix is no problem.
         let is_absent = matches!(error, SourceError::Unavailable { hint, .. } if hint.is_empty());
         let state = if is_absent { State::Absent } else { State::Problem };
         self.add(subject, source, state, error.chain(), error.hint());
@@ -324,7 +324,7 @@ impl Report {
         }
     }
 
-    /// What it comes to.
+    /// Conclusion of the report.
     pub(crate) fn verdict(&self) -> Verdict {
         let has = |state| self.lines.iter().any(|line| line.state == state);
         if has(State::Fatal) {
@@ -338,7 +338,7 @@ impl Report {
         }
     }
 
-    /// As a table.
+    /// The report as a table.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let mut subject = "";
@@ -358,7 +358,7 @@ impl Report {
         self.lines.iter().any(|line| line.source == source && line.state == State::Problem)
     }
 
-    /// In one sentence.
+    /// The conclusion in one sentence.
     fn conclusion(&self) -> String {
         let cpu = match self.cpu_source {
             Some("bpf") => "CPU time is exact (eBPF)",
@@ -383,7 +383,7 @@ impl Report {
         format!("{verdict}: {cpu}; {energy}.")
     }
 
-    /// As JSON.
+    /// The report as JSON.
     pub(crate) fn json(&self) -> anyhow::Result<String> {
         #[derive(Serialize)]
         struct Document<'a> {

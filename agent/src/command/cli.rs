@@ -18,16 +18,16 @@ use crate::config::keys::KEYS;
 use crate::config::{FILE_VARIABLE, Layers};
 use crate::quality;
 
-/// What to do.
+/// The command to run.
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Run the agent.
     Run,
-    /// Look at every source and say what is wrong.
+    /// Check every source.
     Check {
         /// As JSON.
         json: bool,
-        /// Only whether the agent that runs here has figures.
+        /// Only check whether the agent that runs here has figures.
         ready: bool,
     },
     /// Measure idle power.
@@ -36,37 +36,37 @@ pub(crate) enum Action {
     Bench(Box<Result<bench::Options, bench::BatchError>>),
     /// Compare encodes with their sources.
     Quality(Result<quality::Options, String>),
-    /// Rank a run, or add up the past.
+    /// Rank a run, or add up transcodes of the ledger.
     Report(report::Options),
     /// Show a running agent's figures.
     Top(top::Options),
     /// Print the configuration.
     Config {
-        /// The defaults, whatever is configured.
+        /// The defaults, whatever the configuration.
         default: bool,
     },
 }
 
 impl Action {
-    /// Whether it reads counters or loads programs, which takes capabilities. All else is done with the caller's own rights.
+    /// Whether it reads counters or loads programs, which needs capabilities. All other commands run with the caller's own rights.
     pub(crate) fn needs_rights(&self) -> bool {
         matches!(self, Self::Run | Self::Check { ready: false, .. } | Self::Calibrate(_))
     }
 }
 
-/// The command line, understood.
+/// The parsed command line.
 #[derive(Debug)]
 pub(crate) struct Invocation {
-    /// What to do.
+    /// The command to run.
     pub action: Action,
-    /// Where the configuration comes from.
+    /// Layers of the configuration.
     pub layers: Layers,
 }
 
-/// Where the configuration file is looked for when none is named.
+/// Path of the configuration file when none is named.
 pub(crate) const DEFAULT_FILE: &str = "/etc/ffwatt/ffwatt.toml";
 
-/// The command line's grammar.
+/// Syntax of the command line.
 pub fn command() -> Command {
     let run = Command::new("run").about("Run the agent (the default)").after_long_help(help::RUN);
     let check = Command::new("check")
@@ -101,7 +101,7 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Energy of each ffmpeg container and transcode, in joules")
         .after_long_help(help::AFTER_LONG)
-        // A wrapper can add flags behind the ones it is given: the last one counts.
+        // A wrapper can append flags to the given ones: the last one counts.
         .args_override_self(true)
         .max_term_width(100);
     subcommands.into_iter().fold(help::with_keys(command, help::COMMON), |command, (subcommand, keys)| {
@@ -109,7 +109,7 @@ pub fn command() -> Command {
     })
 }
 
-/// Understands the command line; `environment` is this process's.
+/// Reads the command line; `environment` is this process's.
 pub(crate) fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsString>) -> Invocation {
     let (action, matches) = match matches.subcommand() {
         Some(("check", matches)) => {
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(parsed(&["--config", "x.toml"]).layers.file, Some("x.toml".into()));
     }
 
-    /// An agent with more rights than its caller looks at the keys it is given. So that nothing else gets past it, `run`, `check` and
+    /// An agent with more rights than its caller checks the given keys. So that nothing else evades the check, `run`, `check` and
     /// `calibrate` have no other options that name anything.
     #[test]
     fn what_needs_rights_has_keys_for_options() {

@@ -1,7 +1,7 @@
 //! `ffwatt report`: ranks scenarios of a result file, or adds up transcodes of the ledger.
 //!
-//! Of a run: its result file, joined with what the agent's ledger says of it, whether the agent runs or not. Of the past: the
-//! ledger's transcodes, put together. Measures of efficiency are ranked each by itself; they have different units.
+//! For a run: its result file, joined with the agent's ledger, whether the agent runs or not. For the history: the
+//! ledger's transcodes, in groups. Measures of efficiency are ranked each by itself; they have different units.
 
 mod csv;
 mod text;
@@ -20,16 +20,16 @@ use crate::ledger::{Grouping, Ledger, LedgerError};
 use crate::source::SourceError;
 use crate::source::results::{self, Folder};
 
-/// Why there is no report.
+/// The reason why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
     /// The result file cannot be used.
     #[error(transparent)]
     Results(#[from] SourceError),
-    /// There is none.
+    /// There is no result file.
     #[error("no result file (test_results_*.json) in {folder}: run `ffwatt bench`, or name a file", folder = folder.display())]
     NoResults {
-        /// Where it was looked for.
+        /// The searched folder.
         folder: PathBuf,
     },
     /// The ledger cannot be used.
@@ -40,9 +40,9 @@ pub(crate) enum ReportError {
     NoScenario {
         /// The file.
         run: String,
-        /// What was asked for.
+        /// The requested scenario.
         name: String,
-        /// What there is.
+        /// The existing scenarios.
         known: String,
     },
     /// Standard output cannot be written to.
@@ -50,7 +50,7 @@ pub(crate) enum ReportError {
     Output(#[from] std::io::Error),
 }
 
-/// What to report, and how.
+/// Options of the report.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     file: Option<PathBuf>,
@@ -66,7 +66,7 @@ enum Form {
     Json,
 }
 
-/// The grammar of the subcommand.
+/// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
     Command::new("report")
         .about("Rank the scenarios of a run, or add up finished transcodes")
@@ -100,7 +100,7 @@ pub(crate) fn command() -> Command {
         )
 }
 
-/// Understands the subcommand's arguments.
+/// Reads the subcommand's arguments.
 pub(crate) fn options(matches: &ArgMatches) -> Options {
     let by = matches.get_one::<String>("by").map(|by| match by.as_str() {
         "scenario" => Grouping::Scenario,
@@ -165,14 +165,14 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// The file that is named, else the newest.
+/// The named file, else the newest.
 fn read(file: Option<&Path>, config: &Config) -> Result<(PathBuf, Vec<u8>), ReportError> {
     if let Some(path) = file {
         let bytes = std::fs::read(path)
             .map_err(|cause| SourceError::transient(format!("read {}", path.display()), cause))?;
         return Ok((path.to_path_buf(), bytes));
     }
-    // Its own first; else those of an agent with other rights.
+    // The own folder first; else that of an agent with other rights.
     let others = config.state_dirs().into_iter().map(|folder| folder.join("results"));
     let others = others.filter(|_| config.results_dir.is_none());
     for folder in std::iter::once(config.results_dir()).chain(others) {

@@ -1,9 +1,9 @@
 //! `ffwatt run`: the pipeline, the listeners and the engines' streams, from start to a clean end.
 //!
-//! Order of the start: everything that needs privileges is opened by the one thread there is; then they are given up, and only then
-//! do other threads begin, which inherit what is left.
+//! Order of the start: the first thread opens everything that needs privileges; then it gives them up, and only then
+//! starts other threads, which inherit the remaining rights.
 //!
-//! Order of the end: the listeners finish what they are answering, the pipeline ends its tick, and with it the eBPF programs are
+//! Order of the end: the listeners finish open requests, the pipeline ends its tick, and with it the eBPF programs are
 //! detached. Nothing is left in the kernel.
 
 use std::path::Path;
@@ -33,10 +33,10 @@ use crate::results::{self, Change, ResultsWorker};
 use crate::server::{AccessFile, Addresses, Bound, Door, Doorkeeper, ListenError, Summary, connection_limit};
 use crate::source::identity::docker::{self, Engine};
 
-/// How long answers may take to finish when the agent ends.
+/// Time in which open requests may finish when the agent ends.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Runs until SIGINT or SIGTERM. With SIGHUP, prices, budgets and the results folder are what `reload` says.
+/// Runs until SIGINT or SIGTERM. With SIGHUP, prices, budgets and the results folder are read again by `reload`.
 pub(crate) fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigError>) -> anyhow::Result<()> {
     let early = ignore_hangups().context("cannot listen for SIGHUP")?;
     let opened = Opened::open(config)?;
@@ -59,7 +59,7 @@ pub(crate) fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigErr
     runtime.block_on(run_async(config, opened, reload))
 }
 
-/// Reads the files that the configuration names, as [`run`] does first.
+/// Reads the files that the configuration names, as [`run`] does at its start.
 pub(crate) fn validate(config: &Config) -> anyhow::Result<()> {
     results::prices(config)?;
     if let Some(path) = &config.web.config_file {
@@ -72,8 +72,8 @@ fn open_access(path: &Path) -> anyhow::Result<(AccessFile, Doorkeeper)> {
     AccessFile::open(path).with_context(|| format!("--web.config.file {}", path.display()))
 }
 
-/// SIGHUP ends a process that does not expect it, and this one is busy for a moment before it does. The handler stays when the
-/// runtime goes.
+/// Ignores SIGHUP, which would end the process while it starts. The handler stays when the
+/// runtime is dropped.
 fn ignore_hangups() -> std::io::Result<Runtime> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let entered = runtime.enter();
@@ -82,7 +82,7 @@ fn ignore_hangups() -> std::io::Result<Runtime> {
     Ok(runtime)
 }
 
-/// What is open before there are threads.
+/// Everything that is opened before threads are started.
 struct Opened {
     access: Option<AccessFile>,
     doorkeeper: Doorkeeper,
@@ -104,7 +104,7 @@ impl Opened {
             }
             None => (None, Doorkeeper::open_house()),
         };
-        // Ports first: whoever cannot be scraped need not be loaded into the kernel.
+        // Ports first: without them, loading programs into the kernel is useless.
         let bound = open_listeners(config)?;
         let (mailbox, inbox) = mailbox().context("cannot make the pipeline's mailbox")?;
         let (publisher, snapshots) = watch::channel(None);
@@ -113,7 +113,7 @@ impl Opened {
         let clock = Box::new(SystemClock);
         let bell = mailbox.clone();
         let board = Arc::new(Board::new(move || {
-            // A pipeline that is gone has no use for it.
+            // An error means that the pipeline has ended.
             bell.tell(Message::Progress);
         }));
         let links = Links { inbox, publisher, joined, board: Arc::clone(&board) };
@@ -182,7 +182,7 @@ async fn run_async(
                 Ok(change) => {
                     tracing::info!("prices, budgets and the results folder are read again");
                     mailbox.tell(Message::Prices(change.prices.clone()));
-                    // A results thread that is gone has been complained about.
+                    // The end of the results thread was already reported.
                     let _ = changes.send(change);
                 }
                 Err(error) => tracing::error!("{error:#}: everything stays as it was"),
@@ -218,7 +218,7 @@ fn changed_config(reload: &impl Fn() -> Result<Config, ConfigError>) -> anyhow::
     Ok(Change { config, prices })
 }
 
-/// Tells systemd that the agent is ready with its first tick, and alive with every other.
+/// Tells systemd that the agent is ready at its first tick, and alive at every later one.
 async fn tell_supervisor(mut snapshots: watch::Receiver<Option<SharedSnapshot>>) {
     if snapshots.changed().await.is_ok() {
         supervise(NotifyState::Ready);
@@ -228,7 +228,7 @@ async fn tell_supervisor(mut snapshots: watch::Receiver<Option<SharedSnapshot>>)
     }
 }
 
-/// Where nobody supervises, nothing happens.
+/// Does nothing without a supervisor.
 fn supervise(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(false, &[state]) {
         tracing::debug!("systemd cannot be told: {error}");
@@ -278,7 +278,7 @@ fn announce(addresses: &Addresses, access: Summary) {
     }
 }
 
-/// Three lines for whoever has just started it: the page, the terminal, and what to do when something is missing there.
+/// Three lines for the user who has started it: the page, the terminal, and what to do about missing figures.
 fn where_to_look(addresses: &Addresses, scheme: &str) -> Vec<String> {
     let Some((_, address)) = addresses.iter().find(|(listener, _)| *listener == Listener::Main) else {
         return Vec::new();

@@ -1,7 +1,7 @@
-//! `ffwatt top`: what burns what, in the terminal. Asks a running agent, here or elsewhere, for what the page shows.
+//! `ffwatt top`: shows power and encodes of a running agent in the terminal, from its API.
 //!
-//! One thread asks once a second, so that keys are never waited for; the state is changed by keys and answers only, and drawn
-//! after each change.
+//! One thread requests the API once a second, so that a key never waits for an answer. Only keys and answers change the state, which is
+//! drawn after each change.
 
 mod client;
 mod format;
@@ -26,39 +26,39 @@ use client::Client;
 pub(crate) use client::ClientError;
 use keys::{State, Step};
 
-/// Between two questions.
+/// Interval of requests.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long a key may wait for the screen.
+/// Time that a key may wait for the screen.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// What can be asked for.
+/// Options of `ffwatt top`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// The agent; the one that runs here when not given.
+    /// Address of the agent; without one, the agent of this host.
     pub url: Option<String>,
-    /// Whom to believe that it is the agent, as PEM.
+    /// Trusted CA certificates, as PEM.
     pub ca: Option<PathBuf>,
     /// Print once, and end.
     pub once: bool,
-    /// Show only what has this text.
+    /// Show only lines that contain this text.
     pub filter: String,
     /// The column to sort by.
     pub sort: Option<String>,
 }
 
-/// Why there is nothing to see.
+/// The reason why nothing can be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TopError {
-    /// The agent cannot be asked.
+    /// The agent gives no answer.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// There is no such column.
     #[error("--sort {asked}: there are {known}")]
     Sort {
-        /// What was asked for.
+        /// The requested column.
         asked: String,
-        /// What there is.
+        /// The existing columns.
         known: String,
     },
     /// The screen is no terminal.
@@ -70,7 +70,7 @@ pub(crate) enum TopError {
 }
 
 impl TopError {
-    /// Whether it was asked for what cannot be.
+    /// Whether the command line was wrong.
     pub(crate) fn is_usage(&self) -> bool {
         matches!(
             self,
@@ -81,7 +81,7 @@ impl TopError {
     }
 }
 
-/// The command line's grammar.
+/// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
     Command::new("top")
         .about("Show containers and encodes of a running agent in the terminal")
@@ -100,7 +100,7 @@ pub(crate) fn command() -> Command {
         .arg(Arg::new("sort").long("sort").value_name("COLUMN").help("Column to sort by [default: power] [format: title of a column]"))
 }
 
-/// Understands the command line.
+/// Reads the subcommand's arguments.
 pub(crate) fn options(matches: &ArgMatches) -> Options {
     Options {
         url: matches.get_one::<String>("url").cloned(),
@@ -111,7 +111,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
     }
 }
 
-/// Shows the agent's figures until the user has seen enough; or once, into `out`.
+/// Shows the agent's figures until the user quits; or once, into `out`.
 pub(crate) fn run(options: &Options, config: &Config, out: &mut dyn Write) -> Result<(), TopError> {
     let here = || format!("http://{}", check::reachable(config.listen.address, config.listen.port));
     let client = Client::new(&options.url.clone().unwrap_or_else(here), options.ca.as_deref())?;
@@ -135,7 +135,7 @@ pub(crate) fn run(options: &Options, config: &Config, out: &mut dyn Write) -> Re
     Ok(result?)
 }
 
-/// Asks again and again, in a thread of its own, until nobody listens.
+/// Requests snapshots in a separate thread, until the receiver is dropped.
 fn follow(client: Client) -> io::Result<Receiver<Result<Answer, ClientError>>> {
     let (sender, answers) = channel();
     let ask = move || {

@@ -1,7 +1,7 @@
-//! Says what is wrong in a configuration file, and where, without quoting the file.
+//! Describes the problem of a configuration file and its place, without quoting the file.
 //!
-//! A file that is no configuration may be anybody's secret. So a message has the line, the column, the name of a key and what was
-//! expected, and nothing of what stands there instead.
+//! A file that is no configuration may contain a secret. So a message has the line, the column, the name of a key and what was
+//! expected, and nothing of the file's text.
 
 use toml::{Table, Value};
 
@@ -10,11 +10,11 @@ use super::keys::KEYS;
 use super::layers::{as_table, look_up, set};
 use crate::misspelt::unknown_key;
 
-/// The problem of a text that does not become a configuration.
+/// The problem of a text that is not a valid configuration.
 pub(super) fn describe(text: &str, error: &toml::de::Error) -> String {
     let place = error.span().map_or_else(String::new, |span| place(text, span.start));
     match toml::from_str::<Table>(text) {
-        // What the parser says of the grammar are fixed sentences.
+        // The parser's syntax errors are fixed sentences.
         Err(syntax) => format!("{place}this is no TOML: {}", syntax.message()),
         Ok(given) => match (unknown_field(error.message()), wrong_value(&given)) {
             (Some(problem), _) => format!("{place}{problem}"),
@@ -41,7 +41,7 @@ fn unknown_field(message: &str) -> Option<String> {
     Some(format!("{}{expected}", unknown_key(name, known)))
 }
 
-/// The first key of the file that cannot be used by itself.
+/// The first key of the file with an unusable value.
 fn wrong_value(given: &Table) -> Option<(&'static str, String)> {
     KEYS.iter().find_map(|key| {
         let mut table = as_table(&Config::default());
@@ -51,7 +51,7 @@ fn wrong_value(given: &Table) -> Option<(&'static str, String)> {
     })
 }
 
-/// What serde expected. What it found stands before that, and is left out.
+/// The expected form, from serde's message. The found value stands before it, and is left out.
 pub(super) fn expectation(message: &str) -> String {
     after_expected(message).map_or_else(
         || "its value cannot be used; `ffwatt config --default` shows the form".to_owned(),
@@ -67,7 +67,7 @@ fn after_expected(message: &str) -> Option<&str> {
 mod tests {
     use super::super::parse;
 
-    /// What must not be seen again.
+    /// Text that must not appear in a message.
     const CANARY: &str = "hunter2-9f31c7";
 
     #[test]

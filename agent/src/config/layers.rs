@@ -1,4 +1,4 @@
-//! How do file, environment and flags become one configuration, and which of them is to blame when they do not?
+//! Merges file, environment and flags into one configuration, and names the layer that an error comes from.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,7 +16,7 @@ use crate::config::{Config, file_problem, restricted};
 /// The variable that names the configuration file.
 pub(crate) const FILE_VARIABLE: &str = "FFWATT_CONFIG";
 
-/// Why there is no configuration.
+/// The reason why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -24,11 +24,11 @@ pub enum ConfigError {
     Unreadable {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The error.
         #[source]
         cause: io::Error,
     },
-    /// Others than root can change the file, and the agent has more rights than its caller.
+    /// Users other than root can change the file, and the agent has more rights than its caller.
     #[error(
         "the configuration file {path} is not root's alone, and this ffwatt has file capabilities: \
          `chown root:root` it and its folder, and `chmod go-w` both",
@@ -38,7 +38,7 @@ pub enum ConfigError {
         /// Its path.
         path: PathBuf,
     },
-    /// A caller with fewer rights than the agent may not choose this.
+    /// A caller with fewer rights than the agent may not choose this option.
     #[error(
         "--{option} is refused: this ffwatt has file capabilities, so its caller may not choose what it opens, writes, starts or \
          gives up. Set it in {usual_file} (of root, writable by nobody else), or run ffwatt as root or as the systemd unit",
@@ -47,33 +47,33 @@ pub enum ConfigError {
     Refused {
         /// The flag, without dashes.
         option: String,
-        /// Where root configures it.
+        /// The file in which root configures it.
         usual_file: PathBuf,
     },
-    /// The file says something that cannot be understood.
+    /// The file has an error.
     #[error("in the configuration file {path}: {problem}", path = path.display())]
     File {
         /// Its path.
         path: PathBuf,
-        /// What, with line and key.
+        /// The problem, with line and key.
         problem: String,
     },
-    /// A value from the environment or the command line cannot be understood.
+    /// A value from the environment or the command line has a wrong form.
     #[error("{origin}: {problem}")]
     Value {
         /// The variable or flag.
         origin: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// A value can be understood but not be used.
+    /// A value is well-formed but cannot be used.
     #[error("{key}: {problem} (set by {origin})")]
     Invalid {
         /// The key.
         key: &'static str,
-        /// What is wrong.
+        /// The problem.
         problem: String,
-        /// Where the value came from.
+        /// The layer of the value.
         origin: String,
     },
 }
@@ -87,7 +87,7 @@ pub(crate) struct Layers {
     pub environment: BTreeMap<OsString, OsString>,
     /// Values of flags by key path.
     pub flags: BTreeMap<&'static str, String>,
-    /// The agent has more rights than its caller: only a file that nobody but root can change counts.
+    /// The agent has more rights than its caller: only a file that root alone can change counts.
     pub is_restricted: bool,
 }
 
@@ -102,7 +102,7 @@ impl Layers {
         for key in KEYS {
             let names =
                 std::iter::once(key.variable()).chain(key.upstream.iter().map(|name| (*name).to_owned()));
-            // An empty variable is how compose files say "not set".
+            // Compose files write an empty variable for "not set".
             let set = names.filter_map(|name| Some((self.environment.get(&OsString::from(&name))?, name)));
             let Some((value, name)) = set.into_iter().find(|(value, _)| !value.is_empty()) else { continue };
             let origin = format!("environment variable {name}");
@@ -131,7 +131,7 @@ impl Layers {
         set.map(|(name, _)| name.as_os_str()).filter(move |name| name.to_str().is_some_and(is_known))
     }
 
-    /// Variables that look like ours and are not. No error: orchestrators make variables of their own out of a service's name.
+    /// Variables with the prefix that are no key. No error, because orchestrators make variables of their own from a service's name.
     pub(crate) fn unknown_variables(&self) -> impl Iterator<Item = &OsStr> {
         let is_known = |name: &str| name == FILE_VARIABLE || KEYS.iter().any(|key| key.variable() == name);
         self.environment
@@ -165,7 +165,7 @@ fn read_file(
     read_text(&text, path, origins)
 }
 
-/// What a configuration file with this text comes to, without environment and flags.
+/// The configuration of a file with this text, without environment and flags.
 pub fn parse(text: &str) -> Result<Config, ConfigError> {
     let mut origins = BTreeMap::new();
     let config = read_text(text, Path::new("text"), &mut origins)?;
@@ -250,7 +250,7 @@ fn with_value(config: &Config, key: &Key, text: &str, origin: &str) -> Result<Co
     let mut table = as_table(config);
     set(&mut table, key.path, value);
     table.try_into().map_err(|error: toml::de::Error| {
-        // Whoever set it may see it.
+        // The user who set the variable or flag may see its value.
         wrong(format!("{text:?} cannot be used, {}", file_problem::expectation(error.message())))
     })
 }
@@ -266,7 +266,7 @@ pub(super) fn set(table: &mut Table, path: &str, value: Value) {
 }
 
 pub(super) fn as_table(config: &Config) -> Table {
-    // Every part of the configuration is a table of plain values, so this cannot fail; a test holds it.
+    // Every part of the configuration is a table of plain values, so this cannot fail; a test checks it.
     Table::try_from(config).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! Refuses options and files of a caller with fewer rights than the agent (a binary with file capabilities).
 //!
-//! An option that names a file, a program or a socket would have the agent open, write or start it for its caller. Only what is
-//! listed here as harmless is taken; so a new key is refused until somebody decides.
+//! With an option that names a file, a program or a socket, the agent would open, write or start it for its caller. Only the options that
+//! are listed here as harmless are taken, so a new key is refused until it is added to the list.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::path::Path;
 use super::keys::KEYS;
 use super::layers::{ConfigError, Layers};
 
-/// Keys that choose no file, no program and no socket, and take no memory of the kernel's.
+/// Keys that choose no file, no program and no socket, and do not change the kernel's memory use.
 const HARMLESS: &[&str] = &[
     "interval",
     "listen.address",
@@ -51,8 +51,8 @@ const HARMLESS: &[&str] = &[
 ];
 
 impl Layers {
-    /// The layers as far as a caller with fewer rights may choose them: harmless flags, and the configuration file at its usual
-    /// place when nobody but root can write to it.
+    /// The layers that a caller with fewer rights may choose: harmless flags, and the configuration file at its usual
+    /// path when root alone can write to it.
     pub(crate) fn restricted(self, usual_file: &Path) -> Result<Self, ConfigError> {
         if self.file.as_ref().is_some_and(|file| file != usual_file) {
             return Err(ConfigError::Refused {
@@ -62,7 +62,7 @@ impl Layers {
         }
         for key in KEYS {
             let Some(value) = self.flags.get(key.path) else { continue };
-            // No engine is asked when its socket has no name.
+            // An engine whose socket has no name is not used.
             let turns_off = value.is_empty() && key.path.ends_with("_socket");
             if !turns_off && !HARMLESS.contains(&key.path) {
                 return Err(ConfigError::Refused {
@@ -75,7 +75,7 @@ impl Layers {
     }
 }
 
-/// Whether nobody but root can change an open file. Its folder counts too: who can write there can put another in its place.
+/// Whether root alone can change an open file. Its folder counts too: a user who can write there can replace the file.
 pub(super) fn is_roots_alone(path: &Path, file: &File) -> std::io::Result<bool> {
     let folder = path.parent().unwrap_or(Path::new("/")).metadata()?;
     let file = file.metadata()?;
@@ -111,9 +111,9 @@ mod tests {
         }
         let no_engine = [("containers.docker_socket", ""), ("containers.podman_socket", "")];
         assert!(layers(&no_engine).restricted(Path::new("/usual")).is_ok());
-        // Here nothing would be the working folder.
+        // An empty value would be the working folder.
         assert!(layers(&[("path.sysfs", "")]).restricted(Path::new("/usual")).is_err());
-        // Whatever else is harmless, these are not: what they name would be opened, written to, started or connected to.
+        // Names with these words are not harmless: their values would be opened, written to, started or connected to.
         for word in ["path.", "_dir", "file", "socket", "ffmpeg", "sandbox"] {
             assert!(!HARMLESS.iter().any(|key| key.contains(word)), "{word}");
         }

@@ -1,4 +1,4 @@
-//! Which sections does the configuration have, and what is in them unless somebody says otherwise?
+//! Sections of the configuration, and the defaults of their values.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -27,21 +27,21 @@ pub struct Listen {
     pub cost_port: u16,
 }
 
-/// Who may ask.
+/// Access to the listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Web {
     pub config_file: Option<PathBuf>,
 }
 
-/// What the agent denies itself.
+/// Restrictions of the agent itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sandbox {
     pub off: Vec<Restriction>,
 }
 
-/// What encoders post of their progress.
+/// Progress posts of encoders.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Progress {
@@ -55,7 +55,7 @@ pub struct Results {
     pub rescan: Span,
 }
 
-/// Comparing encodes with their sources.
+/// Scores of encodes by comparison with their sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quality {
@@ -64,7 +64,7 @@ pub struct Quality {
     pub max_cpus: u32,
 }
 
-/// What things cost.
+/// Prices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Price {
@@ -80,7 +80,7 @@ pub struct Price {
     pub viewers: u32,
 }
 
-/// What may be spent.
+/// Budgets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
@@ -90,7 +90,7 @@ pub struct Budget {
     pub kwh_per_month: Option<f64>,
 }
 
-/// What is kept of the past.
+/// Limits of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LedgerLimits {

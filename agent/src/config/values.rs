@@ -1,4 +1,4 @@
-//! How are single values written?
+//! Types of single configuration values, and their syntax.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use agent_core::model::energy::EnergySourceKind;
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Which CPU meter to use.
+/// The CPU meter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CpuChoice {
@@ -21,21 +21,21 @@ pub enum CpuChoice {
     Cgroupfs,
 }
 
-/// Which energy source to use.
+/// The source of energy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub enum EnergyChoice {
-    /// The best that works; the model, where none does.
+    /// The best source that works; the model, where none does.
     #[default]
     Auto,
-    /// This one, or none.
+    /// This source, or none.
     Only(EnergySourceKind),
 }
 
 impl EnergyChoice {
     const AUTO: &str = "auto";
 
-    /// Every value.
+    /// All values.
     pub const NAMES: [&str; EnergySourceKind::ALL.len() + 1] = {
         let mut names = [Self::AUTO; EnergySourceKind::ALL.len() + 1];
         let mut index = 0;
@@ -72,22 +72,22 @@ impl From<EnergyChoice> for String {
     }
 }
 
-/// One of the restrictions that the agent lays on itself.
+/// A restriction of the agent itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restriction {
-    /// Capabilities that are not needed any more are given up.
+    /// Gives up capabilities that are no longer needed.
     Capabilities,
-    /// Programs that it starts get no more privileges than it has.
+    /// Started programs get no more privileges than the agent has.
     NoNewPrivs,
-    /// Writing to other folders than its own.
+    /// Refuses writing to folders other than the agent's.
     Landlock,
-    /// System calls that it never makes.
+    /// Refuses system calls that the agent never makes.
     Seccomp,
 }
 
 impl Restriction {
-    /// In a narrow column.
+    /// Short name for a narrow column.
     pub fn short(self) -> &'static str {
         match self {
             Self::Capabilities => "caps",
@@ -96,7 +96,7 @@ impl Restriction {
         }
     }
 
-    /// As the configuration has it.
+    /// Name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Capabilities => "capabilities",
@@ -129,18 +129,18 @@ impl From<IdleChoice> for IdlePolicy {
     }
 }
 
-/// Whose posts of progress are taken.
+/// Accepted senders of progress posts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProgressSenders {
-    /// Those of this host and its containers.
+    /// Senders on this host and in its containers.
     #[default]
     Host,
-    /// Everybody's who can reach the listener.
+    /// All senders that can reach the listener.
     Anywhere,
 }
 
-/// How much to log.
+/// Verbosity of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
@@ -152,18 +152,18 @@ pub enum LogLevel {
     Trace,
 }
 
-/// How to log.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// A length of time, written `100ms`, `1s`, `2m`.
+/// A duration, written `100ms`, `1s`, `2m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
@@ -211,7 +211,7 @@ impl<'de> Deserialize<'de> for Span {
 }
 
 impl Span {
-    /// `100ms`, `1s`, `2m`; a bare number is seconds: the tools that ffwatt replaces have them so.
+    /// Parses `100ms`, `1s`, `2m`; a bare number is seconds, as in the tools that ffwatt replaces.
     pub fn parse(text: &str) -> Result<Self, String> {
         let seconds = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         if let Some(time) = seconds {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustix::fs::{FsWord, PROC_SUPER_MAGIC, statfs};
 
-/// A file system that the kernel makes up.
+/// A file system that the kernel generates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KernelFileSystem {
     /// procfs.
@@ -16,12 +16,12 @@ pub(crate) enum KernelFileSystem {
 }
 
 impl KernelFileSystem {
-    /// Whether the file system that holds this path is of this type; not where that cannot be told.
+    /// Whether the file system of this path is of this type; `false` if it cannot be determined.
     pub(crate) fn holds(self, path: &Path) -> bool {
         statfs(path).is_ok_and(|system| system.f_type == self.magic())
     }
 
-    /// As in `linux/magic.h`.
+    /// Number in `linux/magic.h`.
     fn magic(self) -> FsWord {
         match self {
             Self::Procfs => PROC_SUPER_MAGIC,

@@ -1,4 +1,4 @@
-//! Buckets of energy in memory: ticks are added to them, until they are written and over.
+//! Keeps buckets of energy in memory: ticks are added to a bucket, until it is over and written.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,14 +12,14 @@ use crate::ledger::BUCKET_SECONDS;
 use crate::ledger::past::Past;
 use crate::ledger::schema::start_of;
 
-/// Rows that wait for a disk that takes none: about five megabytes, and hours of a host with a dozen workloads.
+/// Most rows that wait while the disk cannot be written: about five megabytes, and hours of a host with a dozen workloads.
 const MOST_ROWS: usize = 50_000;
 
-/// Buckets that are not all written yet.
+/// Buckets that are not completely written.
 #[derive(Debug, Default)]
 pub struct Buckets {
     pub(super) open: BTreeMap<i64, Bucket>,
-    /// The one that is being filled.
+    /// Start of the bucket that is being filled.
     current: i64,
     lost: u64,
 }
@@ -31,9 +31,9 @@ pub(super) struct Bucket {
     pub(super) ended: f64,
     pub(super) charges: HashMap<Subject, Charge>,
     pub(super) is_measured: bool,
-    /// Whether it has in it what was written of it before: by an earlier run of the agent, or before the clock was set back.
+    /// Whether it includes what was written of it before: by an earlier run of the agent, or before the clock was set back.
     pub(super) is_whole: bool,
-    /// Subjects that the database refuses a row for, so that each is counted once.
+    /// Subjects with a row that the database refuses, so that each is counted once.
     pub(super) refused: HashSet<Subject>,
 }
 
@@ -50,8 +50,8 @@ impl Bucket {
         self.is_whole = true;
     }
 
-    /// Memory is bounded: once a bucket has as many subjects as all of them may have rows, further workloads share one account, as on
-    /// metrics, and further transcodes are in their workloads only.
+    /// Adds a charge. Memory is bounded: once a bucket has as many subjects as all buckets may have rows, further workloads share one
+    /// account, as in metrics, and further transcodes are in their workloads only.
     fn charge(&mut self, subject: Subject, charge: Charge) {
         let is_known = self.charges.len() < MOST_ROWS || self.charges.contains_key(&subject);
         let subject = match subject {
@@ -66,7 +66,7 @@ impl Bucket {
 }
 
 impl Buckets {
-    /// Adds a tick. One that reaches into the next bucket is split by time; not a microjoule is lost by it.
+    /// Adds a tick. A tick that reaches into the next bucket is split by time; no microjoule is lost.
     pub fn add(&mut self, tick: &Tick, basis: EnergyBasis) {
         let first = start_of(tick.from);
         let last = start_of(tick.to);
@@ -89,7 +89,7 @@ impl Buckets {
                 let part = if to >= tick.to.0 { None } else { Some((to - from) / (tick.to.0 - tick.from.0)) };
                 for (subject, charge) in &tick.charges {
                     let Some(left) = left.get_mut(subject) else { continue };
-                    // The last bucket takes what is left.
+                    // The last bucket takes the rest.
                     let share = part.map_or(*left, |part| part_of(*charge, part));
                     *left = Charge {
                         energy: left.energy.saturating_sub(share.energy),
@@ -100,27 +100,27 @@ impl Buckets {
             }
             self.current = start;
             self.drop_surplus();
-            // An agent that was stopped has a tick of hours: its buckets are made once each.
+            // An agent that was stopped has a tick of hours: each of its buckets is made once.
             start += BUCKET_SECONDS;
         }
     }
 
-    /// How many wait to be written, beside the one that is being filled.
+    /// Number of complete buckets that are not written yet.
     pub fn waiting(&self) -> u64 {
         self.open.keys().filter(|start| **start != self.current).count() as u64
     }
 
-    /// How many were given up, because nothing could be written for too long.
+    /// Number of buckets that were dropped, because nothing could be written for too long.
     pub fn lost(&self) -> u64 {
         self.lost
     }
 
-    /// Forgets what is written and over.
+    /// Drops complete buckets that are written.
     pub(super) fn forget_written(&mut self) {
         self.open.retain(|bucket, _| *bucket == self.current);
     }
 
-    /// Memory is bounded, whatever the disk does: the oldest goes.
+    /// Drops the oldest buckets, so that memory is bounded, whatever the disk does.
     fn drop_surplus(&mut self) {
         let mut rows: usize = self.open.values().map(|bucket| bucket.charges.len()).sum();
         while rows > MOST_ROWS && self.open.len() > 1 {

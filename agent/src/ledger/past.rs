@@ -15,19 +15,19 @@ use crate::ledger::read::{cpu, text, whole};
 use crate::ledger::schema::{charges, first_slot, start_of};
 use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError};
 
-/// What was in a window and right beside it.
+/// History of a window, with the buckets beside it.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// Its buckets, as ticks.
+    /// Buckets, as ticks.
     pub ticks: Vec<Tick>,
-    /// Subjects that were charged in it.
+    /// Subjects that were charged in the window.
     pub candidates: Vec<Candidate>,
-    /// Where its joules come from; measured only when all are.
+    /// Source of its energy; measured only when all of it is.
     pub basis: Option<EnergyBasis>,
 }
 
 impl Past {
-    /// A scenario's energy by it.
+    /// Energy of a scenario by this history.
     pub fn find(self, scenario: &Scenario) -> Found {
         let basis = self.basis.unwrap_or(EnergyBasis::Modelled);
         figures::find(scenario, &History::of(&self.ticks, self.candidates), basis)
@@ -35,7 +35,7 @@ impl Past {
 }
 
 impl Ledger {
-    /// The buckets that a window touches.
+    /// The buckets that a window overlaps.
     pub fn past(&self, from: WallTime, to: WallTime) -> Result<Past, LedgerError> {
         let end = start_of(to).saturating_add(BUCKET_SECONDS);
         self.read_past(start_of(from), end).map_err(|cause| self.failed(cause))

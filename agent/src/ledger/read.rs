@@ -1,4 +1,4 @@
-//! Reads sums and rows of the ledger: the host's energy, transcodes, and transcodes put together.
+//! Reads sums and rows of the ledger: the host's energy, transcodes, and transcodes in groups.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::ledger::schema::{WITH_CHARGES, start_of};
 use crate::ledger::write::NANOSECONDS_PER_MICROSECOND;
 use crate::ledger::{Ledger, LedgerError};
 
-/// By what transcodes are put together in a report.
+/// The property by which a report groups transcodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grouping {
     /// By the container's `ffwatt.scenario`.
@@ -22,18 +22,18 @@ pub enum Grouping {
     Workload,
 }
 
-/// Ended transcodes put together.
+/// A group of ended transcodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// What they have in common.
+    /// Common value of the property.
     pub name: String,
-    /// How many they are.
+    /// Number of transcodes.
     pub transcodes: u64,
-    /// How many of them were observed in part only.
+    /// Number of transcodes that were only partly observed.
     pub partly_observed: u64,
-    /// Their time, added up.
+    /// Sum of their durations.
     pub seconds: f64,
-    /// The part of that time in which they were observed: their energy is of it.
+    /// Observed part of that time, to which their energy belongs.
     pub observed_seconds: f64,
     /// Their energy.
     pub energy: MicroJoules,
@@ -41,7 +41,7 @@ pub struct Group {
     pub cpu: CpuTime,
 }
 
-/// Host's charges since a bucket's start, in the table as it is and in the older one. One look-up for each bucket.
+/// Host's charges since a bucket's start, in the present table and in the older one. One look-up for each bucket.
 const HOST_SUMS: [&str; 2] = [
     "SELECT coalesce(sum(energy), 0), coalesce(sum(cpu), 0)
      FROM known JOIN subject ON kind = 'host'
@@ -52,7 +52,7 @@ const HOST_SUMS: [&str; 2] = [
 ];
 
 impl Ledger {
-    /// What the host was charged since a moment, and for how many seconds of that the agent was there.
+    /// The host's charges since a time, and the number of seconds of that with a running agent.
     pub fn host_since(&self, from: WallTime) -> Result<(Charge, f64), LedgerError> {
         let first = start_of(from);
         let mut sum = Charge::default();
@@ -69,7 +69,7 @@ impl Ledger {
         Ok((sum, known.map_err(|cause| self.failed(cause))?))
     }
 
-    /// Transcodes that ended in a window, put together. Those that run are not among them.
+    /// Transcodes that ended in a window, in groups. Running ones are not included.
     pub fn groups(&self, from: WallTime, to: WallTime, by: Grouping) -> Result<Vec<Group>, LedgerError> {
         let column = match by {
             Grouping::Scenario => "scenario",
@@ -109,7 +109,7 @@ impl Ledger {
         read().map_err(|cause| self.failed(cause))
     }
 
-    /// Transcodes that ran when the ledger was last written: how many, and their energy so far.
+    /// Number and energy so far of the transcodes that ran when the ledger was last written.
     pub fn running_total(&self) -> Result<(u64, MicroJoules), LedgerError> {
         if self.version < WITH_CHARGES {
             return Ok((0, MicroJoules::ZERO));
@@ -125,18 +125,18 @@ pub(super) fn cpu(row: &Row<'_>, column: usize) -> rusqlite::Result<CpuTime> {
     Ok(CpuTime(whole(row, column)?.saturating_mul(NANOSECONDS_PER_MICROSECOND)))
 }
 
-/// Integers of the ledger are never negative; one that is, is damage, and counts for nothing.
+/// Integers of the ledger are never negative; a negative one is damage, and counts as 0.
 pub(super) fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
 }
 
-/// Text; bytes that are no UTF-8 are replaced, so that one bad name does not keep the others from being read.
+/// Text; invalid UTF-8 is replaced, so that one bad name does not prevent reading the others.
 pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     let bytes = row.get_ref(column)?.as_bytes()?;
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// A length of time; none for what cannot be one.
+/// A duration; zero for an impossible number.
 pub(super) fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 //! Opens the ledger read-only: without write access to the file or its folder, without a migration, and without leaving a file.
 //!
 //! `SQLite` in WAL mode has three cases (<https://www.sqlite.org/wal.html#read_only_databases>). While an agent runs, or after one
-//! was killed, the log and its index are there: both are read, and `readonly_shm` keeps the index from being made or written. After a
-//! clean end neither is there and the file is complete: `immutable` keeps them from being made.
+//! was killed, the log and its index exist: both are read, and `readonly_shm` prevents making or writing the index. After a
+//! clean end neither exists and the file is complete: `immutable` prevents making them.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -34,7 +34,7 @@ impl Ledger {
         let failed = |cause| LedgerError::Database { path: path.clone(), cause };
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        // A log without its index has what the file lacks, and cannot be read without writing: an error says so.
+        // A log without its index contains data that the file lacks, and cannot be read without writing: an error says so.
         let is_in_use = fs::metadata(beside(&path, "-wal"))
             .is_ok_and(|log| log.len() > 0 || beside(&path, "-shm").exists());
         let how = if is_in_use { "mode=ro&readonly_shm=1" } else { "mode=ro&immutable=1" };
@@ -46,7 +46,7 @@ impl Ledger {
     }
 }
 
-/// A path as a URI; every byte that might mean something there is escaped.
+/// A path as a URI; every byte with a meaning in URIs is escaped.
 fn uri(path: &Path, options: &str) -> String {
     let escaped = |byte: &u8| match byte {
         b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(*byte).to_string(),

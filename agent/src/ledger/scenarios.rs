@@ -1,4 +1,4 @@
-//! Remembers what scenarios were found to have been charged, tick by tick: finer than the ledger's buckets.
+//! Keeps the energy that was matched to scenarios, tick by tick: finer than the ledger's buckets.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::ledger::write::number;
 use crate::ledger::{Ledger, LedgerError};
 
 impl Ledger {
-    /// Writes a scenario's energy down; nothing for one without a window or of the file's own joules.
+    /// Stores a scenario's energy, unless it has no window or the energy is the file's own.
     pub fn remember(&mut self, run: &str, scenario: &Scenario, found: &Found) -> Result<(), LedgerError> {
         let (Some((began, ended)), Some(energy)) = (scenario.window, found.energy) else { return Ok(()) };
         if energy.basis == EnergyBasis::File {
@@ -43,8 +43,8 @@ impl Ledger {
         written.map(|_| ()).map_err(|cause| self.failed(cause))
     }
 
-    /// A scenario's energy by what was written down about it and by the buckets of its window: the better rule wins, of the same what
-    /// was written down, which is finer.
+    /// A scenario's energy by the stored figures and by the buckets of its window: the better rule wins; of the same rule, the
+    /// stored figures, which are finer.
     pub fn find(&self, run: &str, scenario: &Scenario) -> Result<Option<Found>, LedgerError> {
         let Some((from, to)) = scenario.window else { return Ok(None) };
         let recalled = self.recall(run, scenario)?;
@@ -55,8 +55,8 @@ impl Ledger {
         Ok(Some(recalled.map_or(past, |recalled| recalled.or_better(past))))
     }
 
-    /// What was written down about a scenario of this run with this window, if the file named the same container and transcode then. A
-    /// release that did not write those down is believed where it went by the rule that the file asks for now.
+    /// Stored energy of a scenario of this run with this window, if the file named the same container and transcode then. Figures
+    /// of a release that did not store those names count where their rule is the one that the file asks for now.
     fn recall(&self, run: &str, scenario: &Scenario) -> Result<Option<Found>, LedgerError> {
         let Some((began, ended)) = scenario.window else { return Ok(None) };
         let read = |row: &Row<'_>| -> rusqlite::Result<Found> {

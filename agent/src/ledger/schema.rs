@@ -95,7 +95,7 @@ pub(super) const MIGRATIONS: [&str; 3] = ["
     ALTER TABLE scenario ADD COLUMN transcode TEXT;
 "];
 
-/// The oldest version that can be read as it is.
+/// The oldest version that can be read without a migration.
 const OLDEST_READABLE: i64 = 2;
 
 /// The version with `charge` in place of `bucket`, and with the states of transcodes.
@@ -108,12 +108,12 @@ const OLD_CHARGES: &str =
 const CHARGES: &str =
     "SELECT start, subject, energy, cpu FROM charge WHERE start >= ?1 AND start < ?2 UNION ALL";
 
-/// What reads the charges of a window, in a file of this version.
+/// The query for the charges of a window, in a file of this version.
 pub(super) fn charges(version: i64) -> String {
     if version >= WITH_CHARGES { format!("{CHARGES} {OLD_CHARGES}") } else { OLD_CHARGES.to_owned() }
 }
 
-/// Start of the bucket that a moment is in.
+/// Start of the bucket of a time.
 pub(super) fn start_of(time: WallTime) -> i64 {
     (time.0 as i64).div_euclid(BUCKET_SECONDS).saturating_mul(BUCKET_SECONDS)
 }
@@ -121,7 +121,7 @@ pub(super) fn start_of(time: WallTime) -> i64 {
 /// Slots of the older table count from 2020 on.
 const EPOCH: i64 = 1_577_836_800;
 
-/// Subjects a slot has room for.
+/// Number of subjects in a slot.
 const SUBJECTS: i64 = 1 << 22;
 
 /// The first slot of a bucket in the older table.
@@ -129,7 +129,7 @@ pub(super) fn first_slot(start: i64) -> i64 {
     (start - EPOCH).div_euclid(BUCKET_SECONDS).saturating_mul(SUBJECTS)
 }
 
-/// Bytes of the WAL that stay when it has been written back.
+/// Size of the WAL after it has been written back.
 const WAL_KEPT: u64 = 4 << 20;
 
 /// The version of a file that is only read.
@@ -141,7 +141,7 @@ pub(super) fn readable_version(connection: &Connection, path: &Path) -> Result<i
     Ok(found)
 }
 
-/// A file's version; a newer one than is known is an error.
+/// A file's version; a newer one than supported is an error.
 fn version(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
     let failed = |cause| LedgerError::Database { path: path.to_path_buf(), cause };
     let found: i64 = connection.query_row("PRAGMA user_version", (), |row| row.get(0)).map_err(failed)?;
@@ -154,11 +154,11 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
 /// The newest version.
 pub(super) const NEWEST: i64 = WITH_CHARGES;
 
-/// Brings a file to the newest version.
+/// Migrates a file to the newest version.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
     let failed = |cause| LedgerError::Database { path: path.to_path_buf(), cause };
     let found = version(connection, path)?;
-    // A crash of the machine may cost the last transactions, never the file: https://www.sqlite.org/wal.html
+    // A crash of the host may cost the last transactions, never the file: https://www.sqlite.org/wal.html
     let settings = format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = {WAL_KEPT};
          PRAGMA wal_autocheckpoint = 1000;"

@@ -1,4 +1,4 @@
-//! What was written is what is read, over restarts, splits, refused rows and damage.
+//! Tests that reading returns what was written, over restarts, splits, refused rows and damage.
 
 use std::collections::HashMap;
 
@@ -238,7 +238,7 @@ fn what_runs_is_gone_on_with_and_what_does_not_is_closed() {
     let resumed = first.resumed(WallTime(NOW.0 + 12.5));
     assert_eq!((resumed.missing, resumed.from), (Duration::from_millis(5500), Some(WallTime(NOW.0 - 5.0))));
     assert_eq!(resumed.earlier.seen, rows[0].seen);
-    // The second runs under another key by now: an agent beside this one had written it.
+    // The second runs under another key by now: another agent had written the row.
     let other = TranscodeRow { key: "2-2".into(), ..running("2-2", 2) };
     ledger.settle_running(&[rows[0].clone(), other.clone()]).unwrap();
     ledger.record(&mut Buckets::default(), &HashMap::new(), &[other]).unwrap();
@@ -284,13 +284,13 @@ fn a_scenario_is_recalled_as_it_was_asked_and_the_better_rule_wins() {
     ledger.remember("run", &plain, &overlap).unwrap();
     assert_eq!(found(&ledger, &plain), (Matched::Overlap, 55));
     assert_eq!(found(&ledger, &named), (Matched::Container, 7), "the file was corrected");
-    // Remembered by a worse rule, though it asks for the same: its container was not known yet.
+    // Stored by a worse rule, though it asks for the same: its container was not known yet.
     ledger.remember("run", &named, &overlap).unwrap();
     assert_eq!(found(&ledger, &named), (Matched::Container, 7));
     let energy = Some(ScenarioEnergy { matched: Matched::Container, ..by_overlap });
     ledger.remember("run", &named, &Found { energy, host: None }).unwrap();
     assert_eq!(found(&ledger, &named), (Matched::Container, 55), "finer than its buckets");
-    // A release that did not write down what was asked.
+    // A release that did not store the requested names.
     ledger.connection.execute("UPDATE scenario SET container = NULL, transcode = NULL", ()).unwrap();
     assert_eq!(found(&ledger, &named), (Matched::Container, 55));
     assert_eq!(ledger.find("run", &plain).unwrap().unwrap().energy, None, "it was of a container, once");
@@ -332,7 +332,7 @@ fn what_a_disk_refuses_waits_and_is_bounded_and_counted() {
         let from = f64::from(number) * 10.0;
         buckets.add(&tick(from, from + 10.0, &charges), EnergyBasis::Modelled);
     }
-    // Each tick ends at the very beginning of the next bucket, which has nothing of it.
+    // Each tick ends at the very beginning of the next bucket, which contains nothing of it.
     assert_eq!((buckets.waiting(), buckets.lost()), (50, 30));
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = open(folder.path());

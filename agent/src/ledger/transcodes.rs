@@ -1,4 +1,4 @@
-//! Rows of transcodes: written while they run and when they end, taken up by the next run of the agent, or closed by it.
+//! Rows of transcodes: written while they run and when they end; the agent's next run continues or closes them.
 
 use agent_core::model::cpu::ProcessId;
 use agent_core::model::joined::EnergyBasis;
@@ -15,7 +15,7 @@ use crate::ledger::schema::WITH_CHARGES;
 use crate::ledger::write::number;
 use crate::ledger::{Ledger, LedgerError, TranscodeRow};
 
-/// Whether a transcode runs, as its row says.
+/// State of a transcode in its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Its end was observed.
@@ -41,17 +41,17 @@ impl State {
     }
 }
 
-/// Columns as [`row`] reads them.
+/// Columns in the order of [`row`].
 const COLUMNS: &str = "key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
      frames, vmaf, psnr, ssim, state, observed_from, unobserved, seen_energy, seen_frames, seen_seconds, process, birth, boot";
 
-/// The same of a file that does not have all of them.
+/// The same for a file that lacks some of them.
 const OLD_COLUMNS: &str =
     "key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
      frames, vmaf, psnr, ssim, 'ended', NULL, 0.0, NULL, NULL, NULL, NULL, NULL, NULL";
 
 impl Ledger {
-    /// Transcodes that ended in a window, or whose totals are of a moment in it, the latest first.
+    /// Transcodes that ended in a window, or that have totals of a time in it, the latest first.
     pub fn transcodes(
         &self,
         from: WallTime,
@@ -69,7 +69,7 @@ impl Ledger {
         read().map_err(|cause| self.failed(cause))
     }
 
-    /// Transcodes that ran when the ledger was last written, for an agent to go on with.
+    /// Transcodes that ran when the ledger was last written, for an agent that continues them.
     pub fn running(&self) -> Result<Vec<EarlierTranscode>, LedgerError> {
         if self.version < WITH_CHARGES {
             return Ok(Vec::new());
@@ -84,8 +84,8 @@ impl Ledger {
         statement.query_map((), row)?.collect()
     }
 
-    /// Settles rows of transcodes that are said to run, given those that do: one that is not among them ended unobserved; one that is
-    /// there under another key was written by another agent, and has a row of its own.
+    /// Settles rows of running transcodes: a transcode that is not in `present` ended unobserved; one that is in it
+    /// under another key was written by another agent, and has a row of its own.
     pub fn settle_running(&mut self, present: &[TranscodeRow]) -> Result<(), LedgerError> {
         let settle = || {
             for row in self.running_rows()? {
@@ -107,7 +107,7 @@ impl Ledger {
         settle().map_err(|cause| self.failed(cause))
     }
 
-    /// Writes down what a transcode has put out, if it has a row already.
+    /// Stores the output of a transcode, if it has a row already.
     pub fn score(&mut self, key: &str, started: WallTime, output: &Output) -> Result<(), LedgerError> {
         let quality = output.quality;
         let written = self.connection.execute(
@@ -126,7 +126,7 @@ impl Ledger {
 }
 
 pub(super) fn write_transcode(transaction: &Transaction<'_>, row: &TranscodeRow) -> rusqlite::Result<()> {
-    // Frames that were counted before a gap are not all of them.
+    // Frames that were counted before a gap are not all frames.
     let mut write = transaction.prepare_cached(
         "INSERT INTO transcode
          (key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
@@ -218,7 +218,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<TranscodeRow> {
     })
 }
 
-/// A running transcode's row, as what the next run of the agent goes on with.
+/// A running transcode's row, as the agent's next run continues it.
 fn earlier(row: TranscodeRow) -> EarlierTranscode {
     EarlierTranscode {
         key: row.key.into(),

@@ -1,4 +1,4 @@
-//! Writes ticks and transcodes into the ledger, drops what is too old, and keeps the write-ahead log small.
+//! Writes ticks and transcodes into the ledger, deletes rows that are too old, and keeps the write-ahead log small.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -13,25 +13,25 @@ use crate::ledger::schema::first_slot;
 use crate::ledger::transcodes::write_transcode;
 use crate::ledger::{BUCKET_SECONDS, BUSY_TIMEOUT, Buckets, Ledger, LedgerError, TranscodeRow, beside};
 
-/// The ledger counts CPU time in microseconds: nobody bills nanoseconds, and rows are a tenth smaller.
+/// The ledger counts CPU time in microseconds: no bill needs nanoseconds, and rows are a tenth smaller.
 pub(super) const NANOSECONDS_PER_MICROSECOND: u64 = 1000;
 
-/// Size of the write-ahead log above which nothing is written until it can be emptied. It stays at 4 MB unless a reader holds it.
+/// Size of the write-ahead log above which nothing is written until it can be emptied. It stays at 4 MB unless a reader blocks it.
 pub(super) const MOST_LOG: u64 = 64 << 20;
 
-/// Rows that the database did not take. Everything else was written.
+/// Rows that the database refused. All others were written.
 #[derive(Debug, Default)]
 pub struct Refused {
     /// Charges of a subject in a bucket, each counted once.
     pub charges: u64,
-    /// Places of the transcodes.
+    /// Indexes of the transcodes.
     pub transcodes: Vec<usize>,
-    /// What the first of them was, and why it was refused.
+    /// Name of the first refused row, and the reason.
     pub first: Option<String>,
 }
 
 impl Refused {
-    /// Takes note of a row that was refused; any other failure is the caller's, for it concerns all rows.
+    /// Notes a refused row; any other failure is returned, because it concerns all rows.
     fn note(&mut self, what: &str, cause: rusqlite::Error) -> rusqlite::Result<()> {
         if !is_of_row(&cause) {
             return Err(cause);
@@ -41,7 +41,7 @@ impl Refused {
     }
 }
 
-/// Whether a failure is of the row that was to be written. `SQLite` takes back that statement only, and the transaction goes on.
+/// Whether a failure concerns only the written row. `SQLite` then undoes that statement only, and the transaction continues.
 fn is_of_row(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::SqliteFailure(error, _) => matches!(
@@ -57,7 +57,7 @@ fn is_of_row(error: &rusqlite::Error) -> bool {
 }
 
 impl Ledger {
-    /// Writes what is in the buckets, and transcodes as they are. Writing it again changes nothing. A row that the database refuses
+    /// Writes all buckets, and the present state of transcodes. Writing it again changes nothing. A row that the database refuses
     /// costs that row only.
     pub fn record(
         &mut self,
@@ -91,14 +91,14 @@ impl Ledger {
         Ok(refused)
     }
 
-    /// Empties a write-ahead log that is larger than this. One that a reader holds is left, and an error: it would grow for as long
-    /// as the reader likes.
+    /// Empties a write-ahead log that is larger than this. A log that a reader blocks is an error: it would grow as long
+    /// as the reader blocks it.
     pub(super) fn bound_log(&self, most: u64) -> Result<(), LedgerError> {
         if self.log_bytes() <= most {
             return Ok(());
         }
         let failed = |cause| self.failed(cause);
-        // A reader is not waited for: the next tick tries again.
+        // Readers are not waited for: the next tick tries again.
         self.connection.busy_timeout(Duration::ZERO).map_err(failed)?;
         let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0));
         self.connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
@@ -115,8 +115,8 @@ impl Ledger {
         fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len())
     }
 
-    /// Drops what is older than `max_age`, and the oldest hour at a time while the file is larger than `max_bytes`. Bounded work:
-    /// called now and then, it keeps up.
+    /// Deletes rows older than `max_age`, and the oldest hour at a time while the file is larger than `max_bytes`. Bounded work:
+    /// regular calls are sufficient.
     pub fn prune(&mut self, now: WallTime, max_age: Duration, max_bytes: u64) -> Result<(), LedgerError> {
         let oldest = now.0 - max_age.as_secs_f64();
         self.drop_before(oldest as i64)?;
@@ -138,7 +138,7 @@ impl Ledger {
             ("DELETE FROM bucket WHERE slot < ?1", first_slot(start)),
             ("DELETE FROM known WHERE start < ?1", start),
             ("DELETE FROM transcode WHERE ended < ?1", start),
-            // A bucket that has begun before and is not over has charges left.
+            // A bucket that began before and is not over has charges left.
             ("DELETE FROM subject WHERE last < ?1", start.saturating_sub(BUCKET_SECONDS)),
             ("DELETE FROM scenario WHERE ended < ?1", start),
         ] {
@@ -147,7 +147,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Bytes in use: pages that were freed are used again.
+    /// Bytes in use: freed pages are used again.
     pub fn bytes(&self) -> Result<u64, LedgerError> {
         let number = |name: &str| -> Result<u64, LedgerError> {
             self.connection
@@ -171,7 +171,7 @@ fn write_bucket(
          ON CONFLICT (start) DO UPDATE SET began = min(began, ?2), ended = max(ended, ?3), measured = ?4",
     )?;
     known.execute(params![start, bucket.began, bucket.ended, bucket.is_measured])?;
-    // What an older version has written of it is in the bucket, and goes over with it.
+    // Rows of an older version for this bucket are in it already, and are replaced with it.
     let mut drop = transaction.prepare_cached("DELETE FROM bucket WHERE slot >= ?1 AND slot < ?2")?;
     drop.execute([first_slot(start), first_slot(start + BUCKET_SECONDS)])?;
     let mut find = transaction.prepare_cached(
@@ -195,7 +195,7 @@ fn write_bucket(
             Err(cause) => bad.push((subject, cause)),
         }
     }
-    // In the order of the table: pages are filled one after the other.
+    // In the order of the table, so that pages are filled one after the other.
     for (id, (subject, charge)) in rows {
         let microseconds = charge.cpu.0.div_ceil(NANOSECONDS_PER_MICROSECOND);
         if let Err(cause) = write.execute(params![start, id, number(charge.energy.0), number(microseconds)]) {
@@ -209,12 +209,12 @@ fn write_bucket(
     Ok(())
 }
 
-/// As the database has it.
+/// A number for the database.
 pub(super) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Kind, name and short id of a subject, as the table has them.
+/// Kind, name and short id of a subject, for the table.
 fn parts(subject: &Subject) -> (&'static str, &str, &str) {
     match subject {
         Subject::Host => ("host", "", ""),
@@ -223,7 +223,7 @@ fn parts(subject: &Subject) -> (&'static str, &str, &str) {
     }
 }
 
-/// Scenarios by subject, as [`Ledger::record`] wants them.
+/// Scenarios by subject, for [`Ledger::record`].
 pub(crate) fn scenarios<'a>(
     candidates: impl Iterator<Item = &'a Candidate>,
 ) -> HashMap<Subject, Option<String>> {

@@ -1,4 +1,4 @@
-//! Measures idle power by hand: opens the agent's own source of energy, reads it for a while, and keeps the result for the agent.
+//! Measures idle power on request: opens the agent's own source of energy, reads it for a while, and keeps the result for the agent.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,37 +27,37 @@ use crate::source::energy::EnergyReading;
 /// Length of a window.
 const STEP: Duration = Duration::from_secs(1);
 
-/// Why nothing could be measured or kept.
+/// The reason why nothing could be measured or kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CalibrationError {
     /// The host cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The CPUs' use cannot be read.
+    /// CPU times cannot be read.
     #[error("the use of the CPUs is not known")]
     Cpu(#[source] SourceError),
-    /// Nothing counts energy.
+    /// No energy counter works.
     #[error(
         "no energy counter of this host works, so its idle power cannot be measured; ffwatt check says why"
     )]
     NoCounter,
-    /// There is no place to keep it.
+    /// No folder can be written.
     #[error("no state folder can be written ({tried}): set --state-dir to the agent's")]
     NoFolder {
-        /// Those that were tried.
+        /// The folders that were tried.
         tried: String,
     },
-    /// It could not be kept.
+    /// The result could not be written.
     #[error("cannot keep what was measured")]
     Keep(#[source] io::Error),
 }
 
-/// What was measured of one counter.
+/// Result for one counter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ZoneCalibration {
-    /// Which.
+    /// The zone.
     pub zone: Zone,
-    /// Its idle power, or why it has none.
+    /// Its idle power, or the reason why it has none.
     pub result: Result<Calibration, NotCalibrated>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Calibrating {
 }
 
 impl Calibrating {
-    /// Opens what the agent would, and the folder that it reads.
+    /// Opens the sources that the agent would open, and the folder that it reads.
     pub(crate) fn open(config: &Config, clock: Box<dyn Clock>) -> Result<Self, CalibrationError> {
         let roots = config.roots();
         let topology = topology(&roots)?;
@@ -81,14 +81,14 @@ impl Calibrating {
         let energy = EnergySource::open(&config.energy, hardware, &*clock, &mut HealthBook::default());
         let kind = energy.kind().filter(|kind| kind.is_measured()).ok_or(CalibrationError::NoCounter)?;
         let state = open_state(config, &energy.zones())?;
-        // Only the use of whole packages is asked for, and that is in /proc/stat.
+        // Only the utilisation of whole packages is needed, and /proc/stat has it.
         let cpu = CgroupfsMeter::open(&roots, &topology, &[], &*clock).map_err(CalibrationError::Cpu)?;
         let windows = energy.zones().into_iter().map(|zone| (zone, Vec::new())).collect();
         let cpu: Box<dyn CpuMeter> = Box::new(cpu);
         Ok(Self { clock, cpu, energy, kind, zones: ZoneBook::default(), state, windows })
     }
 
-    /// Reads counters and CPU times for so long.
+    /// Reads counters and CPU times for this period.
     pub(crate) fn measure(&mut self, period: Duration) -> Result<Vec<ZoneCalibration>, CalibrationError> {
         let begin = self.clock.now();
         self.read()?;
@@ -106,7 +106,7 @@ impl Calibrating {
             .collect())
     }
 
-    /// Keeps what was measured where the agent reads it; says where that is.
+    /// Writes the result to the file that the agent reads; returns its path.
     pub(crate) fn keep(&self, measured: &[ZoneCalibration]) -> Result<PathBuf, CalibrationError> {
         let known: Vec<_> = measured.iter().filter_map(|of| Some((of.zone, of.result.ok()?))).collect();
         self.state.keep_calibration(&known, self.clock.wall()).map_err(CalibrationError::Keep)
@@ -150,7 +150,7 @@ fn open_state(config: &Config, zones: &[Zone]) -> Result<StateDir, CalibrationEr
     Err(CalibrationError::NoFolder { tried: tried.join(", ") })
 }
 
-/// Removes what was calibrated; says where it was, and nothing where there was nothing.
+/// Removes the result; returns the path of the file, if there was one.
 pub(crate) fn forget_calibration(config: &Config) -> Result<Option<PathBuf>, CalibrationError> {
     open_state(config, &[])?.forget_calibration().map_err(CalibrationError::Keep)
 }

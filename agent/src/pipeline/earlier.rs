@@ -1,7 +1,6 @@
-//! Transcodes that ran when the agent before this one was last heard of, from the ledger: an encoder that still runs goes on under its
-//! key and with its totals.
+//! Continues transcodes of the agent's previous run: an encoder that still runs keeps its key and its totals from the ledger.
 //!
-//! A process is known again by its number, its start time and the boot: a number alone is used again.
+//! A process is recognised by its number, its start time and the boot: a number alone is used again.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,7 +13,7 @@ use crate::host::HostRoots;
 use crate::ledger::{Ledger, LedgerError};
 use crate::source::chain;
 
-/// Those that nobody has gone on with yet.
+/// Transcodes that have not been continued yet.
 #[derive(Debug, Default)]
 pub(super) struct EarlierTranscodes {
     boot: Option<Arc<str>>,
@@ -43,12 +42,12 @@ impl EarlierTranscodes {
         Self { boot, known: known.into_iter().filter_map(with_process).collect() }
     }
 
-    /// Which process it is that has this number in procfs and was started at this time; `None` where the boot has no id.
+    /// The process with this number in procfs and this start time; `None` where the boot has no id.
     pub(super) fn identity(&self, process: ProcessId, start_time: u64) -> Option<ProcessIdentity> {
         Some(ProcessIdentity { process, birth: start_time, boot: self.boot.clone()? })
     }
 
-    /// The transcode that a process was to the agent before this one.
+    /// The transcode of the agent's previous run that a process belongs to.
     pub(super) fn take(&mut self, process: &ProcessIdentity) -> Option<EarlierTranscode> {
         self.known.remove(process)
     }

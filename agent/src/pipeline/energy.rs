@@ -1,4 +1,4 @@
-//! Turns a tick's energy readings into charges, and follows the source they come from.
+//! Turns a tick's energy readings into charges, and follows the source of energy.
 
 mod find;
 mod probe;
@@ -23,7 +23,7 @@ use crate::source::energy::{EnergyMeter, EnergyReading};
 pub(super) use source::EnergySource;
 
 impl Pipeline {
-    /// The first readings: the baseline of the first window. They are made with rights that are given up afterwards.
+    /// Reads the counters for the first time: the baseline of the first window. This needs rights that are given up afterwards.
     pub(super) fn baseline_energy(&mut self) {
         let kind = self.energy.kind();
         if let Some((kind, reading)) = kind.zip(self.energy.read(&*self.clock)) {
@@ -45,7 +45,7 @@ impl Pipeline {
         }
     }
 
-    /// Splits what every counter has counted since it was last read, and follows where energy comes from.
+    /// Splits the energy of every counter since its last reading, and follows the source of energy.
     pub(super) fn charge_energy(
         &mut self,
         metered: Option<EnergyReading>,
@@ -63,7 +63,7 @@ impl Pipeline {
         self.follow_energy(window);
     }
 
-    /// Adds a window to the estimate, and splits it.
+    /// Adds a window to the estimate, and splits its energy.
     fn charge_estimate(&mut self, window: &CpuWindow, demand: &Arc<Demand>) {
         let before = self.energy.model.totals();
         for reading in self.energy.model.advance(window) {
@@ -83,7 +83,7 @@ impl Pipeline {
         window: &CpuWindow,
         demand: &Arc<Demand>,
     ) {
-        // CPUs of sockets whose counter is another's draw on that one.
+        // The demand of CPUs of mirrored packages counts for the package whose counter they share.
         let mirrored = self.energy.mirrored();
         let moves = moves(&mirrored);
         let moved = (!moves.is_empty()).then(|| Arc::new(demand.moved(&moves)));
@@ -101,7 +101,7 @@ impl Pipeline {
         }
     }
 
-    /// Notes what went wrong with a meter's reading; returns what went right.
+    /// Notes failures of a meter's reading; returns the readings that succeeded.
     fn take_reading(
         &mut self,
         kind: EnergySourceKind,
@@ -111,7 +111,7 @@ impl Pipeline {
         let now = self.clock.now();
         self.zones.was_read(now);
         self.zones.note(&reading, demand, now);
-        // A zone that cannot be read contains others all the same, and they do not count in its place.
+        // A zone that cannot be read still contains others, which do not count in its place.
         for zone in self.energy.zones() {
             self.totals.zone_index(zone);
         }
@@ -165,7 +165,7 @@ impl Pipeline {
         self.zones.charged(zone.zone, kind, zone.energy);
     }
 
-    /// Counters may come, go, or give nothing: changes to another source, and looks for new ones now and then.
+    /// Changes to another source when counters appear, disappear or stand still, and looks for new ones from time to time.
     fn follow_energy(&mut self, window: &CpuWindow) {
         let now = self.clock.now();
         if let Some((meter, reading)) = self.energy.moved_candidate(&*self.clock) {
@@ -177,7 +177,7 @@ impl Pipeline {
         self.energy.look(&*self.clock, is_lacking, &mut self.health);
     }
 
-    /// Uses a meter from here on. What was estimated until now stays an estimate.
+    /// Uses a meter from now on. Energy that was estimated before stays an estimate.
     fn use_candidate(&mut self, meter: EnergyMeter, reading: &EnergyReading) {
         let kind = meter.kind();
         tracing::info!(source = kind.name(), "the energy counters move: energy is measured from here on");
@@ -189,7 +189,7 @@ impl Pipeline {
         self.take_baseline(kind, reading);
     }
 
-    /// Estimates from here on, and what was not known before.
+    /// Estimates energy from now on, and the unknown energy before.
     fn fall_back(&mut self, window: &CpuWindow) {
         let Some(kind) = self.energy.give_up() else { return };
         let error = EnergySource::silent_error(kind);
@@ -208,7 +208,7 @@ impl Pipeline {
         self.charge_estimate(&unpaid, &Arc::new(owed));
     }
 
-    /// Who is there to pay for the idle machine, where the policy asks.
+    /// Reservations of the living workloads, if the idle policy needs them.
     fn reservations(&self) -> Reservations {
         match self.policy {
             IdlePolicy::Own | IdlePolicy::Proportional => Reservations::default(),
@@ -224,7 +224,7 @@ impl Pipeline {
     }
 }
 
-/// Where the CPUs of mirrored packages draw on: from each scope to the one that is counted.
+/// Scopes of mirrored packages, each with the scope that is counted.
 pub(super) fn moves(mirrored: &[(Zone, Zone)]) -> Vec<(Scope, Scope)> {
     let packages = mirrored.iter().filter(|(zone, _)| zone.domain == Domain::Package);
     packages.map(|(zone, leader)| (zone.scope, leader.scope)).collect()

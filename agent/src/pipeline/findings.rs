@@ -1,25 +1,25 @@
-//! Follows findings: since when each holds, and one log line when it appears and when it is gone.
+//! Tracks findings: since when each holds, and one log line when it appears and when it is gone.
 
 use std::collections::BTreeMap;
 
 use agent_core::model::finding::{Finding, FindingCode};
 use agent_core::time::WallTime;
 
-/// What holds now.
+/// Findings that hold now.
 #[derive(Debug, Default)]
 pub(super) struct FindingTracker {
     current: BTreeMap<(FindingCode, String), Finding>,
-    /// What was found in the tick that is being taken.
+    /// Findings of the current tick.
     found: BTreeMap<(FindingCode, String), String>,
 }
 
 impl FindingTracker {
-    /// Something holds in this tick. The detail goes into the sentence where the table asks for it.
+    /// Reports a finding of this tick. The detail goes into the sentence where the table has room for it.
     pub(super) fn report(&mut self, code: FindingCode, subject: &str, detail: &str) {
         self.found.insert((code, subject.to_owned()), detail.to_owned());
     }
 
-    /// Ends a tick: what was not reported in it no longer holds.
+    /// Ends a tick: findings that were not reported in it no longer hold.
     pub(super) fn settle(&mut self, wall: WallTime) {
         let found = std::mem::take(&mut self.found);
         for ((code, subject), _) in self.current.extract_if(.., |key, _| !found.contains_key(key)) {
@@ -35,7 +35,7 @@ impl FindingTracker {
         }
     }
 
-    /// All that holds, by code and subject.
+    /// All findings that hold, by code and subject.
     pub(super) fn current(&self) -> Vec<Finding> {
         self.current.values().cloned().collect()
     }

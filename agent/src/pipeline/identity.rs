@@ -1,7 +1,7 @@
 //! Maps cgroups and process numbers to workloads and transcodes, and retires them when they end.
 //!
-//! What is known comes from the CPU meter's life-cycle events, from walks of the cgroup hierarchy and procfs that make up for lost events,
-//! and from container engines.
+//! Its input is the CPU meter's life-cycle events, walks of the cgroup hierarchy and procfs that make up for lost events,
+//! and events of container engines.
 
 mod cgroups;
 mod encoders;
@@ -31,16 +31,16 @@ use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::identity::transcodes::Transcode;
 
-/// Between two walks that were asked for, however often they are.
+/// Shortest time between two requested walks.
 const WALK_PAUSE: Duration = Duration::from_secs(1);
 
-/// A walk nobody asked for, in case an event was lost without being counted.
+/// Interval of walks without a request, in case an event was lost without being counted.
 const WALK_PERIOD: Duration = Duration::from_mins(1);
 
-/// Ticks without CPU time after which a process or cgroup that is gone has certainly told all.
+/// Ticks without CPU time after which a removed cgroup or an ended process has certainly no further CPU time.
 const SILENT_TICKS: u32 = 2;
 
-/// What an event is looked at with.
+/// Sources that the methods of [`Identities`] use.
 pub(super) struct Context<'a> {
     pub(super) roots: &'a HostRoots,
     pub(super) clock: &'a dyn Clock,
@@ -49,18 +49,18 @@ pub(super) struct Context<'a> {
     pub(super) totals: &'a mut Totals,
 }
 
-/// All cgroups and tracked processes that are known.
+/// All known cgroups and tracked processes.
 #[derive(Debug)]
 pub(super) struct Identities {
     cgroups: Cgroups,
     encoders: Encoders,
     lost_events: u64,
-    /// Whether something is to be found in the hierarchy.
+    /// Whether the next tick should walk the hierarchy.
     walk_wanted: bool,
     /// Whether events were lost since the last walk: processes may be missing as well.
     has_lost: bool,
     last_walk: Option<MonoTime>,
-    /// When processes were last compared with procfs.
+    /// Time of the last comparison of processes with procfs.
     last_reconciled: MonoTime,
 }
 
@@ -82,17 +82,17 @@ impl Identities {
         }
     }
 
-    /// What is there from the start: cgroups have been walked, and encoders run.
+    /// Adds the cgroups of a walk, and encoders that already run.
     pub(super) fn begin(&mut self, context: &mut Context<'_>) {
         self.admit(context.clock.now(), context.totals);
         self.encoders.find_running(context, &mut self.cgroups);
     }
 
-    /// Something came or went.
+    /// Handles a life-cycle event.
     pub(super) fn event(&mut self, event: LifecycleEvent, context: &mut Context<'_>) {
         match event {
             LifecycleEvent::CgroupMade { at, id, path: Some(path) } => {
-                // Without BTF the kernel side cannot tell ids, nor v1 hierarchies from v2: the directory can.
+                // Without BTF the kernel side does not know ids, nor which hierarchies are v1: the directory shows both.
                 let id = id.or_else(|| context.tree?.id(&path).ok());
                 if let Some(id) = id {
                     self.cgroups.made(id, &path, at, context.totals);
@@ -120,7 +120,7 @@ impl Identities {
         }
     }
 
-    /// A container engine has said something.
+    /// Handles an event of a container engine.
     pub(super) fn engine_event(&mut self, name: &'static str, event: EngineEvent, health: &mut HealthBook) {
         let directory = &mut self.cgroups.directory;
         match event {
@@ -147,14 +147,14 @@ impl Identities {
             && let Some(local) = self.encoders.in_procfs(process, local)
             && let Some(tree) = context.tree
             && let Some(path) = tree.path_of(context.roots, local, id.hierarchy())
-            // In a cgroup namespace of its own the agent sees other paths than the hierarchy's.
+            // In a private cgroup namespace the agent sees other paths than the hierarchy's.
             && tree.is_at(id, &path)
         {
             self.cgroups.found(id, &path, context.clock.now(), context.totals);
         }
     }
 
-    /// Which of its cgroups says what a task is.
+    /// The one of its two cgroups that identifies a task.
     fn told_by(&self, unified: CgroupId, legacy: Option<CgroupId>) -> CgroupId {
         match legacy {
             Some(legacy) if unified.0 == ROOT_CGROUP => legacy,
@@ -163,7 +163,7 @@ impl Identities {
         }
     }
 
-    /// Says of tasks that are in a cgroup of either hierarchy which of the two they are charged to.
+    /// Decides for tasks that are in a cgroup of either hierarchy which of the two is charged.
     pub(super) fn resolve(&self, window: &mut CpuWindow) {
         for usage in &mut window.usage {
             if let Consumer::InBoth { unified, legacy, process } = usage.consumer {
@@ -177,7 +177,7 @@ impl Identities {
     pub(super) fn needs_walk(&mut self, window: &CpuWindow, lost_events: u64, now: MonoTime) -> bool {
         self.has_lost |= lost_events > self.lost_events;
         self.lost_events = lost_events;
-        // One that is met too soon after a walk is not forgotten: by the next tick it has a number for a name, and is no stranger.
+        // A cgroup that appears too soon after a walk is not forgotten: by the next tick it has a number for a name, and is no stranger.
         for usage in &window.usage {
             for cgroup in usage.consumer.cgroups() {
                 self.walk_wanted |= self.cgroups.is_wanted(cgroup);
@@ -187,7 +187,7 @@ impl Identities {
         since >= WALK_PERIOD || (since >= WALK_PAUSE && (self.walk_wanted || self.has_lost))
     }
 
-    /// The cgroups have been walked, where the hierarchy is to be seen: what was lost is made up for.
+    /// Handles a walk of the cgroups, where the hierarchy is visible: it recovers lost events.
     pub(super) fn walked(&mut self, walk: Option<&Walk>, context: &mut Context<'_>) {
         let now = context.clock.now();
         if let Some(walk) = walk {
@@ -203,7 +203,7 @@ impl Identities {
         (self.walk_wanted, self.has_lost, self.last_walk) = (false, false, Some(now));
     }
 
-    /// Frees the entries of consumers that will not run again, whether or not anything is known of them.
+    /// Frees the entries of consumers that will not run again, whether they are known or not.
     fn free_entries(&mut self, walk: &Walk, cpu: &mut dyn CpuMeter) {
         for consumer in cpu.consumers() {
             match consumer.process() {
@@ -217,14 +217,14 @@ impl Identities {
         }
     }
 
-    /// A window is about to be charged: what is there by now can pay for the idle machine. After lost events only a walk can tell what is.
+    /// Prepares the charge of a window: living workloads can be charged with idle energy. After lost events only a walk shows which live.
     pub(super) fn admit(&mut self, now: MonoTime, totals: &mut Totals) {
         if !self.has_lost {
             self.cgroups.admit_living(now, totals);
         }
     }
 
-    /// Who is to be charged for CPU time of a cgroup, or of a tracked process in it.
+    /// The claimant for CPU time of a cgroup, or of a tracked process in it.
     pub(super) fn claimant(
         &mut self,
         cgroup: CgroupId,
@@ -236,26 +236,26 @@ impl Identities {
         }
         let workload = self.cgroups.workload_of(cgroup, context.clock.now(), context.totals);
         let transcode = process.and_then(|process| self.encoders.heard(process, cgroup, workload, context));
-        // What the agent starts is the agent's.
+        // Processes that the agent starts are charged to the agent.
         if transcode.is_some_and(|id| self.encoders.is_own(id)) {
             return Claimant::workload(Pseudo::Ffwatt.id());
         }
         Claimant { workload, transcode }
     }
 
-    /// Lets go of what ended, once its last CPU time has been read.
+    /// Retires ended workloads and transcodes, once their last CPU time has been read.
     pub(super) fn settle(&mut self, window: &CpuWindow, now: MonoTime, context: &mut Context<'_>) {
         let heard: HashSet<Consumer> = window.usage.iter().map(|usage| usage.consumer).collect();
         self.cgroups.settle(&heard, now, context.cpu, context.totals);
         self.encoders.settle(&heard, now, context);
     }
 
-    /// The agent itself has started a process, of whatever name.
+    /// Notes a process that the agent itself has started, of any name.
     pub(super) fn child_started(&mut self, child: ProcessId, context: &mut Context<'_>) {
         self.encoders.child_started(child, context);
     }
 
-    /// The accounts of these are folded: forgets them.
+    /// Drops claimants whose accounts have been closed.
     pub(super) fn close(
         &mut self,
         workloads: &[WorkloadId],
@@ -266,7 +266,7 @@ impl Identities {
         self.encoders.close(transcodes);
     }
 
-    /// What a workload is.
+    /// The identity of a workload.
     pub(super) fn identity(&self, id: WorkloadId) -> Identity {
         self.cgroups.directory.identity(id)
     }
@@ -276,17 +276,17 @@ impl Identities {
         self.encoders.get(id)
     }
 
-    /// Transcodes that run, or have ended just now.
+    /// Transcodes that run, or have just ended.
     pub(super) fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
         self.encoders.running()
     }
 
-    /// Workloads that have a cgroup now.
+    /// Workloads with an existing cgroup.
     pub(super) fn living(&self) -> impl Iterator<Item = (WorkloadId, &Identity)> {
         self.cgroups.directory.living()
     }
 
-    /// How much is kept, and how much was given up for want of room.
+    /// Numbers of kept and dropped entries.
     pub(super) fn kept(&self) -> [(&'static str, Kept); 2] {
         let kept = |entries: usize, evicted| Kept { entries: entries as u64, evicted: Some(evicted) };
         [

@@ -1,4 +1,4 @@
-//! Decides what each zone draws when nobody runs: configured, calibrated, learned, estimated by regression, or not known.
+//! Decides the idle power of each zone: configured, calibrated, learned, estimated by regression, or unknown.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,21 +18,21 @@ use super::Pipeline;
 use super::state_dir::{CalibratedIdle, CalibrationVersion, StateDir};
 use crate::config::Config;
 
-/// How often the file of calibrated powers is looked at.
+/// Interval in which the file of calibrated powers is checked.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How long an agent may be without idle power before it says so: most hosts are quiet within it.
+/// Time without idle power after which it is reported: most hosts have a quiet period within it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The same in ticks, where they are long.
+/// The same in ticks, for long ticks.
 const PATIENT_TICKS: u32 = 3;
 
-/// What is known of idle powers.
+/// Idle powers of all zones, by origin.
 #[derive(Debug)]
 pub(super) struct IdleBook {
     configured: Option<Watts>,
     calibrated: BTreeMap<Zone, CalibratedIdle>,
-    /// The file that they are from, and when it was last looked at.
+    /// Version of the file that they are from, and the time of the last check.
     file: (CalibrationVersion, Option<MonoTime>),
     learner: IdleLearner,
 }
@@ -42,7 +42,7 @@ impl IdleBook {
         Self { configured, calibrated: BTreeMap::new(), file: Default::default(), learner }
     }
 
-    /// By a quiet machine, or in place of it.
+    /// Idle power observed on a quiet host, or estimated instead.
     fn by_observation(&self, zone: Zone) -> Option<IdlePower> {
         if let Some(CalibratedIdle { power, standard_error }) = self.calibrated.get(&zone) {
             let standard_error = Some(*standard_error);
@@ -57,7 +57,7 @@ impl IdleBook {
     }
 }
 
-/// What an agent would know of these zones at its start, by what is kept.
+/// Idle powers of these zones that an agent would have at its start, from the kept files.
 pub(crate) fn known_idle(config: &Config, zones: &[Zone]) -> Vec<(Zone, IdlePower)> {
     let state = StateDir::look(&config.state_dirs(), &config.roots(), zones);
     let mut book = IdleBook::new(None, IdleLearner::new(state.load_idle()));
@@ -66,7 +66,7 @@ pub(crate) fn known_idle(config: &Config, zones: &[Zone]) -> Vec<(Zone, IdlePowe
 }
 
 impl Pipeline {
-    /// Learns from a window, unless its energy or duration is in doubt.
+    /// Learns from a window, unless its energy or duration is doubtful.
     pub(super) fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
         let ZoneWindow { zone, energy, duration } = window;
         if !is_sound {
@@ -80,7 +80,7 @@ impl Pipeline {
         self.state.save_idle(self.idle.learner.learned());
     }
 
-    /// Takes what `ffwatt calibrate` has kept, and drops what it has forgotten.
+    /// Follows the file of `ffwatt calibrate`: takes new results, and drops removed ones.
     pub(super) fn follow_calibration(&mut self, now: MonoTime) {
         let (version, looked) = &mut self.idle.file;
         if looked.is_some_and(|looked| now.since(looked) < LOOK) {
@@ -98,7 +98,7 @@ impl Pipeline {
         }
     }
 
-    /// What a zone draws when nobody runs, and how that is known. The configured power is a package's: its dies share it.
+    /// Power of a zone without running tasks, and its origin. The configured power is that of a package: its dies share it.
     pub(super) fn idle_power(&self, zone: Zone, window: &CpuWindow) -> Option<IdlePower> {
         if let Some(power) = self.idle.configured.filter(|_| zone.domain == Domain::Package) {
             let parts = match zone.scope {
@@ -115,7 +115,7 @@ impl Pipeline {
         self.idle.by_observation(zone)
     }
 
-    /// Reports idle powers that are not known, or estimated.
+    /// Reports idle powers that are unknown or estimated.
     pub(super) fn find_about_idle(&mut self, window: &CpuWindow) {
         let patience = PATIENCE.max(self.interval * PATIENT_TICKS);
         let is_measured = self.energy.kind().is_some_and(EnergySourceKind::is_measured);
@@ -149,7 +149,7 @@ impl Pipeline {
     }
 }
 
-/// A zone without idle power, and how far regression is.
+/// The detail for a zone without idle power: the state of the regression.
 fn doubt(zone: Zone, estimate: Option<IdleEstimate>) -> String {
     match estimate {
         Some(IdleEstimate { power, standard_error }) => {

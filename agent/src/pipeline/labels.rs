@@ -1,5 +1,6 @@
-//! Labels under which series are shown, compared at each tick: a name that is learned late, a container that is renamed and a wrapper
-//! that becomes the encoder get new series.
+//! Compares the labels of series at each tick, and opens new series where labels have changed.
+//!
+//! Labels change when a name is learned late, a container is renamed, or a wrapper becomes the encoder.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,8 +19,8 @@ pub(super) struct SeriesLabels {
 }
 
 impl SeriesLabels {
-    /// Begins new series where labels have changed since the last snapshot. Runs before a tick is charged, so that its charges are in
-    /// the new series.
+    /// Begins new series where labels have changed since the last snapshot. Runs before a tick is charged, so that the tick's charges are
+    /// in the new series.
     pub(super) fn compare(&self, identities: &Identities, totals: &mut Totals) {
         for (id, before) in &self.workloads {
             if workload(before) != workload(&identities.identity(*id)) {

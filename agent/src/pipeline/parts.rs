@@ -1,4 +1,4 @@
-//! Opens what a pipeline is made of: clock, sources, folders. A test hands in its own.
+//! Opens the parts of a pipeline: clock, sources, folders. Tests supply their own.
 
 use std::sync::Arc;
 
@@ -23,23 +23,23 @@ use crate::source::identity::process_numbers::ProcessNumbers;
 
 /// The pipeline's ends of the channels to the other threads.
 pub(crate) struct Links {
-    /// Messages to it.
+    /// Messages to the pipeline.
     pub inbox: Inbox,
-    /// Its snapshots.
+    /// Publisher of snapshots.
     pub publisher: watch::Sender<Option<SharedSnapshot>>,
-    /// What the results thread has joined.
+    /// Joined figures of the results thread.
     pub joined: watch::Receiver<Arc<Joined>>,
     /// Progress that encoders post.
     pub board: Arc<Board>,
 }
 
-/// What a pipeline is made of.
+/// Parts of a pipeline.
 pub(super) struct Parts {
     pub(super) clock: Box<dyn Clock>,
     pub(super) roots: HostRoots,
     pub(super) cpu: Box<dyn CpuMeter>,
     pub(super) energy: EnergySource,
-    /// `None` where no hierarchy of cgroups can be seen as the CPU meter tells it.
+    /// `None` where no visible hierarchy of cgroups agrees with the CPU meter's ids.
     pub(super) tree: Option<CgroupTree>,
     pub(super) numbers: ProcessNumbers,
     pub(super) earlier: EarlierTranscodes,
@@ -49,8 +49,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Opens every source of the host. What the host lacks is noted and done without; what the configuration demands and the host
-    /// cannot give is an error.
+    /// Opens every source of the host. A missing source is noted and not used; a source that the configuration requires and the host
+    /// does not have is an error.
     pub(super) fn open(config: &Config, clock: Box<dyn Clock>, prices: Prices) -> Result<Self, OpenError> {
         let roots = config.roots();
         let mut health = HealthBook::default();
@@ -72,7 +72,7 @@ impl Parts {
         if let Some(problem) = tree.as_ref().and_then(CgroupTree::problem) {
             health.failed("cgroups", &problem);
             health.demand("cgroups");
-            // Its paths are not those that the kernel tells: a cgroup that is not in it may be there all the same.
+            // Its paths differ from those of the kernel: a cgroup that is not in it may exist all the same.
             tree = tree.filter(|_| cpu.kind() != CpuSourceKind::Bpf);
         }
         let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);

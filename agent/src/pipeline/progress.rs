@@ -1,7 +1,7 @@
-//! Follows the progress that encoders post: finds the transcode of each connection, and how far and how fast that is.
+//! Tracks the progress that encoders post: the transcode of each connection, its frames and its speed.
 //!
-//! [`owner`] finds the transcode. A transcode has one connection: while that is open, another one is not taken. A sender that is
-//! not on this host by its socket, its address, or by loopback, is refused unless the configuration allows it.
+//! [`owner`] finds the transcode. A transcode has one connection: while that is open, another one is refused. A sender is refused unless
+//! it is on this host by its socket, its address or loopback, or the configuration allows others.
 
 mod owner;
 
@@ -23,56 +23,56 @@ use crate::progress::{Board, Refusal};
 use crate::source::identity::transcodes::Transcode;
 use crate::source::peer::Sockets;
 
-/// How long a post may be nobody's: an encoder that is polled for is known with the next tick.
+/// Time for which a connection may have no transcode: polling finds an encoder at the next tick.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far back speed is looked at.
+/// Time over which speed is computed.
 const SPEED_SPAN: Duration = Duration::from_secs(10);
 
-/// Over less than this a speed is a matter of chance.
+/// Speed over a shorter time is random.
 const SHORTEST_SPAN: Duration = Duration::from_secs(1);
 
-/// Over less than this nobody is said to fall behind.
+/// Time below which no encode is marked as stalled.
 const STALL_SPAN: Duration = Duration::from_secs(5);
 
-/// What a clock and rounding may take off an encode that keeps up.
+/// Lowest speed of an encode that keeps up: clock and rounding may reduce it.
 const STALL_SPEED: f64 = 0.97;
 
-/// An encoder that posts is heard twice a second unless asked for less.
+/// An encoder posts twice a second unless configured for less.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Between two ticks no more than one part in so many of the time goes into finding transcodes, however many connections begin.
+/// At most this fraction (1/n) of the time between two ticks is spent on finding transcodes, however many connections begin.
 const SEARCH_SHARE: u32 = 10;
 
-/// What posts have said.
+/// Progress of all transcodes that post.
 #[derive(Debug, Default)]
 pub(super) struct ProgressBook {
-    /// Connections, and whose they are.
+    /// Connections with a known transcode.
     matched: HashMap<u64, TranscodeId>,
-    /// When a connection that nobody knows was first seen.
+    /// Connections without a known transcode, and the time at which each was first seen.
     waiting: HashMap<u64, MonoTime>,
     live: HashMap<TranscodeId, Live>,
     counts: PostCounts,
     allow_remote: bool,
-    /// A connection has begun since transcodes were last looked for, and when they may be again.
+    /// Whether a connection has begun since transcodes were last looked for, and the earliest time of the next search.
     is_rung: bool,
     rest_until: MonoTime,
 }
 
-/// One transcode that posts.
+/// Progress of one transcode.
 #[derive(Debug)]
 struct Live {
     post: u64,
     is_open: bool,
     block: Block,
     at: MonoTime,
-    /// When how much was out, lately.
+    /// Playing time of the output at recent times.
     recent: VecDeque<(MonoTime, Duration)>,
-    /// What it had been charged at its last word; `None` until the tick after it.
+    /// Energy charged at the time of the last block; `None` until the tick after it.
     energy: Option<MicroJoules>,
-    /// When its first word came, and where it stood then.
+    /// Time and counts of the first block.
     first: Option<(MonoTime, FirstWord)>,
-    /// Whether a tick has told what it had been charged by then.
+    /// Whether a tick has computed the energy at the first block.
     is_first_settled: bool,
     shown: Option<Progress>,
 }
@@ -82,22 +82,22 @@ impl ProgressBook {
         Self { allow_remote, ..Self::default() }
     }
 
-    /// How posts stand.
+    /// Numbers of connections.
     pub(super) fn counts(&self) -> PostCounts {
         self.counts
     }
 
-    /// A connection has begun.
+    /// Notes that a connection has begun.
     pub(super) fn ring(&mut self) {
         self.is_rung = true;
     }
 
-    /// When transcodes of new connections are to be looked for; `None` when there are no new ones.
+    /// Time of the next search for transcodes; `None` without new connections.
     pub(super) fn wake(&self) -> Option<MonoTime> {
         self.is_rung.then_some(self.rest_until)
     }
 
-    /// Finds the transcodes of new connections, as long as their sockets are there.
+    /// Finds the transcodes of new connections, while their sockets exist.
     pub(super) fn find(
         &mut self,
         board: &Board,
@@ -133,7 +133,7 @@ impl ProgressBook {
         self.rest_until = ended.plus(ended.since(now) * (SEARCH_SHARE - 1));
     }
 
-    /// Gives a transcode to a connection, unless another one has it.
+    /// Assigns a transcode to a connection, unless it has another one.
     fn give(&mut self, board: &Board, number: u64, id: TranscodeId, now: MonoTime) -> bool {
         let mut holders = self.matched.iter().filter(|(_, other)| **other == id);
         if !holders.all(|(holder, _)| board.displace(*holder, now)) {
@@ -145,7 +145,7 @@ impl ProgressBook {
         true
     }
 
-    /// Takes down what has come in.
+    /// Takes new blocks from the board.
     pub(super) fn hear(&mut self, board: &Board) {
         let posts = board.take();
         let open: HashSet<u64> =
@@ -164,7 +164,7 @@ impl ProgressBook {
         self.counts = PostCounts { matched, unmatched: open.len() - matched, refused: board.refused() };
     }
 
-    /// Closes the tick's window: what was charged in it is known now.
+    /// Closes the tick's window: its charges are known now.
     pub(super) fn settle(
         &mut self,
         identities: &Identities,
@@ -179,13 +179,13 @@ impl ProgressBook {
                 return false;
             };
             live.settle(transcode, account, account.energy(counts), (from, to));
-            // Who stops posting and runs on is not known any more.
+            // An encoder that stops posting and continues to run has no known progress.
             let is_lost = !live.is_open && !live.block.is_end && transcode.ended.is_none();
             !is_lost || to.since(live.at) < SILENCE
         });
     }
 
-    /// How far a transcode is.
+    /// Progress of a transcode.
     pub(super) fn of(&self, id: TranscodeId) -> Option<&Progress> {
         self.live.get(&id)?.shown.as_ref()
     }
@@ -212,7 +212,7 @@ impl Live {
             let (frames, output_time) = (block.frames, block.output_time);
             (at, FirstWord { frames, output_time, ..FirstWord::default() })
         });
-        // What an encoder holds back at first says nothing of its speed.
+        // Output that an encoder buffers at first does not count for its speed.
         if let Some(out) = block.output_time.filter(|out| !out.is_zero()) {
             self.recent.push_back((at, out));
         }
@@ -229,7 +229,7 @@ impl Live {
         total: MicroJoules,
         (from, to): (MonoTime, MonoTime),
     ) {
-        // Between two ticks energy flows evenly; at the end all of it is the output's.
+        // Between two ticks energy flows evenly; at the end all of it belongs to the output.
         let charged_at = |at: MonoTime| {
             let after = ratio(to.since(at), to.since(from)).unwrap_or(0.0).min(1.0);
             total.saturating_sub(MicroJoules((account.window_energy.0 as f64 * after) as u64))
@@ -260,7 +260,7 @@ impl Live {
         });
     }
 
-    /// How long the recent past is, and how much was put out in it.
+    /// Length of the recent time, and the output in it.
     fn span(&self) -> Option<(Duration, Duration)> {
         let ((began, first), (ended, last)) = (*self.recent.front()?, *self.recent.back()?);
         Some((ended.since(began), last.saturating_sub(first)))

@@ -1,4 +1,4 @@
-//! What do readers get to see? The books as one immutable snapshot.
+//! Builds the immutable snapshot of a tick from the pipeline's state.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -27,13 +27,13 @@ use crate::source::cgroup_tree::CgroupTree;
 use crate::source::engine::EngineWatch;
 use crate::source::{energy, memory, own_process, reservation};
 
-/// How often single files are read, whatever the tick.
+/// Interval in which single files are read, whatever the tick.
 const QUICK_PERIOD: Duration = Duration::from_secs(1);
 
-/// How often files of every workload are read.
+/// Interval in which files of every workload are read.
 const SLOW_PERIOD: Duration = Duration::from_secs(5);
 
-/// Figures that change slowly, or cost a file a workload: read now and then.
+/// Figures that change slowly, or need a file for each workload: read from time to time.
 #[derive(Debug, Default)]
 pub(super) struct SlowFigures {
     quick: Option<MonoTime>,
@@ -80,7 +80,7 @@ impl SlowFigures {
             self.memory.clear();
             self.reservations.clear();
         }
-        // All when they are due; meanwhile who is new.
+        // All workloads when they are due; between, only new ones.
         for (id, identity) in identities.living() {
             let Some((tree, cgroup)) = tree.zip(identity.details.cgroup.as_deref()) else { continue };
             let Entry::Vacant(entry) = self.reservations.entry(id) else { continue };
@@ -91,7 +91,7 @@ impl SlowFigures {
         }
     }
 
-    /// Counts the containers of the engines, however many have series of their own.
+    /// Counts the containers of the engines, including those without series of their own.
     pub(super) fn count_containers(&mut self, busy: &[(Claimant, CpuTime)], identities: &Identities) {
         let running: HashSet<WorkloadId> = identities
             .living()
@@ -219,7 +219,7 @@ impl Pipeline {
                 (id, snapshot)
             })
             .collect();
-        // Scrapers cache the order.
+        // Scrapers cache the order of series.
         workloads.sort_unstable_by_key(|(id, _)| *id);
         workloads.into_iter().map(|(_, snapshot)| snapshot).collect()
     }

@@ -1,4 +1,4 @@
-//! Which sources are there, and how are they?
+//! Opens the sources of CPU time and energy, and keeps their health.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,28 +14,28 @@ use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::cpu::cgroupfs::CgroupfsMeter;
 use crate::source::energy::{EnergyOptions, HostEnergy};
 
-/// Why the agent cannot run at all.
+/// The reason why the agent cannot run at all.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
-    /// Without CPU times there is nothing to split energy by.
+    /// There are no CPU times to split energy by.
     #[error("no source of CPU times works: {problems}")]
     NoCpu {
         /// Every source that was tried, with its problem.
         problems: String,
-        /// What would help.
+        /// Command or setting that helps.
         hint: String,
     },
     /// The host's CPUs cannot be listed.
     #[error("the host's CPUs are not known")]
     NoTopology {
-        /// Why, with the folder.
+        /// The error, with the folder.
         #[source]
         cause: std::io::Error,
     },
 }
 
 impl OpenError {
-    /// What would help; empty when nothing would.
+    /// Command or setting that helps; empty when there is none.
     pub(crate) fn hint(&self) -> &str {
         match self {
             Self::NoCpu { hint, .. } => hint,
@@ -48,13 +48,13 @@ pub(super) fn topology(roots: &HostRoots) -> Result<CpuTopology, OpenError> {
     CpuTopology::read(roots).map_err(|cause| OpenError::NoTopology { cause })
 }
 
-/// The energy counters of the host that the configuration speaks of.
+/// The energy counters of the host, at the configured paths.
 pub(crate) fn energy_hardware(config: &Config) -> HostEnergy {
     let options = EnergyOptions { plausible_power: config.energy.plausible_watts.map(Watts) };
     HostEnergy::new(config.roots(), options)
 }
 
-/// eBPF where it can be had, else polling; or the one the configuration names.
+/// Opens eBPF where it is available, else polling; or the meter that the configuration names.
 pub(super) fn open_cpu(
     config: &Config,
     roots: &HostRoots,
@@ -94,23 +94,23 @@ pub(super) fn open_cpu(
     Err(OpenError::NoCpu { problems: problems.join("; "), hint })
 }
 
-/// The state of every source that was asked.
+/// Health of all sources that were tried.
 #[derive(Debug, Default)]
 pub(super) struct HealthBook {
     sources: BTreeMap<&'static str, SourceHealth>,
-    /// What has been logged: an error is said once, not every tick.
+    /// Errors that were logged: each is logged once, not at every tick.
     said: HashSet<(&'static str, String)>,
 }
 
 impl HealthBook {
-    /// Nothing stands in for this source, if it was asked at all.
+    /// Marks a source, if it was tried at all, as needed: no other source replaces it.
     pub(super) fn demand(&mut self, name: &'static str) {
         if let Some(source) = self.sources.get_mut(name) {
             source.is_needed = true;
         }
     }
 
-    /// A source works.
+    /// Notes that a source works.
     pub(super) fn works(&mut self, name: &'static str) {
         let source = self.sources.entry(name).or_default();
         source.is_needed = true;
@@ -126,7 +126,7 @@ impl HealthBook {
         source.hint.clear();
     }
 
-    /// A source does not work.
+    /// Notes that a source has failed.
     pub(super) fn failed(&mut self, name: &'static str, error: &SourceError) {
         let source = self.sources.entry(name).or_default();
         source.up = false;
@@ -136,12 +136,12 @@ impl HealthBook {
         self.note(name, error);
     }
 
-    /// A source is no longer asked.
+    /// Drops a source that is no longer used.
     pub(super) fn retire(&mut self, name: &'static str) {
         self.sources.remove(name);
     }
 
-    /// A part of a source does not work; the source itself still does.
+    /// Notes an error of a part of a source; the source itself still works.
     pub(super) fn note(&mut self, name: &'static str, error: &SourceError) {
         *self.sources.entry(name).or_default().errors.entry(error.reason()).or_default() += 1;
         let problem = error.chain();
@@ -154,7 +154,7 @@ impl HealthBook {
         }
     }
 
-    /// All of them.
+    /// Health of all sources.
     pub(super) fn all(&self) -> &BTreeMap<&'static str, SourceHealth> {
         &self.sources
     }

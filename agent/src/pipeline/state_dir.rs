@@ -1,4 +1,4 @@
-//! Keeps what must survive a restart: what the machine draws when nothing runs, learned and calibrated.
+//! Keeps idle power, learned and calibrated, over restarts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,10 +22,10 @@ pub(super) use calibration::{CalibratedIdle, CalibrationVersion};
 
 const IDLE_FILE: &str = "idle.json";
 
-/// Version 1 had no such number, and kept figures for ever that a counter's reset had made.
+/// Version 1 did not have this number, and kept wrong figures from a counter's reset for ever.
 const VERSION: u32 = 2;
 
-/// The file as written.
+/// The stored file.
 #[derive(Debug, Serialize, Deserialize)]
 struct IdleFile {
     version: u32,
@@ -33,7 +33,7 @@ struct IdleFile {
     learned: Vec<IdleZone>,
 }
 
-/// The part of every version.
+/// The common part of all versions.
 #[derive(Debug, Deserialize)]
 struct Versioned {
     #[serde(default = "first_version")]
@@ -44,7 +44,7 @@ fn first_version() -> u32 {
     1
 }
 
-/// What was learned on one of these says nothing about another. What cannot be read is empty.
+/// The hardware and kernel for which figures were learned; they do not hold for others. An unreadable value is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Machine {
     processor: String,
@@ -63,13 +63,13 @@ impl Machine {
         }
     }
 
-    /// What is not the same; `None` when all is.
+    /// The first difference; `None` when both are equal.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         let other_zones = (self.zones != other.zones).then_some("set of energy counters");
         self.other_hardware(other).or(other_zones)
     }
 
-    /// The same, whatever counters there are.
+    /// The first difference, apart from the energy counters.
     fn other_hardware(&self, other: &Self) -> Option<&'static str> {
         let same = [
             (self.processor == other.processor, "processor"),
@@ -119,14 +119,14 @@ struct IdleZone {
     zone: ZoneName,
     /// Lowest powers of the last days, the oldest first.
     days_watts: Vec<f64>,
-    /// The current day.
+    /// Lowest power of the current day.
     #[serde(skip_serializing_if = "Option::is_none")]
     today_watts: Option<f64>,
     observed_seconds: u64,
     stretches: u32,
 }
 
-/// The folder, if any can be written.
+/// The state folder, if any can be written.
 #[derive(Debug)]
 pub(super) struct StateDir {
     folder: Option<PathBuf>,
@@ -134,8 +134,8 @@ pub(super) struct StateDir {
 }
 
 impl StateDir {
-    /// The first of the candidates that can be made and written to, for a machine with these energy counters. Without a folder the
-    /// agent forgets at every restart, and says so.
+    /// Opens the first of the candidates that can be made and written to, for a host with these energy counters. Without a folder the
+    /// agent loses learned figures at every restart, and reports that.
     pub(super) fn open(candidates: &[PathBuf], roots: &HostRoots, zones: &[Zone]) -> Self {
         let folder = candidates.iter().find(|folder| match is_writable(folder) {
             Ok(()) => true,
@@ -155,7 +155,7 @@ impl StateDir {
         Self { folder: folder.cloned(), machine: Machine::of(roots, zones) }
     }
 
-    /// The folder that [`Self::open`] would take, without making it.
+    /// The folder that [`Self::open`] would use, without making it.
     pub(super) fn look(candidates: &[PathBuf], roots: &HostRoots, zones: &[Zone]) -> Self {
         let folder = candidates.iter().find(|folder| could_be_written(folder));
         Self { folder: folder.cloned(), machine: Machine::of(roots, zones) }
@@ -166,7 +166,7 @@ impl StateDir {
         self.folder.is_some()
     }
 
-    /// What was learned before on this machine.
+    /// Figures that were learned before on this host.
     pub(super) fn load_idle(&self) -> BTreeMap<Zone, DailyLows> {
         let Some(path) = self.folder.as_ref().map(|folder| folder.join(IDLE_FILE)) else {
             return BTreeMap::new();
@@ -178,14 +178,14 @@ impl StateDir {
             },
             Ok(None) => "the file is of another version of ffwatt".to_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return BTreeMap::new(),
-            // The kind only: the text may be of a file that is not ours.
+            // Only the kind of the error: its text may quote a file of another program.
             Err(error) => format!("the file cannot be read ({})", error.kind()),
         };
         tracing::warn!(file = %path.display(), "idle power is learned anew: {why}");
         BTreeMap::new()
     }
 
-    /// Keeps what was learned.
+    /// Writes the learned figures.
     pub(super) fn save_idle(&self, learned: &BTreeMap<Zone, DailyLows>) {
         let Some(folder) = &self.folder else { return };
         if learned.values().all(|lows| lows.lowest().is_none()) {
@@ -206,20 +206,20 @@ pub(crate) fn is_writable(folder: &Path) -> io::Result<()> {
     fs::remove_file(probe)
 }
 
-/// Whether a folder could be made and written to, without doing either: by its nearest parent that is there.
+/// Whether a folder could be made and written to, without doing either: by its nearest existing parent.
 pub(crate) fn could_be_written(folder: &Path) -> bool {
-    // Of a relative path the last is the folder that the program was started in.
+    // The last parent of a relative path is the working directory.
     let parents =
         folder.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
     let Some(there) = parents.into_iter().find(|path| path.exists()) else { return false };
-    // The kernel's own file systems have no room for others' files, which access(2) does not say to root.
+    // The kernel's own file systems do not take files of programs, which access(2) does not report to root.
     let is_kernels =
         [KernelFileSystem::Procfs, KernelFileSystem::Sysfs].iter().any(|system| system.holds(there));
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     there.is_dir() && !is_kernels && accessat(CWD, there, wanted, AtFlags::EACCESS).is_ok()
 }
 
-/// `None` when it is of another version.
+/// `None` for a file of another version.
 fn read_idle(path: &Path) -> io::Result<Option<IdleFile>> {
     let bytes = fs::read(path)?;
     let Versioned { version } = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
@@ -229,7 +229,7 @@ fn read_idle(path: &Path) -> io::Result<Option<IdleFile>> {
     serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from)
 }
 
-/// A reader sees the old file or the new one, never half of one.
+/// Writes a file so that a reader sees the old or the new one, never a part.
 fn write_whole(path: &Path, file: &impl Serialize) -> io::Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, serde_json::to_vec(file).map_err(io::Error::from)?)?;

@@ -1,4 +1,4 @@
-//! Drives the whole pipeline, with a clock, a CPU meter and energy counters that do what a test says.
+//! Tests the whole pipeline, with a scripted clock, CPU meter and energy counters.
 
 mod examples;
 mod properties;
@@ -37,14 +37,14 @@ pub(crate) const fn zone(domain: Domain, package: u32) -> Zone {
     Zone { domain, scope: Scope::Package(package) }
 }
 
-/// A clock that stands until it is moved, in the test's hand and in the pipeline's.
+/// A clock that the test moves and the pipeline reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TestClock(Arc<Hands>);
 
 #[derive(Debug, Default)]
 struct Hands {
     monotonic: AtomicU64,
-    /// How far the wall clock has been set on, or back.
+    /// Offset of the wall clock after it was set.
     set: AtomicI64,
     asleep: AtomicU64,
 }
@@ -74,7 +74,7 @@ impl Clock for TestClock {
     }
 }
 
-/// What the kernel tells of CPU time, by a test's word.
+/// A CPU meter that gives the CPU times of a test.
 #[derive(Clone, Debug, Default)]
 struct ScriptedCpu(Arc<Mutex<Script>>);
 
@@ -83,7 +83,7 @@ struct Script {
     last: MonoTime,
     cpus: [u32; 2],
     used: Vec<(Consumer, usize, Duration)>,
-    /// Which cgroups used CPU time on which socket, as told by the last window.
+    /// Cgroups that used CPU time in the last window, with their sockets.
     told: Vec<(CgroupId, usize)>,
     events: Vec<LifecycleEvent>,
     is_broken: bool,
@@ -100,7 +100,7 @@ impl CpuMeter for ScriptedCpu {
     fn kind(&self) -> CpuSourceKind {
         CpuSourceKind::Bpf
     }
-    /// Nobody uses more CPU time than there is: what is too much in a place is left out.
+    /// No more CPU time is used than exists: the excess in a place is left out.
     fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
         self.script(|script| {
             let start = std::mem::replace(&mut script.last, clock.now());
@@ -168,7 +168,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// With these energy counters.
+    /// A scene with these energy counters.
     fn new(config: &Config, hardware: ScriptedHardware) -> Self {
         let folder = TempDir::new().unwrap();
         let roots = HostRoots {
@@ -202,7 +202,7 @@ impl Scene {
         Self { clock, cpu, hardware, pipeline, mailbox, snapshots, _joined: joined_sender, _folder: folder }
     }
 
-    /// Two packages with memory, far from their ends.
+    /// Two packages with memory, far from the end of their range.
     pub(crate) fn server(config: &Config) -> Self {
         let hardware = ScriptedHardware::default();
         for package in 0..2 {
@@ -212,7 +212,7 @@ impl Scene {
         Self::new(config, hardware)
     }
 
-    /// Time passes, and a tick is taken as the pipeline's loop takes it.
+    /// Advances the clock, and takes a tick as the pipeline's loop does.
     pub(crate) fn tick(&mut self, after: Duration) -> SharedSnapshot {
         self.clock.advance(after);
         let now = self.clock.now();
@@ -233,7 +233,7 @@ impl Scene {
         self.cpu.script(|script| script.events.push(LifecycleEvent::CgroupRemoved { at, id }));
     }
 
-    /// Tasks of a cgroup used CPU time on a socket.
+    /// Adds CPU time of a cgroup's tasks on a socket.
     pub(crate) fn run(&self, cgroup: u64, process: Option<u32>, socket: usize, busy: Duration) {
         let (cgroup, process) = (CgroupId(cgroup), process.map(ProcessId));
         let consumer = Consumer::Tasks { cgroup, process };
@@ -255,7 +255,7 @@ pub(crate) fn prices_of_nothing() -> Prices {
     }
 }
 
-/// The container's cgroup, as Docker's systemd driver names it.
+/// The container's cgroup path, as Docker's systemd driver names it.
 pub(crate) fn container_path(number: u64) -> String {
     format!("/system.slice/docker-{}.scope", container_id(number))
 }

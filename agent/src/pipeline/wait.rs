@@ -1,7 +1,6 @@
-//! What does the pipeline wait for?
+//! Waits for the next tick, for the kernel's ring buffer and for messages of other tasks.
 //!
-//! One thread waits for three things at once: the next tick, the kernel's ring buffer, and messages from the other tasks, which
-//! ring through an eventfd.
+//! One thread waits for all three at once. Messages of other tasks signal an eventfd.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,27 +16,27 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use crate::clock::Clock;
 use crate::source::identity::docker::EngineEvent;
 
-/// What other tasks tell the pipeline.
+/// Messages of other tasks to the pipeline.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// A container engine has said something.
+    /// An event of a container engine.
     Engine {
-        /// Which engine.
+        /// Name of the engine.
         name: &'static str,
-        /// What.
+        /// The event.
         event: EngineEvent,
     },
-    /// The agent has started a process: what it uses is the agent's.
+    /// The agent has started a process, which is charged to the agent.
     Child(ProcessId),
     /// An encoder has begun to post its progress.
     Progress,
     /// Prices have changed.
     Prices(Prices),
-    /// End.
+    /// The pipeline is to stop.
     Stop,
 }
 
-/// Where other tasks leave messages.
+/// Sender of messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
     sender: Sender<Message>,
@@ -45,18 +44,18 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Leaves a message and rings. `false` when the pipeline is gone.
+    /// Sends a message and wakes the pipeline. `false` when the pipeline has ended.
     pub(crate) fn tell(&self, message: Message) -> bool {
         if self.sender.send(message).is_err() {
             return false;
         }
-        // The only way this can fail is a counter that is full, and then the bell is ringing already.
+        // This fails only when the counter is full, and then the pipeline is woken already.
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
         true
     }
 }
 
-/// The pipeline's end.
+/// Receiver of messages, owned by the pipeline.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     receiver: Receiver<Message>,
@@ -64,19 +63,19 @@ pub(crate) struct Inbox {
     waiting: Vec<Message>,
 }
 
-/// Both ends.
+/// Makes a sender and its receiver.
 pub(crate) fn mailbox() -> io::Result<(Mailbox, Inbox)> {
     let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     let (sender, receiver) = channel();
     Ok((Mailbox { sender, bell: Arc::clone(&bell) }, Inbox { receiver, bell, waiting: Vec::new() }))
 }
 
-/// Why the wait is over.
+/// Result of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wake {
     /// There is something to do.
     Work,
-    /// The pipeline is to end.
+    /// The pipeline is to stop.
     Stop,
 }
 
@@ -93,18 +92,18 @@ impl Inbox {
             let mut sources = vec![PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
             sources.extend(kernel.map(|kernel| PollFd::from_borrowed_fd(kernel, PollFlags::IN)));
             let timeout = Timespec::try_from(left).ok();
-            // An interrupted wait is a short wait: the caller looks at the clock anyway.
+            // An interrupted wait is a short wait: the caller checks the clock in any case.
             let _ = poll(&mut sources, timeout.as_ref());
         }
         let mut rings = [0; 8];
-        // Empty when nobody rang.
+        // Empty when there was no message.
         let _ = rustix::io::read(&*self.bell, &mut rings);
         self.waiting.extend(self.receiver.try_iter());
         let is_stop = |message: &Message| matches!(message, Message::Stop);
         if self.waiting.iter().any(is_stop) { Wake::Stop } else { Wake::Work }
     }
 
-    /// The messages that have come in.
+    /// The messages that have arrived.
     pub(super) fn take(&mut self) -> Vec<Message> {
         std::mem::take(&mut self.waiting)
     }

@@ -1,7 +1,7 @@
-//! Keeps where each energy counter stands, and whose demand it has not paid for yet.
+//! Tracks each energy counter, and the demand that its energy has not yet paid for.
 //!
-//! A counter that cannot be read at a tick, or stands still, gives the energy of several ticks at once later.
-//! Whoever ran meanwhile owes for it, so their demand is kept until then.
+//! A counter that cannot be read at a tick, or stands still, later gives the energy of several ticks at once.
+//! That energy is charged to all claimants that ran meanwhile, so their demand is kept until then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,36 +19,36 @@ use crate::source::energy::EnergyReading;
 #[cfg(test)]
 mod tests;
 
-/// The figures of one counter.
+/// State of one counter.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ZoneState {
-    /// Last total and when it was read; `None` before the first reading.
+    /// Last total and its time; `None` before the first reading.
     last: Option<(MonoTime, MicroJoules)>,
-    /// What ran since then, where a tick went by without a reading.
+    /// Demand since then, where a tick had no reading.
     owed: Demand,
     /// The last closed window, and the demand of its last tick.
     before: Option<(Span, Arc<Demand>, Duration)>,
     /// Whether it has counted since its first reading.
     has_moved: bool,
-    /// Since when it stands still.
+    /// Time since which it stands still.
     pub(super) still_since: Option<MonoTime>,
-    /// Distance of the last reading from the CPU reading beside it.
+    /// Time between the last reading and the CPU reading of the same tick.
     skew: Duration,
-    /// Mean power of the window that the last tick closed; `None` where it closed none, or its energy is not known.
+    /// Mean power of the window that the last tick closed; `None` where it closed none, or its energy is unknown.
     pub(super) power: Option<Watts>,
     pub(super) wraps: u64,
     pub(super) resets: u64,
     pub(super) last_reset: Option<MonoTime>,
-    /// Whether the energy of the window that is open is known in part only.
+    /// Whether the energy of the open window is only partly known.
     is_incomplete: bool,
-    /// What was counted since the last reading may not be one tick's, or all that was drawn.
+    /// Whether the energy since the last reading may be of more than one tick, or incomplete.
     is_disturbed: bool,
-    /// What was charged, by where it came from.
+    /// Charged energy, by source.
     pub(super) by_source: BTreeMap<EnergySourceKind, MicroJoules>,
 }
 
 impl ZoneState {
-    /// What ran while the counter gave nothing. Of more claimants than can be kept, it is nobody's.
+    /// Adds demand of a tick without energy. Beyond the limit of claimants, the demand is unattributed.
     fn owe(&mut self, demand: &Demand) {
         self.is_disturbed = true;
         self.owed.extend(demand);
@@ -58,10 +58,10 @@ impl ZoneState {
     }
 }
 
-/// Claims that are kept while a counter gives nothing: about a megabyte.
+/// Claims that are kept while a counter gives no energy: about a megabyte.
 const MOST_CLAIMS: usize = 20_000;
 
-/// All counters.
+/// State of all counters.
 #[derive(Debug, Default)]
 pub(super) struct ZoneBook {
     zones: BTreeMap<Zone, ZoneState>,
@@ -72,30 +72,30 @@ pub(super) struct ZoneBook {
 #[derive(Debug)]
 pub(super) struct Closed {
     pub(super) window: ZoneWindow,
-    /// Distances between energy and CPU reading at both ends.
+    /// Times between energy and CPU reading, both ends of the window added.
     pub(super) skew: Duration,
-    /// Everything that ran in the window; `None` where it is one tick's and nothing is owed.
+    /// All demand of the window; `None` where the window is one tick and nothing is owed.
     pub(super) owed: Option<Demand>,
     /// Whether energy and duration are those of one undisturbed tick.
     pub(super) is_sound: bool,
 }
 
-/// Where a reading is taken.
+/// Circumstances of a reading.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment<'a> {
-    /// When the counter was read, and when the CPU times beside it were.
+    /// Times of the counter's reading and of the CPU reading of the same tick.
     pub(super) at: MonoTime,
     pub(super) cpu_at: MonoTime,
-    /// What ran in the tick.
+    /// Demand of the tick.
     pub(super) demand: &'a Arc<Demand>,
     /// Length of the tick.
     pub(super) tick: Duration,
-    /// What the zone draws when nobody runs.
+    /// Power of the zone without running tasks.
     pub(super) idle: Option<Watts>,
 }
 
 impl ZoneBook {
-    /// One counter.
+    /// State of one counter.
     pub(super) fn get(&self, zone: Zone) -> Option<&ZoneState> {
         self.zones.get(&zone)
     }
@@ -105,17 +105,17 @@ impl ZoneBook {
         self.get(zone).is_some_and(|state| !state.by_source.is_empty())
     }
 
-    /// All of them.
+    /// All counters.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Zone, &ZoneState)> {
         self.zones.iter().map(|(zone, state)| (*zone, state))
     }
 
-    /// When counters were last read at all.
+    /// Time of the last reading of any counter.
     pub(super) fn last_read(&self) -> Option<MonoTime> {
         self.last_read
     }
 
-    /// Notes what happened to counters besides counting.
+    /// Notes discontinuities of counters.
     pub(super) fn count(&mut self, events: &[(Zone, CounterEvent)], at: MonoTime) {
         for (zone, event) in events {
             let state = self.zones.entry(*zone).or_default();
@@ -136,7 +136,7 @@ impl ZoneBook {
         }
     }
 
-    /// Notes what a reading does not tell: counters that cannot be read or are held back owe for this tick, and what happened to others.
+    /// Notes a reading without energy: counters that cannot be read or are held back owe for this tick. Notes discontinuities of others.
     pub(super) fn note(&mut self, reading: &EnergyReading, demand: &Demand, at: MonoTime) {
         self.count(&reading.events, at);
         let withheld = reading.withheld.iter().map(|reading| reading.zone);
@@ -145,7 +145,7 @@ impl ZoneBook {
         }
     }
 
-    /// The machine slept, and counters begin anew.
+    /// After a suspend: counters may begin again.
     pub(super) fn disturb(&mut self) {
         for state in self.zones.values_mut() {
             (state.last, state.before, state.power) = (None, None, None);
@@ -153,7 +153,7 @@ impl ZoneBook {
         }
     }
 
-    /// Dies of a package that have counters of their own.
+    /// Number of dies of a package that have counters of their own.
     pub(super) fn dies(&self, package: u32) -> usize {
         let is_die = |zone: &&Zone| {
             zone.domain == Domain::Package
@@ -162,7 +162,7 @@ impl ZoneBook {
         self.zones.keys().filter(is_die).count()
     }
 
-    /// Counters were read, if only to keep up with them.
+    /// Notes that counters were read, even if only to detect wraps.
     pub(super) fn was_read(&mut self, at: MonoTime) {
         self.last_read = Some(at);
     }
@@ -179,7 +179,7 @@ impl ZoneBook {
         self.zones.entry(reading.zone).or_default().last.get_or_insert((at, reading.total));
     }
 
-    /// The energy of a counter is not known in this tick: what ran owes for it later.
+    /// Notes that the energy of a counter is unknown in this tick: its demand is charged later.
     pub(super) fn owe(&mut self, zone: Zone, demand: &Demand) {
         let state = self.zones.entry(zone).or_default();
         state.power = None;
@@ -188,7 +188,7 @@ impl ZoneBook {
         }
     }
 
-    /// A counter was read; `None` when this is its first reading, or it stands still.
+    /// Closes the window of a counter that was read; `None` when this is its first reading, or it stands still.
     pub(super) fn close(
         &mut self,
         reading: &ZoneReading,
@@ -209,7 +209,7 @@ impl ZoneBook {
         let was_still = state.still_since.is_some();
         state.power = None;
         let is_zero = energy == MicroJoules::ZERO && must_move(reading.zone);
-        // A CPU that is idle draws as well: an idle tick ends no stall.
+        // An idle CPU draws power too: an idle tick ends no stall.
         if is_zero {
             state.still_since.get_or_insert(before);
             // What never moved was never measured.
@@ -247,13 +247,13 @@ impl ZoneBook {
         Some(Closed { window, skew, owed, is_sound })
     }
 
-    /// Enters what was charged.
+    /// Adds charged energy.
     pub(super) fn charged(&mut self, zone: Zone, source: EnergySourceKind, energy: MicroJoules) {
         *self.zones.entry(zone).or_default().by_source.entry(source).or_default() += energy;
     }
 
-    /// Takes what is owed for packages, with the time since which; and forgets where counters stand: they are read no more, or from
-    /// a new baseline.
+    /// Takes the demand that is owed for packages, with the time since which; and drops the positions of counters: they are read no more,
+    /// or from a new baseline.
     pub(super) fn end_source(&mut self) -> (Option<MonoTime>, Demand) {
         let (mut since, mut owed) = (None, Demand::default());
         for (zone, state) in &mut self.zones {
@@ -263,7 +263,7 @@ impl ZoneBook {
                 owed.extend_within(&unpaid, zone.scope);
                 since = since.max(last.map(|(at, _)| at));
             }
-            // What never moved was never measured.
+            // A counter that never moved has measured nothing.
             state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
             (state.before, state.power, state.still_since) = (None, None, None);
             (state.has_moved, state.is_incomplete) = (false, false);
@@ -271,14 +271,14 @@ impl ZoneBook {
         (since, owed)
     }
 
-    /// Moves what is owed for some scopes to others, whose counters are theirs too.
+    /// Moves owed demand of some scopes to others, whose counters they share.
     pub(super) fn move_owed(&mut self, moves: &[(Scope, Scope)]) {
         for state in self.zones.values_mut().filter(|state| !state.owed.is_empty()) {
             state.owed = state.owed.moved(moves);
         }
     }
 
-    /// Forgets where a counter stands: it is another's.
+    /// Drops the position of a counter, because it mirrors another.
     pub(super) fn forget(&mut self, zone: Zone) {
         if let Some(state) = self.zones.get_mut(&zone) {
             (state.last, state.power, state.still_since) = (None, None, None);
@@ -288,7 +288,7 @@ impl ZoneBook {
     }
 }
 
-/// Whether a counter cannot stand still. Graphics may sleep.
+/// Whether a counter must move. Graphics may sleep.
 fn must_move(zone: Zone) -> bool {
     zone.domain != Domain::Uncore
 }

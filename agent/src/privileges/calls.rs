@@ -1,8 +1,8 @@
-//! Which system calls does the agent never make? Refused by seccomp with EPERM.
+//! Refuses system calls that the agent never makes, by seccomp with EPERM.
 //!
-//! A list of what is refused, not of what is allowed: the latter breaks with every new C library, and with every ffmpeg that is
-//! started. What is refused is what a break-in would go on with: other processes' memory, mounts, modules, namespaces, files by
-//! handle (which `CAP_DAC_READ_SEARCH` would open anywhere), new eBPF programs.
+//! This is a list of refused calls, not of allowed ones: a list of allowed calls breaks with every new C library, and with every ffmpeg
+//! that is started. The refused calls are those that an attacker would use next: other processes' memory, mounts, modules, namespaces,
+//! files by handle (which `CAP_DAC_READ_SEARCH` would open anywhere), new eBPF programs.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const NEVER: &[i64] = &[
     libc::SYS_kcmp,
     libc::SYS_pidfd_getfd,
     libc::SYS_process_madvise,
-    // The file system's shape, and files by other ways than their names.
+    // Mounts, and files by other ways than their names.
     libc::SYS_mount,
     libc::SYS_umount2,
     libc::SYS_pivot_root,
@@ -42,7 +42,7 @@ const NEVER: &[i64] = &[
     // Namespaces.
     libc::SYS_setns,
     libc::SYS_unshare,
-    // Who it is.
+    // Users and groups.
     libc::SYS_setuid,
     libc::SYS_setgid,
     libc::SYS_setreuid,
@@ -52,7 +52,7 @@ const NEVER: &[i64] = &[
     libc::SYS_setgroups,
     libc::SYS_setfsuid,
     libc::SYS_setfsgid,
-    // The kernel and the machine.
+    // The kernel and the host.
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
@@ -73,7 +73,7 @@ const NEVER: &[i64] = &[
     libc::SYS_request_key,
     libc::SYS_keyctl,
     libc::SYS_personality,
-    // Large and seldom used: where holes were found.
+    // Large and rarely used calls, in which vulnerabilities were found.
     libc::SYS_userfaultfd,
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
@@ -96,11 +96,11 @@ const NEVER_HERE: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const NEVER_HERE: &[i64] = &[libc::SYS_kexec_file_load];
 
-/// Commands of `bpf()` that an attached program is read and flushed with (`enum bpf_cmd`): look up, update, delete, next key,
-/// test run, information, attaching again what was lost, and the first three for many at a time.
+/// Commands of `bpf()` that reading and flushing an attached program needs (`enum bpf_cmd`): look up, update, delete, next key,
+/// test run, information, attaching again after a loss, and the first three for many at a time.
 const BPF_COMMANDS: [u64; 11] = [1, 2, 3, 4, 10, 15, 17, 24, 25, 26, 27];
 
-/// Flags of `clone()` that make namespaces (`linux/sched.h`). In one of their own, a user has every capability.
+/// Flags of `clone()` that make namespaces (`linux/sched.h`). In a namespace of its own, a user has every capability.
 const NAMESPACES: [u64; 7] = [
     libc::CLONE_NEWNS as u64,
     libc::CLONE_NEWCGROUP as u64,
@@ -111,7 +111,7 @@ const NAMESPACES: [u64; 7] = [
     libc::CLONE_NEWNET as u64,
 ];
 
-/// For all threads: one that waits for a counter is there already.
+/// Restricts all threads, because one that waits for a counter exists already.
 pub(super) fn restrict(plan: &Plan) -> Outcome {
     let filter =
         filter(plan).and_then(|(program, refused)| Ok((apply_filter_all_threads(&program)?, refused)));
@@ -134,7 +134,7 @@ fn filter(plan: &Plan) -> Result<(BpfProgram, usize), seccompiler::Error> {
         rules.extend([libc::SYS_execve, libc::SYS_execveat].map(|call| (call, Vec::new())));
     }
     let bpf = match plan.cpu {
-        // Every other command: a rule holds when all its conditions do.
+        // All other commands: a rule holds when all its conditions do.
         CpuSourceKind::Bpf => {
             let other = BPF_COMMANDS
                 .map(|command| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, command));
@@ -156,8 +156,8 @@ fn filter(plan: &Plan) -> Result<(BpfProgram, usize), seccompiler::Error> {
     Ok((by_number_alone().into_iter().chain(program).collect(), refused))
 }
 
-/// What the library's rules cannot say, in front of them. `clone3` has its flags in memory, where no filter sees them: a C library
-/// that is told that the kernel lacks it (ENOSYS) falls back to `clone`. Numbers with bit 30 are the same calls again, by the x32
+/// Rules that the library cannot express, before its own. `clone3` has its flags in memory, where no filter sees them: a C library
+/// that gets ENOSYS falls back to `clone`. Numbers with bit 30 are the same calls again, by the x32
 /// interface, under the same architecture.
 fn by_number_alone() -> Vec<sock_filter> {
     let statement = |code, k| sock_filter { code: code as u16, jt: 0, jf: 0, k };

@@ -1,8 +1,8 @@
-//! Which capabilities are needed later, and which are given up?
+//! Decides which capabilities the agent needs after its start, and drops the others.
 //!
-//! What each reading needs was tried on Linux 6.18 and looked up for 5.10: a program that is loaded and attached stays so without
+//! The needs of each reading were tried on Linux 6.18 and looked up for 5.10: a program that is loaded and attached stays so without
 //! any; flushing it (`BPF_PROG_TEST_RUN`) and, before 5.19, reading its maps take `CAP_BPF`. Counters that are open are read
-//! without any; those that go away with a CPU or a driver are opened again.
+//! without any; counters that disappear with a CPU or a driver are opened again.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -14,14 +14,13 @@ use rustix::thread::{CapabilitySet, capabilities, remove_capability_from_boundin
 
 use super::{Outcome, Plan};
 
-/// A capability, and what for.
+/// A capability, and its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
-    /// Which.
     pub capability: CapabilitySet,
-    /// What would not work without.
+    /// What does not work without it.
     pub purpose: &'static str,
-    /// One that includes it, held in its place by older engines.
+    /// One that includes it, which older engines give instead.
     pub instead: CapabilitySet,
 }
 
@@ -63,7 +62,7 @@ pub(crate) fn needs(plan: &Plan) -> Vec<Need> {
     needs
 }
 
-/// Whether a path, or the nearest folder above that is there, belongs to somebody else. Root opens such by capability.
+/// Whether a path, or the nearest existing folder above it, belongs to another user. Root opens such paths by capability.
 pub(super) fn is_of_another(path: &(impl AsRef<Path> + ?Sized)) -> bool {
     let path = path.as_ref();
     let found = path.ancestors().filter(|path| *path != Path::new("")).find_map(|path| path.metadata().ok());
@@ -76,15 +75,15 @@ pub(crate) fn names(set: CapabilitySet) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// Keeps what is needed and held. Programs that are started inherit nothing. The right to read every file is kept aside: only
-/// whoever opens a counter puts it in force, for that long.
+/// Keeps capabilities that are needed and held. Started programs inherit none. The right to read every file is not effective: the
+/// code that opens a counter makes it effective, only while it opens.
 pub(super) fn drop_all_but(needed: CapabilitySet) -> Outcome {
     let before = match capabilities(None) {
         Ok(sets) => sets,
         Err(error) => return Outcome::Failed(format!("cannot ask for capabilities: {error}")),
     };
     let mut kept = needed & before.permitted;
-    // Engines that know no CAP_BPF give CAP_SYS_ADMIN for it.
+    // Engines without CAP_BPF give CAP_SYS_ADMIN for it.
     let stand_in = CapabilitySet::SYS_ADMIN;
     let lacks = needed - before.permitted;
     if lacks.intersects(CapabilitySet::BPF | CapabilitySet::PERFMON) {
@@ -92,7 +91,7 @@ pub(super) fn drop_all_but(needed: CapabilitySet) -> Outcome {
     }
     if before.effective.contains(CapabilitySet::SETPCAP) {
         for capability in CapabilitySet::all().iter() {
-            // The kernel may be older than one of them: then nobody can have it.
+            // The kernel may be older than one of them, which does not exist then.
             let _ = remove_capability_from_bounding_set(capability);
         }
     }

@@ -17,10 +17,10 @@ use rustix::thread::{
     capability_is_in_ambient_set, set_capabilities,
 };
 
-/// Where programs are looked for when the caller's `PATH` does not count.
+/// Folders in which programs are searched when the caller's `PATH` does not count.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Why the program does not start.
+/// The reason why the program does not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     /// The binary is set-uid or set-gid.
@@ -29,15 +29,15 @@ pub(crate) enum StartError {
          and run the systemd unit or a binary with file capabilities instead (docs/DEPLOY.md)"
     )]
     SetUserId,
-    /// The kernel does not tell or change the capabilities.
+    /// The kernel did not show or change the capabilities.
     #[error("cannot limit this process's capabilities")]
     Capabilities(#[source] io::Error),
-    /// The caller's environment cannot be left behind.
+    /// The program cannot be started again without the caller's environment.
     #[error("cannot start again without the caller's environment")]
     Environment(#[source] io::Error),
 }
 
-/// Whether this process has more rights than the user who started it. To be asked before rights are given up.
+/// Whether this process has more rights than the user who started it. Must be called before rights are given up.
 pub(crate) fn is_elevated() -> io::Result<bool> {
     Ok(has_ids_of_another() || (!is_root()? && !beyond_ambient(&capabilities(None)?)?.is_empty()))
 }
@@ -52,7 +52,7 @@ fn is_root() -> io::Result<bool> {
     Ok(getuid().is_root() && !bits.contains(CapabilitiesSecureBits::NO_ROOT))
 }
 
-/// What the process may do and its caller could not have handed down.
+/// Capabilities of the process that its caller could not have handed down.
 fn beyond_ambient(sets: &CapabilitySets) -> io::Result<CapabilitySet> {
     let mut beyond = CapabilitySet::empty();
     for (_, capability) in sets.permitted.iter_names() {
@@ -63,8 +63,8 @@ fn beyond_ambient(sets: &CapabilitySets) -> io::Result<CapabilitySet> {
     Ok(beyond)
 }
 
-/// To be called first of all, while there is one thread: no file is opened with the right to read every file, but the counters
-/// that ask for it by themselves. True for a process with more rights than its caller has.
+/// Takes the right to read every file out of force. Must be called first, while there is one thread: then only code that opens a
+/// counter uses that right. Returns whether the process has more rights than its caller.
 pub(crate) fn start() -> Result<bool, StartError> {
     if has_ids_of_another() {
         return Err(StartError::SetUserId);
@@ -73,7 +73,7 @@ pub(crate) fn start() -> Result<bool, StartError> {
     let before = capabilities(None).map_err(|error| StartError::Capabilities(error.into()))?;
     let after = CapabilitySets {
         effective: before.effective - CapabilitySet::DAC_READ_SEARCH,
-        // And with it the ambient one: programs that are started do not get it.
+        // The ambient set loses it too: started programs do not get it.
         inheritable: before.inheritable - CapabilitySet::DAC_READ_SEARCH,
         ..before
     };
@@ -81,15 +81,15 @@ pub(crate) fn start() -> Result<bool, StartError> {
     Ok(is_elevated)
 }
 
-/// Gives every capability up: from here on the process may do what its caller may.
+/// Gives every capability up: from here on the process has its caller's rights.
 pub(crate) fn act_as_caller() -> Result<(), StartError> {
     let none = CapabilitySet::empty();
     let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
     set_capabilities(None, sets).map_err(|error| StartError::Capabilities(error.into()))
 }
 
-/// Starts this program again with nothing in its environment but a fixed `PATH`, so that no library can read what the caller has put
-/// there. Returns when the environment is so already.
+/// Starts this program again with an environment of only a fixed `PATH`, so that no library reads the caller's
+/// environment. Returns when the environment is so already.
 pub(crate) fn shed_environment(environment: &BTreeMap<OsString, OsString>) -> Result<(), StartError> {
     if is_plain(environment) {
         return Ok(());
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_a_supervisor_hands_down_is_no_elevation() {
-        // Tests are started with their caller's own rights, whoever that is.
+        // Tests run with their caller's own rights, whatever user that is.
         assert!(!is_elevated().unwrap());
     }
 }

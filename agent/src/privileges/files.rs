@@ -1,6 +1,6 @@
-//! Where may the agent still write? Landlock (Linux 5.13): its own folders; and it opens no more ports and no connections.
+//! Restricts writing to the agent's own folders with landlock (Linux 5.13); the agent opens no more ports and no connections.
 //!
-//! Reading is left alone: results, prices, encodes to score and certificates may be anywhere, and change while it runs.
+//! Reading is not restricted: results, prices, encodes to score and certificates may be anywhere, and change while the agent runs.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr,
@@ -9,7 +9,7 @@ use landlock::{
 
 use super::{Outcome, Plan};
 
-/// Rights that the rules are made of: with those of Linux 6.7 come TCP ports. Later ones are about devices, which ffmpeg may use.
+/// Rights of the rules: those of Linux 6.7 include TCP ports. Later ones are about devices, which ffmpeg may use.
 const KNOWN: ABI = ABI::V4;
 
 pub(super) fn restrict(plan: &Plan) -> Outcome {
@@ -43,7 +43,7 @@ fn enforce(plan: &Plan) -> Result<(RestrictionStatus, Vec<String>), RulesetError
         Ruleset::default().handle_access(handled)?.handle_access(AccessNet::from_all(KNOWN))?.create()?;
     let mut folders = Vec::new();
     for path in &plan.writes {
-        // One that is not there will not be written to.
+        // A path that does not exist will not be written to.
         let Ok(opened) = PathFd::new(path) else { continue };
         let access = if path.is_dir() {
             AccessFs::from_write(KNOWN)

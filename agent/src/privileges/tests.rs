@@ -1,5 +1,6 @@
-//! What is kept, and does the rest really go? Some restrictions hold for one thread and some for a process: each test has one of its
-//! own.
+//! Tests that needed rights are kept and all others are gone.
+//!
+//! Some restrictions hold for one thread and some for a process: each test has one of its own.
 
 use std::fs;
 use std::io;
@@ -26,10 +27,10 @@ fn plan(writes: Vec<PathBuf>) -> Plan {
     }
 }
 
-/// The test whose process this is.
+/// The test that this process runs alone.
 const OWN_PROCESS: &str = "FFWATT_TEST_OF_ITS_OWN";
 
-/// Whether this process is the test's own. If not, one is started, and has to succeed.
+/// Whether this process runs only this test. If not, one is started, and has to succeed.
 fn has_own_process(test: &str) -> bool {
     if std::env::var_os(OWN_PROCESS).is_some_and(|own| own == test) {
         return true;
@@ -137,7 +138,7 @@ fn what_it_never_calls_is_refused_and_programs_still_start() {
     });
 }
 
-/// The error of a system call that a program makes, 0 when there is none. Perl calls by number; it is there wherever dpkg is.
+/// The error of a system call of a program, 0 when there is none. Perl calls by number; every host with dpkg has it.
 fn errno_of(call: i64, arguments: &str) -> i32 {
     let script = format!("my $result = syscall({call}{arguments}); exit($result == -1 ? $! + 0 : 0)");
     Command::new("perl").args(["-e", &script]).status().unwrap().code().unwrap()

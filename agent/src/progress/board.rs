@@ -1,9 +1,9 @@
 //! Holds the last block of every connection that posts progress, and the pipeline's verdict on it.
 //!
-//! A connection waits until the pipeline has found its transcode; only then it has a place. Both numbers are bounded. A new
-//! connection is always heard: where too many wait, the oldest of them is refused, connections from elsewhere before those from
-//! this host. Where all places are taken, a connection that has sent nothing for [`SILENCE_LIMIT`] gives its place up. So
-//! connections that say nothing only displace each other.
+//! A connection waits until the pipeline has found its transcode; only then it is accepted. Both numbers are bounded. A new
+//! connection can always wait: where too many wait, the oldest of them is refused, connections from other hosts before those from
+//! this host. At the limit of accepted connections, one that has sent nothing for [`SILENCE_LIMIT`] gives way to a new one. So
+//! silent connections only displace each other.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,34 +18,34 @@ use tokio::sync::watch;
 #[cfg(test)]
 mod tests;
 
-/// Connections that have a transcode, at once.
+/// Most accepted connections.
 const MAX_PLACES: usize = 256;
 
-/// Connections that wait for a verdict, at once.
+/// Most connections that wait for a verdict.
 const MAX_WAITING: usize = 256;
 
-/// Connections that ended since the last tick, so that an encode shorter than a tick has frames.
+/// Most connections that ended since the last tick: they are kept so that an encode shorter than a tick has frames.
 const MAX_CLOSED: usize = 1024;
 
-/// A connection that has sent nothing for this long since it began has no right to its place.
+/// Time without data since its start after which a connection may be displaced.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The sender of a post, as far as the connection tells.
+/// The sender of a post, as far as the connection shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sender {
-    /// What stands behind `/progress/`.
+    /// The text after `/progress/`.
     pub id: String,
-    /// The connection; `None` when it came over something that has no addresses.
+    /// The connection; `None` on a transport without addresses.
     pub connection: Option<Ends>,
 }
 
 impl Sender {
-    /// Whether it is on this host by its address alone.
+    /// Whether the sender is on this host, by its address alone.
     pub(crate) fn is_loopback(&self) -> bool {
         self.peer().is_none_or(|peer| peer.is_loopback())
     }
 
-    /// Its address, when that says where it is.
+    /// The sender's address, unless it is a loopback address.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.peer().filter(|address| !address.is_loopback())
     }
@@ -55,19 +55,19 @@ impl Sender {
     }
 }
 
-/// What becomes of a post.
+/// Decision about a post.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The pipeline has not found its transcode yet.
     #[default]
     Pending,
-    /// It has a transcode, and a place.
+    /// It has a transcode, and is accepted.
     Matched,
-    /// It is not taken.
+    /// It is refused.
     Refused(Refusal),
 }
 
-/// Why a post is not taken.
+/// The reason why a post is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// No running transcode is known by its socket, id or address.
@@ -78,7 +78,7 @@ pub(crate) enum Refusal {
     Taken,
     /// It sent nothing for [`SILENCE_LIMIT`].
     Silent,
-    /// Too many connections wait, or all places are taken.
+    /// Too many connections wait, or too many are accepted.
     Crowded,
 }
 
@@ -88,7 +88,7 @@ struct Entry {
     sender: Sender,
     opened: MonoTime,
     has_spoken: bool,
-    /// Its last block that was not taken yet, and when it came.
+    /// Its last block that was not taken yet, and the block's time.
     last: Option<(Block, MonoTime)>,
     is_open: bool,
     verdict: watch::Sender<Verdict>,
@@ -112,19 +112,19 @@ impl Entry {
     }
 }
 
-/// What a connection has said since it was last asked.
+/// Progress of a connection since the last call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Post {
-    /// Its last block that was not taken yet, and when it came.
+    /// Its last block that was not taken yet, and the block's time.
     pub last: Option<(Block, MonoTime)>,
-    /// Whether there may be more.
+    /// Whether more blocks may follow.
     pub is_open: bool,
 }
 
 /// All connections.
 pub(crate) struct Board {
     entries: Mutex<Entries>,
-    /// Rung when there is a new one: a short encode is over before the next tick, and then its socket is gone.
+    /// Called for each new connection: a short encode may end before the next tick, and then its socket is gone.
     bell: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -136,7 +136,7 @@ struct Entries {
 }
 
 impl Entries {
-    /// Refuses a connection; its listener answers it, and it is forgotten.
+    /// Refuses a connection; its listener answers it, and its entry is dropped.
     fn refuse(&mut self, number: u64, refusal: Refusal) {
         if let Some(entry) = self.all.remove(&number) {
             entry.verdict.send_replace(Verdict::Refused(refusal));
@@ -144,7 +144,7 @@ impl Entries {
         }
     }
 
-    /// Refuses one of those that this is true of, where there are `limit` of them: the one with the least `rank`.
+    /// Refuses one of the connections for which this is true, if there are `limit` of them: the one with the least `rank`.
     fn make_room<R: Ord>(
         &mut self,
         limit: usize,
@@ -174,7 +174,7 @@ impl Board {
         Self { entries: Mutex::default(), bell: Box::new(bell) }
     }
 
-    /// A connection begins to wait. Where too many wait already, one of them is refused.
+    /// Adds a waiting connection. Where too many wait already, one of them is refused.
     pub(crate) fn open(self: &Arc<Self>, sender: Sender, now: MonoTime) -> Ticket {
         let (verdict, receiver) = watch::channel(Verdict::Pending);
         let mut entries = self.lock();
@@ -189,7 +189,7 @@ impl Board {
         Ticket { board: Arc::clone(self), number, verdict: receiver }
     }
 
-    /// Takes what has come in since the last time, by connection. Those that are closed are given once more, and forgotten.
+    /// Takes new blocks, by connection. Closed connections are returned once more, and dropped.
     pub(crate) fn take(&self) -> Vec<(u64, Post)> {
         let mut entries = self.lock();
         let mut taken = Vec::with_capacity(entries.all.len());
@@ -200,15 +200,15 @@ impl Board {
         taken
     }
 
-    /// Senders of connections that have no verdict yet, the oldest first.
+    /// Senders of connections without a verdict, the oldest first.
     pub(crate) fn pending(&self) -> Vec<(u64, Sender)> {
         let entries = self.lock();
         let pending = entries.all.iter().filter(|(_, entry)| entry.is_waiting());
         pending.map(|(number, entry)| (*number, entry.sender.clone())).collect()
     }
 
-    /// Gives a connection a place. Where all are taken, the longest-silent connection gives its place up; where none is silent,
-    /// the answer is `false` and the connection is refused.
+    /// Accepts a connection. At the limit, the connection that has been silent longest gives way; where none is silent,
+    /// the connection is refused and the result is `false`.
     pub(crate) fn accept(&self, number: u64, now: MonoTime) -> bool {
         let mut entries = self.lock();
         let places = || entries.all.iter().filter(|(_, entry)| entry.has_place());
@@ -231,8 +231,8 @@ impl Board {
         self.lock().refuse(number, refusal);
     }
 
-    /// Makes way for another connection of the same transcode: one that never said anything is refused. `false` where the
-    /// connection is open and has said something, or has just begun.
+    /// Makes way for another connection of the same transcode: a connection that never sent a block is refused. `false` where the
+    /// connection is open and has sent one, or has just begun.
     pub(crate) fn displace(&self, number: u64, now: MonoTime) -> bool {
         let mut entries = self.lock();
         let Some(entry) = entries.all.get(&number).filter(|entry| entry.is_open) else { return true };
@@ -243,18 +243,18 @@ impl Board {
         is_silent
     }
 
-    /// Connections refused so far.
+    /// Number of refused connections so far.
     pub(crate) fn refused(&self) -> u64 {
         self.lock().refused
     }
 
-    /// Held for as long as it takes to copy a block.
+    /// Locked only while a block is copied.
     fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A listener's hold on one connection; dropped when it ends.
+/// A listener's handle of one connection; dropped when the connection ends.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     board: Arc<Board>,
@@ -270,23 +270,23 @@ impl Ticket {
         }
     }
 
-    /// Puts up a block in place of the one before.
+    /// Replaces the last block.
     pub(crate) fn tell(&self, block: Block, now: MonoTime) {
         if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
             entry.last = Some((block, now));
         }
     }
 
-    /// Waits for another verdict than the one that was last returned; never returns when there will be none.
+    /// Waits for another verdict than the last returned one; never returns when there will be none.
     pub(crate) async fn verdict(&mut self) -> Verdict {
         match self.verdict.changed().await {
             Ok(()) => *self.verdict.borrow_and_update(),
-            // The board has forgotten the connection. A last verdict came before that, and was returned.
+            // The entry was dropped. A last verdict came before that, and was returned.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Gives the connection up because it is silent.
+    /// Refuses the connection because it is silent.
     pub(crate) fn give_up(&self) {
         self.board.refuse(self.number, Refusal::Silent);
     }

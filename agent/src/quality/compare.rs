@@ -1,4 +1,4 @@
-//! How are two videos compared?
+//! Compares two videos with ffmpeg's filters.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -17,22 +17,22 @@ use crate::quality::probe::{self, Video, rate_of};
 use crate::quality::scores::{self, Scores};
 use crate::quality::{Pair, QualityError};
 
-/// Encodes on the same machine go first.
+/// The lowest priority: encodes on the same host have precedence.
 pub(super) const LOWEST_PRIORITY: i32 = 19;
 
-/// How often a running comparison is looked at.
+/// Interval in which a running comparison is checked.
 const POLL: Duration = Duration::from_millis(50);
 
-/// The programs at hand.
+/// An ffmpeg and its capabilities.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {
     ffmpeg: PathBuf,
-    /// Whether it has libvmaf.
+    /// Whether ffmpeg has libvmaf.
     pub has_vmaf: bool,
 }
 
 impl Tools {
-    /// Asks an ffmpeg what it can.
+    /// Queries the capabilities of an ffmpeg.
     pub(crate) fn find(ffmpeg: &str) -> Result<Self, QualityError> {
         let output = Command::new(ffmpeg)
             .args(["-hide_banner", "-filters"])
@@ -47,7 +47,7 @@ impl Tools {
                  name it with --ffmpeg or quality.ffmpeg"
             );
         }
-        // It is run in another folder than this.
+        // It is started in another folder than this.
         let path = Path::new(ffmpeg);
         let ffmpeg =
             if ffmpeg.contains('/') { fs::canonicalize(path).unwrap_or(path.into()) } else { path.into() };
@@ -55,18 +55,18 @@ impl Tools {
     }
 }
 
-/// What was found out about a pair.
+/// Result of comparing a pair.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Comparison {
     /// The scores.
     pub scores: Scores,
-    /// What was encoded.
+    /// Output of the encode.
     pub output: Output,
-    /// What had to be done to make them comparable.
+    /// Conversions that made the two comparable.
     pub findings: Vec<String>,
 }
 
-/// A folder that goes with its owner.
+/// A temporary folder that is removed when dropped.
 #[derive(Debug)]
 struct Workshop(PathBuf);
 
@@ -81,31 +81,31 @@ impl Workshop {
     }
 
     fn read(&self, name: &str) -> String {
-        // A filter that has written nothing has no score.
+        // A filter without a log has no score.
         fs::read_to_string(self.0.join(name)).unwrap_or_default()
     }
 }
 
 impl Drop for Workshop {
     fn drop(&mut self) {
-        // Nothing is lost with it.
+        // A failure leaves only temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// How a comparison is run.
+/// Conditions of a comparison.
 pub(crate) struct Terms<'a> {
-    /// How long it may take.
+    /// Time limit.
     pub timeout: Duration,
-    /// Ends it when it becomes true.
+    /// Ends the comparison when it becomes true.
     pub stop: &'a AtomicBool,
-    /// Moves with every frame.
+    /// Advances with every frame.
     pub bar: &'a ProgressBar,
-    /// Is told the number of the process that does the work.
+    /// Called with the number of the process that compares.
     pub started: &'a dyn Fn(u32),
 }
 
-/// Compares a pair: aligned from the first frame on, at the source's size and rate, as far as the shorter goes.
+/// Compares a pair: aligned from the first frame on, at the source's size and rate, for the length of the shorter.
 pub(crate) fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<Comparison, QualityError> {
     let reference = probe::probe(&pair.reference)?;
     let distorted = probe::probe(&pair.distorted)?;
@@ -127,7 +127,7 @@ pub(crate) fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<C
     for number in 0..metrics(tools.has_vmaf).len() {
         command.args(["-map", &format!("[o{number}]"), "-f", "null", "-"]);
     }
-    // Logs have plain names in a folder of their own: nothing in a path needs to be escaped.
+    // Logs have plain names in a folder of their own: no path needs to be escaped.
     command.current_dir(&workshop.0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command
         .spawn()
@@ -168,7 +168,7 @@ fn metrics(has_vmaf: bool) -> Vec<&'static str> {
         .collect()
 }
 
-/// The encode first, as the filters want it.
+/// The filter graph, with the encode first, as the filters require.
 fn graph(reference: &Video, distorted: &Video, has_vmaf: bool) -> String {
     let metrics = metrics(has_vmaf);
     let labels = |letter: char| {
@@ -195,7 +195,7 @@ fn same_rate(reference: &Video, distorted: &Video) -> bool {
     rates.is_some_and(|(one, other)| (one / other - 1.0).abs() < 0.001)
 }
 
-/// The share of the source that was compared; `None` for all of it, give or take a frame, or a source of unknown length.
+/// The share of the source that was compared; `None` for all of it, within a frame, or for a source of unknown length.
 fn covered(reference: &Video, frames: u64) -> Option<Ratio> {
     let all = reference.frames().filter(|all| frames + 1 < *all)?;
     Some(Ratio(frames as f64 / all as f64))
@@ -227,11 +227,11 @@ fn findings(pair: &Pair, reference: &Video, distorted: &Video, frames: u64) -> V
     findings
 }
 
-/// Follows a child to its end, or ends it.
+/// Waits for a child, or ends it.
 fn wait(mut child: Child, pair: &Pair, terms: &Terms<'_>) -> Result<(), QualityError> {
     let Terms { timeout, stop, bar, .. } = *terms;
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // As fast as it may is what it gets when that is refused.
+        // When that is refused, it runs at normal priority.
         let _ = setpriority_process(Some(pid), LOWEST_PRIORITY);
     }
     let (output, errors) = (child.stdout.take(), child.stderr.take());
@@ -239,7 +239,7 @@ fn wait(mut child: Child, pair: &Pair, terms: &Terms<'_>) -> Result<(), QualityE
         scope.spawn(move || follow(output, bar));
         let errors = scope.spawn(move || {
             let mut text = String::new();
-            // Half of what it said is better than nothing.
+            // A part of its messages is better than nothing.
             let _ = errors.map(|errors| errors.take(64 << 10).read_to_string(&mut text));
             text
         });
@@ -252,7 +252,7 @@ fn wait(mut child: Child, pair: &Pair, terms: &Terms<'_>) -> Result<(), QualityE
             }
             let is_late = SystemClock.now().since(begin) > timeout;
             if is_late || stop.load(Ordering::Relaxed) {
-                // It may have ended by itself in this moment.
+                // It may have just ended by itself.
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(if is_late {

@@ -1,4 +1,4 @@
-//! What was asked for on the command line?
+//! Options of `ffwatt quality`.
 
 use std::path::PathBuf;
 
@@ -7,20 +7,20 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::config::Span;
 use crate::quality::Pair;
 
-/// What to compare, and how.
+/// Options of `ffwatt quality`.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(super) pairs: Vec<Pair>,
-    /// Instead of the configured one.
+    /// ffmpeg to use in place of the configured one.
     pub(super) ffmpeg: Option<String>,
     pub(super) timeout: Option<Span>,
     pub(super) jobs: usize,
     pub(super) as_json: bool,
-    /// A result file and the scenario in it that the scores are of.
+    /// The result file and the scenario to which the scores are written.
     pub(super) result: Option<(PathBuf, String)>,
 }
 
-/// The grammar of the subcommand.
+/// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
     Command::new("quality")
         .about("Compute VMAF, PSNR and SSIM of encodes")
@@ -67,7 +67,7 @@ pub(crate) fn command() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
 }
 
-/// Understands the subcommand's arguments; an error in words.
+/// Reads the subcommand's arguments; an error is a message.
 pub(crate) fn options(matches: &ArgMatches) -> Result<Options, String> {
     let files: Vec<PathBuf> =
         matches.get_many::<String>("pairs").into_iter().flatten().map(PathBuf::from).collect();

@@ -1,4 +1,4 @@
-//! What is in a video file? Asked of ffprobe.
+//! Reads size, rate and length of a video file with ffprobe.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,11 +14,11 @@ pub(super) struct Video {
     pub(super) height: u64,
     /// Frames a second as written, `30000/1001`.
     pub(super) rate: String,
-    /// Its length in seconds, where the file says it.
+    /// Length in seconds, where the file contains it.
     pub(super) seconds: Option<f64>,
 }
 
-/// Asks about the first video stream.
+/// Reads the first video stream.
 pub(super) fn probe(path: &Path) -> Result<Video, QualityError> {
     let entries = "stream=width,height,avg_frame_rate,duration:format=duration";
     let output = Command::new("ffprobe")
@@ -57,7 +57,7 @@ pub(super) fn rate_of(text: &str) -> Option<f64> {
 }
 
 impl Video {
-    /// Frames it should have.
+    /// Expected number of frames.
     pub(super) fn frames(&self) -> Option<u64> {
         Some((self.seconds? * rate_of(&self.rate)?).round() as u64)
     }

@@ -1,4 +1,4 @@
-//! What do the filters' logs say?
+//! Reads scores from the logs of ffmpeg's filters.
 
 use std::time::Duration;
 
@@ -6,28 +6,28 @@ use agent_core::model::scenario::Quality;
 use agent_core::units::{Decibels, Ratio, Vmaf};
 use serde_json::Value;
 
-/// The largest value of a sample of 8 bits, which pictures are compared in.
+/// The largest value of a sample of 8 bits, in which pictures are compared.
 const PEAK: f64 = 255.0;
 
-/// Scores of a comparison; a metric that could not be had is `None`.
+/// Scores of a comparison; an unavailable metric is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Scores {
     /// Mean over all frames.
     pub vmaf: Option<Vmaf>,
-    /// Of the mean error over all frames, as ffmpeg's own summary has it; infinite when there is none.
+    /// Of the mean error over all frames, as in ffmpeg's own summary; infinite without any error.
     pub psnr: Option<Decibels>,
     /// Mean over all frames.
     pub ssim: Option<Ratio>,
     /// Frames that were compared.
     pub frames: u64,
-    /// How long it took.
+    /// Duration of the comparison.
     pub took: Duration,
     /// The share of the source's frames that was compared, where the encode is shorter.
     pub covered: Option<Ratio>,
 }
 
 impl Scores {
-    /// As results have them.
+    /// The scores as a result file has them.
     pub(crate) fn quality(&self) -> Quality {
         Quality {
             vmaf: self.vmaf,
@@ -39,20 +39,20 @@ impl Scores {
     }
 }
 
-/// libvmaf's JSON log.
+/// Reads libvmaf's JSON log.
 pub(super) fn vmaf(log: &str) -> Option<Vmaf> {
     let value: Value = serde_json::from_str(log).ok()?;
     Vmaf::new(value.get("pooled_metrics")?.get("vmaf")?.get("mean")?.as_f64()?)
 }
 
-/// The psnr filter's log, and how many frames are in it: `n:1 mse_avg:0.12 … psnr_avg:57.3 …`.
+/// Reads the psnr filter's log and its number of frames: `n:1 mse_avg:0.12 … psnr_avg:57.3 …`.
 pub(super) fn psnr(log: &str) -> Option<(Decibels, u64)> {
     let (error, frames) = mean(log, "mse_avg:")?;
     let decibels = if error > 0.0 { 10.0 * (PEAK * PEAK / error).log10() } else { f64::INFINITY };
     Some((Decibels(decibels), frames))
 }
 
-/// The ssim filter's log, and how many frames are in it: `n:1 Y:0.99 U:0.99 V:0.99 All:0.991 (20.4)`.
+/// Reads the ssim filter's log and its number of frames: `n:1 Y:0.99 U:0.99 V:0.99 All:0.991 (20.4)`.
 pub(super) fn ssim(log: &str) -> Option<(Ratio, u64)> {
     let (ssim, frames) = mean(log, "All:")?;
     Some((Ratio(ssim), frames))

@@ -1,4 +1,4 @@
-//! How do scores get into a result file?
+//! Writes scores into a result file.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::quality::QualityError;
 use crate::quality::scores::{Scores, number_or_inf};
 
-/// The share of the source's frames that the scores are of.
+/// Key of the share of the source's frames that the scores cover.
 const COVERED: &str = "quality_covered_ratio";
 
-/// Writes scores into the scenario of this name. Everything else in the file stays as it is; whoever reads it sees the old file
+/// Writes scores into the scenario of this name. Everything else in the file stays as it is; a reader sees the old file
 /// or the new one.
 pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), QualityError> {
     let wrong = |problem: String| QualityError::ResultFile { path: path.to_path_buf(), problem };
@@ -37,7 +37,7 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     }
     match scores.covered {
         Some(share) => entry.insert(COVERED.to_owned(), share.0.into()),
-        // What was written of an encode before this one does not hold for it.
+        // The share of an earlier encode does not hold for this one.
         None => entry.remove(COVERED),
     };
     let new = path.with_extension("json.new");

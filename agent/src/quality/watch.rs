@@ -1,7 +1,7 @@
-//! How good is what has just been encoded? Scores finished transcodes while the agent runs.
+//! Scores finished transcodes while the agent runs.
 //!
-//! One thread, one comparison at a time, on as many CPUs as it may use and behind everybody else: what it starts inherits both.
-//! Its ffmpegs are the agent's own children, and charged to the agent.
+//! One thread runs one comparison at a time, on the CPUs that it may use and at the lowest priority; the ffmpegs that it starts inherit
+//! both. Its ffmpegs are the agent's own children, and charged to the agent.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -24,16 +24,15 @@ use crate::quality::{Pair, QualityError};
 /// A finished transcode to score.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
-    /// Its key.
     pub key: Arc<str>,
-    /// When it began.
+    /// Start time of the transcode.
     pub started: WallTime,
     /// The container's `ffwatt.scenario`.
     pub scenario: Option<String>,
     pair: Pair,
 }
 
-/// Scores what it is shown.
+/// The scoring thread, and its queue.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     seen: HashSet<Arc<str>>,
@@ -44,7 +43,7 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Begins; `None` when the configuration does not want it. `started` is told the numbers of the processes that do the work.
+    /// Starts the thread; `None` when the configuration does not enable it. `started` is called with the numbers of comparing processes.
     pub(crate) fn start(
         config: &Quality,
         started: impl Fn(u32) + Send + 'static,
@@ -69,7 +68,7 @@ impl Watcher {
         Ok(Some(Self { seen: HashSet::new(), jobs: Some(jobs), done, stop, thread: Some(thread) }))
     }
 
-    /// Takes transcodes that have ended well and whose container says what they were made from and into.
+    /// Queues transcodes that ended without an error and whose container's labels name their source and output.
     pub(crate) fn follow(&mut self, transcodes: &[TranscodeSnapshot]) {
         for transcode in transcodes {
             let key = &transcode.identity.key;
@@ -81,14 +80,14 @@ impl Watcher {
             self.seen.insert(Arc::clone(key));
             let scenario = transcode.workload.details.scenario().map(str::to_owned);
             let job = Job { key: Arc::clone(key), started: transcode.started, scenario, pair };
-            // It ends only with the agent.
+            // The thread ends only with the agent.
             self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
         }
         let shown: HashSet<&Arc<str>> = transcodes.iter().map(|transcode| &transcode.identity.key).collect();
         self.seen.retain(|key| shown.contains(key));
     }
 
-    /// What has been scored since the last time.
+    /// Results since the last call.
     pub(crate) fn scored(&self) -> impl Iterator<Item = (Job, Result<Output, QualityError>)> {
         self.done.try_iter()
     }
@@ -98,7 +97,7 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.jobs = None;
-        // Its ffmpeg is ended with it; it has nothing to panic about.
+        // Its ffmpeg ends with it; the thread does not panic.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
@@ -133,13 +132,13 @@ fn score(
     Ok(comparison.output)
 }
 
-/// Keeps this thread, and what it starts, on this many CPUs and behind everybody else.
+/// Restricts this thread, and its children, to this many CPUs and the lowest priority.
 fn keep_back(cpus: usize) {
-    // Where the host forbids it, the comparison runs like anybody else: it is charged to the agent in any case.
+    // Where the host forbids it, the comparison runs at normal priority: it is charged to the agent in any case.
     let _ = setpriority_process(None, LOWEST_PRIORITY);
     if let Ok(allowed) = sched_getaffinity(None) {
         let mut few = CpuSet::new();
-        // The last ones: the first is where most interrupts are.
+        // The last CPUs, because most interrupts are on the first.
         let usable = (0..CpuSet::MAX_CPU).rev().filter(|cpu| allowed.is_set(*cpu));
         usable.take(cpus).for_each(|cpu| few.set(cpu));
         let _ = sched_setaffinity(None, &few);

@@ -1,7 +1,7 @@
-//! Writes the ledger at every tick, and answers from it.
+//! Writes the ledger at every tick, and reads scenarios and budgets from it.
 //!
-//! Whatever goes wrong with the file costs the past, not the present: it is said once, what was not written is kept as far as
-//! memory for it goes, and tried again at the next tick.
+//! A failure of the file costs history only, not current figures: it is reported once, unwritten rows are kept within
+//! their bound, and written at a later tick.
 
 mod rows;
 
@@ -27,25 +27,25 @@ use crate::pipeline::is_writable;
 use crate::results::bookkeeping::rows::Rows;
 use crate::source::chain;
 
-/// How often what is too old is looked for, and budgets are added up.
+/// Interval in which old rows are deleted, and budgets are added up.
 const SLOW_PERIOD: Duration = Duration::from_mins(1);
 
-/// How often a ledger that cannot be had is tried for again.
+/// Interval in which a ledger that cannot be opened is tried again.
 const RETRY_PERIOD: Duration = Duration::from_secs(5);
 
-/// The ledger and what is not written yet.
+/// The ledger and unwritten rows.
 #[derive(Debug)]
 pub(super) struct Bookkeeper {
     folders: Vec<PathBuf>,
-    /// `None` while it cannot be had.
+    /// `None` while it cannot be opened.
     ledger: Option<Ledger>,
     tried: Option<WallTime>,
     buckets: Buckets,
     rows: Rows,
-    /// Whether transcodes that are said to run do so: looked at once for each ledger that is opened.
+    /// Whether rows of running transcodes have been settled: once for each ledger that is opened.
     is_settled: bool,
     refused_charges: u64,
-    /// Whether a refused row has been said.
+    /// Whether a refused row has been reported.
     has_refused: bool,
     has_failed: bool,
     slow: Option<WallTime>,
@@ -54,7 +54,7 @@ pub(super) struct Bookkeeper {
 }
 
 impl Bookkeeper {
-    /// Opens the ledger in the state folder. When that cannot be, it is said and tried again.
+    /// Opens the ledger in the state folder. A failure is reported, and opening is tried again.
     pub(super) fn open(config: &Config, now: WallTime) -> Self {
         let mut bookkeeper = Self {
             folders: config.state_dirs(),
@@ -74,7 +74,7 @@ impl Bookkeeper {
         bookkeeper
     }
 
-    /// How it stands.
+    /// Health of the ledger.
     pub(super) fn health(&self) -> LedgerHealth {
         LedgerHealth {
             up: self.ledger.is_some() && !self.has_failed,
@@ -86,14 +86,14 @@ impl Bookkeeper {
         }
     }
 
-    /// Opens the ledger, unless that was tried just now.
+    /// Opens the ledger, unless that has just been tried.
     fn try_again(&mut self, now: WallTime) {
         let is_soon = |last: WallTime| (now.0 - last.0).abs() < RETRY_PERIOD.as_secs_f64();
         if self.tried.is_some_and(is_soon) {
             return;
         }
         self.tried = Some(now);
-        // Where no folder can be written, that has been said: the first says why.
+        // Where no folder can be written, that has been reported: the first gives the reason.
         let writable = self.folders.iter().find(|folder| is_writable(folder).is_ok());
         let Some(folder) = writable.or(self.folders.first()) else { return };
         match Ledger::open(folder, now) {
@@ -108,7 +108,7 @@ impl Bookkeeper {
         }
     }
 
-    /// Writes what the last tick has added.
+    /// Writes the charges of the last tick.
     pub(super) fn write(&mut self, snapshot: &Snapshot, history: &History, basis: EnergyBasis) {
         if let Some(tick) = history.last() {
             self.buckets.add(tick, basis);
@@ -137,7 +137,7 @@ impl Bookkeeper {
         Ok(())
     }
 
-    /// Once: what the database refuses it refuses at every tick.
+    /// Reports refused rows once, because the database refuses them again at every tick.
     fn say_refused(&mut self, refused: &Refused) {
         self.refused_charges += refused.charges;
         if let Some(first) = &refused.first
@@ -149,7 +149,7 @@ impl Bookkeeper {
         }
     }
 
-    /// Sees to it that there is a ledger, where it belongs.
+    /// Opens the ledger where it is not open, or no longer in its place.
     fn look_after(&mut self, now: WallTime) {
         if self.ledger.as_ref().is_some_and(|ledger| !ledger.is_in_place()) {
             tracing::warn!("the ledger was removed or replaced: it is begun anew");
@@ -161,7 +161,7 @@ impl Bookkeeper {
         }
     }
 
-    /// Writes down what a transcode has put out.
+    /// Stores the output of a transcode.
     pub(super) fn score(&mut self, key: &str, started: WallTime, output: &Output) {
         if let Some(ledger) = &mut self.ledger {
             let result = ledger.score(key, started, output);
@@ -169,13 +169,13 @@ impl Bookkeeper {
         }
     }
 
-    /// A scenario's energy by what is written about it and of its window.
+    /// Energy of a scenario by the ledger.
     pub(super) fn find(&self, run: &str, scenario: &Scenario) -> Option<Found> {
-        // A file that cannot be read is said by whoever writes.
+        // The writer reports a file that cannot be read.
         self.ledger.as_ref()?.find(run, scenario).ok()?
     }
 
-    /// Writes down what a scenario was found to have been charged.
+    /// Stores the energy that a scenario was matched to.
     pub(super) fn remember(&mut self, run: &str, scenario: &Scenario, found: &Found) {
         if let Some(ledger) = &mut self.ledger {
             let result = ledger.remember(run, scenario, found);
@@ -183,12 +183,12 @@ impl Bookkeeper {
         }
     }
 
-    /// Budgets have changed: they are added up at the next tick.
+    /// Adds up budgets at the next tick, because they have changed.
     pub(super) fn hurry(&mut self) {
         self.slow = None;
     }
 
-    /// How budgets stand, once a minute; also when what is too old is dropped.
+    /// Use of budgets, once a minute; old rows are deleted at the same time.
     pub(super) fn budgets(
         &mut self,
         now: WallTime,
@@ -244,7 +244,7 @@ impl Bookkeeper {
         if !std::mem::replace(&mut self.has_failed, true) {
             tracing::warn!("{}: kept, and tried again", chain(&error));
         }
-        // A file that has lost what it had takes nothing any more: closed, moved aside and begun anew when it is opened.
+        // A damaged file cannot be written any more: it is closed, moved aside and begun anew when it is opened.
         if error.is_damage()
             && let Some(folder) = self.ledger.take().map(Ledger::close)
         {
@@ -255,7 +255,7 @@ impl Bookkeeper {
     }
 }
 
-/// When the local day or month began, and how long it is.
+/// Start and length of the local day or month.
 fn period(now: WallTime, unit: Unit) -> Option<(WallTime, Duration)> {
     let zone = TimeZone::system();
     let now = Timestamp::from_second(now.0 as i64).ok()?.to_zoned(zone).start_of_day().ok()?;
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_month_is_as_long_as_it_is_and_a_day_lies_in_it() {
-        // The 29th of February 2024, noon UTC: no zone is so far off that it is another month.
+        // The 29th of February 2024, noon UTC: no time zone is in another month then.
         let now = WallTime(1_709_208_000.0 - 86_400.0);
         let (month, length) = period(now, Unit::Month).unwrap();
         assert_eq!(length.as_secs().div_ceil(3600 * 24), 29);

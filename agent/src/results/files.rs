@@ -1,4 +1,4 @@
-//! Follows the results folder: the newest result file that could be read counts.
+//! Follows the results folder: the newest readable result file is the current run.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(super) struct ResultFiles {
 }
 
 impl ResultFiles {
-    /// Nothing has been read yet.
+    /// A folder that has not been read yet.
     pub(super) fn new(folder: PathBuf) -> Self {
         Self { folder: Folder::new(folder), watch: None, run: Run::default(), is_readable: None }
     }
@@ -32,20 +32,20 @@ impl ResultFiles {
         &mut self.run
     }
 
-    /// Whether the newest file could be read; `None` before the first look.
+    /// Whether the newest file could be read; `None` before the first check.
     pub(super) fn is_readable(&self) -> Option<bool> {
         self.is_readable
     }
 
-    /// Another folder from here on; the run stays until it has one.
+    /// Changes the folder; the run stays until the new folder has one.
     pub(super) fn change(&mut self, folder: PathBuf) {
         (self.folder, self.watch, self.is_readable) = (Folder::new(folder), None, None);
     }
 
-    /// Waits, but no longer than until somebody writes into the folder: then it is `true`.
+    /// Waits until the folder changes, at most for `longest`. Returns whether it has changed.
     pub(super) fn wait(&mut self, longest: Duration) -> bool {
         if self.watch.is_none() {
-            // A folder that somebody has just made may have files already.
+            // A folder that has just been made may contain files already.
             self.watch = FolderWatch::open(self.folder.path()).ok();
             if self.watch.is_some() {
                 return true;
@@ -69,7 +69,7 @@ impl ResultFiles {
         }
     }
 
-    /// Looks whether there is a new result file; the last one that could be read stays until then.
+    /// Checks for a new result file; the last readable one stays until then.
     pub(super) fn rescan(&mut self) -> bool {
         let read = self.folder.changed().and_then(|file| match file {
             Some(file) => results::parse(&file.path, &file.bytes).map(Some),
@@ -91,7 +91,7 @@ impl ResultFiles {
                 self.is_readable.get_or_insert(true);
                 was_readable != self.is_readable
             }
-            // A folder that nobody has made yet has no results in it.
+            // A folder that does not exist yet has no results.
             Err(SourceError::Unavailable { .. }) => {
                 self.is_readable.get_or_insert(true);
                 was_readable != self.is_readable

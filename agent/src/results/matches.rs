@@ -1,4 +1,4 @@
-//! Finds whose energy a scenario's is, and remembers what was found.
+//! Finds the energy of each scenario, and remembers it.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use agent_core::model::scenario::{Run, Scenario};
 
 use super::bookkeeping::Bookkeeper;
 
-/// What decides whose joules a scenario's are, and which: another question has another answer.
+/// Fields that decide the match of a scenario: with other fields the match is computed again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Question {
     run: String,
@@ -32,22 +32,22 @@ impl Question {
     }
 }
 
-/// What was found out about scenarios, by what was asked.
+/// Energy found for scenarios, by the fields that decided it.
 #[derive(Debug, Default)]
 pub(super) struct Matches(HashMap<Question, Found>);
 
-/// What scenarios are matched with.
+/// Sources of a scenario's energy.
 #[derive(Clone, Copy)]
 pub(super) struct Past<'a> {
-    /// The last while, tick by tick.
+    /// The recent history, tick by tick.
     pub(super) history: &'a History,
-    /// Where the energy of the last tick comes from.
+    /// Source of the last tick's energy.
     pub(super) basis: EnergyBasis,
 }
 
 impl Matches {
-    /// What is known of each scenario of a run. What is found is written down; the past of what is over does not change, but is
-    /// forgotten tick by tick.
+    /// Energy of each scenario of a run. Results are stored, because charges of ended windows do not change, but
+    /// the history drops them tick by tick.
     pub(super) fn update(&mut self, run: &Run, past: Past<'_>, bookkeeper: &mut Bookkeeper) -> Vec<Found> {
         let mut found = HashMap::new();
         let mut all = Vec::new();
@@ -72,7 +72,7 @@ impl Matches {
 }
 
 impl Past<'_> {
-    /// By what is remembered tick by tick, else by what is written down.
+    /// By the history in memory, else by the ledger.
     fn find(self, run: &str, scenario: &Scenario, bookkeeper: &Bookkeeper) -> Found {
         let recent = figures::find(scenario, self.history, self.basis);
         if recent.is_attributed() || self.remembers(scenario) || scenario.window.is_none() {
@@ -81,7 +81,7 @@ impl Past<'_> {
         bookkeeper.find(run, scenario).unwrap_or(recent)
     }
 
-    /// What was found before, unless a better rule finds somebody by now: the name or the label of a container may become known late.
+    /// The former result, unless a better rule matches by now: the name or the label of a container may become known late.
     fn improved(self, before: Found, scenario: &Scenario) -> Found {
         let Some(rule) = before.energy.map(|energy| energy.matched) else { return before };
         if before.is_best_for(scenario) || !self.remembers(scenario) {
@@ -96,7 +96,7 @@ impl Past<'_> {
         if now.is_attributed() { now.or_better(before) } else { before }
     }
 
-    /// Whether a scenario's window begins within what is remembered tick by tick.
+    /// Whether a scenario's window begins within the history in memory.
     fn remembers(self, scenario: &Scenario) -> bool {
         let begins = self.history.begins();
         scenario.window.zip(begins).is_some_and(|((from, _), begins)| begins.0 <= from.0)

@@ -1,4 +1,4 @@
-//! Makes prices of what the configuration and the price file say.
+//! Builds prices from the configuration and the price file.
 
 use agent_core::join::cost::Tariff;
 use agent_core::join::figures::Prices;
@@ -9,13 +9,13 @@ use agent_core::units::{Grams, Money};
 use crate::config::Config;
 use crate::source::{SourceError, results};
 
-/// Why there are no prices.
+/// The reason why there are no prices.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PriceError {
     /// The price file cannot be used.
     #[error("price.file")]
     File(#[source] SourceError),
-    /// A currency cannot be understood.
+    /// A currency has an invalid rate.
     #[error("price.also: {0:?} is no currency with a rate such as \"EUR=0.92\"")]
     Rate(String),
     /// The region has no prices.
@@ -26,7 +26,7 @@ pub(crate) enum PriceError {
     },
 }
 
-/// The prices that the configuration comes to.
+/// Prices by the configuration.
 pub(crate) fn prices(config: &Config) -> Result<Prices, PriceError> {
     let price = &config.price;
     let own = match &price.file {

@@ -1,4 +1,4 @@
-//! Has finished transcodes scored, and keeps their scores as long as somebody may ask for them.
+//! Requests scores of finished transcodes, and keeps the scores while they may be needed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::bookkeeping::Bookkeeper;
 use crate::quality::Watcher;
 use crate::source::chain;
 
-/// Scores, and what makes them.
+/// Scores of transcodes, and the watcher that computes them.
 #[derive(Debug, Default)]
 pub(super) struct Scores {
     watcher: Option<Watcher>,
@@ -23,22 +23,22 @@ pub(super) struct Scores {
 }
 
 impl Scores {
-    /// Without a watcher nothing is scored.
+    /// Without a watcher no transcode is scored.
     pub(super) fn new(watcher: Option<Watcher>) -> Self {
         Self { watcher, ..Self::default() }
     }
 
-    /// Of the transcodes that are shown, by key.
+    /// Output of the shown transcodes, by key.
     pub(super) fn outputs(&self) -> &BTreeMap<Arc<str>, Output> {
         &self.outputs
     }
 
-    /// How many comparisons there were.
+    /// Numbers of comparisons.
     pub(super) fn comparisons(&self) -> Comparisons {
         self.comparisons
     }
 
-    /// Has what has finished compared with its source, and takes in what was.
+    /// Starts comparisons of finished transcodes with their sources, and takes finished ones.
     pub(super) fn follow(&mut self, snapshot: &Snapshot, run: &Run, bookkeeper: &mut Bookkeeper) {
         let Some(watcher) = &mut self.watcher else { return };
         watcher.follow(&snapshot.transcodes);
@@ -58,7 +58,7 @@ impl Scores {
         }
         let is_shown = |key: &Arc<str>| snapshot.transcodes.iter().any(|one| one.identity.key == *key);
         self.outputs.retain(|key, _| is_shown(key));
-        // A result file may come some time after its encodes.
+        // A result file may be written some time after its encodes.
         let is_labelled = |name: &str| {
             snapshot.transcodes.iter().any(|one| one.workload.details.scenario() == Some(name))
                 || run.scenarios.iter().any(|scenario| scenario.name == name)
@@ -66,7 +66,7 @@ impl Scores {
         self.labelled.retain(|name, _| is_labelled(name));
     }
 
-    /// Enters the scores of scenarios whose file has none: what the file says goes first.
+    /// Sets the scores of scenarios whose file has none: the file's own take precedence.
     pub(super) fn enter(&self, run: &mut Run) {
         for scenario in &mut run.scenarios {
             if let (None, Some(quality)) = (scenario.quality.psnr, self.labelled.get(&scenario.name)) {

@@ -1,8 +1,8 @@
-//! How are connections taken and kept within bounds?
+//! Accepts connections within limits of number, time and header size.
 //!
-//! axum's own loop knows no time limit for headers, no TLS and no cap. This one has: so many connections a listener
-//! ([`crowd`](super::crowd)), so long for a handshake and for a request's header, so large a header; and, before any route is
-//! looked at, no requests of foreign web pages ([`origin`](super::origin)), and passwords.
+//! axum's own loop has no time limit for headers, no TLS and no limit of connections. This one has: a limit of connections for each
+//! listener ([`crowd`](super::crowd)), time limits for a handshake and for a request's header, a limit of the header's size; and, before
+//! routing, it refuses requests of foreign web pages ([`origin`](super::origin)) and checks passwords.
 
 use std::convert::Infallible;
 use std::io;
@@ -34,40 +34,40 @@ use crate::server::crowd::{Answering, Crowd, Seat};
 use crate::server::origin::Hosts;
 use crate::server::passwords::{Passwords, Verdict};
 
-/// For a TLS handshake, and for the header of a request. A connection that is kept for the next scrape is closed after this long:
-/// longer than most scrape intervals.
+/// Limit for a TLS handshake, and for the header of a request. A connection that is kept for the next scrape is closed after this time,
+/// which is longer than most scrape intervals.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The request line and all headers together. Prometheus sends about 400 bytes.
+/// Limit for the request line and all headers together. Prometheus sends about 400 bytes.
 const LARGEST_HEADER: usize = 16 << 10;
 
-/// Headers of one request.
+/// Most headers of one request.
 const MOST_HEADERS: usize = 64;
 
-/// Connections of one listener, where the process may have files enough.
+/// Most connections of one listener, if the process may open as many files.
 const MOST_CONNECTIONS: usize = 256;
 
-/// Connections that have lost their seat and are about to end.
+/// Connections that have lost their permit and are about to end.
 const LEAVING: usize = 8;
 
 /// Open files for everything but connections: maps, programs, counters, the ledger, engines.
 const OTHER_FILES: u64 = 256;
 
-/// After a failure to accept (no file left, most likely) others may have ended.
+/// Pause after a failure to accept (most likely no file is left), in which other connections may end.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Paths that answer everybody: they say nothing but "yes" or "not yet", and health checks know no passwords.
+/// Paths without authentication: their answers are only "yes" or "not yet", and health checks have no passwords.
 const OPEN_PATHS: [&str; 4] = ["/health", "/healthz", "/ready", "/-/ready"];
 
-/// How many connections each of so many listeners may have, the main one twice as many ([`Door::doubled`]). The process's limit of open files is raised as far as that takes,
-/// if it may be.
+/// Most connections of each of this many listeners; the main one may have twice as many ([`Door::doubled`]). The process's limit of open
+/// files is raised as far as that needs, if it may be.
 pub(crate) fn connection_limit(listeners: usize) -> usize {
     let listeners = listeners as u64 + 1;
     let wanted = OTHER_FILES + listeners * MOST_CONNECTIONS as u64;
     let limits = getrlimit(Resource::Nofile);
     if limits.current.is_some_and(|current| current < wanted) {
         let current = limits.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-        // Where it may not be raised, fewer connections are kept.
+        // Where it may not be raised, fewer connections are accepted.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limits.maximum });
     }
     let may_have = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -75,7 +75,7 @@ pub(crate) fn connection_limit(listeners: usize) -> usize {
     usize::try_from(each).unwrap_or(MOST_CONNECTIONS).clamp(8, MOST_CONNECTIONS)
 }
 
-/// What all listeners share.
+/// Configuration that all listeners share.
 #[derive(Clone)]
 pub struct Door {
     keeper: Doorkeeper,
@@ -86,7 +86,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// With this many connections at most for each listener; on loopback addresses these names are known besides the usual.
+    /// With at most this many connections for each listener; on loopback addresses these names are accepted besides the usual.
     pub fn new(keeper: Doorkeeper, limit: usize, names: &[String]) -> Self {
         let names: Arc<[String]> = names.into();
         let hosts = Hosts::new(Ipv4Addr::LOCALHOST.into(), Arc::clone(&names));
@@ -98,13 +98,13 @@ impl Door {
         Self { hosts: Hosts::new(address, Arc::clone(&self.names)), ..self }
     }
 
-    /// The same with twice as many: encoders that post and pages that are open keep theirs for long.
+    /// The same with twice as many connections, because encoders that post and open pages keep theirs for long.
     pub(super) fn doubled(self) -> Self {
         Self { limit: 2 * self.limit, ..self }
     }
 }
 
-/// Answers until `stop` says so; then finishes what is being answered.
+/// Answers until `stop` is true; then finishes open requests.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -133,14 +133,14 @@ pub(super) async fn serve(
             }
         }
         while connections.try_join_next().is_some() {}
-        // Those who were pushed out have yet to notice; there are never many of them.
+        // Displaced connections have not ended yet; there are never many of them.
         while connections.len() > door.limit + LEAVING && connections.join_next().await.is_some() {}
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-/// An error means that whoever could say so is gone: stop as well.
+/// An error means that the sender has been dropped: stop as well.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -150,7 +150,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// One connection, from its handshake to its end. What goes wrong is the other side's business.
+/// Serves one connection, from its handshake to its end. Errors of the other side are not logged.
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
@@ -159,7 +159,7 @@ async fn connection(
     seat: Seat,
     stop: watch::Receiver<bool>,
 ) {
-    // An answer is written at once; without this its end would wait for the scraper's acknowledgement.
+    // An answer is written at once; without this its end would wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
     let tls = door.keeper.access().tls.clone();
     let Some(tls) = tls else {
@@ -172,7 +172,7 @@ async fn connection(
     }
 }
 
-/// Answers what comes over `stream`, as a listener would, with these seats.
+/// Answers requests over `stream`, as a listener would, with a permit of this limiter.
 pub(super) async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
@@ -217,7 +217,7 @@ async fn talk(
     }
 }
 
-/// Whether the request may be answered at all comes first: one that may not learns nothing, not even which paths there are.
+/// Authentication comes first: a client without it learns nothing, not even which paths exist.
 async fn answer(
     request: Request<Incoming>,
     seat: Arc<Seat>,
@@ -237,7 +237,7 @@ async fn answer(
     response.map(|body| Counted { body, _answering: answering })
 }
 
-/// Answers who has the password, where there is one.
+/// Answers clients with the right password, where one is configured.
 async fn answer_user(
     mut request: Request<Incoming>,
     seat: Arc<Seat>,
@@ -252,7 +252,7 @@ async fn answer_user(
         let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
         door.passwords.check(&access.users, authorization).await
     };
-    // Routes have no use for it, and cannot leak what they do not see.
+    // Routes do not need the header, and cannot leak what they do not have.
     request.headers_mut().remove(AUTHORIZATION);
     match verdict {
         Verdict::Right => {
@@ -274,7 +274,7 @@ async fn call(mut router: Router, request: Request<Body>) -> Result<Response<Bod
     router.call(request).await
 }
 
-/// A body that keeps its connection's seat as long as it is being sent.
+/// A body that keeps its connection active while it is being sent.
 struct Counted {
     body: Body,
     _answering: Answering,

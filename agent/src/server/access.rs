@@ -1,6 +1,6 @@
-//! Who is let in now? What the web configuration says, read again when it or a file it names has changed.
+//! Authentication by the web configuration, read again when it or a file that it names has changed.
 //!
-//! A file that cannot be used leaves everything as it was, and that is said: once, not at every look.
+//! A file that cannot be used changes nothing; the error is reported once, not at every check.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -17,17 +17,17 @@ use crate::server::passwords::{Users, check_hashes};
 use crate::server::tls;
 use crate::server::web_config::{WebConfig, WebConfigError};
 
-/// How often the files are looked at. Nobody waits for it; a certificate that is renewed has days left.
+/// Interval in which the files are checked. No request waits for it; a renewed certificate is valid for days.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What the web configuration comes to. Without one, everybody who reaches a listener is let in.
+/// Access rules of the web configuration. Without one, all clients have access.
 #[derive(Clone, Default)]
 pub(super) struct Access {
-    /// Plain connections are not answered when there is one.
+    /// With TLS, plain connections are not answered.
     pub(super) tls: Option<TlsAcceptor>,
-    /// Nobody is asked for a password when there are none.
+    /// Without users, no password is required.
     pub(super) users: Users,
-    /// Go with every answer.
+    /// Headers of every answer.
     pub(super) headers: HeaderMap,
 }
 
@@ -38,12 +38,12 @@ impl fmt::Debug for Access {
     }
 }
 
-/// What can be told of it to everybody.
+/// Public summary of the access rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Whether connections are encrypted.
     pub is_encrypted: bool,
-    /// How many users there are; with none nobody is asked for a password.
+    /// Number of users; with none, no password is required.
     pub users: usize,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The headers that exporters may be told to send.
+/// The headers that exporters support in the configuration.
 const HEADERS: [&str; 5] = [
     "content-security-policy",
     "strict-transport-security",
@@ -97,49 +97,49 @@ fn headers(config: &WebConfig) -> Result<HeaderMap, WebConfigError> {
     Ok(headers)
 }
 
-/// What a file looks like from outside; another one when it was changed or replaced.
+/// Metadata of a file that change when it was changed or replaced.
 type Look = Vec<Option<(u64, u64, u64, i64, i64)>>;
 
-/// The web configuration, followed.
+/// The web configuration, which is followed.
 #[derive(Debug)]
 pub(crate) struct AccessFile {
     path: PathBuf,
-    /// The file itself, and those it names.
+    /// The file itself, and the files that it names.
     files: Vec<PathBuf>,
     seen: Look,
     publisher: watch::Sender<Arc<Access>>,
 }
 
-/// What listeners go by.
+/// The access rules in force, for listeners.
 #[derive(Clone, Debug)]
 pub struct Doorkeeper(watch::Receiver<Arc<Access>>);
 
 impl Doorkeeper {
-    /// Lets everybody in.
+    /// Gives access to all clients.
     pub fn open_house() -> Self {
         Self(watch::channel(Arc::default()).1)
     }
 
-    /// Goes by this configuration for ever.
+    /// Uses this configuration for ever.
     pub fn of(config: &WebConfig) -> Result<Self, WebConfigError> {
         Ok(Self(watch::channel(Arc::new(Access::new(config)?)).1))
     }
 
-    /// What is in force at this moment.
+    /// The access rules in force now.
     pub(super) fn access(&self) -> Arc<Access> {
         Arc::clone(&self.0.borrow())
     }
 
-    /// What can be told of it.
+    /// Summary of the access rules.
     pub fn summary(&self) -> Summary {
         Summary::of(&self.access())
     }
 }
 
 impl AccessFile {
-    /// Reads the file; what is wrong at the start is an error.
+    /// Reads the file; a problem at the start is an error.
     pub(crate) fn open(path: &Path) -> Result<(Self, Doorkeeper), WebConfigError> {
-        // Looked at before it is read: a change in between is seen at the next look.
+        // Checked before it is read: a change in between is found at the next check.
         let mut file = Self {
             path: path.to_path_buf(),
             files: vec![path.to_path_buf()],
@@ -161,7 +161,7 @@ impl AccessFile {
         Access::new(&config)
     }
 
-    /// Follows it for ever.
+    /// Follows the file for ever.
     pub(crate) async fn follow(mut self) {
         loop {
             tokio::time::sleep(LOOK).await;
@@ -184,7 +184,7 @@ impl AccessFile {
     }
 }
 
-/// The certificates that listeners show, for whoever wants to know them again; `None` where nothing is encrypted.
+/// The certificates of the listeners, for clients that pin them; `None` without TLS.
 pub(crate) fn own_certificates(path: &Path) -> Result<Option<Vec<CertificateDer<'static>>>, WebConfigError> {
     let config = WebConfig::read(path)?;
     let Some(tls) = &config.tls_server_config else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! `/api/v1/…`: the last snapshot and the last minutes, as JSON. No request does IO; those of one tick share what is rendered.
+//! `/api/v1/…`: the last snapshot and the last minutes, as JSON. No request does IO; requests of one tick share a rendered body.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -25,16 +25,16 @@ use crate::api::{self, snapshot};
 use crate::clock::{Clock, SystemClock};
 use crate::server::Snapshots;
 
-/// Answers of one tick that are kept, by their query.
+/// Most cached answers of one tick, by their query.
 const KEPT: usize = 16;
 
 /// Most steps of a line, unless asked for fewer.
 const MAX_STEPS: usize = 900;
 
-/// Readers of events at once.
+/// Most simultaneous readers of events.
 const MAX_READERS: usize = 256;
 
-/// What the answers are made of.
+/// Sources of the answers.
 pub(super) struct Api {
     snapshots: Snapshots,
     history: RwLock<History>,
@@ -49,7 +49,7 @@ struct Rendered {
     bodies: HashMap<String, Bytes>,
 }
 
-/// The routes. Ticks go into the history from now on.
+/// The routes. Ticks are added to the history from now on.
 pub(super) fn router(snapshots: Snapshots, stop: watch::Receiver<bool>) -> Router {
     let api = Arc::new(Api {
         snapshots,
@@ -86,7 +86,7 @@ impl Api {
         self.snapshots.borrow().clone()
     }
 
-    /// The body to this question at this tick; made when nobody has asked before.
+    /// The body for this request at this tick; built at the first such request.
     fn answer(&self, question: String, make: impl FnOnce(&Snapshot) -> Result<Vec<u8>, String>) -> Response {
         let Some(snapshot) = self.last() else {
             return problem(StatusCode::SERVICE_UNAVAILABLE, "the first tick is not over");
@@ -217,7 +217,7 @@ async fn series(State(api): Shared, query: Result<Query<SeriesQuery>, QueryRejec
         .map_or_else(|why| problem(StatusCode::INTERNAL_SERVER_ERROR, &why), |body| json(body.into()))
 }
 
-/// `90`, `90s`, `5m`.
+/// Parses `90`, `90s`, `5m`.
 fn span(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let parsed =
@@ -225,7 +225,7 @@ fn span(text: &str) -> Result<Duration, String> {
     parsed.map_err(|why| format!("range {text:?} is no length of time such as \"5m\": {why}"))
 }
 
-/// One event a tick, for as long as both sides are there.
+/// One event for each tick, as long as both sides exist.
 async fn events(State(api): Shared) -> Response {
     let reader = Arc::clone(&api.readers);
     if Arc::strong_count(&reader) > MAX_READERS {
@@ -259,7 +259,7 @@ fn bytes(answer: &impl Serialize) -> Result<Vec<u8>, String> {
     serde_json::to_vec(answer).map_err(|error| error.to_string())
 }
 
-/// A body that has been so for a while (`Age`, RFC 9111): an agent that no longer ticks answers all the same.
+/// A body with its age (`Age`, RFC 9111): an agent that no longer ticks still answers.
 fn aged(body: Bytes, age: Duration) -> Response {
     ([(AGE, HeaderValue::from(age.as_secs()))], json(body)).into_response()
 }

@@ -1,9 +1,9 @@
-//! How many connections may there be, and who goes when one more comes?
+//! Limits connections of a listener, and chooses the connection to close when one more arrives.
 //!
-//! A listener has a fixed number of seats. When all are taken, the newcomer gets that of whoever has kept one longest without
-//! asking anything; when all are being answered, that of whoever has been at it longest. So those who open connections to keep
-//! them only push out each other, and a scraper, who asks at once and is answered within milliseconds, is served. A connection
-//! that posts the progress of a known transcode is the last to go, however long it lasts.
+//! A listener has a fixed number of permits. When all are taken, a new connection gets the permit of the connection that has been idle
+//! longest; when all are active, that of the connection whose request has lasted longest. So clients that only hold connections open
+//! displace each other, and a scraper, which sends its request at once and is answered within milliseconds, is served. A connection
+//! that posts the progress of a known transcode is the last to be closed, however long it lasts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use agent_core::model::progress::Ends;
 use tokio::task::AbortHandle;
 
-/// The seats of one listener.
+/// The permits of one listener.
 #[derive(Clone, Debug)]
 pub(super) struct Crowd {
     shared: Arc<Mutex<Seats>>,
@@ -20,12 +20,12 @@ pub(super) struct Crowd {
 #[derive(Debug, Default)]
 struct Seats {
     limit: usize,
-    /// Counts everything that happens: a clock for "longest".
+    /// Counts all events: a clock for "longest".
     now: u64,
     taken: HashMap<u64, Sitter>,
 }
 
-/// What a connection is doing; the least is the first to go.
+/// Activity of a connection; the least is closed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Activity {
     Idle,
@@ -37,7 +37,7 @@ enum Activity {
 struct Sitter {
     activity: Activity,
     since: u64,
-    /// Ends it; not known in the moment between taking a seat and starting.
+    /// Handle to end it; unknown between taking the permit and starting.
     end: Option<AbortHandle>,
 }
 
@@ -48,7 +48,7 @@ impl Seats {
     }
 }
 
-/// A taken seat; free again when dropped.
+/// A permit of one connection; released when dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
     crowd: Crowd,
@@ -56,7 +56,7 @@ pub(super) struct Seat {
     ends: Option<Ends>,
 }
 
-/// As long as this lives, its seat's owner is being answered.
+/// As long as this lives, the connection is answering a request.
 #[derive(Debug)]
 pub(super) struct Answering(Arc<Seat>);
 
@@ -69,7 +69,7 @@ impl Crowd {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a seat for a connection, somebody else's if need be.
+    /// Takes a permit for a connection, if necessary from another one.
     pub(super) fn sit(&self, ends: Option<Ends>) -> Seat {
         let mut seats = self.lock();
         if seats.taken.len() >= seats.limit {
@@ -86,11 +86,11 @@ impl Crowd {
         Seat { crowd: self.clone(), id, ends }
     }
 
-    /// Says how whoever has this seat can be ended.
+    /// Registers the handle by which the connection of this permit can be ended.
     pub(super) fn introduce(&self, id: u64, end: AbortHandle) {
         match self.lock().taken.get_mut(&id) {
             Some(sitter) => sitter.end = Some(end),
-            // Gone already, or pushed out before it began.
+            // Already ended, or displaced before it began.
             None => end.abort(),
         }
     }
@@ -106,12 +106,12 @@ impl Seat {
         self.id
     }
 
-    /// The connection; `None` when it came over something that has no addresses.
+    /// The connection; `None` on a transport without addresses.
     pub(super) fn ends(&self) -> Option<Ends> {
         self.ends
     }
 
-    /// Its connection is to be closed after all others, until what is being answered now has been.
+    /// Marks the connection to be closed after all others, until the present request has been answered.
     pub(super) fn keep(&self) {
         self.mark(Activity::Kept);
     }

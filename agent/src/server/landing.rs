@@ -1,4 +1,4 @@
-//! What is this port? A page for whoever opens it in a browser.
+//! Renders the HTML page of a listener: all listeners, the sources, and the workloads that draw the most power.
 
 use std::fmt::Write;
 
@@ -56,7 +56,7 @@ fn sources(page: &mut String, snapshot: &Snapshot) {
     page.push_str("</table>");
 }
 
-/// Enough to see who draws the power; the metrics have all of them.
+/// Enough for the workloads that draw the most power; the metrics have all of them.
 const SHOWN: usize = 20;
 
 fn workloads(page: &mut String, snapshot: &Snapshot) {
@@ -78,7 +78,7 @@ fn workloads(page: &mut String, snapshot: &Snapshot) {
     page.push_str("</table>");
 }
 
-/// Text as HTML text.
+/// Escapes text for HTML.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,9 +1,9 @@
-//! Refuses requests that a web page from elsewhere makes a browser on this host send.
+//! Refuses requests that a web page from another site makes a browser on this host send.
 //!
-//! A listener on a loopback address is for this host, but any page that a browser on it shows can send requests there. A page
+//! A listener on a loopback address is for this host, but any page in a browser on this host can send requests to it. A page
 //! may read the answers once its own host name resolves to 127.0.0.1 (DNS rebinding): such a request has that name in `Host`.
 //! And it may post without reading the answer: such a request says so in `Origin` and `Sec-Fetch-Site`. Programs that are no
-//! browsers send neither of the two, and the address that they were given as `Host`.
+//! browsers send neither of the two, and `Host` is the address that they connect to.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ mod tests;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Foreign {
     /// Its `Host` is not one of this host.
@@ -26,7 +26,7 @@ pub(super) enum Foreign {
          the names in listen.host_names only (Host header)"
     )]
     Host,
-    /// It writes, and comes from a page of another origin.
+    /// It writes, and is from a page of another origin.
     #[error(
         "the request comes from a web page of another origin, and pages may not post here (Origin and Sec-Fetch-Site headers); \
          a page behind a reverse proxy needs its host name in listen.host_names"
@@ -34,7 +34,7 @@ pub(super) enum Foreign {
     Origin,
 }
 
-/// Hosts that requests to a listener may be for.
+/// Host names for which requests to a listener are accepted.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
     address: IpAddr,
@@ -42,12 +42,12 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// Of a listener on this address; `names` are known besides those of the loopback.
+    /// The names for a listener on this address; `names` are accepted besides those of the loopback.
     pub(super) fn new(address: IpAddr, names: Arc<[String]>) -> Self {
         Self { address: address.to_canonical(), names }
     }
 
-    /// Whether a request may be answered.
+    /// Checks whether a request may be answered.
     pub(super) fn check<Body>(&self, request: &Request<Body>) -> Result<(), Foreign> {
         if self.address.is_loopback() && !self.is_for_this_host(request) {
             return Err(Foreign::Host);
@@ -58,7 +58,7 @@ impl Hosts {
         Ok(())
     }
 
-    /// A request that names no host, as HTTP/1.0 allows, is no browser's.
+    /// A request without a host name, which HTTP/1.0 allows, is not from a browser.
     fn is_for_this_host<Body>(&self, request: &Request<Body>) -> bool {
         let mut hosts = request.headers().get_all(HOST).iter();
         hosts.all(|host| authority(host).is_some_and(|host| self.is_known(&host)))
@@ -81,14 +81,14 @@ impl Hosts {
             return address.is_loopback() || address == self.address;
         }
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        // Browsers and resolvers keep these names to the loopback (RFC 6761).
+        // Browsers and resolvers resolve these names to the loopback (RFC 6761).
         host == "localhost"
             || host.ends_with(".localhost")
             || self.names.iter().any(|name| name.eq_ignore_ascii_case(&host))
     }
 }
 
-/// The host and port of a `Host` header, without a user before them.
+/// Host and port of a `Host` header, without a user.
 fn authority(value: &HeaderValue) -> Option<Authority> {
     Authority::try_from(value.as_bytes()).ok().filter(|authority| !authority.as_str().contains('@'))
 }

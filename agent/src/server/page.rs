@@ -1,7 +1,7 @@
 //! `/` on the main listener: the live page, in one piece, and what it links to.
 //!
-//! Everything is in the program: style, script, and the chart library (`cargo xtask page` brings it from npm). The browser is told to
-//! take nothing from anywhere else, and to run no script but these: whatever a container is called, it stays text.
+//! Everything is in the program: style, script, and the chart library (`cargo xtask page` gets it from npm). The content security policy
+//! forbids all other sources and scripts: a container's name with markup stays text.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
-/// What is put into the page, and where.
+/// Texts that replace marks of the page.
 const PARTS: [(&str, &str); 7] = [
     ("{{uplot.css}}", include_str!("page/uplot/uPlot.min.css")),
     ("{{page.css}}", include_str!("page/page.css")),
@@ -29,14 +29,14 @@ const PARTS: [(&str, &str); 7] = [
     ("{{page.js}}", include_str!("page/page.js")),
 ];
 
-/// The reference, for whoever has only the agent.
+/// The reference documentation, for users who have only the agent.
 const DOCS: [(&str, &str); 3] = [
     ("api", include_str!("../../../docs/API.md")),
     ("metrics", include_str!("../../../docs/METRICS.md")),
     ("configuration", include_str!("../../../docs/CONFIGURATION.md")),
 ];
 
-/// The page and what the browser may do with it.
+/// The page and its content security policy.
 struct Page {
     html: String,
     policy: String,
@@ -79,7 +79,7 @@ async fn page() -> Response {
 
 async fn docs(Path(name): Path<String>) -> Response {
     match DOCS.iter().find(|(known, _)| *known == name) {
-        // Shown as it is: every browser shows plain text.
+        // Plain text, which every browser shows.
         Some((_, text)) => {
             ([(CONTENT_TYPE, "text/plain; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], *text)
                 .into_response()
@@ -98,7 +98,7 @@ mod tests {
         let html = &PAGE.html;
         assert!(!html.contains("{{"), "a part is missing");
         assert!(html.len() < 150_000, "{} bytes", html.len());
-        // Addresses that would be fetched; the library's own address in its comment is none.
+        // Addresses that would be fetched; the library's own address in its comment is not one.
         for fetched in ["src=\"", "url(", "@import", "import(", "href=\"http", "href=\"//"] {
             assert!(!html.contains(fetched), "{fetched}");
         }

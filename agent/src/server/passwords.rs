@@ -1,5 +1,7 @@
-//! Compares passwords by bcrypt, which is slow on purpose: never on a thread that answers scrapes, never many at once, not again
-//! for one that was right a moment ago, and as slowly for a name that nobody has.
+//! Compares passwords with bcrypt hashes, on threads that answer no scrapes.
+//!
+//! bcrypt is slow on purpose: few comparisons run at once, a password that was right a moment ago is not compared again, and an unknown
+//! name takes as long as a known one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,22 +14,22 @@ use tokio::sync::Semaphore;
 
 use crate::server::web_config::{Secret, WebConfigError};
 
-/// Credentials that are remembered: more than there are scrapers.
+/// Most credentials that are remembered: more than there are scrapers.
 const REMEMBERED: usize = 64;
 
-/// Comparisons at a time. One CPU is all that guessing can take.
+/// Comparisons at a time: guessing passwords takes one CPU at most.
 const AT_ONCE: usize = 1;
 
-/// Comparisons that may wait for theirs; more are sent away.
+/// Most comparisons that wait; further ones are refused.
 const WAITING: usize = 16;
 
-/// bcrypt doubles its work with each step: beyond this, one comparison takes seconds.
+/// bcrypt doubles its work with each step: above this cost, one comparison takes seconds.
 const DEAREST: u32 = 14;
 
 /// Users and the hashes of their passwords.
 pub(super) type Users = BTreeMap<String, Secret>;
 
-/// What came of it.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Right,
@@ -36,11 +38,11 @@ pub(super) enum Verdict {
     Busy,
 }
 
-/// The comparing, and what it remembers.
+/// Comparison of passwords, with a cache.
 pub(super) struct Passwords {
-    /// Digests of credentials that were right, oldest first. The hash is part of them: a changed password is a new one.
+    /// Digests of credentials that were right, oldest first. They include the hash: a changed password is a new one.
     right: Mutex<VecDeque<[u8; 32]>>,
-    /// Of this process only.
+    /// Random salt of this process.
     salt: [u8; 32],
     turn: Semaphore,
     queue: Semaphore,
@@ -68,7 +70,7 @@ impl Passwords {
         }
     }
 
-    /// Compares what an `Authorization` header says with what is known.
+    /// Compares the credentials of an `Authorization` header with the configured users.
     pub(super) async fn check(&self, users: &Users, authorization: Option<&[u8]>) -> Verdict {
         let Some((user, password)) = authorization.and_then(credentials) else { return Verdict::Wrong };
         let known = users.get(&user);
@@ -90,8 +92,8 @@ impl Passwords {
         Verdict::Right
     }
 
-    /// A hash of somebody else's for a name that nobody has: always the same one for that name, so that the name takes as long as
-    /// one that exists, whatever hashes cost here.
+    /// The hash of another user for an unknown name: always the same one for that name, so that the name takes as long as
+    /// an existing one, whatever the cost of hashes here.
     fn stand_in<'a>(&self, users: &'a Users, name: &str) -> Option<&'a Secret> {
         let digest = self.digest(name, b"", "");
         let number = u64::from_le_bytes(digest[..8].try_into().ok()?);
@@ -137,7 +139,7 @@ fn credentials(header: &[u8]) -> Option<(String, Vec<u8>)> {
     Some((user, decoded[colon + 1..].to_vec()))
 }
 
-/// Whether every hash is one, and none so dear that comparing with it is an attack by itself.
+/// Checks that every hash is valid, and that comparing with it is not too expensive.
 pub(super) fn check_hashes(users: &Users) -> Result<(), WebConfigError> {
     for (user, Secret(hash)) in users {
         let key = format!("basic_auth_users.{user}");
@@ -217,7 +219,7 @@ mod tests {
         );
     }
 
-    /// The work of every comparison: bcrypt's rounds.
+    /// A comparison that counts its work: bcrypt's rounds.
     fn counting() -> (Passwords, Arc<Mutex<Vec<u64>>>) {
         let done = Arc::new(Mutex::new(Vec::new()));
         let count = Arc::clone(&done);

@@ -1,8 +1,8 @@
 //! `POST /progress/<id>`: takes the progress that an encoder posts while it runs.
 //!
-//! One request lasts as long as the encode. Its lines are read as they come, and of its blocks the last one is kept: nothing grows
-//! with what is sent. The pipeline finds the transcode that it belongs to; until then the connection has no place, and one that says
-//! nothing meanwhile is answered after [`SILENCE_LIMIT`].
+//! One request lasts as long as the encode. Its lines are read as they arrive, and only the last of its blocks is kept: memory does not
+//! grow with the request. The pipeline finds its transcode; until then the connection waits, and if it sends
+//! nothing it is answered after [`SILENCE_LIMIT`].
 
 use std::sync::Arc;
 
@@ -23,25 +23,25 @@ use crate::server::crowd::Seat;
 #[cfg(test)]
 mod tests;
 
-/// Longest id that is taken.
+/// Longest accepted id.
 const MAX_ID: usize = 256;
 
-/// What a post needs to be taken down.
+/// State that the handler of posts needs.
 #[derive(Clone)]
 pub(super) struct Posting {
     pub(super) board: Arc<Board>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
-/// What a listener knows of the connection.
+/// The connection's permit.
 type Connection = Option<Extension<Arc<Seat>>>;
 
-/// Without an id.
+/// Handles a post without an id.
 pub(super) async fn post_nameless(state: State<Posting>, connection: Connection, body: Body) -> Response {
     post(state, Path(String::new()), connection, body).await
 }
 
-/// With one.
+/// Handles a post with an id.
 pub(super) async fn post(
     State(posting): State<Posting>,
     Path(id): Path<String>,
@@ -57,7 +57,7 @@ pub(super) async fn post(
     let mut stop = posting.stop;
     tokio::select! {
         answer = read(ticket, seat, body) => answer,
-        // An error means that whoever could say so is gone: stop as well.
+        // An error means that the sender has been dropped: stop as well.
         _ = stop.wait_for(|stop| *stop) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the agent ends"),
     }
 }
@@ -80,9 +80,9 @@ async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Respon
                     }
                 }
                 None if is_matched => return StatusCode::NO_CONTENT.into_response(),
-                // As long as it waits for its answer, its user can be told.
+                // While it waits for its answer, its socket and so its user can still be found.
                 None => (has_ended, deadline) = (true, Instant::now() + SILENCE_LIMIT),
-                // It has gone without finishing, and cannot be told.
+                // It was closed before the end, and gets no answer.
                 Some(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
             },
             verdict = ticket.verdict() => match verdict {
@@ -96,7 +96,7 @@ async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Respon
                 }
                 Verdict::Refused(refusal) => return answer(refusal),
             },
-            // One with a transcode may have much to do before its first word. The place is another's if it is wanted.
+            // An accepted encoder may take long before its first block. Another connection may displace it.
             () = sleep_until(deadline), if !is_matched && (has_ended || !has_spoken) => {
                 if has_ended && has_spoken {
                     // The next tick decides.

@@ -1,4 +1,4 @@
-//! Is it rendered already? Many scrapers of one tick share one body.
+//! Caches rendered metrics: scrapes of one tick share one body.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use agent_core::metrics::{Format, Options, render};
 use agent_core::model::snapshot::SharedSnapshot;
 use axum::body::Bytes;
 
-/// The bodies of the last tick that was asked for.
+/// The cached bodies of one tick.
 #[derive(Debug)]
 pub(super) struct Rendered {
     listener: Listener,
@@ -27,7 +27,7 @@ impl Rendered {
         Self { listener, options, last: Mutex::default() }
     }
 
-    /// The body of a snapshot; rendered when nobody has asked for it in this format before. The lock is held only while
+    /// The body of a snapshot; rendered at the first request in this format. The lock is held only while
     /// rendering, and only readers take it.
     pub(super) fn body(&self, snapshot: &SharedSnapshot, format: Format) -> Bytes {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! How are connections encrypted? `tls_server_config`, as rustls has it: TLS 1.2 and 1.3, on ring.
+//! Builds the TLS configuration of listeners from `tls_server_config`: TLS 1.2 and 1.3, with rustls and ring.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn invalid(key: &str, problem: impl Into<String>) -> WebConfigError {
     WebConfigError::invalid(format!("{SECTION}.{key}"), problem)
 }
 
-/// What a handshake needs.
+/// Builds the TLS configuration.
 pub(super) fn server_config(config: &TlsConfig) -> Result<ServerConfig, WebConfigError> {
     let chain = certificates("cert", config.cert_file.as_deref(), config.cert.as_deref())?
         .ok_or_else(|| invalid("cert_file", "is missing"))?;
@@ -37,7 +37,7 @@ pub(super) fn server_config(config: &TlsConfig) -> Result<ServerConfig, WebConfi
     Ok(server)
 }
 
-/// A file or what stands in its place; both is one too many.
+/// A file or its inline text; both is an error.
 fn text(
     key: &str,
     file: Option<&std::path::Path>,
@@ -50,7 +50,7 @@ fn text(
     }
 }
 
-/// The certificates of a PEM text.
+/// Parses the certificates of a PEM text.
 pub(super) fn certificates(
     key: &str,
     file: Option<&std::path::Path>,
@@ -75,7 +75,7 @@ fn private_key(config: &TlsConfig) -> Result<PrivateKeyDer<'static>, WebConfigEr
         .map_err(|error| invalid("key_file", format!("has no private key in it: {}", pem_problem(&error))))
 }
 
-/// What is wrong with a PEM text, without its lines.
+/// The problem of a PEM text, without its lines.
 fn pem_problem(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no end",
@@ -98,7 +98,7 @@ fn versions(config: &TlsConfig) -> Result<Vec<&'static SupportedProtocolVersion>
     Ok(versions)
 }
 
-/// Ring's, or what the configuration leaves of it.
+/// Ring's provider, with the configured cipher suites.
 fn provider(config: &TlsConfig) -> Result<CryptoProvider, WebConfigError> {
     let mut provider = ring::default_provider();
     if !config.cipher_suites.is_empty() {
@@ -126,7 +126,7 @@ fn provider(config: &TlsConfig) -> Result<CryptoProvider, WebConfigError> {
     Ok(provider)
 }
 
-/// Those of `offered` that are named, in the order in which they are named.
+/// The named ones of `offered`, in the order of the names.
 fn wanted<T: Copy>(
     names: &[String],
     key: &str,

@@ -1,7 +1,7 @@
-//! Who may ask, and over what? The web configuration, in the file format that Prometheus' exporters share
-//! (<https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>).
+//! Reads the web configuration (TLS and passwords), in the file format that Prometheus' exporters share.
 //!
-//! What stands in it is a secret, or points to one: nothing here prints values, only keys, lines and names.
+//! The format is <https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>. Its values are secrets, or paths
+//! of secrets: nothing here prints values, only keys, lines and names.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,10 +13,10 @@ use serde_saphyr::Error;
 
 use crate::misspelt::unknown_key;
 
-/// Nobody's web configuration, and no certificate, is larger.
+/// Larger than any web configuration or certificate.
 const LARGEST: u64 = 1 << 20;
 
-/// Why a web configuration cannot be used.
+/// The reason why a web configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WebConfigError {
     /// A file cannot be read.
@@ -24,19 +24,19 @@ pub enum WebConfigError {
     Unreadable {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The error.
         #[source]
         cause: io::Error,
     },
-    /// The file says something that cannot be understood.
+    /// The file has a syntax error.
     #[error("in the web configuration: {0}")]
     Syntax(String),
-    /// A value can be understood but not be used.
+    /// A value is well-formed but cannot be used.
     #[error("in the web configuration, {key}: {problem}")]
     Invalid {
         /// The key.
         key: String,
-        /// What is wrong, and what would be right.
+        /// The problem, and the right form.
         problem: String,
     },
 }
@@ -47,7 +47,7 @@ impl WebConfigError {
     }
 }
 
-/// The file as written.
+/// The content of the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebConfig {
@@ -71,7 +71,7 @@ pub(super) struct TlsConfig {
     pub(super) max_version: Version,
     pub(super) cipher_suites: Vec<String>,
     pub(super) curve_preferences: Vec<String>,
-    /// Every suite there is a good one: the order makes no difference worth having.
+    /// All cipher suites are good: the order makes no useful difference.
     #[serde(rename = "prefer_server_cipher_suites")]
     _prefer_server_cipher_suites: Option<bool>,
 }
@@ -102,7 +102,7 @@ pub(super) enum Version {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct HttpConfig {
-    /// A permission that is not made use of: answers are small, and HTTP/1.1 has less to attack.
+    /// A permission that is not used: answers are small, and HTTP/1.1 has less to attack.
     #[serde(rename = "http2")]
     _http2: Option<bool>,
     pub(super) headers: BTreeMap<String, String>,
@@ -120,7 +120,7 @@ impl fmt::Debug for Secret {
 }
 
 impl WebConfig {
-    /// Understands the text of a file; paths in it are relative to `folder`.
+    /// Parses the text of a file; paths in it are relative to `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, WebConfigError> {
         if text.trim().is_empty() {
             return Ok(Self::default());
@@ -152,7 +152,7 @@ impl WebConfig {
     }
 }
 
-/// What is wrong and where: the name of a key, what was expected, and nothing of what stands there instead.
+/// The problem and its place: the name of a key, the expected form, and nothing of the file's text.
 fn without_contents(error: &serde_saphyr::Error) -> String {
     let place = error
         .location()

@@ -1,4 +1,4 @@
-//! Tells what the agent cannot know because it runs in a cgroup namespace of its own (`cgroup_namespaces(7)`).
+//! Detects what the agent cannot see because it runs in a private cgroup namespace (`cgroup_namespaces(7)`).
 //!
 //! In such a namespace procfs shows the cgroups of processes by paths that begin at the agent's own cgroup. The ids under which the kernel
 //! charges CPU time are the same everywhere.
@@ -14,10 +14,10 @@ use crate::source::SourceError;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::identity::processes;
 
-/// The namespace that the kernel starts with (`PROC_CGROUP_INIT_INO`, unchanged since 4.6).
+/// The initial cgroup namespace of the kernel (`PROC_CGROUP_INIT_INO`, unchanged since 4.6).
 const FIRST: &str = "cgroup:[4026531835]";
 
-/// The whole paths of the namespace's roots, where they are to be seen.
+/// The whole paths of the namespace's roots, where they are visible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamespaceRoots {
     unified: Option<String>,
@@ -25,7 +25,7 @@ pub(crate) struct NamespaceRoots {
 }
 
 impl NamespaceRoots {
-    /// Looks for the cgroup that lists the agent: it is at the root of the namespace, or below it by as much as procfs says.
+    /// Searches for the cgroup that lists the agent: it is at the root of the namespace, or below it by the path in procfs.
     pub(crate) fn find(tree: &CgroupTree, roots: &HostRoots) -> Self {
         let Some(own) = processes::own(roots) else { return Self::default() };
         let Ok(walk) = tree.walk() else { return Self::default() };
@@ -38,7 +38,7 @@ impl NamespaceRoots {
         Self { unified: root(Hierarchy::Unified), legacy: root(Hierarchy::Legacy) }
     }
 
-    /// The whole path of a cgroup that procfs shows by a path from the namespace's root; that begins with `..` outside of it.
+    /// The whole path of a cgroup that procfs shows by a path from the namespace's root; outside of the namespace it begins with `..`.
     pub(crate) fn whole_path(&self, hierarchy: Hierarchy, path: &str) -> Option<String> {
         let root = match hierarchy {
             Hierarchy::Unified => self.unified.as_deref(),
@@ -48,11 +48,11 @@ impl NamespaceRoots {
     }
 }
 
-/// What to do about it.
+/// How to give the agent the host's cgroup namespace.
 pub(crate) const FIX: &str =
     "run the agent in the host's cgroup namespace (`docker run --cgroupns=host`, `cgroup: host` in compose)";
 
-/// Whether the agent is in a cgroup namespace of its own. The paths that procfs shows follow the reader, whatever procfs it reads.
+/// Whether the agent is in a private cgroup namespace. The paths in procfs depend on the reader, whatever procfs it reads.
 pub(crate) fn is_private() -> bool {
     names_another(fs::read_link(HostRoots::default().own_process("ns/cgroup")).ok().as_deref())
 }
@@ -62,11 +62,11 @@ fn names_another(link: Option<&Path>) -> bool {
     link.is_some_and(|link| link != Path::new(FIRST))
 }
 
-/// What follows where the hierarchy is mounted whole.
+/// Consequence where the hierarchy is mounted whole.
 pub(crate) const NOTE: &str = "the agent runs in a cgroup namespace of its own: procfs shows it the cgroups of processes by other paths, so that it looks \
     into the hierarchy for each encoder; one that it does not find there is shown once it has used CPU time, or not at all by polling";
 
-/// What follows where only a part of the hierarchy is to be seen.
+/// Error where only a part of the hierarchy is visible.
 pub(crate) fn only_a_part(root: &Path) -> SourceError {
     SourceError::unavailable(
         format!(

@@ -15,7 +15,7 @@ use crate::source::SourceError;
 use crate::source::cgroup_namespace::{self, NamespaceRoots};
 use crate::source::identity::processes;
 
-/// How the cgroup file systems are laid out.
+/// Layout of the cgroup file systems.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CgroupTree {
     /// Cgroup v2, where it is mounted.
@@ -24,28 +24,28 @@ pub(crate) struct CgroupTree {
     legacy: Option<(Controller, PathBuf)>,
     /// The folder of v1's memory controller, on hosts that have one.
     v1_memory: Option<PathBuf>,
-    /// Where procfs shows the cgroups of processes by paths of another root: see [`cgroup_namespace`].
+    /// Present where procfs shows the cgroups of processes by paths of another root: see [`cgroup_namespace`].
     namespace: Option<NamespaceRoots>,
 }
 
-/// A controller of cgroup v1 that may say who is where, the best one first. Runtimes that know cgroup v1 only make their cgroups in the
-/// hierarchies of all of these.
+/// A controller of cgroup v1 that may show the cgroup of a task, the best one first. Runtimes that support cgroup v1 only make their
+/// cgroups in the hierarchies of all of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Controller {
-    /// It counts CPU time as well.
+    /// Counts CPU time as well.
     Cpuacct,
     /// Shares and quotas of CPU time.
     Cpu,
-    /// Memory.
+    /// Limits memory.
     Memory,
-    /// Numbers of processes.
+    /// Limits numbers of processes.
     Pids,
 }
 
 impl Controller {
     const ALL: [Self; 4] = [Self::Cpuacct, Self::Cpu, Self::Memory, Self::Pids];
 
-    /// Its name in `/proc/<pid>/cgroup`.
+    /// Name in `/proc/<pid>/cgroup`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Cpuacct => "cpuacct",
@@ -55,7 +55,7 @@ impl Controller {
         }
     }
 
-    /// Its name in the kernel's `enum cgroup_subsys_id`.
+    /// Name in the kernel's `enum cgroup_subsys_id`.
     pub(crate) fn enumerator(self) -> &'static str {
         match self {
             Self::Cpuacct => "cpuacct_cgrp_id",
@@ -65,7 +65,7 @@ impl Controller {
         }
     }
 
-    /// Where it is mounted, alone or together with another.
+    /// Folders of its mounts, alone or together with another.
     fn folders(self) -> &'static [&'static str] {
         match self {
             Self::Cpuacct => &["cpuacct", "cpu,cpuacct", "cpuacct,cpu"],
@@ -75,7 +75,7 @@ impl Controller {
         }
     }
 
-    /// Its mounted hierarchy. Only folders of cgroup v1 have a file `tasks`.
+    /// Root of its mounted hierarchy. Only folders of cgroup v1 have a file `tasks`.
     fn find(self, mount: &Path) -> Option<PathBuf> {
         let folders = self.folders().iter().map(|name| mount.join(name));
         let is_it =
@@ -87,21 +87,21 @@ impl Controller {
 /// Deeper than any runtime nests; ends a walk into a loop of bind mounts.
 const MAX_DEPTH: usize = 64;
 
-/// Bytes of paths, and cgroups, at which a walk ends. Whoever may make cgroups can make millions of them.
+/// Bytes of paths, and number of cgroups, at which a walk ends. A user who may make cgroups can make millions of them.
 const MAX_PATH_BYTES: usize = 8 << 20;
 const MAX_CGROUPS: usize = 1 << 16;
 
-/// The cgroups that a walk has found.
+/// Cgroups found by a walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Walk {
     /// Path of each in its hierarchy.
     pub cgroups: BTreeMap<CgroupId, String>,
-    /// Whether these are all: one that is not among them is not there.
+    /// Whether the walk is complete: a cgroup that it lacks does not exist.
     pub is_whole: bool,
 }
 
 impl CgroupTree {
-    /// Finds the hierarchies to use: cgroup v2, and where it is not mounted in v1's own place one of cgroup v1 as well.
+    /// Finds the hierarchies to use: cgroup v2, and where it is not mounted in place of v1, one of cgroup v1 as well.
     pub(crate) fn find(roots: &HostRoots) -> Result<Self, SourceError> {
         let mount = &roots.cgroup;
         let v1_memory = Some(mount.join("memory")).filter(|folder| folder.join("cgroup.procs").exists());
@@ -125,12 +125,12 @@ impl CgroupTree {
         Ok(tree)
     }
 
-    /// Whether there is cgroup v2.
+    /// Whether cgroup v2 is mounted.
     pub(crate) fn is_unified(&self) -> bool {
         self.unified.is_some()
     }
 
-    /// The controller of cgroup v1 by which tasks are told apart, beside cgroup v2 or alone.
+    /// The controller of cgroup v1 by which tasks are charged, beside cgroup v2 or alone.
     pub(crate) fn controller(&self) -> Option<Controller> {
         self.legacy.as_ref().map(|(controller, _)| *controller)
     }
@@ -142,12 +142,12 @@ impl CgroupTree {
         unified.into_iter().chain(legacy)
     }
 
-    /// Whether the hierarchy of cgroup v1 is the kernel's, and not a folder of files.
+    /// Whether the hierarchy of cgroup v1 is the kernel's, and not a fixture folder.
     pub(crate) fn has_kernels_legacy(&self) -> bool {
         self.root_of(Hierarchy::Legacy).is_some_and(|root| KernelFileSystem::CgroupV1.holds(root))
     }
 
-    /// The root folder of the hierarchy that new cgroups belong into: cgroup v2, where there is one.
+    /// The root folder of the hierarchy for new cgroups: cgroup v2, if it is mounted.
     pub(crate) fn root(&self) -> &Path {
         self.hierarchies().next().map_or(Path::new(""), |(_, root)| root)
     }
@@ -161,7 +161,7 @@ impl CgroupTree {
         Some(self.root_of(hierarchy)?.join(cgroup.trim_start_matches('/')).join(name))
     }
 
-    /// A file of a cgroup, in the first hierarchy in which there is a cgroup of this path.
+    /// A file of a cgroup, in the first hierarchy that has a cgroup of this path.
     pub(crate) fn file(&self, cgroup: &str, name: &str) -> PathBuf {
         let folder = |root: &Path| root.join(cgroup.trim_start_matches('/'));
         let is_there = |folder: &PathBuf| self.legacy.is_none() || folder.exists();
@@ -174,7 +174,7 @@ impl CgroupTree {
         Some(self.v1_memory.as_ref()?.join(cgroup.trim_start_matches('/')).join(name))
     }
 
-    /// The id of a cgroup in the first hierarchy in which there is one of this path.
+    /// The id of a cgroup in the first hierarchy that has one of this path.
     pub(crate) fn id(&self, cgroup: &str) -> io::Result<CgroupId> {
         let mut ids = self.hierarchies().map(|(hierarchy, _)| self.id_in(hierarchy, cgroup));
         let first = ids.next().unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
@@ -187,12 +187,12 @@ impl CgroupTree {
         fs::metadata(folder).map(|folder| id_of(hierarchy, folder.ino()))
     }
 
-    /// Whether the cgroup of this id is at this path.
+    /// Whether the cgroup with this id is at this path.
     pub(crate) fn is_at(&self, id: CgroupId, cgroup: &str) -> bool {
         self.id_in(id.hierarchy(), cgroup).is_ok_and(|found| found == id)
     }
 
-    /// The cgroup that a process is in, by procfs. Of its cgroups in two hierarchies it is the one that says what the process is.
+    /// The cgroup of a process, by procfs. Of its cgroups in two hierarchies it is the one that identifies the process.
     pub(crate) fn of_process(&self, roots: &HostRoots, process: ProcessId) -> Option<CgroupId> {
         let path = |hierarchy| self.path_of(roots, process, hierarchy);
         let (hierarchy, path) = match (path(Hierarchy::Unified), path(Hierarchy::Legacy)) {
@@ -205,7 +205,7 @@ impl CgroupTree {
         self.id_in(hierarchy, &path).ok()
     }
 
-    /// The path of the cgroup that a process is in. In a cgroup namespace of its own the agent trusts a path only where the cgroup at that
+    /// The path of a process's cgroup. In a private cgroup namespace the agent trusts a path only where the cgroup at that
     /// path lists the process.
     pub(crate) fn path_of(
         &self,
@@ -219,7 +219,7 @@ impl CgroupTree {
         [Some(path), whole].into_iter().flatten().find(|path| self.lists(hierarchy, path, process))
     }
 
-    /// The path of the cgroup that a process is in, as procfs shows it.
+    /// The path of a process's cgroup, as procfs shows it.
     pub(crate) fn procfs_path(
         &self,
         roots: &HostRoots,
@@ -240,19 +240,19 @@ impl CgroupTree {
         text.lines().any(|line| line.parse() == Ok(process.0))
     }
 
-    /// Whether the agent is in a cgroup namespace of its own.
+    /// Whether the agent is in a private cgroup namespace.
     pub(crate) fn is_namespaced(&self) -> bool {
         self.namespace.is_some()
     }
 
-    /// What is missing where the agent sees only a part of the hierarchy.
+    /// Error where only a part of the hierarchy is visible.
     pub(crate) fn problem(&self) -> Option<SourceError> {
         let is_whole = self.id("/").is_ok_and(|id| id.inode() == ROOT_CGROUP);
         (self.is_namespaced() && !is_whole).then(|| cgroup_namespace::only_a_part(self.root()))
     }
 
-    /// Every cgroup there is now, level by level: a crowd in some user's corner comes after the containers. Parents come before their
-    /// children are looked at, so one that is removed meanwhile is merely missing.
+    /// All existing cgroups, level by level, so that a crowd of cgroups below one user's comes after the containers. Parents are recorded
+    /// before their children are read, so a cgroup that is removed meanwhile is merely missing.
     pub(crate) fn walk(&self) -> Result<Walk, SourceError> {
         let mut walk = Walk { cgroups: BTreeMap::new(), is_whole: true };
         let mut bytes = 0;
@@ -267,7 +267,7 @@ impl CgroupTree {
     }
 }
 
-/// Adds the cgroups below a root. Whether these are all.
+/// Adds the cgroups below a root. Returns whether these are all.
 fn walk_below(
     hierarchy: Hierarchy,
     root: &Path,
@@ -276,7 +276,7 @@ fn walk_below(
 ) -> bool {
     let mut queue = VecDeque::from([(String::new(), 0)]);
     while let Some((path, depth)) = queue.pop_front() {
-        // One that is gone by now is merely missing.
+        // A cgroup that has been removed meanwhile is merely missing.
         let Ok(entries) = fs::read_dir(root.join(path.trim_start_matches('/'))) else { continue };
         for entry in entries.flatten() {
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || depth >= MAX_DEPTH {
@@ -288,7 +288,7 @@ fn walk_below(
             if *bytes > MAX_PATH_BYTES || cgroups.len() >= MAX_CGROUPS {
                 return false;
             }
-            // A cgroup without children has no more links than `.` and its name in the parent.
+            // A cgroup without children has no links besides `.` and its name in the parent.
             if metadata.nlink() != 2 {
                 queue.push_back((path.clone(), depth + 1));
             }
@@ -298,7 +298,7 @@ fn walk_below(
     true
 }
 
-/// What follows on a host with both versions where CPU time is told by cgroup v2 only.
+/// Error on a host with both versions where CPU time is charged by cgroup v2 only.
 pub(crate) fn legacy_is_not_followed(why: &str) -> SourceError {
     SourceError::unavailable(
         format!(

@@ -1,6 +1,6 @@
-//! Who used the CPU since the last reading?
+//! CPU time of cgroups and tracked processes since the last reading.
 //!
-//! Two meters answer, one contract: the eBPF program (exact) and a poll of the cgroup file system (where BPF cannot be had).
+//! Two meters implement one contract: the eBPF program (exact) and a poll of the cgroup file system (where BPF is not available).
 
 pub(crate) mod accounts;
 pub(crate) mod bpf;
@@ -17,40 +17,40 @@ use agent_core::time::MonoTime;
 use crate::clock::Clock;
 use crate::source::SourceError;
 
-/// Something that tells who used the CPU, and what cgroups and tracked processes came and went.
+/// A source of CPU times and of life-cycle events of cgroups and tracked processes.
 pub(crate) trait CpuMeter: Send {
-    /// Which meter it is.
+    /// Kind of the meter.
     fn kind(&self) -> CpuSourceKind;
 
-    /// Closes a window: everything since the last call.
+    /// Closes a window: all CPU time since the last call.
     fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError>;
 
     /// A descriptor that becomes readable when there are events; `None` when they only come with [`Self::read`].
     fn events_fd(&self) -> Option<BorrowedFd<'_>>;
 
-    /// Takes the events that have come in.
+    /// Takes the events that have arrived.
     fn events(&mut self, clock: &dyn Clock) -> Vec<LifecycleEvent>;
 
-    /// Tells a process apart from the rest of its cgroup.
+    /// Charges a process separately from the rest of its cgroup.
     fn track(&mut self, process: ProcessId) -> Result<(), SourceError>;
 
-    /// Stops telling it apart.
+    /// Charges a process with the rest of its cgroup again.
     fn untrack(&mut self, process: ProcessId) -> Result<(), SourceError>;
 
-    /// Forgets a consumer that will not run again, to make room.
+    /// Drops a consumer that will not run again, to make room.
     fn forget(&mut self, consumer: Consumer);
 
-    /// Consumers that have an entry, and take its room, until they are forgotten.
+    /// Consumers that occupy an entry until they are dropped.
     fn consumers(&self) -> Vec<Consumer> {
         Vec::new()
     }
 
-    /// Which of these cgroups, all of them removed, have used CPU time that [`Self::read`] has yet to tell of.
+    /// Those of these removed cgroups whose CPU time is still to come with [`Self::read`].
     fn with_usage(&self, _removed: &[CgroupId]) -> Vec<CgroupId> {
         Vec::new()
     }
 
-    /// How a process is tracked now, though the event that told so may have been lost; `None` where the meter does not know.
+    /// Present tracking of a process, even if its event was lost; `None` where the meter has no such state.
     fn tracking(&self, _process: ProcessId) -> Option<Tracking> {
         None
     }
@@ -58,12 +58,12 @@ pub(crate) trait CpuMeter: Send {
     /// The agent's own process.
     fn own_process(&self) -> Option<ProcessId>;
 
-    /// What the meter cannot tell on this host; once.
+    /// A limitation of the meter on this host; returned once.
     fn take_problem(&mut self) -> Option<SourceError> {
         None
     }
 
-    /// What the meter knows of its own losses and cost.
+    /// Losses and cost of the meter.
     fn health(&self) -> MeterHealth;
 }
 
@@ -72,53 +72,53 @@ pub(crate) trait CpuMeter: Send {
 pub(crate) enum Tracking {
     /// With the rest of its cgroup.
     Off,
-    /// By itself.
+    /// Separately.
     On,
-    /// By itself, for the last time: it has ended.
+    /// Separately, for the last time: it has ended.
     Ended,
 }
 
-/// Something came or went.
+/// A life-cycle event of a cgroup or a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LifecycleEvent {
-    /// A cgroup was made. Without an id its directory has to be asked; without a path the hierarchy has to be walked.
+    /// A cgroup was made. Without an id its directory has to be read; without a path the hierarchy has to be walked.
     CgroupMade {
-        /// When.
+        /// Time of the event.
         at: MonoTime,
-        /// Its id, where the kernel tells.
+        /// Id of the cgroup, where the kernel reports it.
         id: Option<CgroupId>,
-        /// Its path within the hierarchy, where the kernel tells all of it.
+        /// Path within the hierarchy, where the kernel reports all of it.
         path: Option<String>,
     },
     /// A cgroup was removed.
     CgroupRemoved {
-        /// When.
+        /// Time of the event.
         at: MonoTime,
-        /// Its id, where the kernel tells.
+        /// Id of the cgroup, where the kernel reports it.
         id: Option<CgroupId>,
     },
-    /// A tracked program was started, or a tracked process started any program.
+    /// A tracked program started, or a tracked process started any program.
     Exec {
-        /// When.
+        /// Time of the event.
         at: MonoTime,
-        /// Its process.
+        /// The process.
         process: ProcessId,
-        /// Its number in the agent's own PID namespace, where the kernel tells.
+        /// Its number in the agent's own PID namespace, where the kernel reports it.
         local: Option<ProcessId>,
         /// Whether the process was tracked before: then it is the same one, with another program.
         was_tracked: bool,
-        /// The cgroup it is in, in cgroup v2 where that is followed.
+        /// Its cgroup, in cgroup v2 where that is followed.
         cgroup: CgroupId,
-        /// The cgroup that it is in besides, in cgroup v1; `None` for the root.
+        /// Its cgroup in cgroup v1, if it also has one; `None` for the root.
         legacy: Option<CgroupId>,
     },
     /// A tracked process ended.
     Exit {
-        /// When.
+        /// Time of the event.
         at: MonoTime,
         /// The process.
         process: ProcessId,
-        /// How; `None` where the kernel does not tell.
+        /// Exit status; `None` where the kernel does not report it.
         status: Option<ExitStatus>,
     },
 }

@@ -1,7 +1,7 @@
-//! What did the hardware spend? Which of its meters can be read here?
+//! Opens and reads the energy counters of the host.
 //!
 //! Three ways to the same registers (RAPL), best first: the kernel's `power` PMU, powercap, the registers themselves. Each is
-//! chosen by trying it, never by looking at versions or settings. An estimate stands apart, in [`model`].
+//! tested by opening it, never by versions or settings. The estimate is separate, in [`model`].
 
 mod cpu_list;
 mod energy_file;
@@ -36,31 +36,31 @@ pub(crate) use meter::EnergyMeter;
 pub(crate) struct EnergyReading {
     /// Every counter that could be read, with the time of its own reading.
     pub zones: Vec<(MonoTime, ZoneReading)>,
-    /// Counters whose energy is not known yet, though they were read: what they counted is in a later reading.
+    /// Counters whose energy is not known yet, though they were read: their energy is in a later reading.
     pub withheld: Vec<ZoneReading>,
-    /// Every counter that could not, and why.
+    /// Every counter that could not be read, with the error.
     pub failures: Vec<(Zone, SourceError)>,
     /// Whether any counter has counted since the last reading.
     pub has_moved: bool,
-    /// What happened to counters besides counting.
+    /// Discontinuities of counters.
     pub events: Vec<(Zone, CounterEvent)>,
 }
 
-/// What all packages together may draw for long, as powercap states it, whatever meter is used.
+/// Highest sustained power of all packages together, from powercap, whatever meter is used.
 pub(crate) fn power_limit(roots: &HostRoots) -> Option<Watts> {
     powercap::power_limit(roots)
 }
 
-/// What the configuration says about meters.
+/// Configured options of meters.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct EnergyOptions {
-    /// More than this no counter can draw: a greater advance is a reset. `None`: four times the zone's stated limit but at least
+    /// Highest plausible power of a counter: a larger advance is a reset. `None`: four times the zone's stated limit but at least
     /// 100 W, or where none is stated 2 kW, or 10 kW for a whole platform.
     pub plausible_power: Option<Watts>,
 }
 
 impl EnergyOptions {
-    /// The power beyond which a counter's advance is not believed.
+    /// The power beyond which a counter's advance is not plausible.
     ///
     /// Four times the zone's sustained limit: turbo limits are about twice it, and the limit itself may be lowered while the
     /// agent starts (on battery) and raised later. Not below `LEAST_BOUND`, for the same reason.
@@ -71,16 +71,16 @@ impl EnergyOptions {
     }
 }
 
-/// What any zone may draw for a second: the turbo limit (PL2) of 15 W laptop processors is 64 W.
+/// Highest power of any zone for a second: the turbo limit (PL2) of 15 W laptop processors is 64 W.
 const LEAST_BOUND: Watts = Watts(100.0);
 
-/// What a package, or the memory attached to it, may draw where nothing states a limit.
+/// Highest power of a package, or of the memory attached to it, without a stated limit.
 const PACKAGE_BOUND: Watts = Watts(2000.0);
 
-/// What a whole machine may draw where nothing states a limit: several packages, accelerators, fans.
+/// Highest power of a whole machine without a stated limit: several packages, accelerators, fans.
 const PLATFORM_BOUND: Watts = Watts(10_000.0);
 
-/// Where the energy counters of a source are looked for.
+/// Paths and options for opening the energy counters of a source.
 pub(super) struct Place<'a> {
     roots: &'a HostRoots,
     topology: &'a CpuTopology,
@@ -90,7 +90,7 @@ pub(super) struct Place<'a> {
 
 #[cfg(test)]
 impl EnergyOptions {
-    /// What the configuration says where it says nothing.
+    /// The default options.
     const USUAL: Self = Self { plausible_power: None };
 }
 
@@ -100,7 +100,7 @@ struct MeterSource {
     open: fn(&Place<'_>) -> Result<EnergyMeter, SourceError>,
 }
 
-/// Every one. A source that is added has a row here, and its kind in [`EnergySourceKind`].
+/// All sources. A new source has a row here, and its kind in [`EnergySourceKind`].
 const SOURCES: [MeterSource; 4] = [
     MeterSource { kind: EnergySourceKind::Perf, open: perf::open },
     MeterSource { kind: EnergySourceKind::Powercap, open: powercap::open },
@@ -108,16 +108,16 @@ const SOURCES: [MeterSource; 4] = [
     MeterSource { kind: EnergySourceKind::Hwmon, open: hwmon::open },
 ];
 
-/// The energy counters that there are.
+/// The energy counters of a host.
 pub(crate) trait EnergyHardware: Send {
-    /// What can be seen of them cheaply: another list is a reason to open them again.
+    /// A cheap list of the hardware: when the list changes, the sources are opened again.
     fn presence(&self) -> Vec<String>;
 
     /// Opens one kind of meter. There is no meter of kind [`EnergySourceKind::Model`].
     fn open(&self, kind: EnergySourceKind, clock: &dyn Clock) -> Result<EnergyMeter, SourceError>;
 }
 
-/// Those of this host.
+/// The energy counters of this host.
 #[derive(Clone, Debug)]
 pub(crate) struct HostEnergy {
     roots: HostRoots,
@@ -125,7 +125,7 @@ pub(crate) struct HostEnergy {
 }
 
 impl HostEnergy {
-    /// At these places, and with what the configuration says of them.
+    /// The counters at these paths, with these options.
     pub(crate) fn new(roots: HostRoots, options: EnergyOptions) -> Self {
         Self { roots, options }
     }

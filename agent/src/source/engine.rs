@@ -1,6 +1,6 @@
-//! What does the container engine itself use?
+//! Reads CPU time and memory of the container engine's own process.
 //!
-//! By `/proc`, as the process named `dockerd`; asked once a tick, searched for only while it is not known.
+//! By `/proc`, as the process named `dockerd`: read once in each tick, searched for only while it is not known.
 
 use agent_core::model::cpu::ProcessId;
 use agent_core::model::snapshot::EngineUse;
@@ -21,7 +21,7 @@ pub(crate) struct EngineWatch {
 }
 
 impl EngineWatch {
-    /// Whether the process was there at the last reading.
+    /// Whether the process existed at the last reading.
     pub(crate) fn is_known(&self) -> bool {
         self.process.is_some()
     }

@@ -1,4 +1,4 @@
-//! Asks engines and procfs what cgroups and processes are.
+//! Reads the identity of cgroups and processes from container engines and procfs.
 
 pub(crate) mod docker;
 pub(crate) mod process_numbers;

@@ -1,4 +1,4 @@
-//! How much memory does a container use?
+//! Reads the memory use of a container.
 //!
 //! As `docker stats` counts it: usage less the page cache that can be dropped at once
 //! (<https://docs.docker.com/reference/cli/docker/container/stats/>).
@@ -11,10 +11,10 @@ use agent_core::units::Bytes;
 
 use crate::source::cgroup_tree::CgroupTree;
 
-/// Above this a v1 limit means "none": the kernel answers the largest number of pages that fit into a long.
+/// A v1 limit above this is none: the kernel returns the largest number of pages that fits into a long.
 const NO_LIMIT_V1: u64 = 1 << 60;
 
-/// Memory of a cgroup; `None` where no memory controller tells.
+/// Memory of a cgroup; `None` without a memory controller.
 pub(crate) fn read(tree: &CgroupTree, cgroup: &str) -> Option<MemoryUse> {
     unified(tree, cgroup).or_else(|| legacy(tree, cgroup))
 }

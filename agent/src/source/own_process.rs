@@ -1,10 +1,10 @@
-//! What does the agent itself use?
+//! Reads CPU time, memory, descriptors and threads of the agent's own process.
 
 use agent_core::model::health::ProcessUse;
 use agent_core::units::{Bytes, CpuTime};
 use procfs::process::{LimitValue, Process};
 
-/// The agent's own process. Through the real `/proc`, whatever the roots: it is about this process, not about the host.
+/// Figures of the agent's own process. From the real `/proc`, whatever the roots, because it is about this process, not about the host.
 pub(crate) fn read() -> Option<ProcessUse> {
     let process = Process::myself().ok()?;
     let stat = process.stat().ok()?;

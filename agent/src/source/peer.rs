@@ -1,10 +1,10 @@
 //! Finds the process or the user at the other end of a connection.
 //!
-//! The user by the agent's own network namespace, which lists the connections of this host with their inode and their user
-//! (`/proc/self/net/tcp`). The process by that inode, if the process has it open (`/proc/<pid>/fd`), or by the same list of the
-//! process's namespace (`/proc/<pid>/net/tcp`). That only a program that may trace the process can see, so not an agent behind
-//! landlock. Or by what the process was told to post to (`/proc/<pid>/cmdline`). Or by its address, which only a container's own
-//! namespace has (`/proc/<pid>/net/fib_trie`, `if_inet6`). Never asked on behalf of a scrape.
+//! The user is in the list of connections of the agent's own network namespace, which has the inode and the user of each
+//! (`/proc/self/net/tcp`). The process is found by that inode, if the process has it open (`/proc/<pid>/fd`), or by the same list of the
+//! process's namespace (`/proc/<pid>/net/tcp`). Only a program that may trace the process can read these, so an agent behind
+//! landlock cannot. Otherwise the process is found by the URL of its command line (`/proc/<pid>/cmdline`), or by its address, which only a
+//! container's own namespace has (`/proc/<pid>/net/fib_trie`, `if_inet6`). Never read on behalf of a scrape.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -24,32 +24,32 @@ use crate::source::identity::processes;
 #[cfg(test)]
 mod tests;
 
-/// Most of a table that is read: some 100 000 connections.
+/// Longest part of a table that is read: some 100 000 connections.
 const TABLE_LIMIT: u64 = 16 << 20;
 
 /// The user at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PeerUser {
-    /// This one, by number.
+    /// The user, by number.
     User(u32),
     /// The other end is on this host and was closed.
     Gone,
-    /// The other end is elsewhere, or the host does not tell.
+    /// The other end is on another host, or the host does not show the user.
     NotTold,
 }
 
-/// The other ends of some connections. They are known by both addresses: two sockets may share the local one.
+/// The other ends of some connections. They are identified by both addresses: two sockets may share the local one.
 #[derive(Debug)]
 pub(crate) struct Sockets<'a> {
     roots: &'a HostRoots,
-    /// Inode and user; `None` where the host's list cannot be read. A closed one has no inode.
+    /// Inode and user; `None` where the host's list cannot be read. A closed socket has no inode.
     own: Option<HashMap<Ends, (u64, u32)>>,
-    /// What processes have open, as far as it was asked for.
+    /// Sockets of processes, as far as they were needed.
     open: RefCell<HashMap<ProcessId, HashSet<u64>>>,
 }
 
 impl<'a> Sockets<'a> {
-    /// Looks these connections up once for all.
+    /// Looks up all these connections at once.
     pub(crate) fn of(roots: &'a HostRoots, wanted: impl Iterator<Item = Ends>) -> Self {
         let wanted: HashSet<Ends> = wanted.map(canonical).collect();
         let own = connections(|table| roots.proc.join("self").join(table)).map(|entries| {
@@ -64,14 +64,14 @@ impl<'a> Sockets<'a> {
         let connection = canonical(connection);
         match self.own.as_ref().map(|own| own.get(&connection)) {
             Some(Some((inode, user))) if *inode != 0 => PeerUser::User(*user),
-            // The kernel no longer tells the user, and shows 0.
+            // The kernel no longer shows the user, but 0.
             Some(Some(_)) => PeerUser::Gone,
             Some(None) if connection.peer.ip().is_loopback() => PeerUser::Gone,
             _ => PeerUser::NotTold,
         }
     }
 
-    /// Which of these processes has the other end open.
+    /// The one of these processes that has the other end open.
     pub(crate) fn owner(&self, connection: Ends, candidates: &[ProcessId]) -> Option<ProcessId> {
         let connection = canonical(connection);
         let own = self.own.as_ref().and_then(|own| own.get(&connection)).map(|(inode, _)| *inode);
@@ -91,14 +91,14 @@ impl<'a> Sockets<'a> {
     }
 }
 
-/// The users that a process acts as: real and effective.
+/// Real and effective user of a process.
 pub(crate) fn users(roots: &HostRoots, process: ProcessId) -> Vec<u32> {
     let text = fs::read_to_string(roots.process(process.0, "status")).unwrap_or_default();
     let users = text.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
     users.split_whitespace().take(2).filter_map(|user| user.parse().ok()).collect()
 }
 
-/// The processes that were told on their command line to post their progress to this id.
+/// Processes whose command line posts progress to this id.
 pub(crate) fn by_command_line(
     roots: &HostRoots,
     id: &str,
@@ -112,13 +112,13 @@ fn posts_to(command_line: &[u8], id: &str) -> bool {
     let words = || text.split('\0');
     let addresses = words().zip(words().skip(1)).filter(|(option, _)| *option == "-progress");
     addresses.filter_map(|(_, address)| address.rsplit_once("/progress")).any(|(_, rest)| {
-        // Nothing follows, or the id does.
+        // The id is the rest, or the rest is empty.
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         (rest.is_empty() && id.is_empty()) || rest.strip_prefix('/') == Some(id)
     })
 }
 
-/// The processes in a network namespace that has this address, when the agent's own does not.
+/// Processes in a network namespace that has this address, when the agent's own does not.
 pub(crate) fn by_address(
     roots: &HostRoots,
     address: IpAddr,
@@ -135,7 +135,7 @@ fn canonical(Ends { peer, own }: Ends) -> Ends {
     Ends { peer: canonical(peer), own: canonical(own) }
 }
 
-/// An entry of the peer's list, as the agent sees the connection.
+/// An entry of the peer's list, with its ends as the agent sees the connection.
 fn ends(entry: &TcpNetEntry) -> Ends {
     canonical(Ends { peer: entry.local_address, own: entry.remote_address })
 }
@@ -178,7 +178,7 @@ fn has_address(path: impl Fn(&str) -> PathBuf, address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => read("net/fib_trie").is_some_and(|text| {
             let leaf = format!("|-- {address}");
-            // The line behind an address says what it is: `/32 host LOCAL`.
+            // The line behind an address gives its kind: `/32 host LOCAL`.
             let mut lines = text.lines().zip(text.lines().skip(1));
             lines.any(|(line, next)| line.trim() == leaf && next.trim() == "/32 host LOCAL")
         }),

@@ -1,4 +1,4 @@
-//! How much of the machine is reserved for a workload, by its cgroup's files?
+//! Reads the CPU quota and weight of a workload from its cgroup's files.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use agent_core::units::Ratio;
 use crate::source::cgroup_tree::CgroupTree;
 
 /// Quota and weight of a cgroup (<https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files>); the kernel's
-/// defaults where its files do not say.
+/// defaults where it has no such files.
 pub(crate) fn read(tree: &CgroupTree, cgroup: &str) -> Reservation {
     let text = |name| fs::read_to_string(tree.file(cgroup, name)).unwrap_or_default();
     let default = Reservation::default();

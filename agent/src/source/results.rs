@@ -1,7 +1,7 @@
-//! What do result files say?
+//! Reads result files.
 //!
-//! Files of either schema that upstream wrote, read leniently: what is missing, or of another type than it should be, is not
-//! known; what can be read counts. The last run that could be read stays until a newer one can.
+//! Files of either schema of upstream, read leniently: a field that is missing or has another type is
+//! unknown; all other fields count. The last readable run stays until a newer one can be read.
 
 mod folder;
 mod prices;

@@ -1,4 +1,4 @@
-//! Whatever stands in a batch file: scenarios or a reason.
+//! Fuzzes batch files: any text gives scenarios or a reason.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Whatever a cgroup is called: it belongs to somebody, and a path below it to the same or to somebody within.
+//! Fuzzes cgroup paths: any path gives a workload, and a path below it gives the same workload or one within it.
 #![no_main]
 
 use agent_core::identity::cgroup_path::{identify, short_id};

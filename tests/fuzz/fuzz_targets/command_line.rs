@@ -1,4 +1,4 @@
-//! Whatever an encoder was told: what is made of it are labels of a bounded size.
+//! Fuzzes encoders' command lines: any words give labels of a bounded size.
 #![no_main]
 
 use agent_core::ffmpeg::command_line::parse;

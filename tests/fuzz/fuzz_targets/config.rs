@@ -1,4 +1,4 @@
-//! Whatever stands in a configuration file: values that can be used, or a reason; and what is printed is understood again.
+//! Fuzzes configuration files: any text gives usable values or a reason; printed values can be parsed again.
 #![no_main]
 
 use ffwatt::inside::{parse_config, print_config};

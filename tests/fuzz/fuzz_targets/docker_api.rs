@@ -1,4 +1,4 @@
-//! Whatever an engine answers: containers with ids, or a reason; and the names that come of it are told apart by those ids.
+//! Fuzzes answers of container engines: any answer gives containers with ids or a reason; names keep these ids apart.
 #![no_main]
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let mut directory = Directory::default();
     let mut ids = HashSet::new();
-    // Two containers that are there, whatever is said of them.
+    // Two containers that exist, whatever the engine says about them.
     let there = ["a".repeat(64), "b".repeat(64)];
     let workloads = [0, 1].map(|number: usize| {
         let path = format!("/docker/{}", there[number]);

@@ -1,4 +1,4 @@
-//! Whatever is sent to a listener: an answer in HTTP or none, and never the page to somebody without a password.
+//! Fuzzes requests to a listener: any request has an HTTP answer or none, and never the page without a password.
 #![no_main]
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().start_paused(true).build().unwrap());
 
-/// A hash that is quick to compare with, of a password that nobody knows.
+/// A hash that is quick to compare with, of an unknown password.
 const GUARDED: &str = "basic_auth_users: {a: $2b$04$5vZL1tN2ejMhDSFgUVWTOOZyhsw9m85jFf7byu5/pgP9BHLTUYWrG}";
 
 fn answer(bytes: &[u8], keeper: Doorkeeper) -> Vec<u8> {
@@ -25,7 +25,7 @@ fn answer(bytes: &[u8], keeper: Doorkeeper) -> Vec<u8> {
         let talking = converse(ours, Listener::Main, snapshots, Door::new(keeper, 4, &[]), stopped);
         let (mut reading, mut writing) = tokio::io::split(theirs);
         let asking = async {
-            // It may have hung up already.
+            // The connection may already be closed.
             let _ = writing.write_all(bytes).await;
             let _ = writing.shutdown().await;
         };

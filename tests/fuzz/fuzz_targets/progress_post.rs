@@ -1,4 +1,4 @@
-//! Whatever an encoder posts, cut wherever the network cuts it: the same block, or too long a line either way.
+//! Fuzzes progress posts: however the network divides a post, it gives the same block, or the same error of a line that is too long.
 #![no_main]
 
 use agent_core::ffmpeg::progress::Lines;

@@ -1,4 +1,4 @@
-//! Whatever stands in a result file: scenarios or a reason, and figures that are numbers.
+//! Fuzzes result files: any text gives scenarios or a reason, and all figures are numbers.
 #![no_main]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Whatever stands in a web configuration: access rules, or a reason that quotes no hash.
+//! Fuzzes web configurations: any text gives access rules, or a reason that quotes no hash.
 #![no_main]
 
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::path::Path;
 use ffwatt::inside::{Doorkeeper, WebConfig};
 use libfuzzer_sys::fuzz_target;
 
-/// Paths lead nowhere: no file of the machine is read.
+/// A folder that does not exist: no file of the host is read.
 const NOWHERE: &str = "/nowhere/at/all";
 
 fuzz_target!(|text: &str| {
     let reason = match WebConfig::parse(text, Path::new(NOWHERE)) {
-        // An absolute path, or one that climbs out, would be read.
+        // An absolute path, or one that leaves the folder, would be read.
         Ok(_) if text.contains("_file") => return,
         Ok(config) => Doorkeeper::of(&config).err(),
         Err(error) => Some(error),

@@ -1,5 +1,6 @@
-//! `cargo xtask accuracy`: how far off are the joules? The agent on simulated hosts whose true joules are known, and what others
-//! on the same machine say of the host.
+//! `cargo xtask accuracy`: measures the error of attributed energy on simulated hosts whose true energy is known.
+//!
+//! Other tools on the same host are measured beside the agent.
 
 mod jobs;
 mod peers;
@@ -16,10 +17,10 @@ use tests::stage::Stage;
 use xtask::process::{is_root, run, say};
 use xtask::{build_ebpf, root};
 
-/// The parent of everything that draws power here.
+/// The parent of all cgroups that draw power here.
 const PARENT: &str = "ffwatt-accuracy";
 
-/// What the machines are like, by name and in words.
+/// The simulated machines, by name and description.
 pub(crate) const MACHINES: [(&str, &str, Machine); 5] = [
     ("linear", "9 W for each busy CPU", Machine::LINEAR),
     (
@@ -45,7 +46,7 @@ pub(crate) const MACHINES: [(&str, &str, Machine); 5] = [
     ),
 ];
 
-/// A workload: its name, and what its shell does. x265 has no pool of threads: those leave the CPUs they were put on.
+/// A workload: its name, and the script of its shell. x265 runs without its thread pool, because the pool's threads leave their CPUs.
 const WORKLOADS: [(&str, &str); 7] = [
     ("steady", "while :; do :; done"),
     ("bursty", "while :; do timeout 0.05 sh -c 'while :; do :; done'; sleep 0.05; done"),
@@ -65,18 +66,18 @@ const WORKLOADS: [(&str, &str); 7] = [
     ),
 ];
 
-/// All of them.
+/// Names of all workloads.
 fn names() -> [&'static str; WORKLOADS.len()] {
     WORKLOADS.map(|(name, _)| name)
 }
 
-/// A simulated host below [`PARENT`]. `names`: which of [`WORKLOADS`] run.
+/// A simulated host below [`PARENT`]. `names`: those of [`WORKLOADS`] that run.
 fn stage(machine: Machine, binary: &Path, names: &[&str], flags: &[&str]) -> anyhow::Result<Stage> {
     let workloads: Vec<_> = WORKLOADS.into_iter().filter(|(name, _)| names.contains(name)).collect();
     Stage::set(machine, binary, PARENT, &workloads, flags)
 }
 
-/// Measures and prints the tables. All of it is written to docs/ACCURACY.md; `only` one machine's is not.
+/// Measures and prints the tables. The whole is written to docs/ACCURACY.md; a measurement of one machine (`only`) is not.
 pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     anyhow::ensure!(is_root(), "accuracy needs root: it loads eBPF programs and makes cgroups");
     let root = root()?;

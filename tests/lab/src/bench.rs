@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: what does the agent itself cost? What it takes from every switch of tasks; CPU, memory and scrapes by number of
-//! cgroups; its start; and its own parts, one by one.
+//! `cargo xtask bench`: measures the cost of the agent itself.
+//!
+//! The cost of each context switch; CPU, memory and scrapes by number of cgroups; the start; and the agent's parts, one by one.
 
 mod memory;
 mod sizes;
@@ -19,7 +20,7 @@ use tests::command::{eventually, now};
 use xtask::process::{day_and_machine, is_root, output, run, say};
 use xtask::{build_ebpf, root};
 
-/// Starts.
+/// Number of starts.
 const ROUNDS: usize = 7;
 
 /// The agent's own settings: the real host, no engine, every cgroup shown.
@@ -31,7 +32,7 @@ const FLAGS: [&str; 5] = [
     "--containers.podman-socket=",
 ];
 
-/// Measures and prints; all of it is written to docs/PERFORMANCE.md, one part is not.
+/// Measures and prints; the whole is written to docs/PERFORMANCE.md, a part is not.
 pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
     anyhow::ensure!(
         is_root() || only == Some("parts"),
@@ -77,7 +78,7 @@ fn spawn(binary: &Path, flags: &[&str]) -> anyhow::Result<Agent> {
     Ok(agent)
 }
 
-/// The micro benches of `agent/benches`. They measure; nothing in the tests depends on them.
+/// The micro benches of `agent/benches`. They only measure; no test depends on them.
 fn parts(root: &Path, text: &mut String) -> anyhow::Result<()> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(root).args([

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: from a bare checkout to a table of what two encodes cost.
+//! `cargo xtask demo`: encodes twice beside the agent, and prints a table of the cost, from a bare checkout.
 //!
 //! Real ffmpeg, in containers of a Docker engine (the host's, or a private one), else in cgroups; the real agent beside it. Nothing
 //! is left running.
@@ -22,7 +22,7 @@ use tests::image;
 use xtask::process::{find, is_root, run as run_command, say};
 use xtask::{build_ebpf, install, root};
 
-/// What can be chosen.
+/// Options of the demo.
 pub(crate) struct Options {
     /// Use the debug build.
     pub(crate) debug: bool,
@@ -57,7 +57,7 @@ impl Encode {
     }
 }
 
-/// Runs it, after saying what it installs.
+/// Runs the demo, after a message about what it installs.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     needs::missing(&root()?).announce("demo")?;
     let binary = build(options)?;
@@ -77,7 +77,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let running = stage.start(options.seconds)?;
     watch(&agent, Duration::from_secs(options.seconds))?;
     running.wait()?;
-    // Two ticks: one that sees the end, one that has everything before it.
+    // Two ticks: one that contains the end, one that has everything before it.
     let scrape = agent.wait_ticks(3)?;
     print(&format!("\nAfter {:.0} s:\n\n", began.elapsed().as_secs_f64()))?;
     report(&scrape)?;
@@ -102,11 +102,11 @@ fn build(options: &Options) -> anyhow::Result<PathBuf> {
     Ok(target.join(folder).join("ffwatt"))
 }
 
-/// Where the encodes run.
+/// Place of the encodes.
 enum Stage {
     Containers(Engine),
     Cgroups,
-    /// Without root there are no cgroups to be had either.
+    /// Without root no cgroups can be made either.
     Processes,
 }
 
@@ -231,7 +231,7 @@ impl Running<'_> {
     }
 }
 
-/// A line every two seconds while the encodes run.
+/// Prints a line every two seconds while the encodes run.
 fn watch(agent: &Agent, length: Duration) -> anyhow::Result<()> {
     let names = ENCODES.map(|encode| encode.name);
     print(&format!(
@@ -261,7 +261,7 @@ fn watch(agent: &Agent, length: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The sums of one scrape, in the domains that add up.
+/// Sums of one scrape, in the domains that count towards a total.
 struct Figures {
     at: f64,
     host: f64,
@@ -289,7 +289,7 @@ impl Figures {
         Self { at, host: host.map(|sample| sample.value).sum(), idle, workloads }
     }
 
-    /// A workload by its name; in a cgroup of its own, the name has the folder before it.
+    /// Energy of a workload by its name; in a cgroup of its own, the name has the folder before it.
     fn of_workload(&self, name: &str) -> f64 {
         let is_it = |workload: &str| workload == name || workload.rsplit('/').next() == Some(name);
         self.workloads.iter().filter(|(workload, _)| is_it(workload)).map(|(_, energy)| energy).sum()
@@ -349,7 +349,7 @@ fn transcodes(scrape: &Exposition) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Does it add up, and where does it come from?
+/// Reports whether the sums are exact, and the source of the energy.
 fn closing(scrape: &Exposition) -> anyhow::Result<()> {
     print("\n")?;
     let residuals = scrape.residuals();
@@ -376,7 +376,7 @@ fn closing(scrape: &Exposition) -> anyhow::Result<()> {
     print(&format!("energy source: {energy}\nCPU time: {cpu}\n"))
 }
 
-/// Standard output is the demo's product.
+/// Prints to standard output, which is the demo's product.
 fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout();

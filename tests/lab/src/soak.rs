@@ -1,8 +1,8 @@
-//! `cargo xtask soak`: does the agent stay as it was, however long and whatever happens around it?
+//! `cargo xtask soak`: runs the agent for a long time under load and faults, and checks that it stays stable.
 //!
-//! Encodes in containers, jobs of a moment, bursts of cgroups, scrapes, and one fault after the other, again and again. It fails unless
-//! every sum closes in every scrape, every scrape is answered within a second, memory, descriptors and threads stay where they were,
-//! every encode is there, and nothing is lost.
+//! Encodes in containers, short jobs, bursts of cgroups, scrapes, and one fault after the other, again and again. It fails unless
+//! every sum is exact in every scrape, every scrape is answered within a second, memory, descriptors and threads stay constant,
+//! every encode has its figures, and nothing is lost.
 
 mod churn;
 mod prober;
@@ -30,14 +30,14 @@ use verdict::{Sample, Verdict};
 
 const IMAGE: &str = "soak:1";
 
-/// What is asked for.
+/// Options of the task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// How long.
+    /// Length of the soak.
     pub(crate) length: Duration,
-    /// Whether the debug build will do.
+    /// Whether the debug build is sufficient.
     pub(crate) debug: bool,
-    /// Whether the figures go into docs/RELIABILITY.md.
+    /// Whether the figures are written to docs/RELIABILITY.md.
     pub(crate) write: bool,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<()> {
     verdict.judge()
 }
 
-/// Lets it all happen, and looks.
+/// Runs the load, and samples the agent.
 fn soak(binary: &Path, length: Duration) -> anyhow::Result<Verdict> {
     let engine = Engine::start_private()?;
     image::make(&engine, IMAGE)?;
@@ -79,7 +79,7 @@ fn soak(binary: &Path, length: Duration) -> anyhow::Result<Verdict> {
         "--containers.podman-socket=".to_owned(),
         "--cpu.source=bpf".to_owned(),
         "--energy.source=powercap".to_owned(),
-        // What has ended is let go of soon, so that memory is as it will be for ever.
+        // Ended workloads are dropped soon, so that memory reaches its final size.
         "--attribution.keep-ended=10s".to_owned(),
     ];
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();

@@ -1,8 +1,8 @@
-//! `cargo xtask vm`: the kernel tests on kernels other than this machine's, and what works where.
+//! `cargo xtask vm`: runs the kernel tests on other kernels, and writes a table of what works on each.
 //!
 //! Debian's cloud kernels, booted under QEMU in software (so that it works everywhere) with an initramfs of busybox, the agent and its
-//! tests, and nothing else: cgroup v2, the CPUs and the clock are all ours there. With all of them, and the kernel that runs here,
-//! `docs/REQUIREMENTS.md` gets its table.
+//! tests, and nothing else: cgroup v2, the CPUs and the clock are for the tests only. All of them, and the kernel that runs here,
+//! are columns of the table in `docs/REQUIREMENTS.md`.
 
 mod matrix;
 
@@ -24,14 +24,14 @@ pub(crate) struct Kernel {
     suite: &'static str,
 }
 
-/// The series that are tested, oldest first.
+/// The tested series, oldest first.
 pub(crate) const KERNELS: [Kernel; 3] = [
     Kernel { series: "5.10", suite: "bullseye" },
     Kernel { series: "6.1", suite: "bookworm" },
     Kernel { series: "6.12", suite: "bookworm-backports" },
 ];
 
-/// Programs the tests call, beside busybox.
+/// Programs that the tests call, besides busybox.
 const PROGRAMS: [&str; 1] = ["bpftool"];
 
 const APPLETS: [&str; 16] = [
@@ -39,10 +39,10 @@ const APPLETS: [&str; 16] = [
     "grep", "date", "tr", "unshare",
 ];
 
-/// Test programs, by the names they have in the machine.
+/// Test programs, by their names in the virtual machine.
 const TEST_PROGRAMS: [&str; 3] = ["kernel", "faults_kernel", "machine"];
 
-/// Seconds one test may take inside, in software emulation; and the machine altogether.
+/// Seconds that one test may take inside, in software emulation; the next constant is that of the whole machine.
 const PATIENCE: u32 = 400;
 const LIFE: u32 = 1800;
 
@@ -115,7 +115,7 @@ fn fetch(root: &Path, kernel: Kernel) -> anyhow::Result<PathBuf> {
     image_in(&suite.folder).context("the package has no kernel image")
 }
 
-/// A suite of Debian, from wherever this machine's apt gets Debian, without touching its own lists.
+/// A suite of Debian, from the mirror of this host's apt, without changing its lists.
 struct Suite {
     folder: PathBuf,
     name: &'static str,
@@ -170,7 +170,7 @@ impl Suite {
 /// The first QEMU whose software emulation runs Linux 6.12: 7.2 crashes it at the first storm of forks, with or without the agent.
 const GOOD_QEMU: u32 = 8;
 
-/// QEMU, with where it finds its parts: this machine's, or a newer one below `target/vm`.
+/// QEMU, with the paths of its parts: this host's, or a newer one below `target/vm`.
 fn emulator(root: &Path) -> anyhow::Result<Command> {
     let version = output(Command::new("qemu-system-x86_64").arg("--version"))?;
     let major = version.split(' ').find_map(|word| word.split('.').next()?.parse::<u32>().ok());
@@ -195,7 +195,7 @@ fn image_in(folder: &Path) -> Option<PathBuf> {
     boot.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("vmlinuz-"))
 }
 
-/// busybox, the agent, the kernel tests and what they are linked with.
+/// busybox, the agent, the kernel tests and the libraries that they need.
 fn initramfs(root: &Path, is_quick: bool) -> anyhow::Result<PathBuf> {
     let tree = root.join("target/vm/initramfs");
     let _ = fs::remove_dir_all(&tree);
@@ -224,7 +224,7 @@ fn initramfs(root: &Path, is_quick: bool) -> anyhow::Result<PathBuf> {
     Ok(image)
 }
 
-/// The test program of this name that was built last.
+/// The most recently built test program of this name.
 fn newest_test(target: &Path, test: &str) -> anyhow::Result<PathBuf> {
     let is_it = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -264,7 +264,7 @@ fn init_script(is_quick: bool) -> String {
     script
 }
 
-/// Boots, shows what the machine prints, and takes down what works.
+/// Boots, shows the machine's console, and records the answers.
 fn boot(
     emulator: &Command,
     mut column: matrix::Column,
@@ -272,7 +272,7 @@ fn boot(
     initramfs: &Path,
 ) -> anyhow::Result<matrix::Column> {
     say(&format!("\n== Linux {}", column.title));
-    // One that does not wake up again would keep us for ever.
+    // A machine that does not wake up again would never end.
     let mut command = Command::new("timeout");
     command.arg(LIFE.to_string()).arg(emulator.get_program()).args(emulator.get_args());
     command.envs(emulator.get_envs().filter_map(|(name, value)| Some((name, value?))));

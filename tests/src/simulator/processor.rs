@@ -1,4 +1,4 @@
-//! A processor of another maker, for one program only.
+//! Shows the processor of another vendor to one program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// What `/proc/cpuinfo` says of a Cascade Lake-AP, which counts by die.
+/// Fields of `/proc/cpuinfo` of a Cascade Lake-AP, which counts by die.
 const FIELDS: [(&str, &str); 3] = [("vendor_id", "GenuineIntel"), ("cpu family", "6"), ("model", "85")];
 
-/// A program that is this one, but finds an Intel processor in `/proc/cpuinfo`: in a mount namespace of its own.
+/// A program that runs this one in a mount namespace in which `/proc/cpuinfo` shows an Intel processor.
 pub(super) fn on_intel(folder: &Path, binary: &Path) -> anyhow::Result<PathBuf> {
     let real = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
     let (other, program) = (folder.join("cpuinfo"), folder.join("on-intel"));

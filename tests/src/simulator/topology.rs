@@ -1,4 +1,4 @@
-//! A `/sys` whose CPUs are in as many sockets or dies as wanted; all the rest of it is the real one.
+//! A `/sys` in which the CPUs are in any number of sockets or dies; the rest of it is the real one.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 
 use super::Part;
 
-/// Folders on the way to the CPUs, each with links to all but the next.
+/// Folders on the path to the CPUs, each with links to all but the next.
 const WAY: [&str; 3] = ["devices", "system", "cpu"];
 
 pub(super) fn link_with_parts(sys: &Path, part: Part, parts: usize) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! What `ffwatt check` says of counters: each problem with its reason and what helps.
+//! Tests `ffwatt check` on energy counters: each problem has a reason and a fix.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! Sources, zones and CPUs that come after the start, and go.
+//! Tests sources, zones and CPUs that appear after the start, and disappear.
 
 use std::fs;
 

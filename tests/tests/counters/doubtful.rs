@@ -1,4 +1,4 @@
-//! Counters that are there and do not tell the truth.
+//! Tests energy counters that exist but show wrong counts.
 
 use std::cell::RefCell;
 use std::fs;

@@ -1,5 +1,6 @@
-//! Energy counters that come late, go, stand still, mirror one another or cannot be read: the figure is right, or missing with a
-//! finding that says why and what helps.
+//! Tests energy counters that appear late, disappear, stand still, mirror one another or cannot be read.
+//!
+//! A figure is right, or it is missing with a finding that gives the reason and the fix.
 //!
 //! Run: together.
 

@@ -1,4 +1,4 @@
-//! What when an energy counter does not answer at all?
+//! Tests energy counters that do not answer at all.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -14,14 +14,14 @@ use crate::{
 
 const ZONE: &str = "intel-rapl:0";
 
-/// A counter whose readers are kept waiting until it is dropped: the kernel asks us whether they may, and we do not answer.
+/// A counter whose readers wait until it is dropped: the kernel asks this process for permission, and gets no answer.
 struct Hanging {
     counter: File,
     _watch: Fanotify,
 }
 
 impl Hanging {
-    /// Takes the place of a zone's counter. Who has the old one open sees that it is gone, and opens this.
+    /// Replaces a zone's counter. A reader with the old file open detects its removal, and opens this one.
     fn make(host: &Host, zone: &str) -> Self {
         let file = host.path(&host.zone_file(zone, "energy_uj"));
         let new = file.with_extension("hanging");
@@ -133,7 +133,7 @@ fn a_pipe_in_a_counters_place_is_no_energy_and_hangs_nothing() {
         mknodat(File::open(folder).unwrap(), name, kind, Mode::from_raw_mode(0o600), 0).unwrap();
     };
     fs::rename(&file, &aside).unwrap();
-    // What the agent has open shows no number any more, as when the driver is gone.
+    // The agent's open file shows no number any more, as when the driver is unloaded.
     fs::write(&aside, "").unwrap();
     place("energy_uj", FileType::Fifo);
     let during = agent.wait_ticks(3).unwrap();

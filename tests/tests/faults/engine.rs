@@ -1,4 +1,4 @@
-//! What when a container engine hangs, or answers nonsense?
+//! Tests a container engine that hangs, or answers nonsense.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,7 +12,7 @@ use tests::host::{CGROUPS, Host};
 
 use crate::{BEGIN, STEP, STEP_JOULES, agent, assert_closed, errors, is_up, package_energy};
 
-/// A socket on which every connection is answered so. Counts connections.
+/// A socket on which every connection gets this answer. Counts connections.
 fn serve(socket: &Path, answer: impl Fn(UnixStream) + Send + Sync + 'static) -> Arc<AtomicUsize> {
     let listener = UnixListener::bind(socket).unwrap();
     let (asked, answer) = (Arc::new(AtomicUsize::new(0)), Arc::new(answer));
@@ -27,7 +27,7 @@ fn serve(socket: &Path, answer: impl Fn(UnixStream) + Send + Sync + 'static) -> 
     asked
 }
 
-/// A step of the host's life while the engine is as it is: everything but the name is known.
+/// A step of the host while the engine is in this state: all but the name is known.
 fn live_on(host: &mut Host, agent: &Agent) -> Exposition {
     host.step(&[(CGROUPS[0], 400)]).unwrap();
     host.set_energy("intel-rapl:0", BEGIN + STEP).unwrap();
@@ -62,7 +62,7 @@ fn an_engine_that_answers_nonsense_costs_only_the_names() {
         let socket = host.path("engine.sock");
         let said = answer.clone();
         let asked = serve(&socket, move |mut stream| {
-            // Whoever has hung up has heard enough.
+            // The agent may have closed the connection.
             let _ = stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(said.as_bytes()));
         });
         let agent = agent(
@@ -82,7 +82,7 @@ fn an_engine_that_never_answers_is_given_up_and_costs_only_the_names() {
     let mut host = Host::client().unwrap();
     let socket = host.path("engine.sock");
     serve(&socket, |mut stream| {
-        // Reads until the agent hangs up, and says nothing.
+        // Reads until the agent closes the connection, without an answer.
         while stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {}
     });
     let agent = agent(

@@ -1,4 +1,4 @@
-//! What when the past cannot be written, or has been damaged?
+//! Tests a ledger that cannot be written, or is damaged.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -28,7 +28,7 @@ fn until_kept(agent: &Agent, expected: bool) -> Exposition {
     agent.until("the ledger is as expected", ask).unwrap()
 }
 
-/// Everything that was counted is written.
+/// Waits until all energy is written.
 #[track_caller]
 fn until_written(agent: &Agent, folder: &Path, microjoules: u64) {
     let ask = |_: &Exposition| (Past::open(folder).host() == microjoules).then_some(());
@@ -97,7 +97,7 @@ fn a_ledger_that_is_damaged_in_its_middle_is_set_aside_and_begun_anew() {
     before.wait_ticks(2).unwrap();
     until_written(&before, folder.path(), STEP);
     before.stop().unwrap();
-    // All but the first page: what is there looks like a ledger until it is used.
+    // All but the first page: the file looks like a ledger until it is used.
     let file = fs::OpenOptions::new().write(true).open(folder.path().join("ledger.db")).unwrap();
     let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
     file.write_all_at(&vec![0xa5; length - 4096], 4096).unwrap();
@@ -126,7 +126,7 @@ fn a_state_folder_that_is_removed_is_made_again() {
     let after = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&after), 2.0 * STEP_JOULES);
     assert_closed(&after);
-    // The bucket that was being filled is written whole; older ones went with the folder.
+    // The bucket that was being filled is written whole; older ones were removed with the folder.
     agent.until("the new energy is written", |_| (Past::open(&folder).host() >= STEP).then_some(())).unwrap();
     Past::open(&folder).assert_sound();
 }

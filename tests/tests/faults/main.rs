@@ -1,8 +1,8 @@
-//! What breaks, and what then? The real binary on fixture hosts whose files, disks, engines and processes fail as they do in life.
+//! Tests faults of files, disks, engines and processes: the real binary on fixture hosts.
 //!
-//! Each test looks at the state before, during and after, and that the sums still close.
+//! Each test checks the state before, during and after the fault, and that the sums are still exact.
 //!
-//! What takes long has a short form here; `FFWATT_LONG=1` asks for the long one, as `cargo xtask soak` does.
+//! Tests that take long have a short form here; `FFWATT_LONG=1` selects the long one, as `cargo xtask soak` does.
 //!
 //! Run: together.
 
@@ -26,11 +26,11 @@ use tests::host::Host;
 
 const PACKAGE: [(&str, &str); 2] = [("package", "0"), ("domain", "package")];
 
-/// A plausible step of a counter between two ticks, and what it is in joules.
+/// A plausible step of a counter between two ticks, and the same in joules.
 const STEP: u64 = 5_000_000;
 const STEP_JOULES: f64 = 5.0;
 
-/// Where the package's counter of the fixture host stands at first.
+/// First position of the package's counter of the fixture host.
 const BEGIN: u64 = 1_000_000;
 
 /// An agent on a fixture host, after its first whole tick.
@@ -40,7 +40,7 @@ fn agent(host: &Host, more: &[&str]) -> Agent {
     agent
 }
 
-/// An agent on a fixture host that has its first tick behind it.
+/// An agent on a fixture host, after its first tick.
 fn start(host: &Host, more: &[&str]) -> Agent {
     let flags = host.flags();
     let flags = flags.iter().map(String::as_str).chain(["--interval=300ms"]).chain(more.iter().copied());
@@ -75,7 +75,7 @@ fn energy_of(scrape: &Exposition, workload: &str) -> f64 {
     scrape.sum("ffwatt_workload_energy_joules_total", &labels).unwrap_or(0.0)
 }
 
-/// As much as this, or as that when the long form is asked for.
+/// The first value, or the second when the long form is selected.
 fn scale<T>(short: T, long: T) -> T {
     if std::env::var_os("FFWATT_LONG").is_some() { long } else { short }
 }

@@ -1,4 +1,4 @@
-//! What does a ledger say, asked behind the agent's back?
+//! Reads the ledger directly, without the agent.
 
 use std::path::Path;
 

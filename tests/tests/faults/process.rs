@@ -1,4 +1,4 @@
-//! What when the agent itself is killed, stopped, or kept short?
+//! Tests an agent that is killed, stopped, or short of descriptors or memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,8 +28,8 @@ fn killed_at_any_moment_again_and_again_it_counts_nothing_twice_and_loses_a_tick
         host.step(&[(CGROUPS[0], 30), (CGROUPS[1], 10)]).unwrap();
         counter += STEP;
         host.set_energy("intel-rapl:0", counter).unwrap();
-        // From at once until well after the tick that has it: a moment that is another each time. Now and then, when it is known
-        // to be written.
+        // Between immediately and well after the tick that contains it: another delay in each round. Sometimes at a time when it is
+        // certainly written.
         std::thread::sleep(Duration::from_millis(round * 37 % 250));
         let is_late = round % 5 == 0;
         if is_late {
@@ -57,7 +57,7 @@ fn is_stopped(pid: u32) -> bool {
 #[test]
 fn an_agent_that_is_stopped_for_a_while_charges_what_it_missed() {
     let mut host = Host::client().unwrap();
-    // As busy and of the same power, however long: less would be a machine that is idle, and what it draws then.
+    // As busy and with the same power in both forms: less would be an idle host, with idle power.
     // The fixture's other CPU time is not idle between two steps: far less than that of nginx.
     let (seconds, steps, milliseconds) = scale((2, 20, 5000), (30, 300, 75_000));
     let agent = agent(&host, &["--energy.source=powercap"]);
@@ -97,7 +97,7 @@ fn an_agent_without_a_free_file_descriptor_goes_on_counting_and_answers_again_wh
         let pid = agent.pid().to_string();
         output(Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={files}:1024")])).unwrap();
     };
-    // Lower than any that is in use: not one more can be opened.
+    // Lower than any open descriptor: not one more can be opened.
     limit("3");
     host.step(&[(CGROUPS[1], 100)]).unwrap();
     host.set_energy("intel-rapl:0", BEGIN + 2 * STEP).unwrap();
@@ -134,7 +134,7 @@ impl Limited {
         Self { folder }
     }
 
-    /// A program that runs another one inside.
+    /// A program that runs another one inside the cgroup.
     fn entrance(&self, program: &Path, at: &Path) -> PathBuf {
         let script = format!(
             "#!/bin/sh\necho $$ > {}/cgroup.procs\nexec {} \"$@\"\n",
@@ -165,7 +165,7 @@ fn a_neighbour_that_eats_the_cgroups_memory_costs_the_agent_nothing() {
     let mut agent = Agent::spawn(&program, &flags, &[("PATH", "/usr/bin:/bin")]).unwrap();
     agent.wait_ready().unwrap();
     agent.wait_ticks(1).unwrap();
-    // Takes memory until somebody stops it.
+    // Allocates memory until it is stopped.
     let glutton = limited.entrance(Path::new("/bin/sh"), &folder.path().join("glutton"));
     let grow = "x=more; while :; do x=$x$x; done";
     let mut glutton = Command::new(glutton).args(["-c", grow]).stdin(Stdio::null()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! What when the folder of results goes away, is full, or cannot be written?
+//! Tests a results folder that disappears, is full, or cannot be written.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -46,7 +46,7 @@ fn a_folder_that_vanishes_leaves_the_last_results_and_is_found_again() {
     fs::remove_dir_all(&folder).unwrap();
     assert_closed(&agent.wait_ticks(3).unwrap());
     assert!(has(&results(&agent), "first"), "the last good one stays");
-    // What comes back may not be allowed to be read at first.
+    // A folder that is made again may not be readable at first.
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, Permissions::from_mode(0o000)).unwrap();
     fs::write(folder.join(RESULT), scenario("second")).unwrap();

@@ -1,4 +1,4 @@
-//! Does a source that fails, lies or is not there cost anything but what only it knows?
+//! Tests that a source that fails, lies or is missing costs only the figures that depend on it.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn a_zone_that_vanishes_and_returns_loses_nothing_and_whoever_ran_meanwhile_pays
     assert_eq!(package_energy(&before), STEP_JOULES);
     assert_eq!(is_up(&before, "powercap"), Some(true));
 
-    // As when the module is unloaded: every file of the zone is gone, and what was open gives nothing.
+    // As when the module is unloaded: all files of the zone are removed, and open ones are empty.
     let folder = host.path(&host.zone_file("intel-rapl:0", ""));
     let away = host.path("away");
     fs::write(folder.join("energy_uj"), "").unwrap();
@@ -69,7 +69,7 @@ fn of_a_counter_that_jumps_back_what_it_counted_since_is_added_and_it_is_said() 
     let energy = package_energy(&before);
     host.set_energy("intel-rapl:0", 10_000).unwrap();
     let during = agent.wait_ticks(2).unwrap();
-    // 10 mJ: a lower bound of what was drawn.
+    // 10 mJ: a lower bound of the drawn energy.
     assert_eq!(package_energy(&during), energy + 0.01, "what it has counted since is added");
     assert_eq!(resets(&during), Some(1.0));
     assert_eq!(during.sum("ffwatt_energy_wraps_total", &PACKAGE), Some(0.0));
@@ -91,7 +91,7 @@ fn a_counter_that_goes_around_loses_nothing() {
     let after = agent.wait_ticks(2).unwrap();
     assert_eq!(after.sum("ffwatt_energy_wraps_total", &PACKAGE), Some(1.0));
     assert_eq!(resets(&after), Some(0.0));
-    // The range is that of the highest value; the way around is one step of 61 µJ longer.
+    // The range is that of the highest value; the wrap is one step of 61 µJ longer.
     let energy = package_energy(&after);
     assert!((energy - STEP_JOULES - 61e-6).abs() <= 1e-6, "{energy} J");
     assert_closed(&after);

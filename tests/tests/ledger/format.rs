@@ -1,4 +1,4 @@
-//! The file's format: what a release of 0.1 wrote, ids beyond 22 bits, rows the database refuses, the size of the WAL.
+//! Tests the ledger's format: files of release 0.1, ids beyond 22 bits, rows that the database refuses, the size of the WAL.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn a_ledger_of_0_1_is_reported_as_it_is_and_the_same_after_its_migration() {
     assert_reported(state.path());
     agent.stop().unwrap();
     assert_reported(state.path());
-    // The scenario is found in the old buckets too, where nothing was written down about it.
+    // The scenario is found in the old buckets too, where nothing was stored about it.
     database(state.path()).execute("DELETE FROM scenario", ()).unwrap();
     let results = state.path().join("test_results_1.json");
     let all = json(&report(state.path(), &[results.to_str().unwrap(), "--json"]));

@@ -1,5 +1,6 @@
-//! The history on disk: its format, its readers, transcodes that outlive an agent, and results that are corrected. The real binary on
-//! fixture hosts.
+//! Tests the ledger: its format, its readers, transcodes that outlive an agent, and corrected result files.
+//!
+//! The real binary on fixture hosts.
 //!
 //! Run: together.
 

@@ -1,4 +1,4 @@
-//! Transcodes that an agent does not observe from start to end: older than the agent, or running while it is restarted.
+//! Tests transcodes that an agent does not observe from start to end: older than the agent, or running while it is restarted.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{agent, database, json, now, report, transcode, uptime};
 
 const JOULE: u64 = 1_000_000;
 
-/// Half a second of CPU time of the encoder and of nobody else, and 5 J.
+/// Half a second of CPU time of the encoder alone, and 5 J.
 fn work(host: &mut Host, agent: &Agent, birth: Duration, steps: u64) {
     host.step(&[(CGROUPS[0], 500)]).unwrap();
     host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(500 * steps)).unwrap();
@@ -30,7 +30,7 @@ fn a_transcode_older_than_the_agent_is_marked_and_has_no_mean_over_time_it_was_n
     host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(20_500)).unwrap();
     host.set_energy("intel-rapl:0", 6 * JOULE).unwrap();
     agent.wait_ticks(2).unwrap();
-    // It says 900 frames of which 300 came while it was observed; how much energy the first 600 took nobody knows.
+    // It posts 900 frames of which 300 were encoded while it was observed; the energy of the first 600 is unknown.
     post(&agent, 600);
     agent.until("the first word", |_| transcode(&agent, 4242)?["frames"].as_u64()).unwrap();
     agent.wait_ticks(1).unwrap();
@@ -90,11 +90,11 @@ fn post(agent: &Agent, frames: u64) {
     )
     .unwrap();
     let mut answer = [0; 256];
-    // Whether it answers or not is told by what becomes of the frames.
+    // The frames show whether the post was accepted.
     let _ = stream.read(&mut answer);
 }
 
-/// An encoder runs through the end of one agent, a time without any, and the start of the next.
+/// An encoder that runs while one agent ends, for a time without any, and while the next one starts.
 fn outlives(signal: Signal) {
     let (mut host, state) = (Host::client().unwrap(), tempfile::tempdir().unwrap());
     let _idling = host.idling().unwrap();
@@ -117,7 +117,7 @@ fn outlives(signal: Signal) {
         .unwrap();
     first.stop_by(signal).unwrap();
     let gone = now();
-    // Nobody observes this second and these 7 J.
+    // No agent observes this second and these 7 J.
     host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(1500)).unwrap();
     host.step(&[(CGROUPS[0], 500)]).unwrap();
     host.set_energy("intel-rapl:0", 18 * JOULE).unwrap();

@@ -1,4 +1,4 @@
-//! Readers of the history: `ffwatt report` by somebody without write access, and what neither it nor `check` may leave behind.
+//! Tests readers of the ledger: `ffwatt report` without write access, and that neither it nor `check` leaves a file behind.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,7 +29,7 @@ fn report_as_nobody(binary: &Path, state: &Path) -> Output {
     command.output().unwrap()
 }
 
-/// What is in a folder: name, inode, length, and when it was changed.
+/// Content of a folder: name, inode, length, and time of change.
 fn listing(folder: &Path) -> BTreeMap<String, (u64, u64, i64, i64)> {
     let entries = fs::read_dir(folder).unwrap().flatten().map(|entry| {
         let data = entry.metadata().unwrap();

@@ -1,4 +1,4 @@
-//! Result files that are corrected: a scenario is matched anew, while the agent runs and after a restart.
+//! Tests corrected result files: a scenario is matched again, while the agent runs and after a restart.
 
 use std::fs;
 use std::path::Path;
@@ -49,7 +49,7 @@ fn a_corrected_file_is_matched_anew_and_a_better_rule_beats_a_remembered_worse_o
     write(results.path(), window, r#","container":"nginx.service""#);
     until(&first, "container", 3.0, 1e-5);
     first.stop().unwrap();
-    // What was written down is of the question as it was asked then.
+    // Stored figures belong to the names in the file at that time.
     let second = agent(&host, state.path(), &[&folder]);
     until(&second, "container", 3.0, 1e-5);
     second.stop().unwrap();

@@ -1,4 +1,4 @@
-//! Starts a binary with file capabilities as an ordinary user, with every subcommand, option and variable there is.
+//! Starts a binary with file capabilities as an ordinary user, with every subcommand, option and variable.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use tests::http;
 
 use super::{CANARY, PATH, READ_SEARCH, answers, bits, mode};
 
-/// A copy of the binary with file capabilities, which everybody may execute: what should never be installed. And root's files.
+/// A copy of the binary with file capabilities, which all users may execute: an installation that must never be made. And root's files.
 struct Installed {
     folder: tempfile::TempDir,
     ports: Ports,
@@ -34,7 +34,7 @@ impl Installed {
         .unwrap();
         fs::write(installed.secret(), format!("root:$6${CANARY}:19000:0:99999:7:::\n{CANARY}\n")).unwrap();
         mode(&installed.secret(), 0o600);
-        // A folder that is full of links to it, by every name a reader could look for.
+        // A folder of links to it, by every name that a reader could search for.
         fs::create_dir(installed.links()).unwrap();
         for name in [
             "test_results_20260101_000000.json",
@@ -65,12 +65,12 @@ impl Installed {
         self.folder.path().join("links")
     }
 
-    /// Its files are root's, and so is the right to look into it.
+    /// A folder of root's files, which only root may read.
     fn locked(&self) -> PathBuf {
         self.folder.path().join("locked")
     }
 
-    /// Everything below the folder with its size, to see that nothing was written.
+    /// All files below the folder with their sizes, to check that nothing was written.
     fn files(&self) -> BTreeSet<(PathBuf, u64)> {
         let mut found = BTreeSet::new();
         let mut folders = vec![self.folder.path().to_path_buf()];
@@ -86,14 +86,14 @@ impl Installed {
         found
     }
 
-    /// As an ordinary user, who has no capability.
+    /// Runs it as an ordinary user without capabilities.
     fn by_nobody(&self, arguments: &[String]) -> Command {
         let mut command = as_nobody(&self.binary());
         command.args(arguments).env_clear().env("PATH", PATH);
         command
     }
 
-    /// Everything an ordinary user is shown: what is printed, and, where an agent starts, all that it answers.
+    /// All output for an ordinary user: printed text, and, where an agent starts, all its answers.
     fn shown(&self, command: &mut Command) -> String {
         let errors = self.folder.path().with_extension("err");
         let out = self.folder.path().with_extension("out");
@@ -134,7 +134,7 @@ fn as_nobody(program: &Path) -> Command {
     command
 }
 
-/// Options that take a value, with how many, as clap's own definition has them.
+/// Options that take a value, with their number of values, from clap's definition.
 fn options(subcommand: &[&str]) -> Vec<(String, usize)> {
     let mut help = Command::new(binary().unwrap());
     let help = output(help.args(subcommand).arg("--help").env_clear()).unwrap();
@@ -149,7 +149,7 @@ fn options(subcommand: &[&str]) -> Vec<(String, usize)> {
     found
 }
 
-/// Subcommands, with what makes them end soon.
+/// Subcommands, with options that make them end soon.
 fn subcommands(installed: &Installed) -> Vec<(Vec<&'static str>, Vec<String>)> {
     let secret = installed.secret().display().to_string();
     let known = [
@@ -199,7 +199,7 @@ fn no_option_of_a_setcap_binary_shows_or_changes_what_its_caller_may_not_read() 
     }
     assert!(tried > 1000, "{tried}");
     assert_eq!(installed.files(), before, "nothing is written");
-    // Whatever makes the privileged process open, write, start or give up something, is refused, and by none but these.
+    // Options by which the privileged process would open, write, start or give up something are refused, and only these.
     let privileged = ["run", "check", "calibrate"];
     for option in [
         "config",
@@ -232,7 +232,7 @@ fn positional_files_are_opened_with_the_callers_rights() {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let shown = installed.shown(&mut installed.by_nobody(&words));
         assert!(!shown.contains(CANARY), "{words:?}: {shown}");
-        // The ffmpeg that compares may not be there.
+        // The ffmpeg for comparing may be missing.
         assert!(shown.contains("ermission denied") || words[0] == "quality", "{words:?}: {shown}");
     }
 }
@@ -281,7 +281,7 @@ fn no_variable_of_the_callers_counts_in_a_setcap_binary() {
                 assert!(warning.contains(name.as_str()), "{name}: {warning}");
             }
         }
-        // What needs no rights has none, and goes by its caller's environment.
+        // Commands that need no rights have none, and follow their caller's environment.
         for name in names.iter().map(String::as_str).chain(general) {
             for words in ["config", "report"] {
                 let mut command = installed.by_nobody(&[words.to_owned()]);

@@ -1,4 +1,4 @@
-//! Files that a caller may not read: a binary with file capabilities shows none of them, and no message quotes a file. Needs root.
+//! Tests that a binary with file capabilities shows no file that its caller may not read, and that no message quotes a file. Needs root.
 //!
 //! Run: together.
 
@@ -15,7 +15,7 @@ use std::path::Path;
 use tests::agent::Ports;
 use tests::http;
 
-/// What nobody may see. Once as a password file has it, once alone.
+/// Text that no output may contain. Once as in a password file, once alone.
 const CANARY: &str = "hunter2-9f31c7";
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -32,7 +32,7 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What an agent answers on every port.
+/// All answers of an agent, on every port.
 fn answers(ports: &Ports) -> String {
     let paths = [
         "/metrics",

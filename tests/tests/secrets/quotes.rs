@@ -1,4 +1,4 @@
-//! Puts another text into every file that the agent reads, and looks for it in all that is shown.
+//! Replaces the text of every file that the agent reads, and searches for the new text in all output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn files_of(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What may be found in a file's place: a password alone, a line of a password file, a text that begins as the right one does.
+/// Texts in place of a file's: a password alone, a line of a password file, a text that begins as the right one does.
 fn contents(original: &str) -> [String; 3] {
     let begin: String = original.chars().take(original.find([':', ' ', '=']).unwrap_or(0)).collect();
     [
@@ -184,7 +184,7 @@ fn a_running_agent_quotes_no_file_that_turns_into_another() {
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let agent = Agent::start(&flags).unwrap();
     let files = files_of(&host.path(""));
-    // What the database has mapped into memory is the database's alone: the kernel ends a process whose mapped file shrinks.
+    // The kernel ends a process whose mapped file shrinks, so the database's files are left out.
     let is_database = |file: &&PathBuf| file.to_string_lossy().contains("/ledger.db");
     for file in files.iter().filter(|file| file.is_file() && !is_database(file)) {
         let original = fs::read(file).unwrap();

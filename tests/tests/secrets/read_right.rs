@@ -1,4 +1,4 @@
-//! Opens energy counters that only root may read, as an ordinary user to whom the right to read every file was handed down.
+//! Opens energy counters that only root may read, as an ordinary user with an inherited right to read every file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn locked_host() -> Host {
     host
 }
 
-/// A program that runs the agent as nobody, with the right to read every file handed down, as a unit does; on a host whose sysfs
+/// A program that runs the agent as user `nobody`, with the right to read every file handed down, as a unit does; on a host whose sysfs
 /// is the fixture's.
 fn start_script(folder: &Path, host: &Host, is_own_sysfs: bool) -> PathBuf {
     let script = folder.join("start");
@@ -59,7 +59,7 @@ fn the_right_to_read_counts_for_counters_of_the_real_sysfs_and_only_while_they_a
         assert_eq!(bits(&thread, "CapEff"), 0, "{thread}");
         assert_eq!((bits(&thread, "CapPrm"), bits(&thread, "CapAmb")), (READ_SEARCH, 0), "{thread}");
     }
-    // The driver comes back, and its counters are as locked as before: they are opened again.
+    // The driver is loaded again, and its counters are as locked as before: they are opened again.
     let energy = |scrape: &tests::exposition::Exposition| {
         scrape.sum("ffwatt_host_energy_joules_total", &[("domain", "package"), ("source", "powercap")])
     };

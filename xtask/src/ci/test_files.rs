@@ -1,4 +1,4 @@
-//! Finds the black-box test files, and how each wants to run: its head says so. A file that CI would not run is an error.
+//! Finds the black-box test files, and how each must run, by its head. A file that CI would not run is an error.
 
 use std::fs;
 use std::path::Path;
@@ -8,21 +8,21 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use xtask::process::output;
 
-/// What a test file's head says behind `//! Run: `.
+/// Prefix of the line of a test file's head that says how the file runs.
 const HEAD: &str = "//! Run: ";
 
-/// How a test file wants to run.
+/// How a test file must run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Company {
-    /// It does not mind others.
+    /// At the same time as others.
     Together,
-    /// It measures the host, or starts an engine on it.
+    /// Alone: it measures the host, or starts an engine on it.
     Alone,
-    /// It changes the machine: `cargo xtask vm` makes one for it.
+    /// In a virtual machine, because it changes the host: `cargo xtask vm` makes one for it.
     VirtualMachine,
 }
 
-/// Words of the head, and what they mean.
+/// Words of the head, and their meaning.
 const WORDS: [(&str, Company); 3] = [
     ("together", Company::Together),
     ("alone", Company::Alone),
@@ -32,9 +32,9 @@ const WORDS: [(&str, Company); 3] = [
 /// The test files that CI runs, by name, ascending.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct TestFiles {
-    /// At once.
+    /// Those that run at once.
     pub(super) together: Vec<String>,
-    /// One after the other.
+    /// Those that run one after the other.
     pub(super) alone: Vec<String>,
 }
 

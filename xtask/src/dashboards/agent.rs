@@ -1,4 +1,4 @@
-//! ffwatt itself: what does it cost, what did it lose, what does it go by?
+//! Dashboard of ffwatt itself: its cost, its losses and its sources.
 
 use super::panel::{BAD, GOOD, lines, stat, table};
 use super::{Dashboard, INSTANCE};

@@ -1,4 +1,4 @@
-//! Baseline vs Test: what did an encode add to the idle machine?
+//! Dashboard "Baseline vs Test": the power of an encode above the idle host.
 
 use super::panel::{lines, table};
 use super::{Dashboard, SCENARIOS};

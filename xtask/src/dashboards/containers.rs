@@ -1,16 +1,16 @@
-//! Container energy: who draws the power?
+//! Dashboard "Container energy": power and energy by workload.
 
 use super::panel::{BAD, GOOD, areas, bars, lines, pie, stat, table};
 use super::{Dashboard, INSTANCE};
 
-/// Watts of everybody, in the domains that add up.
+/// Watts of all workloads, in the domains that count towards a total.
 const WATTS: &str = r#"rate(ffwatt_workload_energy_joules_total{instance=~"$instance", domain=~"package|dram"}[$__rate_interval])"#;
 
 const CONTAINERS: &str = r#"rate(ffwatt_workload_energy_joules_total{instance=~"$instance", domain=~"package|dram", kind!="pseudo"}[$__rate_interval])"#;
 
 const HOST: &str = r#"rate(ffwatt_host_energy_joules_total{instance=~"$instance", domain=~"package|dram"}[$__rate_interval])"#;
 
-/// What transcodes were asked to do, to put beside their figures.
+/// Settings of transcodes, to join with their figures.
 const ASKED: &str = r#"* on (instance, transcode, workload) group_left (codec, preset, resolution) ffwatt_transcode_info{instance=~"$instance"}"#;
 
 pub(crate) fn dashboard() -> Dashboard {

@@ -1,9 +1,9 @@
-//! Cost Analysis: the seed's eight panels, in one currency at a time, and what the later era added.
+//! Dashboard "Cost Analysis": upstream's eight panels, in one currency at a time, and the panels of its later version.
 
 use super::panel::{BAD, GOOD, WARN, areas, bars, gauge, lines, pie, table};
 use super::{Dashboard, Variable};
 
-/// A baseline is nobody's encode, and several currencies are not to be added up.
+/// A baseline is not an encode, and amounts of several currencies cannot be added up.
 const REAL: &str = r#"{currency="$currency", scenario!~"(?i).*baseline.*"}"#;
 
 pub(crate) fn dashboard() -> Dashboard {

@@ -1,4 +1,4 @@
-//! Energy Efficiency Analysis: what did a joule buy?
+//! Dashboard "Energy Efficiency Analysis": output and quality per joule.
 
 use super::panel::{BAD, GOOD, WARN, bars, lines, table};
 use super::{Dashboard, SCENARIOS};

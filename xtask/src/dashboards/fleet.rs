@@ -1,4 +1,4 @@
-//! Fleet: many hosts at once, by the recorded series.
+//! Dashboard "Fleet": many hosts at once, from the recorded series.
 
 use super::panel::{BAD, GOOD, areas, bars, lines, stat, table};
 use super::{Dashboard, INSTANCE};

@@ -1,4 +1,4 @@
-//! Efficiency Forecasting: which scenario to choose?
+//! Dashboard "Efficiency Forecasting": comparison of scenarios.
 
 use super::panel::{bars, lines, pie, table};
 use super::{Dashboard, SCENARIOS};

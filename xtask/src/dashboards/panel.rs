@@ -1,4 +1,4 @@
-//! What is on a panel? Built so that none can lack its title, unit or description.
+//! Panels of dashboards. Their constructors require a title, a unit and a description.
 
 use serde_json::{Map, Value, json};
 
@@ -35,7 +35,7 @@ struct Query {
     legend: &'static str,
 }
 
-/// How a table shows a field.
+/// Title and unit of a table's field.
 #[derive(Clone, Copy, Debug)]
 struct Column {
     field: &'static str,
@@ -43,7 +43,7 @@ struct Column {
     unit: &'static str,
 }
 
-/// Colours that mean the same on every dashboard.
+/// Colours with the same meaning on every dashboard.
 pub(crate) const GOOD: &str = "green";
 pub(crate) const WARN: &str = "yellow";
 pub(crate) const BAD: &str = "red";
@@ -139,7 +139,7 @@ impl Panel {
         self
     }
 
-    /// What a table calls a field: the value of the n-th query is `Value #A`, `Value #B`, ….
+    /// The title of a table's field: the value of the n-th query is `Value #A`, `Value #B`, ….
     pub(crate) fn column(mut self, field: &'static str, title: &'static str, unit: &'static str) -> Self {
         self.columns.push(Column { field, title, unit });
         self
@@ -275,7 +275,7 @@ impl Panel {
         }
     }
 
-    /// Tables get one row a series, with the values of all queries beside each other.
+    /// Tables get one row for each series, with the values of all queries beside each other.
     fn transformations(&self) -> Vec<Value> {
         if !matches!(self.kind, Kind::Table | Kind::Scatter) {
             return Vec::new();
@@ -298,7 +298,7 @@ impl Panel {
     }
 }
 
-/// The one that the dashboard's variable names.
+/// The data source of the dashboard's variable.
 pub(super) fn datasource() -> Value {
     json!({"type": "prometheus", "uid": "${datasource}"})
 }

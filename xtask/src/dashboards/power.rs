@@ -1,9 +1,9 @@
-//! Power Monitoring: the seed's dashboard, by its uid, without panels that share an id or a place.
+//! Dashboard "Power Monitoring": upstream's dashboard under its uid, without panels that share an id or a place.
 
 use super::panel::{lines, stat};
 use super::{Dashboard, SCENARIOS};
 
-/// Measured where RAPL is, else the model's: the legend says which.
+/// Measured where RAPL exists, else the model's: the legend shows which.
 const PACKAGES: &str = r#"sum(rapl_power_watts{zone=~"package.*"})"#;
 const MODEL: &str =
     r#"sum(rate(ffwatt_host_energy_joules_total{domain="package", source="model"}[$__rate_interval]))"#;

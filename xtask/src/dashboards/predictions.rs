@@ -1,4 +1,4 @@
-//! Future Load Predictions: what would more streams draw?
+//! Dashboard "Future Load Predictions": the predicted power of more streams.
 
 use super::panel::{BAD, GOOD, WARN, bars, gauge, lines, stat, table};
 use super::{Dashboard, SCENARIOS};

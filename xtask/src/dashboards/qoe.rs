@@ -1,4 +1,4 @@
-//! Quality of experience: the seed's seven panels.
+//! Dashboard `QoE (Quality of Experience)`: upstream's seven panels.
 
 use super::Dashboard;
 use super::panel::{BAD, GOOD, WARN, gauge, lines, pie};
@@ -22,7 +22,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 .query("qoe_quality_per_watt", scenario),
             lines("QoE efficiency", "short", "Pixels for a joule, each worth its VMAF of 100.")
                 .query("qoe_efficiency_score", scenario),
-            // Upstream's colours were the wrong way round.
+            // Upstream's colours were reversed.
             gauge("Mean VMAF", "none", "Over the scenarios of the last run.")
                 .query("avg(qoe_vmaf_score)", "VMAF")
                 .range(0.0, 100.0)

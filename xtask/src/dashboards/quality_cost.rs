@@ -1,4 +1,4 @@
-//! Quality × cost: what does a point of quality cost?
+//! Dashboard `QoE × cost`: the energy and cost of quality.
 
 use super::panel::{bars, lines, scatter, table};
 use super::{Dashboard, INSTANCE, Variable};

@@ -1,10 +1,10 @@
-//! Do the dashboards keep the house rules?
+//! Tests that the dashboards keep the house rules.
 
 use std::collections::HashSet;
 
 use super::*;
 
-/// What other exporters serve: not ours, and not in our catalog.
+/// Metrics of other exporters, which are not in the catalog.
 const FOREIGN: [&str; 3] = ["node_cpu_seconds_total", "DCGM_FI_DEV_POWER_USAGE", "up"];
 
 fn catalog() -> HashSet<String> {
@@ -18,7 +18,7 @@ fn recorded() -> HashSet<String> {
     text.lines().filter_map(|line| Some(line.trim().strip_prefix("- record: ")?.to_owned())).collect()
 }
 
-/// Names of metrics in an expression: words before `{`, `[` or the end that no function or keyword is.
+/// Names of metrics in an expression: words before `{`, `[` or the end that are neither functions nor keywords.
 fn metrics_in(expression: &str) -> Vec<String> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || "_:".contains(character);
     let mut found = Vec::new();

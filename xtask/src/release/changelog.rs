@@ -1,11 +1,11 @@
-//! Sections of CHANGELOG.md: which is the newest, what is in it, and its heading with a date.
+//! Reads and dates the sections of CHANGELOG.md.
 
 use anyhow::Context;
 
 /// The heading of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Heading {
-    /// Not released yet; some name the version that it will be.
+    /// Not released yet; some name the future version.
     Unreleased(Option<String>),
     /// A version.
     Released(String),
@@ -17,14 +17,14 @@ pub(super) fn newest(text: &str) -> anyhow::Result<Heading> {
     line.and_then(read).context("CHANGELOG.md has no section: a section begins with `## `")
 }
 
-/// The text with the unreleased section as that of `version`, of this day.
+/// The text with the unreleased section as that of `version`, with this date.
 pub(super) fn release(text: &str, version: &str, day: &str) -> anyhow::Result<String> {
     let is_unreleased = |line: &&str| matches!(read(line), Some(Heading::Unreleased(_)));
     let heading = text.lines().find(is_unreleased).context("CHANGELOG.md has no unreleased section")?;
     Ok(text.replacen(heading, &format!("## {version}, {day}"), 1))
 }
 
-/// What is below the heading of `version`.
+/// The text below the heading of `version`.
 pub(super) fn section(text: &str, version: &str) -> anyhow::Result<String> {
     let mut lines = text.lines().skip_while(|line| read(line) != Some(Heading::Released(version.to_owned())));
     lines.next().with_context(|| format!("CHANGELOG.md has no section {version}"))?;
@@ -34,7 +34,7 @@ pub(super) fn section(text: &str, version: &str) -> anyhow::Result<String> {
     Ok(section + "\n")
 }
 
-/// `## 0.2.0, 2026-01-02`, `## 0.2.0, unreleased`, `## Unreleased`; brackets as Keep a Changelog has them.
+/// `## 0.2.0, 2026-01-02`, `## 0.2.0, unreleased`, `## Unreleased`; with brackets as in Keep a Changelog.
 fn read(line: &str) -> Option<Heading> {
     let line = line.strip_prefix("## ")?.replace(['[', ']', ','], " ");
     let is_unreleased = line.to_lowercase().contains("unreleased");

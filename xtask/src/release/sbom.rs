@@ -1,6 +1,6 @@
-//! Lists what the program is made of as a `CycloneDX` 1.5 document (SBOM).
+//! Lists the program's components as a `CycloneDX` 1.5 document (SBOM).
 //!
-//! Made from `cargo tree`, which knows what is compiled. cargo-cyclonedx 0.5.7 was tried: it lists optional dependencies that are
+//! Made from `cargo tree`, which lists what is compiled. cargo-cyclonedx 0.5.7 was tried: it lists optional dependencies that are
 //! not compiled (crates that `deny.toml` bans among them), leaves out the kernel side, and writes paths of the building host.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use crate::supply::{self, NameAndVersion, Package};
 use xtask::dist::TARGET;
 use xtask::process::output;
 
-/// Members of the workspace whose code is in the program: the agent, and the eBPF object that it carries.
+/// Members of the workspace whose code is in the program: the agent, and its eBPF object.
 const MEMBERS: [&str; 2] = ["ffwatt", "agent-ebpf"];
 
 /// The document; `time` is in the format of RFC 3339.
@@ -53,7 +53,7 @@ fn component(package: &Package, checksums: &BTreeMap<NameAndVersion, String>) ->
         "bom-ref": reference(&key),
         "name": name,
         "version": version,
-        // Older manifests write a slash, which is no SPDX.
+        // Older manifests write a slash, which is not SPDX.
         "licenses": [{"expression": license.replace('/', " OR ")}],
     });
     // Members of the workspace are on no registry.
@@ -68,7 +68,7 @@ fn reference((name, version): &NameAndVersion) -> String {
     format!("pkg:cargo/{name}@{version}")
 }
 
-/// Which of the packages that are compiled needs which.
+/// Dependencies among the compiled packages.
 fn dependencies(metadata: &Value, used: &BTreeSet<NameAndVersion>) -> anyhow::Result<Vec<Value>> {
     let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
     let nodes = metadata["resolve"]["nodes"].as_array().context("cargo metadata has no graph")?;
@@ -115,7 +115,7 @@ mod tests {
         for name in ["rustls", "libsqlite3-sys", "aya-ebpf", "agent-common"] {
             assert!(find(name).is_some(), "{name}");
         }
-        // Optional and not asked for; only of tests; only of the tasks.
+        // Optional and disabled; only of tests; only of the tasks.
         for name in ["time", "proptest", "tests", "xtask"] {
             assert!(find(name).is_none(), "{name}");
         }

@@ -5,21 +5,21 @@ use std::time::Duration;
 use crate::attribution::idle::LOW_UTILISATION;
 use crate::units::{MicroJoules, Ratio, Watts};
 
-/// The share of the period that must be quiet. Whatever runs every now and then on an idle host may run in it too.
+/// The share of the period that must be quiet. Periodic background tasks of an idle host may run in the period too.
 pub const MOSTLY: Ratio = Ratio(0.75);
 
-/// A window in which energy and duration of a zone are known.
+/// A window of a zone with known energy and duration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CalibrationWindow {
-    /// What the zone has counted.
+    /// Energy counted in the window.
     pub energy: MicroJoules,
-    /// How long it lasted.
+    /// Length of the window.
     pub duration: Duration,
-    /// How busy its CPUs were.
+    /// Utilisation of the zone's CPUs.
     pub utilisation: Ratio,
 }
 
-/// The idle power of a zone, as measured.
+/// Measured idle power of a zone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
     /// Mean power of the quiet windows.
@@ -28,27 +28,27 @@ pub struct Calibration {
     pub spread: Watts,
     /// Standard error of the mean.
     pub standard_error: Watts,
-    /// How busy the zone's CPUs were in them.
+    /// Utilisation of the zone's CPUs in the quiet windows.
     pub utilisation: Ratio,
-    /// How long they lasted together.
+    /// Total length of the quiet windows.
     pub quiet: Duration,
 }
 
-/// Why a zone has no figure.
+/// The reason why a zone has no figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NotCalibrated {
     /// Its CPUs were busy for too much of the period.
     Busy {
-        /// How busy they were in all of it.
+        /// Utilisation over the whole period.
         utilisation: Ratio,
-        /// How much of it was quiet.
+        /// The part of the period that was quiet.
         quiet: Duration,
     },
     /// Its counter did not move, or could not be read, for too much of the period.
     Unknown,
 }
 
-/// The idle power by the windows of a period of this length.
+/// Computes the idle power from the windows of a period of this length.
 pub fn calibrate(windows: &[CalibrationWindow], period: Duration) -> Result<Calibration, NotCalibrated> {
     let needed = period.mul_f64(MOSTLY.0);
     let known: Vec<_> = windows.iter().filter(|window| window.energy > MicroJoules::ZERO).collect();

@@ -2,7 +2,7 @@
 
 use std::iter::Sum;
 
-/// Sums weighted by the length of each window. They can be added and taken away, so no window need be kept.
+/// Sums weighted by the length of each window. They can be added and subtracted, so no window is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Moments {
     seconds: f64,
@@ -15,7 +15,7 @@ pub(super) struct Moments {
     lowest: Option<f64>,
 }
 
-/// The line `intercept + slope · u`, and what a parabola would add to it.
+/// The line `intercept + slope · u`, and the additional terms of a parabola.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct PowerCurve {
     pub(super) intercept: f64,
@@ -26,7 +26,7 @@ pub(super) struct PowerCurve {
     pub(super) spread: f64,
     /// The coefficient of `u²` in the parabola.
     pub(super) curvature: f64,
-    /// The intercept of the line through `u²`: the parabola's intercept is the line's, less curvature times this.
+    /// Intercept of the line through `u²`: the parabola's intercept is the line's, less curvature times this.
     pub(super) square_intercept: f64,
 }
 
@@ -71,7 +71,7 @@ impl Moments {
         combined
     }
 
-    /// By least squares; `None` where utilisation has so few values that there is no parabola.
+    /// Fits by least squares; `None` where utilisation has so few values that there is no parabola.
     pub(super) fn fit(&self) -> Option<PowerCurve> {
         let mean = |sum: f64| sum / self.seconds;
         let [u, uu, uuu, uuuu] = self.utilisation.map(mean);
@@ -82,7 +82,7 @@ impl Moments {
         }
         let slope = (uy - u * y) / variance;
         let square_slope = (uuu - u * uu) / variance;
-        // What is left of u² beside the line through it.
+        // The part of u² that the line through it does not explain.
         let bend = uuuu - uu * uu - square_slope * square_slope * variance;
         if bend <= 1e-12 {
             return None;

@@ -1,13 +1,13 @@
 //! Estimates the idle power of a zone by regression of its power on the utilisation of its CPUs, with a standard error.
 //!
-//! For hosts that are never quiet. The estimate is the intercept of a parabola, whose curvature is drawn towards none as far as the
+//! For hosts that are never quiet. The estimate is the intercept of a parabola, whose curvature is shrunk towards 0 as far as the
 //! windows do not show it (a ridge with the prior [`PRIOR_CURVATURE`]): power bends in utilisation, by turbo clocks and by threads that
 //! share a core, and a straight line through busy windows meets zero utilisation too high or too low. The standard error has three parts:
 //!
 //! 1. that of the straight line's intercept, by the jackknife over blocks of time (M. Quenouille 1956, H. Künsch 1989): neighbouring
 //!    windows are alike, and the textbook's error takes them for independent;
-//! 2. what the windows leave open of the curvature;
-//! 3. the correction for curvature, and half as much again: whether it goes on below the utilisation that was seen, nothing shows.
+//! 2. the remaining uncertainty of the curvature;
+//! 3. the correction for curvature, and half as much again: no window shows whether the curvature continues below the lowest utilisation.
 //!
 //! Memory is bounded: a block is a dozen sums, blocks are merged in pairs when they are many, and the oldest go after a day.
 
@@ -27,17 +27,17 @@ pub const MOST_ERROR: Ratio = Ratio(0.10);
 /// An estimate that is used is dropped above this share, so that it does not come and go at the bound.
 pub const DROPPED_ERROR: Ratio = Ratio(0.20);
 
-/// The standard deviation of utilisation below which nothing is estimated, whatever the sums say.
+/// The standard deviation of utilisation below which there is no estimate, regardless of the sums.
 pub const LEAST_SPREAD: Ratio = Ratio(0.05);
 
 /// Blocks below which there is no estimate: a minute.
 pub const LEAST_BLOCKS: usize = 12;
 
-/// How much curvature is expected before any is seen, as a share of the slope: `u^0.8` has 0.1 at full use, two hyperthreads of a core
+/// Expected curvature before any is observed, as a share of the slope: `u^0.8` has 0.1 at full use, two hyperthreads of a core
 /// that cost 1.3 times one of them have 0.3.
 const PRIOR_CURVATURE: f64 = 0.25;
 
-/// What is not known of the curve below the windows, as a multiple of the correction for its curvature: what `u^0.85` leaves beyond a
+/// Unknown part of the curve below the windows, as a multiple of the correction for its curvature: what `u^0.85` has beyond a
 /// parabola.
 const UNSEEN_CURVATURE: f64 = 1.5;
 
@@ -56,7 +56,7 @@ const LONGEST_BLOCK: Duration = Duration::from_mins(30);
 /// Distances from the line, in standard deviations and as a share of the power, beyond which a window counts as if it were nearer.
 const OUTLIER: (f64, f64) = (4.0, 0.1);
 
-/// What regression says of an idle power.
+/// Estimate of an idle power by regression.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IdleEstimate {
     /// Power at no utilisation.
@@ -91,12 +91,12 @@ impl Default for Regression {
 }
 
 impl Regression {
-    /// The energy of a window is not known: what was open before it teaches nothing.
+    /// Drops the open window, because the energy of a window is unknown.
     pub fn interrupt(&mut self) {
         self.open = Default::default();
     }
 
-    /// Takes in a window.
+    /// Adds a window.
     pub fn observe(&mut self, energy: MicroJoules, duration: Duration, utilisation: Ratio) {
         let (sum, lasted, busy) = &mut self.open;
         *sum += energy;
@@ -113,12 +113,12 @@ impl Regression {
         self.is_used = self.estimate.is_some_and(|estimate| estimate.is_within(bound));
     }
 
-    /// What is known so far, certain or not; nothing while utilisation has hardly changed.
+    /// The current estimate, certain or not; `None` while utilisation has hardly changed.
     pub fn estimate(&self) -> Option<IdleEstimate> {
         self.estimate
     }
 
-    /// The same, where it is good enough to be used.
+    /// The current estimate, if it is certain enough to be used.
     pub fn used(&self) -> Option<IdleEstimate> {
         self.estimate.filter(|_| self.is_used)
     }
@@ -135,7 +135,7 @@ impl Regression {
         }
     }
 
-    /// A power that is far from the line, nearer to it: one wrong window must not tilt the line, and many together do.
+    /// Moves a power that is far from the line nearer to it: one wrong window must not tilt the line, and many together do.
     fn drawn_in(&self, watts: f64, utilisation: f64) -> f64 {
         if self.blocks.len() < LEAST_BLOCKS {
             return watts;
@@ -179,20 +179,20 @@ impl Regression {
         let of_line = jackknife(without.iter().map(|fit| fit.intercept));
         let of_curvature = jackknife(without.iter().map(|fit| fit.curvature));
         let prior = (PRIOR_CURVATURE * all.slope).powi(2);
-        // Between none and all of the curvature that was seen.
+        // Between no curvature and the observed curvature.
         let seen = if prior > 0.0 { prior / (prior + of_curvature) } else { 0.0 };
         let curvature = seen * all.curvature;
         let left_open = (seen * of_curvature).max((UNSEEN_CURVATURE * curvature).powi(2));
         let power = all.intercept - all.square_intercept * curvature;
         let error = (of_line + all.square_intercept.powi(2) * left_open).sqrt();
-        // Nothing draws less when it is idle than it has drawn when it was not.
+        // Idle power is never above the lowest power of a busy window.
         let power = total.lowest().map_or(power, |lowest| power.min(lowest));
         let is_power = power > 0.0 && error.is_finite();
         is_power.then_some(IdleEstimate { power: Watts(power), standard_error: Watts(error) })
     }
 }
 
-/// The variance of a figure, by its values with each block left out.
+/// Variance of a figure, from its values with each block left out.
 fn jackknife(values: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
     let count = values.len() as f64;
     let mean = values.clone().sum::<f64>() / count;

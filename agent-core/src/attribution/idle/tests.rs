@@ -1,4 +1,4 @@
-//! Tests of what is learned: from quiet stretches only, down at once, up after a week that contradicts it.
+//! Tests that idle power is learned from quiet stretches only, falls at once, and rises after a week that contradicts it.
 
 use super::*;
 use crate::model::energy::{Domain, Scope};
@@ -13,7 +13,7 @@ fn feed(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>, seconds
     }
 }
 
-/// A day of so many quiet hours at this power, and the rest busy.
+/// A day with this many quiet hours at this power; the other hours are busy.
 fn day(learner: &mut IdleLearner, quiet_watts: u64, quiet_hours: u32) {
     feed(learner, quiet_watts, Some(0.01), quiet_hours * HOUR);
     feed(learner, 90, Some(0.8), (24 - quiet_hours) * HOUR);
@@ -72,7 +72,7 @@ fn unknown_utilisation_and_a_counter_that_stands_still_teach_nothing() {
 #[test]
 fn it_rises_when_a_week_has_contradicted_it() {
     let mut learner = IdleLearner::default();
-    // Another cooler, another power plan: from some day on the idle machine draws 40 W.
+    // Another cooler, another power plan: from some day on the idle host draws 40 W.
     (0..10).for_each(|_| day(&mut learner, 30, 6));
     (0..DAYS - 1).for_each(|_| day(&mut learner, 40, 6));
     assert_eq!(learner.power(ZONE), Some(Watts(30.0)), "it is not a week yet");
@@ -107,7 +107,7 @@ fn busy_weeks_contradict_nothing() {
     let mut learner = IdleLearner::default();
     day(&mut learner, 30, 6);
     (0..30).for_each(|_| day(&mut learner, 90, 0));
-    // Half an hour of quiet, at a power that is no idle machine's, is not a day's evidence.
+    // Half an hour of quiet at another power is not enough evidence for a day.
     feed(&mut learner, 45, Some(0.04), HOUR / 2);
     (0..30).for_each(|_| day(&mut learner, 90, 0));
     assert_eq!(learner.power(ZONE), Some(Watts(30.0)));

@@ -1,4 +1,4 @@
-//! Accounts of one kind of claimant (workloads or transcodes): which series a charge is added to, and when a series begins and ends.
+//! Accounts of one kind of claimant (workloads or transcodes): the series of each charge, and begin and end of each series.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,19 +10,19 @@ use crate::time::{Moment, MonoTime, WallTime};
 /// An account that has series of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entry {
-    /// Everything charged since the account was opened.
+    /// All charges since the account was opened.
     pub account: Account,
     /// The part of `account` that was charged under former labels. It is in the ended account, and not in the present series.
     pub earlier: Account,
-    /// When the present series were at 0.
+    /// The time at which the present series were at 0.
     pub created: WallTime,
-    /// When the claimant began, where an event told.
+    /// Start of the claimant, where an event has reported it.
     pub began: Option<MonoTime>,
-    /// When the claimant ended.
+    /// End of the claimant.
     pub ended: Option<MonoTime>,
 }
 
-/// The life of a claimant that has no series of its own.
+/// Start and end of a claimant that has no series of its own.
 #[derive(Clone, Copy, Debug, Default)]
 struct Life {
     began: Option<MonoTime>,
@@ -43,12 +43,12 @@ pub(super) struct Accounts<Id> {
     permanent: usize,
     /// Sum of the series that have disappeared.
     pub(super) ended: Account,
-    /// What the claimants in `beyond` were charged.
+    /// Charges of the claimants in `beyond`.
     pub(super) other: Entry,
 }
 
 impl<Id: Copy + Eq + Hash> Accounts<Id> {
-    /// `permanent` have accounts from the start, which never end.
+    /// `permanent` are the claimants with accounts from the start, which never end.
     pub(super) fn new(limit: usize, permanent: &[Id], now: Moment) -> Self {
         let entry = Entry { created: now.wall, ..Entry::default() };
         Self {
@@ -76,21 +76,21 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         self.shown.len() + self.beyond.len() + self.expected.len()
     }
 
-    /// Begins a window: nothing has been charged in it yet.
+    /// Begins a window: sets the charges of the last window to 0.
     pub(super) fn begin_window(&mut self) {
         for entry in self.shown.values_mut().chain([&mut self.other]) {
             entry.account.begin_window();
         }
     }
 
-    /// Notes that a claimant is there. Its account is opened at its first charge.
+    /// Notes that a claimant exists. Its account is opened at its first charge.
     pub(super) fn expect(&mut self, id: Id, began: Option<MonoTime>) {
         if !self.reopen(id, began) {
             self.expected.insert(id, Life { began, ended: None });
         }
     }
 
-    /// Opens an account with every counter at 0, where there is none. The first `limit` claimants have series of their own.
+    /// Opens an account with every counter at 0, unless there is one. The first `limit` claimants have series of their own.
     pub(super) fn open(&mut self, id: Id, began: Option<MonoTime>, now: Moment) {
         if self.reopen(id, began) {
             return;
@@ -99,7 +99,7 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         self.place(id, Life { began: began.or(life.began), ended: None }, now);
     }
 
-    /// Opens an account for a claimant that is about to be charged. One that has ended is charged late, and stays ended.
+    /// Opens an account for a claimant that is about to be charged. A claimant that has ended stays ended.
     pub(super) fn open_for_charge(&mut self, id: Id, now: Moment) {
         if !self.shown.contains_key(&id) && !self.beyond.contains_key(&id) {
             let life = self.expected.remove(&id).unwrap_or_default();
@@ -107,7 +107,7 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         }
     }
 
-    /// A claimant with an account is there again: the account goes on.
+    /// Continues the account of a claimant that exists again.
     fn reopen(&mut self, id: Id, began: Option<MonoTime>) -> bool {
         let lives = [
             self.shown.get_mut(&id).map(|entry| (&mut entry.began, &mut entry.ended)),
@@ -134,7 +134,7 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         self.shown.insert(id, entry);
     }
 
-    /// Adds a charge to the series that stands for the claimant. A claimant without an account has ended, and its series have
+    /// Adds a charge to the claimant's series. A claimant without an account has ended, and its series have
     /// disappeared: the charge is added to the ended account.
     pub(super) fn charge(&mut self, id: Id, enter: impl Fn(&mut Account)) {
         if let Some(entry) = self.shown.get_mut(&id) {
@@ -154,7 +154,7 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         }
     }
 
-    /// The labels of a claimant have changed: its series end, and others begin at 0.
+    /// Ends the series of a claimant whose labels have changed, and begins others at 0.
     pub(super) fn relabel(&mut self, id: Id, now: Moment) {
         if let Some(entry) = self.shown.get_mut(&id) {
             self.ended.absorb(&entry.account.since(&entry.earlier));
@@ -163,7 +163,7 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         }
     }
 
-    /// Closes accounts of claimants that have ended: those with series after `keep`, others when nothing more can come, which is
+    /// Closes accounts of claimants that have ended: those with series after `keep`, others when no charge can follow, which is
     /// so when they ended before `settled`. Returns their ids.
     pub(super) fn close(&mut self, now: MonoTime, keep: Duration, settled: MonoTime) -> Vec<Id> {
         let mut closed = Vec::new();
@@ -179,7 +179,7 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         closed
     }
 
-    /// Closes the account of a claimant that has never been charged. `false` when it has been.
+    /// Closes the account of a claimant without charges. `false` when it has charges.
     pub(super) fn close_unused(&mut self, id: Id) -> bool {
         let is_unused =
             !self.beyond.contains_key(&id) && self.shown.get(&id).is_none_or(|entry| entry.account.is_zero());
@@ -190,7 +190,7 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         is_unused
     }
 
-    /// Every account that a charge can be in.
+    /// All accounts that can contain a charge.
     pub(super) fn all(&self) -> impl Iterator<Item = std::borrow::Cow<'_, Account>> {
         let entries = self.shown.values().chain([&self.other]);
         let series = entries.map(|entry| entry.account.since(&entry.earlier));

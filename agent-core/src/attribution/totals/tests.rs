@@ -1,4 +1,4 @@
-//! Tests of series lives, and a property test over random histories.
+//! Tests of the begin and end of series, and a property test over random histories.
 
 mod history;
 
@@ -13,7 +13,7 @@ const B: WorkloadId = WorkloadId(101);
 const C: WorkloadId = WorkloadId(102);
 const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 
-/// So many seconds after the start, which is at 1000 s on the wall clock.
+/// This many seconds after the start, which is at 1000 s on the wall clock.
 fn moment(seconds: u64) -> Moment {
     Moment { mono: MonoTime(seconds * 1_000_000_000), wall: WallTime(1000.0 + seconds as f64) }
 }
@@ -28,7 +28,7 @@ fn dynamic(workload: WorkloadId, energy: u64) -> (Charge, MicroJoules) {
     (charge, MicroJoules(1))
 }
 
-/// A window in which these used a millisecond each and were charged this.
+/// A window in which these workloads used a millisecond each and had these charges.
 fn window(totals: &mut Totals, end: u64, charges: &[(WorkloadId, u64)]) -> Vec<WorkloadId> {
     let used: Vec<_> = charges.iter().map(|(id, _)| (Claimant::workload(*id), CpuTime(1_000_000))).collect();
     totals.begin_window(&used);
@@ -44,7 +44,7 @@ fn publish(totals: &mut Totals, now: u64) -> (Vec<WorkloadId>, Vec<TranscodeId>)
     closed
 }
 
-/// The counter of a workload, and when it was 0.
+/// The counter of a workload, and the time at which it was 0.
 fn series(totals: &Totals, id: WorkloadId) -> Option<(u64, f64)> {
     let (_, entry) = totals.workloads().find(|(workload, _)| *workload == id)?;
     Some((energy(&entry.account.since(&entry.earlier)), entry.created.0))
@@ -115,7 +115,7 @@ fn a_charge_after_the_series_have_disappeared_is_in_the_ended_account() {
     window(&mut totals, 1, &[(A, 5)]);
     totals.end_workload(A, moment(1).mono);
     window(&mut totals, 121, &[]);
-    // A counter that could not be read meanwhile: A owes a part of it.
+    // A counter could not be read meanwhile: A owes a part of its energy.
     totals.begin_window(&[]);
     totals.charge(ZONE, MicroJoules(7), &[dynamic(A, 7)]);
     publish(&mut totals, 122);

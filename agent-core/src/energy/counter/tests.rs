@@ -1,4 +1,4 @@
-//! Are wraps, resets and stalls told apart, and does nothing get lost or invented?
+//! Tests that wraps, resets and stalls are told apart, and that no energy is lost or invented.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ const fn joules(joules: u64) -> u64 {
     joules << 16
 }
 
-/// Milliseconds and counts; what each comes to, and the expected total in joules.
+/// Time in milliseconds, count, expected result, and expected total in joules.
 type Step = (u64, u64, Observed, u64);
 
 fn check(name: &str, mut counter: EnergyCounter, steps: &[Step]) {
@@ -246,7 +246,7 @@ proptest! {
         prop_assert_eq!(wraps, (u128::from(start) + spent) / u128::from(MODULUS));
     }
 
-    /// Whatever is read, at whatever times.
+    /// Any counts, at any times.
     #[test]
     fn totals_never_go_down_and_never_outrun_the_bound(
         readings in prop::collection::vec((0_u64..20_000, 0..2 * MODULUS), 1..200),
@@ -265,7 +265,7 @@ proptest! {
         }
     }
 
-    /// A reset to anywhere that is too far for a wrap: counting goes on from there; what the counter shows at first counts only
+    /// A reset to a value that is too far for a wrap: counting continues from there. The counter's first value counts only
     /// where that much can have been drawn since, at twice the power that it draws afterwards.
     #[test]
     fn a_reset_adds_what_was_counted_since(

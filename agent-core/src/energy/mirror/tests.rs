@@ -1,4 +1,4 @@
-//! Are mirrored counters found, and two sockets never taken for one?
+//! Tests that mirrored counters are detected, and that two sockets are never taken for one.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ fn zone(package: u32) -> Zone {
     Zone { scope: Scope::Package(package), domain: Domain::Package }
 }
 
-/// Where a counter stood at first, and what it has counted since: now, and when it is read once more.
+/// The counter's first position, and its energy since: at the reading, and at the next one.
 type Counter = (u64, u64, u64);
 
 fn position(package: usize, began: u64, counted: u64) -> Position {
@@ -22,7 +22,7 @@ fn position(package: usize, began: u64, counted: u64) -> Position {
     Position { zone: zone(package as u32), at, raw, total, quantum: QUANTUM }
 }
 
-/// One reading of the counters of packages 0, 1, …, and a comparison of each pair that asks for one.
+/// One reading of the counters of packages 0, 1, …, and a comparison of each pair that needs one.
 fn read_moving(watch: &mut MirrorWatch, counters: &[Counter]) -> Vec<Verdict> {
     let positions =
         counters.iter().enumerate().map(|(package, (began, now, _))| position(package, *began, *now));
@@ -40,7 +40,7 @@ fn read_moving(watch: &mut MirrorWatch, counters: &[Counter]) -> Vec<Verdict> {
     pairs.into_iter().map(compare).collect()
 }
 
-/// The same, of registers that are not refreshed meanwhile.
+/// The same, for registers that are not refreshed meanwhile.
 fn read(watch: &mut MirrorWatch, counters: &[(u64, u64)]) -> Vec<Verdict> {
     let counters: Vec<Counter> =
         counters.iter().map(|(began, counted)| (*began, *counted, *counted)).collect();
@@ -165,7 +165,7 @@ fn two_that_have_parted_are_not_suspected_again() {
 }
 
 proptest! {
-    /// Sockets that begin together, a part in a thousand apart in power: two, at the first tick that compares them twice.
+    /// Sockets that begin together and differ by a thousandth in power: two counters, at the first tick that compares them twice.
     #[test]
     fn equally_loaded_sockets_are_two(
         begin in prop_oneof![Just(0_u64), 0..BEGIN],

@@ -1,4 +1,4 @@
-//! Are counts converted exactly?
+//! Tests that counts are converted exactly.
 
 use proptest::prelude::*;
 

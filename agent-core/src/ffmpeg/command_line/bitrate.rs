@@ -1,8 +1,8 @@
-//! How many bits a second does an option ask for?
+//! Parses bitrates as ffmpeg's options and `GStreamer`'s properties write them.
 
 use crate::ffmpeg::command_line::BitsPerSecond;
 
-/// A number as ffmpeg reads them: `2500k`, `2.5M`, `1Mi`, `300KB`. Nothing asked for, `0`, is `None`.
+/// A number in ffmpeg's syntax: `2500k`, `2.5M`, `1Mi`, `300KB`. `0` requests no bitrate and is `None`.
 ///
 /// See `av_strtod()` in libavutil/eval.c: SI prefixes, by 1024 when an `i` follows, by 8 when a `B` ends it.
 pub(super) fn parse(text: &str) -> Option<BitsPerSecond> {
@@ -28,12 +28,12 @@ pub(super) fn parse(text: &str) -> Option<BitsPerSecond> {
     whole(value).filter(|_| suffix.is_empty())
 }
 
-/// The same in thousands, as x264 and `GStreamer`'s elements count.
+/// A number of thousands, as x264 and `GStreamer`'s elements count.
 pub(super) fn parse_kilobits(text: &str) -> Option<BitsPerSecond> {
     whole(text.trim().parse::<f64>().ok()? * 1000.0)
 }
 
-/// A bitrate beyond a terabit is no bitrate.
+/// A bitrate above a terabit per second is refused.
 fn whole(value: f64) -> Option<BitsPerSecond> {
     (1.0..1e12).contains(&value).then(|| BitsPerSecond(value.round() as u64))
 }

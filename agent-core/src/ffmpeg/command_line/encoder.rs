@@ -1,12 +1,12 @@
-//! What does an encoder write, and what does the work?
+//! Table of encoders: the standard that each writes, the hardware that it uses, and its default preset.
 
-/// An encoder by the name its program gives it.
+/// An encoder, by the name that its program uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Encoder {
     pub(super) name: String,
 }
 
-/// What ffmpeg uses where a standard is named instead of an encoder: the first that it registers, in builds that have it
+/// Encoders that ffmpeg uses where a standard is named instead: the first that it registers, in builds that have it
 /// (libavcodec/allcodecs.c).
 const BY_STANDARD: [(&str, &str); 6] = [
     ("h264", "libx264"),
@@ -17,7 +17,7 @@ const BY_STANDARD: [(&str, &str); 6] = [
     ("prores", "prores"),
 ];
 
-/// Encoders that run on the CPU, with what they write.
+/// Encoders that run on the CPU, and the standards that they write.
 const SOFTWARE: [(&str, &str); 38] = [
     ("libx264", "h264"),
     ("libx264rgb", "h264"),
@@ -59,7 +59,7 @@ const SOFTWARE: [(&str, &str); 38] = [
     ("gif", "gif"),
 ];
 
-/// Ends of ffmpeg's names for encoders in hardware.
+/// Suffixes of ffmpeg's names for hardware encoders.
 const HARDWARE_SUFFIXES: [(&str, &str); 14] = [
     ("_nvenc", "nvenc"),
     ("_qsv", "qsv"),
@@ -77,7 +77,7 @@ const HARDWARE_SUFFIXES: [(&str, &str); 14] = [
     ("_ni_logan", "logan"),
 ];
 
-/// Beginnings of `GStreamer`'s names for encoders in hardware; the standard and `enc` follow.
+/// Prefixes of `GStreamer`'s names for hardware encoders; the standard and `enc` follow.
 const HARDWARE_PREFIXES: [(&str, &str); 9] = [
     ("nvcuda", "nvenc"),
     ("nvauto", "nvenc"),
@@ -91,13 +91,13 @@ const HARDWARE_PREFIXES: [(&str, &str); 9] = [
 ];
 
 impl Encoder {
-    /// By its name, or by that of a standard.
+    /// The encoder of this name, or of the standard of this name.
     pub(super) fn named(name: &str) -> Self {
         let by_standard = BY_STANDARD.iter().find(|(standard, _)| *standard == name);
         Self { name: by_standard.map_or(name, |(_, name)| name).to_owned() }
     }
 
-    /// The standard it writes.
+    /// The standard that the encoder writes.
     pub(super) fn standard(&self) -> Option<&'static str> {
         match self.in_hardware() {
             Some((standard, _)) => standard,
@@ -105,7 +105,7 @@ impl Encoder {
         }
     }
 
-    /// What does the work.
+    /// The hardware that encodes.
     pub(super) fn hardware(&self) -> Option<&'static str> {
         match self.in_hardware() {
             Some((_, hardware)) => Some(hardware),
@@ -113,7 +113,7 @@ impl Encoder {
         }
     }
 
-    /// The preset it has when none is chosen, where that is documented and has never changed.
+    /// The encoder's preset when none is chosen, where that is documented and has never changed.
     pub(super) fn default_preset(&self) -> Option<&'static str> {
         matches!(self.name.as_str(), "libx264" | "libx264rgb" | "libx265").then_some("medium")
     }
@@ -122,7 +122,7 @@ impl Encoder {
         SOFTWARE.iter().find(|(name, _)| *name == self.name).map(|(_, standard)| *standard)
     }
 
-    /// Standard and hardware. `nvenc` and `nvenc_h264` are ffmpeg's old names.
+    /// Standard and hardware of a hardware encoder. `nvenc` and `nvenc_h264` are ffmpeg's old names.
     fn in_hardware(&self) -> Option<(Option<&'static str>, &'static str)> {
         let name = self.name.as_str();
         if name == "nvenc" {
@@ -144,7 +144,7 @@ impl Encoder {
     }
 }
 
-/// A standard as names of encoders spell it.
+/// The standard, from its spelling in names of encoders.
 fn standard_named(text: &str) -> Option<&'static str> {
     Some(match text {
         "h264" | "h264lp" => "h264",

@@ -1,7 +1,7 @@
-//! How does ffmpeg's command line become renditions?
+//! Reads the renditions of ffmpeg's command line.
 //!
-//! Options are meant for the file that follows them. What is written is known only when all files are: filter graphs and inputs
-//! are the whole command's.
+//! Options apply to the file that follows them. Outputs are evaluated after all files are known, because filter graphs and inputs belong to
+//! the whole command.
 
 use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::filter::{self, Graph};
@@ -9,11 +9,11 @@ use crate::ffmpeg::command_line::frame::Frame;
 use crate::ffmpeg::command_line::option::{OptionName, Streams};
 use crate::ffmpeg::command_line::{BitsPerSecond, CommandLine, Rendition, Work, bitrate, live, muxer};
 
-/// Streams of one output that are looked at. Real ladders have a dozen; without a bound, every stream could be searched for in
-/// every option of a hostile command line.
+/// Most streams of one output that are evaluated. Real ladders have a dozen; without a bound, every stream of a hostile command line could
+/// be searched for in every option.
 const MAX_STREAMS: usize = 64;
 
-/// Options of one file, in the order they were given.
+/// Options of one file, in the order of the command line.
 #[derive(Debug, Default)]
 struct Options<'a>(Vec<(OptionName<'a>, &'a str)>);
 
@@ -35,11 +35,11 @@ struct Output<'a> {
 struct Stream {
     is_video: bool,
     frame: Frame,
-    /// The input it comes from; none when it comes out of a filter graph.
+    /// The stream's input; `None` when it comes from a filter graph.
     input: Option<usize>,
 }
 
-/// The outputs, and what is in them.
+/// Reads the outputs and their streams.
 pub(super) fn read<'a>(mut arguments: impl Iterator<Item = &'a str>) -> CommandLine {
     let (mut inputs, mut outputs, mut graphs) = (Vec::new(), Vec::new(), Vec::new());
     let mut options = Options::default();
@@ -82,7 +82,7 @@ impl<'a> Options<'a> {
         self.0.iter().rev().find(|(name, _)| name.base == base).map(|(_, value)| *value)
     }
 
-    /// The last value that is meant for a video stream at these places.
+    /// The last value that applies to the video stream with these positions.
     fn of(&self, base: &str, among_video: usize, among_all: usize) -> Option<&'a str> {
         let is_meant = |streams: Streams| streams.include(among_video, among_all);
         let mut meant = self.0.iter().rev().filter(|(name, _)| name.base == base && is_meant(name.streams));
@@ -108,7 +108,7 @@ impl Input {
 }
 
 impl Output<'_> {
-    /// Files and streams written by it: a tee has several, and so has a set of HLS variants.
+    /// Number of files and streams that it writes: a tee has several, and so has a set of HLS variants.
     fn count(&self) -> usize {
         if self.options.last("f") == Some("tee") {
             return self.url.split('|').count();
@@ -131,7 +131,7 @@ impl Output<'_> {
         renditions
     }
 
-    /// As `-map` says; else what filter graphs leave over, for the first output; else the first video there is.
+    /// The streams of `-map`; else the remaining streams of filter graphs, for the first output; else the first video stream.
     fn streams(&self, inputs: &[Input], graph: &mut Graph<'_>) -> Vec<Stream> {
         let mut streams = Vec::new();
         for (_, map) in self.options.0.iter().filter(|(name, _)| name.base == "map").take(MAX_STREAMS) {
@@ -182,7 +182,7 @@ impl Output<'_> {
 fn add_mapped(map: &str, inputs: &[Input], graph: &Graph<'_>, streams: &mut Vec<Stream>) {
     if let Some(label) = map.strip_prefix('[') {
         let pad = graph.labelled(label.trim_end_matches(']'));
-        // A label that no graph has read here is taken for video, which most are.
+        // A label that no parsed graph defines is taken for video, as most are.
         let (is_video, frame) = pad.map_or((true, Frame::UNKNOWN), |pad| (pad.is_video, pad.frame));
         streams.push(Stream { is_video, frame, input: None });
         return;
@@ -206,7 +206,7 @@ fn add_mapped(map: &str, inputs: &[Input], graph: &Graph<'_>, streams: &mut Vec<
     streams.push(Stream { is_video, frame: input.frame, input: Some(index) });
 }
 
-/// The speed an encoder was asked for, by whatever option it has for that.
+/// The requested speed of an encoder, by its own option for that.
 fn preset<'a>(encoder: &Encoder, of: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
     let in_parameters = || of("svtav1-params").and_then(|parameters| parameter(parameters, "preset"));
     if let Some(preset) = of("preset").or_else(in_parameters) {
@@ -233,7 +233,7 @@ fn asked_bitrate<'a>(of: impl Fn(&str) -> Option<&'a str>) -> Option<BitsPerSeco
     in_parameters.or_else(|| bitrate::parse(of("b")?))
 }
 
-/// A value out of `name=value:name=value`.
+/// The value of a name in `name=value:name=value`.
 fn parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.split(':')
         .filter_map(|part| part.split_once('='))

@@ -1,7 +1,7 @@
-//! What size comes out of a filter graph?
+//! Computes the picture sizes at the outputs of a filter graph.
 //!
-//! The grammar is that of "Filtergraph syntax" in ffmpeg-filters(1): chains between `;`, filters between `,`, labels in brackets,
-//! quotes and backslashes around what is none of these.
+//! The grammar is that of "Filtergraph syntax" in ffmpeg-filters(1): chains are separated by `;`, filters by `,`; labels are in brackets;
+//! quotes and backslashes escape these characters.
 
 mod expression;
 mod resize;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use crate::ffmpeg::command_line::frame::Frame;
 
-/// What a filter gives.
+/// Output of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pad {
     pub(super) is_video: bool,
@@ -25,9 +25,9 @@ pub(super) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Follows a graph from the command's inputs to its ends.
+    /// Evaluates a graph from the command's inputs to its outputs.
     pub(super) fn add(&mut self, text: &'a str, inputs: &[Frame]) {
-        // Chains may use labels of later ones: what is not known the first time is the second.
+        // Chains may use labels of later ones: what is unknown in the first pass is known in the second.
         for _ in 0..2 {
             self.unlabelled.clear();
             for chain in split(text, ';') {
@@ -37,7 +37,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// What stands behind a label.
+    /// The pad behind a label.
     pub(super) fn labelled(&self, label: &str) -> Option<Pad> {
         self.labelled.get(label).copied()
     }
@@ -47,7 +47,7 @@ impl<'a> Graph<'a> {
         std::mem::take(&mut self.unlabelled)
     }
 
-    /// Follows one chain; what leaves it without a label.
+    /// Evaluates one chain; returns the pad that leaves it without a label.
     fn follow(&mut self, chain: &'a str, inputs: &[Frame], mut current: Option<Pad>) -> Option<Pad> {
         for text in split(chain, ',') {
             let filter = Filter::parse(text);
@@ -74,7 +74,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// What comes out of a simple chain (`-vf`).
+/// The frame at the end of a simple chain (`-vf`).
 pub(super) fn chain(text: &str, from: Frame) -> Frame {
     let mut graph = Graph::default();
     let mut current = Some(Pad { is_video: true, frame: from });
@@ -84,7 +84,7 @@ pub(super) fn chain(text: &str, from: Frame) -> Frame {
     current.or_else(|| graph.labelled("out")).map_or(Frame::UNKNOWN, |pad| pad.frame)
 }
 
-/// What a source graph (`-f lavfi -i`) gives: its first video; `None` when there is none.
+/// The first video of a source graph (`-f lavfi -i`); `None` when there is none.
 pub(super) fn source(text: &str) -> Option<Frame> {
     let mut graph = Graph::default();
     graph.add(text, &[]);
@@ -141,7 +141,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Names of audio filters begin with `a`, but for these, and but for those of video.
+/// Names of audio filters begin with `a`, except these and those of video filters.
 fn is_audio(name: &str) -> bool {
     const VIDEO: [&str; 13] = [
         "addroi",
@@ -206,7 +206,7 @@ fn arguments(text: &str) -> impl Iterator<Item = (Option<&str>, String)> {
     })
 }
 
-/// Splits where the separator is neither quoted nor escaped.
+/// Splits at separators that are neither quoted nor escaped.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     text.split(move |character| {

@@ -1,13 +1,13 @@
-//! How large is a picture?
+//! Parses picture sizes: `1280x720`, or ffmpeg's name of a size.
 
-/// A picture's size, as far as it is known.
+/// Size of a picture, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) width: Option<u32>,
     pub(super) height: Option<u32>,
 }
 
-/// Names of sizes that ffmpeg knows (libavutil/parseutils.c) and people use.
+/// Names of sizes in ffmpeg (libavutil/parseutils.c).
 const NAMES: [(&str, u32, u32); 33] = [
     ("ntsc", 720, 480),
     ("pal", 720, 576),
@@ -51,7 +51,7 @@ impl Frame {
         Self { width: Some(width), height: Some(height) }
     }
 
-    /// `1280x720`, or a name of one.
+    /// Parses `1280x720`, or the name of a size.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if let Some((_, width, height)) = NAMES.iter().find(|(name, ..)| *name == text) {
             return Some(Self::known(*width, *height));
@@ -60,7 +60,7 @@ impl Frame {
         Some(Self::known(side(width)?, side(height)?))
     }
 
-    /// As a label.
+    /// The label value.
     pub(super) fn name(self) -> Option<String> {
         match (self.width, self.height) {
             (Some(width), Some(height)) => Some(format!("{width}x{height}")),
@@ -69,18 +69,18 @@ impl Frame {
         }
     }
 
-    /// Both sides, where both are known.
+    /// Both sides, if both are known.
     pub(super) fn both(self) -> Option<(u32, u32)> {
         Some((self.width?, self.height?))
     }
 
-    /// On its side.
+    /// The frame turned by 90 degrees.
     pub(super) fn turned(self) -> Self {
         Self { width: self.height, height: self.width }
     }
 }
 
-/// One side, in pixels: more than a film has is no size.
+/// Parses one side, in pixels: a number larger than any film's is refused.
 pub(super) fn side(text: &str) -> Option<u32> {
     text.trim().parse().ok().filter(|side| (1..=65_536).contains(side))
 }

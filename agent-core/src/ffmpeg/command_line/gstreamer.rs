@@ -1,6 +1,6 @@
-//! How does a `gst-launch` pipeline become renditions?
+//! Reads the renditions of a `gst-launch` pipeline.
 //!
-//! Elements and their properties, in the order they are written; see gst-launch-1.0(1). Caps say the size, `!` only links.
+//! Elements and their properties are read in the order of the command line; see gst-launch-1.0(1). Caps give the size, `!` only links.
 
 use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::frame::{self, Frame};
@@ -21,11 +21,11 @@ const SPEEDS: [&str; 11] = [
     "placebo",
 ];
 
-/// Properties that choose an encoder's speed, the most telling first.
+/// Properties that choose an encoder's speed, the most specific first.
 const SPEED_PROPERTIES: [&str; 6] =
     ["speed-preset", "preset", "cpu-used", "target-usage", "speed", "deadline"];
 
-/// The sinks, and what is encoded for them.
+/// Reads the sinks, and the encoders before them.
 pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> CommandLine {
     let mut pipeline = Pipeline::default();
     for argument in arguments.filter(|argument| !argument.starts_with('-')) {
@@ -86,7 +86,7 @@ impl<'a> Pipeline<'a> {
         self.element = element;
     }
 
-    /// The properties of the last element are complete.
+    /// Completes the properties of the last element.
     fn close(&mut self) {
         let element = std::mem::take(&mut self.element);
         let properties = std::mem::take(&mut self.properties);
@@ -109,7 +109,7 @@ impl<'a> Pipeline<'a> {
     }
 }
 
-/// A media type instead of an element.
+/// Whether the word is a media type instead of an element.
 fn is_caps(word: &str) -> bool {
     word.starts_with("video/") || word.starts_with("audio/") || word.starts_with("image/")
 }
@@ -132,7 +132,7 @@ fn preset(properties: &[(&str, &str)]) -> Option<String> {
     })
 }
 
-/// Most elements count in kbit/s; these in bit/s.
+/// Most elements use kbit/s; these use bit/s.
 fn asked_bitrate(element: &str, properties: &[(&str, &str)]) -> Option<BitsPerSecond> {
     let asked = property(properties, "bitrate").or_else(|| property(properties, "target-bitrate"))?;
     if matches!(element, "vp8enc" | "vp9enc" | "openh264enc") {

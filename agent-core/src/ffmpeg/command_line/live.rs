@@ -1,6 +1,6 @@
-//! Does an input of ffmpeg come at its own pace?
+//! Detects inputs of ffmpeg that arrive in real time: devices and protocols of live streams.
 
-/// Demuxers of devices: they deliver as time goes by.
+/// Demuxers of devices: they deliver in real time.
 const DEVICES: [&str; 12] = [
     "alsa",
     "avfoundation",
@@ -16,11 +16,11 @@ const DEVICES: [&str; 12] = [
     "x11grab",
 ];
 
-/// Protocols of live streams. HTTP is left out: most of what it carries are files.
+/// Protocols of live streams. HTTP is left out, because it mostly carries files.
 const PROTOCOLS: [&str; 11] =
     ["mmst", "rist", "rtmp", "rtmpe", "rtmps", "rtmpt", "rtp", "rtsp", "srt", "srtp", "udp"];
 
-/// By the name of the demuxer (`-f`), or by the protocol of the address.
+/// Whether the name of the demuxer (`-f`), or the protocol of the address, is one of a live input.
 pub(super) fn is_live(format: Option<&str>, url: &str) -> bool {
     let protocol = url.split_once("://").map(|(protocol, _)| protocol);
     format.is_some_and(|format| DEVICES.contains(&format))

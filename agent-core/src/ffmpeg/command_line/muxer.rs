@@ -1,6 +1,6 @@
-//! What does ffmpeg encode with when nobody says?
+//! Table of ffmpeg's muxers: the encoder that ffmpeg uses for each when the command line names none.
 
-/// What a container takes by default.
+/// The default video of a container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Default {
     /// Video by this encoder.
@@ -9,13 +9,13 @@ pub(super) enum Default {
     Decoded,
     /// No video.
     None,
-    /// Whatever a container takes that is not known here.
+    /// A format that is not in the table.
     Unknown,
 }
 
-/// By the name of the muxer (`-f`), else by the end of the file's name.
+/// The default by the name of the muxer (`-f`), else by the suffix of the file's name.
 ///
-/// From the `video_codec` of libavformat's muxers, and the encoder that ffmpeg takes for each in builds that have it.
+/// From the `video_codec` of libavformat's muxers, and the encoder that ffmpeg uses for each in builds that have it.
 pub(super) fn default(format: Option<&str>, url: &str) -> Default {
     let name = format.or_else(|| extension(url)).unwrap_or_default().to_ascii_lowercase();
     match name.as_str() {
@@ -44,7 +44,7 @@ pub(super) fn default(format: Option<&str>, url: &str) -> Default {
     }
 }
 
-/// Whether a file can have no video in it, by its name.
+/// Whether a file of this name can contain no video.
 pub(super) fn is_audio_only(url: &str) -> bool {
     default(None, url) == Default::None
 }

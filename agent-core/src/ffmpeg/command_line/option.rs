@@ -1,6 +1,6 @@
-//! Which of ffmpeg's options take no value, and for which streams is an option meant?
+//! Parses ffmpeg's option names: whether an option takes a value, and the streams of its specifier.
 
-/// Options without a value. All others take one: private options of encoders, muxers and so on always do.
+/// Options without a value. All others have one: private options of encoders, muxers and so on always do.
 ///
 /// From `fftools` of ffmpeg 4 to 7. Flags can be turned off with `no` before their name.
 const FLAGS: [&str; 56] = [
@@ -62,33 +62,33 @@ const FLAGS: [&str; 56] = [
     "stdin",
 ];
 
-/// And these.
+/// More of them.
 const MORE_FLAGS: [&str; 5] = ["version", "vn", "vstats", "xerror", "y"];
 
-/// An option's name, less its specifier.
+/// An option's name without its specifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OptionName<'a> {
     pub(super) base: &'a str,
     pub(super) streams: Streams,
 }
 
-/// The streams an option is meant for.
+/// The streams to which an option applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Streams {
-    /// All of them, as no specifier says.
+    /// All streams: without a specifier.
     All,
     /// Every video stream.
     Video,
-    /// One video stream, counted among the output's video streams.
+    /// One video stream, by its position among the output's video streams.
     OneVideo(usize),
-    /// One stream, counted among all of the output's.
+    /// One stream, by its position among all streams of the output.
     One(usize),
-    /// Not video, or told apart by something only the streams themselves say.
+    /// Not video, or a specifier that depends on the streams themselves.
     Other,
 }
 
 impl<'a> OptionName<'a> {
-    /// Reads what stands behind the dash.
+    /// Parses the text after the dash.
     pub(super) fn parse(text: &'a str) -> Self {
         let (base, specifier) = text.split_once(':').unwrap_or((text, ""));
         let streams = match specifier.split_once(':').unwrap_or((specifier, "")) {
@@ -98,7 +98,7 @@ impl<'a> OptionName<'a> {
             (number, "") => number.parse().map_or(Streams::Other, Streams::One),
             _ => Streams::Other,
         };
-        // Short forms that have the specifier in their name.
+        // Short forms whose name contains the specifier.
         match (base, streams) {
             ("vcodec", Streams::All) => Self { base: "c", streams: Streams::Video },
             ("codec", streams) => Self { base: "c", streams },
@@ -109,7 +109,7 @@ impl<'a> OptionName<'a> {
         }
     }
 
-    /// Whether it stands alone.
+    /// Whether the option has no value.
     pub(super) fn is_flag(&self) -> bool {
         let is_listed = |name: &str| FLAGS.contains(&name) || MORE_FLAGS.contains(&name);
         is_listed(self.base) || self.base.strip_prefix("no").is_some_and(is_listed)
@@ -117,7 +117,7 @@ impl<'a> OptionName<'a> {
 }
 
 impl Streams {
-    /// Whether a video stream is meant, which is this one among the output's video streams and that one among all.
+    /// Whether the option applies to the video stream with these positions among the output's video streams and among all.
     pub(super) fn include(self, among_video: usize, among_all: usize) -> bool {
         match self {
             Self::All | Self::Video => true,

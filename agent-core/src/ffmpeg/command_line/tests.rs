@@ -1,11 +1,11 @@
-//! Are command lines read as whoever wrote them meant them?
+//! Tests of command lines of ffmpeg and `GStreamer`: renditions, encoders, sizes, bitrates and live inputs.
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
 
-/// Everything that is said of it, absent things left out. Words are split at spaces; `'…'` keeps them together.
+/// Compares all known figures of a command line with the expected ones. Words are split at spaces; `'…'` keeps them together.
 fn check(line: &str, expected: &Expect) {
     let found = parse(words(line).join("\0").as_bytes());
     let mut parts = vec![found.program.clone()];
@@ -392,7 +392,7 @@ fn labels_are_cut_and_printable() {
     assert_eq!(found.codec().as_deref(), Some("lib?x?264\u{fffd}"));
 }
 
-/// Words of which command lines are made.
+/// Words of random command lines.
 const WORDS: [&str; 34] = [
     "ffmpeg",
     "-i",

@@ -1,4 +1,4 @@
-//! By what name does a person know a workload?
+//! Makes the name of a workload from its cgroup path, as users know the workload.
 
 use crate::identity::cgroup_path::rules::{Holds, Rule};
 use crate::text;
@@ -9,7 +9,7 @@ const MAX_CHARACTERS: usize = 128;
 /// Digits of a short container id, as engines print them.
 const SHORT_ID_DIGITS: usize = 12;
 
-/// The name of a workload: `captured` is what the rule's `{}` stands for, `unit` the whole last segment of its path.
+/// The name of a workload: `captured` is the text that matches the rule's `{}`, `unit` the whole last segment of its path.
 pub(super) fn of(rule: &Rule, captured: &str, unit: &str) -> String {
     let name = match rule.holds {
         Holds::ContainerId => short(captured),
@@ -28,18 +28,18 @@ pub(super) fn short(container: &str) -> String {
     container.chars().take(SHORT_ID_DIGITS).collect()
 }
 
-/// A pod's uid as Kubernetes writes it. In the name of a slice the kubelet writes `_` for `-`, which there means a level.
+/// A pod's uid in Kubernetes' notation. In the name of a slice the kubelet writes `_` for `-`, which separates levels there.
 pub(super) fn pod_uid(text: &str) -> String {
     text.replace('_', "-")
 }
 
-/// The text, fit for a label.
+/// The text, bounded for a label.
 pub(in crate::identity) fn bounded(text: &str) -> String {
     text::bounded(text, MAX_CHARACTERS)
 }
 
-/// A libvirt guest's own name: `2-web` where this is the second start of `web`, older `web`, and with the driver before it
-/// where there is no systemd.
+/// A libvirt guest's own name: `2-web` is the second start of `web`, older versions write `web`, and hosts without systemd have the driver
+/// before it.
 fn guest(captured: &str) -> String {
     let text = unescaped(captured);
     let text = text.strip_prefix("qemu-").or_else(|| text.strip_prefix("lxc-")).unwrap_or(&text);
@@ -50,8 +50,8 @@ fn guest(captured: &str) -> String {
     }
 }
 
-/// Undoes systemd's escapes, `\x2d` for `-` and so on. See "String escaping for inclusion in unit names" in systemd.unit(5).
-/// There `-` means `/` as well, but only to units that are named by a path.
+/// Decodes systemd's escapes, `\x2d` for `-` and so on. See "String escaping for inclusion in unit names" in systemd.unit(5).
+/// There `-` means `/` as well, but only in units that are named by a path.
 fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,11 +1,11 @@
-//! Do the last segments of a path fit a rule?
+//! Matches the last segments of a cgroup path against a rule.
 
 use crate::identity::cgroup_path::rules::{Holds, Rule};
 
-/// What stands for `{}` in the rule, if the last of the segments fit it.
+/// The text that matches `{}` of the rule, if the last segments match the rule.
 ///
-/// A rule is written like the end of a path. `*` stands for anything within a segment; a slash at the beginning, for the root
-/// of the hierarchy; `{}`, in the last segment, for what [`Holds`] says.
+/// A rule is written like the end of a path. `*` matches anything within a segment; a slash at the beginning, the root
+/// of the hierarchy; `{}`, in the last segment, text of the kind [`Holds`].
 pub(super) fn capture<'a>(rule: &Rule, segments: &[&'a str]) -> Option<&'a str> {
     let mut segments = segments.iter().rev();
     let mut wanted = rule.written.rsplit('/');
@@ -25,8 +25,8 @@ pub(super) fn capture<'a>(rule: &Rule, segments: &[&'a str]) -> Option<&'a str> 
     Some(captured)
 }
 
-/// What stands for `{}`. Nothing that is held has in it what the table puts before it, so after a `*` the last occurrence is
-/// the one meant.
+/// The text that matches `{}`. No such text contains the characters before it in the table, so after a `*` the last occurrence is
+/// the right one.
 fn cut_out<'a>(segment: &'a str, wanted: &str) -> Option<&'a str> {
     let (before, after) = wanted.split_once("{}")?;
     let rest = segment.strip_suffix(after)?;
@@ -35,7 +35,7 @@ fn cut_out<'a>(segment: &'a str, wanted: &str) -> Option<&'a str> {
     is_like(head, &before[..=star]).then_some(captured)
 }
 
-/// Whether the text fits a pattern in which `*` stands for anything.
+/// Whether the text matches a pattern in which `*` matches anything.
 fn is_like(text: &str, wanted: &str) -> bool {
     let Some((first, wanted)) = wanted.split_once('*') else { return text == wanted };
     let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -48,7 +48,7 @@ fn is_like(text: &str, wanted: &str) -> bool {
 }
 
 impl Holds {
-    /// Whether the text can be what is held.
+    /// Whether the text is of this kind.
     fn accepts(self, text: &str) -> bool {
         let is_digit = |byte: u8| byte.is_ascii_digit();
         let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');

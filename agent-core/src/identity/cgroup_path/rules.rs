@@ -1,4 +1,4 @@
-//! How does a path segment of each runtime look?
+//! Table of rules: the path segments of each container runtime, of systemd, of batch systems and of virtual machines.
 
 use Holds::{Build, ContainerId, Guest, Handle, Job, Machine, Name, PodUid, SliceName, SlurmJob, UnitName};
 use WorkloadKind::{Cgroup, Containerd, Crio, Docker, Kubernetes, Podman, Systemd};
@@ -6,27 +6,27 @@ use WorkloadKind::{Cgroup, Containerd, Crio, Docker, Kubernetes, Podman, Systemd
 use crate::identity::cgroup_path::pattern;
 use crate::model::workload::WorkloadKind;
 
-/// One way in which some runtime writes the path of a workload.
+/// One form of a workload's path by some runtime.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// The last segments of the path, see [`pattern::capture`]. `{}` is what tells one workload from another.
+    /// The last segments of the path, see [`pattern::capture`]. `{}` distinguishes workloads.
     pub(super) written: &'static str,
-    /// What stands for `{}`.
+    /// Kind of the text that matches `{}`.
     pub(super) holds: Holds,
-    /// Kind of the workload. A container directly in a pod is Kubernetes', whoever runs it.
+    /// Kind of the workload. A container directly in a pod is a Kubernetes container, whichever engine runs it.
     pub(super) kind: WorkloadKind,
-    /// The software that writes so.
+    /// The software that makes such paths.
     pub(super) runtime: &'static str,
 }
 
-/// What stands for `{}` in a rule.
+/// Kind of the text that matches `{}` in a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
     /// Full id of an OCI container.
     ContainerId,
     /// Uid of a Kubernetes pod: the cgroup is the pod's.
     PodUid,
-    /// Name of a container, as given by a person.
+    /// Name of a container, given by a user.
     Name,
     /// Name of a systemd-nspawn machine, escaped for systemd.
     Machine,
@@ -40,13 +40,13 @@ pub(super) enum Holds {
     Job,
     /// Directory of a Slurm job: `job_<number>`, or since Slurm 26.05 its SLUID.
     SlurmJob,
-    /// Name of a systemd unit, less its type.
+    /// Name of a systemd unit, without its type.
     UnitName,
-    /// Name of a systemd slice, less its type.
+    /// Name of a systemd slice, without its type.
     SliceName,
 }
 
-/// Who wins when one is inside the other: the higher, and among equals the inner.
+/// Precedence when one owner is inside the other: the higher wins, and among equals the inner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     /// A systemd unit.
@@ -58,7 +58,7 @@ pub(super) enum Rank {
 }
 
 impl Holds {
-    /// The rank of workloads that are told apart by this.
+    /// The rank of workloads with this kind of id.
     pub(super) fn rank(self) -> Rank {
         match self {
             UnitName | SliceName => Rank::Unit,
@@ -68,7 +68,7 @@ impl Holds {
     }
 }
 
-/// The first of [`RULES`] that the last of these segments fulfils, with what stands for its `{}`.
+/// The first of [`RULES`] that the last of these segments match, with the text that matches its `{}`.
 pub(super) fn first_match<'a>(segments: &[&'a str]) -> Option<(&'static Rule, &'a str)> {
     let matched = |rule: &'static Rule| Some((rule, pattern::capture(rule, segments)?));
     RULES.iter().find_map(matched)
@@ -78,7 +78,7 @@ const fn rule(written: &'static str, holds: Holds, kind: WorkloadKind, runtime: 
     Rule { written, holds, kind, runtime }
 }
 
-/// All of them. The first that fits counts. What conmon, LXC's monitor and the like run in is not a container and fits none
+/// All rules. The first match counts. The cgroups of conmon, LXC's monitor and similar processes are not containers and match none
 /// of the containers' rules.
 pub(super) static RULES: &[Rule] = &[
     rule("docker-{}.scope", ContainerId, Docker, "docker"), // systemd driver, any --cgroup-parent

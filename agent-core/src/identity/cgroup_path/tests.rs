@@ -1,8 +1,8 @@
-//! Is every path known in the wild read as the person who runs it would?
+//! Tests of cgroup paths of all known runtimes.
 //!
 //! Samples are from issues, documentation and test data of the software named in the comment; those that name none follow the
 //! layout that the runtime documents. Ids are replaced:
-//! `{A}` and `{B}` are container ids, `{a}` and `{b}` what a person sees of them; `{P}` is a pod's uid, `{p}` the same in a
+//! `{A}` and `{B}` are container ids, `{a}` and `{b}` their short forms; `{P}` is a pod's uid, `{p}` the same in a
 //! slice's name; `{M}` is the uid of a pod from a file on the node; `{step}` a `BuildKit` id; `{U}` a UUID;
 //! `{L}` a container id that lacks a digit.
 
@@ -40,7 +40,7 @@ fn without_ids(text: &str) -> String {
 }
 
 /// `<kind> "<name>" by <runtime>`, then container and pod where there are any, and the root where it is not the path itself:
-/// in full where the path was not as it should be, else only its last segment.
+/// in full where the path was not normalised, else only its last segment.
 fn check(path: &str, expected: &Expect) {
     let path = with_ids(path);
     let found = identify(&path);
@@ -82,7 +82,7 @@ fn short_ids_are_the_engines_own_or_a_hash_of_the_root() {
     let short = |path: &str| short_id(&identify(&with_ids(path)));
     assert_eq!(short("/docker/{A}/init.scope"), "3726184226f5");
     assert_eq!(short("/system.slice/nginx.service"), short("//system.slice/nginx.service/worker/"));
-    // From an implementation of its own that agrees with the published test vectors. Dashboards depend on it.
+    // From a separate implementation that agrees with the published test vectors. Dashboards depend on it.
     assert_eq!(short("/"), "a24c860189fe");
     assert_eq!(short("/system.slice/nginx.service"), "b7168c9e4219");
 }

@@ -1,4 +1,4 @@
-//! What is learned, when, and what is forgotten?
+//! Tests of the directory: when names become known, and when entries are dropped.
 
 use super::*;
 
@@ -131,7 +131,7 @@ fn a_walk_says_what_went() {
     assert_eq!(directory.missing_from(&walk), [(CgroupId(5), "/gone".into())]);
 }
 
-/// A unit that lives, and makes and removes cgroups below itself for ever.
+/// A unit that exists, and makes and removes cgroups below itself for ever.
 #[test]
 fn of_removed_cgroups_only_so_many_are_kept_and_the_oldest_go_first() {
     let mut directory = Directory::default();
@@ -185,7 +185,7 @@ fn whoever_takes_a_containers_id_has_neither_its_name_nor_its_series() {
     let genuine = directory.cgroup_made(CgroupId(5), &docker_path()).workload;
     let elsewhere = format!("/user.slice/user-1000.slice/docker-{CONTAINER}.scope");
     let impostor = directory.cgroup_made(CgroupId(6), &elsewhere).workload;
-    // The same beginning, which is all that is shown of an id.
+    // The same prefix, which is the shown part of an id.
     let like = format!("/system.slice/docker-{}{}.scope", &CONTAINER[..32], "f".repeat(32));
     let like = directory.cgroup_made(CgroupId(7), &like).workload;
     directory.container_known(CONTAINER, facts("x264"));
@@ -195,7 +195,7 @@ fn whoever_takes_a_containers_id_has_neither_its_name_nor_its_series() {
         assert_eq!((&*identity.name, &*identity.id), (label, label));
         assert!(identity.details.labels.is_empty());
     }
-    // The impostor's end takes nothing from the container, and frees what it had.
+    // The end of the cgroup with the false id changes nothing of the container, and frees its own entry.
     directory.cgroup_removed(CgroupId(6));
     directory.close(impostor);
     directory.container_renamed(CONTAINER, "renamed");

@@ -1,4 +1,4 @@
-//! Do a run's figures follow from its energy, and from nothing else?
+//! Tests that a run's figures follow from its energy, and from nothing else.
 
 use super::*;
 use crate::join::history::{Charge, Tick};
@@ -74,7 +74,7 @@ fn attributed_energy_and_the_hosts_power_above_the_baseline() {
     let net = encode.net.unwrap();
     assert_eq!((net.power, net.increase), (Watts(20.0), Some(Ratio(2.0))));
     assert!((net.energy_watt_hours - 20.0 * 30.0 / 3600.0).abs() < 1e-12);
-    // The host drew 10 W, and 30 W with the encode: that is what is saved, whatever the encode itself was charged.
+    // The host drew 10 W, and 30 W with the encode: the difference is saved, whatever the encode itself was charged.
     let saved = encode.costs[0].energy_saved_an_hour.unwrap();
     assert!((saved.0 - -0.020 * 0.12).abs() < 1e-12, "{}", saved.0);
     let avoided = encode.carbon_avoided_an_hour.unwrap();

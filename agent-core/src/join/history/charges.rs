@@ -1,6 +1,6 @@
 //! Charges of a tick: the difference between the totals of two snapshots.
 //!
-//! Totals only grow. A total that is less than it was is that of a workload that has ended and is back: its account began anew.
+//! Totals only grow. A smaller total is that of a workload that has ended and exists again: its account began anew.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -10,10 +10,10 @@ use crate::model::snapshot::Snapshot;
 use crate::model::workload::Pseudo;
 use crate::units::{CpuTime, MicroJoules};
 
-/// What somebody was charged.
+/// Energy and CPU time charged to one subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
-    /// Energy in the domains that add up.
+    /// Energy in the domains that count towards a total.
     pub energy: MicroJoules,
     /// CPU time.
     pub cpu: CpuTime,
@@ -24,7 +24,7 @@ impl Charge {
         Self { energy: self.energy.saturating_sub(other.energy), cpu: self.cpu.saturating_sub(other.cpu) }
     }
 
-    /// What came on top of `before`.
+    /// Growth since `before`.
     fn grown_since(self, before: Self) -> Self {
         let is_anew = self.energy < before.energy || self.cpu < before.cpu;
         if is_anew { self } else { self.less(before) }
@@ -38,7 +38,7 @@ impl AddAssign for Charge {
     }
 }
 
-/// What came on top of the totals before.
+/// Growth of all totals since the previous ones.
 pub(super) fn charges(
     before: &HashMap<Subject, Charge>,
     totals: &HashMap<Subject, Charge>,
@@ -55,7 +55,7 @@ pub(super) fn charges(
             charges.insert(subject.clone(), charge);
         }
     }
-    // What was charged between two snapshots to somebody who is in neither, or charged late, is nobody's here.
+    // A charge to a subject that is in neither snapshot, or a late one, belongs to no subject here.
     let host = charges.get(&Subject::Host).copied().unwrap_or_default();
     let shared = host.less(of_workloads);
     let other = totals.keys().find(|subject| is_of(subject, Pseudo::Other));
@@ -65,7 +65,7 @@ pub(super) fn charges(
     charges
 }
 
-/// What a workload's total was under the name it had before: a container's may be learned late.
+/// The total of a workload under its former name: a container's name may become known late.
 fn renamed<'a>(
     subject: &Subject,
     before: &'a HashMap<Subject, Charge>,
@@ -90,7 +90,7 @@ pub(super) fn totals(snapshot: &Snapshot) -> HashMap<Subject, Charge> {
         host.cpu += charge.cpu;
         let subject =
             Subject::Workload { name: workload.identity.name.clone(), id: workload.identity.id.clone() };
-        // Two cgroups may be one workload's to people: their charges add up.
+        // Two cgroups may be one workload for users: their charges add up.
         *totals.entry(subject).or_default() += charge;
     }
     for transcode in &snapshot.transcodes {

@@ -1,7 +1,7 @@
-//! Who was there in the last while?
+//! Keeps the subjects of the history: their names, scenarios and lifetimes.
 //!
-//! A host on which cgroups come and go by the thousand must not fill its memory with their names: whoever has gone is kept while
-//! the history has charges of it, and of those not more than there is room for.
+//! A host on which thousands of cgroups are created and removed must not fill its memory with their names. An ended subject is kept while
+//! the history has charges of it, up to a bound.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::join::subject::{Candidate, Subject};
 use crate::model::snapshot::Snapshot;
 use crate::time::WallTime;
 
-/// Everybody by subject.
+/// All subjects.
 #[derive(Debug, Default)]
 pub(super) struct Known(HashMap<Subject, Entry>);
 
@@ -23,13 +23,12 @@ struct Entry {
 }
 
 impl Known {
-    /// Those of a past that is known already, last seen at its end.
+    /// The subjects of known ticks, last seen at their end.
     pub(super) fn of(candidates: Vec<Candidate>, seen: WallTime) -> Self {
         let entry = |candidate| Entry { candidate, seen, is_charged: true };
         Self(candidates.into_iter().map(|candidate| (candidate.subject.clone(), entry(candidate))).collect())
     }
 
-    /// All of them.
     pub(super) fn candidates(&self) -> impl Iterator<Item = &Candidate> + Clone {
         self.0.values().map(|entry| &entry.candidate)
     }
@@ -38,12 +37,12 @@ impl Known {
         self.0.len()
     }
 
-    /// When somebody was there, as far as is known.
+    /// Observed lifetime of a subject.
     pub(super) fn life(&self, subject: &Subject) -> Option<(WallTime, WallTime)> {
         self.0.get(subject)?.candidate.life
     }
 
-    /// These are there.
+    /// Notes the subjects of a snapshot.
     pub(super) fn see(&mut self, snapshot: &Snapshot) {
         for workload in &snapshot.workloads {
             let identity = &workload.identity;
@@ -69,7 +68,7 @@ impl Known {
         self.0.insert(candidate.subject.clone(), Entry { candidate, seen, is_charged });
     }
 
-    /// These have been charged something.
+    /// Notes subjects that have been charged.
     pub(super) fn charge<'a>(&mut self, subjects: impl Iterator<Item = &'a Subject>) {
         for subject in subjects {
             if let Some(entry) = self.0.get_mut(subject) {
@@ -78,8 +77,8 @@ impl Known {
         }
     }
 
-    /// Forgets who has gone uncharged, or longer ago than the span. Whoever is in excess of that is returned, those who have gone
-    /// first: a tenth more than there is room for, so that this is seldom.
+    /// Drops ended subjects without a charge, or older than the span. Returns the subjects beyond the limit, those that ended
+    /// first: a tenth more than necessary, so that this is rare.
     pub(super) fn forget(&mut self, now: WallTime, span: Duration, room: usize) -> HashSet<Subject> {
         self.0.retain(|_, entry| {
             entry.seen.0 >= now.0 || (entry.is_charged && between(entry.seen, now) <= span)

@@ -1,6 +1,6 @@
-//! Keeps the charges of past ticks small: subjects by number, in one sorted list per tick.
+//! Stores the charges of past ticks compactly: subjects by number, in one sorted list per tick.
 //!
-//! A quarter of an hour of a thousand busy workloads is some 200,000 charges. By subject, in hash maps, they took 20 MB.
+//! A quarter of an hour of a thousand busy workloads is some 200,000 charges. In hash maps by subject they took 20 MB.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::join::subject::Subject;
 use crate::time::WallTime;
 use crate::units::{CpuTime, MicroJoules, Ratio};
 
-/// The subjects' numbers. A number is given once.
+/// The subjects' numbers. A number is never used again.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     by_subject: HashMap<Subject, u32>,
@@ -30,7 +30,7 @@ impl Numbers {
         self.next
     }
 
-    /// Forgets subjects that no kept tick has a charge of; only when they are the most of them, for it takes a look at all charges.
+    /// Drops subjects without a charge in any kept tick; only when they are the majority, because it searches all charges.
     pub(super) fn forget<'a>(&mut self, known: usize, ticks: impl Iterator<Item = &'a PastTick>) {
         const SLACK: usize = 1000;
         if self.by_subject.len() <= 2 * known + SLACK {
@@ -42,7 +42,7 @@ impl Numbers {
     }
 }
 
-/// What one subject was charged, in 16 bytes.
+/// Charge of one subject, in 16 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     number: u32,
@@ -60,7 +60,7 @@ impl Entry {
     }
 }
 
-/// A number of 48 bits: 280 MJ, or 78 hours of CPU time, in the ten seconds that ticks are put together for.
+/// A number of 48 bits: 280 MJ, or 78 hours of CPU time, in the ten seconds of a merged tick.
 #[derive(Clone, Copy, Debug)]
 struct Short([u8; 6]);
 
@@ -80,7 +80,7 @@ impl Short {
     }
 }
 
-/// One tick, or several that were put together.
+/// One tick, or several merged ones.
 #[derive(Debug)]
 pub(super) struct PastTick {
     pub(super) from: WallTime,
@@ -99,12 +99,12 @@ impl PastTick {
         Self { from: tick.from, to: tick.to, charges, containers: tick.containers, engine: tick.engine }
     }
 
-    /// How many were charged something.
+    /// Number of charged subjects.
     pub(super) fn len(&self) -> usize {
         self.charges.len()
     }
 
-    /// What a subject was charged; nothing where it has no number.
+    /// Charge of a subject; zero for a subject without a number.
     pub(super) fn charge(&self, number: Option<u32>) -> Charge {
         let place = number
             .and_then(|number| self.charges.binary_search_by_key(&number, |entry| entry.number).ok())
@@ -112,7 +112,7 @@ impl PastTick {
         place.map(|entry| entry.charge()).unwrap_or_default()
     }
 
-    /// Drops the charges of these.
+    /// Drops the charges of these subjects.
     pub(super) fn remove(&mut self, numbers: &HashSet<u32>) {
         if self.charges.iter().any(|entry| numbers.contains(&entry.number)) {
             let left = self.charges.iter().copied().filter(|entry| !numbers.contains(&entry.number));
@@ -120,7 +120,7 @@ impl PastTick {
         }
     }
 
-    /// Takes in the tick that follows.
+    /// Merges the following tick into this one.
     pub(super) fn extend(&mut self, later: &Self) {
         let length = |tick: &Self| between(tick.from, tick.to).as_secs_f64();
         let (mine, others) = (length(self), length(later));
@@ -135,7 +135,7 @@ impl PastTick {
     }
 }
 
-/// Two sorted lists in one; charges of one number are added up.
+/// Merges two sorted lists; charges of one number are added up.
 fn merged(one: &[Entry], other: &[Entry]) -> Box<[Entry]> {
     let mut all: Vec<Entry> = one.iter().chain(other).copied().collect();
     all.sort_by_key(|entry| entry.number);

@@ -1,4 +1,4 @@
-//! `ffwatt_attribution_*`: how energy is split, and whether the books close.
+//! `ffwatt_attribution_*` and `ffwatt_idle_power_*`: sources, idle policy, residual, and the idle power of zones.
 
 use crate::metrics::catalog::{Kind, Listener, Metric};
 use crate::metrics::family::host::zone_labels;

@@ -1,4 +1,4 @@
-//! Port 9504: `cost_*`, under the names of both eras of the exporter ffwatt replaces: by time, and by load.
+//! Port 9504: `cost_*`, under the names of both versions of the exporter ffwatt replaces: by time, and by load.
 
 use std::borrow::Cow;
 

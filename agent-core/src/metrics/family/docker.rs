@@ -120,7 +120,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
 ];
 
-/// Running containers, one a name: the legacy label has no id, and two series of the same labels would void the scrape.
+/// Running containers, one for each name: the legacy label has no id, and two series of the same labels would invalidate the scrape.
 fn containers(snapshot: &Snapshot) -> impl Iterator<Item = &WorkloadSnapshot> {
     let mut seen = std::collections::HashSet::new();
     snapshot.workloads.iter().filter(move |workload| {

@@ -1,4 +1,4 @@
-//! `ffwatt_ended_*`: totals of the series that have disappeared, so that what is shown and what has ended sum to the host.
+//! `ffwatt_ended_*`: totals of the series that have disappeared, so that shown and ended series sum to the host.
 
 use crate::metrics::catalog::{Kind, Listener, Metric};
 use crate::metrics::family::host::zone_labels;

@@ -1,4 +1,4 @@
-//! `ffwatt_source_*`, `ffwatt_lost_*`, `ffwatt_tick_*`, `ffwatt_bpf_*`: how the agent itself is.
+//! `ffwatt_source_*`, `ffwatt_lost_*`, `ffwatt_tick_*`, `ffwatt_bpf_*`: health and cost of the agent itself.
 
 use std::time::Duration;
 

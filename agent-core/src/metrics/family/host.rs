@@ -1,4 +1,4 @@
-//! `ffwatt_host_*` and `ffwatt_energy_*`: what the machine spent, counter by counter.
+//! `ffwatt_host_*` and `ffwatt_energy_*`: the energy of the host, by counter.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `ffwatt_transcode_*`, joined: what a run of an encoder has put out, and what a frame, a pixel and a point of it cost.
+//! `ffwatt_transcode_*`, joined: the output of each transcode, and its energy per frame, pixel and point of quality.
 
 use std::borrow::Cow;
 
@@ -187,7 +187,7 @@ fn told<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, count: impl Fn(&B
     }
 }
 
-/// When a transcode had put out nothing. Under new labels its counts go on, so they were never 0 under these.
+/// The time at which a transcode had no output. Counts continue under new labels, so they were never 0 under these.
 fn created(transcode: &TranscodeSnapshot) -> Option<WallTime> {
     (transcode.series.earlier == Account::default()).then_some(transcode.started)
 }

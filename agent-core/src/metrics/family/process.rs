@@ -1,4 +1,4 @@
-//! `process_*`: what the agent's own process uses, under the names every Prometheus client library has.
+//! `process_*`: CPU time, memory, descriptors and threads of the agent's process, under the names of all Prometheus client libraries.
 
 use crate::metrics::catalog::{Kind, Listener, Metric};
 

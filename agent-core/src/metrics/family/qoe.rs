@@ -61,7 +61,7 @@ fn each<'a>(
     figure: impl Fn(&ScenarioFigures) -> Option<f64>,
 ) {
     for scenario in &snapshot.joined.scenarios {
-        // The one figure that may be infinite: pictures that are the same have no noise to compare with.
+        // The only figure that may be infinite: identical pictures have no noise.
         if let Some(value) = figure(scenario) {
             samples.any_number([Cow::Borrowed(scenario.names.label.as_str())], value);
         }

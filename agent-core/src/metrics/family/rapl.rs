@@ -1,7 +1,7 @@
 //! Port 9500: `rapl_*`, under the names of the exporter ffwatt replaces.
 //!
-//! Measured energy only. On a host without meters `rapl_available` is 0 and there is no power: an estimate under the name of a
-//! measurement would be a lie.
+//! Measured energy only. On a host without energy counters `rapl_available` is 0 and there is no power: an estimate must not have the name
+//! of a measurement.
 
 use std::borrow::Cow;
 
@@ -62,7 +62,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
 ];
 
-/// Counters that stand still count nothing.
+/// Whether there is measured energy: counters that stand still do not count.
 fn is_measured(snapshot: &Snapshot) -> bool {
     let stands_still = |finding: &Finding| finding.code == FindingCode::CountersStandStill;
     snapshot.method.energy_source.is_some_and(EnergySourceKind::is_measured)
@@ -75,7 +75,7 @@ fn measured(snapshot: &Snapshot) -> impl Iterator<Item = &ZoneSnapshot> {
     snapshot.zones.iter().filter(|_| is_measured(snapshot)).filter(was_read)
 }
 
-/// What hardware counted of a zone's energy.
+/// Energy of a zone that hardware has counted.
 fn measured_energy(zone: &ZoneSnapshot) -> MicroJoules {
     zone.by_source.iter().filter(|(source, _)| source.is_measured()).map(|(_, energy)| *energy).sum()
 }
@@ -95,7 +95,7 @@ fn own_name(zone: Zone) -> String {
     }
 }
 
-/// `package_0`, `package_0_core` and, once each, bare `core`: of several packages the last, as the original did.
+/// `package_0`, `package_0_core` and, once each, bare `core`: of several packages the last, as in the original.
 fn upstream_names(snapshot: &Snapshot) -> Vec<(&ZoneSnapshot, Cow<'static, str>)> {
     let mut names = Vec::new();
     let mut bare: Vec<(Domain, &ZoneSnapshot)> = Vec::new();

@@ -1,7 +1,7 @@
 //! Port 9502: `results_*`, under the names of the exporter ffwatt replaces; each series once.
 //!
-//! Energy and mean power are those charged to the scenario's own encodes; `net` and `delta` compare the host's power with what
-//! it was during the run's baseline.
+//! Energy and mean power are those charged to the scenario's own encodes; `net` and `delta` compare the host's power with its power during
+//! the run's baseline.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `ffwatt_scenario_*` and `ffwatt_budget_*`: what quality a joule and a cent bought.
+//! `ffwatt_scenario_*` and `ffwatt_budget_*`: energy, cost and quality of scenarios, and the use of budgets.
 
 use std::borrow::Cow;
 

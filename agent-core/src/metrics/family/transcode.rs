@@ -1,4 +1,4 @@
-//! `ffwatt_transcode_*`: what each run of an encoder cost. Part of its workload's figures, not beside them.
+//! `ffwatt_transcode_*`: the energy of each transcode. A part of its workload's energy, not in addition to it.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::model::workload::Pseudo;
 
 const LABELS: &[&str] = &["transcode", "workload", "scenario", "codec", "preset", "resolution"];
 
-/// The shell's convention for a process that a signal ended.
+/// Base of exit codes for signals, by the shell's convention.
 const SIGNAL_BASE: u64 = 128;
 
 pub(super) const METRICS: &[Metric] = &[
@@ -172,7 +172,7 @@ pub(super) fn key(transcode: &TranscodeSnapshot) -> [Cow<'_, str>; 2] {
     [(&*transcode.identity.key).into(), (&*transcode.workload.name).into()]
 }
 
-/// One sample a transcode, and one for those beyond the limit together.
+/// Adds one sample for each transcode, and one for all those beyond the limit.
 fn each<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, value: impl Fn(&Account) -> f64) {
     for transcode in &snapshot.transcodes {
         let [key, workload] = key(transcode);

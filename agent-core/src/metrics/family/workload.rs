@@ -1,4 +1,4 @@
-//! `ffwatt_workload_*`: whose energy it was.
+//! `ffwatt_workload_*`: the energy of each workload.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -103,12 +103,12 @@ pub(super) const METRICS: &[Metric] = &[
     },
 ];
 
-/// What the present series of a workload have of its account.
+/// The part of a workload's account in its present series.
 fn counted(workload: &WorkloadSnapshot) -> Cow<'_, Account> {
     workload.account.since(&workload.series.earlier)
 }
 
-/// The uncertainty of an account by domain: of every domain, so that each series begins at 0.
+/// Uncertainty of an account by domain: of every domain, so that each series begins at 0.
 pub(super) fn uncertainties(snapshot: &Snapshot, account: &Account) -> BTreeMap<&'static str, MicroJoules> {
     let mut domains: BTreeMap<&'static str, MicroJoules> = BTreeMap::new();
     for (index, zone) in snapshot.zones.iter().enumerate() {
@@ -123,7 +123,7 @@ pub(super) fn labels(identity: &Identity) -> [Cow<'_, str>; 3] {
     [(&*identity.name).into(), (&*identity.id).into(), identity.kind.name().into()]
 }
 
-/// The pseudo-workload `idle` never runs.
+/// The pseudo-workload `idle` has no dynamic energy.
 fn is_only_idle(identity: &Identity) -> bool {
     identity.id.is_empty() && &*identity.name == crate::model::workload::Pseudo::Idle.name()
 }

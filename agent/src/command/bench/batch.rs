@@ -1,4 +1,4 @@
-//! What does a batch file ask for? Upstream's format: a list of entries, or an object with such a list as `scenarios`.
+//! Reads a batch file in upstream's format: a list of entries, or an object with such a list as `scenarios`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,27 +10,25 @@ use serde_json::{Map, Value};
 
 use crate::command::bench::plan::{Scenario, Times};
 
-/// Streams that one scenario may have.
+/// Most streams of one scenario.
 const MAX_STREAMS: u64 = 256;
 
-/// What is wrong with a batch file.
+/// The problem of a batch file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BatchError {
     /// It cannot be read.
     #[error("cannot read the batch file {path}", path = path.display())]
     Unreadable {
-        /// Its path.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         #[source]
         cause: std::io::Error,
     },
-    /// It is no batch file.
+    /// It is not a batch file.
     #[error("the batch file {path}: {problem}", path = path.display())]
     Format {
-        /// Its path.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The problem, and its place.
         problem: String,
     },
     /// A value on the command line cannot be used.
@@ -38,18 +36,18 @@ pub(crate) enum BatchError {
     Flag {
         /// The flag.
         flag: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
 }
 
-/// Reads a batch file. A time that is given on the command line counts for all entries.
+/// Reads a batch file. A time on the command line applies to all entries.
 pub(super) fn read(path: &Path, times: Times, overrides: Overrides) -> Result<Vec<Scenario>, BatchError> {
     let text = fs::read(path).map_err(|cause| BatchError::Unreadable { path: path.to_path_buf(), cause })?;
     parse(&text, times, overrides).map_err(|problem| BatchError::Format { path: path.to_path_buf(), problem })
 }
 
-/// How many scenarios a batch file asks for, or what is wrong with it.
+/// Number of scenarios in a batch file, or its problem.
 pub fn count_scenarios(text: &[u8]) -> Result<usize, String> {
     let second = Duration::from_secs(1);
     let times = Times { baseline: second, duration: second, stabilization: second, cooldown: second };
@@ -168,14 +166,14 @@ impl Entry<'_> {
     }
 }
 
-/// A bitrate that ffmpeg will take as what it is.
+/// Checks that ffmpeg accepts a text as a bitrate.
 pub(super) fn checked(text: &str) -> Result<&str, String> {
     bitrate::parse(text, Dialect::Runner)
         .map(|_| text)
         .ok_or_else(|| "bitrate is none such as 2500k or 5M".to_owned())
 }
 
-/// A picture size that encoders of 4:2:0 take.
+/// Parses a picture size that encoders of 4:2:0 accept.
 pub(super) fn even(text: &str) -> Result<(u32, u32), String> {
     let size = Picture::size(text).filter(|(width, height)| width % 2 == 0 && height % 2 == 0);
     size.ok_or_else(|| "resolution is no size such as 1280x720, of even numbers".to_owned())

@@ -1,4 +1,4 @@
-//! Where does a scenario run, so that an agent can tell its joules?
+//! Makes a cgroup for each scenario, so that an agent charges its energy separately.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use crate::source::cgroup_tree::CgroupTree;
 /// The parent of all scenarios' cgroups.
 const PARENT: &str = "ffrtmp";
 
-/// A cgroup that goes when its owner does.
+/// A cgroup that is removed when dropped.
 #[derive(Debug)]
 pub(super) struct Cgroup {
     folder: PathBuf,
-    /// The workload's name to an agent.
+    /// The workload's name in an agent.
     pub(super) workload: String,
 }
 
 impl Cgroup {
-    /// Makes a cgroup; `None`, with the reason, where that is not allowed.
+    /// Makes a cgroup; an error has the reason.
     pub(super) fn create(roots: &HostRoots, slug: &str) -> Result<Self, String> {
         let tree = CgroupTree::find(roots).map_err(|error| error.chain())?;
         let folder = tree.root().join(PARENT).join(slug);
@@ -27,7 +27,7 @@ impl Cgroup {
         Ok(Self { folder, workload: format!("{PARENT}/{slug}") })
     }
 
-    /// The file that moves a process into it.
+    /// The file by which a process moves into it.
     pub(super) fn processes(&self) -> PathBuf {
         self.folder.join("cgroup.procs")
     }
@@ -35,14 +35,14 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // A process that has just ended may still be on its way out of it.
+        // A process that has just ended may still be in it.
         for _ in 0..50 {
             if fs::remove_dir(&self.folder).is_ok() || !self.folder.exists() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        // Others may still have theirs in it.
+        // Other benches may still have cgroups in the parent.
         let _ = self.folder.parent().map(Path::new).map(fs::remove_dir);
     }
 }

@@ -1,4 +1,4 @@
-//! How is ffmpeg told to encode a stream?
+//! Builds ffmpeg's command line for a stream.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use agent_core::units::Pixels;
 use crate::command::bench::plan::Scenario;
 use crate::command::bench::{Target, slug};
 
-/// An encoder by the names upstream has for it.
+/// The encoder for one of upstream's names.
 pub(super) fn encoder(name: &str) -> &str {
     match name {
         "h264" => "libx264",
@@ -19,7 +19,7 @@ pub(super) fn encoder(name: &str) -> &str {
     }
 }
 
-/// The preset that an encoder has unless one is chosen: about as fast as upstream's `veryfast`.
+/// The preset of an encoder when none is chosen: about as fast as upstream's `veryfast`.
 pub(super) fn default_preset(encoder: &str) -> Option<&'static str> {
     match encoder {
         "libx264" | "libx265" => Some("veryfast"),
@@ -29,7 +29,7 @@ pub(super) fn default_preset(encoder: &str) -> Option<&'static str> {
     }
 }
 
-/// What one ffmpeg of a scenario is given.
+/// Settings of one ffmpeg of a scenario.
 #[derive(Debug)]
 pub(super) struct Stream<'a> {
     pub(super) scenario: &'a Scenario,
@@ -38,12 +38,12 @@ pub(super) struct Stream<'a> {
     pub(super) encoder: &'a str,
     pub(super) preset: Option<&'a str>,
     pub(super) target: &'a Target,
-    /// As fast as it goes instead of in real time.
+    /// Encodes as fast as possible instead of in real time.
     pub(super) is_fast: bool,
 }
 
 impl Stream<'_> {
-    /// The arguments. Progress is written to standard output.
+    /// Arguments of ffmpeg, which writes progress to standard output.
     pub(super) fn arguments(&self, folder: &Path) -> Vec<String> {
         let outputs = pictures(self.scenario);
         let picture = largest(self.scenario);
@@ -81,7 +81,7 @@ impl Stream<'_> {
         let asked = self.scenario.streams.get(self.index).map_or("", String::as_str);
         let kilobits = share(asked, picture, source);
         words.add(&format!("-b:v {kilobits}k"));
-        // SVT-AV1 takes a bound only with constant quality.
+        // SVT-AV1 accepts a limit only with constant quality.
         if self.encoder != "libsvtav1" {
             words.add(&format!("-maxrate {kilobits}k -bufsize {}k", kilobits * 2));
         }
@@ -106,7 +106,7 @@ impl Stream<'_> {
     }
 }
 
-/// What is encoded: the renditions, or the one picture.
+/// The encoded pictures: the renditions, or the only one.
 fn pictures(scenario: &Scenario) -> Vec<Picture> {
     match &scenario.outputs[..] {
         [] => vec![scenario.picture],
@@ -114,19 +114,19 @@ fn pictures(scenario: &Scenario) -> Vec<Picture> {
     }
 }
 
-/// The source is as large as the largest rendition: nothing is scaled up.
+/// The largest rendition, which has the size of the source: nothing is scaled up.
 pub(super) fn largest(scenario: &Scenario) -> Picture {
     let by_size = |one: &Picture, other: &Picture| one.pixels().0.total_cmp(&other.pixels().0);
     pictures(scenario).into_iter().max_by(by_size).unwrap_or(scenario.picture)
 }
 
-/// What ffmpeg draws it with.
+/// The filter by which ffmpeg generates the source.
 pub(super) fn source(picture: Picture) -> String {
     let Picture { width, height, frame_rate } = picture;
     format!("testsrc2=size={width}x{height}:rate={frame_rate}")
 }
 
-/// What a stream's rendition is called.
+/// File name of a stream's rendition.
 fn name(scenario: &Scenario, stream: usize, rendition: usize) -> String {
     format!("{}_{stream}_{rendition}", slug(&scenario.name))
 }
@@ -150,7 +150,7 @@ fn share(asked: &str, picture: Picture, largest: Picture) -> u64 {
     (kilobits * speed(picture) / speed(largest)).round().max(1.0) as u64
 }
 
-/// One source, decoded once, scaled to each rendition.
+/// The filter graph of a ladder: one source, decoded once, scaled to each rendition.
 fn ladder(outputs: &[Picture]) -> String {
     let split: Vec<String> = (0..outputs.len()).map(|number| format!("[s{number}]")).collect();
     let scale = |(number, picture): (usize, &Picture)| {
@@ -165,12 +165,12 @@ fn ladder(outputs: &[Picture]) -> String {
 struct Words(Vec<String>);
 
 impl Words {
-    /// Words between spaces.
+    /// Adds words that are separated by spaces.
     fn add(&mut self, text: &str) {
         self.0.extend(text.split(' ').map(str::to_owned));
     }
 
-    /// One word, spaces and all.
+    /// Adds one word, with its spaces.
     fn word(&mut self, text: &str) {
         self.0.push(text.to_owned());
     }

@@ -1,4 +1,4 @@
-//! How does a scenario run, and did it run well?
+//! Runs the ffmpegs of a scenario, follows their progress, and reports failures and streams that fall behind.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -19,21 +19,21 @@ use crate::command::bench::plan::Scenario;
 use crate::command::bench::{BenchError, Target, slug};
 use crate::host::HostRoots;
 
-/// How long an ffmpeg may take to end when it is told to.
+/// Time in which an ffmpeg has to end after a signal.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// In real time, a stream that is slower than this falls behind: its viewers would see it stop.
+/// In real time, a slower stream falls behind: its viewers would see it stop.
 const LEAST_SPEED: f64 = 0.95;
 
-/// ffmpeg takes a while to start: less than this behind is none.
+/// ffmpeg needs some time to start: a smaller delay does not count.
 const LEAST_LAG: Duration = Duration::from_secs(1);
 
-/// What ffmpeg last said of its progress.
+/// ffmpeg's last progress.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
     frames: u64,
     dropped: u64,
-    /// How much has been written, in microseconds of output.
+    /// Written output, in microseconds of playing time.
     written: i64,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Encode {
     is_paced: bool,
 }
 
-/// One ffmpeg.
+/// One ffmpeg process.
 #[derive(Debug)]
 struct Process {
     child: Child,
@@ -58,14 +58,14 @@ struct Process {
     errors: Arc<Mutex<String>>,
 }
 
-/// How a scenario went.
+/// Result of a scenario.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
     pub(super) window: (WallTime, WallTime),
     pub(super) frames: Option<u64>,
     pub(super) dropped: Option<u64>,
     pub(super) speed: Option<f64>,
-    /// What went wrong.
+    /// The problem, if there was one.
     pub(super) problem: Option<String>,
     /// The workload that an agent charged.
     pub(super) workload: Option<String>,
@@ -124,17 +124,17 @@ impl Encode {
         Ok(encode)
     }
 
-    /// Whether an encode has ended that should not have.
+    /// Whether an encode has ended early.
     pub(super) fn has_ended(&mut self) -> bool {
         self.processes.iter_mut().any(|process| matches!(process.child.try_wait(), Ok(Some(_)) | Err(_)))
     }
 
-    /// From now on it counts, not from its start on.
+    /// Begins the measured window after the stabilization.
     pub(super) fn begin_window(&mut self) {
         self.begun = (SystemClock.wall(), self.progress());
     }
 
-    /// Ends all its processes; it counts up to the end of the last.
+    /// Ends all processes; the window ends with the last of them.
     pub(super) fn end(mut self) -> Outcome {
         let told = SystemClock.now();
         let mut problem = self.processes.iter_mut().find_map(Process::problem);
@@ -144,7 +144,7 @@ impl Encode {
         for process in &mut self.processes {
             process.end();
         }
-        // An encoder writes what it still holds when it is told to end: these are its frames and its joules too.
+        // An encoder writes its buffered frames when it is told to end: the window includes these frames and their energy.
         let ended = SystemClock.wall();
         let now = self.progress();
         let sum = |of: fn(&Progress) -> u64| {
@@ -188,8 +188,8 @@ impl Encode {
 
 impl Process {
     fn start(ffmpeg: &str, arguments: &[String], cgroup: Option<&Cgroup>) -> Result<Self, BenchError> {
-        // The shell moves itself into the cgroup before it becomes ffmpeg: not a cycle is charged elsewhere. And where util-linux
-        // is there, a bench that is killed takes its ffmpegs with it.
+        // The shell moves itself into the cgroup before it becomes ffmpeg, so that no cycle is charged elsewhere. And with util-linux,
+        // a bench that is killed ends its ffmpegs.
         let script = r#"if [ -n "$1" ]; then echo 0 > "$1" || exit 125; fi; shift
             command -v setpriv > /dev/null && exec setpriv --pdeathsig KILL "$@"
             exec "$@""#;
@@ -213,14 +213,14 @@ impl Process {
         Ok(Self { child, progress, started, readers, errors })
     }
 
-    /// Why it is not running, when it should be.
+    /// The reason why it does not run, when it should.
     fn problem(&mut self) -> Option<String> {
         let status = match self.child.try_wait() {
             Ok(None) => return None,
             Ok(Some(status)) => status.to_string(),
             Err(error) => error.to_string(),
         };
-        // What it has said is whole once it is gone.
+        // Its messages are complete once it has ended.
         self.join();
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         let last = errors.lines().next_back().unwrap_or("and said nothing");
@@ -230,12 +230,12 @@ impl Process {
     fn tell_to_end(&mut self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid) {
-            // It may end in this very moment.
+            // It may have just ended.
             let _ = kill_process(pid, Signal::TERM);
         }
     }
 
-    /// Waits for its end, and ends it when it does not.
+    /// Waits for its end, and kills it after the grace time.
     fn end(&mut self) {
         let clock = SystemClock;
         let begin = clock.now();
@@ -249,7 +249,7 @@ impl Process {
 
     fn join(&mut self) {
         for reader in self.readers.drain(..) {
-            // A reader ends with its pipe, and has nothing to panic about.
+            // A reader ends with its pipe, and does not panic.
             let _ = reader.join();
         }
     }
@@ -262,7 +262,7 @@ impl Drop for Process {
     }
 }
 
-/// `key=value` lines, a block of them each time; see `-progress` in ffmpeg(1).
+/// Follows `key=value` lines, a block of them each time; see `-progress` in ffmpeg(1).
 fn follow(output: ChildStdout, progress: &Mutex<Progress>) {
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         let Some((key, value)) = line.split_once('=') else { continue };
@@ -277,7 +277,7 @@ fn follow(output: ChildStdout, progress: &Mutex<Progress>) {
     }
 }
 
-/// The last of what it says.
+/// Keeps the last part of its messages.
 fn collect(output: ChildStderr, errors: &Mutex<String>) {
     const MOST: usize = 16 << 10;
     let mut output = BufReader::new(output);

@@ -1,4 +1,4 @@
-//! How is a result file written? Upstream's schema, whole after every scenario.
+//! Writes a result file in upstream's schema, whole after every scenario.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::command::bench::encode::Outcome;
 use crate::command::bench::plan::Scenario;
 use crate::quality::number_or_inf;
 
-/// A result file that grows.
+/// A result file to which scenarios are added.
 #[derive(Debug)]
 pub(super) struct ResultFile {
     path: PathBuf,
@@ -36,7 +36,7 @@ impl ResultFile {
         &self.path
     }
 
-    /// Adds a scenario and writes the file, in one step for whoever reads it.
+    /// Adds a scenario and writes the file, so that a reader sees the old or the new one.
     pub(super) fn add(&mut self, scenario: &Scenario, outcome: &Outcome) -> Result<(), BenchError> {
         self.scenarios.push(entry(scenario, outcome));
         let document = json!({ "test_date": self.date, "scenarios": self.scenarios });
@@ -94,7 +94,7 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
     entry
 }
 
-/// A whole number where it is one, as upstream has it.
+/// A whole number where possible, as upstream has it.
 fn rate(rate: f64) -> Value {
     if rate.fract() == 0.0 { Value::from(rate as u64) } else { Value::from(rate) }
 }

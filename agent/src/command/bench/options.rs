@@ -1,4 +1,4 @@
-//! What was asked for on the command line?
+//! Options of `ffwatt bench`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use crate::command::bench::batch::{self, BatchError, Overrides};
 use crate::command::bench::plan::{self, Scenario, Times};
 use crate::config::Span;
 
-/// An encoder's start is part of what it costs, unless somebody wants to leave it out.
+/// An encoder's start is a part of its cost, unless a user excludes it.
 const STABILIZATION: Duration = Duration::ZERO;
 
-/// After it: clocks and fans calm down.
+/// Pause after a scenario, in which clocks and fans slow down.
 const COOLDOWN: Duration = Duration::from_secs(5);
 
 const BASELINE: Duration = Duration::from_mins(1);
 
 const DURATION: Duration = Duration::from_mins(1);
 
-/// What to run, and how.
+/// Options of `ffwatt bench`.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(super) work: Work,
@@ -37,7 +37,7 @@ pub(crate) struct Options {
 
 #[derive(Clone, Debug)]
 pub(super) enum Work {
-    /// The suite, then two and four streams at once.
+    /// The suite, then two and four simultaneous streams.
     All,
     Suite,
     Single {
@@ -51,7 +51,7 @@ pub(super) enum Work {
     Batch(PathBuf),
 }
 
-/// The grammar of the subcommand.
+/// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
     let time = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("TIME").value_parser(Span::parse).global(true).help(help)
@@ -163,7 +163,7 @@ pub(crate) fn command() -> Command {
         )
 }
 
-/// Understands the subcommand's arguments.
+/// Reads the subcommand's arguments.
 pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
     let (work, matches) = match matches.subcommand() {
         Some(("suite", matches)) => (Work::Suite, matches),
@@ -247,7 +247,7 @@ fn text(matches: &ArgMatches, name: &str) -> Option<String> {
 }
 
 impl Options {
-    /// The scenarios to run, none with another's name.
+    /// The scenarios to run, with unique names.
     pub(super) fn scenarios(&self) -> Result<Vec<Scenario>, BatchError> {
         let times = Times {
             baseline: self.overrides.duration.unwrap_or(BASELINE),

@@ -1,4 +1,4 @@
-//! Which scenarios are there?
+//! Scenarios to run: baseline, single and multiple streams, and the suite.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use agent_core::model::scenario::Picture;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scenario {
     pub(super) name: String,
-    /// Bitrates, one a stream; none for a baseline.
+    /// Bitrates, one for each stream; none for a baseline.
     pub(super) streams: Vec<String>,
     pub(super) picture: Picture,
     /// Renditions, where each stream has several.
@@ -17,13 +17,13 @@ pub(super) struct Scenario {
     pub(super) encoder: Option<String>,
     pub(super) preset: Option<String>,
     pub(super) duration: Duration,
-    /// Before the window that counts.
+    /// Time before the measured window.
     pub(super) stabilization: Duration,
-    /// After it.
+    /// Time after the measured window.
     pub(super) cooldown: Duration,
 }
 
-/// Times that scenarios have unless they say otherwise.
+/// Default times of scenarios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) baseline: Duration,
@@ -60,7 +60,7 @@ impl Scenario {
         }
     }
 
-    /// Several streams at once, named as upstream names them.
+    /// Several simultaneous streams, with upstream's names.
     pub(super) fn multi(bitrates: Vec<String>, times: Times) -> Self {
         let count = bitrates.len();
         let is_mixed = bitrates.iter().any(|bitrate| Some(bitrate) != bitrates.first());
@@ -75,7 +75,7 @@ impl Scenario {
         self.streams.is_empty()
     }
 
-    /// As a result file has it: one bitrate, or all with commas.
+    /// The bitrate in a result file: one, or all with commas.
     pub(super) fn bitrate(&self) -> String {
         match self.streams.first() {
             None => "0k".to_owned(),

@@ -1,4 +1,4 @@
-//! How good are a scenario's encodes? Compared with the source, which ffmpeg draws once more.
+//! Scores a scenario's encodes by comparison with the source, which ffmpeg generates once more.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ use crate::command::bench::plan::Scenario;
 use crate::config;
 use crate::quality::{Pair, QualityError, Terms, Tools, compare};
 
-/// The mean scores of all streams and renditions of a scenario, whose files are in `folder`; their source is drawn into `reference`.
+/// Mean scores of all streams and renditions of a scenario, whose files are in `folder`; their source is generated into `reference`.
 pub(super) fn score(
     scenario: &Scenario,
     folder: &Path,
@@ -52,13 +52,13 @@ pub(super) fn score(
     })
 }
 
-/// How long the source has to be; encodes of a live source are as long as they took.
+/// Needed length of the source; encodes of a live source are as long as they took.
 fn longest(encodes: &[PathBuf]) -> Duration {
     let lengths = encodes.iter().filter_map(|encode| crate::quality::length(encode).ok().flatten());
     lengths.max().unwrap_or(Duration::from_secs(1))
 }
 
-/// The picture that the scenario's encoders were given, without loss.
+/// Generates the source of the scenario's encoders, without loss.
 fn draw(scenario: &Scenario, file: &Path, ffmpeg: &str, length: Duration) -> Result<(), QualityError> {
     let source = command::source(command::largest(scenario));
     let output = Command::new(ffmpeg)

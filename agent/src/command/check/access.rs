@@ -1,4 +1,4 @@
-//! `ffwatt check`, who may ask: can the web configuration be used?
+//! Checks the web configuration for `ffwatt check`: whether the file can be used, and which access it gives.
 
 use super::{Report, State};
 use crate::config::Config;
@@ -8,7 +8,7 @@ use crate::source::chain;
 impl Report {
     pub(super) fn check_access(&mut self, config: &Config) {
         let Some(path) = &config.web.config_file else {
-            // Reached from this host only, that is as it should be.
+            // Only this host can reach the listeners, so nothing is missing.
             let detail = "plain HTTP, no password";
             let fix = if config.listen.address.is_loopback() {
                 ""

@@ -1,4 +1,4 @@
-//! Checks the sources of energy: whether each can be opened, whether its counters move, and what they leave out.
+//! Checks the sources of energy: whether each can be opened, whether its counters move, and which parts of the host they do not cover.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::pipeline;
 use crate::source::energy::{EnergyHardware, EnergyMeter};
 
 impl Report {
-    /// Returns the counters of the source that the agent would use.
+    /// Checks all sources; returns the counters of the one that the agent would use.
     pub(super) fn check_energy(
         &mut self,
         config: &Config,
@@ -51,7 +51,7 @@ impl Report {
         used_zones
     }
 
-    /// Sources that cannot be opened are no problem where another one measures everything in their place.
+    /// Sources that cannot be opened are no problem where another one measures everything.
     fn excuse_unneeded(&mut self) {
         let Some(used) = self.energy_source.filter(|used| !self.has_problem(used)) else { return };
         let unneeded = |line: &&mut Line| line.subject == "energy" && line.source != used;
@@ -60,7 +60,7 @@ impl Report {
         }
     }
 
-    /// Returns whether the agent would use it.
+    /// Checks a meter; returns whether the agent would use it.
     fn check_meter(
         &mut self,
         mut meter: EnergyMeter,
@@ -137,7 +137,7 @@ impl Report {
     }
 }
 
-/// Counters that are one, by the first of them; with those that stand at the same energy and have not moved.
+/// Mirrored counters, by the first of them; also counters that show the same energy and have not moved.
 fn mirrored(meter: &EnergyMeter) -> BTreeMap<Zone, Vec<Zone>> {
     let has_counted: Vec<Zone> = meter
         .positions()

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::pipeline;
 
 impl Report {
-    /// `zones`: the counters of the source that the agent would use.
+    /// Checks idle power. `zones`: the counters of the source that the agent would use.
     pub(super) fn check_idle(&mut self, config: &Config, zones: &[Zone]) {
         if zones.is_empty() {
             return;

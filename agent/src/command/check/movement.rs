@@ -1,7 +1,7 @@
 //! Watches energy counters for a second at most, to tell whether they move, beside the CPU time of the same host.
 //!
-//! A host whose CPUs are busy draws power: counters that stand still meanwhile do not count. A tree of files in which nothing happens says
-//! nothing of that: there only a counter at 0, or counters of a package that show the same number, are known not to count.
+//! A host whose CPUs are busy draws power: counters that stand still meanwhile do not count. In a tree of files in which nothing happens
+//! only a counter at 0, or counters of a package that show the same number, are known not to count.
 
 use std::fs;
 use std::thread;
@@ -14,38 +14,38 @@ use crate::clock::{Clock, SystemClock};
 use crate::host::{HostRoots, KernelFileSystem};
 use crate::source::energy::{EnergyMeter, EnergyReading};
 
-/// Counters are read again after this: they move every millisecond.
+/// Pause between two readings: counters move every millisecond.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// So often, until all have moved and it is known whether they are mirrors.
+/// Most readings, until all counters have moved and mirrors are decided.
 const READINGS: u32 = 50;
 
-/// CPU time after which a counter has moved: some milliwatts for that long are more than a step.
+/// CPU time in which a counter must move: some milliwatts over that time are more than a step.
 const BUSY: CpuTime = CpuTime(100_000_000);
 
-/// What was seen of a meter.
+/// Result of watching a meter.
 pub(super) struct Movement {
     pub(super) last: EnergyReading,
-    /// Why none of its counters is believed.
+    /// The reason why none of its counters count.
     pub(super) stands_still: Option<Still>,
-    /// Whether no counter has moved in which nothing else has either: then it is not known.
+    /// Whether no counter has moved, but nothing else has happened either: then the result is unknown.
     pub(super) is_unknown: bool,
-    /// Counters that do not move, of those that others do.
+    /// Counters that do not move, although others do.
     pub(super) still: Vec<Zone>,
 }
 
-/// How counters are known not to count.
+/// Evidence that counters do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Still {
-    /// CPUs were busy meanwhile.
+    /// They stood still while CPUs were busy.
     WhileBusy,
-    /// They have never counted.
+    /// They are at 0.
     AtNothing,
     /// Package and memory show the same number.
     Same,
 }
 
-/// Reads counters until all have moved and nothing about them is in doubt, or for a second.
+/// Reads counters until all have moved and none is doubtful, or for a second.
 pub(super) fn watch(meter: &mut EnergyMeter, roots: &HostRoots) -> Movement {
     let is_running_kernels = KernelFileSystem::Sysfs.holds(&roots.sys);
     let begun = busy_time(roots);
@@ -79,7 +79,7 @@ pub(super) fn watch(meter: &mut EnergyMeter, roots: &HostRoots) -> Movement {
     Movement { still: still.collect(), is_unknown: !has_moved && stands_still.is_none(), stands_still, last }
 }
 
-/// Waits; on the running kernel's host by keeping a CPU busy, so that an idle one draws power too.
+/// Waits; on the running kernel's host by keeping a CPU busy, so that an idle host draws power too.
 fn pause(is_running_kernels: bool) {
     if !is_running_kernels {
         return thread::sleep(PAUSE);
@@ -90,7 +90,7 @@ fn pause(is_running_kernels: bool) {
     }
 }
 
-/// Totals of the counters that always move: what a package and its memory draw is never nothing.
+/// Totals of the counters that always move: a package and its memory always draw power.
 fn totals(reading: &EnergyReading) -> Vec<(Zone, MicroJoules)> {
     let read = reading.zones.iter().map(|(_, zone)| zone).chain(&reading.withheld);
     read.filter(|zone| always_moves(zone.zone)).map(|zone| (zone.zone, zone.total)).collect()
@@ -100,7 +100,7 @@ fn always_moves(zone: Zone) -> bool {
     matches!(zone.domain, Domain::Package | Domain::Dram)
 }
 
-/// Counters at 0: those of perf begin there.
+/// Counters at 0, except those of perf, which begin there.
 fn at_nothing(meter: &EnergyMeter) -> Vec<Zone> {
     let at_nothing = |(_, position): &(Zone, MicroJoules)| *position == MicroJoules::ZERO;
     let positions = meter.positions().into_iter().filter(at_nothing).map(|(zone, _)| zone);
@@ -120,7 +120,7 @@ fn shows_one_number(meter: &EnergyMeter) -> bool {
     })
 }
 
-/// How long CPUs were busy by `/proc/stat`, all together; `None` where that is not there, or is another host's than sysfs.
+/// Busy time of all CPUs by `/proc/stat`; `None` where that does not exist, or belongs to another host than sysfs.
 fn busy_time(roots: &HostRoots) -> Option<CpuTime> {
     if KernelFileSystem::Procfs.holds(&roots.proc) != KernelFileSystem::Sysfs.holds(&roots.sys) {
         return None;

@@ -1,6 +1,6 @@
-//! Is this our own agent? A TLS client that trusts one certificate: the one that the configuration gives to the listeners.
+//! Connects to the agent of this host by TLS, trusting only the certificate that the configuration gives to the listeners.
 //!
-//! The certificate's name and its authority are for those who come from elsewhere; here the file itself is at hand.
+//! The certificate's name and its authority matter to clients on other hosts; here the file itself is at hand.
 
 use std::io;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ pub(super) fn connection(
     ClientConnection::new(Arc::new(config), ServerName::from(address)).map_err(|error| error.to_string())
 }
 
-/// Whether the other side has ended the conversation for lack of a certificate of ours.
+/// Whether the other side closed the connection for lack of a client certificate.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     matches!(cause, Some(Error::AlertReceived(_)))

@@ -1,4 +1,4 @@
-//! `ffwatt check`, what the agent may do: which capability is missing for what, and which restrictions this kernel has?
+//! Checks privileges: which capability is missing for which source, and which restrictions this kernel has.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -35,7 +35,7 @@ impl Report {
                 (true, _, _) => (State::Ok, format!("{name}: held, for {purpose}")),
                 (_, true, _) => (State::Ok, format!("{name}: {} stands in for it", names(instead))),
                 (_, _, true) => (State::Ok, format!("{name}: not held, and not needed: {purpose} works")),
-                // A host without such counters has no use for it; the lines on energy say which it is.
+                // A host without such counters does not need it; the lines on energy show them.
                 _ if capability == CapabilitySet::DAC_READ_SEARCH => {
                     (State::Note, format!("{name}: not held; it would be for {purpose}"))
                 }
@@ -47,7 +47,7 @@ impl Report {
         self.check_restrictions(config);
     }
 
-    /// A binary with file capabilities serves everybody who may execute it.
+    /// All users who may execute a binary with file capabilities can use them.
     fn check_binary(&mut self) {
         if !privileges::is_elevated().unwrap_or(true) {
             return;
@@ -70,7 +70,7 @@ impl Report {
         }
     }
 
-    /// Tries them on a thread of its own: they hold for that one only, and end with it.
+    /// Tries the restrictions on a separate thread: they hold for that thread only, and end with it.
     fn check_restrictions(&mut self, config: &Config) {
         let cpu = if self.cpu_source == Some("bpf") { CpuSourceKind::Bpf } else { CpuSourceKind::Cgroupfs };
         let energy = self.energy_source.and_then(EnergySourceKind::named).filter(|kind| kind.is_measured());

@@ -1,4 +1,4 @@
-//! `ffwatt check --ready`: does the agent that runs here have figures? For health checks of containers, which may have no curl.
+//! `ffwatt check --ready`: tells whether the agent on this host has figures. For health checks of containers without curl.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -9,19 +9,19 @@ use crate::config::Config;
 use crate::server;
 use crate::source::chain;
 
-/// How long the agent may take to answer.
+/// Time limit for the agent's answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Instead of a status: the agent ended the conversation for lack of a certificate.
+/// In place of a status: the agent closed the connection for lack of a client certificate.
 pub(super) const REFUSED: &str = "refused";
 
 /// Longest answer: a snapshot without lists is a few kilobytes.
 const LONGEST: u64 = 1 << 20;
 
-/// What the main listener says to `/ready`; an error in words when it says nothing or "not yet".
+/// Requests `/ready` of the main listener; an error is a message when there is no answer or "not yet".
 pub(crate) fn ready(config: &Config) -> Result<(), String> {
     match get(config, "/ready")?.0.as_str() {
-        // It is who it should be and lives; whoever has no certificate is told no more.
+        // It is the configured agent and lives; without a client certificate it shows no more.
         "200" | REFUSED => Ok(()),
         status => Err(format!("the agent at {}/ready answers {status}", url(config))),
     }
@@ -55,7 +55,7 @@ pub(super) fn get(config: &Config, path: &str) -> Result<(String, Vec<u8>), Stri
     }
 }
 
-/// By HTTP 1.0: the body ends with the connection.
+/// A request by HTTP 1.0: the body ends with the connection.
 fn ask(
     stream: &mut (impl Read + Write),
     address: SocketAddr,
@@ -65,7 +65,7 @@ fn ask(
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     match stream.take(LONGEST).read_to_end(&mut answer) {
-        // Over TLS the other side may hang up without a word; what it has said stands.
+        // Over TLS the other side may close the connection without notice; the answer so far is valid.
         Err(error) if error.kind() == ErrorKind::UnexpectedEof && !answer.is_empty() => {}
         read => drop(read?),
     }
@@ -75,7 +75,7 @@ fn ask(
     Ok((status, answer.get(end + 4..).unwrap_or_default().to_vec()))
 }
 
-/// An address that listens everywhere is asked at home.
+/// An address of all interfaces is reached on the loopback.
 pub(crate) fn reachable(address: IpAddr, port: u16) -> SocketAddr {
     let address = match address {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! Reports the sources of the agent that runs on this host already, as its API tells them.
+//! Reports the sources of an agent that already runs on this host, from its API.
 
 use agent_core::duration;
 use agent_core::model::cpu::CpuSourceKind;
@@ -10,17 +10,17 @@ use crate::api::Answer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 
-/// What is behind the main listener's address.
+/// The program behind the main listener's address.
 pub(crate) enum Running {
-    /// An agent that answers everybody.
+    /// An agent that answers without authentication.
     Open(Box<Answer>),
-    /// An agent of this configuration, which answers only to its users.
+    /// An agent of this configuration, which requires authentication.
     Guarded,
     /// No agent.
     Nobody,
 }
 
-/// An answer of some other program has none of these.
+/// Fields that an answer of another program does not have.
 #[derive(Deserialize)]
 struct Known {
     api_version: u32,
@@ -42,7 +42,7 @@ pub(crate) fn find(config: &Config) -> Running {
 }
 
 impl Report {
-    /// The agent's own sources instead of opening them a second time. Whether there is an agent.
+    /// Reports the running agent's own sources instead of opening them a second time. Returns whether there is an agent.
     pub(super) fn check_running(&mut self, config: &Config) -> bool {
         match find(config) {
             Running::Nobody => false,

@@ -8,7 +8,7 @@ use crate::config::keys::{KEYS, Key};
 /// Keys in `ffwatt -h`: as many as fit on a screen of 80 columns and 30 lines. All of them are in `ffwatt --help`.
 pub(super) const COMMON: &[&str] = &["interval", "listen.address", "listen.port", "energy.source"];
 
-/// At the end of `ffwatt --help`.
+/// The end of `ffwatt --help`.
 pub(super) const AFTER_LONG: &str = "\
 Examples:
   ffwatt check                                   What works on this host, and what helps
@@ -69,7 +69,7 @@ Examples:
   ffwatt config                                  Values in use, from file, environment and flags
   ffwatt config --default > ffwatt.toml          A file with all keys";
 
-/// The command with all keys as options; `-h` has those of `shown`. Each command gets its own, because clap would copy the ones of
+/// The command with all keys as options; `-h` shows those of `shown`. Each command gets its own, because clap would copy those of
 /// the command above.
 pub(super) fn with_keys(command: Command, shown: &[&str]) -> Command {
     let brief = format!("Configuration file [default: {DEFAULT_FILE}] [format: path]");

@@ -1,4 +1,4 @@
-//! The report for programs.
+//! Writes the report as CSV and JSON, for programs.
 
 use std::io::{self, Write};
 
@@ -13,8 +13,8 @@ const COLUMNS: &str = "name,bitrate,resolution,fps,duration,mean_power_w,median_
 predicted_mean_power_w,net_power_w,net_energy_wh,net_container_cpu_pct,docker_overhead_w,docker_overhead_pct,\
 container_cpu_pct,container_power_w,efficiency_score,efficiency_rank,output_ladder,total_pixels";
 
-/// One row a scenario, in the order of the ranking by pixels for a joule; what is not known is empty. The median of power is
-/// not kept, and what containers drew together is not a scenario's.
+/// One row for each scenario, in the order of the ranking by pixels per joule; unknown figures are empty. The median of power is
+/// not kept, and the energy of all containers together is not a scenario's.
 pub(super) fn run(all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{COLUMNS}")?;
     let ranking = ranked(all, |efficiency| efficiency.pixels_per_joule);
@@ -53,7 +53,7 @@ pub(super) fn run(all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-/// All that is known of each scenario; units are in the names.
+/// All known figures of each scenario; units are in the names.
 pub(super) fn run_as_json(all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<()> {
     let entry = |figures: &ScenarioFigures| {
         let cost = figures.costs.first();
@@ -85,7 +85,7 @@ pub(super) fn run_as_json(all: &[ScenarioFigures], out: &mut dyn Write) -> io::R
     print(&all.iter().map(entry).collect(), out)
 }
 
-/// One row a group.
+/// One row for each group.
 pub(super) fn groups(groups: &[Group], out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
@@ -121,7 +121,7 @@ fn print(value: &Value, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Text as RFC 4180 has it; nothing that a spreadsheet would take for a formula.
+/// Text by RFC 4180, without anything that a spreadsheet would take for a formula.
 fn quoted(text: &str) -> String {
     let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }

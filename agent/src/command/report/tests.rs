@@ -1,4 +1,4 @@
-//! Does a report say what a video engineer can act on?
+//! Tests of the report's tables, CSV and JSON.
 
 use agent_core::join::cost::Tariff;
 use agent_core::units::{Grams, Money};

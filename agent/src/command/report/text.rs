@@ -1,4 +1,4 @@
-//! The report for people.
+//! Writes the report as tables, for people.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use agent_core::units::MicroJoules;
 
 use crate::ledger::Group;
 
-/// A measure of efficiency: its title, its figure, and how many digits tell.
+/// A measure of efficiency: its title, its figure, and its number of digits.
 type Measure = (&'static str, fn(&Efficiency) -> Option<f64>);
 
 /// More is better in all of them.
@@ -21,7 +21,7 @@ const MEASURES: [Measure; 4] = [
     ("megabits a second for a watt", |efficiency| efficiency.megabits_per_watt),
 ];
 
-/// A run: what its scenarios took and cost, rankings, the best of each ladder, the front of quality against energy.
+/// A run: energy and cost of its scenarios, rankings, the best of each ladder, the Pareto front of quality against energy.
 pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{name}\n")?;
     writeln!(
@@ -73,7 +73,7 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
     Ok(())
 }
 
-/// Four digits and more are nobody's to compare.
+/// A score with a prefix where it is large: long numbers are hard to compare.
 fn short(score: f64) -> String {
     match score {
         score if score >= 1e6 => format!("{:.2} M", score / 1e6),
@@ -82,7 +82,7 @@ fn short(score: f64) -> String {
     }
 }
 
-/// Those with a score, the best first.
+/// Scenarios with a score, the best first.
 pub(super) fn ranked(
     all: &[ScenarioFigures],
     figure: impl Fn(&Efficiency) -> Option<f64>,
@@ -136,7 +136,7 @@ pub(super) fn comparison(
     Ok(())
 }
 
-/// Transcodes put together.
+/// Transcodes in groups.
 pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
@@ -146,7 +146,7 @@ pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> 
     for group in groups {
         let name = if group.name.is_empty() { "(none)" } else { &group.name };
         let cost = prices.tariff.energy(group.energy).0 + prices.tariff.cores(group.cpu).0;
-        // Energy is of the time in which they were observed.
+        // Energy is of the observed time.
         let watts = (group.observed_seconds > 0.0).then(|| group.energy.joules() / group.observed_seconds);
         writeln!(
             out,
@@ -162,7 +162,7 @@ pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> 
     Ok(())
 }
 
-/// What the table above does not have in it.
+/// Notes about transcodes that the table does not contain.
 pub(super) fn notes(
     groups: &[Group],
     (running, energy): (u64, MicroJoules),

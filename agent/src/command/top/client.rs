@@ -1,4 +1,4 @@
-//! How is an agent asked?
+//! Requests snapshots from an agent's API, with TLS and authentication.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,54 +13,54 @@ use ureq::tls::{Certificate, PemItem, TlsConfig, parse_pem};
 
 use crate::api::Answer;
 
-/// How long an answer may take.
+/// Time limit for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest answer: a thousand workloads and transcodes are under one megabyte.
 const LONGEST: u64 = 32 << 20;
 
-/// Why an agent gives no answer.
+/// The reason why an agent gives no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
-    /// It is no address.
+    /// The text is no address.
     #[error("--url {0}: no address such as http://host:9510")]
     Url(String),
-    /// The certificate cannot be used.
+    /// The CA file cannot be used.
     #[error("--ca {path}: {problem}", path = path.display())]
     Certificate {
-        /// Where it was to be.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// This host believes nobody.
+    /// This host has no trusted CA certificates.
     #[error("this host has no certificates to know an agent by: name its authority's with --ca")]
     NobodyToBelieve,
-    /// Nobody answers.
+    /// The agent cannot be reached.
     #[error("no agent answers at {url}: {cause}; start one with `ffwatt run`, or name another with --url")]
     Unreachable {
-        /// Where.
+        /// The address.
         url: String,
-        /// Why not.
+        /// The error.
         cause: String,
     },
-    /// It wants to know who asks.
+    /// The agent requires authentication.
     #[error("the agent at {url} wants a password: --url https://user:password@host:9510")]
     Password {
-        /// Where.
+        /// The address.
         url: String,
     },
-    /// It answers, but not as an agent does.
+    /// The answer is not an agent's.
     #[error("{url} answers {problem}: is it an ffwatt of this version?")]
     Answer {
-        /// Where.
+        /// The address.
         url: String,
-        /// What it answers.
+        /// The problem of the answer.
         problem: String,
     },
 }
 
-/// Asks one agent.
+/// A client of one agent.
 #[derive(Debug)]
 pub(super) struct Client {
     agent: Agent,
@@ -75,7 +75,7 @@ impl Client {
             .split_once("://")
             .filter(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty())
             .ok_or_else(|| {
-                // A password may stand in it.
+                // The address may contain a password.
                 ClientError::Url(url.rsplit('@').next().unwrap_or_default().to_owned())
             })?;
         let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
@@ -97,7 +97,7 @@ impl Client {
         Ok(Self { agent: config.build().into(), question, shown, authorization })
     }
 
-    /// Whom it asks, without a password.
+    /// The address, without a password.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
@@ -141,7 +141,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ClientError> {
     if certificates.is_empty() { Err(failed("no certificate in it".to_owned())) } else { Ok(certificates) }
 }
 
-/// Whom the host believes, as OpenSSL has it: `SSL_CERT_FILE`, or the distribution's bundle.
+/// The host's trusted CA certificates, by OpenSSL's rules: `SSL_CERT_FILE`, or the distribution's bundle.
 fn certificates_of_host() -> Result<Vec<Certificate<'static>>, ClientError> {
     let found = rustls_native_certs::load_native_certs().certs;
     if found.is_empty() {

@@ -1,12 +1,12 @@
-//! How are figures written? As on the page: three digits that tell, and the unit.
+//! Formats figures as the page does: three significant digits, and the unit.
 
 const PREFIXES: [(f64, &str); 7] =
     [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")];
 
-/// Nothing is known.
+/// An unknown figure.
 pub(super) const UNKNOWN: &str = "–";
 
-/// 0.42, 4.23, 42.3, 423.
+/// Three significant digits: 0.42, 4.23, 42.3, 423.
 pub(super) fn digits(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
@@ -26,12 +26,12 @@ pub(super) fn with_unit(value: Option<f64>, unit: &str) -> String {
     format!("{} {prefix}{unit}", digits(value / factor))
 }
 
-/// Watts are compared with each other: all of them in one unit.
+/// Watts are compared with each other, so all have one unit.
 pub(super) fn watts(value: Option<f64>) -> String {
     shown(value, |value| format!("{} W", digits(value)))
 }
 
-/// By `how`, or unknown.
+/// The value formatted by `how`, or unknown.
 pub(super) fn shown<T>(value: Option<T>, how: impl Fn(T) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), how)
 }
@@ -44,7 +44,7 @@ pub(super) fn bytes(value: Option<u64>) -> String {
     })
 }
 
-/// Text of the host for a terminal: no control character gets through, and it is not endless.
+/// Text of the host for a terminal: without control characters, and bounded.
 pub(super) fn text(text: &str, most: usize) -> String {
     let printable = |character: char| if character.is_control() { '?' } else { character };
     let is_cut = text.chars().nth(most).is_some();

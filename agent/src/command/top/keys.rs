@@ -1,4 +1,4 @@
-//! What is shown, and what do keys do to it? No terminal here: keys and answers in, state out.
+//! State of the screen, and its changes by keys and answers. No terminal here.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -6,26 +6,26 @@ use crate::api::{Answer, Transcode};
 use crate::command::top::ClientError;
 use crate::command::top::rows::{self, Kind, Row};
 
-/// What comes after a key.
+/// Result of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     GoOn,
     End,
 }
 
-/// How one table is sorted.
+/// Sort order of one table.
 #[derive(Clone, Copy, Debug)]
 struct Order {
     column: usize,
     is_descending: bool,
 }
 
-/// Everything that is on the screen.
+/// State of the screen.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) url: String,
     pub(super) answer: Option<Answer>,
-    /// Why the last question had no answer.
+    /// Error of the last request.
     pub(super) problem: Option<String>,
     pub(super) kind: Kind,
     orders: [Order; 2],
@@ -33,7 +33,7 @@ pub(super) struct State {
     pub(super) is_typing: bool,
     pub(super) is_paused: bool,
     pub(super) has_detail: bool,
-    /// The key of the chosen line: it stays chosen wherever it moves.
+    /// The key of the selected line: the selection follows it.
     chosen: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// Sorts each table that has it by the column of this title; what there is, when none has.
+    /// Sorts each table that has a column of this title; an error lists the columns.
     pub(super) fn sort_by(&mut self, title: &str) -> Result<(), String> {
         let mut has_any = false;
         for kind in [Kind::Transcodes, Kind::Workloads] {
@@ -68,13 +68,13 @@ impl State {
         if has_any { Ok(()) } else { Err(all().map(|column| column.title).collect::<Vec<_>>().join(", ")) }
     }
 
-    /// The column the table is sorted by, and whether the largest is first.
+    /// The sort column, and whether the largest value is first.
     pub(super) fn order(&self) -> (usize, bool) {
         let order = self.orders[self.kind as usize];
         (order.column, order.is_descending)
     }
 
-    /// An answer, or why there is none. While paused nothing moves.
+    /// Takes an answer or an error. While paused nothing changes.
     pub(super) fn answered(&mut self, answer: Result<Answer, ClientError>) {
         match answer {
             Ok(_) if self.is_paused => {}
@@ -82,12 +82,12 @@ impl State {
                 self.answer = Some(answer);
                 self.problem = None;
             }
-            // What was known stays.
+            // The last answer stays.
             Err(error) => self.problem = Some(error.to_string()),
         }
     }
 
-    /// The same, with this table.
+    /// The same state with this table.
     pub(super) fn of_kind(&self, kind: Kind) -> Self {
         Self { kind, ..self.clone() }
     }
@@ -99,13 +99,13 @@ impl State {
         self.answer.as_ref().map(rows).unwrap_or_default()
     }
 
-    /// The place of the chosen line among these.
+    /// The position of the selected line among these.
     pub(super) fn place(&self, rows: &[Row]) -> Option<usize> {
         let chosen = self.chosen.as_ref().and_then(|key| rows.iter().position(|row| row.key == *key));
         chosen.or_else(|| (!rows.is_empty()).then_some(0))
     }
 
-    /// The chosen transcode, when its detail is asked for.
+    /// The selected transcode, when its detail is shown.
     pub(super) fn detail(&self) -> Option<&Transcode> {
         if !self.has_detail || self.kind != Kind::Transcodes {
             return None;
@@ -115,7 +115,7 @@ impl State {
         self.answer.as_ref()?.transcodes.as_ref()?.iter().find(|one| one.transcode == *key)
     }
 
-    /// A key was pressed.
+    /// Handles a key.
     pub(super) fn press(&mut self, key: KeyEvent) -> Step {
         if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
             return Step::End;

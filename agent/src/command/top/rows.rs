@@ -1,4 +1,4 @@
-//! Which columns are there, and what is in them?
+//! Columns and rows of the tables of transcodes and workloads.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,7 @@ use crate::command::top::format::{bytes, digits, shown, text, watts, with_unit};
 /// Longest name in a table.
 const LONGEST_NAME: usize = 32;
 
-/// What the table is of.
+/// Subject of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Runs of encoders.
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Column {
     pub(super) title: &'static str,
-    /// Narrower than this and it is unreadable.
+    /// Narrower columns are unreadable.
     pub(super) width: u16,
     pub(super) is_text: bool,
 }
@@ -56,7 +56,7 @@ const WORKLOADS: [Column; 8] = [
     column("CO2", 9, false),
 ];
 
-/// What stands in a cell, and by what it is sorted.
+/// Text and sort value of a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cell {
     pub(super) text: String,
@@ -66,12 +66,12 @@ pub(super) struct Cell {
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
-    /// The same from answer to answer.
+    /// The same in every answer.
     pub(super) key: String,
     pub(super) cells: Vec<Cell>,
-    /// It has ended.
+    /// Whether it has ended.
     pub(super) is_over: bool,
-    /// It falls behind, or has failed.
+    /// Whether it falls behind, or has failed.
     pub(super) is_alarming: bool,
 }
 
@@ -83,13 +83,13 @@ impl Kind {
         }
     }
 
-    /// The column of the power, by which it is sorted at first.
+    /// The column of the power, by which the table is sorted at first.
     pub(super) fn power(self) -> usize {
         self.columns().iter().position(|column| column.title == "POWER").unwrap_or(0)
     }
 }
 
-/// The lines that have the text, in order.
+/// The lines that contain the text, in order.
 pub(super) fn rows(answer: &Answer, kind: Kind, filter: &str, sort: usize, is_descending: bool) -> Vec<Row> {
     let filter = filter.to_lowercase();
     let mut rows: Vec<Row> = match kind {
@@ -114,7 +114,7 @@ pub(super) fn rows(answer: &Answer, kind: Kind, filter: &str, sort: usize, is_de
         match (one.value, other.value) {
             (Some(one), Some(other)) if is_descending => other.total_cmp(&one),
             (Some(one), Some(other)) => one.total_cmp(&other),
-            // What is not known comes last, whichever way.
+            // Unknown values come last, in either order.
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => Ordering::Equal,
@@ -123,7 +123,7 @@ pub(super) fn rows(answer: &Answer, kind: Kind, filter: &str, sort: usize, is_de
     rows
 }
 
-/// What an encode is: encoder, preset, size.
+/// Encoder, preset and size of an encode.
 pub(super) fn encode_of(one: &Transcode) -> String {
     let asked = &one.asked;
     let codec = asked.codec.as_deref().unwrap_or(&one.program);
@@ -131,7 +131,7 @@ pub(super) fn encode_of(one: &Transcode) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// What has become of it.
+/// State of a transcode.
 pub(super) fn state_of(one: &Transcode) -> String {
     match (one.is_running, one.told.is_stalled, one.asked.exit_code) {
         (true, Some(true), _) => "falls behind".to_owned(),
@@ -142,7 +142,7 @@ pub(super) fn state_of(one: &Transcode) -> String {
     }
 }
 
-/// ffmpeg leaves with 255 when it is asked to end; above 128 a signal has ended it.
+/// ffmpeg exits with 255 when it is told to end; above 128 a signal has ended it.
 fn has_failed(code: u64) -> bool {
     (1..=128).contains(&code)
 }

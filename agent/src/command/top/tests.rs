@@ -1,4 +1,4 @@
-//! Do keys and answers come to the screen that they should?
+//! Tests of `ffwatt top`: keys and answers in, screens out.
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

@@ -1,4 +1,4 @@
-//! How does it look?
+//! Draws the screen, or prints it as text.
 
 use std::io::{self, Write};
 
@@ -23,7 +23,7 @@ const PARTS: [(&str, Color); 5] = [
     ("unattributed", Color::Yellow),
 ];
 
-/// Columns that go first where a terminal is narrow.
+/// Columns that are left out first on a narrow terminal.
 const LESS_NEEDED: [&str; 7] = ["CO2", "COST", "FRAMES", "VMAF", "MEMORY", "STATE", "KIND"];
 
 const KEYS: &str = " q quit  Tab table  ↑↓ choose  Enter detail  s S sort  r reverse  / filter  p pause";
@@ -83,13 +83,13 @@ fn parts(answer: &Answer) -> Line<'static> {
     Line::from(spans)
 }
 
-/// What there is to say of an agent that has stopped.
+/// The message about an agent that has stopped.
 fn stale(answer: &Answer) -> Option<String> {
     let age = answer.age.as_secs();
     answer.is_stale().then(|| format!("The agent has not updated for {age} s: these figures are old."))
 }
 
-/// What is worth a line of its own.
+/// The message in the notice line.
 fn notice(state: &State) -> Option<(String, Style)> {
     if let Some(problem) = &state.problem {
         return Some((format!(" {}: what is shown is old", text(problem, 300)), Style::new().fg(Color::Red)));
@@ -106,7 +106,7 @@ fn notice(state: &State) -> Option<(String, Style)> {
     Some((format!(" {}{more}", told(first, answer)), Style::new().fg(Color::Yellow)))
 }
 
-/// A notice, and since when.
+/// A notice, with the time since which it holds.
 fn told(notice: &Notice, answer: &Answer) -> String {
     let since = notice.since_unix_seconds.map_or_else(String::new, |since| {
         format!("For {}: ", duration::in_words(answer.time_unix_seconds - since))
@@ -122,10 +122,10 @@ fn style_of(row: &Row) -> Style {
     }
 }
 
-/// The columns that have room, with their places. The one it is sorted by stays.
+/// The columns that fit, with their positions. The sort column stays.
 fn fitting(columns: &'static [Column], sorted: usize, width: u16) -> Vec<(usize, &'static Column)> {
     let mut fitting: Vec<_> = columns.iter().enumerate().collect();
-    // One between each two.
+    // One space between columns.
     let needed =
         |columns: &[(usize, &Column)]| columns.iter().map(|(_, column)| column.width + 1).sum::<u16>();
     for title in LESS_NEEDED {
@@ -176,7 +176,7 @@ fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect) {
     frame.render_stateful_widget(table, area, &mut place);
 }
 
-/// Everything about one encode, line by line.
+/// All figures of one transcode, line by line.
 fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)> {
     let (asked, told, figures) = (&one.asked, &one.told, &one.figures);
     let currency = answer.map_or("", |answer| &answer.prices.currency);
@@ -252,7 +252,7 @@ fn draw_detail(frame: &mut Frame<'_>, one: &Transcode, answer: Option<&Answer>, 
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
 
-/// All of it as text, for a pipe.
+/// Prints everything as text, for a pipe.
 pub(super) fn print(state: &State, out: &mut dyn Write) -> io::Result<()> {
     let Some(answer) = &state.answer else { return Ok(()) };
     writeln!(out, "{}", headline(state).to_string().trim())?;

@@ -7,7 +7,7 @@ use toml::Value;
 use crate::config::Config;
 use crate::config::layers::{as_table, look_up};
 
-/// What ffwatt's own environment variables begin with.
+/// Prefix of ffwatt's own environment variables.
 pub(crate) const PREFIX: &str = "FFWATT_";
 
 /// One key of the configuration.
@@ -16,23 +16,23 @@ pub(crate) struct Key {
     /// Path in the file: `listen.port`. The flag is the same with dashes (`--listen.port`), the environment variable
     /// `FFWATT_LISTEN_PORT`.
     pub path: &'static str,
-    /// How a value is written.
+    /// Syntax of the value.
     pub kind: Kind,
-    /// Stands for the value in the help.
+    /// Placeholder of the value in the help.
     pub value_name: &'static str,
-    /// What it does, in one sentence.
+    /// Purpose, in one sentence.
     pub doc: &'static str,
-    /// What else there is to know; may be empty.
+    /// Further explanation; may be empty.
     pub more: &'static str,
     /// Values that are accepted.
     pub allowed: Allowed,
-    /// What holds where [`Config::default`] has no value or an empty one.
+    /// Effective value where [`Config::default`] has no value or an empty one.
     pub unset: &'static str,
-    /// Names in the environment that the exporters ffwatt replaces used; the first that is set counts.
+    /// Environment variables of the exporters that ffwatt replaces; the first that is set counts.
     pub upstream: &'static [&'static str],
 }
 
-/// How a value is written.
+/// Syntax of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Text.
@@ -56,14 +56,14 @@ pub(crate) enum Allowed {
     Range(&'static str, &'static str),
     /// This or more.
     AtLeast(&'static str),
-    /// What such a value is.
+    /// Description of such a value.
     Form(&'static str),
 }
 
 impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // As clap has it for the options of subcommands.
+            // In the form of clap's own options of subcommands.
             Self::Words(words) => write!(f, "[possible values: {}]", words.join(", ")),
             Self::Range(from, to) => write!(f, "[range: {from} to {to}]"),
             Self::AtLeast(least) => write!(f, "[range: {least} or more]"),
@@ -73,21 +73,21 @@ impl fmt::Display for Allowed {
 }
 
 impl Key {
-    /// Its environment variable.
+    /// The environment variable.
     pub(crate) fn variable(&self) -> String {
         format!("{PREFIX}{}", self.path.replace('.', "_").to_uppercase())
     }
 
-    /// Its flag, without the two dashes.
+    /// The flag, without the two dashes.
     pub(crate) fn flag(&self) -> String {
-        // Exporters have it so, and so do the scripts that start them.
+        // Exporters have this flag, and so do the scripts that start them.
         if self.path == "web.config_file" {
             return "web.config.file".to_owned();
         }
         self.path.replace('_', "-")
     }
 
-    /// Its default, as the command line has it.
+    /// The default, in the form of the command line.
     pub(crate) fn default(&self) -> String {
         match look_up(&as_table(&Config::default()), self.path) {
             Some(Value::String(text)) if !text.is_empty() => text.clone(),

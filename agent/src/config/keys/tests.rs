@@ -1,4 +1,4 @@
-//! Defaults and allowed values of the table are those of the configuration.
+//! Tests that defaults and allowed values of the table are those of the configuration.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ fn accepts(key: &Key, value: &str) -> bool {
     Layers { flags, ..Layers::default() }.resolve().is_ok()
 }
 
-/// A value outside of a bound, by `step` (-1 or 1): of times half or twice.
+/// A value outside of a bound, by `step` (-1 or 1); a time is halved or doubled.
 fn beyond(key: &Key, bound: &str, step: i8) -> String {
     if key.kind != Kind::Time {
         return (bound.parse::<i64>().unwrap() + i64::from(step)).to_string();
@@ -51,7 +51,7 @@ fn allowed_values_are_accepted_and_others_are_not() {
     }
 }
 
-/// All words that the configuration knows are in the table: a message of the configuration lists them.
+/// All words of the configuration are in the table: its error message lists them.
 #[test]
 fn no_allowed_word_is_left_out() {
     for key in KEYS {
@@ -83,7 +83,7 @@ fn every_description_is_a_sentence() {
     for key in KEYS {
         assert!(key.doc.ends_with('.') && !key.doc.contains('\n'), "{}", key.doc);
         assert!(key.more.is_empty() || key.more.ends_with('.'), "{}", key.more);
-        // Defaults and allowed values have their own place.
+        // Defaults and allowed values are shown separately.
         let text = format!("{} {}", key.doc, key.more).to_lowercase();
         assert!(!text.contains("default:"), "{}", key.path);
     }

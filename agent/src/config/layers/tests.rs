@@ -1,4 +1,4 @@
-//! Who wins, and what is said when nobody can?
+//! Tests of the order of layers, and of the messages about wrong values.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Reports what is missing, estimated or doubtful in a tick's energy.
+//! Reports findings about a tick's energy: missing, estimated or doubtful figures.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use agent_core::time::MonoTime;
 use super::source::Active;
 use crate::pipeline::Pipeline;
 
-/// A counter that stands still for less is late, not stuck.
+/// A counter that stands still for a shorter time is late, not stuck.
 const STANDS_STILL: Duration = Duration::from_secs(5);
 
-/// How long a reset is told of.
+/// Time for which the finding of a reset is shown.
 const RESET_IS_NEWS: Duration = Duration::from_mins(10);
 
 impl Pipeline {
@@ -50,7 +50,7 @@ impl Pipeline {
         }
     }
 
-    /// Counters that are there and do not move are why energy is estimated, or not known.
+    /// Counters that exist and do not move are the reason why energy is estimated, or unknown.
     fn find_candidates(&mut self, now: MonoTime) {
         if matches!(self.energy.active, Active::Meter(_)) {
             return;

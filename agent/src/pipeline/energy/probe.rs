@@ -1,17 +1,18 @@
-//! Decides when energy sources are looked for again while the agent runs: at once when the host's energy hardware has changed as far as
-//! a few folders tell, else once a minute.
+//! Decides when to look for energy sources again while the agent runs.
+//!
+//! At once when the host's energy hardware has changed, as far as a few folders show; else once a minute.
 
 use std::time::Duration;
 
 use agent_core::time::MonoTime;
 
-/// How often the folders are listed.
+/// Interval in which the folders are listed.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How often what did not work is tried again though nothing seems to have changed: permissions do not show in a list.
+/// Interval in which failed sources are tried again without a visible change: a list does not show permissions.
 const RETRY: Duration = Duration::from_mins(1);
 
-/// When sources were looked for.
+/// Times at which sources were looked for.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
     looked: MonoTime,
@@ -20,7 +21,7 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// Sources were opened now, with this to be seen of them.
+    /// Sources have just been opened, when the folders listed `seen`.
     pub(super) fn begin(now: MonoTime, seen: Vec<String>) -> Self {
         Self { looked: now, tried: now, seen }
     }
@@ -30,7 +31,7 @@ impl Probe {
         now.since(self.looked) >= LOOK
     }
 
-    /// Takes in the list. Whether to open sources again: `is_lacking` says that something does not work.
+    /// Compares the list. Returns whether to open sources again; `is_lacking` means that a source does not work.
     pub(super) fn look(&mut self, now: MonoTime, seen: Vec<String>, is_lacking: bool) -> bool {
         self.looked = now;
         let has_changed = seen != self.seen;

@@ -5,16 +5,16 @@ use std::time::Duration;
 use agent_core::time::MonoTime;
 use agent_core::units::CpuTime;
 
-/// Counters that have never moved: a real one moves every millisecond.
+/// Limit for counters that have never moved: a real one moves every millisecond.
 const NEVER_MOVED: Duration = Duration::from_secs(8);
 
-/// Counters that have moved: drivers and hypervisors hold them still for seconds.
+/// Limit for counters that have moved: drivers and hypervisors hold them still for seconds.
 const HAS_MOVED: Duration = Duration::from_mins(1);
 
-/// Less busy time than this says nothing.
+/// Busy time below which a standstill does not count.
 const BUSY: CpuTime = CpuTime(2_000_000_000);
 
-/// How long a source has given nothing.
+/// Time for which a source has given no energy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Silence {
     since: MonoTime,
@@ -23,17 +23,17 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    /// A source that was opened now.
+    /// A source that has just been opened.
     pub(super) fn begin(now: MonoTime) -> Self {
         Self { since: now, has_moved: false, busy: CpuTime::ZERO }
     }
 
-    /// When a counter last moved.
+    /// Time of the last movement of a counter.
     pub(super) fn since(&self) -> MonoTime {
         self.since
     }
 
-    /// Takes in a tick: whether any counter has moved in it, and how long CPUs were busy.
+    /// Adds a tick: whether any counter has moved in it, and the busy time of CPUs.
     pub(super) fn observe(&mut self, now: MonoTime, moved: bool, busy: CpuTime) {
         if moved {
             *self = Self { since: now, has_moved: true, busy: CpuTime::ZERO };
@@ -42,7 +42,7 @@ impl Silence {
         }
     }
 
-    /// Whether the source gives nothing.
+    /// Whether the source is given up.
     pub(super) fn is_over(&self, now: MonoTime) -> bool {
         let patience = if self.has_moved { HAS_MOVED } else { NEVER_MOVED };
         self.busy >= BUSY && now.since(self.since) >= patience

@@ -1,4 +1,4 @@
-//! Opens the source of energy, and others in its place while the agent runs: counters may come late, go, or never move.
+//! Opens the source of energy, and replaces it while the agent runs: counters may appear late, disappear, or never move.
 //!
 //! At the start every source is tried, best first. Later, with the rights that are left, only powercap and the source of the start are:
 //! opening the others takes capabilities that are given up. A meter that is opened later, or was given up, is a *candidate*: it is used
@@ -22,30 +22,30 @@ use crate::source::SourceError;
 use crate::source::energy::model::{Coefficients, ModelMeter};
 use crate::source::energy::{EnergyHardware, EnergyMeter, EnergyReading};
 
-/// What is used now.
+/// The source in use.
 pub(in crate::pipeline) enum Active {
     /// A hardware meter.
     Meter(EnergyMeter),
     /// The estimate.
     Model,
-    /// Nothing: the source that was demanded does not work. CPU time is still accounted.
+    /// No source: the required one does not work. CPU time is still accounted.
     None,
 }
 
 /// A meter that is watched and not used.
 pub(super) struct Candidate {
     pub(super) meter: EnergyMeter,
-    /// Since when its counters have not moved.
+    /// Time since which its counters have not moved.
     pub(super) since: MonoTime,
 }
 
-/// Where energy comes from.
+/// The source of energy, and candidates to replace it.
 pub(in crate::pipeline) struct EnergySource {
     pub(super) active: Active,
     pub(in crate::pipeline) model: ModelMeter,
     pub(super) candidates: Vec<Candidate>,
     pub(super) silence: Silence,
-    /// What could not be read at the last tick, and why.
+    /// Zones that could not be read at the last tick, with the reason.
     pub(super) failures: Vec<(Zone, String)>,
     choice: EnergyChoice,
     at_start: Option<EnergySourceKind>,
@@ -54,8 +54,8 @@ pub(in crate::pipeline) struct EnergySource {
 }
 
 impl EnergySource {
-    /// The best source, or the one the configuration names. Never fails: an agent without energy still tells CPU time, and
-    /// says so.
+    /// Opens the best source, or the one that the configuration names. Never fails: an agent without energy still shows CPU time, and
+    /// reports the failure.
     pub(in crate::pipeline) fn open(
         config: &config::Energy,
         hardware: Box<dyn EnergyHardware>,
@@ -118,7 +118,7 @@ impl EnergySource {
         Active::None
     }
 
-    /// Which source is used.
+    /// Kind of the source in use.
     pub(in crate::pipeline) fn kind(&self) -> Option<EnergySourceKind> {
         match &self.active {
             Active::Meter(meter) => Some(meter.kind()),
@@ -131,17 +131,17 @@ impl EnergySource {
         self.choice != EnergyChoice::Auto
     }
 
-    /// Whether the estimate may be used.
+    /// Whether the configuration allows the estimate.
     pub(super) fn may_estimate(&self) -> bool {
         self.choice.allows(EnergySourceKind::Model)
     }
 
-    /// Whether the meter that is used gives nothing though CPUs are busy.
+    /// Whether the meter in use gives no energy although CPUs are busy.
     pub(super) fn is_silent(&self, now: MonoTime) -> bool {
         matches!(self.active, Active::Meter(_)) && self.silence.is_over(now)
     }
 
-    /// The zones that hardware counts.
+    /// Zones that hardware counts.
     pub(in crate::pipeline) fn zones(&self) -> Vec<Zone> {
         match &self.active {
             Active::Meter(meter) => meter.zones(),
@@ -162,7 +162,7 @@ impl EnergySource {
         }
     }
 
-    /// Reads the meter; the model has to wait for the CPU times.
+    /// Reads the meter; the model needs the CPU times first.
     pub(in crate::pipeline) fn read(&mut self, clock: &dyn Clock) -> Option<EnergyReading> {
         match &mut self.active {
             Active::Meter(meter) => Some(meter.read(clock)),
@@ -185,7 +185,7 @@ impl EnergySource {
         }
     }
 
-    /// Scopes whose counters are those of others, with these.
+    /// Zones whose counters mirror others, each with the mirrored one.
     pub(in crate::pipeline) fn mirrored(&self) -> Vec<(Zone, Zone)> {
         match &self.active {
             Active::Meter(meter) => meter.mirrors().into_iter().collect(),
@@ -193,7 +193,7 @@ impl EnergySource {
         }
     }
 
-    /// Whether the source in use gives a zone of its own; for the estimate, by whether it has already.
+    /// Whether the source in use has a counter for this zone alone; for the estimate, whether the zone has been estimated.
     pub(in crate::pipeline) fn gives(&self, zone: Zone, has_been_estimated: bool) -> bool {
         match &self.active {
             Active::Meter(meter) => meter.reads(zone),
@@ -202,7 +202,7 @@ impl EnergySource {
         }
     }
 
-    /// Sockets with CPUs on line whose energy nothing counts, though others' is.
+    /// Sockets with CPUs on line that have no counter, although others have one.
     pub(super) fn uncounted(&self, window: &CpuWindow) -> BTreeSet<u32> {
         let Active::Meter(meter) = &self.active else { return BTreeSet::new() };
         let running = window.places.iter().filter(|place| place.cpus > 0);
@@ -223,7 +223,7 @@ impl EnergySource {
         None
     }
 
-    /// Looks whether there are other counters than before, and opens them. `is_lacking`: some do not work.
+    /// Checks for counters that are new, and opens them. `is_lacking`: some do not work.
     pub(super) fn look(&mut self, clock: &dyn Clock, is_lacking: bool, health: &mut HealthBook) {
         let now = clock.now();
         if !self.probe.is_due(now) || self.choice == EnergyChoice::Only(EnergySourceKind::Model) {
@@ -237,7 +237,7 @@ impl EnergySource {
             match self.hardware.open(kind, clock) {
                 Ok(meter) => self.take_in(meter, now),
                 Err(error) if self.kind() != Some(kind) => health.failed(kind.name(), &error),
-                // What is used tells of its own failures.
+                // The source in use reports its own failures.
                 Err(_) => {}
             }
         }
@@ -267,14 +267,14 @@ impl EnergySource {
         }
     }
 
-    /// Uses a meter, whose counters have just moved.
+    /// Uses a meter whose counters have just moved.
     pub(super) fn use_meter(&mut self, meter: EnergyMeter, now: MonoTime) {
         self.active = use_meter(meter);
         self.silence = Silence::begin(now);
         self.silence.observe(now, true, CpuTime::ZERO);
     }
 
-    /// Estimates in place of the meter, which is watched from now on. Returns which it was.
+    /// Estimates instead of using the meter, which is watched from now on. Returns the kind of the meter.
     pub(super) fn give_up(&mut self) -> Option<EnergySourceKind> {
         let Active::Meter(meter) = std::mem::replace(&mut self.active, Active::Model) else { return None };
         let kind = meter.kind();
@@ -283,7 +283,7 @@ impl EnergySource {
         Some(kind)
     }
 
-    /// The reason for giving up a source.
+    /// The error of a source that is given up.
     pub(super) fn silent_error(kind: EnergySourceKind) -> SourceError {
         SourceError::unavailable(
             format!("the energy counters of {kind} do not move although CPUs are busy"),

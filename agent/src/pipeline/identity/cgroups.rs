@@ -1,6 +1,6 @@
 //! Maps cgroups to workloads, from eBPF life-cycle events, walks and engine events; retires them when they are removed.
 //!
-//! A cgroup leaves a trace only once it has used CPU time, or is there at a tick. What is kept of it is bounded in
+//! A cgroup is recorded only after it has used CPU time, or exists at a tick. Records are bounded in
 //! [`Newcomers`], [`Directory`] and the accounts.
 
 use std::collections::{HashMap, HashSet};
@@ -18,28 +18,28 @@ use crate::pipeline::identity::SILENT_TICKS;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::CpuMeter;
 
-/// Most newcomers that become workloads in one tick without having used anything.
+/// Most newcomers without CPU time that become workloads in one tick.
 const ADMITTED_AT_ONCE: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
     pub(super) directory: Directory,
     newcomers: Newcomers,
-    /// Cgroups that are gone and whose last CPU time may still come, with the ticks they have been silent.
+    /// Removed cgroups whose last CPU time may still arrive, with the number of ticks without any.
     ending: HashMap<CgroupId, u32>,
-    /// Cgroups of unknown path that have used CPU time: the next walk is for them.
+    /// Cgroups of unknown path that have used CPU time: the next walk searches for them.
     wanted: HashSet<CgroupId>,
-    /// CPU time of a cgroup that found no room in the directory, by windows.
+    /// Windows with CPU time of a cgroup for which the directory had no room.
     evicted: u64,
 }
 
 impl Cgroups {
-    /// A cgroup was made.
+    /// Adds a cgroup that was made.
     pub(super) fn made(&mut self, id: CgroupId, path: &str, at: MonoTime, totals: &mut Totals) {
         self.learn(id, path, Some(at), at, totals);
     }
 
-    /// A cgroup is there.
+    /// Adds a cgroup that exists.
     fn learn(
         &mut self,
         id: CgroupId,
@@ -54,7 +54,7 @@ impl Cgroups {
         }
     }
 
-    /// A number is another cgroup's now, or all that was known of it.
+    /// Drops a cgroup, because its number is another cgroup's now, or its path is known now.
     fn forget(&mut self, id: CgroupId, now: MonoTime, totals: &mut Totals) {
         if let Some(workload) = self.directory.forget(id) {
             self.ending.remove(&id);
@@ -65,12 +65,12 @@ impl Cgroups {
         }
     }
 
-    /// A cgroup was removed.
+    /// Marks a cgroup as removed.
     pub(super) fn removed(&mut self, id: CgroupId, at: MonoTime, cpu: &dyn CpuMeter, totals: &mut Totals) {
         if !self.newcomers.removed(id, at) {
             self.retire(id, at, totals);
         } else if let Some(crowd) = self.newcomers.crowd() {
-            // Who makes and removes cgroups at full speed uses nothing in them.
+            // Cgroups that are made and removed at full speed have used no CPU time.
             let used: HashSet<CgroupId> = cpu.with_usage(&crowd).into_iter().collect();
             for id in crowd {
                 if used.contains(&id) {
@@ -92,17 +92,17 @@ impl Cgroups {
         self.ending.insert(id, 0);
     }
 
-    /// A cgroup that has an entry in the kernel is not there: the entry is freed once it is silent.
+    /// Notes a cgroup that does not exist but has an entry in the kernel: the entry is freed after some ticks without CPU time.
     pub(super) fn gone(&mut self, id: CgroupId) {
         self.ending.entry(id).or_insert(0);
     }
 
-    /// A process was found in a cgroup of unknown path.
+    /// Adds the path of a cgroup in which a process was found.
     pub(super) fn found(&mut self, id: CgroupId, path: &str, now: MonoTime, totals: &mut Totals) {
         self.learn(id, path, None, now, totals);
     }
 
-    /// A cgroup has used CPU time. Whether nothing at all is known of it.
+    /// Handles CPU time of a cgroup. Returns whether the cgroup is entirely unknown.
     pub(super) fn is_wanted(&mut self, id: CgroupId) -> bool {
         let is_wanted = !self.is_known(id);
         if is_wanted {
@@ -111,7 +111,7 @@ impl Cgroups {
         is_wanted
     }
 
-    /// Which of its two cgroups says what a task is. Where one has no known path, the other does.
+    /// The one of its two cgroups that identifies a task. Where the path of one is unknown, the other does.
     pub(super) fn of_both(&self, unified: CgroupId, legacy: CgroupId) -> CgroupId {
         let path = |id| self.newcomers.path(id).or_else(|| self.directory.path(id));
         let is_legacy = match (path(unified), path(legacy)) {
@@ -127,18 +127,18 @@ impl Cgroups {
         self.is_known(id) && !self.directory.is_stranger(id)
     }
 
-    /// Whether a cgroup is known, if only by its number.
+    /// Whether a cgroup is known, strangers included.
     pub(super) fn is_known(&self, id: CgroupId) -> bool {
         id.0 == ROOT_CGROUP || self.newcomers.contains(id) || self.directory.workload_of(id).is_some()
     }
 
-    /// The workload of a cgroup that has used CPU time. One of unknown path is a workload by its number, for as long as it is heard of.
+    /// The workload of a cgroup that has used CPU time. A cgroup of unknown path is a workload by its number, as long as it uses CPU time.
     pub(super) fn workload_of(&mut self, id: CgroupId, now: MonoTime, totals: &mut Totals) -> WorkloadId {
         if id.0 == ROOT_CGROUP {
             return Pseudo::System.id();
         }
         if let Some(workload) = self.directory.workload_of(id) {
-            // Late: its entry of the accounting map has to be freed once more.
+            // Late CPU time: its entry of the accounting map has to be freed once more.
             if self.directory.is_removed(id) {
                 self.ending.insert(id, 0);
             }
@@ -160,7 +160,7 @@ impl Cgroups {
         workload
     }
 
-    /// Makes workloads of the newcomers that are still there.
+    /// Makes workloads of the newcomers that still exist.
     pub(super) fn admit_living(&mut self, now: MonoTime, totals: &mut Totals) {
         for _ in 0..ADMITTED_AT_ONCE {
             if !self.directory.has_room(false) {
@@ -173,7 +173,7 @@ impl Cgroups {
 
     fn admit(&mut self, id: CgroupId, newcomer: &Newcomer, now: MonoTime, totals: &mut Totals) -> WorkloadId {
         let known = self.directory.cgroup_made(id, &newcomer.path);
-        // A container is shown before it has used anything, every other workload once it has.
+        // A container is shown before it has used CPU time, every other workload afterwards.
         if known.is_container {
             totals.open_workload(known.workload, newcomer.made);
         } else {
@@ -185,7 +185,7 @@ impl Cgroups {
         known.workload
     }
 
-    /// The cgroups have been walked.
+    /// Handles a walk of the cgroups.
     pub(super) fn walked(
         &mut self,
         walk: &Walk,
@@ -207,7 +207,7 @@ impl Cgroups {
             self.newcomers.removed(id, now);
         }
         for (id, path) in &walk.cgroups {
-            // One that runs is not crowded out by those that do not.
+            // A cgroup that runs is not displaced by those that do not.
             let is_wanted = self.wanted.contains(id) || self.directory.is_stranger(*id);
             if is_wanted && self.directory.has_room(true) {
                 self.forget(*id, now, totals);
@@ -219,7 +219,7 @@ impl Cgroups {
         self.wanted.clear();
     }
 
-    /// Lets go of cgroups that are gone, once their last CPU time has been read.
+    /// Retires removed cgroups, once their last CPU time has been read.
     pub(super) fn settle(
         &mut self,
         heard: &HashSet<Consumer>,
@@ -248,14 +248,14 @@ impl Cgroups {
         }
     }
 
-    /// What was removed before it was ever charged leaves neither an account nor an identity.
+    /// Drops the account and the identity of a workload that was removed without a charge.
     fn close_unused(&mut self, workload: WorkloadId, totals: &mut Totals) {
         if workload.pseudo().is_none() && totals.close_unused_workload(workload) {
             self.directory.close(workload);
         }
     }
 
-    /// The accounts of these are folded: forgets them.
+    /// Drops workloads whose accounts have been closed.
     pub(super) fn close(&mut self, workloads: &[WorkloadId], cpu: &mut dyn CpuMeter) {
         for id in workloads {
             for cgroup in self.directory.close(*id) {
@@ -265,12 +265,12 @@ impl Cgroups {
         }
     }
 
-    /// How many cgroups are kept, newcomers included.
+    /// Number of kept cgroups, newcomers included.
     pub(super) fn len(&self) -> usize {
         self.directory.len() + self.newcomers.len()
     }
 
-    /// How many found no room, or were given up for others.
+    /// Number of cgroups that had no room, or were dropped for others.
     pub(super) fn evicted(&self) -> u64 {
         self.evicted + self.newcomers.evicted() + self.directory.evicted()
     }

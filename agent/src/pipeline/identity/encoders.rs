@@ -1,6 +1,6 @@
 //! Maps tracked processes to transcodes, from eBPF life-cycle events and procfs; retires them when they end.
 //!
-//! A process is told from another one with the same number by its start time.
+//! The start time of a process distinguishes it from another one with the same number.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -23,22 +23,22 @@ use crate::source::identity::transcodes::{Started, Transcode, Transcodes};
 #[derive(Debug)]
 pub(super) struct Encoders {
     transcodes: Transcodes,
-    /// The agent's own number by the CPU meter.
+    /// The agent's own process number in the CPU meter's numbering.
     own: Option<ProcessId>,
     numbers: ProcessNumbers,
     names: Vec<String>,
-    /// Encoders that were found running and are no transcodes yet: procfs does not tell their cgroup. The kernel tells it with their next
-    /// CPU time.
+    /// Encoders that were found running and are no transcodes yet, because procfs does not show their cgroup. Their next CPU time
+    /// does.
     waiting: HashSet<ProcessId>,
-    /// Transcodes that ran when the agent before this one was last heard of.
+    /// Transcodes of the agent's previous run.
     earlier: EarlierTranscodes,
-    /// Ended transcodes whose last CPU time may still come, with the ticks they have been silent.
+    /// Ended transcodes whose last CPU time may still arrive, with the number of ticks without any.
     ending: HashMap<TranscodeId, u32>,
-    /// How many processes were not tracked because too many were.
+    /// Number of processes that were not tracked because there were too many.
     evicted: u64,
 }
 
-/// A program that a process has started.
+/// An exec event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exec {
     pub(super) at: MonoTime,
@@ -59,18 +59,18 @@ impl Encoders {
         Self { transcodes, own, numbers, names, waiting: HashSet::new(), earlier, ending, evicted: 0 }
     }
 
-    /// Whether it is the agent itself.
+    /// Whether the process is the agent itself.
     pub(super) fn is_agent(&self, process: ProcessId) -> bool {
         Some(process) == self.own
     }
 
-    /// The number in procfs of a process of the meter's.
+    /// The number in procfs of a process with this number in the CPU meter's numbering.
     pub(super) fn in_procfs(&self, process: ProcessId, local: Option<ProcessId>) -> Option<ProcessId> {
         self.numbers.in_procfs(process, local)
     }
 
-    /// Tracks encoders that run and are not known: those from before the agent, and those that no event has told of. Not where procfs
-    /// numbers them in another way.
+    /// Tracks running encoders that are unknown: those older than the agent, and those whose event was lost. Not where procfs
+    /// has another numbering.
     pub(super) fn find_running(&mut self, context: &mut Context<'_>, cgroups: &mut Cgroups) {
         if !self.numbers.are_shared() {
             return;
@@ -89,7 +89,7 @@ impl Encoders {
         }
     }
 
-    /// A tracked program was started, or a tracked process started any program.
+    /// Handles the start of a tracked program, or of any program in a tracked process.
     pub(super) fn exec(&mut self, exec: Exec, context: &mut Context<'_>, cgroups: &mut Cgroups) {
         let Exec { at, process, local, was_tracked, cgroup } = exec;
         let local = self.numbers.in_procfs(process, local);
@@ -102,7 +102,7 @@ impl Encoders {
                 self.transcodes.became(id, &command_line.unwrap_or_default());
                 return;
             }
-            // Its end was lost.
+            // The event of its end was lost.
             self.end(process, on_the_wall(at, context), None);
         }
         let workload = if self.is_own_child(local, context.roots) {
@@ -114,7 +114,7 @@ impl Encoders {
         self.transcodes.seen(process, cgroup);
     }
 
-    /// A tracked process ended.
+    /// Handles the end of a tracked process.
     pub(super) fn exit(
         &mut self,
         process: ProcessId,
@@ -123,7 +123,7 @@ impl Encoders {
         cpu: &mut dyn CpuMeter,
     ) {
         if self.waiting.remove(&process) {
-            // It ended before it was a transcode: what it still used is its workload's.
+            // It ended before it became a transcode: its last CPU time is charged to the workload.
             stop_tracking(process, cpu);
         }
         self.end(process, ended, status);
@@ -135,7 +135,7 @@ impl Encoders {
         }
     }
 
-    /// A process begins to be tracked. `at` is when, where an event told; else procfs is asked.
+    /// Begins to track a process. `at` is the time of its event; without one, procfs has the start time.
     fn begin(
         &mut self,
         process: ProcessId,
@@ -150,7 +150,7 @@ impl Encoders {
             stop_tracking(process, context.cpu);
             return None;
         }
-        // Should its number have been released just now, it is told apart again; else this changes nothing.
+        // If its number has just been released, the process is tracked again; else this changes nothing.
         if !track(process, context.cpu) {
             return None;
         }
@@ -181,7 +181,7 @@ impl Encoders {
         Some(id)
     }
 
-    /// Which process a transcode is, for an agent after this one.
+    /// The process of a transcode, for the agent's next run.
     fn identity_of(&self, id: TranscodeId) -> Option<ProcessIdentity> {
         let transcode = self.transcodes.get(id)?;
         self.earlier.identity(transcode.local?, transcode.start_time?)
@@ -197,19 +197,19 @@ impl Encoders {
     ) -> Option<TranscodeId> {
         let id = match self.transcodes.of(process) {
             Some(id) => id,
-            // What a process used while it was tracked may come after its end.
+            // CPU time of a tracked process may arrive after its end.
             None if context.cpu.tracking(process) == Some(Tracking::Off) => {
                 context.cpu.forget(Consumer::Tasks { cgroup, process: Some(process) });
                 return None;
             }
-            // Its start was lost: what it does can still be read, if it is still there.
+            // The event of its start was lost: procfs still shows its command line, if it still exists.
             None => self.begin(process, self.numbers.in_procfs(process, None), None, workload, context)?,
         };
         self.transcodes.seen(process, cgroup);
         Some(id)
     }
 
-    /// Events were lost, or may have been: ends those that are gone, and those of which another process has the number now.
+    /// After lost events: ends transcodes whose process is gone or whose number another process has now.
     pub(super) fn reconcile(&mut self, context: &mut Context<'_>, cgroups: &mut Cgroups) {
         let is_over = |transcode: &Transcode| {
             transcode.ended.is_none()
@@ -224,14 +224,14 @@ impl Encoders {
         self.find_running(context, cgroups);
     }
 
-    /// Lets go of what ended, once its last CPU time has been read.
+    /// Retires ended transcodes, once their last CPU time has been read.
     pub(super) fn settle(&mut self, heard: &HashSet<Consumer>, now: MonoTime, context: &mut Context<'_>) {
         let mut done = Vec::new();
         for (id, silent) in &mut self.ending {
             let transcode = self.transcodes.get(*id);
             let has_run =
                 transcode.is_some_and(|transcode| transcode.consumers.iter().any(|key| heard.contains(key)));
-            // What is heard under its number may be another process by now.
+            // CPU time under its number may be of another process by now.
             let is_over = has_run && transcode.is_some_and(|one| is_another(one, one.local, context.roots));
             *silent = if has_run && !is_over { 0 } else { *silent + 1 };
             if *silent >= SILENT_TICKS {
@@ -259,12 +259,12 @@ impl Encoders {
         }
         self.transcodes.release(id);
         if self.is_own(id) {
-            // It has no account that could be closed.
+            // It has no account that will be closed.
             self.transcodes.close(id);
         }
     }
 
-    /// The agent itself has started a process, of whatever name.
+    /// Notes a process that the agent itself has started, of any name.
     pub(super) fn child_started(&mut self, child: ProcessId, context: &mut Context<'_>) {
         let Some(process) = self.numbers.of_child(context.roots, child) else { return };
         if self.transcodes.of(process).is_none() {
@@ -278,7 +278,7 @@ impl Encoders {
         }
     }
 
-    /// Whether it is a process that the agent has started.
+    /// Whether the agent has started the process.
     pub(super) fn is_own(&self, id: TranscodeId) -> bool {
         self.transcodes.get(id).is_some_and(|transcode| transcode.workload == Pseudo::Ffwatt.id())
     }
@@ -289,7 +289,7 @@ impl Encoders {
         parent == Some(own.0)
     }
 
-    /// The accounts of these are folded: forgets them.
+    /// Drops transcodes whose accounts have been closed.
     pub(super) fn close(&mut self, transcodes: &[TranscodeId]) {
         for id in transcodes {
             self.transcodes.close(*id);
@@ -301,23 +301,23 @@ impl Encoders {
         self.transcodes.get(id)
     }
 
-    /// Transcodes that run, or have ended just now; not the agent's own.
+    /// Transcodes that run, or have just ended; not the agent's own.
     pub(super) fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
         self.transcodes.running().filter(|(id, _)| !self.is_own(*id))
     }
 
-    /// How many transcodes are kept.
+    /// Number of kept transcodes.
     pub(super) fn len(&self) -> usize {
         self.transcodes.len()
     }
 
-    /// How many processes were not tracked because too many were.
+    /// Number of processes that were not tracked because there were too many.
     pub(super) fn evicted(&self) -> u64 {
         self.evicted
     }
 }
 
-/// Whether a transcode's number in procfs is another process's by now, or nobody's. `false` where procfs has never told of it.
+/// Whether another process, or none, has a transcode's number in procfs by now. `false` where procfs has never shown the transcode.
 fn is_another(transcode: &Transcode, local: Option<ProcessId>, roots: &HostRoots) -> bool {
     match (local, transcode.start_time) {
         (Some(local), Some(start_time)) => processes::start_time(roots, local) != Some(start_time),
@@ -325,7 +325,7 @@ fn is_another(transcode: &Transcode, local: Option<ProcessId>, roots: &HostRoots
     }
 }
 
-/// Whether a process is tracked from now on.
+/// Tracks a process. Returns whether it is tracked from now on.
 fn track(process: ProcessId, cpu: &mut dyn CpuMeter) -> bool {
     let tracked = cpu.track(process);
     if let Err(error) = &tracked {
@@ -344,7 +344,7 @@ fn stop_tracking(process: ProcessId, cpu: &mut dyn CpuMeter) {
     }
 }
 
-/// When something was, on the wall clock.
+/// Converts a time to the wall clock.
 pub(super) fn on_the_wall(at: MonoTime, context: &Context<'_>) -> WallTime {
     WallTime(context.clock.wall().0 - context.clock.now().since(at).as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! Drives [`Identities`] with events, walks and windows, by a meter and a clock that do what a test says.
+//! Tests [`Identities`] by events, walks and windows, with a scripted meter and clock.
 
 mod cgroups;
 mod encoders;
@@ -25,7 +25,7 @@ use crate::source::cpu::Tracking;
 const SECOND: u64 = 1_000_000_000;
 const AGENT: ProcessId = ProcessId(40);
 
-/// What was asked of the meter.
+/// A meter that records its calls.
 #[derive(Debug, Default)]
 struct Meter {
     tracked: HashSet<ProcessId>,
@@ -108,7 +108,7 @@ struct Agent {
 }
 
 impl Agent {
-    /// On a host whose procfs has this number for the agent.
+    /// An agent on a host whose procfs has this number for it.
     fn in_procfs_as(own: u32) -> Self {
         let proc = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(own.to_string(), proc.path().join("self")).unwrap();
@@ -175,7 +175,7 @@ impl Agent {
         self.event(LifecycleEvent::Exit { at: self.clock.0, process, status });
     }
 
-    /// A process in procfs.
+    /// Adds a process to procfs.
     fn process(&self, id: u32, start_time: u64, comm: &str, command_line: &str) {
         let folder = self.proc.path().join(id.to_string());
         fs::create_dir_all(&folder).unwrap();
@@ -188,7 +188,7 @@ impl Agent {
         fs::remove_dir_all(self.proc.path().join(id.to_string())).unwrap();
     }
 
-    /// A second later, a tick in which these used CPU time, with a walk if one is wanted: the hierarchy is as given.
+    /// One second later: a tick with this CPU time, and a walk if one is wanted, of this hierarchy.
     fn tick(&mut self, used: &[(u64, Option<u32>)], there: &[(u64, &str)]) {
         self.clock.0 = self.clock.0.plus(Duration::from_secs(1));
         let now = self.clock.0;

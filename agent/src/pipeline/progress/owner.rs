@@ -1,9 +1,9 @@
 //! Finds the transcode that a post of progress belongs to.
 //!
 //! In this order: the process that has the other end of the connection open, where the agent may see that; else the one running
-//! transcode that the id names (its key or process number, its container's name, id or scenario); else the one that was told to
-//! post to this id and does not yet; else the one running transcode in the container that has the sender's address. A sender on
-//! this host is taken for transcodes of its own user only, unless it is root: the kernel tells the user of every socket.
+//! transcode that the id names (its key or process number, its container's name, id or scenario); else the one whose command line posts
+//! to this id and that has no connection yet; else the one running transcode in the container that has the sender's address. A sender on
+//! this host is accepted for transcodes of its own user only, unless it is root: the kernel shows the user of every socket.
 
 use agent_core::model::cpu::ProcessId;
 use agent_core::model::transcode::TranscodeId;
@@ -14,7 +14,7 @@ use crate::progress::Sender;
 use crate::source::identity::transcodes::Transcode;
 use crate::source::peer::{self, PeerUser, Sockets};
 
-/// What there is to find a transcode by.
+/// Data for the search of a transcode.
 pub(super) struct Search<'a> {
     pub(super) identities: &'a Identities,
     pub(super) roots: &'a HostRoots,
@@ -25,7 +25,7 @@ pub(super) struct Search<'a> {
 type Candidate<'a> = (TranscodeId, &'a Transcode);
 
 impl Search<'_> {
-    /// The transcode of this sender; `posts` says whether a transcode has a connection already.
+    /// The transcode of this sender; `posts` tells whether a transcode already has a connection.
     pub(super) fn owner(&self, sender: &Sender, posts: impl Fn(TranscodeId) -> bool) -> Option<TranscodeId> {
         let running: Vec<Candidate<'_>> = self.identities.running().collect();
         let of = |process| {

@@ -1,4 +1,4 @@
-//! Are speed, stalls and the energy of the last word what they should be?
+//! Tests of speed, stalls, and the energy at the time of the last progress block.
 
 use std::sync::Arc;
 
@@ -37,13 +37,13 @@ fn block(frames: u64, output_seconds: f64) -> Block {
     Block { frames: Some(frames), output_time, speed: Some(0.5), ..Block::default() }
 }
 
-/// An account of so many joules, one of them in the last window.
+/// An account of this many joules, one of them in the last window.
 fn account(joules: u64) -> Account {
     let charges = ZoneCharges { dynamic: MicroJoules(joules * 1_000_000), ..ZoneCharges::default() };
     Account { zones: vec![charges], window_energy: MicroJoules(1_000_000), ..Account::default() }
 }
 
-/// Posts twice a second from `from` to `to`, at this speed, and what is shown at the end.
+/// Posts twice a second from `from` to `to` at this speed; returns the resulting progress.
 fn run(live: &mut Live, transcode: &Transcode, (from, to): (f64, f64), out: impl Fn(f64) -> f64) -> Progress {
     let mut now = from;
     while now <= to {
@@ -74,7 +74,7 @@ fn energy_is_that_of_the_moment_of_the_last_word() {
 #[test]
 fn speed_is_that_of_the_last_ten_seconds() {
     let mut live = Live::new(0, START);
-    // Two seconds are held back by the encoder: nothing is out, and then it keeps up.
+    // The encoder buffers two seconds: there is no output at first, and then it keeps up.
     let early = run(&mut live, &transcode(true), (0.5, 2.5), |now| (now - 2.0).max(0.0));
     assert_eq!((early.speed, early.is_stalled), (None, Some(false)));
     let steady = run(&mut live, &transcode(true), (3.0, 30.0), |now| now - 2.0);

@@ -1,4 +1,6 @@
-//! Keeps what `ffwatt calibrate` measured, in a file of its own: the agent only reads it, so neither overwrites what the other keeps.
+//! Stores the result of `ffwatt calibrate` in a separate file.
+//!
+//! The agent only reads this file, so neither program overwrites the other's data.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,14 +39,14 @@ struct CalibratedZone {
     quiet_seconds: f64,
 }
 
-/// The idle power of a zone, as it was kept.
+/// Stored idle power of a zone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::pipeline) struct CalibratedIdle {
     pub(in crate::pipeline) power: Watts,
     pub(in crate::pipeline) standard_error: Watts,
 }
 
-/// Tells one version of the file from another: its inode, and when it was changed. Nothing where there is none.
+/// Distinguishes versions of the file: its inode, and the time of its change. `None` where there is no file.
 pub(in crate::pipeline) type CalibrationVersion = Option<(u64, i64, i64)>;
 
 impl StateDir {
@@ -57,25 +59,25 @@ impl StateDir {
         Some((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
     }
 
-    /// What was calibrated on this machine.
+    /// Idle powers that were calibrated on this host.
     pub(in crate::pipeline) fn load_calibration(&self) -> BTreeMap<Zone, CalibratedIdle> {
         let Some(path) = self.calibration_file() else { return BTreeMap::new() };
         let why = match read(&path) {
             Ok(file) if file.version != VERSION => "the file is of another version of ffwatt".to_owned(),
-            // Which counters there are besides says nothing about one of them.
+            // The other counters of the host do not matter for this one.
             Ok(file) => match file.machine.other_hardware(&self.machine) {
                 None => return file.calibrated.iter().filter_map(parse).collect(),
                 Some(what) => format!("it was measured with another {what}"),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => return BTreeMap::new(),
-            // The kind only: the text may be of a file that is not ours.
+            // Only the kind of the error: its text may quote a file of another program.
             Err(error) => format!("the file cannot be read ({})", error.kind()),
         };
         tracing::warn!(file = %path.display(), "calibrated idle power is not used: {why}; run ffwatt calibrate again");
         BTreeMap::new()
     }
 
-    /// Keeps what was measured; says where. Zones that were not measured this time keep nothing.
+    /// Writes the results; returns the path. Zones without a result are not kept.
     pub(in crate::pipeline) fn keep_calibration(
         &self,
         measured: &[(Zone, Calibration)],
@@ -96,12 +98,12 @@ impl StateDir {
             &path,
             &CalibrationFile { version: VERSION, machine, measured_unix_seconds: at.0, calibrated },
         )?;
-        // The agent may be another user.
+        // The agent may run as another user.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
         Ok(path)
     }
 
-    /// Removes what was kept; says where, and nothing where there was nothing.
+    /// Removes the file; returns its path, if there was one.
     pub(in crate::pipeline) fn forget_calibration(&self) -> io::Result<Option<PathBuf>> {
         let Some(path) = self.calibration_file() else { return Ok(None) };
         match fs::remove_file(&path) {
@@ -157,7 +159,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
         let expected: BTreeMap<_, _> = [(PACKAGE, kept(12.5)), (PLATFORM, kept(30.0))].into();
         assert_eq!(state.load_calibration(), expected);
-        // The agent beside it keeps what it learns, elsewhere.
+        // The agent stores learned figures in another file at the same time.
         state.save_idle(&[(PACKAGE, super::super::tests::lows(12.0))].into());
         assert_eq!(state.load_calibration(), expected);
         let other_counters = StateDir::open(&candidates, &roots, &ZONES[..1]);

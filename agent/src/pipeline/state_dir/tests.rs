@@ -1,4 +1,4 @@
-//! Tests of what survives a restart: only what was learned on this very machine, by this version.
+//! Tests that only idle power learned on the same host by the same version survives a restart.
 
 use super::*;
 

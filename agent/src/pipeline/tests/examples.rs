@@ -1,4 +1,4 @@
-//! Single stories: who pays, and what is said of what is missing.
+//! Tests single examples: which workload is charged, and which findings appear.
 
 use agent_core::model::energy::EnergySourceKind;
 use agent_core::model::finding::FindingCode;
@@ -10,7 +10,7 @@ fn watts_of(package: u32) -> f64 {
     [40.0, 25.0][package as usize]
 }
 
-/// A second in which both packages draw, and two containers share the first socket three to one.
+/// A second in which both packages draw power, and two containers share the first socket three to one.
 fn second(scene: &mut Scene) -> SharedSnapshot {
     scene.run(10, None, 0, SECOND * 3 / 2);
     scene.run(11, None, 0, SECOND / 2);
@@ -34,7 +34,7 @@ fn energy_of_a_socket_goes_to_those_who_ran_on_it() {
     let last = (0..5).map(|_| second(&mut scene)).last().unwrap();
     let package = last.zones.iter().position(|of| of.zone == zone(Domain::Package, 0)).unwrap();
     let energy = |number| energy_of(at_path(&last, &container_path(number)).unwrap(), package);
-    // Nothing is known of idle power yet, so all of it is for running.
+    // Idle power is unknown yet, so all energy is dynamic.
     assert_eq!((energy(10), energy(11)), (MicroJoules(150_000_000), MicroJoules(50_000_000)));
     let host = host_totals(&last);
     assert_eq!(host[&zone(Domain::Package, 0)], MicroJoules(200_000_000));

@@ -1,4 +1,4 @@
-//! Random lives of a host: sums close, no total goes down, nobody pays who did not run, and what is missing is said.
+//! Property tests over random host histories: sums are exact, totals never fall, only claimants that ran are charged, gaps have findings.
 
 mod books;
 mod events;
@@ -24,7 +24,7 @@ fn live(choice: EnergyChoice, start: &Start, steps: &[Step]) {
     life.end();
 }
 
-/// Sequences for each of the two tests, unless `PROPTEST_CASES` says how many.
+/// Sequences for each of the two tests, unless `PROPTEST_CASES` gives the number.
 const SEQUENCES: u32 = 5000;
 
 fn sequences() -> ProptestConfig {

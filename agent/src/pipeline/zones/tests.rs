@@ -1,4 +1,4 @@
-//! Does everybody pay for what they ran through, whatever a counter does meanwhile?
+//! Tests that energy is charged to the claimants that ran while it was drawn, through stalls, gaps, wraps and resets.
 
 use agent_core::attribution::demand::Claimant;
 use agent_core::attribution::{IdlePolicy, attribute};
@@ -178,7 +178,7 @@ fn skew_counts_at_both_ends() {
     assert_eq!(closed.skew, Duration::from_nanos(8));
 }
 
-/// What a counter does in the ticks 10 to 13; it counts again from 14.
+/// Fault of a counter in the ticks 10 to 13; it counts again from 14.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Trouble {
     /// It stands still from the middle of tick 9 on.

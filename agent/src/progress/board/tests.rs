@@ -1,4 +1,4 @@
-//! Tests of the board: blocks are taken once, waiting and places are bounded, silence gives way.
+//! Tests that blocks are taken once, waiting and accepted connections are bounded, and silent connections give way.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -66,12 +66,12 @@ fn who_comes_while_too_many_wait_is_heard_and_the_oldest_goes_those_from_elsewhe
     assert_eq!(verdict(&waiting[0]), CROWDED);
     assert_eq!(verdict(waiting.last().unwrap()), Verdict::Pending);
     assert_eq!((board.pending().len(), board.refused()), (MAX_WAITING, 2));
-    // Waiting takes no place.
+    // A waiting connection does not count as accepted.
     let newest = board.pending().last().unwrap().0;
     assert!(board.accept(newest, second(0)));
 }
 
-/// A board all whose places are taken, by connections that began at 0 s.
+/// A board at the limit of accepted connections, which began at 0 s.
 fn full() -> (Arc<Board>, Vec<Ticket>) {
     let board = Arc::new(Board::new(|| {}));
     let open = |_| {

@@ -1,5 +1,6 @@
-//! Rows of transcodes that wait to be written: at every tick of those that run, and once more when they end. Bounded: the oldest goes
-//! first.
+//! Queues rows of transcodes for the ledger: at every tick while a transcode runs, and once more when it ends.
+//!
+//! Bounded: the oldest row is dropped first.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,14 +11,14 @@ use agent_core::units::{CpuTime, MicroJoules};
 
 use crate::ledger::{State, TranscodeRow};
 
-/// Transcodes that wait for a disk that takes none: a few megabytes.
+/// Most transcodes that wait while the disk cannot be written: a few megabytes.
 const MOST_TRANSCODES: usize = 10_000;
 
-/// A row as it was last written: only a change is written again. One that runs changes at every tick, if only by the moment that its
-/// totals are of: the next agent takes what comes after it for unobserved.
+/// A row as it was last written: only changes are written again. The row of a running transcode changes at every tick, at least in the
+/// time of its totals: the next agent counts later time as unobserved.
 type Written = (State, MicroJoules, CpuTime, Option<u64>, u64);
 
-/// What is to be written of transcodes.
+/// Rows of transcodes to be written.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// Oldest first.
@@ -27,7 +28,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Takes in what has changed with a tick.
+    /// Adds rows that have changed with a tick.
     pub(super) fn update(&mut self, snapshot: &Snapshot, basis: EnergyBasis) {
         self.take(all(snapshot, basis));
     }
@@ -35,7 +36,7 @@ impl Rows {
     fn take(&mut self, mut changed: Vec<TranscodeRow>) {
         let shown: HashSet<&str> = changed.iter().map(|row| row.key.as_str()).collect();
         self.written.retain(|key, _| shown.contains(key.as_str()));
-        // Its last CPU time and its last word may come a tick after its end.
+        // Its last CPU time and its last progress block may arrive a tick after its end.
         changed.retain(|row| self.written.get(&row.key) != Some(&written(row)));
         let mut places: HashMap<(&str, u64), usize> = HashMap::new();
         for (place, row) in self.waiting.iter().enumerate() {
@@ -55,12 +56,12 @@ impl Rows {
         self.lost += self.waiting.drain(..surplus).count() as u64;
     }
 
-    /// All that wait.
+    /// All rows that wait.
     pub(super) fn waiting(&self) -> &[TranscodeRow] {
         &self.waiting
     }
 
-    /// They have been written, but for those at these places, which are given up: each is counted when it ends.
+    /// Drops rows that have been written, and those with these indexes, which were refused: each is counted when it ends.
     pub(super) fn settle(&mut self, refused: &[usize]) {
         let is_over = |place: &&usize| self.waiting.get(**place).is_some_and(|row| row.state == State::Ended);
         self.lost += refused.iter().filter(is_over).count() as u64;
@@ -70,7 +71,7 @@ impl Rows {
         }));
     }
 
-    /// How many were given up.
+    /// Number of dropped rows.
     pub(super) fn lost(&self) -> u64 {
         self.lost
     }
@@ -80,7 +81,7 @@ fn written(row: &TranscodeRow) -> Written {
     (row.state, row.energy, row.cpu, row.frames, row.ended.0.to_bits())
 }
 
-/// Every transcode of a snapshot, as the ledger has it.
+/// Rows of all transcodes of a snapshot.
 pub(super) fn all(snapshot: &Snapshot, basis: EnergyBasis) -> Vec<TranscodeRow> {
     snapshot.transcodes.iter().map(|transcode| row(transcode, snapshot, basis)).collect()
 }
@@ -91,7 +92,7 @@ fn row(transcode: &TranscodeSnapshot, snapshot: &Snapshot, basis: EnergyBasis) -
     let observation = &transcode.observation;
     let encode = &transcode.identity.encode;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    // Joules are measured only when all are.
+    // Energy is measured only when all of it is.
     let is_modelled = [Some(basis), observation.earlier.basis].contains(&Some(EnergyBasis::Modelled));
     TranscodeRow {
         key: transcode.identity.key.to_string(),

@@ -1,4 +1,4 @@
-//! Tests of who is refused: by `Host` on loopback addresses, by `Origin` and `Sec-Fetch-Site` when something is posted.
+//! Tests of refused requests: by `Host` on loopback addresses, by `Origin` and `Sec-Fetch-Site` on posts.
 
 use axum::http::Method;
 
@@ -116,7 +116,7 @@ fn pages_of_other_origins_may_not_post_anywhere() {
         let two = [(ORIGIN, "http://localhost:9510"), (ORIGIN, "https://evil.example")];
         assert_eq!(post(&two), Err(Foreign::Origin));
     }
-    // A name that was rebound is the page's own origin.
+    // A rebound name is the page's own origin.
     let rebound = [(ORIGIN, "http://evil.example:9510"), (FETCH_SITE, "same-origin")];
     assert_eq!(post("0.0.0.0", "evil.example:9510", &rebound), Err(Foreign::Origin));
     let proxied = [(ORIGIN, "https://metrics.example")];
@@ -125,7 +125,7 @@ fn pages_of_other_origins_may_not_post_anywhere() {
 
 #[test]
 fn pages_may_look_where_they_may_not_post() {
-    // The answer of a GET is not theirs to read: there is no CORS header.
+    // Such a page cannot read the answer of a GET: there is no CORS header.
     let cross = request(
         Method::GET,
         "/api/v1/snapshot",

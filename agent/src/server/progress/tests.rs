@@ -1,4 +1,4 @@
-//! Tests of posts over a paused clock: who says nothing is answered after ten seconds, who is refused at once.
+//! Tests of posts over a paused clock: a silent connection is answered after ten seconds, a refused one at once.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// A body of these chunks that does not end.
+/// An endless body that begins with these chunks.
 fn endless(chunks: &'static [&'static str]) -> Body {
     let sent = stream::iter(chunks).map(|chunk| Ok::<_, std::convert::Infallible>(Bytes::from(*chunk)));
     Body::from_stream(sent.chain(stream::pending()))

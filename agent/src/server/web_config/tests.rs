@@ -1,4 +1,4 @@
-//! What is understood of a web configuration, and what is said of one that is not?
+//! Tests of web configurations, and of the messages about broken ones.
 
 use super::*;
 
@@ -63,7 +63,7 @@ fn what_cannot_be_understood_is_named_with_its_line() {
 fn secrets_are_not_quoted() {
     for text in [
         "basic_auth_users:\n  alice: $2y$10$hidden\n  : : :\nx",
-        // A hash in a key's place, and a key's line in another's.
+        // A hash in place of a key, and a key's line in another's.
         "basic_auth_users:\n  $2y$10$hidden: alice\n  $2y$10$hidden: bob\n",
         "$2y$10$hidden: alice\n",
         "bas $2b$10$hidden, \"b c\": x}\n",

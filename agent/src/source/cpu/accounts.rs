@@ -1,9 +1,8 @@
-//! What happened between two readings of the accounting map?
+//! Computes a [`CpuWindow`] from two readings of the accounting map.
 //!
-//! The kernel side only counts up; this turns two snapshots of its counters into a [`CpuWindow`]. Pure: the map is read in
-//! [`super::bpf`].
+//! The kernel side only counts up. Pure: the map is read in [`super::bpf`].
 //!
-//! **Invariant:** in every place, `elapsed = idle + Σ usage`, to the nanosecond. Should the map ever not add up to the clock,
+//! **Invariant:** in every place, `elapsed = idle + Σ usage`, to the nanosecond. If the map does not add up to the clock,
 //! the missing time is charged to [`Consumer::Unknown`], not dropped.
 
 use std::collections::HashMap;
@@ -16,32 +15,32 @@ use agent_core::units::CpuTime;
 
 use crate::host::CpuTopology;
 
-/// What the tick did about one CPU.
+/// Result of the tick's flush for one CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CpuState {
-    /// It was flushed: its counters stand as of then.
+    /// Flushed: its counters stand as of then.
     Flushed,
-    /// It was idle at the last flush and has not switched since: nothing to flush, the time passed idle.
+    /// Idle at the last flush and not switched since: nothing to flush, all time since is idle.
     StillIdle,
-    /// It is off line, or was never there.
+    /// Off line, or never present.
     Offline,
 }
 
-/// The counters of all CPUs as read at one tick, indexed by CPU.
+/// Counters of all CPUs as read at one tick, indexed by CPU.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    /// When the flush was done.
+    /// Time of the flush.
     pub at: MonoTime,
-    /// What was done about each CPU.
+    /// Result of the flush, by CPU.
     pub states: Vec<CpuState>,
-    /// The clock of each CPU.
+    /// Clock, by CPU.
     pub clocks: Vec<CpuClock>,
-    /// Every entry of the map, one value a CPU.
+    /// Every entry of the map, with one value for each CPU.
     pub entries: Vec<(ConsumerKey, Vec<Entry>)>,
 }
 
 impl Reading {
-    /// What an entry was when its CPU was flushed.
+    /// Value of an entry at the flush of its CPU.
     fn value(&self, entry: &Entry, cpu: usize) -> u64 {
         if entry.epoch == self.clocks[cpu].epoch { entry.at_flush } else { entry.total }
     }
@@ -55,20 +54,20 @@ impl Reading {
     }
 }
 
-/// One CPU, as far as it has been put into windows.
+/// State of one CPU at the end of the last window.
 #[derive(Clone, Copy, Debug, Default)]
 struct CpuAccount {
     known: bool,
-    /// Nanoseconds since accounting began on the CPU, and idle ones that were told before they had passed.
+    /// Nanoseconds since accounting began on the CPU, including idle ones that were counted in advance.
     to: u64,
     idle: u64,
     lost: u64,
     missing: u64,
-    /// Since when, and until when at least, it is off line.
+    /// Start of its time off line, and the least end of it.
     away: Option<(u64, u64)>,
 }
 
-/// Everything that has been put into windows so far.
+/// State of all windows so far.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     topology: CpuTopology,
@@ -79,20 +78,20 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// Nothing yet; `cpus` is the number of values an entry of the map has.
+    /// Empty accounts; `cpus` is the number of values of a map entry.
     pub(crate) fn new(topology: CpuTopology, cpus: usize) -> Self {
         let places = topology.places();
         let cpus = vec![CpuAccount::default(); cpus];
         Self { topology, places, cpus, consumed: HashMap::new(), at: MonoTime::default() }
     }
 
-    /// CPUs that are on line and whose place is not known.
+    /// CPUs that are on line and whose place is unknown.
     pub(crate) fn unplaced<'a>(&'a self, states: &'a [CpuState]) -> impl Iterator<Item = usize> + 'a {
         let running = states.iter().enumerate().filter(|(_, state)| **state != CpuState::Offline);
         running.map(|(cpu, _)| cpu).filter(|cpu| !self.topology.has_place(*cpu))
     }
 
-    /// Enters the place of a CPU that has come on line.
+    /// Sets the place of a CPU that has come on line.
     pub(crate) fn place_cpu(&mut self, cpu: usize, place: CpuPlace) {
         self.topology.enter(cpu, place);
         self.places = self.topology.places();
@@ -152,19 +151,19 @@ impl Accounts {
         CpuWindow { start, end: reading.at, places, usage }
     }
 
-    /// Forgets an entry that is being removed from the map.
+    /// Drops an entry that is being removed from the map.
     pub(crate) fn forget(&mut self, key: &ConsumerKey) {
         for (account, consumed) in self.cpus.iter_mut().zip(self.consumed.remove(key).unwrap_or_default()) {
             account.missing += consumed;
         }
     }
 
-    /// Keys of the entries seen so far and not forgotten.
+    /// Keys of the entries seen so far and not dropped.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ConsumerKey> {
         self.consumed.keys()
     }
 
-    /// Consumers of the entries seen so far and not forgotten.
+    /// Consumers of the entries seen so far and not dropped.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = Consumer> {
         self.consumed.keys().copied().map(consumer)
     }
@@ -179,17 +178,17 @@ impl Accounts {
         place_index(&self.places, self.topology.place(cpu))
     }
 
-    /// Moves one CPU's account to the reading: time passed, time idle, and time nobody can be charged with.
+    /// Advances one CPU's account to the reading. Returns elapsed time, idle time, and time without a consumer.
     fn advance(&mut self, cpu: usize, state: CpuState, reading: &Reading) -> (u64, u64, u64) {
         let clock = &reading.clocks[cpu];
         let before = self.cpus[cpu];
         let now = if state == CpuState::StillIdle {
-            // Idle since the flush; a reading just before the CPU wakes must not count time that is not over.
+            // Idle since the flush; a reading just before the CPU wakes must not count time in advance.
             let asleep = reading.at.0.saturating_sub(clock.flushed_mono);
             let idle = (clock.flushed_idle + asleep).max(before.idle);
             CpuAccount { to: before.to + (idle - before.idle), idle, ..before }
         } else {
-            // Idle time that was put into a window before it had passed by the scheduler's clock: the next is shorter by it.
+            // Idle time was counted in advance of the scheduler's clock: the next window is shorter by it.
             let early = before.idle.saturating_sub(clock.flushed_idle);
             CpuAccount {
                 known: true,
@@ -205,7 +204,7 @@ impl Accounts {
             return (0, 0, 0);
         }
         let (elapsed, idle) = (now.to.saturating_sub(before.to), now.idle.saturating_sub(before.idle));
-        // For the kernel a CPU that is off line is idle. It is not there.
+        // The kernel counts a CPU that is off line as idle; here it does not count.
         let away = before.away.map_or(0, |(since, until)| until - since).min(idle);
         let unknown = now.lost.saturating_sub(before.lost) + now.missing.saturating_sub(before.missing);
         (elapsed - away.min(elapsed), idle - away, unknown)

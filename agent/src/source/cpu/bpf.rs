@@ -1,4 +1,4 @@
-//! CPU time from the eBPF program: load, attach, flush, read.
+//! Reads CPU time from the eBPF programs: load, attach, flush, read.
 //!
 //! **Invariant:** nothing outlives this value. The programs are attached by links that the kernel drops with the process,
 //! and nothing is pinned.
@@ -32,7 +32,7 @@ use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 
 pub(crate) use load::Options;
 
-/// The attached programs, by the names they have in the object.
+/// The attached programs, by their names in the object.
 const PROGRAMS: [&str; 8] = [
     "switch",
     "untyped_switch",
@@ -44,7 +44,7 @@ const PROGRAMS: [&str; 8] = [
     "process_exit",
 ];
 
-/// How often a reading that does not add up is taken again before the missing time is written off as unknown.
+/// Attempts to read the map consistently before the missing time is counted as unknown.
 const READ_ATTEMPTS: usize = 3;
 
 /// A sleep, however short, is a switch.
@@ -53,9 +53,9 @@ const SHORT_SLEEP: Duration = Duration::from_millis(1);
 /// The eBPF meter.
 pub(crate) struct BpfMeter {
     ebpf: Ebpf,
-    /// What holds the programs in their places.
+    /// Links that keep the programs attached.
     links: Vec<Box<dyn Any + Send>>,
-    /// Whether switches are read by the kernel's types.
+    /// Whether switches are read by the kernel's types (BTF).
     is_typed: bool,
     kernel: String,
     clocks: PerCpuArray<MapData, CpuClock>,
@@ -75,16 +75,16 @@ pub(crate) struct BpfMeter {
     problem: Option<SourceError>,
 }
 
-/// How far the kernel's clock is ahead of the agent's own, in nanoseconds: in a time namespace (`time_namespaces(7)`) they are not
-/// the same.
+/// Offset of the kernel's clock to the agent's own, in nanoseconds: in a time namespace (`time_namespaces(7)`) they
+/// differ.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lead(i64);
 
 impl Lead {
-    /// Less than this is the time it takes to look at both.
+    /// A smaller difference is read latency, not a time-namespace offset.
     const SAME: u64 = 1_000_000_000;
 
-    /// From a look at one right after a look at the other.
+    /// The offset, from a reading of one clock right after the other.
     fn between(kernel: MonoTime, own: MonoTime) -> Self {
         let ahead = kernel.0.wrapping_sub(own.0).cast_signed();
         Self(if ahead.unsigned_abs() < Self::SAME { 0 } else { ahead })
@@ -110,7 +110,7 @@ impl BpfMeter {
         load::load(roots, topology, options, clock)
     }
 
-    /// Flushes every CPU that may have run since the last flush: where switches are seen, not those that were idle then.
+    /// Flushes every CPU that may have run since the last flush: where switches are counted, not those that were idle then.
     fn flush(&self, clocks: &[CpuClock], is_seen: bool) -> Result<Vec<CpuState>, SourceError> {
         let program = self.program("flush")?;
         let mut states = Vec::with_capacity(clocks.len());
@@ -139,7 +139,7 @@ impl BpfMeter {
         Ok(has_no_switch(&self.read_clocks()?))
     }
 
-    /// Puts the programs back into their places.
+    /// Attaches the programs again.
     fn attach_again(&mut self) -> Result<(), SourceError> {
         tracing::warn!("the kernel no longer runs the eBPF programs: they are attached again");
         self.links.clear();
@@ -188,7 +188,7 @@ impl CpuMeter for BpfMeter {
     }
 
     fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
-        // Taken before the clocks are read: a CPU found asleep has slept at least until now.
+        // Taken before the clocks are read: a CPU that is found asleep has slept at least until now.
         let at = self.lead.kernel(clock.now());
         let clocks = self.read_clocks()?;
         let missed_switches = self.missed_switches(&clocks)?;
@@ -204,7 +204,7 @@ impl CpuMeter for BpfMeter {
             self.torn_reads += 1;
             reading.entries = self.read_entries()?;
         }
-        // A CPU says where it is once it is on line.
+        // The place of a CPU is known once it is on line.
         let come: Vec<usize> = self.accounts.unplaced(&reading.states).collect();
         for (cpu, place) in
             come.into_iter().filter_map(|cpu| Some((cpu, CpuTopology::find(&self.roots, cpu)?)))
@@ -213,7 +213,7 @@ impl CpuMeter for BpfMeter {
         }
         let mut window = self.accounts.close(&reading);
         (window.start, window.end) = (self.lead.own(window.start), self.lead.own(window.end));
-        // Without switches all time seems to be that of whoever happened to be flushed.
+        // Without switches all time would be charged to the tasks at the flush.
         Ok(if missed_switches { window.of_nobody() } else { window })
     }
 
@@ -246,7 +246,7 @@ impl CpuMeter for BpfMeter {
 
     fn forget(&mut self, consumer: Consumer) {
         let keys: Vec<ConsumerKey> = match consumer {
-            // The root cgroup runs for ever.
+            // The root cgroup exists for ever.
             Consumer::Tasks { cgroup: CgroupId(ROOT_CGROUP), process: None }
             | Consumer::Kernel
             | Consumer::Unknown => return,
@@ -262,7 +262,7 @@ impl CpuMeter for BpfMeter {
             }
         };
         for key in keys {
-            // Not there is fine: it never ran, or was never seen.
+            // A missing entry is no error: the consumer never ran, or was never seen.
             if self.times.remove(&key).is_ok() {
                 self.accounts.forget(&key);
             }
@@ -274,7 +274,7 @@ impl CpuMeter for BpfMeter {
     }
 
     fn with_usage(&self, removed: &[CgroupId]) -> Vec<CgroupId> {
-        // Without the clocks, what is pending on a CPU is not known, and any of them may have run.
+        // Without the clocks, the pending time of CPUs is unknown, and any of the cgroups may have run.
         let Ok(clocks) = self.read_clocks() else { return removed.to_vec() };
         if self.has_legacy {
             let known: Result<Vec<ConsumerKey>, MapError> = self.times.keys().collect();
@@ -318,7 +318,7 @@ impl CpuMeter for BpfMeter {
                     runs: info.run_count(),
                     nanoseconds: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
                 });
-            // Without kernel.bpf_stats_enabled the kernel counts nothing, and nothing is what we know.
+            // Without kernel.bpf_stats_enabled the kernel counts nothing, so the cost is unknown.
             programs.extend(cost.filter(|cost| cost.runs > 0).map(|cost| (name, cost)));
         }
         MeterHealth {

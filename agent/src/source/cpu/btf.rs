@@ -1,7 +1,7 @@
 //! Reads member offsets and type numbers from the kernel's BTF, piece by piece.
 //!
 //! The kernel's BTF (<https://docs.kernel.org/bpf/btf.html>) holds some 10^5 types. A full parse would take more memory than the
-//! rest of the agent, and some C libraries never give such memory back to the system.
+//! rest of the agent, and some C libraries never return such memory to the system.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -19,7 +19,7 @@ const MEMBER_SIZE: usize = 12;
 const ENUMERATOR_SIZE: usize = 8;
 /// A pointer of a 64-bit kernel.
 const POINTER_SIZE: u32 = 8;
-/// `char[3][7]`-style nesting of anonymous members is one or two levels in practice; this only ends hostile input.
+/// Anonymous members are nested in one or two levels in practice; this bound only ends hostile input.
 const MAX_NESTING: usize = 8;
 /// Longer than any name in the kernel's BTF; ends hostile input.
 const MAX_NAME: u64 = 1024;
@@ -40,7 +40,7 @@ const STRUCTURES: [&str; 8] = [
     "cgroup_root",
 ];
 
-/// The kernel numbers its cgroup controllers as it was configured.
+/// The enumeration of cgroup controllers, which depends on the kernel's configuration.
 const CONTROLLERS: &str = "cgroup_subsys_id";
 
 const MEMBERS: [&str; 17] = [
@@ -63,20 +63,20 @@ const MEMBERS: [&str; 17] = [
     "cgroup",
 ];
 
-/// What the agent asks of the kernel's types.
+/// Type information that the agent needs from the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KernelTypes {
-    /// Members that are not there stay unknown.
+    /// Offsets of members; missing members stay unknown.
     pub offsets: KernelOffsets,
-    /// Number of the typedef that was asked for.
+    /// Number of the wanted typedef.
     pub typedef: Option<u32>,
 }
 
 impl KernelTypes {
-    /// Of a kernel that does not tell.
+    /// Of a kernel without type information.
     pub(crate) const UNKNOWN: Self = Self { offsets: KernelOffsets::UNKNOWN, typedef: None };
 
-    /// Looks up the members of [`KernelOffsets`] and a typedef; of the controllers of cgroup v1 the one that is followed, if any is.
+    /// Looks up the members of [`KernelOffsets`] and a typedef, and the followed controller of cgroup v1, if any.
     pub(crate) fn read(
         btf: impl Read + Seek,
         typedef: &str,
@@ -91,16 +91,16 @@ impl KernelTypes {
 
 struct Btf<R> {
     input: BufReader<R>,
-    /// Where the types begin.
+    /// Position of the types.
     types: u64,
     /// Offset of every type behind `types`; type numbers begin at 1.
     positions: Vec<u32>,
-    /// The names that are looked for, by their offsets in the string section. A string may be the end of another.
+    /// The wanted names, by their offsets in the string section. A string may be the end of another.
     names: HashMap<u32, &'static str>,
     structs: HashMap<&'static str, u32>,
     /// The enumeration of controllers.
     controllers: Option<u32>,
-    /// The enumerator of the controller that is asked for: `cpuacct_cgrp_id`.
+    /// The enumerator of the wanted controller: `cpuacct_cgrp_id`.
     controller: Option<&'static str>,
     typedef: Option<u32>,
 }
@@ -131,7 +131,7 @@ impl<R: Read + Seek> Btf<R> {
         Ok(btf)
     }
 
-    /// Finds the wanted names in the string section; returns where the typedef's is.
+    /// Finds the wanted names in the string section; returns the positions of the typedef's name.
     fn find_names(&mut self, start: u64, length: u64, typedef: &str) -> io::Result<Vec<u32>> {
         let mut typedef_names = Vec::new();
         self.input.seek(SeekFrom::Start(start))?;
@@ -205,7 +205,7 @@ impl<R: Read + Seek> Btf<R> {
         }
     }
 
-    /// Offset in a `css_set` of the pointer to its state under the controller that is asked for.
+    /// Offset in a `css_set` of the pointer to its state under the wanted controller.
     fn legacy_offset(&mut self) -> Option<u32> {
         let (position, controller) = (self.controllers?, self.controller?);
         let info = word(&self.read(position, TYPE_SIZE)?, 4)?;
@@ -223,7 +223,7 @@ impl<R: Read + Seek> Btf<R> {
         self.find(position, member, 0)
     }
 
-    /// Offset in bytes of a member of the structure at `position`, looking into anonymous members too.
+    /// Offset in bytes of a member of the structure at `position`, anonymous members included.
     fn find(&mut self, position: u32, wanted: &str, depth: usize) -> Option<u32> {
         let info = word(&self.read(position, TYPE_SIZE)?, 4)?;
         let has_bitfields = info >> 31 == 1;
@@ -247,7 +247,7 @@ impl<R: Read + Seek> Btf<R> {
         None
     }
 
-    /// So many bytes of the type section.
+    /// This many bytes of the type section.
     fn read(&mut self, position: u32, length: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; length];
         self.input.seek(SeekFrom::Start(self.types + u64::from(position))).ok()?;
@@ -260,7 +260,7 @@ fn kind_of(info: u32) -> u32 {
     info >> 24 & 0x1f
 }
 
-/// A member of a member.
+/// Offset of a member of a member.
 fn nested(outer: u32, inner: u32) -> u32 {
     if outer == UNKNOWN_OFFSET || inner == UNKNOWN_OFFSET { UNKNOWN_OFFSET } else { outer + inner }
 }
@@ -299,7 +299,8 @@ mod tests {
 
     use super::*;
 
-    /// BTF of `typedef int int_alias` and `struct kernfs_node { int count; union { struct { long a; unsigned long id; }; }; }`, made by hand.
+    /// BTF of `typedef int int_alias` and of a hand-written structure:
+    /// `struct kernfs_node { int count; union { struct { long a; unsigned long id; }; }; }`.
     fn sample() -> Vec<u8> {
         let strings = b"\0kernfs_node\0count\0id\0a\0int\0int_alias\0";
         let name = |wanted: &str| {
@@ -353,7 +354,7 @@ mod tests {
             let length = btf.len();
             btf[at % length] = byte;
             btf.truncate(length.saturating_sub(cut));
-            // Whether it can be read at all is the damage's business.
+            // Damaged data may or may not be readable.
             let _ = KernelTypes::read(Cursor::new(btf), "int_alias", Some("cpuacct_cgrp_id"));
         }
     }

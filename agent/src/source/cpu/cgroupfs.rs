@@ -1,6 +1,6 @@
-//! CPU time by polling, where eBPF cannot be had: `cpu.stat` of every cgroup, and `/proc`.
+//! Polls CPU time where eBPF is not available: `cpu.stat` of every cgroup, and `/proc`.
 //!
-//! The same contract as the eBPF meter, less exact: the host's busy time comes in steps of 10 ms, what ran and ended between
+//! The same contract as the eBPF meter, less exact: the host's busy time comes in steps of 10 ms, a task that starts and ends between
 //! two polls is only in the sums, and on hosts with several packages a cgroup's time is split over them like the host's.
 
 mod both;
@@ -74,13 +74,13 @@ impl CgroupfsMeter {
             at: clock.now(),
         };
         meter.read(clock)?;
-        // What was there from the start is found by the caller's own walk.
+        // The caller's own walk finds everything that exists from the start.
         meter.events.clear();
         Ok(meter)
     }
 
-    /// Own CPU time of every cgroup since the last poll, its children's taken off. The second part is time of cgroups that
-    /// are gone: their parents count it, but it is not theirs.
+    /// CPU time of every cgroup since the last poll, less its children's. The second part is time of removed cgroups: it is in their
+    /// parents' time, but is not charged to them.
     fn poll_cgroups(&mut self, at: MonoTime) -> Result<(Vec<(CgroupId, CpuTime)>, CpuTime), SourceError> {
         let Walk { cgroups: walk, is_whole } = self.tree.walk()?;
         let mut totals: HashMap<CgroupId, CpuTime> = HashMap::with_capacity(walk.len());
@@ -94,7 +94,7 @@ impl CgroupfsMeter {
         let mut children: HashMap<CgroupId, CpuTime> = HashMap::new();
         for (id, path) in &walk {
             let Some(total) = totals.get(id) else { continue };
-            // A cgroup made since the last poll began at 0. One that the last poll did not come to may be old.
+            // A cgroup made since the last poll began at 0. One that the last poll did not reach may be old.
             let new = if self.was_whole { CpuTime::ZERO } else { *total };
             let delta = total.saturating_sub(self.used.get(id).copied().unwrap_or(new));
             own.insert(*id, delta);
@@ -113,7 +113,7 @@ impl CgroupfsMeter {
             *used = used.saturating_sub(children.get(id).copied().unwrap_or_default());
             if walk.get(id).is_some_and(|path| path != "/" && lost_children.contains(&place(*id, path))) {
                 let gone = std::mem::take(used);
-                // Beside cgroup v2 it is, once more, part of what a cgroup there has used.
+                // Beside cgroup v2, that time is also a part of a cgroup's time there.
                 orphaned += if id.is_legacy() && self.tree.is_unified() { CpuTime::ZERO } else { gone };
             }
         }
@@ -154,13 +154,13 @@ impl CpuMeter for CgroupfsMeter {
             }
         }
         used.insert(Consumer::Unknown, orphaned);
-        // Whatever no cgroup below the root has used is the root's own: kernel threads and processes outside every unit.
+        // Time that no cgroup below the root has used is the root's own: kernel threads and processes outside every unit.
         let busy: CpuTime = places.iter().map(PlaceWindow::busy).sum();
         let outside = busy.saturating_sub(used.values().copied().sum());
         let rest = Consumer::Tasks { cgroup: CgroupId(ROOT_CGROUP), process: None };
         used.insert(rest, outside);
         for process in self.processes.read(at, &self.tree, &mut self.events) {
-            // A process's time is part of its cgroup's, told apart.
+            // A process's time is a part of its cgroup's, charged separately.
             let cgroup = if is_root(&process.cgroup) { CgroupId(ROOT_CGROUP) } else { process.cgroup };
             let whole = used.entry(Consumer::Tasks { cgroup, process: None }).or_default();
             let part = process.used.min(*whole);
@@ -205,8 +205,8 @@ impl CpuMeter for CgroupfsMeter {
     }
 }
 
-/// Splits everybody's time over the places as the host's busy time is split. Where the host's coarse clock saw less than the
-/// cgroups used, the cgroups are right.
+/// Splits all consumers' time over the places as the host's busy time is split. Where the host's coarse clock shows less than the
+/// cgroups used, the cgroups' time counts.
 fn spread(places: &mut [PlaceWindow], used: BTreeMap<Consumer, CpuTime>) -> Vec<Usage> {
     let weights: Vec<u64> = places.iter().map(|place| place.busy().0).collect();
     let fallback: Vec<u64> = places.iter().map(|place| u64::from(place.cpus)).collect();

@@ -1,4 +1,4 @@
-//! Which CPUs does a list like `0-3,8` name?
+//! Parses CPU lists such as `0-3,8`.
 
 /// The kernel's list format (`Documentation/admin-guide/cputopology.rst`); `None` for anything else.
 pub(super) fn parse(text: &str) -> Option<Vec<usize>> {

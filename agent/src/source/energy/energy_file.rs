@@ -1,4 +1,4 @@
-//! Reads a counter file of microjoules in sysfs, kept open, with the right to read it raised only while it is opened.
+//! Reads a sysfs counter file of microjoules that stays open. The right to read it is raised only while it is opened.
 
 use std::fs::File;
 use std::io;
@@ -24,14 +24,14 @@ pub(super) struct EnergyFile {
 const LONGEST: usize = 64;
 
 impl EnergyFile {
-    /// Opened when it is first read. `is_kernels_own`: it is below the real sysfs, not below a folder that somebody has named.
+    /// A file that is opened at its first reading. `is_kernels_own`: it is below the real sysfs, not below a configured folder.
     pub(super) fn new(path: PathBuf, is_kernels_own: bool) -> Self {
         Self { path, is_kernels_own, file: None, last: None }
     }
 
-    /// Whether the kept file still is the one at the path, as far as can be told without asking for it. Files of sysfs fail to
-    /// read once they are gone; others (bind mounts, simulated hosts) go on showing their last value, so one that stands
-    /// still is looked at.
+    /// Whether the open file is no longer the one at the path, as far as can be told without opening it. Files of sysfs fail to
+    /// read after they are removed; others (bind mounts, simulated hosts) continue to show their last value, so a value that stands
+    /// still is checked.
     fn is_stale(&self, file: &File, value: u64) -> bool {
         self.last == Some(value) && file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }
@@ -52,7 +52,7 @@ impl EnergyFile {
     }
 
     fn open(&self) -> io::Result<File> {
-        // A pipe in the counter's place does not block the reader.
+        // A pipe in place of the counter does not block the reader.
         let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
         let open = || File::options().read(true).custom_flags(without_waiting).open(&self.path);
         match open() {
@@ -87,7 +87,7 @@ impl RawCounter for EnergyFile {
             self.last = Some(value);
             return Ok(self.last);
         }
-        // Gone, or cut short: the driver may have been loaded again meanwhile.
+        // Removed, or shortened: the driver may have been loaded again meanwhile.
         let file = self
             .open()
             .map_err(|cause| SourceError::transient(format!("open {}", self.path.display()), cause))?;

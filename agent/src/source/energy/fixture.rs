@@ -1,4 +1,4 @@
-//! What would a host of this kind look like? Fake sysfs trees, a fake clock.
+//! Fixture hosts for unit tests of energy sources: sysfs trees and a clock that a test moves.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -119,20 +119,20 @@ pub(crate) fn cpuinfo(vendor: &str, family: u32, model: u32, flags: &str) -> Str
     )
 }
 
-/// Takes away everyone's right to a file.
+/// Removes all permissions of a file.
 pub(crate) fn forbid(file: &Path) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap();
 }
 
-/// Gives it back to its owner.
+/// Gives its owner the permissions again.
 pub(crate) fn allow(file: &Path) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o400)).unwrap();
 }
 
-/// Root's rights to any file.
+/// Capabilities to read and write any file.
 pub(crate) const ANY_FILE: CapabilitySet = CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::DAC_READ_SEARCH);
 
-/// Does something without these capabilities: tests often run as root, who is refused nothing.
+/// Runs a function without these capabilities: tests often run as root, which may read everything.
 pub(crate) fn without_capabilities<T: Send>(lost: CapabilitySet, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -145,7 +145,7 @@ pub(crate) fn without_capabilities<T: Send>(lost: CapabilitySet, work: impl FnOn
     })
 }
 
-/// A clock that stands until it is moved.
+/// A clock that a test moves.
 #[derive(Debug, Default)]
 pub(crate) struct ManualClock(AtomicU64);
 

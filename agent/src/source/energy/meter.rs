@@ -19,19 +19,19 @@ use crate::source::SourceError;
 #[cfg(test)]
 mod tests;
 
-/// So often counters that may be one are compared in a reading, until a comparison says something.
+/// Comparisons of possibly mirrored counters in a reading, until one is decisive.
 const COMPARISONS: u32 = 3;
 
-/// Registers are refreshed about every millisecond: a comparison that differs is made again after this.
+/// Registers are refreshed about every millisecond: a comparison that differs is repeated after this.
 const REFRESH: Duration = Duration::from_millis(2);
 
-/// Something that gives a raw count.
+/// A counter that gives a raw count.
 pub(super) trait RawCounter: Send {
-    /// The count now; `None` when all CPUs on which it could be read are off line, so that nothing is being counted.
+    /// The present count; `None` when all CPUs on which it could be read are off line, so that nothing is counted.
     fn read(&mut self) -> Result<Option<u64>, SourceError>;
 }
 
-/// A zone's counter, or one of those that make it up.
+/// A zone's counter, or one of several that are summed.
 pub(super) struct Part {
     pub(super) raw: Box<dyn RawCounter>,
     pub(super) counter: EnergyCounter,
@@ -40,12 +40,12 @@ pub(super) struct Part {
 /// A zone: the sum of its parts, of which there is one except where every core counts for itself.
 pub(super) struct ZoneMeter {
     pub(super) zone: Zone,
-    /// Size of a part's step.
+    /// Step of a part.
     pub(super) quantum: MicroJoules,
     pub(super) parts: Vec<Part>,
 }
 
-/// A hardware meter that is open and has given at least one reading.
+/// An open hardware meter that has given at least one reading.
 pub(crate) struct EnergyMeter {
     kind: EnergySourceKind,
     zones: Vec<OpenZone>,
@@ -55,16 +55,16 @@ pub(crate) struct EnergyMeter {
     corrected: Vec<(Zone, MicroJoules)>,
 }
 
-/// A zone whose counters are read by somebody else.
+/// A zone whose counters the reader thread may hold.
 struct OpenZone {
     zone: Zone,
     quantum: MicroJoules,
     raw: Counters,
-    /// What each of them comes to.
+    /// Totals of its counters.
     counters: Vec<EnergyCounter>,
     /// Whether its last reading failed.
     is_failing: bool,
-    /// Its total at the last reading, and the one that was last told.
+    /// Total at the last reading, and the last reported total.
     last: MicroJoules,
     told: MicroJoules,
 }
@@ -79,8 +79,8 @@ impl From<ZoneMeter> for OpenZone {
 }
 
 impl EnergyMeter {
-    /// Reads every zone once, to see that it works. Fails with the first zone's error when none does; a zone that fails beside
-    /// others that work is kept, and may come back. Leaves no thread behind: what reads later is to have the rights of then.
+    /// Reads every zone once, to test it. Fails with the first zone's error when none works; a zone that fails beside
+    /// others that work is kept, and may work later. Leaves no thread behind, because later readings must have the rights of that time.
     pub(super) fn start(
         kind: EnergySourceKind,
         mut zones: Vec<ZoneMeter>,
@@ -97,12 +97,12 @@ impl EnergyMeter {
             let nothing = || SourceError::unavailable(format!("no {kind} energy counter was found"), "");
             return Err(reading.failures.drain(..).next().map_or_else(nothing, |(_, error)| error));
         }
-        // What was counted between this and the first reading the caller sees belongs to nobody.
+        // Energy between this and the caller's first reading is not charged.
         meter.rebaseline();
         Ok(meter)
     }
 
-    /// Names counters whose unit the kernel has wrong, with the right one.
+    /// Sets the counters whose unit the kernel has wrong, with the right one.
     pub(super) fn with_corrected(mut self, corrected: Vec<(Zone, MicroJoules)>) -> Self {
         self.corrected = corrected;
         self
@@ -113,17 +113,17 @@ impl EnergyMeter {
         &self.corrected
     }
 
-    /// Which source it reads.
+    /// Kind of the source.
     pub(crate) fn kind(&self) -> EnergySourceKind {
         self.kind
     }
 
-    /// Its counters, ascending.
+    /// Zones of the meter, ascending.
     pub(crate) fn zones(&self) -> Vec<Zone> {
         self.zones.iter().map(|zone| zone.zone).collect()
     }
 
-    /// Reads every counter. One that fails does not hide the others; what it counted meanwhile is in its next reading.
+    /// Reads every counter. A failing counter does not hide the others; its energy meanwhile is in its next reading.
     pub(crate) fn read(&mut self, clock: &dyn Clock) -> EnergyReading {
         let mut reading = EnergyReading::default();
         let mut known = Vec::with_capacity(self.zones.len());
@@ -159,17 +159,17 @@ impl EnergyMeter {
         reading
     }
 
-    /// Counters that could not be read the last time.
+    /// Counters whose last reading failed.
     pub(crate) fn unreadable(&self) -> Vec<Zone> {
         self.zones.iter().filter(|zone| zone.is_failing).map(|zone| zone.zone).collect()
     }
 
-    /// Packages whose counters may be another's: they stand where that one stands, and have not moved often enough to tell.
+    /// Packages whose counters may mirror another: they show the same energy, and have not moved often enough to decide.
     pub(crate) fn suspects(&self) -> Vec<(Zone, Zone)> {
         self.mirrors.suspects()
     }
 
-    /// Where the counters stand that have been read, since the hardware began to count.
+    /// Positions of the counters that have been read, since the hardware began to count.
     pub(crate) fn positions(&self) -> Vec<(Zone, MicroJoules)> {
         let of = |zone: &OpenZone| {
             let counts: Option<Vec<_>> = zone.counters.iter().map(EnergyCounter::position).collect();
@@ -178,7 +178,7 @@ impl EnergyMeter {
         self.zones.iter().filter_map(of).collect()
     }
 
-    /// What is known of mirrors does not outlast a reset: the guest may be on another machine.
+    /// Results about mirrors are dropped at a reset: the guest may be on another machine.
     fn find_mirrors(
         &mut self,
         positions: &[Position],
@@ -199,7 +199,7 @@ impl EnergyMeter {
         }
     }
 
-    /// Reads counters that may be one, each between two readings of the other.
+    /// Reads possibly mirrored counters, each between two readings of the other.
     fn compare_mirrors(&mut self, clock: &dyn Clock, events: &mut Vec<(Zone, CounterEvent)>) {
         for (leader, follower) in self.mirrors.pairs() {
             for _ in 0..COMPARISONS {
@@ -217,7 +217,7 @@ impl EnergyMeter {
         }
     }
 
-    /// Reads one counter; `None` where its energy is not known.
+    /// Reads one counter; `None` where its energy is unknown.
     fn position(
         &mut self,
         zone: Zone,
@@ -229,7 +229,7 @@ impl EnergyMeter {
         open.position(at).filter(|_| is_known)
     }
 
-    /// Counters that show the energy of another, which is read in their place.
+    /// Counters that show the energy of another, with the one that is read in their place.
     pub(crate) fn mirrors(&self) -> BTreeMap<Zone, Zone> {
         let of = |zone: Zone| match self.mirrors.standing(zone) {
             Standing::MirrorOf(leader) => Some((zone, leader)),
@@ -238,13 +238,13 @@ impl EnergyMeter {
         self.zones.iter().filter_map(|zone| of(zone.zone)).collect()
     }
 
-    /// Whether it reads this counter, and for itself.
+    /// Whether the meter reads this counter as a counter of its own.
     pub(crate) fn reads(&self, zone: Zone) -> bool {
         let is_here = self.zones.iter().any(|open| open.zone == zone);
         is_here && !matches!(self.mirrors.standing(zone), Standing::MirrorOf(_))
     }
 
-    /// Packages whose counters show the energy of another, by that one.
+    /// Packages by the package whose energy they show.
     pub(crate) fn mirrored_packages(&self) -> BTreeMap<Zone, Vec<Zone>> {
         let mut groups: BTreeMap<Zone, Vec<Zone>> = BTreeMap::new();
         for (mirror, leader) in self.mirrors() {
@@ -264,8 +264,8 @@ impl EnergyMeter {
         places.into_iter().filter(|place| !is_covered(place)).map(|place| place.package).collect()
     }
 
-    /// Takes over what a meter of the same source, opened later, has and this one does not: zones that have come, and other ways to
-    /// counters that no longer can be read. Returns the zones that have come.
+    /// Adopts from a later meter of the same source what this one lacks: new zones, and other ways to
+    /// counters that can no longer be read. Returns the new zones.
     pub(crate) fn adopt(&mut self, later: Self) -> Vec<Zone> {
         let mut come = Vec::new();
         for zone in later.zones {
@@ -275,7 +275,7 @@ impl EnergyMeter {
                     self.zones.push(zone);
                 }
                 Some(known) => {
-                    // What the counter has come to stays: whether the new one counts on from there is seen when it is read.
+                    // The counter's total stays: the next reading shows whether the new counter continues it.
                     if known.is_failing && !zone.is_failing && known.counters.len() == zone.counters.len() {
                         known.raw = zone.raw;
                     }
@@ -287,7 +287,7 @@ impl EnergyMeter {
         come
     }
 
-    /// Forgets what was read before: the machine slept or was restored, so the next reading is a new baseline.
+    /// Drops positions after a suspend or a restore: the next reading is a new baseline.
     pub(crate) fn rebaseline(&mut self) {
         for counter in self.zones.iter_mut().flat_map(|zone| &mut zone.counters) {
             counter.rebaseline();
@@ -295,27 +295,27 @@ impl EnergyMeter {
         self.mirrors = MirrorWatch::new(self.kind);
     }
 
-    /// Leaves no thread behind until the next reading: what reads then is to have the rights of then.
+    /// Ends the reader thread until the next reading, which must have the rights of that time.
     pub(crate) fn rest(&mut self) {
         self.reader.rest();
     }
 
-    /// Counters must be read at least this often, or a wrap could be missed: a quarter of the shortest wrap time at the
-    /// plausible power. `None`: they do not wrap.
+    /// Longest time between readings without a missed wrap: a quarter of the shortest wrap time at the
+    /// plausible power. `None`: the counters do not wrap.
     pub(crate) fn longest_gap(&self) -> Option<Duration> {
         let counters = self.zones.iter().flat_map(|zone| &zone.counters);
         counters.filter_map(EnergyCounter::wrap_time).min().map(|shortest| shortest / 4)
     }
 
-    /// What was found while opening and left out, one line each, for `check` and the log.
+    /// Notes about counters that were left out while opening, one line each, for `check` and the log.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
     }
 }
 
 impl OpenZone {
-    /// Reads all counters, even after one has failed: those that answer keep their place in their range. When it was read, and
-    /// whether the total is of then.
+    /// Reads all counters, even after one has failed, so that those that answer keep their position in the range. Returns the time of the
+    /// reading, and whether the total is of that time.
     fn read(
         &mut self,
         reader: &mut Reader,
@@ -348,7 +348,7 @@ impl OpenZone {
             let doing = format!("read the {} counter: its CPUs are off line", self.zone);
             return Err(SourceError::transient(doing, std::io::ErrorKind::NotFound.into()));
         }
-        // The middle of the time it took is nearer to the truth than either end.
+        // The middle of the duration is closer to the true time than either end.
         Ok((begun.plus(ended.since(begun) / 2), is_known))
     }
 
@@ -356,7 +356,7 @@ impl OpenZone {
         self.counters.iter().map(EnergyCounter::total).sum()
     }
 
-    /// Where it stands, if it is one counter.
+    /// Position of the zone, if it has one counter.
     fn position(&self, at: MonoTime) -> Option<Position> {
         let [counter] = self.counters.as_slice() else { return None };
         let raw = counter.position()?;

@@ -1,10 +1,10 @@
-//! What may the machine be drawing, where nothing counts it? (Virtual machines, mostly.)
+//! Estimates the energy of a host without energy counters (virtual machines, mostly).
 //!
 //! `P = idle + (busy − idle) · utilisation` for every virtual CPU, as Cloud Carbon Footprint estimates cloud usage
 //! (<https://www.cloudcarbonfootprint.org/docs/methodology/#energy-estimate-watt-hours>). Integrated over the exact busy time
-//! of each window, so the estimate errs in its coefficients only.
+//! of each window, so only its coefficients are inexact.
 //!
-//! Never mixed with measured energy: an agent uses the model or a meter, and says which.
+//! Never mixed with measured energy: an agent uses the model or a meter, and shows which.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use agent_core::units::{MicroJoules, Watts};
 /// Power of one virtual CPU.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Coefficients {
-    /// When it is idle.
+    /// Power of an idle CPU.
     pub idle: Watts,
-    /// When it is busy.
+    /// Power of a busy CPU.
     pub busy: Watts,
 }
 
@@ -33,7 +33,7 @@ impl Default for Coefficients {
 /// Microwatts times nanoseconds, in a microjoule.
 const PER_MICROJOULE: u128 = 1_000_000_000;
 
-/// The estimator.
+/// The estimate of all packages.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelMeter {
     coefficients: Coefficients,
@@ -42,7 +42,7 @@ pub(crate) struct ModelMeter {
 }
 
 impl ModelMeter {
-    /// Nothing spent yet.
+    /// An estimate that begins at 0.
     pub(crate) fn new(coefficients: Coefficients) -> Self {
         Self { coefficients, spent: BTreeMap::new() }
     }
@@ -58,7 +58,7 @@ impl ModelMeter {
         self.totals()
     }
 
-    /// What it has come to so far.
+    /// Totals so far.
     pub(crate) fn totals(&self) -> Vec<ZoneReading> {
         self.spent
             .iter()
@@ -70,7 +70,7 @@ impl ModelMeter {
             .collect()
     }
 
-    /// What a package draws when nobody runs, over a window of this length; by the CPUs on line in it.
+    /// Idle power of a package, over a window of this length; by the CPUs on line in it.
     pub(crate) fn idle_power(&self, window: &CpuWindow, duration: Duration, of: Zone) -> Option<Watts> {
         let places = window.places.iter().filter(|place| of == zone(place.place.package));
         let cpu_seconds: f64 = places.map(|place| place.elapsed.seconds()).sum();

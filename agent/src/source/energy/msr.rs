@@ -1,6 +1,6 @@
-//! What do the energy registers themselves say? (`<dev>/cpu/N/msr`, msr(4))
+//! Reads the energy registers themselves (`<dev>/cpu/N/msr`, msr(4)).
 //!
-//! 32-bit registers that wrap; one CPU of each package or die is asked, and another when that one goes off line.
+//! 32-bit registers that wrap. Each is read on one CPU of its package or die, and on another when that CPU goes off line.
 
 mod cores;
 mod register;
@@ -24,7 +24,7 @@ use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::{CpuTopology, HostRoots};
 use crate::source::SourceError;
 
-/// Opens every register that counts.
+/// Opens all registers that count.
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     let layout = match Processor::read(place.roots).vendor {
         Vendor::Intel => &registers::INTEL,
@@ -37,7 +37,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     open_registers(layout, place)
 }
 
-/// Opens every register of a layout that counts.
+/// Opens all registers of a layout that count.
 fn open_registers(layout: &'static Layout, place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     let Place { roots, topology, options, clock } = *place;
     let processor = Processor::read(roots);
@@ -57,8 +57,8 @@ fn open_registers(layout: &'static Layout, place: &Place<'_>) -> Result<EnergyMe
     EnergyMeter::start(EnergySourceKind::Msr, probe.zones, probe.notes, clock)
 }
 
-/// The packages, or where Intel's have several dies those (`rapl_pkg_pmu_is_pkg_scope()`, `arch/x86/events/rapl.c`), with their
-/// CPUs.
+/// The packages with their CPUs, or where Intel's packages have several dies, the dies (`rapl_pkg_pmu_is_pkg_scope()`,
+/// `arch/x86/events/rapl.c`).
 fn scopes(topology: &CpuTopology, processor: Processor) -> Vec<(Scope, Vec<usize>)> {
     let places = topology.places();
     let by_package = processor.counts_by_package() || places.len() == topology.packages().len();
@@ -83,7 +83,7 @@ struct Probe<'a> {
     options: &'a EnergyOptions,
     processor: Processor,
     layout: &'static Layout,
-    /// Whether there was any CPU to be asked.
+    /// Whether there was any CPU with a device.
     has_device: bool,
     zones: Vec<ZoneMeter>,
     notes: Vec<String>,
@@ -120,8 +120,8 @@ impl Probe<'_> {
         Ok(())
     }
 
-    /// Adds the zone if its registers are there and count. Registers that a processor lacks fail to be read (EIO) or read as
-    /// zero, as the kernel takes it (`rapl_check_domain()`, `drivers/powercap/intel_rapl_common.c`).
+    /// Adds the zone if its registers exist and count. Registers that a processor lacks fail to be read (EIO) or read as
+    /// zero, which the kernel also takes for missing (`rapl_check_domain()`, `drivers/powercap/intel_rapl_common.c`).
     fn add_zone(&mut self, scope: Scope, domain: Domain, exponent: u32, register: u64, places: Vec<Access>) {
         let scope = if domain == Domain::Psys { Scope::Platform } else { scope };
         let zone = Zone { scope, domain };
@@ -144,7 +144,7 @@ impl Probe<'_> {
         }
     }
 
-    /// The unit register could not be read.
+    /// The error of an unreadable unit register.
     fn no_unit(&self, folder: &Path, cause: io::Error) -> SourceError {
         let path = folder.display();
         match cause.kind() {

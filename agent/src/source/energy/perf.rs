@@ -1,4 +1,4 @@
-//! What does the kernel's `power` PMU count? (`arch/x86/events/rapl.c`)
+//! Reads the energy events of the kernel's `power` PMU (`arch/x86/events/rapl.c`).
 //!
 //! The kernel follows the registers' wraps and gives 64 bits, so nothing can be missed between readings. Counts start when the
 //! event is opened. In 2⁻³² J they last 4.3 GJ, half a year at 280 W; the reset that follows costs one reading's energy.
@@ -36,7 +36,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     for (domain, name) in PACKAGE_EVENTS {
         search.add_events(&packages, domain, name)?;
     }
-    // AMD counts each core for itself, in a PMU of its own (Linux 6.14 or later).
+    // AMD counts each core separately, in a PMU of its own (Linux 6.14 or later).
     if let Some(cores) = Pmu::read(&devices.join("power_core"))? {
         search.add_events(&cores, Domain::Core, "energy-core")?;
     }
@@ -66,12 +66,12 @@ struct Search<'a> {
     processor: Processor,
     zones: Vec<ZoneMeter>,
     notes: Vec<String>,
-    /// Why the first that failed did.
+    /// Error of the first event that failed.
     failure: Option<SourceError>,
 }
 
 impl Search<'_> {
-    /// Opens one event wherever it counts. Fails only where every other would fail too.
+    /// Opens one event wherever it counts. Fails only where every other event would fail too.
     fn add_events(&mut self, pmu: &Pmu, domain: Domain, name: &str) -> Result<(), SourceError> {
         let event = match pmu.event(name) {
             Ok(Some(event)) => event,
@@ -104,12 +104,12 @@ impl Search<'_> {
                 self.zones.push(ZoneMeter { zone, quantum, parts: vec![part] });
             }
         }
-        // Some cores are not all cores.
+        // A part of the cores is not the domain `core`.
         self.zones.retain(|zone| !incomplete.contains(&zone.zone));
         Ok(())
     }
 
-    /// The CPUs to count on, with what they count for. A package that is listed several times is counted by die; but on AMD,
+    /// The CPUs to count on, with their scopes. A package that is listed several times is counted by die; but on AMD,
     /// where some kernels list every die for the same counter, once.
     fn places(&self, pmu: &Pmu, name: &str) -> Vec<(Scope, usize)> {
         let package = |cpu: usize| self.topology.place(cpu).package;
@@ -144,7 +144,7 @@ impl Search<'_> {
     }
 }
 
-/// Why an event could not be opened: an error of its own, or (as `Err`) one that all events would share.
+/// The error of an event that could not be opened: its own, or (as `Err`) one that all events would have.
 fn explain(name: &str, cpu: usize, cause: io::Error) -> Result<SourceError, SourceError> {
     let what = format!("the kernel does not open {name} on CPU {cpu}");
     if cause.kind() == io::ErrorKind::PermissionDenied {
@@ -158,7 +158,7 @@ fn explain(name: &str, cpu: usize, cause: io::Error) -> Result<SourceError, Sour
     })
 }
 
-/// Debian's and Ubuntu's kernels refuse everyone without `CAP_SYS_ADMIN` while the setting is above 2; counting whole CPUs
+/// Debian's and Ubuntu's kernels require `CAP_SYS_ADMIN` while the setting is above 2; counting whole CPUs
 /// without any capability needs 0 (`perf_allow_cpu()`, `include/linux/perf_event.h`).
 const MAY_COUNT: &str = "give the agent CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8) and, on Debian and Ubuntu, \
     sysctl kernel.perf_event_paranoid=2; or give it CAP_SYS_ADMIN; or let it read powercap instead";

@@ -1,4 +1,4 @@
-//! What does powercap say? (`<sys>/class/powercap`, <https://docs.kernel.org/power/powercap/powercap.html>)
+//! Reads the zones of powercap (`<sys>/class/powercap`, <https://docs.kernel.org/power/powercap/powercap.html>).
 //!
 //! Microjoules that wrap at `max_energy_range_uj`; readable by root only since the PLATYPUS fix (CVE-2020-8694).
 
@@ -25,7 +25,7 @@ use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::HostRoots;
 use crate::source::SourceError;
 
-/// Opens every zone that is there.
+/// Opens all zones.
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     let Place { roots, options, clock, .. } = *place;
     let class = roots.sys.join("class/powercap");
@@ -40,7 +40,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     Ok(meter.with_corrected(corrected))
 }
 
-/// What all packages together may draw for long; `None` where one of them does not say.
+/// Highest sustained power of all packages together; `None` where one of them states none.
 pub(super) fn power_limit(roots: &HostRoots) -> Option<Watts> {
     let folders = tree::find(&roots.sys.join("class/powercap")).ok()?;
     let (named, _) = naming::name(&folders, Processor::read(roots));
@@ -49,7 +49,7 @@ pub(super) fn power_limit(roots: &HostRoots) -> Option<Watts> {
     limits.filter(|limits| !limits.is_empty()).map(|limits| Watts(limits.iter().sum()))
 }
 
-/// One meter a zone; `psys` of several platforms in one machine are its parts. With the zones whose unit the kernel has wrong, and
+/// One meter for each zone; the `psys` zones of several platforms are parts of one. Also the zones whose unit the kernel has wrong, with
 /// their step.
 fn zones(
     named: &[NamedZone],
@@ -105,7 +105,7 @@ fn dram_unit(
 /// (2³² − 1) steps of 15.3 µJ, truncated.
 const EARLIER_RANGE: MicroJoules = MicroJoules(65_712_999_613);
 
-/// Cores and graphics draw no more than the package they are in; memory and the platform are not in it.
+/// Highest power of the package for its cores and graphics; memory and the platform are not in it.
 fn package_power(zone: Zone, limits: &[(Zone, Limits)]) -> Option<Watts> {
     if !matches!(zone.domain, Domain::Core | Domain::Uncore) {
         return None;
@@ -138,7 +138,7 @@ fn no_zones(class: &Path, folders: &tree::Folders, processor: Processor, notes: 
     SourceError::unavailable(format!("{path} has no zone that is known: {}", notes.join("; ")), "")
 }
 
-/// A meter whose every zone is forbidden is not failing, it is lacking a permission.
+/// A meter without permission for any zone is not failing: it is unavailable.
 fn explain(error: SourceError) -> SourceError {
     match &error {
         SourceError::Transient { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {

@@ -1,4 +1,4 @@
-//! Lists what energy hardware the host shows, cheaply: names in a few folders. A change of the list is a reason to look closer.
+//! Lists the host's energy hardware cheaply, by names in a few folders. When the list changes, the sources are probed again.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ pub(super) fn presence(roots: &HostRoots) -> Vec<String> {
         (roots.dev.join("cpu"), ""),
     ];
     for (folder, prefix) in folders {
-        // A folder that is not there shows nothing.
+        // A missing folder adds nothing.
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         seen.extend(
             entries

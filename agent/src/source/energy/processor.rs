@@ -1,4 +1,4 @@
-//! Which processor is this, and in which units does it count energy?
+//! Identifies the processor, and the unit in which it counts energy.
 
 use std::fs;
 
@@ -11,30 +11,30 @@ use crate::source::SourceError;
 #[cfg(test)]
 mod tests;
 
-/// Who made the processor, as far as its energy registers go.
+/// Vendors of processors, by their energy registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Vendor {
     /// `GenuineIntel`.
     Intel,
     /// `AuthenticAMD`, and `HygonGenuine`, whose registers are AMD's.
     Amd,
-    /// Anyone else.
+    /// All others.
     #[default]
     Other,
 }
 
-/// The first processor of `cpuinfo`; all are of the same kind as far as energy goes.
+/// The first processor of `cpuinfo`; all have the same energy counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Processor {
     pub(super) vendor: Vendor,
     pub(super) family: u32,
     pub(super) model: u32,
-    /// Whether a hypervisor says that it is there.
+    /// Whether the processor reports a hypervisor.
     pub(super) is_virtual: bool,
 }
 
 impl Processor {
-    /// Reads `cpuinfo`; what it does not tell stays at its default.
+    /// Reads `cpuinfo`; missing fields keep their default.
     pub(super) fn read(roots: &HostRoots) -> Self {
         fs::read_to_string(roots.proc.join("cpuinfo"))
             .map_or_else(|_| Self::default(), |text| Self::parse(&text))
@@ -82,7 +82,7 @@ impl Processor {
         self.is_intel(&JOULE_PSYS)
     }
 
-    /// There are no counters, and `hint` would help: but not on a virtual machine.
+    /// The error of missing counters, with this hint, except on a virtual machine.
     pub(super) fn unavailable(self, what: &str, hint: &str) -> SourceError {
         if self.is_virtual {
             SourceError::unavailable(

@@ -1,8 +1,8 @@
-//! Who asks a counter that may never answer?
+//! Reads counters on a helper thread with a deadline, so that a driver that hangs cannot block a tick.
 //!
-//! A driver that hangs hangs whoever reads its file, and nothing can call a reader back. So counters are read by a thread of their
-//! own, and whoever needs them waits for it no longer than a deadline. A zone that does not answer keeps the thread until it does;
-//! the other zones are read by a new one. So a zone costs one thread at most, however long it hangs.
+//! A hanging driver blocks the thread that reads its file, and a blocked reader cannot be interrupted. So counters are read by a separate
+//! thread, and a tick waits no longer than the deadline. A zone that does not answer keeps its thread until it does;
+//! the other zones are read by a new thread. So a zone costs one thread at most, however long it hangs.
 
 use std::io;
 use std::mem;
@@ -18,27 +18,27 @@ use crate::source::SourceError;
 #[cfg(test)]
 mod tests;
 
-/// How long a tick waits for a zone, once: from then on it only looks whether the answer has come. Counters answer within
-/// microseconds; a thread on a busy machine may wait for its turn.
+/// Time that a tick waits for a zone, once: later ticks only check whether the answer has arrived. Counters answer within
+/// microseconds; a thread on a busy host may have to wait for a CPU.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A counter of a zone.
 pub(super) type Raw = Box<dyn RawCounter>;
 
-/// What a counter says.
+/// Result of one counter.
 pub(super) type Count = Result<Option<u64>, SourceError>;
 
 /// The counters of one zone.
 pub(super) enum Counters {
-    /// Nobody reads them.
+    /// No thread holds them.
     Here(Vec<Raw>),
-    /// A thread has them, and has not answered yet.
+    /// A thread holds them, and has not answered yet.
     Away(Receiver<Answer>),
-    /// The thread that had them has panicked.
+    /// The thread that held them has panicked.
     Gone,
 }
 
-/// Counters that come back, with what they say.
+/// Counters that return from a thread, with their results.
 type Answer = (Vec<Raw>, Vec<Count>);
 
 /// Reads counters, one zone after the other.
@@ -54,8 +54,8 @@ struct Thread {
 }
 
 impl Reader {
-    /// Ends the thread that waits for orders; the next reading starts another. A thread has the rights of the one that started it,
-    /// so whoever is about to give rights up leaves none behind. One that a counter keeps goes when it has its answer.
+    /// Ends the waiting thread; the next reading starts another. A thread has the rights of the thread that started it, so none may
+    /// remain before rights are given up. A thread that a counter blocks ends after its answer.
     pub(super) fn rest(&mut self) {
         if let Some(Thread { orders, work, .. }) = self.thread.take() {
             drop(orders);
@@ -67,8 +67,8 @@ impl Reader {
         }
     }
 
-    /// What a zone's counters say, one answer each. An error when they did not answer in time, which says nothing about what
-    /// they have counted: the next answer tells.
+    /// Results of a zone's counters, one for each. An error when they did not answer in time, which does not change
+    /// their totals: the next answer shows their energy.
     pub(super) fn read(&mut self, zone: Zone, counters: &mut Counters) -> Result<Vec<Count>, SourceError> {
         let raw = fetch(zone, counters)?;
         let thread = match self.thread.take().map_or_else(Thread::start, Ok) {
@@ -87,13 +87,13 @@ impl Reader {
             self.thread = Some(thread);
             return Ok(counts);
         }
-        // It gets no more orders, so it ends when it has answered.
+        // The thread gets no more requests, so it ends after its answer.
         *counters = Counters::Away(thread.answers);
         Err(late(zone))
     }
 }
 
-/// The counters, if nobody has them. An answer that comes late is not of this moment: it is dropped.
+/// The counters, if no thread holds them. A late answer is not of this time and is dropped.
 fn fetch(zone: Zone, counters: &mut Counters) -> Result<Vec<Raw>, SourceError> {
     match mem::replace(counters, Counters::Gone) {
         Counters::Here(raw) => Ok(raw),
@@ -116,7 +116,7 @@ impl Thread {
         let run = move || {
             for mut raw in ordered {
                 let counts = raw.iter_mut().map(|counter| counter.read()).collect();
-                // Nobody waits any more when the meter is gone.
+                // The meter has been dropped, so there is no receiver.
                 if answer.send((raw, counts)).is_err() {
                     break;
                 }

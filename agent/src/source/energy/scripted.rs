@@ -1,4 +1,4 @@
-//! Energy counters that do what a test says: they count, wrap, fail, stand still, come and go.
+//! Scripted energy counters for tests: they count, wrap, fail, stand still, appear and disappear.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,27 +14,27 @@ use super::{EnergyHardware, EnergyMeter};
 use crate::clock::Clock;
 use crate::source::SourceError;
 
-/// The most that one of these counters is believed to draw.
+/// Highest plausible power of these counters.
 const BOUND: Watts = Watts(2000.0);
 
 /// A counter in microjoules.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScriptedCounter {
-    /// What it shows.
+    /// The shown count.
     pub(crate) raw: u64,
-    /// It begins again after this.
+    /// The count after which it wraps.
     pub(crate) range: u64,
     /// Whether it can be read.
     pub(crate) is_readable: bool,
-    /// Whether the host has it at all.
+    /// Whether the host has the counter.
     pub(crate) is_there: bool,
-    /// Whether it shows what it counts.
+    /// Whether the shown count stands still.
     pub(crate) is_frozen: bool,
-    /// What it has counted and not shown yet.
+    /// Energy that was counted and not shown yet.
     behind: u64,
 }
 
-/// The counters of a host that a test has in its hand, all of one source.
+/// Counters of a simulated host, all of one source, that a test controls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ScriptedHardware(Arc<Mutex<BTreeMap<Zone, ScriptedCounter>>>);
 
@@ -51,7 +51,7 @@ impl ScriptedHardware {
         self.all(|counters| change(counters.get_mut(&zone).unwrap()));
     }
 
-    /// So much has been drawn.
+    /// Adds drawn energy to a counter.
     pub(crate) fn draw(&self, zone: Zone, energy: MicroJoules) {
         self.change(zone, |counter| {
             counter.behind += energy.0;

@@ -1,4 +1,4 @@
-//! Opens sources of energy on fixture hosts; of those that cannot be opened, the reason is told.
+//! Tests that sources of energy open on fixture hosts, and that the reason is reported where one cannot be opened.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use agent_core::units::MicroJoules;
 use super::fixture::{self, ManualClock, cpuinfo, host};
 use super::*;
 
-/// A CPU that does not say where it is.
+/// A CPU without a known place.
 const CPU: (&str, &str) = ("sys/devices/system/cpu/cpu0/online", "1");
 
 #[test]

@@ -1,7 +1,7 @@
-//! What do people call a container? Asked of Docker's or Podman's socket.
+//! Reads names, images and labels of containers from Docker's or Podman's socket.
 //!
-//! The list once, then the stream of events; when the engine is not there, stops or starts again, asked again. Only reading
-//! calls are made, and never on behalf of a scrape.
+//! The list once, then the stream of events; both again after the engine was not reachable, stopped or restarted. Only read requests
+//! are made, and never on behalf of a scrape.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -17,33 +17,32 @@ use futures_util::StreamExt;
 use crate::clock::{Clock, SystemClock};
 use crate::source::{SourceError, chain};
 
-/// How long one request may take.
+/// Time limit of one request.
 const REQUEST_TIMEOUT_SECONDS: u64 = 10;
 
-/// Between two attempts to reach an engine: a container that starts right after its engine is still named within this time.
+/// Time between two attempts to reach an engine: a container that starts right after its engine is named within this time.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// A container engine to ask.
+/// A container engine and its socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Engine {
     /// Its name as a source: `docker` or `podman`.
     pub name: &'static str,
-    /// Its socket.
     pub socket: PathBuf,
 }
 
-/// Something an engine has said.
+/// An event of an engine.
 #[derive(Debug)]
 pub enum EngineEvent {
-    /// It answers: from now on its events are heard.
+    /// The engine answers: its events follow.
     Up,
-    /// It does not answer, or no longer.
+    /// The engine does not answer, or no longer.
     Down(SourceError),
-    /// A container is there.
+    /// A container exists.
     Known {
         /// Its full id.
         id: String,
-        /// What the engine says of it.
+        /// The engine's description of the container.
         facts: ContainerFacts,
     },
     /// A container was renamed.
@@ -60,7 +59,7 @@ pub enum EngineEvent {
     },
 }
 
-/// Listens to an engine for ever, whether it is there or not. Ends when `tell` says that nobody listens any more.
+/// Follows an engine for ever, whether it runs or not. Ends when `tell` returns that there is no receiver.
 pub(crate) async fn listen(engine: Engine, tell: impl Fn(EngineEvent) -> bool) {
     loop {
         let error = match connect(&engine.socket).await {
@@ -101,9 +100,9 @@ async fn connect(socket: &Path) -> Result<Docker, SourceError> {
     docker.negotiate_version().await.map_err(|error| failed(&format!("reach the engine at {path}"), &error))
 }
 
-/// `Ok` when nobody listens any more.
+/// `Ok` when there is no receiver any more.
 async fn hear(docker: &Docker, tell: &impl Fn(EngineEvent) -> bool) -> Result<(), SourceError> {
-    // The engine repeats its events from here on, so nothing falls between the list and the stream.
+    // The engine repeats its events from here on, so no event is lost between the list and the stream.
     let since = SystemClock.wall().0 as u64;
     let all = ListContainersOptionsBuilder::default().all(true).build();
     let listed =
@@ -128,13 +127,13 @@ async fn hear(docker: &Docker, tell: &impl Fn(EngineEvent) -> bool) -> Result<()
     Err(SourceError::unavailable("the engine closed its event stream", "start the engine"))
 }
 
-/// What an engine's list of containers comes to, as it is on the wire.
+/// Parses an engine's list of containers, as it is on the wire.
 pub fn read_list(json: &[u8]) -> Result<Vec<(String, ContainerFacts)>, serde_json::Error> {
     let listed: Vec<ContainerSummary> = serde_json::from_slice(json)?;
     Ok(listed.into_iter().filter_map(listed_facts).collect())
 }
 
-/// What an engine's event comes to, as it is on the wire.
+/// Parses an engine's event, as it is on the wire.
 pub fn read_event(json: &[u8]) -> Result<Option<EngineEvent>, serde_json::Error> {
     serde_json::from_slice(json).map(translate)
 }
@@ -156,7 +155,7 @@ fn translate(event: EventMessage) -> Option<EngineEvent> {
     let mut attributes = actor.attributes.unwrap_or_default();
     let name = attributes.remove("name").unwrap_or_default();
     match event.action?.as_str() {
-        // An event carries the container's labels among its attributes.
+        // The attributes of an event include the container's labels.
         "create" | "start" => {
             let image = attributes.remove("image");
             Some(EngineEvent::Known {

@@ -1,4 +1,4 @@
-//! Tells which numbers of processes mean the same: the CPU meter's, those of procfs, and those of the agent's own PID namespace.
+//! Translates process numbers between the CPU meter, procfs, and the agent's own PID namespace.
 //!
 //! In a PID namespace of its own the agent sees other numbers than the kernel's first namespace, in which eBPF programs count. A number
 //! is looked up in procfs only where it means the same process there.
@@ -9,14 +9,14 @@ use crate::host::HostRoots;
 use crate::source::SourceError;
 use crate::source::identity::processes;
 
-/// The agent's own number in each.
+/// The agent's own process number in each numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessNumbers {
-    /// By the CPU meter.
+    /// Number in the CPU meter's numbering.
     meter: Option<ProcessId>,
-    /// By procfs.
+    /// Number in procfs.
     procfs: Option<ProcessId>,
-    /// In its own namespace, in which its children get theirs.
+    /// Number in the agent's own namespace, in which its children get theirs.
     own: ProcessId,
 }
 
@@ -31,12 +31,12 @@ impl ProcessNumbers {
         self.procfs
     }
 
-    /// Whether a number of the meter's means the same process in procfs.
+    /// Whether the meter's numbers mean the same processes in procfs.
     pub(crate) fn are_shared(&self) -> bool {
         self.meter == self.procfs
     }
 
-    /// The number of one of the meter's processes in procfs. `local` is its number in the agent's own namespace, where the kernel told.
+    /// The number of one of the meter's processes in procfs. `local` is its number in the agent's own namespace, where the kernel gave it.
     pub(crate) fn in_procfs(&self, process: ProcessId, local: Option<ProcessId>) -> Option<ProcessId> {
         if self.are_shared() {
             return Some(process);
@@ -44,7 +44,7 @@ impl ProcessNumbers {
         local.filter(|_| self.procfs == Some(self.own))
     }
 
-    /// The meter's number for a child of the agent's, which the agent knows by the number in its own namespace.
+    /// The meter's number of a child of the agent, from its number in the agent's own namespace.
     pub(crate) fn of_child(&self, roots: &HostRoots, child: ProcessId) -> Option<ProcessId> {
         if self.meter.is_none_or(|meter| meter == self.own) {
             return Some(child);
@@ -56,7 +56,7 @@ impl ProcessNumbers {
         })
     }
 
-    /// What the agent cannot know for being in a PID namespace of its own.
+    /// Limitation of an agent in a PID namespace of its own.
     pub(crate) fn problem(&self) -> Option<SourceError> {
         let (false, Some(meter)) = (self.are_shared(), self.meter) else { return None };
         let seen = self.procfs.map_or_else(|| "unknown".to_owned(), |number| number.0.to_string());

@@ -14,23 +14,22 @@ use procfs::process::Stat;
 use crate::host::HostRoots;
 use crate::source::cgroup_tree::Controller;
 
-/// Longest name the kernel keeps (`TASK_COMM_LEN` less the terminating zero).
+/// Longest name that the kernel keeps (`TASK_COMM_LEN` less the terminating zero).
 const NAME_LIMIT: usize = 15;
 
-/// Longest command line that is read; what an encoder is asked to do is said long before.
+/// Longest part of a command line that is read; an encoder's settings are usually much shorter.
 const COMMAND_LINE_LIMIT: u64 = 256 * 1024;
 
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Running {
-    /// Its id.
     pub id: ProcessId,
-    /// When it began, in the kernel's clock ticks since boot.
+    /// Start time, in the kernel's clock ticks since boot.
     pub start_time: u64,
 }
 
 impl Running {
-    /// When it began, after boot.
+    /// Start time, after boot.
     pub(crate) fn since_boot(&self) -> Duration {
         Duration::from_nanos(CpuTime::from_clock_ticks(self.start_time).0)
     }
@@ -47,7 +46,7 @@ pub(crate) fn stat(roots: &HostRoots, id: ProcessId) -> Option<Stat> {
     Stat::from_file(roots.process(id.0, "stat")).ok()
 }
 
-/// When a process began, in the kernel's clock ticks since boot: with it, a number that is used again is told apart. `None` when no
+/// Start time of a process, in the kernel's clock ticks since boot: it distinguishes processes with the same number. `None` when no
 /// process of this number runs.
 pub(crate) fn start_time(roots: &HostRoots, id: ProcessId) -> Option<u64> {
     // The first thread may have ended before the others.
@@ -62,7 +61,7 @@ pub(crate) fn innermost_number(roots: &HostRoots, id: ProcessId) -> Option<Proce
     numbers.split_whitespace().next_back()?.parse().ok().map(ProcessId)
 }
 
-/// A program's name as the kernel keeps it.
+/// A program's name, cut to the kernel's limit.
 pub(crate) fn kept_name(name: &str) -> &str {
     let mut end = name.len().min(NAME_LIMIT);
     while !name.is_char_boundary(end) {
@@ -116,11 +115,11 @@ fn hierarchy_line(line: &str, controller: Option<Controller>) -> Option<(u32, &s
     if is_it { Some((number.parse().ok()?, path)) } else { None }
 }
 
-/// A process's command line, as in `/proc/<pid>/cmdline`; empty when it is gone.
+/// The command line of a process, as in `/proc/<pid>/cmdline`; empty when the process is gone.
 pub(crate) fn command_line(roots: &HostRoots, id: ProcessId) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(roots.process(id.0, "cmdline")) {
-        // What could be read before a failure is better than nothing.
+        // A part that was read before a failure is better than nothing.
         let _ = file.take(COMMAND_LINE_LIMIT).read_to_end(&mut bytes);
     }
     bytes

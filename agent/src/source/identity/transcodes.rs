@@ -1,8 +1,8 @@
-//! Tracks encoder processes: which transcodes run, and what they were asked to do.
+//! Tracks encoder processes: the running transcodes, and what their command lines ask for.
 //!
-//! No IO: the caller reads procfs and hands in what it says.
+//! No IO: the caller reads procfs and hands in the result.
 //!
-//! **Bounded:** by [`ROOM`] transcodes that run; those that ended leave with their accounts.
+//! **Bounded:** by [`ROOM`] running transcodes; ended ones leave with their accounts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,62 +16,60 @@ use agent_core::model::transcode::{
 use agent_core::model::workload::WorkloadId;
 use agent_core::time::WallTime;
 
-/// Most transcodes that run at a time. One more is charged with its workload only.
+/// Most simultaneous transcodes. Further ones are charged with their workload only.
 const ROOM: usize = 8192;
 
-/// An encoder process that has begun.
+/// An encoder process that has started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Started<'a> {
-    /// Its process.
     pub process: ProcessId,
-    /// Its number in procfs, where that is known.
+    /// Its number in procfs, where known.
     pub local: Option<ProcessId>,
-    /// When it began by procfs, in the kernel's clock ticks since boot.
+    /// Start time by procfs, in the kernel's clock ticks since boot.
     pub start_time: Option<u64>,
-    /// When it began.
+    /// Start time.
     pub at: WallTime,
-    /// The workload it began in.
+    /// The workload in which it started.
     pub workload: WorkloadId,
-    /// As in `/proc/…/cmdline`; empty when it was gone before it could be read.
+    /// As in `/proc/…/cmdline`; empty when it ended before it could be read.
     pub command_line: &'a [u8],
 }
 
 /// One run of an encoder.
 #[derive(Clone, Debug)]
 pub(crate) struct Transcode {
-    /// What it is.
+    /// Identity of the transcode.
     pub identity: TranscodeIdentity,
-    /// The workload it began in.
+    /// The workload in which it started.
     pub workload: WorkloadId,
-    /// Its process.
     pub process: ProcessId,
-    /// Its number in procfs, where that is known.
+    /// Its number in procfs, where known.
     pub local: Option<ProcessId>,
-    /// When it began by procfs, in the kernel's clock ticks since boot: a process of another time is another one.
+    /// Start time by procfs, in the kernel's clock ticks since boot: a process with another start time is another one.
     pub start_time: Option<u64>,
-    /// When it began.
+    /// Start time.
     pub started: WallTime,
-    /// When it ended.
+    /// End time.
     pub ended: Option<WallTime>,
-    /// How it ended, where the kernel tells.
+    /// Exit status, where the kernel reports it.
     pub status: Option<ExitStatus>,
-    /// Under which keys its CPU time came: one a cgroup it has been in.
+    /// Keys of its CPU time: one for each cgroup it has been in.
     pub consumers: Vec<Consumer>,
-    /// The part of its life that was observed.
+    /// The observed part of its life.
     pub observation: Observation,
 }
 
 /// All transcodes that run or have an account.
 #[derive(Debug, Default)]
 pub(crate) struct Transcodes {
-    /// Those whose last CPU time may still come.
+    /// Transcodes whose last CPU time may still arrive.
     running: HashMap<ProcessId, TranscodeId>,
     all: HashMap<TranscodeId, Transcode>,
     next: u32,
 }
 
 impl Transcodes {
-    /// A tracked process has begun.
+    /// Adds a tracked process that has started.
     pub(crate) fn started(&mut self, started: Started<'_>) -> TranscodeId {
         let Started { process, local, start_time, at, workload, command_line } = started;
         let id = TranscodeId(self.next);
@@ -95,14 +93,14 @@ impl Transcodes {
         id
     }
 
-    /// A tracked process has become another program, as a wrapper does that execs the encoder: it is the same transcode.
+    /// Replaces the program of a tracked process, such as a wrapper that execs the encoder: it is the same transcode.
     pub(crate) fn became(&mut self, id: TranscodeId, command_line: &[u8]) {
         if let Some(transcode) = self.all.get_mut(&id) {
             transcode.identity.encode = Arc::new(encode(command_line));
         }
     }
 
-    /// Whether one more may run.
+    /// Whether one more transcode may run.
     pub(crate) fn has_room(&self) -> bool {
         self.running.len() < ROOM
     }
@@ -112,14 +110,14 @@ impl Transcodes {
         self.all.len()
     }
 
-    /// Notes which process a transcode is, where procfs tells.
+    /// Notes the process of a transcode, where procfs shows it.
     pub(crate) fn identified(&mut self, id: TranscodeId, process: Option<ProcessIdentity>) {
         if let Some(transcode) = self.all.get_mut(&id) {
             transcode.observation.process = process.or(transcode.observation.process.take());
         }
     }
 
-    /// A transcode that ran before the agent did: under the key that it had for the agent before this one, if that has known it.
+    /// Adds a transcode that ran before the agent started: with its key from the agent's previous run, if there is one.
     pub(crate) fn found_running(
         &mut self,
         id: TranscodeId,
@@ -138,7 +136,7 @@ impl Transcodes {
         transcode.observation = Observation { process, from: Some(now), missing, ..Observation::default() };
     }
 
-    /// A tracked process ended.
+    /// Marks the end of a tracked process.
     pub(crate) fn ended(
         &mut self,
         process: ProcessId,
@@ -152,12 +150,12 @@ impl Transcodes {
         Some(id)
     }
 
-    /// The transcode of a process that is or was running.
+    /// The transcode of a process that runs or has run.
     pub(crate) fn of(&self, process: ProcessId) -> Option<TranscodeId> {
         self.running.get(&process).copied()
     }
 
-    /// Notes under which key the CPU time of a process came.
+    /// Notes a key of a process's CPU time.
     pub(crate) fn seen(&mut self, process: ProcessId, cgroup: CgroupId) {
         let consumer = Consumer::Tasks { cgroup, process: Some(process) };
         if let Some(transcode) = self.running.get(&process).and_then(|id| self.all.get_mut(id))
@@ -167,7 +165,7 @@ impl Transcodes {
         }
     }
 
-    /// The process's last CPU time has been read: its number may mean another one from now on.
+    /// Releases the number of a process whose last CPU time has been read.
     pub(crate) fn release(&mut self, id: TranscodeId) {
         if let Some(transcode) = self.all.get(&id)
             && self.running.get(&transcode.process) == Some(&id)
@@ -176,7 +174,7 @@ impl Transcodes {
         }
     }
 
-    /// Its books are closed: forget it.
+    /// Drops a transcode whose account has been closed.
     pub(crate) fn close(&mut self, id: TranscodeId) {
         self.release(id);
         self.all.remove(&id);

@@ -1,4 +1,4 @@
-//! Tests of the other end of a connection: real sockets, and lists of hosts that are not there.
+//! Tests of the other end of a connection: real sockets, and lists of fixture hosts.
 
 use std::net::{TcpListener, TcpStream};
 
@@ -11,12 +11,12 @@ fn own() -> ProcessId {
 #[test]
 fn a_real_connection_is_found_at_its_owner_and_its_user() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
-        // Where there is no IPv6 there is nothing to find.
+        // Without IPv6 there is nothing to find.
         let Ok(listener) = TcpListener::bind(address) else { continue };
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let roots = HostRoots::default();
         let connection = Ends { peer: stream.local_addr().unwrap(), own: stream.peer_addr().unwrap() };
-        // The same local address towards another end is another socket's.
+        // The same local address with another remote end is another socket.
         let other = Ends { own: SocketAddr::new(connection.own.ip(), 1), ..connection };
         let known = Sockets::of(&roots, [connection, other].into_iter());
         assert_eq!(known.owner(connection, &[ProcessId(1), own()]), Some(own()));

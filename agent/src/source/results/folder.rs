@@ -1,7 +1,7 @@
-//! Which result file counts, and has it changed?
+//! Chooses the result file of a folder, and detects its changes.
 //!
-//! The newest by name counts: names carry their time (`test_results_20260203_101112.json`). A file that cannot be read, because
-//! it is half written or broken, does not take the place of the last one that could; it is tried again when it changes.
+//! The newest by name counts: names contain their time (`test_results_20260203_101112.json`). A file that cannot be read, because
+//! it is half written or broken, does not replace the last readable one; it is tried again when it changes.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use crate::source::SourceError;
 
-/// What result files are called.
+/// Prefix of the names of result files.
 const PREFIX: &str = "test_results_";
 const SUFFIX: &str = ".json";
 
 /// Larger files are no result files: ten thousand scenarios have a tenth of it.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// What tells one state of a file from another.
+/// Identifies one version of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Version {
     inode: u64,
@@ -32,17 +32,17 @@ pub struct Folder {
     last: Option<(PathBuf, Version)>,
 }
 
-/// A result file as it was read.
+/// A result file and its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultFile {
     /// Its path.
     pub path: PathBuf,
-    /// What is in it.
+    /// Content of the file.
     pub bytes: Vec<u8>,
 }
 
 impl Folder {
-    /// A folder; it need not be there yet.
+    /// A folder; it need not exist yet.
     pub fn new(path: PathBuf) -> Self {
         Self { path, last: None }
     }
@@ -52,9 +52,9 @@ impl Folder {
         &self.path
     }
 
-    /// The newest file, when it is not as it was at the last call; `None` when nothing has changed, or nothing is there.
+    /// The newest file, when it has changed since the last call; `None` when nothing has changed, or there is no file.
     ///
-    /// Lists names and looks at one file: ten thousand cost no more than the list.
+    /// Lists names and reads one file: ten thousand files cost no more than the list.
     pub fn changed(&mut self) -> Result<Option<ResultFile>, SourceError> {
         let Some(name) = self.newest()? else {
             self.last = None;
@@ -72,7 +72,7 @@ impl Folder {
         if self.last.as_ref().is_some_and(|last| *last == (path.clone(), version)) {
             return Ok(None);
         }
-        // Noted before it is understood: what cannot be is tried again only when it changes.
+        // Noted before it is parsed: a file that cannot be parsed is tried again only when it changes.
         self.last = Some((path.clone(), version));
         if !metadata.is_file() || version.bytes > MAX_BYTES {
             let what = format!("{} is no result file: {} bytes", path.display(), version.bytes);

@@ -1,4 +1,4 @@
-//! What does a price file say? Upstream's format: `{"electricity_prices": {"region": 0.12}, "co2_intensity": {"region": 400}}`.
+//! Reads a price file in upstream's format: `{"electricity_prices": {"region": 0.12}, "co2_intensity": {"region": 400}}`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::source::SourceError;
 
-/// Reads a price file. Unlike a result file it is configuration: whatever is wrong with it is an error.
+/// Reads a price file. Unlike a result file it is configuration: every mistake in it is an error.
 pub(crate) fn read(path: &Path) -> Result<OwnPrices, SourceError> {
     let shown = path.display();
     let text = fs::read(path)
@@ -23,7 +23,7 @@ pub(crate) fn read(path: &Path) -> Result<OwnPrices, SourceError> {
         let given = given.as_object().ok_or_else(|| wrong(" is no object"))?;
         let number = |(region, value): (&String, &Value)| {
             let number = value.as_f64().filter(|number| *number >= 0.0);
-            // In such a section a region is a key, not what stands there.
+            // In such a section a region is a key, so naming it quotes no value.
             let number = number.ok_or_else(|| wrong(&format!(": {region:?} is no number of 0 or more")))?;
             Ok((region.clone(), number))
         };

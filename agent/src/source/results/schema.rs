@@ -1,6 +1,6 @@
-//! How does a result file become a run?
+//! Parses a result file into a run.
 //!
-//! Both schemas are an object with a list `scenarios`; they differ in which fields a scenario has, and all are read. A number may
+//! Both schemas are an object with a list `scenarios`; they differ in the fields of a scenario, and all are read. A number may
 //! be written as text.
 
 use std::collections::HashSet;
@@ -15,16 +15,16 @@ use serde_json::{Map, Value};
 
 use crate::source::SourceError;
 
-/// Scenarios of one file beyond which no more are read.
+/// Most scenarios that are read from one file.
 const MAX_SCENARIOS: usize = 10_000;
 
 /// Labels are no longer than this many characters.
 const MAX_TEXT: usize = 256;
 
-/// Longer than any encode: times beyond are mistakes.
+/// Longer than any encode: longer times are mistakes.
 const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 
-/// A file's run, and what about it could not be used.
+/// A file's run, and the problems of unusable fields.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Vec<String>), SourceError> {
     let shown = path.display();
     let value: Value = serde_json::from_slice(bytes)
@@ -146,7 +146,7 @@ fn power(fields: &Map<String, Value>) -> FilePower {
     }
 }
 
-/// PSNR of pictures that are the same is infinite; JSON has no such number, so it is written as text.
+/// PSNR of identical pictures is infinite; JSON has no such number, so it is written as text.
 fn decibels(value: Option<&Value>) -> Option<Decibels> {
     if let Some(text) = value?.as_str()
         && text.trim().trim_start_matches('+').eq_ignore_ascii_case("inf")
@@ -183,7 +183,7 @@ fn seconds(seconds: f64) -> Option<Duration> {
         .filter(|duration| !duration.is_zero() && *duration <= MAX_DURATION)
 }
 
-/// Numbers of a list; with one that is none, the list is no series.
+/// Numbers of a list; empty if one of its values is not a number.
 fn list(fields: &Map<String, Value>, name: &str) -> Vec<f64> {
     let values = fields.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     values.iter().map(as_number).collect::<Option<Vec<_>>>().unwrap_or_default()

@@ -1,6 +1,6 @@
-//! Has somebody just written into the results folder?
+//! Watches the results folder for changes, by inotify.
 //!
-//! This only shortens the wait for the next look, which is the truth: what is missed here is found then.
+//! This only shortens the wait for the next check of the folder, which finds whatever is missed here.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -11,28 +11,28 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
-/// Whoever writes ten files writes them within it, and is noticed once.
+/// Pause after a change: ten files that are written within it count as one change.
 const SETTLE: Duration = Duration::from_millis(50);
 
-/// A folder that is watched.
+/// An inotify watch of a folder.
 #[derive(Debug)]
 pub(crate) struct FolderWatch {
     inotify: OwnedFd,
 }
 
-/// What a wait has come to.
+/// Result of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// Nothing in all that time.
+    /// No change.
     Nothing,
-    /// Something was written, renamed or removed.
+    /// A file was written, renamed or removed.
     Change,
-    /// The folder is no longer where it was.
+    /// The folder was moved or removed.
     Gone,
 }
 
 impl FolderWatch {
-    /// Begins to watch a folder that is there.
+    /// Begins to watch an existing folder.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let wanted = WatchFlags::CLOSE_WRITE
@@ -45,7 +45,7 @@ impl FolderWatch {
         Ok(Self { inotify })
     }
 
-    /// Waits until something has happened, or for as long.
+    /// Waits for a change, at most for `longest`.
     pub(crate) fn wait(&self, longest: Duration) -> io::Result<Seen> {
         let timeout = Timespec::try_from(longest).ok();
         match poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], timeout.as_ref()) {

@@ -1,4 +1,4 @@
-//! How much of a short job's CPU time and energy is found under its own name?
+//! Measures the part of a short job's CPU time and energy that is charged to its own name.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use tests::simulator::Machine;
 
 use super::{PARENT, stage};
 
-/// Lengths in seconds, and how many jobs of each.
+/// Lengths in seconds, and the number of jobs of each.
 const LENGTHS: [(f64, usize); 7] =
     [(0.02, 40), (0.05, 40), (0.1, 20), (0.5, 6), (1.0, 4), (5.0, 2), (60.0, 1)];
 
@@ -18,13 +18,13 @@ const LENGTHS: [(f64, usize); 7] =
 pub(super) struct Captured {
     pub(super) length: f64,
     pub(super) jobs: usize,
-    /// Share of the kernel's CPU time that stands under the jobs' own names.
+    /// Share of the kernel's CPU time that is charged to the jobs' own names.
     pub(super) cpu: f64,
-    /// Jobs that have any energy under their own name.
+    /// Number of jobs with any energy under their own name.
     pub(super) named: usize,
 }
 
-/// One after the other, each in a cgroup that is made for it and removed after it.
+/// Runs jobs one after the other, each in a cgroup that is made for it and removed after it.
 pub(super) fn capture(machine: Machine, binary: &Path) -> anyhow::Result<Vec<Captured>> {
     let stage = stage(machine, binary, &["x264"], &["--interval=1s"])?;
     stage.agent.wait_ticks(2)?;

@@ -1,8 +1,8 @@
-//! What do others say on the same counters, at the same time?
+//! Compares the agent with other tools on the same counters, at the same time.
 //!
 //! `node_exporter` (Debian's) reads the host's joules. Scaphandre (built by cargo) divides the host's power among processes. It
-//! finds the counters at one place only, so it runs where the simulated ones are mounted there; and it ends at once on a kernel
-//! without modules, so it is told of one.
+//! finds the counters at one path only, so it runs where the simulated ones are mounted there; and it exits at once on a kernel
+//! without modules, so it gets a simulated list of modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,10 @@ use super::{PARENT, Stage, names, stage};
 use xtask::process::{run, say};
 use xtask::{install, root};
 
-/// Workloads that are one process each, so that a process' power is theirs.
+/// Workloads of one process each, so that the process's power is the workload's.
 const COMPARED: [&str; 4] = ["steady", "x264", "x265", "svt-av1"];
 
-/// Scaphandre looks anew when it is asked, and has looked more than two seconds ago.
+/// Scaphandre measures again when it is scraped more than two seconds after the last time.
 const BETWEEN: Duration = Duration::from_millis(2500);
 
 /// Without its default features, which do not build together.
@@ -40,7 +40,7 @@ const SCAPHANDRE: [&str; 7] = [
     "scaphandre",
 ];
 
-/// Stands between a program and `/proc/modules`, which a kernel without modules does not have.
+/// Replaces `/proc/modules` for a program, because a kernel without modules does not have it.
 const MODULES: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -59,15 +59,15 @@ int open64(const char *path, int flags, ...) {
 }
 "#;
 
-/// The others, and the truth.
+/// The other tools, and the truth.
 #[derive(Debug, Default)]
 pub(super) struct Compared {
     pub(super) seconds: f64,
-    /// ffwatt's host energy, of the truth.
+    /// Relative error of ffwatt's host energy.
     pub(super) host: f64,
-    /// The same by `node_exporter`.
+    /// Relative error of `node_exporter`'s host energy.
     pub(super) node_exporter: f64,
-    /// And by Scaphandre, where it could be built.
+    /// Relative error of Scaphandre's host energy, where it could be built.
     pub(super) scaphandre_host: Option<f64>,
     pub(super) workloads: Vec<Workload>,
 }
@@ -76,15 +76,15 @@ pub(super) struct Compared {
 #[derive(Debug)]
 pub(super) struct Workload {
     pub(super) workload: &'static str,
-    /// Above idle.
+    /// Energy above idle.
     pub(super) truth: f64,
     pub(super) ffwatt: f64,
     pub(super) scaphandre: Option<f64>,
-    /// Against all of the host's energy, divided by use of all CPUs.
+    /// Relative error against the host's energy divided by the use of all CPUs, which is Scaphandre's definition.
     pub(super) scaphandre_as_defined: Option<f64>,
 }
 
-/// Where Scaphandre is, once it has been built; `None`, said aloud, where it cannot be.
+/// Path of Scaphandre, after building it; `None`, with a message, where it cannot be built.
 pub(super) fn install_scaphandre(root: &Path) -> Option<PathBuf> {
     let tools = root.join("target/tools");
     let program = tools.join("bin/scaphandre");
@@ -100,14 +100,14 @@ pub(super) fn install_scaphandre(root: &Path) -> Option<PathBuf> {
     Some(program)
 }
 
-/// What somebody has said of the host and of each of [`COMPARED`], added up from one look to the next.
+/// Energy of the host and of each of [`COMPARED`] by one tool, added up over its readings.
 #[derive(Debug, Default)]
 struct Sums {
     host: f64,
     workloads: [f64; COMPARED.len()],
 }
 
-/// Runs everything at once.
+/// Runs all tools at once.
 pub(super) fn compare(
     machine: Machine,
     binary: &Path,
@@ -184,7 +184,7 @@ pub(super) fn compare(
     })
 }
 
-/// What is true a moment ago: the last step may be under way.
+/// The truth of a moment ago, because the last step may not be complete.
 fn truth_now(simulator: &Simulator) -> anyhow::Result<Truth> {
     simulator.at(wall() - 0.005).context("the simulator stands still")
 }
@@ -208,7 +208,7 @@ fn node_exporter(sysfs: &Path, port: u16) -> anyhow::Result<Owned> {
     Ok(Owned(command.spawn().context("cannot start node_exporter")?))
 }
 
-/// In a mount namespace of its own, whose `/sys/class` has the simulated counters on top.
+/// Starts it in a mount namespace of its own, in which `/sys/class` has the simulated counters.
 fn start_scaphandre(program: &Path, sysfs: &Path, folder: &Path, port: u16) -> anyhow::Result<Owned> {
     let [source, shim, modules] = ["modules.c", "modules.so", "modules"].map(|name| folder.join(name));
     fs::write(&source, MODULES)?;

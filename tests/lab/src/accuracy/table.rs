@@ -1,4 +1,4 @@
-//! How are the findings written down?
+//! Formats the results as tables.
 
 use std::fmt::Write;
 use std::fs;
@@ -12,7 +12,7 @@ use super::peers::Compared;
 use super::windows::{Counter, Found};
 use xtask::process::{day_and_machine, say};
 
-/// docs/ACCURACY.md, as it grows, and the same as JSON.
+/// docs/ACCURACY.md, section by section, and the same as JSON.
 #[derive(Debug)]
 pub(super) struct Report {
     text: String,

@@ -1,4 +1,4 @@
-//! How far off is a window's energy, for each workload?
+//! Measures the error of each workload's energy in a window.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,17 +12,17 @@ use tests::simulator::{Machine, Simulator, Trouble, Truth};
 
 use super::{PARENT, Stage, WORKLOADS, names, stage};
 
-/// Below this power a relative error says nothing: a quarter of a watt.
+/// Below this power a relative error is meaningless: a quarter of a watt.
 const LEAST_WATTS: f64 = 0.25;
 
-/// Until everybody runs and the counter is known.
+/// Time until all workloads run and the counter is known.
 const WARM_UP: Duration = Duration::from_secs(3);
 
-/// What was found in one run.
+/// Result of one run.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) rows: Vec<Row>,
-    /// The host's energy over the whole run, of the truth.
+    /// Relative error of the host's energy over the whole run.
     pub(super) host: f64,
     /// The largest residual of any scrape, in microjoules.
     pub(super) residual: i128,
@@ -35,13 +35,13 @@ pub(super) struct Row {
     pub(super) length: f64,
     /// Relative errors, smallest first.
     pub(super) errors: Vec<f64>,
-    /// Their mean with its sign: what does not go away in longer windows.
+    /// Their mean with its sign: the error that stays in longer windows.
     pub(super) bias: f64,
-    /// Windows whose error was within the stated uncertainty.
+    /// Number of windows whose error was within the stated uncertainty.
     pub(super) covered: usize,
 }
 
-/// What the agent says at a tick.
+/// Figures of the agent at a tick.
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) at: f64,
@@ -66,7 +66,7 @@ pub(super) fn read(scrape: &Exposition) -> Option<Reading> {
     })
 }
 
-/// Every tick for a while, and the largest residual seen.
+/// Reads every tick for a while; returns also the largest residual.
 fn follow(agent: &Agent, length: Duration) -> anyhow::Result<(Vec<Reading>, i128)> {
     let (begin, mut readings, mut residual) = (now(), Vec::<Reading>::new(), 0);
     while begin.elapsed() < length {
@@ -81,7 +81,7 @@ fn follow(agent: &Agent, length: Duration) -> anyhow::Result<(Vec<Reading>, i128
     Ok((readings, residual))
 }
 
-/// All workloads at once.
+/// Measures all workloads at once.
 pub(super) fn measure(
     machine: Machine,
     binary: &Path,
@@ -124,7 +124,7 @@ fn row(
     let mut begin = 0;
     for (end, last) in readings.iter().enumerate() {
         let first = &readings[begin];
-        // A tick is as long as it is, give or take its own jitter.
+        // A tick's length has some jitter.
         if last.at - first.at < length * 0.95 {
             continue;
         }
@@ -149,20 +149,20 @@ fn row(
     Ok(row)
 }
 
-/// A counter that was tried hard.
+/// A counter with a fault.
 #[derive(Debug)]
 pub(super) struct Counter {
-    /// What happened to it.
+    /// The fault.
     pub(super) what: &'static str,
-    /// How often the agent has seen it.
+    /// Number of times that the agent has noted it.
     pub(super) seen: f64,
     /// The agent's joules less the true ones.
     pub(super) difference: f64,
-    /// The true ones.
+    /// The true joules.
     pub(super) total: f64,
 }
 
-/// A counter that goes around every second or two, and one that is in each trouble for a while.
+/// A counter that wraps every second or two, and one with each fault for a while.
 pub(super) fn counters(machine: Machine, binary: &Path) -> anyhow::Result<Vec<Counter>> {
     let around = Machine { range: 50_000_000, ..machine };
     let troubles = [

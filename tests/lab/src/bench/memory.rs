@@ -1,4 +1,4 @@
-//! How much memory does the agent hold when its history is full? By number of busy cgroups, in both builds that are shipped.
+//! Measures the agent's memory with a full history, by number of busy cgroups, in both builds that are shipped.
 
 use std::fs;
 use std::path::{Path, PathBuf};

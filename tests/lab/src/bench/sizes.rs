@@ -1,4 +1,4 @@
-//! What do CPU, memory and scrapes cost by number of cgroups?
+//! Measures CPU, memory and scrapes by number of cgroups.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -18,20 +18,20 @@ use xtask::process::say;
 /// Cgroups with a process each that wakes up every second.
 const SIZES: [usize; 5] = [0, 10, 100, 1000, 5000];
 
-/// The size at which all ports are asked.
+/// The size at which all ports are scraped.
 const ALL_PORTS_AT: usize = 1000;
 
-/// How long the agent is watched at each size.
+/// Time of watching the agent at each size.
 const WATCH: Duration = Duration::from_secs(20);
 
-/// Scrapers at once, and scrapes of each.
+/// Number of simultaneous scrapers, and of scrapes of each.
 const SCRAPERS: usize = 4;
 const SCRAPES: usize = 50;
 
-/// Where the cgroups are.
+/// Parent of the cgroups.
 pub(super) const PARENT: &str = "ffwatt-bench";
 
-/// Has a child in each cgroup from one number to before another: they share what memory they can.
+/// Runs a child in each cgroup of a range of numbers: the children share memory as far as possible.
 const CHILDREN: &str = r#"
     my ($folder, $from, $to) = @ARGV;
     for my $number ($from .. $to - 1) {
@@ -89,7 +89,7 @@ pub(super) fn measure(binary: &Path, text: &mut String, json: &mut Map<String, V
     Ok(())
 }
 
-/// Starts the children, and waits until each is in its place.
+/// Starts the children, and waits until each is in its cgroup.
 pub(super) fn populate(from: usize, to: usize) -> anyhow::Result<Owned> {
     let mut command = std::process::Command::new("perl");
     let folder = cgroup::root()?.join(PARENT);
@@ -105,7 +105,7 @@ pub(super) fn populate(from: usize, to: usize) -> anyhow::Result<Owned> {
     Ok(parent)
 }
 
-/// CPU seconds a second.
+/// CPU seconds per second.
 fn cpu(agent: &Agent) -> anyhow::Result<f64> {
     let used = || -> anyhow::Result<f64> {
         agent.scrape()?.sum("process_cpu_seconds_total", &[]).context("no CPU time")

@@ -1,7 +1,7 @@
-//! What does a switch of tasks cost more with the agent's program at it?
+//! Measures the additional cost of a context switch with the agent's program at it.
 //!
-//! Twice measured: by the kernel's own count of the time that programs take (`kernel.bpf_stats_enabled`), beside two programs that
-//! do nothing, on the same switches; and by what `perf bench sched` takes longer, with the agent and without in turns.
+//! Two measurements: the kernel's own count of the time that programs take (`kernel.bpf_stats_enabled`), beside two programs that
+//! do nothing, on the same switches; and the additional time of `perf bench sched`, with and without the agent in turns.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,7 +23,7 @@ const ROUNDS: usize = 9;
 /// The kernel counts programs' time where this is 1.
 const STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
-/// A load that does nothing but switch: a program that does a fixed number of them.
+/// A load that only switches: a program with a fixed number of switches.
 struct Load {
     name: &'static str,
     program: &'static str,
@@ -49,7 +49,7 @@ const LOADS: [Load; 3] = [
 ];
 
 impl Load {
-    /// Seconds it takes: by its own count, where it has one that leaves its start out.
+    /// Seconds that it takes: by its own count, where it has one without its start.
     fn run(&self) -> anyhow::Result<f64> {
         let begin = now();
         let said = output(Command::new(self.program).args(self.arguments))?;
@@ -94,7 +94,7 @@ impl Floor {
         Ok(floor)
     }
 
-    /// Of the empty program, and of the one that takes a timestamp.
+    /// Cost of the empty program, and of the one that takes a timestamp.
     fn costs(&mut self) -> anyhow::Result<[Cost; 2]> {
         self.ask.write_all(b"\n").context("the programs are gone")?;
         let mut line = String::new();
@@ -109,7 +109,7 @@ impl Floor {
     }
 }
 
-/// Turns the kernel's count on, and back to what it was.
+/// Enables the kernel's count; restores the former setting when dropped.
 struct Counting(String);
 
 impl Counting {

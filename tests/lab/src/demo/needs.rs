@@ -1,4 +1,4 @@
-//! Lists the packages and tools that the demo needs and the host does not have.
+//! Lists the packages and tools that the demo needs and the host lacks.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use xtask::process::find;
 /// Packages of a private Docker engine and of the demo's image.
 pub(super) const ENGINE_PACKAGES: [&str; 3] = ["docker.io", "iptables", "busybox-static"];
 
-/// What the demo needs and the host does not have.
+/// Tools and packages that the demo needs and the host lacks.
 pub(super) fn missing(root: &Path) -> Missing {
     let mut packages = Vec::new();
     if find("ffmpeg").is_none() {

@@ -1,4 +1,4 @@
-//! What happens around the agent: work, and one fault after the other.
+//! Generates load around the agent: encodes, jobs, bursts of cgroups, and one fault after the other.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ use super::prober::Prober;
 /// Cgroups that are made and removed at once.
 const BURST: u32 = 200;
 
-/// How long a fault lasts.
+/// Length of a fault.
 const FAULT: Duration = Duration::from_secs(2);
 
-/// What has been done so far.
+/// Numbers of finished actions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) rounds: u32,
@@ -32,7 +32,7 @@ pub(super) struct Counts {
     pub(super) stops: u32,
 }
 
-/// The engine, the counters and the folder that things happen to.
+/// The engine, the counters and the folder on which faults act.
 pub(super) struct Churn {
     engine: Engine,
     rapl: LiveRapl,
@@ -49,7 +49,7 @@ impl Churn {
         self.counts
     }
 
-    /// Work, and a fault while it is being done; its name.
+    /// Runs work, and a fault meanwhile; returns the fault's name.
     pub(super) fn round(&mut self, agent: &Agent, prober: &Prober) -> anyhow::Result<&'static str> {
         let round = self.counts.rounds;
         self.counts.rounds += 1;
@@ -99,7 +99,7 @@ impl Churn {
     fn fault(&mut self, agent: &Agent, prober: &Prober, round: u32) -> anyhow::Result<&'static str> {
         match round % 6 {
             0 => {
-                // Who is stopped does not answer.
+                // A stopped agent does not answer.
                 let _held = prober.hold();
                 agent.signal(Signal::STOP)?;
                 thread::sleep(FAULT);
@@ -142,7 +142,7 @@ impl Churn {
         }
     }
 
-    /// Waits until all work is done and has left the books.
+    /// Waits until all work is done and has been retired by the agent.
     pub(super) fn settle(&self, agent: &Agent) -> anyhow::Result<()> {
         eventually("all containers are gone", Duration::from_mins(2), || {
             self.engine.run(&["ps", "--all", "--quiet"]).ok().filter(String::is_empty)

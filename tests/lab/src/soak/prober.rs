@@ -1,4 +1,4 @@
-//! Is every scrape answered at once, whatever happens?
+//! Scrapes the agent all the time, and measures how fast each scrape is answered.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use tests::agent::Ports;
 use tests::command::now;
 use tests::http;
 
-/// Between two scrapes.
+/// Pause between two scrapes.
 const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
-    /// Held by whoever scrapes, or keeps the agent from answering.
+    /// Held during a scrape, and while the agent is kept from answering.
     turn: Mutex<()>,
     slowest: AtomicU64,
     answers: AtomicU64,
@@ -29,14 +29,14 @@ pub(super) struct Prober {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What it has found.
+/// Results of the scrapes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Answers {
     /// Scrapes that were answered with 200.
     pub(super) answers: u64,
-    /// Scrapes that were not.
+    /// Scrapes with another answer, or none.
     pub(super) refusals: u64,
-    /// The longest that one took.
+    /// The longest time of a scrape.
     pub(super) slowest: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Prober {
         Self { shared, thread: Some(thread) }
     }
 
-    /// No scrape is under way, and none begins, while this is held.
+    /// Prevents scrapes while the guard is held.
     pub(super) fn hold(&self) -> MutexGuard<'_, ()> {
         self.shared.turn()
     }
@@ -72,7 +72,7 @@ impl Prober {
 
     fn end(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        // A panic in it is a scrape too few, which shows.
+        // A panic in it means fewer scrapes, which the verdict shows.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

@@ -1,4 +1,4 @@
-//! Has it stayed as it was? Figures over time, and what they may be.
+//! Samples the agent's figures over time, and compares them with their limits.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -15,20 +15,20 @@ use super::prober::Answers;
 /// Rows of the table.
 const ROWS: usize = 12;
 
-/// Growth of memory from the second quarter to the last that is noise: allocators keep what they may need again.
+/// Growth of memory from the second quarter to the last that is noise: allocators keep memory for later use.
 const MEMORY_GROWTH: f64 = 1.1;
 const MEMORY_NOISE: f64 = 3e6;
 
-/// A shorter run says nothing about memory: tables grow until as many workloads end as begin.
+/// Below this length memory is not judged: tables grow until as many workloads end as begin.
 const MEMORY_SETTLES: Duration = Duration::from_mins(5);
 
-/// Descriptors and threads that come and go with a connection.
+/// Descriptors and threads that vary with connections.
 const FEW: f64 = 3.0;
 
 /// The longest that a scrape may take.
 const LONGEST_SCRAPE: Duration = Duration::from_secs(1);
 
-/// Counters that have to stay at nothing.
+/// Counters that have to stay at 0.
 const LOSSES: [&str; 5] = [
     "ffwatt_lost_events_total",
     "ffwatt_lost_charges_total",
@@ -37,7 +37,7 @@ const LOSSES: [&str; 5] = [
     "ffwatt_energy_resets_total",
 ];
 
-/// The figures of a moment.
+/// Figures at one time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
     at: Duration,
@@ -62,7 +62,7 @@ impl Sample {
     }
 }
 
-/// All of it.
+/// Samples and results of a soak.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     samples: Vec<Sample>,
@@ -108,14 +108,14 @@ impl Verdict {
         (median(early), median(&self.samples[self.samples.len().saturating_sub(quarter)..]))
     }
 
-    /// The table and what came of it.
+    /// The table and the conclusion.
     pub(super) fn text(&self) -> String {
         let mut text = String::from(
             "| after | resident | descriptors | threads | workloads shown | fault |\n|---|---|---|---|---|---|\n",
         );
         let step = self.samples.len().div_ceil(ROWS).max(1);
         for sample in self.samples.iter().step_by(step) {
-            // A string takes whatever is written to it.
+            // Writing into a string cannot fail.
             let _ = writeln!(
                 text,
                 "| {} s | {:.1} MB | {} | {} | {} | {} |",
@@ -148,7 +148,7 @@ impl Verdict {
         text
     }
 
-    /// An error unless all is as it was.
+    /// An error unless all figures are within their limits.
     pub(super) fn judge(&self) -> anyhow::Result<()> {
         let (early, late) = self.early_and_late(|sample| sample.memory);
         let is_long = self.samples.last().is_some_and(|last| last.at >= MEMORY_SETTLES);
@@ -179,11 +179,11 @@ impl Verdict {
     }
 }
 
-/// The table stands between these.
+/// The table is between these lines.
 const BEGIN: &str = "<!-- written by `cargo xtask soak` -->";
 const END: &str = "<!-- end -->";
 
-/// Puts the text into its page.
+/// Writes the text into its page.
 pub(super) fn write(root: &Path, text: &str) -> anyhow::Result<()> {
     let path = root.join("docs/RELIABILITY.md");
     let page = fs::read_to_string(&path).context("cannot read docs/RELIABILITY.md")?;

@@ -1,4 +1,4 @@
-//! What works on which kernel? Asked by the same questions in every machine, and here; told as a table.
+//! Table of what works on which kernel: the same questions in every virtual machine, and on this host.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,19 +10,19 @@ use anyhow::{Context, ensure};
 
 use xtask::process::{output, say};
 
-/// What a line about the machine begins with, on its console.
+/// Prefix of a line about the machine, on its console.
 const MARK: &str = "VM-SAYS";
 
-/// What a serial port that was asleep says between the words.
+/// Noise of a serial port after a suspend, between the words.
 const NOISE: char = ';';
 
-/// The table stands between these.
+/// The table is between these lines.
 const BEGIN: &str = "<!-- written by `cargo xtask vm` -->";
 const END: &str = "<!-- end -->";
 
-/// A question that a test answers.
+/// A question and the test that answers it.
 struct Question {
-    /// What it is about.
+    /// Subject of the question.
     about: &'static str,
     /// The test program.
     program: &'static str,
@@ -31,14 +31,14 @@ struct Question {
     asked: Asked,
 }
 
-/// Where and when a question is asked.
+/// Condition for a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
-    /// Everywhere.
+    /// On every kernel.
     Always,
-    /// Not where time is short: it takes minutes in emulation.
+    /// Not in quick runs: it takes minutes in emulation.
     Patiently,
-    /// Not on a machine that has other things to do.
+    /// Only in a virtual machine that runs nothing else.
     Alone,
 }
 
@@ -120,7 +120,7 @@ static QUESTIONS: [Question; 14] = [
         "a_clock_that_is_set_forth_and_back_loses_no_energy_from_the_ledger",
         Asked::Alone,
     ),
-    // Last: one that does not wake up has said all else.
+    // Last: a machine that does not wake up has answered all others.
     question(
         "suspend and resume",
         "machine",
@@ -129,13 +129,13 @@ static QUESTIONS: [Question; 14] = [
     ),
 ];
 
-/// What one machine has said.
+/// Answers of one machine.
 #[derive(Debug, Default)]
 pub(super) struct Column {
-    /// The kernel's series, or where it runs.
+    /// The kernel's series, or the name of this host.
     pub(super) title: String,
     facts: BTreeMap<String, String>,
-    /// Tests that were asked for, and the exit codes of those that have ended.
+    /// Tests that were started, and the exit codes of those that have ended.
     asked: Vec<&'static str>,
     tests: BTreeMap<String, i32>,
 }
@@ -146,10 +146,10 @@ impl Column {
         Self { title: title.to_owned(), asked, ..Self::default() }
     }
 
-    /// Takes a line of its console: shown, unless it is for us.
+    /// Adds a line of its console; a line that is not an answer is printed.
     ///
-    /// Once Linux 6.12 has slept, QEMU's serial port sends `;` by the thousand, in the middle of words too. Nothing that is read
-    /// here needs one.
+    /// After Linux 6.12 has been suspended, QEMU's serial port sends thousands of `;`, in the middle of words too. No answer
+    /// contains one.
     pub(super) fn take(&mut self, line: &str) {
         let line = line.replace(NOISE, "");
         let Some((_, said)) = line.split_once(MARK) else {
@@ -167,7 +167,7 @@ impl Column {
         }
     }
 
-    /// Whether it has answered every question it was asked, and well.
+    /// Whether all tests have ended without a failure.
     pub(super) fn is_well(&self) -> bool {
         self.asked.iter().all(|test| self.tests.get(*test) == Some(&0))
     }
@@ -176,7 +176,7 @@ impl Column {
         self.facts.get(name).map_or("?", String::as_str)
     }
 
-    /// What `ffwatt check` says of a source.
+    /// Result of `ffwatt check` for a source.
     fn check(&self, source: &str) -> String {
         let report: serde_json::Value = serde_json::from_str(self.fact("check")).unwrap_or_default();
         let lines = report["lines"].as_array().cloned().unwrap_or_default();
@@ -204,7 +204,7 @@ fn questions(is_quick: bool, is_alone: bool) -> impl Iterator<Item = &'static Qu
     })
 }
 
-/// The commands that answer all questions, for a shell in a machine that is ours.
+/// The commands that answer all questions, for a shell in the virtual machine.
 pub(super) fn survey(limit: &str, is_quick: bool) -> Vec<String> {
     let mut lines = vec![
         format!("echo {MARK} release $(uname -r)"),
@@ -219,7 +219,7 @@ pub(super) fn survey(limit: &str, is_quick: bool) -> Vec<String> {
     lines
 }
 
-/// The same of the kernel that runs here, as far as it has other things to do.
+/// The same for this host's kernel, as far as it may be used beside other work.
 pub(super) fn here(target: &Path) -> anyhow::Result<Column> {
     say("\n== this machine");
     let asked = questions(false, false).map(|question| question.test).collect();
@@ -231,7 +231,7 @@ pub(super) fn here(target: &Path) -> anyhow::Result<Column> {
     column.facts.insert("cgroups".to_owned(), cgroups.to_owned());
     let mut check = Command::new(target.join("ffwatt"));
     check.args(["check", "--json", "--containers.docker-socket=", "--containers.podman-socket="]);
-    // Its exit code says that something is missing, which is what we want to know.
+    // Its exit code says that something is missing, which is the answer.
     let check = check.output().context("cannot run ffwatt check")?;
     column.facts.insert("check".to_owned(), String::from_utf8_lossy(&check.stdout).replace('\n', ""));
     for Question { program, test, .. } in questions(false, false) {
@@ -243,12 +243,12 @@ pub(super) fn here(target: &Path) -> anyhow::Result<Column> {
     Ok(column)
 }
 
-/// What works where.
+/// The table of what works on which kernel.
 pub(super) fn table(columns: &[Column]) -> String {
     let mut text = String::new();
     let mut row = |title: &str, value: &dyn Fn(&Column) -> String| {
         let values: Vec<String> = columns.iter().map(value).collect();
-        // A string takes whatever is written to it.
+        // Writing into a string cannot fail.
         let _ = writeln!(text, "| {title} | {} |", values.join(" | "));
     };
     row("", &|column| {
@@ -267,7 +267,7 @@ pub(super) fn table(columns: &[Column]) -> String {
     text
 }
 
-/// Puts the table into its page.
+/// Writes the table into its page.
 pub(super) fn write(root: &Path, columns: &[Column]) -> anyhow::Result<()> {
     let path = root.join("docs/REQUIREMENTS.md");
     let page = fs::read_to_string(&path).context("cannot read docs/REQUIREMENTS.md")?;

@@ -1,4 +1,4 @@
-//! Tests of the regression on machines with turbo clocks, noise and outliers, none of which is the curve that it fits.
+//! Tests of the regression on hosts with turbo clocks, noise and outliers, none of which is the curve that it fits.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Numbers that look random: xorshift (G. Marsaglia 2003).
+/// Pseudo-random numbers: xorshift (G. Marsaglia 2003).
 struct Noise(u64);
 
 impl Noise {
@@ -23,7 +23,7 @@ impl Noise {
     }
 }
 
-/// A package whose cores run faster where fewer of them do, under a load that changes every few seconds.
+/// A package whose cores run faster when fewer of them are busy, under a load that changes every few seconds.
 #[derive(Clone, Copy, Debug)]
 struct Package {
     idle: f64,
@@ -33,7 +33,7 @@ struct Package {
     exponent: f64,
     /// Deviation of the noise, which lasts for some seconds, as a share of the power.
     noise: f64,
-    /// The least and the most utilisation.
+    /// The lowest and the highest utilisation.
     load: (f64, f64),
     seed: u64,
 }
@@ -42,7 +42,7 @@ const PACKAGE: Package =
     Package { idle: 20.0, busy: 40.0, exponent: 0.97, noise: 0.003, load: (0.6, 1.0), seed: 1 };
 
 impl Package {
-    /// So many seconds of it, as energy and utilisation of ticks.
+    /// Energy and utilisation of ticks over this many seconds.
     fn ticks(self, seconds: u32, tick: Duration) -> Vec<(MicroJoules, Ratio)> {
         let mut noise = Noise(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let (mut load, mut lasts, mut drift) = (self.load.0, 0.0, 0.0);
@@ -80,7 +80,7 @@ fn certain(regression: &Regression) -> Option<f64> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
-    /// A host that is never below 60 % busy: ten minutes, and the estimate is within 10 % of the truth.
+    /// On a host that is never below 60 % busy, the estimate is within 10 % of the truth after ten minutes.
     #[test]
     fn a_host_that_is_never_quiet_is_known_within_a_tenth_after_ten_minutes(
         idle in 15.0..60.0_f64,
@@ -97,8 +97,8 @@ proptest! {
         prop_assert!(estimate.is_some_and(|watts| (watts / idle - 1.0).abs() < 0.1), "{:?}", regression.estimate());
     }
 
-    /// What is curved more, or noisier, is known later or not at all; what is told is not off by more than is said, and what a parabola
-    /// cannot show of the curve.
+    /// More curvature or noise delays the estimate or prevents it. The error of an estimate is at most the stated error and the part of the
+    /// curve that a parabola cannot show.
     #[test]
     fn the_standard_error_says_how_far_it_is_off(
         idle in 5.0..60.0_f64,

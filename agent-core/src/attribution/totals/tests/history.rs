@@ -1,4 +1,4 @@
-//! Random histories: what a Prometheus that scrapes some of the ticks makes of the counters.
+//! Tests the counters over random histories, as a Prometheus sees them that scrapes some of the ticks.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,13 +10,13 @@ use crate::model::cpu::CpuPlace;
 use crate::model::reservation::{Reservation, Reservations};
 use crate::units::Watts;
 
-/// What happens to a workload between two ticks.
+/// An event of a workload between two ticks.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Expect,
     Open,
     End,
-    /// It gets a name it does not have: the other one of two, so that names come back.
+    /// The workload gets the other one of two names, so that names return.
     Rename,
 }
 
@@ -27,7 +27,7 @@ struct Tick {
     uses: Vec<(u32, u32, u32, u64)>,
     /// Package, domain, energy.
     energies: Vec<(u32, usize, u64)>,
-    /// Workloads that are charged for what they used earlier.
+    /// Workloads that are charged for earlier CPU time.
     owing: Vec<u32>,
     is_scraped: bool,
 }
@@ -56,7 +56,7 @@ fn tick() -> impl Strategy<Value = Tick> {
 /// A counter as Prometheus keeps it: by its labels, for each zone.
 type Label = (WorkloadId, bool, usize);
 
-/// A sample of a counter: when, its value, when it was 0.
+/// A sample of a counter: its time, its value, and the time at which it was 0.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     at: usize,
@@ -64,8 +64,8 @@ struct Sample {
     created: f64,
 }
 
-/// `increase()` without extrapolation between two scrapes: a counter that falls has begun anew. `by_created` also counts what a
-/// counter had at its first sample, where it was 0 within the time.
+/// `increase()` without extrapolation between two scrapes: a counter that falls has begun anew. `by_created` also counts the value of
+/// the first sample, where the counter was 0 within the time.
 fn increase(samples: &[Sample], from: usize, to: usize, by_created: bool) -> u64 {
     let mut sum = 0;
     let mut before: Option<Sample> = None;
@@ -74,7 +74,7 @@ fn increase(samples: &[Sample], from: usize, to: usize, by_created: bool) -> u64
         if sample.at < from {
             continue;
         }
-        // A sample before `from` is not in the time; whether the counter has begun since is.
+        // A sample before `from` is outside the time; the creation time tells whether the counter has begun since.
         let is_new = last.is_none_or(|last| sample.created > 1000.0 + last.at as f64);
         let zero = by_created && is_new && sample.created >= 1000.0 + from as f64;
         let last = last.filter(|last| last.at >= from && !zero).map(|last| last.value);
@@ -88,7 +88,7 @@ fn increase(samples: &[Sample], from: usize, to: usize, by_created: bool) -> u64
     sum
 }
 
-/// What the test knows besides.
+/// State of the test beside the totals.
 #[derive(Default)]
 struct Watch {
     names: HashMap<WorkloadId, bool>,
@@ -162,7 +162,7 @@ fn charge(
     Ok(())
 }
 
-/// Whatever was charged is in exactly one place, no counter falls, and nobody changes places.
+/// Each charge is in exactly one place, no counter falls, and no workload moves between `(other)` and its own series.
 fn check(
     totals: &Totals,
     watch: &mut Watch,
@@ -207,7 +207,7 @@ fn check(
     watch.beyond.extend(used.filter(|id| !shown.iter().any(|(one, ..)| one == id)));
     for id in closed {
         watch.beyond.remove(id);
-        // One without series, or whose series have disappeared.
+        // A workload without series, or with series that have disappeared.
         prop_assert!(!shown.iter().any(|(one, ..)| one == id));
     }
     Ok(())
@@ -226,7 +226,7 @@ fn scrape(totals: &Totals, watch: &mut Watch, at: usize) {
     }
 }
 
-/// Between any two scrapes, no more than the host has spent.
+/// Between any two scrapes, the increase is at most the host's.
 fn compare(watch: &Watch) -> Result<(), TestCaseError> {
     for (from, first) in &watch.hosts {
         for (to, last) in watch.hosts.iter().filter(|(to, _)| to > from) {

@@ -1,4 +1,4 @@
-//! How wide is `trunc(oh*a/2)*2`?
+//! Evaluates ffmpeg's expressions for sizes, such as `trunc(oh*a/2)*2`.
 //!
 //! The part of ffmpeg's expressions (ffmpeg-utils(1), "Expression Evaluation") that people write into sizes: numbers, the
 //! input's and the other side, the four operations, and a few functions.
@@ -8,16 +8,16 @@ use crate::ffmpeg::command_line::frame::Frame;
 /// Deeper nesting is not evaluated.
 const MAX_DEPTH: u32 = 16;
 
-/// What names stand for.
+/// Values of names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Values {
     pub(super) from: Frame,
-    /// The sides that come out, where one is known already.
+    /// The output's sides, as far as they are already known.
     pub(super) width: Option<f64>,
     pub(super) height: Option<f64>,
 }
 
-/// The value; `None` for what is not known or not understood.
+/// Evaluates an expression; `None` for unknown names and other syntax.
 pub(super) fn evaluate(text: &str, values: Values) -> Option<f64> {
     let mut parser = Parser { rest: text.trim(), values, depth: 0 };
     let value = parser.sum()?;
@@ -109,7 +109,7 @@ impl Parser<'_> {
             "ih" | "in_h" => from.height.map(f64::from),
             "ow" | "out_w" => width,
             "oh" | "out_h" => height,
-            // The pixels of what is encoded are square but for old television.
+            // Pixels of encoded video are square, except in old television formats.
             "a" | "dar" => from.both().map(|(width, height)| f64::from(width) / f64::from(height)),
             "sar" => Some(1.0),
             _ => None,

@@ -1,10 +1,10 @@
-//! Which filters change a picture's size, and to what?
+//! Table of the filters that change a picture's size, and the size after each.
 
 use crate::ffmpeg::command_line::filter::arguments;
 use crate::ffmpeg::command_line::filter::expression::{self, Values};
 use crate::ffmpeg::command_line::frame::Frame;
 
-/// The size behind a filter.
+/// The frame after a filter.
 pub(super) fn apply(name: &str, text: &str, from: Frame) -> Frame {
     match name {
         "scale" | "scale_cuda" | "scale_npp" | "scale_qsv" | "scale_vaapi" | "scale_vt" | "scale_vulkan"
@@ -20,7 +20,7 @@ pub(super) fn apply(name: &str, text: &str, from: Frame) -> Frame {
         | "yuvtestsrc" | "color" | "colorspectrum" | "nullsrc" | "gradients" | "life" | "cellauto"
         | "zoneplate" => asked(text).unwrap_or(Frame::known(320, 240)),
         "mandelbrot" | "sierpinski" => asked(text).unwrap_or(Frame::known(640, 480)),
-        // What is put together is as large as its parts and how they are arranged.
+        // The size of a composition depends on its parts and their arrangement.
         "hstack" | "vstack" | "xstack" | "tile" | "scale2ref" | "rotate" | "zoompan" | "thumbnail"
         | "movie" => asked(text).unwrap_or(Frame::UNKNOWN),
         _ if name.starts_with("show") => asked(text).unwrap_or(Frame::UNKNOWN),
@@ -28,7 +28,7 @@ pub(super) fn apply(name: &str, text: &str, from: Frame) -> Frame {
     }
 }
 
-/// A size that a filter is given as such.
+/// A size that is an argument of a filter.
 fn asked(text: &str) -> Option<Frame> {
     arguments(text).find_map(|(name, value)| match name {
         None | Some("s" | "size") => Frame::parse(&value),
@@ -82,7 +82,7 @@ impl Sides {
         sides
     }
 
-    /// The size they come to: 0 or nothing is the side as it was, a negative number keeps the shape and divides by it.
+    /// The resulting size: 0 or nothing keeps the side, a negative number keeps the aspect ratio and makes the side divisible by it.
     fn of(&self, from: Frame) -> Frame {
         let values = |width: Option<f64>, height: Option<f64>| Values { from, width, height };
         let side = |text: &Option<String>, as_it_was: Option<u32>, values: Values| match text {
@@ -92,7 +92,7 @@ impl Sides {
                 side => Some(side),
             },
         };
-        // Each may be said in terms of the other.
+        // Each expression may contain the other side.
         let height = side(&self.height, from.height, values(None, None));
         let width = side(&self.width, from.width, values(None, height));
         let height = height.or_else(|| side(&self.height, from.height, values(width, None)));

@@ -1,4 +1,4 @@
-//! Are containers of every engine found, under both of its cgroup drivers?
+//! Tests that containers of every engine are identified, under both of its cgroup drivers.
 
 use expect_test::expect;
 

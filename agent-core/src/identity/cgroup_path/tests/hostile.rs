@@ -1,4 +1,4 @@
-//! Does nonsense stay harmless?
+//! Tests that malformed and misleading cgroup paths are harmless.
 
 use expect_test::expect;
 

@@ -1,4 +1,4 @@
-//! Are pods and their containers found, whatever the kubelet and its runtime agreed on?
+//! Tests that pods and their containers are identified, with every cgroup driver of kubelet and runtime.
 
 use expect_test::expect;
 

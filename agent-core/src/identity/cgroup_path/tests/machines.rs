@@ -1,4 +1,4 @@
-//! Are machines that share the kernel, guests and jobs found?
+//! Tests that system containers, virtual machines and batch jobs are identified.
 
 use expect_test::expect;
 

@@ -1,10 +1,10 @@
-//! What holds for every path?
+//! Property tests of cgroup paths.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Segments as the rules describe them, and others that nearly are.
+/// Segments that match the rules, and others that nearly do.
 fn segment() -> impl Strategy<Value = String> {
     let from_a_rule = (0..rules::RULES.len(), 0..IDS.len()).prop_map(|(rule, id)| {
         let written = rules::RULES[rule].written.trim_start_matches('/');

@@ -1,4 +1,4 @@
-//! Does the cgroup that is chosen, of a task's two, say what the task is?
+//! Tests of the choice between the cgroup v1 and the cgroup v2 of a task: the chosen one identifies the workload.
 
 use super::*;
 

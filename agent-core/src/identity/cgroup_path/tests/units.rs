@@ -1,4 +1,4 @@
-//! Are systemd's units found, and is the rest named by its path?
+//! Tests that systemd units are identified, and that other cgroups are named by their paths.
 
 use expect_test::expect;
 

@@ -1,10 +1,10 @@
-//! Every line of help has its default and its allowed values, `-h` is short, and `--help` has examples.
+//! Tests that every line of help has its default and its allowed values, `-h` is short, and `--help` has examples.
 
 use clap::Command;
 
 use crate::command::cli::command;
 
-/// The commands with their names in full, those of `bench` too.
+/// All commands with their full names, those of `bench` included.
 fn commands() -> Vec<(String, Command)> {
     fn below(name: &str, command: &Command, all: &mut Vec<(String, Command)>) {
         all.push((name.to_owned(), command.clone()));
@@ -19,7 +19,7 @@ fn commands() -> Vec<(String, Command)> {
     all
 }
 
-/// The descriptions of options and arguments that take a value, as the help has them.
+/// Descriptions of options and arguments with a value, as the help shows them.
 fn described(help: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for line in help.lines() {
@@ -57,7 +57,7 @@ fn every_option_has_its_default_and_its_allowed_values() {
     assert!(options > 500, "{options} options were read");
 }
 
-/// Without a terminal, help is 100 columns wide; the first screen that a user sees has 80.
+/// Without a terminal, help is 100 columns wide; a user's first screen has 80.
 #[test]
 fn short_help_has_30_lines_at_most() {
     for (name, command) in commands() {

@@ -1,8 +1,8 @@
-//! Storms of cgroups, and cgroups of which events were lost.
+//! Tests storms of cgroups, and cgroups of which events were lost.
 
 use super::*;
 
-/// A cgroup whose making went unseen is met right after a walk.
+/// A cgroup whose event was missed appears right after a walk.
 #[test]
 fn a_stranger_is_looked_for_though_it_came_too_soon_after_a_walk() {
     let mut agent = Agent::new();
@@ -78,7 +78,7 @@ fn more_cgroups_than_there_is_room_for_do_not_take_the_names_of_those_that_run()
     assert!(evicted > 0);
 }
 
-/// It was made first, so the crowd has taken its place among the newcomers.
+/// It was made first, so later newcomers have displaced it.
 #[test]
 fn one_that_runs_is_found_again_in_the_crowd() {
     let mut agent = Agent::new();
@@ -89,7 +89,7 @@ fn one_that_runs_is_found_again_in_the_crowd() {
     let there: Vec<(u64, &str)> = paths.iter().map(|(id, path)| (*id, path.as_str())).collect();
     agent.tick(&[(1000, None)], &there);
     assert!(agent.workloads().contains(&shown("/user/1000", true)));
-    // The same right after a walk: it has a number for a name until the next.
+    // The same right after a walk: its number is its name until the next.
     agent.identities.last_walk = Some(agent.clock.0.plus(Duration::from_millis(500)));
     let late = [there.as_slice(), &[(500, "/late")]].concat();
     agent.tick(&[(500, None)], &late);
@@ -130,7 +130,7 @@ fn a_cgroup_of_which_all_events_were_lost_ends_when_it_is_heard_no_more() {
     agent.ticks(3);
     assert_eq!(agent.workloads(), [shown("cgroup 77", false)]);
     assert_eq!(agent.meter.forgotten, [tasks(77, None)]);
-    // It runs again after all: its account goes on, and its entry is freed again.
+    // It runs again after all: its account continues, and its entry is freed again.
     agent.tick(&[(77, None)], &[]);
     assert_eq!(agent.workloads(), [shown("cgroup 77", true)]);
     agent.ticks(3);
@@ -165,7 +165,7 @@ fn a_cgroup_of_which_the_removal_was_lost_ends_with_the_next_walk() {
     agent.ticks(2);
     assert_eq!(agent.workloads(), [shown("/job", false), shown("/kept", true)]);
     assert_eq!(agent.meter.forgotten, [tasks(5, None)]);
-    // Its last task leaves the CPU late: that is its own, and the entry is freed again.
+    // Its last task leaves the CPU late: the time is charged to it, and the entry is freed again.
     agent.tick(&[(5, None)], &[(6, "/kept")]);
     agent.ticks(2);
     assert_eq!(agent.workloads(), [shown("/job", false), shown("/kept", true)]);
@@ -177,7 +177,7 @@ fn entries_of_which_nothing_is_known_are_freed() {
     let mut agent = Agent::new();
     agent.made(5, "/kept");
     agent.meter.tracked.insert(ProcessId(8));
-    // A cgroup that is gone and one that is there; a process that is tracked no more and one that is.
+    // A removed cgroup and an existing one; a process that is no longer tracked and one that is.
     let gone = [tasks(77, None), tasks(1, Some(7))];
     let kept = [tasks(5, None), tasks(1, Some(8)), tasks(1, None), Consumer::Kernel];
     agent.meter.entries = [&gone[..], &kept].concat();

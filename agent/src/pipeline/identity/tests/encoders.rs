@@ -1,4 +1,4 @@
-//! Wrappers, encoders of which events were lost, and numbers that are used again.
+//! Tests wrappers, encoders of which events were lost, and process numbers that are used again.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn a_number_that_something_else_has_now_is_tracked_no_more() {
     agent.tick(&[(1, Some(7))], &[]);
     agent.process(7, 900, "make", "make all");
     agent.lost = 1;
-    // What it uses until it is tracked no more is told a tick later.
+    // Its CPU time until it is no longer tracked arrives a tick later.
     for _ in 0..4 {
         agent.tick(&[(1, Some(7))], &[]);
     }
@@ -70,7 +70,7 @@ fn a_number_that_another_encoder_has_now_is_another_transcode() {
         agent.process(7, 500, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
         agent.exec(7, false);
         agent.tick(&[(1, Some(7))], &[]);
-        // Its end was lost. The kernel tells of the other one, or procfs does.
+        // The event of its end was lost. The kernel reports the other one, or procfs shows it.
         agent.process(7, 900, "ffmpeg", "ffmpeg -i a -c:v libx265 b");
         agent.exec(7, was_tracked);
         for _ in 0..4 {
@@ -126,7 +126,7 @@ fn an_encoder_that_ran_before_is_of_the_workload_by_which_the_kernel_charges_it(
     }
     agent.ask(Identities::begin);
     assert_eq!(agent.meter.tracked, [7, 8, 9].map(ProcessId).into());
-    // One starts another program before it is heard of.
+    // One starts another program before its first CPU time arrives.
     agent.exec(9, true);
     agent.exit(9);
     assert_eq!(agent.transcodes(), [transcode("9-1000100", Some("libx264"), false)]);

@@ -1,4 +1,4 @@
-//! What each snapshot must hold, by the ones before it.
+//! Checks each snapshot against the ones before it.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -7,23 +7,23 @@ use agent_core::model::workload::WorkloadKind;
 
 use super::super::*;
 
-/// A counter that stands still for five seconds is late, and nothing is said of it yet; nor is anything in the tick before and the one
-/// after, which have five seconds at most.
+/// Longest time without a finding: a counter is late, not stuck, for five seconds, and the ticks before and after add five seconds
+/// at most each.
 pub(super) const UNSAID: Duration = Duration::from_secs(15);
 
-/// What the snapshots have shown so far.
+/// Figures of all snapshots so far.
 #[derive(Default)]
 pub(super) struct Books {
     pub(super) last: Option<SharedSnapshot>,
-    /// Whether a counter may have begun anew: what ran before that owes nothing.
+    /// Whether a counter may have begun again: earlier demand owes nothing then.
     pub(super) has_lost: bool,
-    /// By zone: who ran on its socket in each tick since the counter last told, that tick included.
+    /// By zone: the claimants that ran on its socket in each tick since the last reading, that tick included.
     ran: BTreeMap<Zone, VecDeque<BTreeSet<String>>>,
-    /// By zone: for how long its power has been missing, and nothing was said of it.
+    /// By zone: time for which its power has been missing without a finding.
     unsaid: BTreeMap<Zone, Duration>,
 }
 
-/// A name for a workload that renaming does not change.
+/// A key of a workload that renaming does not change.
 pub(super) fn key(workload: &WorkloadSnapshot) -> String {
     let identity = &workload.identity;
     identity
@@ -34,7 +34,7 @@ pub(super) fn key(workload: &WorkloadSnapshot) -> String {
 }
 
 impl Books {
-    /// A snapshot; which cgroups ran on which socket in its tick is `told`.
+    /// Checks a snapshot; `told` are the cgroups that ran in its tick, with their sockets.
     pub(super) fn enter(&mut self, now: &SharedSnapshot, length: Duration, told: &[(CgroupId, usize)]) {
         Self::sums_close(now);
         if let Some(before) = self.last.clone() {
@@ -47,7 +47,7 @@ impl Books {
 
     fn sums_close(now: &Snapshot) {
         for (index, of) in now.zones.iter().enumerate() {
-            // What was charged under former labels has gone over to the ended account.
+            // Charges under former labels are in the ended account.
             let earlier =
                 |one: &WorkloadSnapshot| one.series.earlier.zones.get(index).map(ZoneCharges::energy);
             let shown: MicroJoules = now
@@ -88,9 +88,9 @@ impl Books {
                 };
                 let paid = accounts.get(&key(one)).map_or(MicroJoules::ZERO, |before| dynamic(before));
                 let may_pay = match one.identity.kind {
-                    // Those that have no series of their own.
+                    // The workloads without series of their own.
                     WorkloadKind::Pseudo if *one.identity.name == *Pseudo::Other.name() => true,
-                    // Where nobody ran, power above the idle power is nobody's.
+                    // Where no task ran, power above the idle power is unattributed.
                     WorkloadKind::Pseudo if *one.identity.name == *Pseudo::Unattributed.name() => {
                         ran.is_empty()
                             && (self.has_lost

@@ -1,11 +1,11 @@
-//! What may happen to a host in a tick.
+//! Random events of a host in one tick.
 
 use proptest::prelude::*;
 
 use super::ZONES;
 use crate::config::IdleChoice;
 
-/// What happens to the host, its containers, encoders and counters.
+/// An event of the host, its containers, encoders and counters.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
     Made { slot: usize },
@@ -45,7 +45,7 @@ pub(super) struct Step {
     pub(super) milliseconds: u64,
 }
 
-/// What the host is like, and the configuration.
+/// The host at the start, and the configuration.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
     pub(super) is_near_end: bool,

@@ -1,4 +1,4 @@
-//! Leads a host through its life, and knows of it what the pipeline has to find out.
+//! Simulates a host with random events, and keeps the truth that the pipeline has to find.
 
 use agent_core::identity::directory::ContainerFacts;
 use agent_core::model::transcode::ExitStatus;
@@ -12,18 +12,18 @@ use crate::config::{EnergyChoice, Span};
 use crate::source::energy::scripted::ScriptedCounter;
 use crate::source::identity::docker::EngineEvent;
 
-/// A host, and what is known of it that the pipeline has to find out.
+/// A simulated host, and the truth about it that the pipeline has to find.
 pub(super) struct Life {
     scene: Scene,
-    /// The cgroup that is in each slot now.
+    /// The present cgroup of each slot.
     slots: [Option<u64>; SLOTS],
     next_cgroup: u64,
-    /// The cgroup of each encoder that runs.
+    /// The cgroup of each running encoder.
     encoders: [Option<u64>; PROCESSES],
     drawn: BTreeMap<Zone, MicroJoules>,
     /// Whether counters began shortly before the end of their range.
     is_near_end: bool,
-    /// Whether energy may have been lost for good: a reset, a sleep, a counter that was not there.
+    /// Whether energy may have been lost for good: a reset, a suspend, a missing counter.
     has_lost: bool,
     books: Books,
 }
@@ -65,7 +65,7 @@ impl Life {
                 self.slots[slot] = Some(self.next_cgroup);
                 scene.make_cgroup(self.next_cgroup, &container_path(self.next_cgroup));
             }
-            // The kernel removes no cgroup that has a process.
+            // The kernel does not remove a cgroup that has a process.
             Happening::Removed { slot } if !self.encoders.contains(&self.slots[slot]) => {
                 if let Some(cgroup) = self.slots[slot].take() {
                     scene.remove_cgroup(cgroup);
@@ -181,14 +181,14 @@ impl Life {
         }
     }
 
-    /// All counters work again; some ticks later all that was drawn is known, unless some of it was lost.
+    /// Makes all counters work again; some ticks later all energy is known, except energy that was lost.
     pub(super) fn end(&mut self) {
         for zone in ZONES {
             self.scene.hardware.change(zone, mend);
         }
         let work = (0..2).map(|socket| Work { slot: 0, process: None, socket, milliseconds: 500 }).collect();
         let step = Step { happenings: Vec::new(), work, watts: [50, 10, 40, 8], milliseconds: 1000 };
-        // Counters that meet are compared first, which holds them back for some ticks.
+        // Counters with equal energy are compared first, which delays their energy for some ticks.
         for _ in 0..10 {
             self.step(&step);
             let last = self.books.last.as_deref().unwrap();

@@ -1,4 +1,4 @@
-//! Does every nanosecond land somewhere? A kernel in miniature against [`Accounts`].
+//! Tests that every nanosecond is charged: a small simulated kernel against [`Accounts`].
 
 use agent_common::CLASS_TASK;
 use proptest::prelude::*;
@@ -7,15 +7,15 @@ use super::*;
 
 const CPUS: usize = 3;
 
-/// What the eBPF program does, on plain data. Each CPU has a clock of its own, the scheduler's, that may stand still.
+/// The eBPF program's accounting, on plain data. Each CPU has a clock of its own, the scheduler's, that may stand still.
 #[derive(Clone, Default)]
 struct Kernel {
     clocks: Vec<CpuClock>,
     map: HashMap<ConsumerKey, Vec<Entry>>,
     running: Vec<Option<ConsumerKey>>,
-    /// How far each CPU's clock has fallen behind.
+    /// Lag of each CPU's clock.
     behind: Vec<u64>,
-    /// Whether they may be taken to keep step.
+    /// Whether the clocks may be assumed to keep step.
     keep_step: bool,
     room: usize,
 }
@@ -96,7 +96,7 @@ impl Kernel {
         self.flush_ticked(cpu, at, at - self.behind[cpu]);
     }
 
-    /// A flush when the scheduler had charged the task that runs only up to `charged_to`.
+    /// A flush when the scheduler had charged the running task only up to `charged_to`.
     fn flush_ticked(&mut self, cpu: usize, at: u64, charged_to: u64) {
         let is_idle = self.running[cpu].is_none();
         let mut asleep = 0;
@@ -155,7 +155,7 @@ fn a_cpu_that_was_off_line_was_not_there() {
     for at in [3000, 4000, 5000] {
         assert_eq!(read(&mut kernel, at, CpuState::Offline), (0, 0, 0));
     }
-    // Back at some time after the last look at it; for the kernel it was idle since it went.
+    // On line again at some time after its last reading; the kernel counts it as idle since it went off line.
     kernel.switch(2, 5600, Some(key(8, 0)));
     let (cpus, elapsed, idle) = read(&mut kernel, 6000, CpuState::Flushed);
     assert_eq!((cpus, elapsed, idle), (1, 4000 - 2000, 3100 - 2000));
@@ -175,7 +175,7 @@ fn what_runs_after_the_flush_belongs_to_the_next_window() {
     for cpu in 0..CPUS {
         kernel.flush(cpu, 3000);
     }
-    // The map is read late: one CPU has gone on and switched twice.
+    // The map is read late: one CPU has continued and switched twice.
     kernel.switch(0, 3400, Some(key(8, 0)));
     kernel.switch(0, 3700, None);
     kernel.spill(0);
@@ -289,7 +289,7 @@ fn idle_time_that_was_guessed_too_long_is_made_up_for() {
     close(&mut kernel, 1000);
     kernel.switch(2, 1000, None);
     assert_eq!(close(&mut kernel, 2000), (1000, 1000, 0));
-    // 400 of those 1000 went to interrupts, as is seen only now.
+    // 400 of those 1000 went to interrupts, which shows only now.
     kernel.behind[2] = 400;
     kernel.switch(2, 2100, Some(key(7, 0)));
     assert_eq!(close(&mut kernel, 3000), (900, 0, 900), "300 ns of idle time too many have been told");
@@ -300,7 +300,7 @@ fn idle_time_that_was_guessed_too_long_is_made_up_for() {
 
 proptest! {
     /// Over random schedules, ticks, clocks that keep step or stand still at times, a map that is too small and entries that are
-    /// forgotten: the windows' times add up, to the nanosecond, per place and over all windows, and everybody has what they ran by
+    /// dropped: the windows' times add up, to the nanosecond, per place and over all windows, and each consumer has its run time by
     /// the scheduler's clock.
     #[test]
     fn elapsed_is_idle_plus_usage(
@@ -388,7 +388,7 @@ proptest! {
         }
         let clocks: u64 = kernel.behind.iter().map(|behind| now - behind - first).sum();
         let wall = (now - first) * CPUS as u64;
-        // Idle time that was told early may be left over at the end.
+        // Idle time that was counted in advance may be left over at the end.
         prop_assert!((clocks..=wall).contains(&sum), "{} of {}, {} by the wall", sum, clocks, wall);
         if keep_step {
             prop_assert_eq!(sum, wall);

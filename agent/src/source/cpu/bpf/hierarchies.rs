@@ -8,7 +8,7 @@ use crate::source::cgroup_tree::{self, CgroupTree, Controller};
 use crate::source::cpu::btf::KernelTypes;
 use crate::source::identity::processes;
 
-/// What is mounted on this host.
+/// Mounted cgroup hierarchies of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Followed {
     is_unified: bool,
@@ -17,7 +17,7 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    /// Where no hierarchy is to be seen at all, tasks are charged by cgroup v2.
+    /// Finds the hierarchies. Where none is visible, tasks are charged by cgroup v2.
     pub(super) fn find(roots: &HostRoots) -> Self {
         let Ok(tree) = CgroupTree::find(roots) else { return Self { is_unified: true, legacy: None } };
         let controller = tree.controller().filter(|_| tree.has_kernels_legacy());
@@ -31,7 +31,7 @@ impl Followed {
         self.legacy.map(|(controller, _)| controller.enumerator())
     }
 
-    /// What to tell the programs, and what they cannot do. A failure where they could tell no cgroup from another.
+    /// Configuration of the programs, and their limitations. An error where they could not distinguish cgroups.
     pub(super) fn hierarchies(
         self,
         types: &KernelTypes,

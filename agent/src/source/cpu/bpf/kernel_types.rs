@@ -1,7 +1,7 @@
-//! Gives aya the one type of the kernel that it needs, and keeps it from reading all of them.
+//! Gives aya the only kernel type that it needs, so that it does not parse all of them.
 //!
-//! aya parses the whole of the kernel's BTF when it makes a loader, 20 MB in 10^5 pieces, and offers no way not to. Whether a C library
-//! ever gives those pieces back depends on what else was freed before.
+//! aya parses the whole of the kernel's BTF when it makes a loader, 20 MB in 10^5 allocations, and has no option against it. Whether a C
+//! library ever returns that memory depends on what else was freed before.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -15,20 +15,20 @@ const TYPE_SIZE: u32 = 12;
 const KIND_FORWARD: u32 = 7 << 24;
 const KIND_TYPEDEF: u32 = 8 << 24;
 
-/// Every way to open a file by its name.
+/// All system calls that open a file by its name.
 #[cfg(target_arch = "x86_64")]
 const OPEN: &[i64] = &[libc::SYS_open, libc::SYS_openat, libc::SYS_openat2];
 #[cfg(not(target_arch = "x86_64"))]
 const OPEN: &[i64] = &[libc::SYS_openat, libc::SYS_openat2];
 
-/// A loader that knows no types. It is made by a thread of its own, which may open no file: aya does without what it cannot read.
+/// A loader without the kernel's types. A separate thread, which may open no file, makes it: aya works without files that it cannot read.
 pub(super) fn loader<'a>() -> EbpfLoader<'a> {
     let make = || {
         if let Err(error) = forbid_open() {
             tracing::debug!("the start takes more memory than it needs: {error}");
         }
         let mut loader = EbpfLoader::new();
-        // What was read all the same is not kept.
+        // Types that were read all the same are dropped.
         loader.btf(None);
         loader
     };
@@ -38,7 +38,7 @@ pub(super) fn loader<'a>() -> EbpfLoader<'a> {
     })
 }
 
-/// Ends with the thread.
+/// Forbids opening files until the thread ends.
 fn forbid_open() -> Result<(), seccompiler::Error> {
     let rules: BTreeMap<_, _> = OPEN.iter().map(|call| (*call, Vec::new())).collect();
     let refusal = SeccompAction::Errno(libc::EACCES as u32);

@@ -9,10 +9,10 @@ use crate::source::cpu::LifecycleEvent;
 
 const HEADER: usize = size_of::<EventHeader>();
 
-/// The kernel cuts the paths of its tracepoints (`TRACE_CGROUP_PATH_LEN`, the terminating zero included).
+/// Longest path that the kernel does not cut in its tracepoints (`TRACE_CGROUP_PATH_LEN`, the terminating zero included).
 const LONGEST_WHOLE_PATH: usize = 1024 - 2;
 
-/// Decodes one event; `None` for bytes that are none.
+/// Decodes one event; `None` for invalid bytes.
 pub(super) fn decode(bytes: &[u8]) -> Option<LifecycleEvent> {
     let header = header(bytes)?;
     let at = MonoTime(header.at);
@@ -54,7 +54,7 @@ fn header(bytes: &[u8]) -> Option<EventHeader> {
     })
 }
 
-/// A cgroup may be named in any bytes; what is not UTF-8 is shown as replacement characters. `None` when the path is not whole.
+/// A cgroup's name may have any bytes; bytes that are not UTF-8 are replaced. `None` when the path was cut.
 fn path(bytes: &[u8]) -> Option<String> {
     let path = bytes.get(HEADER..)?;
     let end = path.iter().position(|byte| *byte == 0).unwrap_or(path.len());

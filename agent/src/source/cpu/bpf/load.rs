@@ -1,4 +1,4 @@
-//! How do the programs get into the kernel, and what stands in the way when they do not?
+//! Loads and attaches the eBPF programs, and explains why they cannot be loaded.
 
 use std::any::Any;
 use std::fs::{self, File};
@@ -27,7 +27,7 @@ use crate::source::{GRANT, SourceError, chain};
 /// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ffwatt-ebpf"));
 
-/// Names and tracepoints of the programs that run by themselves.
+/// Names and tracepoints of the programs that are attached.
 const ATTACHED: [(&str, &str); 4] = [
     ("cgroup_mkdir", "cgroup_mkdir"),
     ("cgroup_rmdir", "cgroup_rmdir"),
@@ -35,26 +35,26 @@ const ATTACHED: [(&str, &str); 4] = [
     ("process_exit", "sched_process_exit"),
 ];
 
-/// The program at every switch, by the kernel's types and without.
+/// The program at every switch, by the kernel's types; the next constant is the one without.
 const SWITCH: (&str, &str) = ("switch", "sched_switch");
 const UNTYPED_SWITCH: (&str, &str) = ("untyped_switch", "sched_switch");
 
-/// Programs that run only when told to.
+/// Programs that run only on request.
 const ON_DEMAND: [&str; 2] = ["flush", "control"];
 
 /// Ring buffer: an exec event takes 48 bytes, a cgroup event about 150; this holds thousands.
 const RING_BYTES: u32 = 1024 * 1024;
 
-/// What can be chosen.
+/// Options of the eBPF meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Names of the programs to tell apart inside their cgroup.
+    /// Names of the programs that are charged separately from the rest of their cgroup.
     pub tracked: Vec<String>,
-    /// Entries of the accounting map: cgroups and tracked processes that ran since they were last cleared.
+    /// Entries of the accounting map: cgroups and tracked processes that have run and not been dropped.
     pub max_consumers: u32,
 }
 
-/// Whether this build carries the eBPF programs.
+/// Whether this build contains the eBPF programs.
 pub(crate) fn is_built_in() -> bool {
     !OBJECT.is_empty()
 }
@@ -128,7 +128,7 @@ pub(super) fn load(
     Ok(meter)
 }
 
-/// Puts the loaded programs into their places, for as long as the links live.
+/// Attaches the loaded programs, as long as the links live.
 pub(super) fn attach(
     ebpf: &mut Ebpf,
     is_typed: bool,
@@ -149,19 +149,19 @@ pub(super) fn attach(
     Ok(links)
 }
 
-/// The raw tracepoint programs that run by themselves.
+/// The raw tracepoint programs that are attached.
 fn attached(is_typed: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
     ATTACHED.into_iter().chain((!is_typed).then_some(UNTYPED_SWITCH))
 }
 
-/// The object in the kernel.
+/// The loaded object.
 struct Loaded {
     ebpf: Ebpf,
     /// Whether the program that reads switches by the kernel's types is loaded.
     is_typed: bool,
 }
 
-/// What the kernel says of its types; nothing where it does not.
+/// The kernel's types; unknown where they cannot be read.
 fn kernel_types(path: &Path, controller: Option<&'static str>) -> KernelTypes {
     let typedef = format!("btf_trace_{}", SWITCH.1);
     File::open(path).and_then(|file| KernelTypes::read(file, &typedef, controller)).unwrap_or_else(|error| {
@@ -191,7 +191,7 @@ fn load_object(
     Ok(Loaded { ebpf, is_typed })
 }
 
-/// Whether the kernel takes the program that reads its types. Where it does not, the other does as well.
+/// Whether the kernel accepts the program that reads its types. Where it does not, the other one is used.
 fn load_typed(ebpf: &mut Ebpf, typedef: u32) -> bool {
     let (name, tracepoint) = SWITCH;
     let types = only_typedef(&format!("btf_trace_{tracepoint}"), typedef);
@@ -214,7 +214,7 @@ fn typed<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, So
         .ok_or_else(|| SourceError::broken(format!("the eBPF object has no program {name:?}")))
 }
 
-/// `PID_MAX_LIMIT` of a 64-bit kernel, when the kernel does not tell.
+/// `PID_MAX_LIMIT` of a 64-bit kernel, when the kernel does not show its own.
 const PID_MAX_LIMIT: u32 = 4 * 1024 * 1024;
 
 fn pid_max(roots: &HostRoots) -> u32 {
@@ -222,7 +222,7 @@ fn pid_max(roots: &HostRoots) -> u32 {
     text.trim().parse().unwrap_or(PID_MAX_LIMIT).clamp(1, PID_MAX_LIMIT)
 }
 
-/// The agent's own PID namespace, for the kernel to tell process numbers in it; zeros mean none.
+/// The agent's own PID namespace, for process numbers in it; zeros mean none.
 fn pid_namespace(roots: &HostRoots) -> PidNamespace {
     let Ok(file) = fs::metadata(roots.proc.join("self/ns/pid")) else { return PidNamespace::default() };
     // The kernel's own encoding of a device number is not that of `stat`.
@@ -253,7 +253,7 @@ fn comm(name: &str) -> [u8; COMM_LEN] {
     comm
 }
 
-/// Our own id as the accounting sees it: in a pid namespace it is not what `getpid` says.
+/// The agent's process number in the accounting: in a PID namespace it differs from `getpid`.
 fn own_process(ebpf: &mut Ebpf) -> Result<ProcessId, SourceError> {
     let mut options = RawTracePointRunOptions::new();
     options.args[0] = order::WHO_AM_I;

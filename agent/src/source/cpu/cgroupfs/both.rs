@@ -1,4 +1,4 @@
-//! Tells cgroups of cgroup v1 from those of cgroup v2 that the same processes are in, so that their CPU time is counted once.
+//! Finds processes that are in a cgroup of v1 and in one of v2, so that their CPU time is counted once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -10,10 +10,10 @@ use agent_core::units::CpuTime;
 use crate::host::HostRoots;
 use crate::source::cgroup_tree::CgroupTree;
 
-/// Processes of one cgroup that are looked at, should the first have ended meanwhile.
+/// Processes of one cgroup that are tried, in case the first have ended meanwhile.
 const LOOKS: usize = 8;
 
-/// Which cgroup of cgroup v2 the processes of a cgroup of cgroup v1 were last seen in.
+/// The last known cgroup of v2 for the processes of each cgroup of v1.
 pub(super) struct BothHierarchies {
     roots: HostRoots,
     seen: HashMap<CgroupId, (CgroupId, String)>,
@@ -24,8 +24,8 @@ impl BothHierarchies {
         Self { roots: roots.clone(), seen: HashMap::new() }
     }
 
-    /// Leaves each CPU time with the cgroup, of the two that its processes are in, that says what they are. `own` is what each cgroup
-    /// has used, without those below it.
+    /// Charges each CPU time to the one of the two cgroups of its processes that identifies them. `own` is the time of each cgroup
+    /// without those below it.
     pub(super) fn merge(
         &mut self,
         tree: &CgroupTree,
@@ -52,7 +52,7 @@ impl BothHierarchies {
         }
     }
 
-    /// Looks where the processes of a cgroup of cgroup v1 are now; the last look counts where none is left.
+    /// Finds the present v2 cgroup of the processes of a cgroup of v1; without a process, the last one counts.
     fn look(&mut self, tree: &CgroupTree, id: CgroupId, path: &str) {
         let Some(file) = tree.file_in(Hierarchy::Legacy, path, "cgroup.procs") else { return };
         let text = fs::read_to_string(file).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! How long were the host's CPUs busy, by `/proc/stat`?
+//! Reads the busy time of the host's CPUs from `/proc/stat`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -27,7 +27,7 @@ impl HostClock {
         Self { file, roots, topology, idle: HashMap::new(), at: None }
     }
 
-    /// What the CPUs of each place did since the last call; nothing at the first.
+    /// CPU time of each place since the last call; nothing at the first.
     pub(super) fn read(&mut self, at: MonoTime) -> Result<Vec<PlaceWindow>, SourceError> {
         let doing = || format!("read {}", self.file.display());
         let text = fs::read_to_string(&self.file).map_err(|cause| SourceError::transient(doing(), cause))?;
@@ -35,7 +35,7 @@ impl HostClock {
         if now.is_empty() {
             return Err(SourceError::broken(format!("{} has no line for any CPU", self.file.display())));
         }
-        // A CPU says where it is once it is on line.
+        // The place of a CPU is known once it is on line.
         for cpu in now.keys() {
             if !self.topology.has_place(*cpu)
                 && let Some(place) = CpuTopology::find(&self.roots, *cpu)

@@ -18,17 +18,17 @@ pub(super) struct ProcessUse {
     pub(super) used: CpuTime,
 }
 
-/// What the last poll has seen of a process.
+/// State of a process at the last poll.
 struct Seen {
     ticks: u64,
-    /// A number used again has another start.
+    /// Start time: a number that is used again has another.
     started: u64,
-    /// Another name is another program.
+    /// Name: another name is another program.
     comm: String,
     polls: u32,
 }
 
-/// The tracked processes as of the last poll.
+/// The tracked processes at the last poll.
 pub(super) struct Processes {
     roots: HostRoots,
     names: HashSet<String>,
@@ -61,7 +61,7 @@ impl Processes {
         processes::own(&self.roots)
     }
 
-    /// What every tracked process used, and who came and went.
+    /// CPU time of every tracked process, and events of processes that started and ended.
     pub(super) fn read(
         &mut self,
         at: MonoTime,
@@ -73,7 +73,7 @@ impl Processes {
         for id in processes::numbers(&self.roots) {
             let Some(stat) = processes::stat(&self.roots, id) else { continue };
             if self.known.get(&id).is_some_and(|before| before.started != stat.starttime) {
-                // Another process has the number now: it is not tracked for what that one was.
+                // Another process has the number now: it is not tracked for the former one.
                 self.known.remove(&id);
                 self.tracked.remove(&id);
                 events.push(LifecycleEvent::Exit { at, process: id, status: None });
@@ -84,7 +84,7 @@ impl Processes {
             }
             let Some(cgroup) = tree.of_process(&self.roots, id) else { continue };
             let ticks = stat.utime + stat.stime;
-            // One that is new has used all of it since the last poll, or is from before the first poll.
+            // A new process has used all its time since the last poll, or it is older than the first poll.
             let base = match before {
                 Some(before) => before.ticks,
                 None if !self.has_polled => ticks,
@@ -92,7 +92,7 @@ impl Processes {
             };
             let polls = before.map_or(1, |before| before.polls.saturating_add(1));
             let is_begun = polls == 1 && self.names.contains(&stat.comm);
-            // A wrapper of the encoder's own name has become it by the second time: the command line is read once more.
+            // A wrapper with the encoder's own name has become the encoder by the second poll: the command line is read once more.
             let has_become = before.is_some_and(|before| before.comm != stat.comm || polls == 2);
             if is_begun || has_become {
                 let was_tracked = before.is_some();

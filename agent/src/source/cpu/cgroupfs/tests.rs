@@ -1,4 +1,4 @@
-//! Does polling close its sums too? On a fixture host.
+//! Tests that the sums of polling are exact too, on a fixture host.
 
 use std::cell::Cell;
 use std::fs;
@@ -187,7 +187,7 @@ fn a_number_that_is_used_again_is_another_process() {
     let cgroup = host.id("a");
     assert_eq!(meter.events(&host.clock), [exec(cgroup, false)]);
     meter.track(ProcessId(42)).unwrap();
-    // By another encoder, between two polls; then by something else.
+    // Replaced by another encoder between two polls; then by another program.
     host.process_since(500, 42, "ffmpeg", "a", 10);
     meter.read(&host.clock).unwrap();
     assert_eq!(meter.events(&host.clock), [EXIT, exec(cgroup, false)]);

@@ -1,4 +1,4 @@
-//! How much CPU time has a cgroup used, by its own files?
+//! Reads the CPU time of a cgroup from its files.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use agent_core::units::CpuTime;
 
 use crate::source::cgroup_tree::CgroupTree;
 
-/// CPU time of a cgroup and everything below it since it was made; `None` when it is gone or does not say.
+/// CPU time of a cgroup and everything below it since it was made; `None` when it is gone or has no such file.
 pub(super) fn read(tree: &CgroupTree, hierarchy: Hierarchy, cgroup: &str) -> Option<CpuTime> {
     let text = |name| fs::read_to_string(tree.file_in(hierarchy, cgroup, name)?).ok();
     if hierarchy == Hierarchy::Unified {

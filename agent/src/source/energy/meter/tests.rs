@@ -1,4 +1,4 @@
-//! Does one counter's failure stay its own?
+//! Tests that the failure of one counter does not affect the others.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,7 +12,7 @@ use agent_core::units::Watts;
 use super::*;
 use crate::source::energy::fixture::ManualClock;
 
-/// Gives what it was told to, one answer a reading.
+/// A counter with scripted answers, one for each reading.
 struct Script(VecDeque<Answer>);
 
 #[derive(Clone, Copy)]
@@ -150,7 +150,7 @@ fn what_comes_later_is_taken_over_and_what_cannot_be_read_gets_another_way() {
     assert_eq!(totals(&meter.read(&clock)), [(Domain::Package, 80), (Domain::Dram, 1)]);
 }
 
-/// A register that every reading of it shows.
+/// A register that several counters show.
 struct Register(Arc<AtomicU64>);
 
 impl RawCounter for Register {
@@ -159,8 +159,8 @@ impl RawCounter for Register {
     }
 }
 
-/// Packages that show these registers, and how many zones each of some ticks gives and holds back. At each tick the registers have
-/// advanced by this.
+/// Packages that show these registers, and the number of zones that each of some ticks gives and holds back. At each tick the registers
+/// have advanced by this.
 fn follow(
     registers: &[&Arc<AtomicU64>],
     advance: &[(&Arc<AtomicU64>, u64)],

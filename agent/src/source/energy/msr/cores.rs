@@ -1,11 +1,11 @@
-//! Which CPUs are there to be asked, and which of them share a core?
+//! Lists the CPUs that are on line, and the cores that they share.
 
 use std::fs;
 use std::path::Path;
 
 use super::super::cpu_list;
 
-/// Leaves out the CPUs that are off line: their place is not known. CPU 0 often has no `online` file, as it always is.
+/// The CPUs that are on line: the place of others is unknown. CPU 0 often has no `online` file, because it is always on line.
 pub(super) fn online(sys: &Path, cpus: Vec<usize>) -> Vec<usize> {
     let is_online = |cpu: &usize| {
         let state = fs::read_to_string(sys.join(format!("devices/system/cpu/cpu{cpu}/online")));
@@ -14,8 +14,8 @@ pub(super) fn online(sys: &Path, cpus: Vec<usize>) -> Vec<usize> {
     cpus.into_iter().filter(is_online).collect()
 }
 
-/// The hardware threads of each core among these CPUs; `None` when some CPU's core is not known. Counting each thread for a
-/// core would count it twice.
+/// The hardware threads of each core among these CPUs; `None` when some CPU's core is unknown. If each thread counted as
+/// a core, the core would count twice.
 pub(super) fn of(sys: &Path, cpus: &[usize]) -> Option<Vec<Vec<usize>>> {
     let mut cores: Vec<(Core, Vec<usize>)> = Vec::new();
     for cpu in cpus {
@@ -28,7 +28,7 @@ pub(super) fn of(sys: &Path, cpus: &[usize]) -> Option<Vec<Vec<usize>>> {
     Some(cores.into_iter().map(|(_, threads)| threads).collect())
 }
 
-/// What tells one core from another of the same package.
+/// Identifies a core within its package.
 #[derive(PartialEq, Eq)]
 enum Core {
     /// Its lowest CPU.

@@ -1,4 +1,4 @@
-//! What does one register say, on whichever CPU can be asked?
+//! Reads one register, on any CPU on which it can be read.
 
 use std::fs::File;
 use std::io;
@@ -16,12 +16,12 @@ use crate::source::SourceError;
 pub(super) struct Access {
     /// The folder of the devices, `<dev>/cpu`.
     pub(super) folder: PathBuf,
-    /// Any of these will do.
+    /// CPUs on which the register can be read.
     pub(super) cpus: Vec<usize>,
 }
 
 impl Access {
-    /// Reads a register, all its bits; `None` when there is no CPU to read it on.
+    /// Reads all bits of a register; `None` when there is no CPU to read it on.
     pub(super) fn read_once(&self, register: u64) -> io::Result<Option<u64>> {
         Ok(self.open(register)?.map(|(_, value)| value))
     }
@@ -47,12 +47,12 @@ impl Access {
 pub(super) struct Register {
     access: Access,
     register: u64,
-    /// The device it was last read on.
+    /// The device of the last reading.
     file: Option<File>,
 }
 
 impl Register {
-    /// Opened when it is first read.
+    /// A register that is opened at its first reading.
     pub(super) fn new(access: Access, register: u64) -> Self {
         Self { access, register, file: None }
     }

@@ -1,18 +1,18 @@
-//! Which registers hold energy?
+//! Table of the energy registers of Intel and AMD processors.
 //!
 //! Addresses: `arch/x86/include/asm/msr-index.h`; Intel SDM vol. 4, table "MSRs supported by …"; AMD PPR for family 17h model
 //! 01h (54945), section MSRs.
 
 use agent_core::model::energy::Domain;
 
-/// A maker's registers.
+/// Registers of one vendor.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// Holds the general energy unit.
+    /// Register of the general energy unit.
     pub(super) unit: u64,
-    /// One of each a package or die.
+    /// Registers of a package or die.
     pub(super) package: &'static [(Domain, u64)],
-    /// One a core.
+    /// Register of a core.
     pub(super) core: Option<u64>,
 }
 
@@ -39,5 +39,5 @@ pub(super) const AMD: Layout = Layout {
 /// The bits that count: `RAPL_MSR_MASK`, `arch/x86/events/rapl.c`.
 pub(super) const MASK: u64 = 0xFFFF_FFFF;
 
-/// Counts after which a register begins again.
+/// Number of counts after which a register wraps.
 pub(super) const MODULUS: u128 = MASK as u128 + 1;

@@ -1,4 +1,6 @@
-//! Are registers found, scaled, summed and followed from CPU to CPU? (Plain files stand for devices.)
+//! Tests that registers are found, scaled, summed and read on other CPUs.
+//!
+//! Plain files stand for devices.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -18,8 +20,8 @@ const UNIT_14: u64 = 0xA_0E03;
 /// Energy unit 2⁻¹⁶ J.
 const UNIT_16: u64 = 0xA_1003;
 
-/// AMD's registers, further apart. Theirs are one address from one another, and so overlap where a byte of a file stands for an
-/// address.
+/// AMD's registers at larger distances. The real ones are one address from one another, and so would overlap where a byte of a file stands
+/// for an address.
 const SPREAD: Layout = Layout { unit: 0xC001_0200, package: &[(Domain::Package, PACKAGE)], core: Some(CORE) };
 const PACKAGE: u64 = 0xC001_0208;
 const CORE: u64 = 0xC001_0210;
@@ -51,7 +53,7 @@ impl Host {
         self
     }
 
-    /// Empties the device, then removes it: readers that kept it open notice.
+    /// Empties the device, then removes it: readers that keep it open detect that.
     fn take_offline(&self, cpu: usize) {
         let device = self.roots.dev.join(format!("cpu/{cpu}/msr"));
         fs::File::create(&device).unwrap();
@@ -115,12 +117,12 @@ fn amd() -> String {
     cpuinfo("AuthenticAMD", 25, 17, "fpu")
 }
 
-/// Opens, lets every register of CPU 0 count one joule of the general unit more, and shows what came of it.
+/// Opens, lets every register of CPU 0 advance by one joule of the general unit, and compares the result.
 #[track_caller]
 fn check_one_joule(cpuinfo: &str, unit: u64, registers: &[u64], expected: &Expect) {
     let host = Host::new(cpuinfo, &[(0, 0)]);
     host.set(0, &[(0x606, unit)]);
-    // What is above the 32 bits is not part of the count.
+    // The bits above the lower 32 are not part of the count.
     let junk = 0xABCD_0000_0000_0000;
     for register in registers {
         host.set(0, &[(*register, junk + 1000)]);

@@ -1,4 +1,4 @@
-//! How far has one perf event counted?
+//! Opens and reads one perf event.
 
 use std::io;
 
@@ -8,14 +8,14 @@ use perf_event::{Builder, Counter};
 use super::super::meter::RawCounter;
 use crate::source::SourceError;
 
-/// What to count, and where.
+/// Event and CPU of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// The PMU's number.
+    /// Number of the PMU.
     pub(super) pmu: u32,
-    /// Which of its events.
+    /// Number of the event.
     pub(super) config: u64,
-    /// On which CPU. The kernel moves the event to another of the same package when this one goes off line
+    /// The CPU. The kernel moves the event to another CPU of the same package when this one goes off line
     /// (`perf_pmu_migrate_context()`).
     pub(super) cpu: usize,
 }
@@ -27,7 +27,7 @@ pub(super) struct PerfCounter {
 }
 
 impl PerfCounter {
-    /// Opens it. It counts from here.
+    /// Opens the event. It counts from here.
     pub(super) fn open(target: Target) -> io::Result<Self> {
         Ok(Self { target, counter: open(target)? })
     }

@@ -1,5 +1,6 @@
-//! How does a PMU describe itself and its events?
-//! (`Documentation/ABI/testing/sysfs-bus-event_source-devices-events`)
+//! Reads the description of a PMU and its events from sysfs.
+//!
+//! The format is that of `Documentation/ABI/testing/sysfs-bus-event_source-devices-events`.
 
 use std::fs;
 use std::io;
@@ -14,18 +15,18 @@ use crate::source::SourceError;
 #[derive(Debug)]
 pub(super) struct Pmu {
     pub(super) folder: PathBuf,
-    /// Its number for `perf_event_open`, given at run time.
+    /// Number for `perf_event_open`, assigned at run time.
     pub(super) number: u32,
-    /// One CPU for each of its counters; `None` when it does not say.
+    /// One CPU for each of its counters; `None` when the PMU does not list them.
     pub(super) cpus: Option<Vec<usize>>,
 }
 
 /// An energy event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Event {
-    /// For `perf_event_attr.config`.
+    /// Value for `perf_event_attr.config`.
     pub(super) config: u64,
-    /// Energy of a count.
+    /// Energy of one count.
     pub(super) unit: EnergyUnit,
 }
 
@@ -57,8 +58,8 @@ impl Pmu {
     }
 }
 
-/// `event=0x02`. Both PMUs have this one term, the low bits of `config` (`PMU_FORMAT_ATTR(event, "config:0-7")`,
-/// `arch/x86/events/rapl.c`); anything else would be something else.
+/// Parses `event=0x02`. Both PMUs have only this term, the low bits of `config` (`PMU_FORMAT_ATTR(event, "config:0-7")`,
+/// `arch/x86/events/rapl.c`); any other term is refused.
 fn parse_terms(text: &str) -> Option<u64> {
     let number = text.strip_prefix("event=")?;
     match number.strip_prefix("0x") {
@@ -67,7 +68,7 @@ fn parse_terms(text: &str) -> Option<u64> {
     }
 }
 
-/// A file's text; `None` when it is not there.
+/// Text of a file; `None` when it does not exist.
 fn read(path: &Path) -> Result<Option<String>, SourceError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text.trim().to_owned())),

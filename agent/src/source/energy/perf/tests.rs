@@ -1,4 +1,4 @@
-//! Are events found, scaled and counted? The last on this kernel's real `msr` PMU, whose event 0 is the time stamp counter.
+//! Tests that events are found, scaled and counted. The last use this kernel's real `msr` PMU, whose event 0 is the time stamp counter.
 
 use std::fs;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::host::HostRoots;
 
 const PMU: &str = "sys/bus/event_source/devices/power";
 
-/// What the kernel writes for 2⁻³² J.
+/// The kernel's text for 2⁻³² J.
 const SCALE: &str = "2.3283064365386962890625e-10";
 
 fn write_event(root: &TempDir, pmu: &str, name: &str, terms: &str, scale: &str) {
@@ -160,7 +160,7 @@ fn time_stamp_host(scale: &str) -> Option<(TempDir, HostRoots)> {
     }
 }
 
-/// Lets the real time go by.
+/// Busy-waits for this real time.
 fn spin(duration: Duration) {
     let begun = SystemClock.now();
     while SystemClock.now().since(begun) < duration {
@@ -168,7 +168,7 @@ fn spin(duration: Duration) {
     }
 }
 
-/// Opens two hosts that count time stamps in different units, and compares what they counted in the same while.
+/// Opens two hosts that count time stamps in different units, and compares their energy over the same time.
 #[test]
 fn real_counts_are_scaled() {
     let Some((_keep, fine)) = time_stamp_host(SCALE) else { return };
@@ -197,7 +197,7 @@ fn real_counts_are_scaled() {
         let (fine, coarse) = (fine.zones[0].1.total, coarse.zones[0].1.total);
         assert!(fine > last);
         last = fine;
-        // Whatever ran in between: each has counted for no less than the time between its readings, and no more than with them.
+        // In spite of pauses: each has counted for no less than the time between its readings, and no more than with them.
         let seconds = |from: usize, to: usize| now[to].since(first[from]).as_secs_f64();
         let (least_fine, most_fine) = (seconds(1, 0), seconds(0, 1));
         let (least_coarse, most_coarse) = (seconds(2, 1), seconds(1, 2));
@@ -225,7 +225,7 @@ fn real_cores_are_summed() {
     let Some((root, roots)) = time_stamp_host(SCALE) else { return };
     let number = fs::read_to_string(root.path().join(PMU).join("type")).unwrap();
     let core = "sys/bus/event_source/devices/power_core";
-    // Twice the same CPU, for machines that have but one.
+    // Twice the same CPU, for hosts with only one.
     write_tree(root.path(), &[(&format!("{core}/type"), number.trim()), (&format!("{core}/cpumask"), "0,0")]);
     write_event(&root, core, "energy-core", "event=0x00", SCALE);
     let mut meter = try_open(&roots).unwrap();

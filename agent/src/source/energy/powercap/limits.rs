@@ -1,4 +1,4 @@
-//! How far does a zone count, and how much may it draw?
+//! Reads the range of a zone's counter, and the highest power of the zone.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -7,17 +7,17 @@ use std::str::FromStr;
 
 use agent_core::units::{MicroJoules, Watts};
 
-/// What a zone folder says about its limits.
+/// Limits in a zone folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Limits {
-    /// `max_energy_range_uj`: the last value before it begins again.
+    /// `max_energy_range_uj`: the last value before the wrap.
     pub(super) range: Option<MicroJoules>,
-    /// The most it may draw for long.
+    /// Highest sustained power.
     pub(super) power: Option<Watts>,
 }
 
 impl Limits {
-    /// Reads them; what cannot be read is not known. Whether a limit is in force (`enabled`) does not matter: limits locked by
+    /// Reads the limits; an unreadable limit is unknown. Whether a limit is in force (`enabled`) does not matter: limits locked by
     /// the firmware read as not enabled (`get_domain_enable()`, `drivers/powercap/intel_rapl_common.c`).
     pub(super) fn read(folder: &Path) -> Self {
         Self {
@@ -45,31 +45,31 @@ fn sustained_power(folder: &Path) -> Option<Watts> {
 /// `MAX_CONSTRAINTS_PER_ZONE`, `include/linux/powercap.h`.
 const MAX_CONSTRAINTS: u32 = 10;
 
-/// 100 kW: no such thing. Unset registers read as such.
+/// 100 kW: no hardware has such a limit. Unset registers read as such.
 const MOST_MICROWATTS: u64 = 100_000_000_000;
 
 fn read<T: FromStr>(path: &Path) -> Option<T> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// A zone's range, as a counter needs it.
+/// Range and step of a zone's counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
-    /// Microjoules after which it begins again.
+    /// Microjoules after which the counter wraps.
     pub(super) modulus: Option<u128>,
-    /// One count of the register behind it.
+    /// One count of the register behind the counter.
     pub(super) quantum: MicroJoules,
 }
 
 /// The last value of the 32-bit registers: `ENERGY_STATUS_MASK`, `drivers/powercap/intel_rapl_common.c`.
 const LAST_COUNT: u128 = u32::MAX as u128;
 
-/// Microjoules of a count: from the finest unit there is to the platform register's joule on Sapphire Rapids.
+/// Microjoules of a count: from the finest unit to the platform register's joule on Sapphire Rapids.
 const COUNTS: RangeInclusive<u128> = 1..=1_000_000;
 
 impl Range {
-    /// From `max_energy_range_uj`, which is (2³² − 1) counts: the register holds one value more, so the energy after which it
-    /// begins again is one count more. Where that would make a count of less than a microjoule or more than a joule, the
+    /// From `max_energy_range_uj`, which is (2³² − 1) counts: the register has one value more, so the energy after which it
+    /// wraps is one count more. Where that would make a count of less than a microjoule or more than a joule, the
     /// counter is no such register, and it is one microjoule more.
     pub(super) fn new(range: Option<MicroJoules>) -> Self {
         let Some(last) = range.map(|range| u128::from(range.0)).filter(|last| *last > 0) else {

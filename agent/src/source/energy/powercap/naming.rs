@@ -1,6 +1,6 @@
-//! Which counter is a zone folder?
+//! Finds the domain and package of a zone folder from its name.
 //!
-//! The `name` file says what it is, the parent's says of which package. Names are those of `rapl_domain_names` and
+//! The `name` file gives the domain, the parent's `name` file the package. Names are those of `rapl_domain_names` and
 //! `rapl_add_package_cpuslocked()`, `drivers/powercap/intel_rapl_common.c`.
 
 use std::fs;
@@ -11,14 +11,14 @@ use agent_core::model::energy::{Domain, Scope, Zone};
 use super::super::processor::Processor;
 use super::tree::{CONTROL_TYPES, Folders};
 
-/// A zone folder that is understood.
+/// A zone folder with a known domain and scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NamedZone {
     pub(super) zone: Zone,
     pub(super) folder: PathBuf,
 }
 
-/// Understands folders; says which it did not, or left out.
+/// Finds the zones of folders; also returns notes about folders that were not recognised, or left out.
 pub(super) fn name(folders: &Folders, processor: Processor) -> (Vec<NamedZone>, Vec<String>) {
     let mut named: Vec<NamedZone> = Vec::new();
     let mut notes = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn name(folders: &Folders, processor: Processor) -> (Vec<NamedZone>, 
                     continue;
                 }
             };
-            // Each platform of a partitioned machine has its own `psys`; of anything else a second is the same again.
+            // Each platform of a partitioned machine has its own `psys`; a second zone of any other kind is a duplicate.
             let known = named.iter().position(|known| known.zone == zone);
             match known {
                 Some(known) if known < before || zone.domain != Domain::Psys => {
@@ -46,7 +46,7 @@ pub(super) fn name(folders: &Folders, processor: Processor) -> (Vec<NamedZone>, 
     (named, notes)
 }
 
-/// The zone of a folder, or why there is none.
+/// The zone of a folder, or the reason why there is none.
 fn understand(id: &str, folders: &Folders, processor: Processor) -> Result<Zone, String> {
     let name = read_name(id, folders).ok_or_else(|| format!("{id} has no name, left out"))?;
     if name == "psys" || name.starts_with("psys-") {
@@ -72,7 +72,7 @@ fn read_name(id: &str, folders: &Folders) -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-/// `package-0` or `package-0-die-1`. Kernels that take the dies of AMD packages for counters list the package once a die
+/// `package-0` or `package-0-die-1`. Kernels that take the dies of AMD packages for counters list the package once for each die
 /// (before `rapl_msrs_are_pkg_scope()` came).
 fn package(name: &str, processor: Processor) -> Option<Scope> {
     let numbers = name.strip_prefix("package-")?;

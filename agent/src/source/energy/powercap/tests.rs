@@ -1,4 +1,4 @@
-//! Is powercap understood in all its shapes, the broken ones included?
+//! Tests of powercap trees in all their shapes, the broken ones included.
 
 use std::fs;
 use std::path::PathBuf;
@@ -48,13 +48,13 @@ impl Host {
         fs::write(self.zone(folder).join("energy_uj"), energy).unwrap();
     }
 
-    /// A reading a second after the last.
+    /// Reads one second after the last reading.
     fn read(&self, meter: &mut EnergyMeter) -> EnergyReading {
         self.clock.advance(Duration::from_secs(1));
         meter.read(&self.clock)
     }
 
-    /// The failure to open, with the folder's name left out.
+    /// The error of opening, without the folder's name.
     fn why_not(&self) -> String {
         let error = self.open().err().expect("it does not open");
         assert_eq!(error.reason(), Reason::Unavailable, "{error:?}");
@@ -396,7 +396,7 @@ fn nonsense_is_named_and_hides_nothing_else() {
         let text = error.chain();
         let problem = format!("holds no number of microjoules ({} bytes", nonsense.len());
         assert!(text.contains("intel-rapl:0/energy_uj") && text.contains(&problem), "{text}");
-        // The file may be another's, put in the counter's place.
+        // The file may be another program's, put in place of the counter.
         assert!(nonsense.len() < 4 || !text.contains(nonsense), "{text}");
         host.set("intel-rapl:0", "2000000");
         assert_eq!(host.read(&mut meter).zones[0].1.total, MicroJoules(1_000_000), "{nonsense:?}");

@@ -1,34 +1,34 @@
-//! Which zone folders are there?
+//! Lists the zone folders of powercap, each once.
 //!
 //! Every zone appears flat in the class folder, as a link, and again nested in its parent: `intel-rapl:0:0` is in
 //! `intel-rapl:0`, which is in `intel-rapl` (`powercap_register_zone()`, `drivers/powercap/powercap_sys.c`). The folder's name
-//! is unique and tells the parent's, so zones are known by it, wherever they were met.
+//! is unique and contains the parent's, so it identifies a zone, wherever the zone appears.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The control types that are RAPL, on Intel and AMD; the better one first. The other kinds (`dtpm`, idle injection) count no
+/// The RAPL control types, on Intel and AMD; the better one first. The other types (`dtpm`, idle injection) count no
 /// energy.
 pub(super) const CONTROL_TYPES: [&str; 2] = ["intel-rapl", MMIO];
 
-/// The same zones by another way, on some laptops: only what `intel-rapl` lacks is new.
+/// The same zones by another interface, on some laptops: only zones that `intel-rapl` lacks are used.
 pub(super) const MMIO: &str = "intel-rapl-mmio";
 
-/// Where the nested folders are, below sysfs.
+/// Folder of the nested zone folders, below sysfs.
 const DEVICES: &str = "devices/virtual/powercap";
 
-/// What the class folder holds.
+/// Contents of the class folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Folders {
     /// Zone folders by name. Ascending, so parents come before their children.
     pub(super) zones: BTreeMap<String, PathBuf>,
-    /// Whether there are links to zones that are hidden.
+    /// Whether there are links to zones that are not visible.
     pub(super) dangling: bool,
 }
 
-/// Looks into the class folder, in whatever order it lists its entries.
+/// Reads the class folder, in any order of its entries.
 pub(super) fn find(class: &Path) -> io::Result<Folders> {
     let mut folders = Folders::default();
     let mut roots = Vec::new();
@@ -58,7 +58,7 @@ pub(super) fn find(class: &Path) -> io::Result<Folders> {
     Ok(folders)
 }
 
-/// A child's name is its parent's and more, so this cannot go in circles through the links sysfs is full of.
+/// A child's name is its parent's and more, so this cannot loop through the many links of sysfs.
 fn descend(parent: &str, folder: &Path, zones: &mut BTreeMap<String, PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {

@@ -1,4 +1,4 @@
-//! Is the processor recognised, and its units with it?
+//! Tests that processors and their energy units are identified.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Does a counter that hangs hang anybody else?
+//! Tests that a counter that hangs does not block other counters.
 
 use std::sync::mpsc::{Receiver, Sender};
 
@@ -9,7 +9,7 @@ use super::*;
 const HANGING: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 const WORKING: Zone = Zone { scope: Scope::Package(0), domain: Domain::Dram };
 
-/// Answers when it is told what.
+/// A counter that answers when a test gives the answer.
 struct Patient(Receiver<u64>);
 
 impl RawCounter for Patient {
@@ -37,7 +37,7 @@ fn a_counter_that_hangs_is_late_and_the_others_are_read() {
         told.send(number).unwrap();
         assert_eq!(value(reader.read(WORKING, &mut working)), Some(number));
     }
-    // Its answer belongs to the moment it was asked at, and that is over.
+    // Its answer belongs to the time of its request, which is over.
     told_late.send(7).unwrap();
     told_late.send(8).unwrap();
     let counts = (0..10_000).find_map(|_| {
@@ -69,7 +69,7 @@ fn a_reader_at_rest_has_no_thread_and_reads_on_with_another() {
     struct Who;
     impl RawCounter for Who {
         fn read(&mut self) -> Count {
-            // The number of the reading thread, as the kernel has it.
+            // The number of the reading thread, by the kernel.
             Ok(Some(rustix::thread::gettid().as_raw_nonzero().get() as u64))
         }
     }
@@ -78,7 +78,7 @@ fn a_reader_at_rest_has_no_thread_and_reads_on_with_another() {
     let first = value(reader.read(WORKING, &mut counters)).unwrap();
     assert_eq!(value(reader.read(WORKING, &mut counters)), Some(first));
     reader.rest();
-    // The kernel takes it off its list a moment after it has ended.
+    // The kernel removes it from its list a moment after it has ended.
     let task = format!("/proc/self/task/{first}");
     let is_gone = || {
         thread::sleep(Duration::from_millis(1));

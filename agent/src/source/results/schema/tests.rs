@@ -1,4 +1,4 @@
-//! Is everything read that either schema has, and nothing believed that cannot be?
+//! Tests that all fields of both schemas are read, and impossible values are refused.
 
 use proptest::prelude::*;
 
