@@ -8,15 +8,23 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: u32 = 3600;
 
 fn feed(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>, seconds: u32) {
-    for _ in 0..seconds {
-        learner.observe(ZONE, MicroJoules(watts * 1_000_000), SECOND, utilisation.map(Ratio));
+    feed_windows(learner, watts, utilisation, (seconds, SECOND));
+}
+
+/// So many windows of this length.
+fn feed_windows(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>, windows: (u32, Duration)) {
+    let (count, length) = windows;
+    let energy = MicroJoules(watts * 1_000_000 * length.as_secs());
+    for _ in 0..count {
+        learner.observe(ZONE, energy, length, utilisation.map(Ratio));
     }
 }
 
 /// A day with this many quiet hours at this power; the other hours are busy.
 fn day(learner: &mut IdleLearner, quiet_watts: u64, quiet_hours: u32) {
-    feed(learner, quiet_watts, Some(0.01), quiet_hours * HOUR);
-    feed(learner, 90, Some(0.8), (24 - quiet_hours) * HOUR);
+    let windows = |hours: u32| (hours * HOUR / 10, SECOND * 10);
+    feed_windows(learner, quiet_watts, Some(0.01), windows(quiet_hours));
+    feed_windows(learner, 90, Some(0.8), windows(24 - quiet_hours));
 }
 
 #[test]
