@@ -5,7 +5,9 @@
 //! * [`source`] reads the host, and may fail.
 //! * [`pipeline`] is the only place that depends on all stages: one thread owns the state and publishes immutable snapshots.
 //! * [`results`] is the second thread: result files, ledger, scores.
-//! * [`ledger`] is the history on disk; [`server`] and [`api`] answer from snapshots and the ledger.
+//! * [`ledger`] is the history on disk; [`server`] and [`api`] answer from snapshots.
+
+#![forbid(unsafe_code)]
 
 mod clock;
 mod host;

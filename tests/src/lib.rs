@@ -3,6 +3,8 @@
 //! Fixture trees ([`host`]) replace only missing hardware. Everything that is started is owned by a value that ends
 //! it when dropped.
 
+#![forbid(unsafe_code)]
+
 pub mod agent;
 pub mod cgroup;
 pub mod cgroup_v1;

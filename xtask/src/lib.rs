@@ -1,5 +1,7 @@
 //! What `cargo xtask` and the laboratory share: builds, installations, child processes.
 
+#![forbid(unsafe_code)]
+
 pub mod build_ebpf;
 pub mod dist;
 pub mod install;

@@ -1,5 +1,7 @@
 //! `cargo xtask …`: all tasks of this repository, with nothing but cargo to start from.
 
+#![forbid(unsafe_code)]
+
 mod ci;
 mod dashboards;
 mod docs;

@@ -1,7 +1,7 @@
 //! Opens and reads the energy counters of the host.
 //!
-//! Three ways to the same registers (RAPL), best first: the kernel's `power` PMU, powercap, the registers themselves. Each is
-//! tested by opening it, never by versions or settings. The estimate is separate, in [`model`].
+//! Three ways to the same registers (RAPL), best first: the kernel's `power` PMU, powercap, the registers themselves; then sensors of
+//! hardware monitors. Each is tested by opening it, never by versions or settings. The estimate is separate, in [`model`].
 
 mod cpu_list;
 mod energy_file;

@@ -1,5 +1,7 @@
 //! The laboratory: demo, accuracy, cost, endurance, other kernels. `cargo xtask` builds it and hands tasks to it.
 
+#![forbid(unsafe_code)]
+
 mod accuracy;
 mod bench;
 mod demo;
