@@ -17,7 +17,7 @@ use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
 use agent_core::units::MicroJoules;
 
 use super::energy_file::EnergyFile;
-use super::meter::{Part, ZoneMeter};
+use super::meter::{Part, ZoneMeter, add_part};
 use super::{EnergyMeter, Place};
 use crate::source::SourceError;
 
@@ -60,10 +60,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
                 options.bound(zone.domain, None),
             ),
         };
-        match zones.iter_mut().find(|known| known.zone == zone) {
-            Some(known) => known.parts.push(part),
-            None => zones.push(ZoneMeter { zone, quantum: STEP, parts: vec![part] }),
-        }
+        add_part(&mut zones, zone, STEP, part);
     }
     if zones.is_empty() {
         let why = if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) };

@@ -45,6 +45,14 @@ pub(super) struct ZoneMeter {
     pub(super) parts: Vec<Part>,
 }
 
+/// Adds a counter to its zone, as its only part or as another one.
+pub(super) fn add_part(zones: &mut Vec<ZoneMeter>, zone: Zone, quantum: MicroJoules, part: Part) {
+    match zones.iter_mut().find(|known| known.zone == zone) {
+        Some(known) => known.parts.push(part),
+        None => zones.push(ZoneMeter { zone, quantum, parts: vec![part] }),
+    }
+}
+
 /// An open hardware meter that has given at least one reading.
 pub(crate) struct EnergyMeter {
     kind: EnergySourceKind,

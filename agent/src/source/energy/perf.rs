@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use self::event::{PerfCounter, Target};
 use self::pmu::Pmu;
-use super::meter::{Part, ZoneMeter};
+use super::meter::{Part, ZoneMeter, add_part};
 use super::processor::Processor;
 use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::CpuTopology;
@@ -97,12 +97,7 @@ impl Search<'_> {
             let part = Part { raw: Box::new(opened), counter };
             // Cores add up to their package. Platforms too: where there is one, only one package counts it and the others
             // read zero (the kernel's commit "perf/x86/rapl: Fix psys-energy event on Intel SPR platform").
-            if let Some(known) = self.zones.iter_mut().find(|known| known.zone == zone) {
-                known.parts.push(part);
-            } else {
-                let quantum = self.processor.unit(domain, USUAL_EXPONENT).step();
-                self.zones.push(ZoneMeter { zone, quantum, parts: vec![part] });
-            }
+            add_part(&mut self.zones, zone, self.processor.unit(domain, USUAL_EXPONENT).step(), part);
         }
         // A part of the cores is not the domain `core`.
         self.zones.retain(|zone| !incomplete.contains(&zone.zone));

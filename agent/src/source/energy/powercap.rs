@@ -19,7 +19,7 @@ use agent_core::units::{MicroJoules, Watts};
 use self::limits::{Limits, Range};
 use self::naming::NamedZone;
 use super::energy_file::EnergyFile;
-use super::meter::{Part, ZoneMeter};
+use super::meter::{Part, ZoneMeter, add_part};
 use super::processor::Processor;
 use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::HostRoots;
@@ -73,10 +73,7 @@ fn zones(
             raw: Box::new(EnergyFile::new(zone.folder.join("energy_uj"), is_kernels_own)),
             counter: EnergyCounter::new(unit, range.modulus, bound),
         };
-        match zones.iter_mut().find(|known| known.zone == zone.zone) {
-            Some(known) => known.parts.push(part),
-            None => zones.push(ZoneMeter { zone: zone.zone, quantum: range.quantum, parts: vec![part] }),
-        }
+        add_part(&mut zones, zone.zone, range.quantum, part);
     }
     (zones, corrected)
 }
