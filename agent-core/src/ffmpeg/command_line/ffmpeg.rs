@@ -117,7 +117,7 @@ impl Output<'_> {
         variants.unwrap_or(1).max(1)
     }
 
-    fn renditions(&self, inputs: &[Input], graph: &mut Graph<'_>) -> Vec<Rendition> {
+    fn renditions(&self, inputs: &[Input], graph: &mut Graph) -> Vec<Rendition> {
         let streams = self.streams(inputs, graph);
         let has_video = self.options.last("vn").is_none();
         let mut among_video = 0;
@@ -132,7 +132,7 @@ impl Output<'_> {
     }
 
     /// The streams of `-map`; else the remaining streams of filter graphs, for the first output; else the first video stream.
-    fn streams(&self, inputs: &[Input], graph: &mut Graph<'_>) -> Vec<Stream> {
+    fn streams(&self, inputs: &[Input], graph: &mut Graph) -> Vec<Stream> {
         let mut streams = Vec::new();
         for (_, map) in self.options.0.iter().filter(|(name, _)| name.base == "map").take(MAX_STREAMS) {
             add_mapped(map, inputs, graph, &mut streams);
@@ -179,7 +179,7 @@ impl Output<'_> {
 }
 
 /// `0:v:1`, `0`, `[label]`, `-0:a`, `0:s?`.
-fn add_mapped(map: &str, inputs: &[Input], graph: &Graph<'_>, streams: &mut Vec<Stream>) {
+fn add_mapped(map: &str, inputs: &[Input], graph: &Graph, streams: &mut Vec<Stream>) {
     if let Some(label) = map.strip_prefix('[') {
         let pad = graph.labelled(label.trim_end_matches(']'));
         // A label that no parsed graph defines is taken for video, as most are.
