@@ -67,7 +67,8 @@ impl Graph {
 
     fn take(&mut self, filters: &[Filter], links: &Links<'_>, open: impl FnMut(Link<'_>) -> Pad) {
         let pads = links.evaluate(filters, open);
-        let pad = |(filter, index): (usize, usize)| pads.get(filter).and_then(|pads| pads.get(index)).copied();
+        let pad =
+            |(filter, index): (usize, usize)| pads.get(filter).and_then(|pads| pads.get(index)).copied();
         for (label, source) in &links.labelled {
             self.labelled.extend(pad(*source).map(|pad| ((*label).to_owned(), pad)));
         }
@@ -77,8 +78,10 @@ impl Graph {
 
     /// The video that leaves a graph with one output.
     fn only(&self) -> Option<Frame> {
-        let labelled = ["out", "out0"].iter().find_map(|label| self.labelled(label)).filter(|pad| pad.is_video);
-        self.unlabelled.first().copied().or_else(|| labelled.map(|pad| pad.frame))
+        let labelled = self.labelled.values().filter(|pad| pad.is_video).map(|pad| pad.frame);
+        let mut videos = self.unlabelled.iter().copied().chain(labelled);
+        let first = videos.next();
+        first.filter(|_| videos.next().is_none())
     }
 }
 
@@ -96,12 +99,13 @@ pub(super) fn source(text: &str) -> Option<Frame> {
     let filters = syntax::parse(text)?;
     let mut graph = Graph::default();
     graph.take(&filters, &Links::new(&filters), |_| Pad { is_video: true, frame: Frame::UNKNOWN });
-    let mut frame = graph.only()?;
-    // The source chooses its pixel format by what the filters after it take: known where there are none.
-    if let [only] = filters.as_slice() {
-        frame.chroma = sources::chroma(&only.name);
-    }
-    Some(frame)
+    // A source with several outputs has them in the order of their labels `out0`, `out1`.
+    let frame =
+        graph.labelled("out0").filter(|pad| pad.is_video).map(|pad| pad.frame).or_else(|| graph.only())?;
+    Some(match filters.as_slice() {
+        [only] => sources::alone(&only.name, &only.options, frame),
+        _ => frame,
+    })
 }
 
 /// Number of the file in `0:v`, `1`, `v:0`: without a number, the file is the first.

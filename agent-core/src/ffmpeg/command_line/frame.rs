@@ -137,7 +137,9 @@ impl Ratio {
         while rest != 0 {
             (divisor, rest) = (rest, divisor % rest);
         }
-        let part = |part: u128| u32::try_from(part / divisor.max(1)).ok().filter(|part| i32::try_from(*part).is_ok());
+        let part = |part: u128| {
+            u32::try_from(part / divisor.max(1)).ok().filter(|part| i32::try_from(*part).is_ok())
+        };
         Some(Self { numerator: part(numerator)?, denominator: part(denominator).filter(|part| *part > 0)? })
     }
 

@@ -84,8 +84,18 @@ pub(super) fn rotate(options: &Options, from: Frame) -> Option<Frame> {
 fn rotated(name: &str, angle: f64, (width, height): (f64, f64)) -> Option<f64> {
     let (sine, cosine) = (f64::from(angle.sin() as f32), f64::from(angle.cos() as f32));
     match name {
-        "rotw" => Some((height * sine).max(0.0) + (-width * cosine).max(0.0) + (width * cosine).max(0.0) + (-height * sine).max(0.0)),
-        "roth" => Some((height * cosine).max(0.0) + (-height * cosine).max(0.0) + (width * sine).max(0.0) + (-width * sine).max(0.0)),
+        "rotw" => Some(
+            (height * sine).max(0.0)
+                + (-width * cosine).max(0.0)
+                + (width * cosine).max(0.0)
+                + (-height * sine).max(0.0),
+        ),
+        "roth" => Some(
+            (height * cosine).max(0.0)
+                + (-height * cosine).max(0.0)
+                + (width * sine).max(0.0)
+                + (-width * sine).max(0.0),
+        ),
         _ => None,
     }
 }

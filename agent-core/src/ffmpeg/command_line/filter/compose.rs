@@ -8,7 +8,8 @@ use crate::ffmpeg::command_line::frame::Frame;
 pub(super) fn beside(inputs: &[Frame]) -> Option<Frame> {
     let first = inputs.first()?;
     // ffmpeg refuses different heights.
-    let height = inputs.iter().map(|input| input.height).reduce(|all, one| all.filter(|_| all == one)).flatten();
+    let height =
+        inputs.iter().map(|input| input.height).reduce(|all, one| all.filter(|_| all == one)).flatten();
     let width = height.and_then(|_| sum(inputs.iter().map(|input| input.width)));
     Some(Frame { chroma: None, ..first.with_sides(width, height) })
 }
@@ -23,8 +24,7 @@ pub(super) fn below(inputs: &[Frame]) -> Option<Frame> {
 pub(super) fn placed(options: &Options, inputs: &[Frame]) -> Option<Frame> {
     if let Some(grid) = options.named(&["grid"]) {
         let columns = Frame::parse(grid)?.width?;
-        let rows: Option<Vec<Frame>> =
-            inputs.chunks(usize::try_from(columns).ok()?).map(beside).collect();
+        let rows: Option<Vec<Frame>> = inputs.chunks(usize::try_from(columns).ok()?).map(beside).collect();
         return below(&rows?);
     }
     let layout = match options.get(&["layout"], 1) {

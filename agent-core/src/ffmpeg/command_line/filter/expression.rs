@@ -174,7 +174,8 @@ impl<'a> Parser<'a> {
 fn number(text: &str) -> Option<(f64, &str)> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
-    let is_number = unsigned.trim_start_matches('.').starts_with(|character: char| character.is_ascii_digit());
+    let is_number =
+        unsigned.trim_start_matches('.').starts_with(|character: char| character.is_ascii_digit());
     if !is_number || unsigned.starts_with("..") {
         return None;
     }

@@ -95,7 +95,11 @@ impl<'a> Links<'a> {
     }
 
     /// The outputs of each filter; none for filters in a circle.
-    pub(super) fn evaluate(&self, filters: &[Filter], mut open: impl FnMut(Link<'_>) -> Pad) -> Vec<Vec<Pad>> {
+    pub(super) fn evaluate(
+        &self,
+        filters: &[Filter],
+        mut open: impl FnMut(Link<'_>) -> Pad,
+    ) -> Vec<Vec<Pad>> {
         let mut followers: Vec<Vec<usize>> = vec![Vec::new(); filters.len()];
         let mut missing: Vec<usize> = vec![0; filters.len()];
         for (number, inputs) in self.inputs.iter().enumerate() {

@@ -76,6 +76,7 @@ fn frame(name: &str, options: &Options, inputs: &[Frame]) -> Option<Frame> {
     match keep::kept(name) {
         Some(Kept::All) => return Some(from),
         Some(Kept::Size) => return Some(Frame { chroma: None, ..from }),
+        None if options.are_refused => return None,
         None => {}
     }
     if scale::is_scale(name) {
@@ -90,6 +91,8 @@ fn frame(name: &str, options: &Options, inputs: &[Frame]) -> Option<Frame> {
         | "transpose_vulkan" | "transpose_cuda" => area::transpose(name, options, from),
         "setsar" => area::with_pixels(options, from),
         "setdar" => area::with_shape(options, from),
+        // ffmpeg refuses another number of inputs; a larger one than is evaluated makes the size unknown.
+        "hstack" | "vstack" | "xstack" if input_count_asked(options) != Some(inputs.len()) => None,
         "hstack" => compose::beside(inputs),
         "vstack" => compose::below(inputs),
         "xstack" => compose::placed(options, inputs),
@@ -106,6 +109,10 @@ fn frame(name: &str, options: &Options, inputs: &[Frame]) -> Option<Frame> {
         "super2xsai" => fields::times(from, 2),
         _ => fields::apply(name, options, from).or_else(|| sources::apply(name, options)),
     }
+}
+
+fn input_count_asked(options: &Options) -> Option<usize> {
+    options.number(&["inputs"], 0, 2).and_then(|count| usize::try_from(count).ok())
 }
 
 fn asked(size: &str) -> Option<Frame> {

@@ -69,12 +69,7 @@ pub(super) fn apply(name: &str, options: &Options, from: Frame) -> Option<Frame>
 }
 
 /// Values of the expressions, as whole numbers; `None` inside where unknown.
-fn evaluated(
-    name: &str,
-    width: &str,
-    height: &str,
-    from: Frame,
-) -> Option<(Option<i128>, Option<i128>)> {
+fn evaluated(name: &str, width: &str, height: &str, from: Frame) -> Option<(Option<i128>, Option<i128>)> {
     let sides = Sides { are_whole: name != "zscale", ..Sides::new(width, height, from) };
     let (width, height) = sides.evaluate()?;
     let whole = |value: Value, as_it_was: Option<u32>| match value {
@@ -119,14 +114,21 @@ impl Fit {
         divisor: i128,
     ) -> Option<(Option<i128>, Option<i128>)> {
         let (from_width, from_height) = from.both().map(|(width, height)| (width.into(), height.into()))?;
-        let by_height = rescaled(height, from_width, from_height * divisor) * divisor;
-        let by_width = rescaled(width, from_height, from_width * divisor) * divisor;
-        let (width, height) = match self {
-            Self::Decrease => (width.min(by_height), height.min(by_width)),
-            Self::Increase => (width.max(by_height) + divisor - 1, height.max(by_width) + divisor - 1),
+        // Older versions round the fitted side to a pixel, newer ones to a multiple of the divisor: known where both give the same.
+        let side = |side: i128, other: i128, by: i128, of: i128| {
+            let by_pixel = self.divisible(side, rescaled(other, by, of), divisor);
+            let by_divisor = self.divisible(side, rescaled(other, by, of * divisor) * divisor, divisor);
+            Some(by_pixel).filter(|by_pixel| *by_pixel == by_divisor)
         };
-        let divisible = |side: i128| Some(side / divisor * divisor);
-        Some((divisible(width), divisible(height)))
+        Some((side(width, height, from_width, from_height), side(height, width, from_height, from_width)))
+    }
+
+    fn divisible(self, asked: i128, fitted: i128, divisor: i128) -> i128 {
+        let side = match self {
+            Self::Decrease => asked.min(fitted),
+            Self::Increase => asked.max(fitted) + divisor - 1,
+        };
+        side / divisor * divisor
     }
 }
 
@@ -144,8 +146,5 @@ fn pixel(from: Frame, width: Option<u32>, height: Option<u32>) -> Option<Ratio> 
     }
     let (from_width, from_height) = from.both()?;
     let (width, height) = (width?, height?);
-    pixel.times(
-        u128::from(height) * u128::from(from_width),
-        u128::from(width) * u128::from(from_height),
-    )
+    pixel.times(u128::from(height) * u128::from(from_width), u128::from(width) * u128::from(from_height))
 }

@@ -28,7 +28,9 @@ impl<'a> Sides<'a> {
         let first = expression::evaluate(self.width, &names)?;
         // Filters and versions differ in what a height sees of a width that itself needs the height, or that is nothing.
         names.width = match first {
-            Value::Known(width) if width.abs() >= 1.0 && width.is_finite() => self.seen(first, self.from.width),
+            Value::Known(width) if width.abs() >= 1.0 && width.is_finite() => {
+                self.seen(first, self.from.width)
+            }
             _ => Value::Unknown,
         };
         let height = self.seen(expression::evaluate(self.height, &names)?, self.from.height);

@@ -77,7 +77,9 @@ pub(super) fn is_heard(name: &str) -> bool {
     if is_shown(name) || PICTURES.contains(&name) {
         return false;
     }
-    name.starts_with('a') || SOUND.contains(&name) || matches!(name, "superequalizer" | "surround" | "vibrato" | "virtualbass")
+    name.starts_with('a')
+        || SOUND.contains(&name)
+        || matches!(name, "superequalizer" | "surround" | "vibrato" | "virtualbass")
 }
 
 /// Whether a filter draws sound.

@@ -1,5 +1,6 @@
 //! Table of the filters that make pictures: test pictures, and pictures of sound.
 
+use crate::ffmpeg::command_line::filter::area;
 use crate::ffmpeg::command_line::filter::syntax::Options;
 use crate::ffmpeg::command_line::frame::{Chroma, Frame, Ratio};
 
@@ -44,8 +45,22 @@ pub(super) fn is_source(name: &str) -> bool {
     SOURCES.iter().any(|(source, ..)| *source == name)
         || matches!(
             name,
-            "cellauto" | "colorchart" | "haldclutsrc" | "movie" | "amovie" | "frei0r_src" | "openclsrc" | "zoneplate"
-                | "perlin" | "ddagrab" | "gfxcapture" | "lavfi" | "anullsrc" | "sine" | "aevalsrc" | "anoisesrc"
+            "cellauto"
+                | "colorchart"
+                | "haldclutsrc"
+                | "movie"
+                | "amovie"
+                | "frei0r_src"
+                | "openclsrc"
+                | "zoneplate"
+                | "perlin"
+                | "ddagrab"
+                | "gfxcapture"
+                | "lavfi"
+                | "anullsrc"
+                | "sine"
+                | "aevalsrc"
+                | "anoisesrc"
         )
 }
 
@@ -59,27 +74,48 @@ pub(super) fn apply(name: &str, options: &Options) -> Option<Frame> {
     };
     let by_position = if is_first { options.get(&["s", "size"], 0) } else { None };
     // `color=red:640x480`.
-    let by_position = by_position.or_else(|| if name == "color" { options.get(&["s", "size"], 1) } else { None });
+    let by_position =
+        by_position.or_else(|| if name == "color" { options.get(&["s", "size"], 1) } else { None });
     let frame = match options.named(&["s", "size", "video_size"]).or(by_position) {
         Some(_) if matches!(name, "allrgb" | "allyuv" | "mptestsrc") => return None,
         Some(size) => Frame::parse(size)?,
-        None if name == "life" && !options.are_empty() && options.named(&["filename", "f"]).is_some() => return None,
+        None if name == "life" && !options.are_empty() && options.named(&["filename", "f"]).is_some() => {
+            return None;
+        }
         None => Frame::known(width, height),
     };
-    // A source may be asked for other pixels; pictures of sound have square ones.
-    let pixel = if options.named(&["sar"]).is_none() { Some(Ratio::SQUARE) } else { None };
-    Some(Frame { pixel, ..frame })
+    let pixel = options.named(&["sar"]).map_or(Some(Ratio::SQUARE), area::ratio);
+    let frame = Frame { pixel, ..frame };
+    if !matches!(name, "color" | "testsrc2") {
+        return Some(frame);
+    }
+    // They cut their sides to whole chroma samples, of a format that the filters after them choose.
+    let even = |side: Option<u32>| side.filter(|side| side % 2 == 0);
+    Some(frame.with_sides(even(frame.width), even(frame.height)))
+}
+
+/// The picture of a source that no filter follows, in the pixel format that the source prefers.
+pub(super) fn alone(name: &str, options: &Options, frame: Frame) -> Frame {
+    let frame = Frame { chroma: chroma(name), ..frame };
+    let asked = options.get(&["s", "size"], 0).and_then(Frame::parse);
+    match asked {
+        // `color` cuts odd sides until ffmpeg 7 only.
+        Some(asked) if name == "testsrc2" => {
+            let cut = |side: Option<u32>| side.map(|side| side & !1).filter(|side| *side > 0);
+            frame.with_sides(cut(asked.width), cut(asked.height))
+        }
+        _ => frame,
+    }
 }
 
 /// Subsampling that a source gives where nothing asks for another format.
-pub(super) fn chroma(name: &str) -> Option<Chroma> {
+fn chroma(name: &str) -> Option<Chroma> {
     match name {
         "color" | "nullsrc" | "pal75bars" | "pal100bars" | "smptebars" | "smptehdbars" | "testsrc2" => {
             Some(Chroma { horizontal: 1, vertical: 1 })
         }
-        "allrgb" | "allyuv" | "gradients" | "mandelbrot" | "rgbtestsrc" | "sierpinski" | "testsrc" | "yuvtestsrc" => {
-            Some(Chroma { horizontal: 0, vertical: 0 })
-        }
+        "allrgb" | "allyuv" | "gradients" | "mandelbrot" | "rgbtestsrc" | "sierpinski" | "testsrc"
+        | "yuvtestsrc" => Some(Chroma { horizontal: 0, vertical: 0 }),
         _ => None,
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Filter {
 pub(super) struct Options {
     positional: Vec<String>,
     named: Vec<(String, String)>,
+    /// Whether an option without a name follows one with a name, which ffmpeg refuses.
+    pub(super) are_refused: bool,
 }
 
 /// `None` for text that ffmpeg refuses, and for graphs of more than [`MAX_FILTERS`].
@@ -46,7 +48,7 @@ pub(super) fn parse(text: &str) -> Option<Vec<Filter>> {
         if let Some(after) = rest.strip_prefix('=') {
             let text;
             (text, rest) = token(after, "[],;");
-            options = Options::parse(&text)?;
+            options = Options::parse(&text);
         }
         let outputs;
         (outputs, rest) = labels(rest)?;
@@ -109,8 +111,7 @@ fn token<'a>(text: &'a str, ends: &str) -> (String, &'a str) {
 }
 
 impl Options {
-    /// `None` when an option without a name follows one with a name, which ffmpeg refuses.
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Self {
         let mut options = Self::default();
         let mut rest = text;
         while !rest.is_empty() {
@@ -119,11 +120,11 @@ impl Options {
             match key {
                 Some((key, _)) => options.named.push((key.to_owned(), value)),
                 None if options.named.is_empty() => options.positional.push(value),
-                None => return None,
+                None => options.are_refused = true,
             }
             rest = after.strip_prefix(':').unwrap_or_default();
         }
-        Some(options)
+        options
     }
 
     /// The value of the option with one of these names, which stands at this position where it has no name.
