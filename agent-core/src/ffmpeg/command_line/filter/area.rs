@@ -9,7 +9,7 @@ use crate::ffmpeg::command_line::frame::{Frame, Ratio};
 /// Longest value that is converted to pixels: any larger one is an error of ffmpeg.
 const MAX_VALUE: f64 = 1e9;
 
-/// As `config_input()` in libavfilter/vf_crop.c: sides are rounded, then cut to whole chroma samples.
+/// As `config_input()` in `libavfilter/vf_crop.c`: sides are rounded, then cut to whole chroma samples.
 pub(super) fn crop(options: &Options, from: Frame) -> Option<Frame> {
     let width = options.get(&["w", "out_w"], 0).unwrap_or("iw");
     let height = options.get(&["h", "out_h"], 1).unwrap_or("ih");
@@ -31,7 +31,7 @@ pub(super) fn crop(options: &Options, from: Frame) -> Option<Frame> {
     Some(Frame { pixel, ..from.with_sides(width, height) })
 }
 
-/// As `config_input()` in libavfilter/vf_pad.c.
+/// As `config_input()` in `libavfilter/vf_pad.c`.
 pub(super) fn pad(options: &Options, from: Frame) -> Option<Frame> {
     let width = options.get(&["w", "width"], 0).unwrap_or("iw");
     let height = options.get(&["h", "height"], 1).unwrap_or("ih");
@@ -70,7 +70,7 @@ fn padded(aspect: Ratio, width: i128, height: i128, from: Frame) -> Option<(Opti
     })
 }
 
-/// As `config_props()` in libavfilter/vf_rotate.c; without a size, the picture keeps its own.
+/// As `config_props()` in `libavfilter/vf_rotate.c`; without a size, the picture keeps its own.
 pub(super) fn rotate(options: &Options, from: Frame) -> Option<Frame> {
     let width = options.get(&["ow", "out_w"], 1).unwrap_or("iw");
     let height = options.get(&["oh", "out_h"], 2).unwrap_or("ih");
@@ -144,14 +144,14 @@ pub(super) fn ratio(text: &str) -> Option<Ratio> {
 }
 
 /// `setsar`: other pixels, the same size.
-pub(super) fn with_pixels(options: &Options, from: Frame) -> Option<Frame> {
+pub(super) fn with_pixels(options: &Options, from: Frame) -> Frame {
     let is_limited = options.get(&["max"], 1).is_some();
     let pixel = options.get(&["sar", "ratio", "r"], 0).map_or(Some(Ratio::UNSTATED), ratio);
-    Some(Frame { pixel: pixel.filter(|_| !is_limited), ..from })
+    Frame { pixel: pixel.filter(|_| !is_limited), ..from }
 }
 
 /// `setdar`: pixels that give the picture this shape, the same size.
-pub(super) fn with_shape(options: &Options, from: Frame) -> Option<Frame> {
+pub(super) fn with_shape(options: &Options, from: Frame) -> Frame {
     let is_limited = options.get(&["max"], 1).is_some();
     let shape = options.get(&["dar", "ratio", "r"], 0).map_or(Some(Ratio::UNSTATED), ratio);
     let pixel = match (shape.filter(|_| !is_limited), from.both()) {
@@ -159,5 +159,5 @@ pub(super) fn with_shape(options: &Options, from: Frame) -> Option<Frame> {
         (Some(shape), Some((width, height))) => shape.times(height.into(), width.into()),
         _ => None,
     };
-    Some(Frame { pixel, ..from })
+    Frame { pixel, ..from }
 }

@@ -64,7 +64,7 @@ fn offset(text: &str, inputs: &[Frame]) -> Option<i128> {
     Some(sum)
 }
 
-/// `tile`: successive pictures in a grid, as `config_props()` in libavfilter/vf_tile.c.
+/// `tile`: successive pictures in a grid, as `config_props()` in `libavfilter/vf_tile.c`.
 pub(super) fn tiled(options: &Options, from: Frame) -> Option<Frame> {
     let layout = options.get(&["layout"], 0).unwrap_or("6x5");
     let (columns, rows) = Frame::parse(layout)?.both()?;

@@ -50,7 +50,7 @@ fn one_view(options: &Options, from: Frame) -> Option<Frame> {
 }
 
 /// Every pixel becomes a square of pixels.
-pub(super) fn times(from: Frame, factor: u32) -> Option<Frame> {
+pub(super) fn times(from: Frame, factor: u32) -> Frame {
     let times = |side: Option<u32>| side.and_then(|side| side.checked_mul(factor));
-    Some(Frame { chroma: None, ..from.with_sides(times(from.width), times(from.height)) })
+    Frame { chroma: None, ..from.with_sides(times(from.width), times(from.height)) }
 }

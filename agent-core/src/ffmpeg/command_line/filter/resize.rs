@@ -89,8 +89,8 @@ fn frame(name: &str, options: &Options, inputs: &[Frame]) -> Option<Frame> {
         "rotate" => area::rotate(options, from),
         "transpose" | "transpose_vaapi" | "transpose_npp" | "transpose_opencl" | "transpose_vt"
         | "transpose_vulkan" | "transpose_cuda" => area::transpose(name, options, from),
-        "setsar" => area::with_pixels(options, from),
-        "setdar" => area::with_shape(options, from),
+        "setsar" => Some(area::with_pixels(options, from)),
+        "setdar" => Some(area::with_shape(options, from)),
         // ffmpeg refuses another number of inputs; a larger one than is evaluated makes the size unknown.
         "hstack" | "vstack" | "xstack" if input_count_asked(options) != Some(inputs.len()) => None,
         "hstack" => compose::beside(inputs),
@@ -105,8 +105,8 @@ fn frame(name: &str, options: &Options, inputs: &[Frame]) -> Option<Frame> {
             asked(&format!("{}x{}", side(&["w"])?, side(&["h"])?))
         }
         "palettegen" => Some(Frame { pixel: Some(Ratio::SQUARE), ..Frame::known(16, 16) }),
-        "epx" | "hqx" | "xbr" => fields::times(from, options.number(&["n"], 0, 3)?),
-        "super2xsai" => fields::times(from, 2),
+        "epx" | "hqx" | "xbr" => Some(fields::times(from, options.number(&["n"], 0, 3)?)),
+        "super2xsai" => Some(fields::times(from, 2)),
         _ => fields::apply(name, options, from).or_else(|| sources::apply(name, options)),
     }
 }

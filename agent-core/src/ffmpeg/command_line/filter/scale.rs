@@ -80,7 +80,7 @@ fn evaluated(name: &str, width: &str, height: &str, from: Frame) -> Option<(Opti
     Some((whole(width, from.width), whole(height, from.height)))
 }
 
-/// A negative side keeps the shape and is divisible by the number, as `ff_scale_adjust_dimensions()` in libavfilter/scale_eval.c.
+/// A negative side keeps the shape and is divisible by the number, as `ff_scale_adjust_dimensions()` in `libavfilter/scale_eval.c`.
 fn negatives(width: Option<i128>, height: Option<i128>, from: Frame) -> (Option<i128>, Option<i128>) {
     let shape = from.both().map(|(width, height)| (i128::from(width), i128::from(height)));
     let kept = |other: i128, side: i128, by: i128, factor: i128| rescaled(other, side, by * factor) * factor;

@@ -1,7 +1,7 @@
 //! Evaluates the two size expressions of a filter, each of which may contain the other's value.
 
 use crate::ffmpeg::command_line::filter::expression::{self, Scope, Value};
-use crate::ffmpeg::command_line::frame::Frame;
+use crate::ffmpeg::command_line::frame::{Frame, MAX_SIDE, Ratio};
 
 /// How a filter evaluates its size expressions.
 pub(super) struct Sides<'a> {
@@ -66,7 +66,7 @@ impl Scope for Names<'_> {
                 f64::from(width) / f64::from(height)
             }
         });
-        let pixel = from.pixel.map(|pixel| pixel.value());
+        let pixel = from.pixel.map(Ratio::value);
         let subsampling = |of: Option<u32>| of.map(|log2| f64::from(1_u32 << log2));
         Some(match name {
             "iw" | "in_w" => from.width.map(f64::from).into(),
@@ -96,6 +96,5 @@ impl Scope for Names<'_> {
 
 /// A whole number of pixels that a picture can have.
 pub(super) fn pixels(side: i128) -> Option<u32> {
-    use crate::ffmpeg::command_line::frame::MAX_SIDE;
     u32::try_from(side).ok().filter(|side| (1..=MAX_SIDE).contains(side))
 }

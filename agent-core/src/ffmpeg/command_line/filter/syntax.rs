@@ -60,10 +60,9 @@ pub(super) fn parse(text: &str) -> Option<Vec<Filter>> {
         rest = after.as_str();
         match separator {
             None => return Some(filters),
-            Some(',') => {}
             // A last separator may end the graph.
             Some(';') if rest.trim_start_matches(WHITESPACE).is_empty() => return Some(filters),
-            Some(';') => {}
+            Some(',' | ';') => {}
             Some(_) => return None,
         }
     }
