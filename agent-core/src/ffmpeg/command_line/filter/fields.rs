@@ -16,11 +16,8 @@ pub(super) fn apply(name: &str, options: &Options, from: Frame) -> Option<Frame>
             Some(_) => None,
         },
         "tinterlace" => match options.get(&["mode"], 0) {
-            None | Some("merge" | "0" | "mergex2" | "7") => {
-                height(from.height.and_then(|side| side.checked_mul(2)))
-            }
-            // Lines of padding change the shape of the pixels.
-            Some("pad" | "3") => {
+            // Twice the lines change the shape of the pixels.
+            None | Some("merge" | "0" | "pad" | "3" | "mergex2" | "7") => {
                 let doubled = height(from.height.and_then(|side| side.checked_mul(2)))?;
                 Some(Frame { pixel: None, ..doubled })
             }
