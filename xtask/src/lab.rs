@@ -77,7 +77,7 @@ pub fn commands() -> Vec<Command> {
                         .long("only")
                         .value_name("PART")
                         .value_parser(PARTS)
-                        .help("Only this part, and only print it"),
+                        .help("Only this part: its section is renewed"),
                 ),
     ]
 }
