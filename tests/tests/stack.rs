@@ -397,12 +397,11 @@ fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
     };
     // A dozen scrapes, or those of a quarter of an hour.
     let scrapes = if std::env::var_os("FFWATT_LONG").is_some() { 180 } else { 12 };
-    let healthy = format!("count_over_time(up{{job=\"ffwatt\"}}[20m]) >= {scrapes}");
+    let healthy = format!("sum_over_time(up{{job=\"ffwatt\"}}[20m]) >= {scrapes}");
     scraped(&healthy, Duration::from_mins(20));
-    assert!(
-        prometheus.query("ffwatt_source_state{state=\"absent\"}").unwrap().len() >= 3,
-        "some are not here"
-    );
+    let absent = prometheus.query("ffwatt_source_state{state=\"absent\"} == 1").unwrap();
+    let log = || fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(absent.len() >= 3, "some are not here: {absent:?}, {}", log());
     assert_eq!(alerts(&prometheus), BTreeSet::new());
     rapl.set_broken(true);
     scraped("ffwatt_source_up == 0", Duration::from_mins(2));

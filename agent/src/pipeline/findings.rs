@@ -29,7 +29,8 @@ impl FindingTracker {
             let known = self.current.get(&key).map(|known| known.since);
             let finding = Finding::new(key.0, &key.1, &detail, known.unwrap_or(wall));
             if known.is_none() {
-                tracing::warn!(code = key.0.name(), fix = finding.fix, "{}", finding.sentence);
+                let fix = Some(finding.fix.as_str()).filter(|fix| !fix.is_empty());
+                tracing::warn!(code = key.0.name(), fix, "{}", finding.sentence);
             }
             self.current.insert(key, finding);
         }
