@@ -167,8 +167,7 @@ fn add_muxers(binary: &Path, version: &str, muxers: &mut Rows) -> anyhow::Result
             let text = help.lines().find_map(|line| line.trim().strip_prefix(what)?.strip_suffix('.'));
             text.map_or("-", str::trim).to_owned()
         };
-        let cells =
-            [said("Common extensions:"), said("Default video codec:"), said("Default audio codec:")];
+        let cells = [said("Common extensions:"), said("Default video codec:"), said("Default audio codec:")];
         insert(muxers, name, version, cells.join(":"));
     }
     Ok(())

@@ -7,6 +7,8 @@ mod map;
 mod output;
 mod pace;
 
+use std::collections::HashMap;
+
 use crate::ffmpeg::command_line::ffmpeg::map::Input;
 use crate::ffmpeg::command_line::ffmpeg::output::Output;
 use crate::ffmpeg::command_line::filter::Graph;
@@ -14,16 +16,47 @@ use crate::ffmpeg::command_line::frame::Frame;
 use crate::ffmpeg::command_line::option::{OptionName, Streams};
 use crate::ffmpeg::command_line::{CommandLine, Work};
 
-/// Options of one file, in the order of the command line.
+/// Most inputs and most outputs that are evaluated. Further outputs are only counted: a command line of 2 MiB may name a million.
+const MAX_FILES: usize = 1000;
+
+/// Most streams of one output that are evaluated. Real ladders have a dozen.
+const MAX_STREAMS: usize = 64;
+
+/// Options of one file. Of each option, the last value for the same streams is kept.
 #[derive(Debug, Default)]
-struct Options<'a>(Vec<(OptionName<'a>, &'a str)>);
+struct Options<'a> {
+    /// Values with their place in the command line.
+    values: HashMap<(&'a str, Streams), (usize, &'a str)>,
+    /// The last value of each option, for any streams.
+    last: HashMap<&'a str, &'a str>,
+    maps: Vec<&'a str>,
+    count: usize,
+}
 
 /// Files and graphs of a command line.
 #[derive(Debug, Default)]
 struct Files<'a> {
     inputs: Vec<Input>,
     outputs: Vec<Output<'a>>,
+    /// Outputs that are not evaluated.
+    further_outputs: usize,
     graphs: Vec<&'a str>,
+}
+
+impl<'a> Files<'a> {
+    fn add_output(&mut self, output: Output<'a>) {
+        if self.outputs.len() < MAX_FILES {
+            self.outputs.push(output);
+        } else {
+            self.further_outputs += 1;
+        }
+    }
+
+    fn add_input(&mut self, options: &Options<'_>, url: &str) {
+        if self.inputs.len() < MAX_FILES {
+            self.inputs.push(Input::new(options, url));
+        }
+    }
 }
 
 /// Whether the words are a command line of ffmpeg, of a program with another name: one that names an input.
@@ -33,13 +66,13 @@ pub(super) fn is_ffmpeg<'a>(arguments: impl Iterator<Item = &'a str>) -> bool {
 
 /// Reads the outputs and their streams.
 pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> CommandLine {
-    let Files { inputs, outputs, graphs } = split(arguments);
+    let Files { inputs, outputs, further_outputs, graphs } = split(arguments);
     let frames: Vec<Frame> = inputs.iter().map(|input| input.frame).collect();
     let mut graph = Graph::default();
     for text in &graphs {
         graph.add(text, &frames);
     }
-    let mut count = 0;
+    let mut count = further_outputs;
     let mut streams = Vec::new();
     for output in &outputs {
         count += output.count();
@@ -67,37 +100,46 @@ fn split<'a>(arguments: impl Iterator<Item = &'a str>) -> Files<'a> {
             }
             Some(name) if !is_file && !name.is_empty() => OptionName::parse(name),
             _ => {
-                files.outputs.push(Output::new(argument, std::mem::take(&mut options)));
+                files.add_output(Output::new(argument, std::mem::take(&mut options)));
                 is_file = false;
                 continue;
             }
         };
         let next = arguments.peek().copied().unwrap_or_default();
         if !name.takes(next) {
-            options.0.push((name, ""));
+            options.push(&name, "");
             continue;
         }
         let Some(value) = arguments.next() else { break };
         match name.base {
-            "i" => files.inputs.push(Input::new(&std::mem::take(&mut options), value)),
+            "i" => files.add_input(&std::mem::take(&mut options), value),
             "filter_complex" | "lavfi" if name.is_in_file => {}
             "filter_complex" | "lavfi" => files.graphs.push(value),
-            _ => options.0.push((name, value)),
+            _ => options.push(&name, value),
         }
     }
     files
 }
 
 impl<'a> Options<'a> {
-    /// The last value of an option; specifiers do not matter.
-    fn last(&self, base: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(name, _)| name.base == base).map(|(_, value)| *value)
+    fn push(&mut self, name: &OptionName<'a>, value: &'a str) {
+        self.count += 1;
+        self.values.insert((name.base, name.streams), (self.count, value));
+        self.last.insert(name.base, value);
+        if name.base == "map" && self.maps.len() < MAX_STREAMS {
+            self.maps.push(value);
+        }
     }
 
-    /// The last value that applies to the video stream with these positions.
+    /// The last value of an option; specifiers do not matter.
+    fn last(&self, base: &str) -> Option<&'a str> {
+        self.last.get(base).copied()
+    }
+
+    /// The last value that applies to the video stream with these positions among the output's video streams and among all.
     fn of(&self, base: &str, among_video: usize, among_all: usize) -> Option<&'a str> {
-        let is_meant = |streams: Streams| streams.include(among_video, among_all);
-        let mut meant = self.0.iter().rev().filter(|(name, _)| name.base == base && is_meant(name.streams));
-        meant.next().map(|(_, value)| *value)
+        let meant = [Streams::All, Streams::Video, Streams::OneVideo(among_video), Streams::One(among_all)];
+        let found = meant.into_iter().filter_map(|streams| self.values.get(&(base, streams)));
+        found.max_by_key(|(place, _)| *place).map(|(_, value)| *value)
     }
 }

@@ -12,7 +12,7 @@ pub(super) struct OptionName<'a> {
 }
 
 /// The streams to which an option applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Streams {
     /// All streams: without a specifier.
     All,
@@ -60,18 +60,6 @@ impl<'a> OptionName<'a> {
             Form::Value => true,
             Form::Flag => false,
             Form::Either => next.parse::<i64>().is_ok() || matches!(next, "true" | "false"),
-        }
-    }
-}
-
-impl Streams {
-    /// Whether the option applies to the video stream with these positions among the output's video streams and among all.
-    pub(super) fn include(self, among_video: usize, among_all: usize) -> bool {
-        match self {
-            Self::All | Self::Video => true,
-            Self::OneVideo(index) => index == among_video,
-            Self::One(index) => index == among_all,
-            Self::Other => false,
         }
     }
 }

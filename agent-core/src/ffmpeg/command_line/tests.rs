@@ -117,10 +117,7 @@ fn one_output() {
         "ffmpeg -i a.mov -c:v prores_ks -profile:v 3 out.mov",
         &expect!["ffmpeg, prores_ks, standard prores, by cpu, 1 of 1"],
     );
-    check(
-        "ffmpeg -i a.mov -c:v libfuture -b:v 1M out.mp4",
-        &expect!["ffmpeg, 1 of 1"],
-    );
+    check("ffmpeg -i a.mov -c:v libfuture -b:v 1M out.mp4", &expect!["ffmpeg, 1 of 1"]);
 }
 
 #[test]
@@ -169,7 +166,9 @@ fn several_outputs() {
     );
     check(
         "ffmpeg -i in.mp4 -c:v libx264 -b:v 2M a.mp4 -c:v libx265 -crf 28 b.mp4 -c copy c.mkv",
-        &expect!["ffmpeg, libx264+libx265, standard h264+hevc, by cpu, preset medium, 2 encoded, 1 copied, 3 of 3"],
+        &expect![
+            "ffmpeg, libx264+libx265, standard h264+hevc, by cpu, preset medium, 2 encoded, 1 copied, 3 of 3"
+        ],
     );
     check(
         "ffmpeg -i in.mp4 -map 0:v -map 0:v -map 0:a -c:v:0 libx264 -b:v:0 4M -s:v:0 1280x720 -c:v:1 libx265 -b:v:1 1M -s:v:1 640x360 -c:a copy out.mkv",
@@ -299,7 +298,10 @@ fn sizes() {
 
 #[test]
 fn nothing_is_encoded() {
-    check("ffmpeg -i in.mp4 -c copy out.mkv", &expect!["ffmpeg, copy, standard copy, 0 encoded, 1 copied, 1 of 1"]);
+    check(
+        "ffmpeg -i in.mp4 -c copy out.mkv",
+        &expect!["ffmpeg, copy, standard copy, 0 encoded, 1 copied, 1 of 1"],
+    );
     check(
         "ffmpeg -i in.mp4 -c:v copy -c:a aac -f flv rtmp://host/live/secret",
         &expect!["ffmpeg, copy, standard copy, 0 encoded, 1 copied, 1 of 1"],
@@ -373,4 +375,20 @@ fn labels_are_cut_and_printable() {
     assert_eq!((found.codec(), found.encoded_renditions()), (None, 1));
     let found = parse(b"/opt/my\nencoder\0-x\0", &["my\nencoder".to_owned()]);
     assert_eq!(found.program, "my?encoder");
+}
+
+#[test]
+fn a_command_line_of_two_mebibytes_is_read_to_its_end() {
+    let words = vec!["-c:a:77 x -c:v libx264 -b:v 1k o.mp4"; 50_000].join(" ");
+    let found = parse(words_of(&format!("ffmpeg -i a.mp4 {words} -s 640x360 -f null -")).as_slice(), &[]);
+    assert_eq!((found.output_count(), found.codec().as_deref()), (50_001, Some("libx264")));
+    let options = vec!["-map 0:v -metadata a=b"; 80_000].join(" ");
+    let chain = vec!["null"; 40_000].join(",");
+    let line = format!("ffmpeg -i a.mp4 {options} -vf {chain} -c:v libx265 -preset slow o.mp4");
+    let found = parse(words_of(&line).as_slice(), &[]);
+    assert_eq!((found.preset().as_deref(), found.resolution()), (Some("slow"), None));
+}
+
+fn words_of(line: &str) -> Vec<u8> {
+    line.replace(' ', "\0").into_bytes()
 }

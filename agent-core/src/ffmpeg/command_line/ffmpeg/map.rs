@@ -5,10 +5,6 @@ use crate::ffmpeg::command_line::filter::{self, Graph};
 use crate::ffmpeg::command_line::frame::Frame;
 use crate::ffmpeg::command_line::{live, muxer};
 
-/// Most streams of one output that are evaluated. Real ladders have a dozen; without a bound, every stream of a hostile command line could
-/// be searched for in every option.
-const MAX_STREAMS: usize = 64;
-
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) frame: Frame,
@@ -101,13 +97,13 @@ fn select(specifier: &str) -> Selection {
 /// The streams of `-map`; else the remaining streams of filter graphs, for the first output; else the first video stream.
 pub(super) fn streams(options: &Options<'_>, inputs: &[Input], graph: &mut Graph<'_>) -> Vec<Stream> {
     let mut streams = Vec::new();
-    for (_, map) in options.0.iter().filter(|(name, _)| name.base == "map").take(MAX_STREAMS) {
+    for map in &options.maps {
         match map.strip_prefix('[') {
             Some(label) => streams.push(of_graph(label.trim_end_matches(']'), graph)),
             None => add(parse(map), inputs, &mut streams),
         }
     }
-    if options.last("map").is_some() {
+    if !options.maps.is_empty() {
         return streams;
     }
     let unlabelled = graph.take_unlabelled().into_iter();

@@ -9,6 +9,9 @@ use crate::ffmpeg::command_line::frame::Frame;
 use crate::ffmpeg::command_line::option::Streams;
 use crate::ffmpeg::command_line::{Rendition, Work, muxer, preset};
 
+/// Longest filter chain that is evaluated, in bytes: it may apply to many streams.
+const MAX_CHAIN: usize = 16 * 1024;
+
 #[derive(Debug)]
 pub(super) struct Output<'a> {
     url: &'a str,
@@ -43,17 +46,16 @@ impl<'a> Output<'a> {
             return Vec::new();
         }
         let is_video_codec = |position: usize| {
-            let named = self.options.0.iter().rev();
-            let named = named.filter(|(name, _)| name.base == "c" && name.streams == Streams::One(position));
-            let codec = named.map(|(_, value)| *value).next().filter(|codec| *codec != "copy")?;
-            Some(Encoder::named(codec).is_some())
+            let (_, codec) = self.options.values.get(&("c", Streams::One(position)))?;
+            (*codec != "copy").then(|| Encoder::named(codec).is_some())
         };
         map::resolve(&mut streams, self.names_video(), self.wanted_videos(), is_video_codec);
+        let of_format = muxer::default(self.options.last("f"), self.url);
         let mut among_video = 0;
         let mut written = Vec::new();
         for (among_all, stream) in streams.iter().enumerate().filter(|(_, stream)| stream.kind == Kind::Video)
         {
-            written.extend(self.written(*stream, among_video, among_all));
+            written.extend(self.written(*stream, of_format, (among_video, among_all)));
             among_video += 1;
         }
         written
@@ -62,27 +64,32 @@ impl<'a> Output<'a> {
     /// Whether the options name video: an encoder, a copy, a filter or a bitrate of video streams.
     fn names_video(&self) -> bool {
         let is_of_video = |streams: Streams| matches!(streams, Streams::Video | Streams::OneVideo(_));
-        self.options.0.iter().any(|(name, value)| {
-            let is_codec =
-                name.base == "c" && name.streams == Streams::All && Encoder::named(value).is_some();
-            is_codec || (is_of_video(name.streams) && matches!(name.base, "c" | "filter" | "b" | "s" | "crf"))
-        })
+        let all = self.options.values.get(&("c", Streams::All));
+        let mut names = self.options.values.keys();
+        all.is_some_and(|(_, codec)| Encoder::named(codec).is_some())
+            || names.any(|(name, streams)| {
+                is_of_video(*streams) && matches!(*name, "c" | "filter" | "b" | "s" | "crf")
+            })
     }
 
     /// One more than the highest position among the video streams that an encoder is named for.
     fn wanted_videos(&self) -> usize {
-        let positions = self.options.0.iter().filter_map(|(name, _)| match name.streams {
-            Streams::OneVideo(position) if name.base == "c" => Some(position.saturating_add(1)),
+        let positions = self.options.values.keys().filter_map(|key| match key {
+            ("c", Streams::OneVideo(position)) => Some(position.saturating_add(1)),
             _ => None,
         });
         positions.max().unwrap_or(0)
     }
 
     /// `None` when the format takes no video.
-    fn written(&self, stream: Stream, among_video: usize, among_all: usize) -> Option<Written<'a>> {
+    fn written(
+        &self,
+        stream: Stream,
+        of_format: muxer::Default,
+        (among_video, among_all): (usize, usize),
+    ) -> Option<Written<'a>> {
         let of = |base: &str| self.options.of(base, among_video, among_all);
         let pace = Pace::new(&of, stream.input);
-        let of_format = muxer::default(self.options.last("f"), self.url);
         let named = match (of("c"), of_format) {
             (Some("copy"), _) => {
                 return Some(Written {
@@ -96,7 +103,8 @@ impl<'a> Output<'a> {
         };
         let mut frame = stream.frame;
         if let (Some(chain), Some(_)) = (of("filter"), stream.input) {
-            frame = filter::chain(chain, frame);
+            let is_evaluated = chain.len() <= MAX_CHAIN;
+            frame = if is_evaluated { filter::chain(chain, frame) } else { Frame::UNKNOWN };
         }
         if let Some(size) = of("s") {
             frame = Frame::parse(size).unwrap_or(Frame::UNKNOWN);

@@ -43,6 +43,7 @@ impl<'a> Pace<'a> {
     /// The pace of a stream; `of` gives the value of an option for it.
     pub(super) fn new(of: &impl Fn(&str) -> Option<&'a str>, input: Option<usize>) -> Self {
         let mut changes: Vec<Option<&'a str>> = OPTIONS.iter().map(|option| of(option)).collect();
+        // The text of a chain is compared: chains that differ and change nothing are the same.
         changes.push(of("filter").filter(|chain| changes_frames(chain)));
         Self { input, changes }
     }
