@@ -131,15 +131,13 @@ impl<'a> Pipeline<'a> {
             self.is_live = true;
         } else if kind.ends_with("sink") && kind != "fakesink" {
             self.sinks += 1;
-        } else {
-            if let Some(encoder) = encoder_of(element) {
-                let work = Work::Encode {
-                    preset: preset(&encoder, &properties),
-                    bitrate: asked_bitrate(&encoder, &properties),
-                    encoder,
-                };
-                self.renditions.push(Rendition { work, frame: self.frame });
-            }
+        } else if let Some(encoder) = encoder_of(element) {
+            let work = Work::Encode {
+                preset: preset(&encoder, &properties),
+                bitrate: asked_bitrate(&encoder, &properties),
+                encoder,
+            };
+            self.renditions.push(Rendition { work, frame: self.frame });
         }
     }
 }

@@ -44,10 +44,9 @@ pub(super) fn default(format: Option<&str>, url: &str) -> Default {
     let by_suffix = || table::muxer_of_suffix(&suffix);
     let found = match format {
         // Segments have the format of their suffix.
-        Some("segment" | "ssegment" | "stream_segment") => by_suffix(),
+        None | Some("segment" | "ssegment" | "stream_segment") => by_suffix(),
         Some("tee" | "fifo") => None,
         Some(name) => table::muxer(name).map(|muxer| (name, muxer)),
-        None => by_suffix(),
     };
     match found {
         Some(("image2" | "image2pipe", muxer)) => {
@@ -62,16 +61,11 @@ pub(super) fn default(format: Option<&str>, url: &str) -> Default {
 
 /// Whether an input has no video: by the name of its demuxer (`-f`), else by the suffix of its name.
 pub(super) fn has_only_sound(format: Option<&str>, url: &str) -> bool {
-    match format {
-        Some(name) => SOUND.contains(&name) || table::muxer(name).is_some_and(is_sound),
-        None => {
-            // An address may end in a name that is no file's: `example.au`.
-            let is_address =
-                url.contains("://") && !url.contains("://localhost/") && url.matches('/').count() < 3;
-            let found = suffix(url).and_then(|suffix| table::muxer_of_suffix(&suffix.to_ascii_lowercase()));
-            !is_address && found.is_some_and(|(_, muxer)| is_sound(muxer))
-        }
+    if let Some(name) = format {
+        return SOUND.contains(&name) || table::muxer(name).is_some_and(is_sound);
     }
+    let found = suffix(url).and_then(|suffix| table::muxer_of_suffix(&suffix.to_ascii_lowercase()));
+    found.is_some_and(|(_, muxer)| is_sound(muxer))
 }
 
 /// Formats of sound may have a cover picture, which is a PNG.
@@ -79,8 +73,13 @@ fn is_sound(muxer: Muxer) -> bool {
     muxer.audio.is_some() && matches!(muxer.video, None | Some("png"))
 }
 
+/// The suffix of the file's name; an address without a path has none.
 fn suffix(url: &str) -> Option<&str> {
     let path = url.split(['?', '#']).next()?;
+    let path = match path.split_once("://") {
+        Some((_, address)) => address.split_once('/')?.1,
+        None => path,
+    };
     let name = path.rsplit('/').next()?;
     let (_, suffix) = name.rsplit_once('.')?;
     Some(suffix)

@@ -72,6 +72,6 @@ pub(super) fn asked_bitrate<'a>(
 
 /// The value of a name in `name=value:name=value`.
 fn parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let parts = text.split([':', ',']).filter_map(|part| part.split_once('='));
-    parts.filter(|(key, _)| key.trim() == name).map(|(_, value)| value).last()
+    let mut parts = text.rsplit([':', ',']).filter_map(|part| part.split_once('='));
+    parts.find(|(key, _)| key.trim() == name).map(|(_, value)| value)
 }

@@ -51,14 +51,11 @@ impl<'a> Output<'a> {
         };
         map::resolve(&mut streams, self.names_video(), self.wanted_videos(), is_video_codec);
         let of_format = muxer::default(self.options.last("f"), self.url);
-        let mut among_video = 0;
-        let mut written = Vec::new();
-        for (among_all, stream) in streams.iter().enumerate().filter(|(_, stream)| stream.kind == Kind::Video)
-        {
-            written.extend(self.written(*stream, of_format, (among_video, among_all)));
-            among_video += 1;
-        }
-        written
+        let videos = streams.iter().enumerate().filter(|(_, stream)| stream.kind == Kind::Video);
+        let written = videos.enumerate().filter_map(|(among_video, (among_all, stream))| {
+            self.written(*stream, of_format, (among_video, among_all))
+        });
+        written.collect()
     }
 
     /// Whether the options name video: an encoder, a copy, a filter or a bitrate of video streams.

@@ -97,6 +97,13 @@ fn sound_alone_has_no_video() {
 }
 
 #[test]
+fn the_end_of_a_host_name_is_no_suffix() {
+    let expected = expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"];
+    check("ffmpeg -i http://radio.example.au -c:v libx264 o.mp4", &expected);
+    check("ffmpeg -i http://radio.example.au/a.au -c:v libx264 o.mp4", &expect!["ffmpeg, 0 of 1"]);
+}
+
+#[test]
 fn the_picture_comes_from_the_input_that_has_one() {
     check(
         "ffmpeg -f pulse -i default -f x11grab -s 1600x900 -i :0 -c:v h264_vaapi -b:v 3M -f flv rtmp://host/app/key",
