@@ -79,7 +79,7 @@ pub(super) fn text() -> String {
     text.push_str(
         "\nThe line decides whether it is one of ffmpeg: a tracked program of another name with `-i` and a value is read as ffmpeg. Shells, `env`, `nice`, `docker` \
          and other programs that run a program are not read.\n\n\
-         Some services have the encoder inside their own process: OBS, OvenMediaEngine, LiveKit egress, mediasoup, Janus, nginx with a built-in transcoder. Their energy is that of \
+         Some services have the encoder inside their own process: OBS, OvenMediaEngine, LiveKit egress, Ant Media Server, Wowza Streaming Engine. Their energy is that of \
          their container or unit. Their name in `cpu.tracked` makes each run of the service one transcode, with energy and CPU time, and without codec, preset and size.\n\n\
          ## What is read\n\n| field | source | absent when |\n|---|---|---|\n",
     );
