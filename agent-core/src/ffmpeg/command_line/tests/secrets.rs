@@ -109,8 +109,11 @@ proptest! {
             prop_assert!(label.chars().count() <= MAX_CHARACTERS, "{}", label);
             prop_assert!(!label.chars().any(char::is_control), "{:?}", label);
         }
-        let ended = [&line[..], b"\0"].concat();
-        prop_assert_eq!(parse(&ended, &[]).program, parse(&line, &[]).program);
+        // The kernel ends each word; a line that is cut has no end.
+        if !line.ends_with(b"\0") {
+            let ended = [&line[..], b"\0"].concat();
+            prop_assert_eq!(labels(&ended), labels(&line));
+        }
     }
 
     #[test]
