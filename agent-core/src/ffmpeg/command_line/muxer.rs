@@ -16,6 +16,9 @@ pub(super) enum Default {
 /// Demuxers of sound that have no muxer in the table.
 const SOUND: [&str; 9] = ["aac", "dsf", "jack", "libcdio", "loas", "openal", "oss", "pulse", "sndio"];
 
+/// Suffixes of files of sound in formats that could have video.
+const SOUND_SUFFIXES: [&str; 6] = ["isma", "m4a", "m4b", "mka", "ra", "wma"];
+
 /// Encoders of single pictures by the suffix of the file's name, where they are not muxers of their own
 /// (`ff_guess_image2_codec()` in libavformat/img2.c).
 const PICTURES: [(&str, &str); 17] = [
@@ -53,7 +56,8 @@ pub(super) fn default(format: Option<&str>, url: &str) -> Default {
             let picture = PICTURES.iter().find(|(known, _)| *known == suffix).map(|(_, encoder)| *encoder);
             picture.or(muxer.video).map_or(Default::Unknown, Default::Video)
         }
-        Some((_, muxer)) if is_sound(muxer) => Default::None,
+        // Its only video is a cover picture that the input has.
+        Some(("mp3", _)) => Default::None,
         Some((_, muxer)) => muxer.video.map_or(Default::None, Default::Video),
         None => Default::Unknown,
     }
@@ -64,11 +68,12 @@ pub(super) fn has_only_sound(format: Option<&str>, url: &str) -> bool {
     if let Some(name) = format {
         return SOUND.contains(&name) || table::muxer(name).is_some_and(is_sound);
     }
-    let found = suffix(url).and_then(|suffix| table::muxer_of_suffix(&suffix.to_ascii_lowercase()));
-    found.is_some_and(|(_, muxer)| is_sound(muxer))
+    let Some(suffix) = suffix(url).map(str::to_ascii_lowercase) else { return false };
+    let by_table = || table::muxer_of_suffix(&suffix).is_some_and(|(_, muxer)| is_sound(muxer));
+    SOUND_SUFFIXES.contains(&suffix.as_str()) || by_table()
 }
 
-/// Formats of sound may have a cover picture, which is a PNG.
+/// Whether a file of the format has sound only. It may have a cover picture, which is a PNG by default.
 fn is_sound(muxer: Muxer) -> bool {
     muxer.audio.is_some() && matches!(muxer.video, None | Some("png"))
 }

@@ -85,6 +85,7 @@ fn sound_alone_has_no_video() {
         "ffmpeg -f mulaw -i - -f mp4 out.mp4",
         "ffmpeg -f jack -i capture out.mkv",
         "ffmpeg -i a.opus out.mkv",
+        "ffmpeg -i a.m4a -c:v libx264 out.mkv",
         "ffmpeg -vn -i a.mkv out.mkv",
     ] {
         let found = parse(words(line).join("\0").as_bytes(), &[]);
@@ -146,6 +147,8 @@ fn pictures_have_the_encoder_of_their_suffix() {
         "ffmpeg -i a.mp4 -frames:v 1 -c:v libwebp -quality 75 -compression_level 5 cover.webp",
         &expect!["ffmpeg, libwebp, standard webp, by cpu, 1 of 1"],
     );
+    check("ffmpeg -i a.mp4 out.flac", &expect!["ffmpeg, png, standard png, by cpu, 1 of 1"]);
+    check("ffmpeg -i a.mp4 out.mp3", &expect!["ffmpeg, 0 of 1"]);
     check(
         "ffmpeg -i a.mp4 -f segment -segment_time 6 part%03d.ts",
         &expect!["ffmpeg, mpeg2video, standard mpeg2, by cpu, 1 of 1"],
