@@ -56,6 +56,28 @@ pub const fn class_of(flags: u32, name: u64) -> Option<u32> {
     Some(CLASS_KERNEL_THREAD)
 }
 
+/// Whether a process's name, filled with zeros, is one under which ffmpeg is installed: it begins with `ffmpeg` or ends in `-ffmpeg`.
+///
+/// It keeps the last bytes in one number, because an index that depends on the length is hard for the kernel's verifier.
+#[expect(clippy::inline_always, reason = "the programs make no calls")]
+#[inline(always)]
+pub const fn is_named_ffmpeg(name: &[u8; COMM_LEN]) -> bool {
+    const PREFIX: u64 = u64::from_be_bytes(*b"\0\0ffmpeg");
+    const SUFFIX: u64 = u64::from_be_bytes(*b"\0-ffmpeg");
+    let mut last = 0_u64;
+    let mut index = 0;
+    while index < COMM_LEN {
+        if name[index] != 0 {
+            last = (last << 8) | name[index] as u64;
+        }
+        if index == 5 && last == PREFIX {
+            return true;
+        }
+        index += 1;
+    }
+    last & (u64::MAX >> 8) == SUFFIX
+}
+
 /// CPU time of one consumer on one CPU, in nanoseconds.
 ///
 /// `total` runs on; `at_flush` is what `total` was when the CPU was last flushed, valid when `epoch` equals the
@@ -328,6 +350,21 @@ mod pod {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_ffmpeg() {
+        let name = |text: &str| {
+            let mut name = [0; COMM_LEN];
+            name[..text.len()].copy_from_slice(text.as_bytes());
+            name
+        };
+        for text in ["ffmpeg", "ffmpeg-7.1", "ffmpeg_g", "tdarr-ffmpeg", "jellyfin-ffmpeg", "-ffmpeg"] {
+            assert!(is_named_ffmpeg(&name(text)), "{text}");
+        }
+        for text in ["", "ffmpe", "ffprobe", "myffmpeg", "x-ffmpeg-x", ".ffmpeg-wrapped", "fffmpeg"] {
+            assert!(!is_named_ffmpeg(&name(text)), "{text}");
+        }
+    }
 
     #[test]
     fn a_kernel_thread_that_keeps_its_cpu_idle_is_no_consumer() {

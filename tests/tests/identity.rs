@@ -400,3 +400,31 @@ fn a_cgroup_deeper_than_the_kernel_tells_is_known_by_its_path() {
     assert!(!known.iter().any(|name| name.starts_with("cgroup ")), "none is known by its number only");
     assert_closed(&scrape);
 }
+
+/// File names of programs that are encoders without any configuration, and one that is none.
+const ENCODERS: [&str; 6] =
+    ["ffmpeg-7.1", "jellyfin-ffmpeg", ".ffmpeg-wrapped", "Plex Transcoder", "HandBrakeCLI", "x265"];
+const NO_ENCODER: &str = "ffprobe-7.1";
+
+#[test]
+fn encoders_are_seen_under_the_names_that_people_give_them() {
+    for source in ["--cpu.source=bpf", "--cpu.source=cgroupfs"] {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = [&[source], &FLAGS[1..], &["--interval=200ms"]].concat();
+        let agent = Agent::start(&flags).unwrap();
+        agent.wait_ticks(1).unwrap();
+        let start = |name: &str| Owned(spawn(&copy("/usr/bin/sleep", folder.path(), name), &["60"]));
+        // It starts first: it would be seen first.
+        let other = start(NO_ENCODER);
+        let encoders = ENCODERS.map(start);
+        let is_seen = |process: &Owned, scrape: &Exposition| {
+            let number = format!("{}-", process.0.id());
+            scrape.all("ffwatt_transcode_info").any(|info| info.label("transcode").starts_with(&number))
+        };
+        let scrape = eventually("all encoders are transcodes", Duration::from_secs(20), || {
+            let scrape = agent.scrape().ok()?;
+            encoders.iter().all(|encoder| is_seen(encoder, &scrape)).then_some(scrape)
+        });
+        assert!(!is_seen(&other, &scrape.unwrap()), "{NO_ENCODER}, {source}");
+    }
+}

@@ -5,6 +5,7 @@
 mod ci;
 mod dashboards;
 mod docs;
+mod ffmpeg_tables;
 mod fuzz;
 mod page;
 mod pictures;
@@ -12,6 +13,7 @@ mod release;
 mod supply;
 mod tidy;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -54,7 +56,19 @@ fn command() -> Command {
         )
         .subcommand(
             Command::new("docs")
-                .about("Write the generated documentation (docs/METRICS.md, docs/CONFIGURATION.md)"),
+                .about("Write the generated documentation (docs/METRICS.md, docs/CONFIGURATION.md, docs/FFMPEG.md)"),
+        )
+        .subcommand(
+            Command::new("ffmpeg-tables")
+                .about("Write the tables of ffmpeg's options, encoders and muxers, from ffmpeg binaries")
+                .arg(
+                    Arg::new("binary")
+                        .value_name("FFMPEG")
+                        .num_args(1..)
+                        .required(true)
+                        .value_parser(clap::value_parser!(PathBuf))
+                        .help("Binaries, the oldest version first"),
+                ),
         )
         .subcommand(
             Command::new("dist")
@@ -140,6 +154,9 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("test", matches)) => ci::test(matches.get_flag("quick")),
         Some(("ci", _)) => ci::ci(),
         Some(("docs", _)) => docs::write(),
+        Some(("ffmpeg-tables", matches)) => {
+            ffmpeg_tables::write(matches.get_many("binary").into_iter().flatten())
+        }
         Some(("dist", matches)) => dist::run_all(dist::Options {
             binary_only: matches.get_flag("binary-only"),
             debug: matches.get_flag("debug"),

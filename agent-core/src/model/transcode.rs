@@ -32,8 +32,15 @@ pub struct Encode {
     pub bitrate: Option<u64>,
     /// Number of output files or streams.
     pub outputs: usize,
-    /// Number of video renditions over all outputs.
+    /// Number of video renditions over all outputs, encoded and copied.
     pub renditions: usize,
+    /// Number of encoded video renditions over all outputs.
+    pub encoded_renditions: usize,
+    /// Number of video streams over all outputs of which packets are copied.
+    pub copied_streams: usize,
+    /// Encoded renditions that each have as many frames as the encoder's progress says. `None` where one has or may have another number,
+    /// and where nothing is encoded.
+    pub counted_renditions: Option<usize>,
     /// Whether an input arrives in real time: an encoder that falls behind loses pictures.
     pub is_live: bool,
 }
@@ -50,7 +57,7 @@ pub struct TranscodeIdentity {
 /// Output of a transcode so far. Unknown is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Output {
-    /// Frames, over all renditions.
+    /// Encoded frames, over all renditions.
     pub frames: Option<u64>,
     /// Pixels, over all renditions.
     pub pixels: Option<Pixels>,

@@ -103,10 +103,11 @@ pub(crate) const KEYS: &[Key] = &[
         "cpu.tracked",
         List,
         "NAMES",
-        "Programs whose runs are transcodes.",
+        "More programs whose runs are transcodes.",
         Form("program names without a path, separated by commas, 64 at most"),
     )
-    .more("Each run has its own energy, as a part of its container's."),
+    .unset("none")
+    .more("ffmpeg under its usual names, GStreamer, HandBrakeCLI and encoder programs are always tracked (docs/FFMPEG.md)."),
     key(
         "cpu.max_consumers",
         Integer,

@@ -243,8 +243,7 @@ impl Default for Paths {
 
 impl Default for Cpu {
     fn default() -> Self {
-        let tracked = ["ffmpeg", "gst-launch-1.0"].map(str::to_owned).into();
-        Self { source: CpuChoice::Auto, tracked, max_consumers: 16_384 }
+        Self { source: CpuChoice::Auto, tracked: Vec::new(), max_consumers: 16_384 }
     }
 }
 

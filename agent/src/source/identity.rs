@@ -3,4 +3,5 @@
 pub(crate) mod docker;
 pub(crate) mod process_numbers;
 pub(crate) mod processes;
+pub(crate) mod tracked;
 pub(crate) mod transcodes;

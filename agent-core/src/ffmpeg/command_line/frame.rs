@@ -51,12 +51,13 @@ impl Frame {
         Self { width: Some(width), height: Some(height) }
     }
 
-    /// Parses `1280x720`, or the name of a size.
+    /// Parses `1280x720`, `1280:720`, or the name of a size.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if let Some((_, width, height)) = NAMES.iter().find(|(name, ..)| *name == text) {
             return Some(Self::known(*width, *height));
         }
-        let (width, height) = text.split_once('x')?;
+        // `av_parse_video_size()` takes any one character between the sides.
+        let (width, height) = text.split_once(|character: char| !character.is_ascii_digit())?;
         Some(Self::known(side(width)?, side(height)?))
     }
 

@@ -15,7 +15,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_frames_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Frames that a transcode has put out, over all renditions; absent where nobody tells.",
+        help: "Frames that a transcode has encoded, over all encoded renditions, by its progress; absent without progress, without an encoded rendition, and where a rendition has or may have another number of frames than the progress says.",
         labels: KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -80,9 +80,14 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("ffwatt_transcode_ssim_score", None, "SSIM of a finished transcode.", |snapshot, _, samples| {
         each(snapshot, samples, |transcode| Some(transcode.output.quality.ssim?.0));
     }),
-    gauge("ffwatt_transcode_joules_per_frame", None, "Joules for a frame.", |snapshot, _, samples| {
-        figures(snapshot, samples, |figures| figures.joules_per_frame);
-    }),
+    gauge(
+        "ffwatt_transcode_joules_per_frame",
+        None,
+        "Energy for an encoded frame, in joules: energy of the transcode divided by its encoded frames (ffwatt_transcode_frames_total).",
+        |snapshot, _, samples| {
+            figures(snapshot, samples, |figures| figures.joules_per_frame);
+        },
+    ),
     gauge(
         "ffwatt_transcode_joules_per_output_second",
         None,

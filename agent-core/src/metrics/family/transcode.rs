@@ -42,7 +42,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_info",
         kind: Kind::Info,
         unit: None,
-        help: "What a transcode was asked to do.",
+        help: "What a transcode was asked to do: renditions are its video streams, encoded_renditions those that are encoded, copied_streams those of which packets are copied.",
         labels: &[
             "transcode",
             "workload",
@@ -56,6 +56,8 @@ pub(super) const METRICS: &[Metric] = &[
             "bitrate_bps",
             "outputs",
             "renditions",
+            "encoded_renditions",
+            "copied_streams",
         ],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -76,6 +78,8 @@ pub(super) const METRICS: &[Metric] = &[
                         encode.bitrate.map(|bitrate| bitrate.to_string()).unwrap_or_default().into(),
                         encode.outputs.to_string().into(),
                         encode.renditions.to_string().into(),
+                        encode.encoded_renditions.to_string().into(),
+                        encode.copied_streams.to_string().into(),
                     ],
                     1,
                 );

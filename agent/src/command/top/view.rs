@@ -189,7 +189,16 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
             format!("{} in {} ({}){live}", text(&encode_of(one), 80), text(&one.workload, 40), one.transcode),
         ),
         ("scenario", word(&asked.scenario)),
-        ("state", format!("{}, {} outputs, {} renditions", state_of(one), one.outputs, one.renditions)),
+        (
+            "state",
+            format!(
+                "{}, {} outputs, {} encoded renditions, {} copied streams",
+                state_of(one),
+                one.outputs,
+                one.encoded_renditions,
+                one.copied_streams
+            ),
+        ),
         (
             "energy",
             format!(

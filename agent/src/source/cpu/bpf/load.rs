@@ -22,6 +22,7 @@ use crate::source::cpu::bpf::hierarchies::Followed;
 use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
 use crate::source::cpu::bpf::{BpfMeter, Lead};
 use crate::source::cpu::btf::KernelTypes;
+use crate::source::identity::tracked;
 use crate::source::{GRANT, SourceError, chain};
 
 /// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
@@ -48,7 +49,7 @@ const RING_BYTES: u32 = 1024 * 1024;
 /// Options of the eBPF meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Names of the programs that are charged separately from the rest of their cgroup.
+    /// Names of further programs that are charged separately from the rest of their cgroup.
     pub tracked: Vec<String>,
     /// Entries of the accounting map: cgroups and tracked processes that have run and not been dropped.
     pub max_consumers: u32,
@@ -237,7 +238,7 @@ fn fill_tracked_names(ebpf: &mut Ebpf, names: &[String]) -> Result<(), SourceErr
     let mut map: HashMap<_, [u8; COMM_LEN], u8> = HashMap::try_from(map).map_err(|error| {
         SourceError::broken(format!("TRACKED_NAMES is not the map it should be: {error}"))
     })?;
-    for name in names {
+    for name in tracked::names(names) {
         map.insert(comm(name), 1, 0)
             .map_err(|error| SourceError::broken(format!("cannot track programs named {name:?}: {error}")))?;
     }
