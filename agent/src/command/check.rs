@@ -31,7 +31,7 @@ use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::identity::docker;
 use crate::source::identity::process_numbers::ProcessNumbers;
-use crate::source::results::{self, Folder};
+use crate::source::results::{self, Folder, Problems};
 use crate::source::{SourceError, cgroup_namespace};
 
 pub(crate) use ready::{reachable, ready};
@@ -39,6 +39,9 @@ pub(crate) use running::{Running, find as find_running};
 
 /// Time limit for an engine's answer.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most refused values of a result file that have a line.
+const MAX_REFUSED: usize = 20;
 
 /// State of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -281,13 +284,14 @@ impl Report {
         let mut folder = Folder::new(config.results_dir());
         let shown = folder.path().display().to_string();
         let read = folder.changed().and_then(|file| match file {
-            Some(file) => Ok(Some((results::parse(&file.path, &file.bytes)?.0, file.path))),
+            Some(file) => Ok(Some((results::parse(&file.path, &file.bytes)?, file.path))),
             None => Ok(None),
         });
         match read {
-            Ok(Some((run, path))) => {
+            Ok(Some(((run, review), path))) => {
                 let detail = format!("{}, {} scenarios", path.display(), run.scenarios.len());
                 self.add("results", "folder", State::Used, detail, "");
+                self.add_refused_values(&path, &review.problems);
             }
             Ok(None) => {
                 self.add("results", "folder", State::Ok, format!("no result file in {shown} yet"), "");
@@ -296,8 +300,11 @@ impl Report {
                 self.add("results", "folder", State::Absent, error.chain(), error.hint());
             }
             Err(error) => {
-                let fix = "the last good results stay until it is mended or a newer file is there";
-                self.add("results", "folder", State::Problem, error.chain(), fix);
+                let fix = format!(
+                    "write the file again; ffwatt results check {} shows what is read from it",
+                    folder.newest_path().display()
+                );
+                self.add("results", "folder", State::Problem, error.chain(), &fix);
             }
         }
         match crate::results::prices(config) {
@@ -321,6 +328,17 @@ impl Report {
                 let fix = "without it nothing is kept over a restart";
                 self.add("results", "ledger", State::Problem, crate::source::chain(&error), fix);
             }
+        }
+    }
+
+    /// One line for each value that is left out, up to a screen full.
+    fn add_refused_values(&mut self, path: &Path, problems: &Problems) {
+        let fix = format!("ffwatt results check {}", path.display());
+        for problem in problems.kept().iter().take(MAX_REFUSED) {
+            self.add("results", "value", State::Note, format!("{problem}; left out"), "");
+        }
+        if let Some(more @ 1..) = problems.total().checked_sub(MAX_REFUSED) {
+            self.add("results", "value", State::Note, format!("{more} more values are left out"), &fix);
         }
     }
 
