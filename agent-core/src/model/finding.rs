@@ -149,7 +149,7 @@ impl FindingCode {
             ),
             Self::ResultValueRefused => (
                 "result_value_refused",
-                "In the result file {detail}. The value is left out; the others are read.",
+                "In the result file {detail}. The rest of the file is read.",
                 "ffwatt results check FILE shows what is read from a file",
             ),
             Self::Stalled => ("stalled", "{detail}", ""),

@@ -335,10 +335,10 @@ impl Report {
     fn add_refused_values(&mut self, path: &Path, problems: &Problems) {
         let fix = format!("ffwatt results check {}", path.display());
         for problem in problems.kept().iter().take(MAX_REFUSED) {
-            self.add("results", "value", State::Note, format!("{problem}; left out"), "");
+            self.add("results", "value", State::Note, problem.to_string(), "");
         }
         if let Some(more @ 1..) = problems.total().checked_sub(MAX_REFUSED) {
-            self.add("results", "value", State::Note, format!("{more} more values are left out"), &fix);
+            self.add("results", "value", State::Note, format!("{more} more values are refused"), &fix);
         }
     }
 

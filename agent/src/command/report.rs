@@ -194,7 +194,7 @@ fn figures_of_run(
     let (path, bytes) = read(file, config)?;
     let (run, review) = results::parse(&path, &bytes)?;
     for problem in review.problems.kept() {
-        tracing::warn!("{}: {problem}; the value is left out", path.display());
+        tracing::warn!("{}: {problem}", path.display());
     }
     let nothing = History::of(&[], Vec::new());
     let mut found = Vec::new();
