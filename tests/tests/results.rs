@@ -228,7 +228,9 @@ fn odd_files() -> Vec<Odd> {
     let wide = |text: &str| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     vec![
         (
-            text(r#"{"scenarios":[{"name":"a","vmaf_score":NaN,"fps":Infinity},{"name":"b","vmaf_score":91}]}"#),
+            text(
+                r#"{"scenarios":[{"name":"a","vmaf_score":NaN,"fps":Infinity},{"name":"b","vmaf_score":91}]}"#,
+            ),
             &[("a", None), ("b", Some(91.0))],
             &["a: fps", "a: vmaf_score"],
         ),
@@ -255,7 +257,11 @@ fn odd_files() -> Vec<Odd> {
             &[("named", Some(65.0))],
             &[],
         ),
-        (text(r#"{"scenarios":[{"name":"share","vmaf_score":0.935}]}"#), &[("share", None)], &["share: vmaf_score"]),
+        (
+            text(r#"{"scenarios":[{"name":"share","vmaf_score":0.935}]}"#),
+            &[("share", None)],
+            &["share: vmaf_score"],
+        ),
         (
             text(r#"{"scenarios":[{"name":"zeros","vmaf_score":0.0,"psnr_score":0.0,"ssim_score":0.0}]}"#),
             &[("zeros", None)],
@@ -292,7 +298,8 @@ fn odd_files_keep_their_good_values_and_name_their_bad_ones() {
             let field = field.rsplit(": ").next().unwrap();
             assert!(stage.agent.log().contains(field), "{field}: {}", stage.agent.log());
         }
-        let check = Command::new(tests::agent::binary().unwrap()).args(["results", "check"]).arg(&path).output();
+        let check =
+            Command::new(tests::agent::binary().unwrap()).args(["results", "check"]).arg(&path).output();
         let check = check.unwrap();
         let shown = String::from_utf8(check.stdout).unwrap();
         assert_eq!(check.status.code(), Some(i32::from(!named.is_empty())), "{shown}");
@@ -311,8 +318,9 @@ fn odd_answer(stage: &Stage) -> (Vec<(String, Option<f64>)>, Vec<String>) {
     let score = |scenario: serde_json::Value| {
         (scenario["scenario"].as_str().unwrap_or_default().to_owned(), scenario["vmaf_score"].as_f64())
     };
-    let of_results =
-        |finding: &serde_json::Value| finding["finding"].as_str().is_some_and(|code| code.starts_with("result_"));
+    let of_results = |finding: &serde_json::Value| {
+        finding["finding"].as_str().is_some_and(|code| code.starts_with("result_"))
+    };
     let subject = |finding: serde_json::Value| finding["subject"].as_str().unwrap_or_default().to_owned();
     let findings = list("findings").into_iter().filter(of_results).map(subject).collect();
     (list("scenarios").into_iter().map(score).collect(), findings)

@@ -10,15 +10,19 @@ use crate::source::results::{self, Review};
 
 /// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
-    let check = Command::new("check").about("Show what is read from result files, what is refused, and why").arg(
-        Arg::new("file")
-            .value_name("FILE")
-            .required(true)
-            .num_args(1..)
-            .value_parser(value_parser!(PathBuf))
-            .help("Result files [required] [format: path]"),
-    );
-    Command::new("results").about("Show what is read from result files").subcommand_required(true).subcommand(check)
+    let check =
+        Command::new("check").about("Show what is read from result files, what is refused, and why").arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .required(true)
+                .num_args(1..)
+                .value_parser(value_parser!(PathBuf))
+                .help("Result files [required] [format: path]"),
+        );
+    Command::new("results")
+        .about("Show what is read from result files")
+        .subcommand_required(true)
+        .subcommand(check)
 }
 
 /// Reads the subcommand's arguments.
@@ -117,7 +121,9 @@ mod tests {
         std::fs::write(&good, "{\"scenarios\":[{\"name\":\"a\"}]}").unwrap();
         let (shown, all_read) = run(&[missing, half, folder.path().to_path_buf(), good.clone()]);
         assert!(!all_read);
-        for words in ["missing: REFUSED", "whole JSON", "is no result file", "good: 1 scenarios, 0 values refused"] {
+        for words in
+            ["missing: REFUSED", "whole JSON", "is no result file", "good: 1 scenarios, 0 values refused"]
+        {
             assert!(shown.contains(words), "{words:?} is not in {shown}");
         }
         assert!(run(&[good]).1);

@@ -133,14 +133,21 @@ fn each_bad_value_and_each_bad_file_is_a_finding_until_another_file_is_read() {
     let first = desk.look();
     assert_eq!((found(&first), names(&first)), (values.to_vec(), vec!["x264"]));
     let sentence = &first.findings[1].sentence;
-    assert!(sentence.contains("scenario \"x264\": vmaf_score is NaN") && sentence.contains("results/test_results_1.json"));
+    assert!(
+        sentence.contains("scenario \"x264\": vmaf_score is NaN")
+            && sentence.contains("results/test_results_1.json")
+    );
     desk.scene.tick(SECOND);
     for number in [2, 3] {
         let name = format!("test_results_{number}.json");
         desk.write(&name, r#"{"scenarios":["#);
         let broken = desk.look();
         let expected: Vec<_> = [file(&name)].into_iter().chain(values.clone()).collect();
-        assert_eq!((found(&broken), broken.is_readable), (expected, Some(false)), "the last run and its findings stay");
+        assert_eq!(
+            (found(&broken), broken.is_readable),
+            (expected, Some(false)),
+            "the last run and its findings stay"
+        );
         assert!(broken.findings[0].sentence.contains("whole JSON"), "{:?}", broken.findings[0]);
         assert_eq!(broken.findings[2].since, first.findings[1].since);
     }
@@ -161,7 +168,8 @@ fn a_bad_file_that_is_removed_is_no_finding() {
 #[test]
 fn findings_of_a_file_have_a_bound_and_the_last_one_counts_the_others() {
     let mut desk = Desk::new();
-    let all: Vec<String> = (0..50).map(|number| format!(r#"{{"name":"s{number}","vmaf_score":NaN}}"#)).collect();
+    let all: Vec<String> =
+        (0..50).map(|number| format!(r#"{{"name":"s{number}","vmaf_score":NaN}}"#)).collect();
     desk.write("test_results_1.json", &format!("[{}]", all.join(",")));
     let joined = desk.look();
     assert_eq!((joined.findings.len(), joined.scenarios.len()), (21, 50));

@@ -50,8 +50,7 @@ pub struct ScenarioReview {
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), SourceError> {
     let broken = |why: String| SourceError::broken(format!("{} {why}", path.display()));
     let (document, is_garbled) = json::read(bytes).map_err(|error| broken(error.to_string()))?;
-    let scenarios =
-        scenarios(&document).ok_or_else(|| broken("has no list \"scenarios\"".to_owned()))?;
+    let scenarios = scenarios(&document).ok_or_else(|| broken("has no list \"scenarios\"".to_owned()))?;
     let mut review = Review::default();
     let mut run = Run { id: id(path), scenarios: Vec::new() };
     if is_garbled {

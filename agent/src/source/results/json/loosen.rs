@@ -7,9 +7,7 @@ pub(super) fn loosened(text: &str) -> String {
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '"' => string(rest),
-            _ if is_of_word(first) => {
-                rest.find(|character| !is_of_word(character)).unwrap_or(rest.len())
-            }
+            _ if is_of_word(first) => rest.find(|character| !is_of_word(character)).unwrap_or(rest.len()),
             _ => first.len_utf8(),
         };
         let (token, after) = rest.split_at(length);

@@ -73,8 +73,14 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(object: &'a Json, scenario: &'a str, prefix: String, problems: &'a mut Problems) -> Self {
-        let mut fields = Self { object, scenario, prefix, problems, asked: BTreeSet::new(), read: Vec::new() };
+    pub(super) fn new(
+        object: &'a Json,
+        scenario: &'a str,
+        prefix: String,
+        problems: &'a mut Problems,
+    ) -> Self {
+        let mut fields =
+            Self { object, scenario, prefix, problems, asked: BTreeSet::new(), read: Vec::new() };
         for name in object.repeated() {
             fields.refuse(&name, REPEATED);
         }

@@ -96,7 +96,8 @@ fn name(object: &Json, place: &str, names: &mut HashSet<String>, problems: &mut 
     let given = object.get("name").filter(|value| *value != &Json::Null).map(value::text);
     let (name, why) = match given {
         Some(Ok(name)) if !name.trim().is_empty() => {
-            let is_cut = matches!(object.get("name"), Some(Json::Text(text)) if text.chars().count() > MAX_TEXT);
+            let is_cut =
+                matches!(object.get("name"), Some(Json::Text(text)) if text.chars().count() > MAX_TEXT);
             (name, is_cut.then(|| format!("has more than {MAX_TEXT} characters, and is cut")))
         }
         Some(Err(refusal)) => (fallback(), Some(refusal.into_owned())),
@@ -114,7 +115,11 @@ fn name(object: &Json, place: &str, names: &mut HashSet<String>, problems: &mut 
         problems.add(Some(&unique), "name", why);
     }
     if unique != name {
-        problems.add(Some(&unique), "name", format!("is that of another scenario too; this one is called {unique:?}"));
+        problems.add(
+            Some(&unique),
+            "name",
+            format!("is that of another scenario too; this one is called {unique:?}"),
+        );
     }
     unique
 }
@@ -162,14 +167,18 @@ fn quality(fields: &mut Fields<'_>, has_metadata: bool) -> Quality {
     } else {
         fields.take("vmaf_score", read)
     };
-    let ratio = |range: std::ops::RangeInclusive<f64>| move |value: &Json| value::within(value, NO_UNITS, &range);
+    let ratio =
+        |range: std::ops::RangeInclusive<f64>| move |value: &Json| value::within(value, NO_UNITS, &range);
     Quality {
         vmaf,
         psnr: fields.take_unless_zero("psnr_score", value::decibels).map(Decibels),
         ssim: fields.take_unless_zero("ssim_score", ratio(-1.0..=1.0)).map(Ratio),
         took: fields.take_unless_zero(OF_OWN_SCORES, value::duration),
         // 1 is the whole source, which needs no mention.
-        covered: fields.take("quality_covered_ratio", ratio(0.0..=1.0)).filter(|share| *share < 1.0).map(Ratio),
+        covered: fields
+            .take("quality_covered_ratio", ratio(0.0..=1.0))
+            .filter(|share| *share < 1.0)
+            .map(Ratio),
     }
 }
 
@@ -200,7 +209,10 @@ fn outputs(fields: &mut Fields<'_>, frame_rate: Option<f64>) -> Option<Vec<Pictu
     if is_whole {
         fields.note("outputs");
     } else {
-        fields.refuse("outputs", "is left out with the values above; fps too, because size and rate of a part mislead");
+        fields.refuse(
+            "outputs",
+            "is left out with the values above; fps too, because size and rate of a part mislead",
+        );
     }
     is_whole.then_some(pictures)
 }

@@ -150,12 +150,21 @@ fn a_bad_value_costs_only_itself_and_is_named() {
     ] {
         let (scenario, problems) = scenario(field);
         assert_eq!(problems.len(), 1, "{field}: {problems:?}");
-        assert!(problems[0].starts_with("scenario \"a\": ") && problems[0].contains(words), "{field}: {problems:?}");
+        assert!(
+            problems[0].starts_with("scenario \"a\": ") && problems[0].contains(words),
+            "{field}: {problems:?}"
+        );
         let quality = scenario.quality;
-        assert!(quality.vmaf.is_none() && quality.psnr.is_none() && quality.ssim.is_none(), "{field}: {quality:?}");
+        assert!(
+            quality.vmaf.is_none() && quality.psnr.is_none() && quality.ssim.is_none(),
+            "{field}: {quality:?}"
+        );
         assert!(scenario.window.is_none() && scenario.requested.is_none(), "{field}");
         assert!(scenario.power == FilePower::default() && scenario.series == Series::default(), "{field}");
-        assert!(scenario.frames.is_none() && scenario.streams.is_none() && scenario.frame_rate.is_none(), "{field}");
+        assert!(
+            scenario.frames.is_none() && scenario.streams.is_none() && scenario.frame_rate.is_none(),
+            "{field}"
+        );
     }
 }
 
@@ -210,8 +219,22 @@ fn missing_values_are_no_problem() {
     let words = ["null", r#""""#, r#""N/A""#, r#""none""#, "None"];
     for word in words {
         let all = [
-            "vmaf_score", "psnr_score", "ssim_score", "resolution", "fps", "bitrate", "encoder", "preset",
-            "duration", "start_time", "end_time", "power", "outputs", "power_watts", "total_frames", "viewers",
+            "vmaf_score",
+            "psnr_score",
+            "ssim_score",
+            "resolution",
+            "fps",
+            "bitrate",
+            "encoder",
+            "preset",
+            "duration",
+            "start_time",
+            "end_time",
+            "power",
+            "outputs",
+            "power_watts",
+            "total_frames",
+            "viewers",
         ];
         let fields: Vec<String> = all.iter().map(|name| format!("\"{name}\":{word}")).collect();
         let (scenario, problems) = scenario(&fields.join(","));
@@ -233,7 +256,8 @@ fn zeros_of_the_second_schema_are_missing_values() {
     assert_eq!(vmaf(r#"{"scenarios":[{"name":"a","vmaf_score":0,"avg_fps":25}]}"#), None);
     assert_eq!(vmaf(r#"{"scenarios":[{"name":"a","vmaf_score":0,"psnr_score":0}]}"#), None);
     assert_eq!(vmaf(r#"{"scenarios":[{"name":"a","vmaf_score":0,"psnr_score":7.5}]}"#), Some(Vmaf(0.0)));
-    let own = r#"{"scenarios":[{"name":"a","vmaf_score":0,"psnr_score":7,"total_frames":9,"quality_seconds":1}]}"#;
+    let own =
+        r#"{"scenarios":[{"name":"a","vmaf_score":0,"psnr_score":7,"total_frames":9,"quality_seconds":1}]}"#;
     assert_eq!(vmaf(own), Some(Vmaf(0.0)), "ffwatt writes known scores only");
 }
 
@@ -248,9 +272,13 @@ fn a_rendition_that_cannot_be_read_leaves_out_all() {
         (r"null", "outputs[1] is null, not an object"),
     ] {
         let rate = if output.contains("fps") { "\"fps\":30," } else { "" };
-        let fields = format!(r#"{rate}"duration":60,"outputs":[{{"resolution":"1280x720","fps":30}},{output}]"#);
+        let fields =
+            format!(r#"{rate}"duration":60,"outputs":[{{"resolution":"1280x720","fps":30}},{output}]"#);
         let (scenario, problems) = scenario(&fields);
-        assert!(problems[0].contains(words) && problems[1].contains("outputs is left out"), "{output}: {problems:?}");
+        assert!(
+            problems[0].contains(words) && problems[1].contains("outputs is left out"),
+            "{output}: {problems:?}"
+        );
         assert_eq!((problems.len(), scenario.outputs.len()), (2, 0), "{output}");
         assert_eq!(scenario.frame_rate, None, "{output}: size and rate of the scenario are no substitute");
     }
@@ -267,7 +295,8 @@ fn the_text_may_be_in_another_encoding() {
         assert_eq!((run.scenarios[0].name.as_str(), review.problems.total()), ("naïve 日本", 0));
         assert!(parse(Path::new("a.json"), &bytes[..bytes.len() / 2]).is_err(), "half a file");
     }
-    let (run, review) = parse(Path::new("a.json"), b"{\"scenarios\":[{\"name\":\"caf\xe9\",\"fps\":25}]}").unwrap();
+    let (run, review) =
+        parse(Path::new("a.json"), b"{\"scenarios\":[{\"name\":\"caf\xe9\",\"fps\":25}]}").unwrap();
     assert_eq!((run.scenarios[0].name.as_str(), run.scenarios[0].frame_rate), ("caf\u{fffd}", Some(25.0)));
     assert!(review.problems.kept()[0].to_string().contains("bytes that are no characters"));
 }
@@ -310,15 +339,20 @@ fn names_are_made_fit_for_labels_and_changes_are_named() {
 
 #[test]
 fn problems_are_kept_up_to_a_bound_and_all_are_counted() {
-    let many: Vec<String> = (0..1500).map(|number| format!(r#"{{"name":"{number}","vmaf_score":NaN}}"#)).collect();
+    let many: Vec<String> =
+        (0..1500).map(|number| format!(r#"{{"name":"{number}","vmaf_score":NaN}}"#)).collect();
     let text = format!("[{}]", many.join(","));
     let (run, review) = parse(Path::new("a.json"), text.as_bytes()).unwrap();
-    assert_eq!((run.scenarios.len(), review.problems.kept().len(), review.problems.total()), (1500, 1000, 1500));
+    assert_eq!(
+        (run.scenarios.len(), review.problems.kept().len(), review.problems.total()),
+        (1500, 1000, 1500)
+    );
 }
 
 #[test]
 fn the_review_says_which_fields_are_used() {
-    let text = r#"[{"name":"a","vmaf_score":90,"fps":null,"preset":7,"colour":"red","vmaf":91,"power":{"x":1}}]"#;
+    let text =
+        r#"[{"name":"a","vmaf_score":90,"fps":null,"preset":7,"colour":"red","vmaf":91,"power":{"x":1}}]"#;
     let (_, review) = parse(Path::new("a.json"), text.as_bytes()).unwrap();
     let scenario = &review.scenarios[0];
     assert_eq!(scenario.read, ["name", "vmaf_score", "preset", "power"]);
@@ -339,7 +373,8 @@ fn what_is_no_result_file_says_where() {
         let error = read(text).unwrap_err();
         assert!(error.contains(words) && error.contains("/r/test_results_1.json"), "{error}");
     }
-    let wide: Vec<u8> = "\u{feff}{}".chars().flat_map(|character| u32::from(character).to_le_bytes()).collect();
+    let wide: Vec<u8> =
+        "\u{feff}{}".chars().flat_map(|character| u32::from(character).to_le_bytes()).collect();
     assert!(parse(Path::new("x"), &wide).unwrap_err().to_string().contains("UTF-32"));
     let deep = "[".repeat(100_000);
     assert!(read(&deep).is_err(), "nesting is bounded");

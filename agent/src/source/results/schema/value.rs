@@ -100,7 +100,9 @@ fn expected(units: Units) -> Refusal {
 pub(super) fn within(value: &Json, units: Units, range: &RangeInclusive<f64>) -> Result<f64, Refusal> {
     let number = number(value, units)?;
     let is_within = range.contains(&number);
-    is_within.then_some(number).ok_or_else(|| format!("is outside {} to {}", range.start(), range.end()).into())
+    is_within
+        .then_some(number)
+        .ok_or_else(|| format!("is outside {} to {}", range.start(), range.end()).into())
 }
 
 /// A number in this range that is not 0.
@@ -142,11 +144,17 @@ pub(super) fn duration(value: &Json) -> Result<Duration, Refusal> {
     let clock = if let Json::Text(text) = value { by_clock(text.trim()) } else { None };
     let seconds = match clock {
         Some(seconds) => seconds,
-        None => number(value, SECONDS)
-            .map_err(|refusal| if refusal.starts_with("is text") { "is text that is no length of time, such as 60, 60s or 0:01:00".into() } else { refusal })?,
+        None => number(value, SECONDS).map_err(|refusal| {
+            if refusal.starts_with("is text") {
+                "is text that is no length of time, such as 60, 60s or 0:01:00".into()
+            } else {
+                refusal
+            }
+        })?,
     };
     let is_length = seconds > 0.0 && seconds <= MAX_SECONDS;
-    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| is_length && !duration.is_zero());
+    let duration =
+        Duration::try_from_secs_f64(seconds).ok().filter(|duration| is_length && !duration.is_zero());
     duration.ok_or_else(|| "is not above 0, or above 366 days".into())
 }
 
@@ -183,7 +191,8 @@ fn moment(text: &str) -> Result<WallTime, Refusal> {
         Ok(time) if time.as_second() > 0 => Ok(WallTime(time.as_duration().as_secs_f64())),
         Ok(_) => Err("is no time since 1970".into()),
         Err(_) if text.parse::<jiff::civil::DateTime>().is_ok() => {
-            Err("has no time zone; write Z or an offset such as +02:00 behind it, or seconds since 1970".into())
+            Err("has no time zone; write Z or an offset such as +02:00 behind it, or seconds since 1970"
+                .into())
         }
         Err(_) => Err("is text that is no time: write seconds since 1970, or 2026-01-31T12:00:00Z".into()),
     }
@@ -219,14 +228,17 @@ pub(super) fn bitrate(value: &Json) -> Result<String, Refusal> {
         is_number && ["", "k", "m", "bps", "kbps", "mbps"].contains(&unit)
     };
     let is_read = text.split(',').all(is_bitrate);
-    is_read.then_some(text).ok_or_else(|| "is no bitrate, such as 2500k or 5M, nor several with commas".into())
+    is_read
+        .then_some(text)
+        .ok_or_else(|| "is no bitrate, such as 2500k or 5M, nor several with commas".into())
 }
 
 /// Numbers of a list, none below 0.
 pub(super) fn numbers(value: &Json, most: f64) -> Result<Vec<f64>, Refusal> {
     let Json::List(items) = value else { return Err(format!("is {}, not a list", value.kind()).into()) };
     let read = |(index, item): (usize, &Json)| {
-        within(item, NO_UNITS, &(0.0..=most)).map_err(|refusal| format!("has an entry ({index}) that {refusal}").into())
+        within(item, NO_UNITS, &(0.0..=most))
+            .map_err(|refusal| format!("has an entry ({index}) that {refusal}").into())
     };
     items.iter().enumerate().map(read).collect()
 }
