@@ -66,6 +66,6 @@ mod tests {
         let compared = Output { frames: Some(48), pixels: Some(Pixels(1.0)), ..Output::default() };
         let silent = Progress::default();
         assert_eq!(output(&silent, &encode("640x360", 1), compared), compared);
-        assert_eq!(output(&progress(50), &encode("large", 1), compared).pixels, None);
+        assert_eq!(output(&progress(50), &encode("720p", 1), compared).pixels, None);
     }
 }

@@ -111,26 +111,11 @@ pub struct Series {
     pub gpus: Vec<f64>,
 }
 
-/// Names of sizes by their height, for pictures of 16:9 (480p and 240p as the ladders of streaming services have them).
-const NAMED_SIZES: [(&str, (u32, u32)); 8] = [
-    ("4320p", (7680, 4320)),
-    ("2160p", (3840, 2160)),
-    ("1440p", (2560, 1440)),
-    ("1080p", (1920, 1080)),
-    ("720p", (1280, 720)),
-    ("480p", (854, 480)),
-    ("360p", (640, 360)),
-    ("240p", (426, 240)),
-];
-
 impl Picture {
-    /// Parses `1280x720`, also in capitals or with spaces, and names such as `720p`.
+    /// Parses `1280x720`, also in capitals or with spaces.
     pub fn size(text: &str) -> Option<(u32, u32)> {
-        let text = text.trim().to_ascii_lowercase();
-        if let Some((_, size)) = NAMED_SIZES.iter().find(|(name, _)| *name == text) {
-            return Some(*size);
-        }
-        let (width, height) = text.split_once(['x', '×'])?;
+        let text = text.to_ascii_lowercase();
+        let (width, height) = text.split_once('x')?;
         let side = |text: &str| text.trim().parse().ok().filter(|side: &u32| (1..=65_536).contains(side));
         Some((side(width)?, side(height)?))
     }

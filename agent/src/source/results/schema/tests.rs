@@ -172,7 +172,7 @@ fn a_bad_value_costs_only_itself_and_is_named() {
 #[test]
 fn other_spellings_are_read() {
     type Check = fn(&Scenario) -> bool;
-    let table: [(&str, Check); 27] = [
+    let table: [(&str, Check); 28] = [
         (r#""vmaf_score":"93.5""#, |read| read.quality.vmaf == Some(Vmaf(93.5))),
         (r#""vmaf_score":100.00000000000001"#, |read| read.quality.vmaf == Some(Vmaf(100.0))),
         (r#""vmaf_score":100.004"#, |read| read.quality.vmaf == Some(Vmaf(100.0))),
@@ -189,7 +189,8 @@ fn other_spellings_are_read() {
         (r#""duration":"1:01:01.5""#, |read| read.requested == Some(Duration::from_millis(3_661_500))),
         (r#""bitrate":2500"#, |read| read.bitrate.as_deref() == Some("2500")),
         (r#""bitrate":"1000k, 2500k,5M""#, |read| read.bitrate.as_deref() == Some("1000k, 2500k,5M")),
-        (r#""resolution":"1280×720""#, |read| read.resolution.as_deref() == Some("1280×720")),
+        (r#""resolution":"1280×720""#, |read| read.resolution.as_deref() == Some("1280x720")),
+        (r#""resolution":"1080P""#, |read| read.resolution.as_deref() == Some("1920x1080")),
         (r#""energy_joules":"1.5 Wh""#, |read| read.power.energy == Some(MicroJoules(5_400_000_000))),
         (r#""power_watts":["41","42"]"#, |read| read.series.watts == [41.0, 42.0]),
         (r#""start_time":1770113400000,"end_time":1770113460000"#, is_first_minute),

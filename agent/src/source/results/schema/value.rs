@@ -20,6 +20,19 @@ pub(super) const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 /// Scores above 100 by at most this are 100: writers round to two digits, and a mean of 100s may exceed 100 in its last digit.
 const VMAF_ROUNDING: f64 = 0.01;
 
+/// Names of sizes by their height, for pictures of 16:9 (480p and 240p as ladders of streaming services have them). Only the writers of
+/// result files mean a width by them: the size of a command line may have any width.
+const NAMED_SIZES: [(&str, (u32, u32)); 8] = [
+    ("4320p", (7680, 4320)),
+    ("2160p", (3840, 2160)),
+    ("1440p", (2560, 1440)),
+    ("1080p", (1920, 1080)),
+    ("720p", (1280, 720)),
+    ("480p", (854, 480)),
+    ("360p", (640, 360)),
+    ("240p", (426, 240)),
+];
+
 /// Reason why a value is left out: the end of a sentence that begins with the field.
 pub(super) type Refusal = Cow<'static, str>;
 
@@ -210,11 +223,17 @@ pub(super) fn text(value: &Json) -> Result<String, Refusal> {
     }
 }
 
-/// The size of a picture, as written and in pixels.
+/// The size of a picture: its text such as `1280x720`, and its pixels.
 pub(super) fn size(value: &Json) -> Result<(String, (u32, u32)), Refusal> {
     let text = text(value)?;
-    let size = Picture::size(&text).ok_or("is no size of a picture, such as 1280x720 or 720p")?;
-    Ok((text, size))
+    if let Some(size) = Picture::size(&text) {
+        return Ok((text, size));
+    }
+    let name = text.trim().to_ascii_lowercase();
+    let named = NAMED_SIZES.iter().find(|(other, _)| *other == name).map(|(_, size)| *size);
+    let size = named.or_else(|| Picture::size(&name.replace('×', "x")));
+    let (width, height) = size.ok_or("is no size of a picture, such as 1280x720 or 720p")?;
+    Ok((format!("{width}x{height}"), (width, height)))
 }
 
 /// One or several bitrates.
