@@ -221,9 +221,9 @@ fn a_broken_file_leaves_the_last_good_one_and_is_said() {
 }
 
 /// Content of an odd file, the VMAF of its scenarios (`None`: absent), and the fields that are named.
-type Odd = (Vec<u8>, &'static [(&'static str, Option<f64>)], &'static [&'static str]);
+type OddFile = (Vec<u8>, &'static [(&'static str, Option<f64>)], &'static [&'static str]);
 
-fn odd_files() -> Vec<Odd> {
+fn odd_files() -> Vec<OddFile> {
     let text = |text: &str| text.as_bytes().to_vec();
     let wide = |text: &str| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     vec![

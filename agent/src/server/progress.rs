@@ -15,7 +15,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use refusal::Refused;
+use refusal::RefusedPost;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -76,7 +76,7 @@ pub(super) async fn post(
     }
 }
 
-async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Result<StatusCode, Refused> {
+async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Result<StatusCode, RefusedPost> {
     let mut lines = Lines::default();
     let mut chunks = body.into_data_stream();
     let mut deadline = Instant::now() + SILENCE_LIMIT;

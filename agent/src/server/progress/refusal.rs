@@ -16,31 +16,31 @@ const LOG_PAUSE: Duration = Duration::from_mins(1);
 
 /// An answer that refuses a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct RefusedPost {
     pub(super) status: StatusCode,
     reason: &'static str,
     way_out: &'static str,
 }
 
-pub(super) const ID_TOO_LONG: Refused = Refused {
+pub(super) const ID_TOO_LONG: RefusedPost = RefusedPost {
     status: StatusCode::URI_TOO_LONG,
     reason: "the id after /progress/ has more than 256 bytes",
     way_out: "use the name of the container, the scenario or the process number as the id",
 };
 
-pub(super) const AGENT_ENDS: Refused = Refused {
+pub(super) const AGENT_ENDS: RefusedPost = RefusedPost {
     status: StatusCode::SERVICE_UNAVAILABLE,
     reason: "the agent ends",
     way_out: "post again when it runs; ffmpeg itself connects only once",
 };
 
-pub(super) const NO_PROGRESS: Refused = Refused {
+pub(super) const NO_PROGRESS: RefusedPost = RefusedPost {
     status: StatusCode::BAD_REQUEST,
     reason: "a line has more than 512 bytes, so this is no output of ffmpeg -progress",
     way_out: "post what ffmpeg -progress URL writes: lines key=value",
 };
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for RefusedPost {
     fn from(refusal: Refusal) -> Self {
         let (status, reason, way_out) = match refusal {
             Refusal::Unknown => (
@@ -75,7 +75,7 @@ impl From<Refusal> for Refused {
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for RefusedPost {
     fn into_response(self) -> Response {
         (self.status, format!("{}: {}\n", self.reason, self.way_out)).into_response()
     }
@@ -83,26 +83,26 @@ impl IntoResponse for Refused {
 
 /// Logs refusals: the first of each reason, then at most one a minute with the number of those in between.
 #[derive(Debug, Default)]
-pub(in crate::server) struct RefusalLog(Mutex<HashMap<&'static str, Told>>);
+pub(in crate::server) struct RefusalLog(Mutex<HashMap<&'static str, LastLine>>);
 
 #[derive(Debug)]
-struct Told {
+struct LastLine {
     at: MonoTime,
     untold: u64,
 }
 
 impl RefusalLog {
     /// Logs a refusal. The id of the post is not logged, because it may be part of a command line with a secret.
-    pub(super) fn log(&self, refused: Refused, ends: Option<Ends>, now: MonoTime) {
+    pub(super) fn log(&self, refused: RefusedPost, ends: Option<Ends>, now: MonoTime) {
         if let Some(untold) = self.due(refused, now) {
-            let Refused { reason, way_out, .. } = refused;
+            let RefusedPost { reason, way_out, .. } = refused;
             let peer = ends.map_or_else(|| "an unknown address".to_owned(), |ends| ends.peer.to_string());
             tracing::warn!(fix = way_out, untold, "a progress post from {peer} is refused: {reason}");
         }
     }
 
     /// Whether a line is due for this reason, and the number of refusals without one since the last.
-    fn due(&self, refused: Refused, now: MonoTime) -> Option<u64> {
+    fn due(&self, refused: RefusedPost, now: MonoTime) -> Option<u64> {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match told.get_mut(refused.reason) {
             Some(last) if now.since(last.at) < LOG_PAUSE => {
@@ -111,7 +111,7 @@ impl RefusalLog {
             }
             last => {
                 let untold = last.map_or(0, |last| last.untold);
-                told.insert(refused.reason, Told { at: now, untold: 0 });
+                told.insert(refused.reason, LastLine { at: now, untold: 0 });
                 Some(untold)
             }
         }
@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn each_answer_has_a_reason_and_a_way_out() {
         let all = [Refusal::Unknown, Refusal::Remote, Refusal::Taken, Refusal::Silent, Refusal::Crowded];
-        let all = all.map(Refused::from).into_iter().chain([ID_TOO_LONG, AGENT_ENDS, NO_PROGRESS]);
+        let all = all.map(RefusedPost::from).into_iter().chain([ID_TOO_LONG, AGENT_ENDS, NO_PROGRESS]);
         let mut texts = std::collections::BTreeSet::new();
         for refused in all {
             let response = refused.into_response();

@@ -22,7 +22,7 @@ fn post_to(board: &Arc<Board>, body: Body) -> JoinHandle<StatusCode> {
     tokio::spawn(async move { answered(read(ticket, None, body).await) })
 }
 
-fn answered(answer: Result<StatusCode, Refused>) -> StatusCode {
+fn answered(answer: Result<StatusCode, RefusedPost>) -> StatusCode {
     answer.unwrap_or_else(|refused| refused.status)
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use agent_core::text::bounded;
 
-use super::value::{self, Refusal};
+use super::value::{self, Why};
 use crate::source::results::json::{Json, MAX_KEY};
 
 /// Most problems of a file that are kept; the others are counted.
@@ -107,7 +107,7 @@ impl<'a> Fields<'a> {
     pub(super) fn take<T>(
         &mut self,
         name: &'static str,
-        convert: impl FnOnce(&Json) -> Result<T, Refusal>,
+        convert: impl FnOnce(&Json) -> Result<T, Why>,
     ) -> Option<T> {
         let converted = convert(self.get(name)?);
         self.keep(name, converted)
@@ -117,13 +117,13 @@ impl<'a> Fields<'a> {
     pub(super) fn take_unless_zero<T>(
         &mut self,
         name: &'static str,
-        convert: impl FnOnce(&Json) -> Result<T, Refusal>,
+        convert: impl FnOnce(&Json) -> Result<T, Why>,
     ) -> Option<T> {
         let value = self.get(name).filter(|value| !value::is_zero(value))?;
         self.keep(name, convert(value))
     }
 
-    fn keep<T>(&mut self, name: &'static str, converted: Result<T, Refusal>) -> Option<T> {
+    fn keep<T>(&mut self, name: &'static str, converted: Result<T, Why>) -> Option<T> {
         match converted {
             Ok(value) => {
                 self.read.push(name);

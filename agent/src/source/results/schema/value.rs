@@ -34,7 +34,7 @@ const NAMED_SIZES: [(&str, (u32, u32)); 8] = [
 ];
 
 /// Reason why a value is left out: the end of a sentence that begins with the field.
-pub(super) type Refusal = Cow<'static, str>;
+pub(super) type Why = Cow<'static, str>;
 
 /// Names of units, and their factors.
 type Units = &'static [(&'static str, f64)];
@@ -73,7 +73,7 @@ pub(super) fn is_zero(value: &Json) -> bool {
 }
 
 /// A number, also as text with one of these units, or as a fraction such as `30000/1001`.
-pub(super) fn number(value: &Json, units: Units) -> Result<f64, Refusal> {
+pub(super) fn number(value: &Json, units: Units) -> Result<f64, Why> {
     let number = match value {
         Json::Number(number) => *number,
         Json::Text(text) => written(text.trim(), units).ok_or_else(|| expected(units))?,
@@ -102,7 +102,7 @@ fn written(text: &str, units: Units) -> Option<f64> {
     number.trim().parse::<f64>().ok().map(|number| number * factor)
 }
 
-fn expected(units: Units) -> Refusal {
+fn expected(units: Units) -> Why {
     match units {
         [] => "is text that is no number".into(),
         [(unit, _), ..] => format!("is text that is no number, and no number of {unit}").into(),
@@ -110,7 +110,7 @@ fn expected(units: Units) -> Refusal {
 }
 
 /// A number in this range.
-pub(super) fn within(value: &Json, units: Units, range: &RangeInclusive<f64>) -> Result<f64, Refusal> {
+pub(super) fn within(value: &Json, units: Units, range: &RangeInclusive<f64>) -> Result<f64, Why> {
     let number = number(value, units)?;
     let is_within = range.contains(&number);
     is_within
@@ -119,20 +119,20 @@ pub(super) fn within(value: &Json, units: Units, range: &RangeInclusive<f64>) ->
 }
 
 /// A number in this range that is not 0.
-pub(super) fn positive(value: &Json, units: Units, most: f64) -> Result<f64, Refusal> {
+pub(super) fn positive(value: &Json, units: Units, most: f64) -> Result<f64, Why> {
     let number = number(value, units)?;
     let is_positive = number > 0.0 && number <= most;
     is_positive.then_some(number).ok_or_else(|| format!("is not above 0, or above {most}").into())
 }
 
 /// A whole number, such as a count of frames.
-pub(super) fn whole(value: &Json, most: u64) -> Result<u64, Refusal> {
+pub(super) fn whole(value: &Json, most: u64) -> Result<u64, Why> {
     let number = within(value, NO_UNITS, &(0.0..=most as f64))?;
     if number.fract() == 0.0 { Ok(number as u64) } else { Err("is no whole number".into()) }
 }
 
 /// VMAF from 0 to 100. Scores that others computed and that are at most 1 are on another scale.
-pub(super) fn vmaf(value: &Json, is_own: bool) -> Result<Vmaf, Refusal> {
+pub(super) fn vmaf(value: &Json, is_own: bool) -> Result<Vmaf, Why> {
     let score = number(value, NO_UNITS)?;
     if score > 0.0 && score <= 1.0 && !is_own {
         return Err("is on a scale of 0 to 1; write it on VMAF's scale of 0 to 100".into());
@@ -142,7 +142,7 @@ pub(super) fn vmaf(value: &Json, is_own: bool) -> Result<Vmaf, Refusal> {
 }
 
 /// PSNR of identical pictures is infinite. JSON has no such number, so it is a bare word or text.
-pub(super) fn decibels(value: &Json) -> Result<f64, Refusal> {
+pub(super) fn decibels(value: &Json) -> Result<f64, Why> {
     if let Json::Text(text) = value
         && text.trim().parse() == Ok(f64::INFINITY)
         && !text.contains(|character: char| character.is_ascii_digit())
@@ -153,7 +153,7 @@ pub(super) fn decibels(value: &Json) -> Result<f64, Refusal> {
 }
 
 /// A length of time: seconds, a number with a unit, or `1:02:03.5`.
-pub(super) fn duration(value: &Json) -> Result<Duration, Refusal> {
+pub(super) fn duration(value: &Json) -> Result<Duration, Why> {
     let clock = if let Json::Text(text) = value { by_clock(text.trim()) } else { None };
     let seconds = match clock {
         Some(seconds) => seconds,
@@ -183,7 +183,7 @@ fn by_clock(text: &str) -> Option<f64> {
 }
 
 /// A point in time: seconds, milliseconds, microseconds or nanoseconds since 1970, or ISO 8601 with its offset.
-pub(super) fn time(value: &Json) -> Result<WallTime, Refusal> {
+pub(super) fn time(value: &Json) -> Result<WallTime, Why> {
     let number = match value {
         Json::Text(text) if text.trim().parse::<f64>().is_err() => return moment(text.trim()),
         value => number(value, NO_UNITS)?,
@@ -199,7 +199,7 @@ pub(super) fn time(value: &Json) -> Result<WallTime, Refusal> {
     if seconds > 0.0 && seconds < 1e11 { Ok(WallTime(seconds)) } else { Err("is no time since 1970".into()) }
 }
 
-fn moment(text: &str) -> Result<WallTime, Refusal> {
+fn moment(text: &str) -> Result<WallTime, Why> {
     match text.parse::<jiff::Timestamp>() {
         Ok(time) if time.as_second() > 0 => Ok(WallTime(time.as_duration().as_secs_f64())),
         Ok(_) => Err("is no time since 1970".into()),
@@ -212,7 +212,7 @@ fn moment(text: &str) -> Result<WallTime, Refusal> {
 }
 
 /// Text, or a number as text.
-pub(super) fn text(value: &Json) -> Result<String, Refusal> {
+pub(super) fn text(value: &Json) -> Result<String, Why> {
     let is_number = |text: &str| text.parse::<f64>().is_ok_and(|number| !number.is_finite());
     match value {
         // Writers of tables put it where there is no text.
@@ -224,7 +224,7 @@ pub(super) fn text(value: &Json) -> Result<String, Refusal> {
 }
 
 /// The size of a picture: its text such as `1280x720`, and its pixels.
-pub(super) fn size(value: &Json) -> Result<(String, (u32, u32)), Refusal> {
+pub(super) fn size(value: &Json) -> Result<(String, (u32, u32)), Why> {
     let text = text(value)?;
     if let Some(size) = Picture::size(&text) {
         return Ok((text, size));
@@ -237,7 +237,7 @@ pub(super) fn size(value: &Json) -> Result<(String, (u32, u32)), Refusal> {
 }
 
 /// One or several bitrates.
-pub(super) fn bitrate(value: &Json) -> Result<String, Refusal> {
+pub(super) fn bitrate(value: &Json) -> Result<String, Why> {
     let text = text(value)?;
     let is_bitrate = |part: &str| {
         let part = part.trim().to_ascii_lowercase();
@@ -253,7 +253,7 @@ pub(super) fn bitrate(value: &Json) -> Result<String, Refusal> {
 }
 
 /// Numbers of a list, none below 0.
-pub(super) fn numbers(value: &Json, most: f64) -> Result<Vec<f64>, Refusal> {
+pub(super) fn numbers(value: &Json, most: f64) -> Result<Vec<f64>, Why> {
     let Json::List(items) = value else { return Err(format!("is {}, not a list", value.kind()).into()) };
     let read = |(index, item): (usize, &Json)| {
         within(item, NO_UNITS, &(0.0..=most))
