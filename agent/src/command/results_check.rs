@@ -55,7 +55,7 @@ fn show(path: &Path, review: &Review, text: &mut String) {
     let problems = &review.problems;
     let shown = path.display();
     let (scenarios, refused) = (review.scenarios.len(), problems.total());
-    let _ = writeln!(text, "{shown}: {scenarios} scenarios, {refused} values refused");
+    let _ = writeln!(text, "{shown}: scenarios: {scenarios}, refused values: {refused}");
     for problem in problems.kept().iter().filter(|problem| problem.scenario.is_none()) {
         let _ = writeln!(text, "  REFUSED  {problem}");
     }
@@ -99,7 +99,7 @@ mod tests {
         let (shown, all_read) = run(std::slice::from_ref(&path));
         assert!(!all_read);
         expect_test::expect![[r#"
-            FILE: 2 scenarios, 2 values refused
+            FILE: scenarios: 2, refused values: 2
               REFUSED  scenario 2 is a number, not an object
               scenario "good"
                 time     2026-02-03T10:10:00Z to 2026-02-03T10:11:00.5Z (60.500 s)
@@ -122,7 +122,7 @@ mod tests {
         let (shown, all_read) = run(&[missing, half, folder.path().to_path_buf(), good.clone()]);
         assert!(!all_read);
         for words in
-            ["missing: REFUSED", "whole JSON", "is no result file", "good: 1 scenarios, 0 values refused"]
+            ["missing: REFUSED", "whole JSON", "is no result file", "good: scenarios: 1, refused values: 0"]
         {
             assert!(shown.contains(words), "{words:?} is not in {shown}");
         }
