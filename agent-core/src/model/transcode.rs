@@ -157,20 +157,17 @@ impl ExitStatus {
         }
     }
 
-    /// What the status tells about the end of an encoder. Its sender is in no status, so a signal that an encoder handles can look like a
-    /// failure.
+    /// What the status tells about the end of an encoder. A signal that an encoder handles is in no status.
     pub fn ending(self) -> TranscodeEnding {
         match self {
             Self::Code(0) => TranscodeEnding::Ended,
-            // ffmpeg exits with it after SIGINT and SIGTERM (`received_nb_signals`, fftools/ffmpeg.c). From version 7 on, also after the
-            // error EPERM: it exits with the low byte of its error.
-            Self::Code(255) => TranscodeEnding::StoppedOrFailed,
-            Self::Code(_) => TranscodeEnding::Failed,
             // SIGHUP, SIGINT, SIGQUIT, SIGTERM (signal(7)): a user or a service manager sends them.
             Self::Signal(1..=3 | 15) => TranscodeEnding::Stopped,
-            // SIGKILL: a user, an engine after its patience, or the kernel when memory is short.
-            Self::Signal(9) => TranscodeEnding::StoppedOrFailed,
-            Self::Signal(_) => TranscodeEnding::Failed,
+            // ffmpeg exits with 255 after SIGINT and SIGTERM (`received_nb_signals`, fftools/ffmpeg.c). From version 7 on, also after the
+            // error EPERM: it exits with the low byte of its error. SIGKILL is sent by a user, by an engine after its patience, and
+            // by the kernel when memory is short.
+            Self::Code(255) | Self::Signal(9) => TranscodeEnding::StoppedOrFailed,
+            Self::Code(_) | Self::Signal(_) => TranscodeEnding::Failed,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use agent_core::time::WallTime;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use crate::source::results::{self, Review};
+use crate::source::results::{self, Problem, Review};
 
 /// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
@@ -67,8 +67,8 @@ fn show(path: &Path, review: &Review, text: &mut String) {
         if !scenario.unused.is_empty() {
             let _ = writeln!(text, "    unused   {}", scenario.unused.join(", "));
         }
-        let is_of_it = |name: &Option<String>| name.as_ref() == Some(&scenario.name);
-        for problem in problems.kept().iter().filter(|problem| is_of_it(&problem.scenario)) {
+        let is_of_it = |problem: &&Problem| problem.scenario.as_ref() == Some(&scenario.name);
+        for problem in problems.kept().iter().filter(is_of_it) {
             let _ = writeln!(text, "    REFUSED  {} {}", problem.field, problem.why);
         }
     }

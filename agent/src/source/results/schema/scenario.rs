@@ -149,7 +149,9 @@ fn window(fields: &mut Fields<'_>) -> Option<(WallTime, WallTime)> {
     } else if seconds > MAX_SECONDS {
         fields.refuse("end_time", "is more than 366 days after start_time, so both are left out");
     } else {
-        names.iter().for_each(|name| fields.note(name));
+        for name in names {
+            fields.note(name);
+        }
         return Some((start, end));
     }
     None
