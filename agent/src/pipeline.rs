@@ -35,7 +35,6 @@ use agent_core::model::workload::{Pseudo, WorkloadKind};
 use agent_core::time::MonoTime;
 use agent_core::units::Watts;
 use energy::EnergySource;
-use findings::FindingTracker;
 use identity::{Context, Identities};
 use idle::IdleBook;
 use labels::SeriesLabels;
@@ -55,6 +54,7 @@ use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 
 pub(crate) use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
+pub(crate) use findings::FindingTracker;
 pub(crate) use idle::known_idle;
 pub(crate) use parts::Links;
 pub(crate) use sources::OpenError;

@@ -209,7 +209,7 @@ fn posting(board: Arc<Board>, stop: watch::Receiver<bool>) -> Router {
         .route("/progress", post(progress::post_nameless))
         .route("/progress/", post(progress::post_nameless))
         .route("/progress/{*id}", post(progress::post))
-        .with_state(Posting { board, stop })
+        .with_state(Posting { board, stop, refusals: Arc::default() })
         .layer(CatchPanicLayer::new())
 }
 

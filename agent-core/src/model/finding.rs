@@ -33,13 +33,17 @@ pub enum FindingCode {
     IdlePowerNotKnown,
     /// Idle power is estimated from a busy host.
     IdlePowerIsEstimated,
+    /// A result file cannot be read.
+    ResultFileUnreadable,
+    /// A value of a result file is left out.
+    ResultValueRefused,
     /// A live encode falls behind its input.
     Stalled,
 }
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::NoEnergy,
         Self::EnergyIsEstimated,
         Self::CountersStandStill,
@@ -52,6 +56,8 @@ impl FindingCode {
         Self::DramUnitCorrected,
         Self::IdlePowerNotKnown,
         Self::IdlePowerIsEstimated,
+        Self::ResultFileUnreadable,
+        Self::ResultValueRefused,
         Self::Stalled,
     ];
 
@@ -135,6 +141,16 @@ impl FindingCode {
                 "The idle power of this host is estimated by regression of power on CPU use, because the host has not been \
                  quiet for 10 s: {detail}.",
                 "run ffwatt calibrate while the host is quiet, or set attribution.idle_watts",
+            ),
+            Self::ResultFileUnreadable => (
+                "result_file_unreadable",
+                "The result file {subject} cannot be read: {detail}. The figures of the last readable file stay.",
+                "ffwatt results check {subject}",
+            ),
+            Self::ResultValueRefused => (
+                "result_value_refused",
+                "In the result file {detail}. The rest of the file is read.",
+                "ffwatt results check FILE shows what is read from a file",
             ),
             Self::Stalled => ("stalled", "{detail}", ""),
         }

@@ -55,6 +55,8 @@ pub(crate) struct Asked {
     pub ended_unix_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<String>,
 }
 
 /// Figures from its progress posts.
@@ -145,6 +147,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
             resolution: encode.resolution.clone(),
             bitrate_bits_per_second: encode.bitrate,
             ended_unix_seconds: transcode.ended.map(|ended| ended.0),
+            ending: transcode.status.map(|status| status.ending().name().to_owned()),
             exit_code: transcode.status.map(|status| match status {
                 ExitStatus::Code(code) => u64::from(code),
                 // The shell's convention.

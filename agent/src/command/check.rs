@@ -9,6 +9,7 @@ mod energy;
 mod idle;
 mod movement;
 mod ready;
+mod results;
 mod running;
 
 use std::fmt::Write;
@@ -25,13 +26,11 @@ use serde::Serialize;
 use crate::clock::SystemClock;
 use crate::config::{Config, CpuChoice};
 use crate::host::{CpuTopology, HostRoots};
-use crate::ledger::{Ledger, LedgerError};
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::identity::docker;
 use crate::source::identity::process_numbers::ProcessNumbers;
-use crate::source::results::{self, Folder};
 use crate::source::{SourceError, cgroup_namespace};
 
 pub(crate) use ready::{reachable, ready};
@@ -274,53 +273,6 @@ impl Report {
                 "choose one with --state-dir"
             };
             self.add("state", "folder", State::Problem, detail, fix);
-        }
-    }
-
-    fn check_results(&mut self, config: &Config) {
-        let mut folder = Folder::new(config.results_dir());
-        let shown = folder.path().display().to_string();
-        let read = folder.changed().and_then(|file| match file {
-            Some(file) => Ok(Some((results::parse(&file.path, &file.bytes)?.0, file.path))),
-            None => Ok(None),
-        });
-        match read {
-            Ok(Some((run, path))) => {
-                let detail = format!("{}, {} scenarios", path.display(), run.scenarios.len());
-                self.add("results", "folder", State::Used, detail, "");
-            }
-            Ok(None) => {
-                self.add("results", "folder", State::Ok, format!("no result file in {shown} yet"), "");
-            }
-            Err(error @ SourceError::Unavailable { .. }) => {
-                self.add("results", "folder", State::Absent, error.chain(), error.hint());
-            }
-            Err(error) => {
-                let fix = "the last good results stay until it is mended or a newer file is there";
-                self.add("results", "folder", State::Problem, error.chain(), fix);
-            }
-        }
-        match crate::results::prices(config) {
-            Ok(prices) => {
-                let (per_kwh, carbon) = (prices.tariff.joule.0 * 3.6e6, prices.carbon.0);
-                let detail = format!("{per_kwh:.4} {} and {carbon} g CO2 a kWh", prices.currency);
-                self.add("results", "prices", State::Ok, detail, "");
-            }
-            Err(error) => {
-                self.add("results", "prices", State::Fatal, crate::source::chain(&error), "correct that key");
-            }
-        }
-        let opened = config.state_dirs().into_iter().map(|folder| Ledger::open_for_reading(&folder));
-        let mut tried = opened.map(|opened| opened.and_then(|ledger| ledger.bytes()));
-        match tried.next() {
-            Some(Ok(bytes)) => self.add("results", "ledger", State::Ok, format!("{} kB", bytes / 1024), ""),
-            None | Some(Err(LedgerError::Missing { .. })) => {
-                self.add("results", "ledger", State::Ok, "not begun yet", "");
-            }
-            Some(Err(error)) => {
-                let fix = "without it nothing is kept over a restart";
-                self.add("results", "ledger", State::Problem, crate::source::chain(&error), fix);
-            }
         }
     }
 

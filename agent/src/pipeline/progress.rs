@@ -125,7 +125,6 @@ impl ProgressBook {
                 None => Refusal::Remote,
             };
             if now.since(since) >= PATIENCE {
-                tracing::debug!(id = sender.id, connection = ?sender.connection, ?refusal, "progress that is not taken");
                 board.refuse(number, refusal);
             }
         }

@@ -115,6 +115,7 @@ impl SlowFigures {
 impl Pipeline {
     pub(super) fn snapshot(&self, window: &CpuWindow, duration: Duration) -> Snapshot {
         let (ended_workloads, ended_transcodes) = self.totals.ended();
+        let joined = self.joined.borrow().clone();
         Snapshot {
             tick: self.tick,
             at: window.end,
@@ -135,12 +136,12 @@ impl Pipeline {
             ended: EndedSnapshot { workloads: ended_workloads.clone(), transcodes: ended_transcodes.clone() },
             created: self.totals.created().wall,
             kept: self.kept(),
-            joined: self.joined.borrow().clone(),
+            findings: self.findings.current().into_iter().chain(joined.findings.iter().cloned()).collect(),
+            joined,
             prices: self.prices.energy(),
             engine: self.slow.engine_use,
             posts: self.progress.counts(),
             sources: self.health.all().clone(),
-            findings: self.findings.current(),
             meter: self.cpu.health(),
             process: self.slow.process,
             ticks: self.ticks.clone(),

@@ -58,6 +58,11 @@ Examples:
   ffwatt report --compare x264 x265              Two scenarios of it
   ffwatt report --by codec --csv                 All transcodes of the ledger, by codec";
 
+pub(super) const RESULTS: &str = "\
+Examples:
+  ffwatt results check test_results_1.json       What is read from a file, what is refused, and why
+  ffwatt results check a.json b.json             Several files; exit code 1 when a value is refused";
+
 pub(super) const TOP: &str = "\
 Examples:
   ffwatt top                                     The agent on this host

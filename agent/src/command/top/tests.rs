@@ -227,3 +227,16 @@ fn a_notice_says_since_when_and_how_many_more_there_are() {
         assert!(printed.lines().any(|printed| printed == line), "{printed}");
     }
 }
+
+#[test]
+fn an_ended_transcode_has_the_state_that_the_agent_tells() {
+    let state = |exit_code, ending: Option<&str>| {
+        let asked = Asked { exit_code, ending: ending.map(str::to_owned), ..Asked::default() };
+        rows::state_of(&Transcode { is_running: false, asked, ..transcode("a", "h264", 1.0, None) })
+    };
+    assert_eq!(state(Some(254), Some("failed")), "failed (254)");
+    assert_eq!(state(Some(143), Some("stopped")), "stopped");
+    assert_eq!(state(Some(255), Some("stopped or failed")), "stopped or failed");
+    assert_eq!(state(Some(0), Some("ended")), "ended");
+    assert_eq!(state(None, None), "ended", "its status is not known");
+}

@@ -43,12 +43,11 @@ function encodeOf(one) {
 
 function stateOf(one) {
   if (one.is_running) return one.is_stalled ? "falls behind" : "running";
-  return hasFailed(one) ? `failed (${one.exit_code})` : one.exit_code ? "stopped" : "ended";
+  return hasFailed(one) ? `failed (${one.exit_code})` : (one.ending ?? "ended");
 }
 
-/** ffmpeg leaves with 255 when it is asked to end; above 128 a signal has ended it. */
 function hasFailed(one) {
-  return !one.is_running && one.exit_code > 0 && one.exit_code <= 128;
+  return one.ending === "failed";
 }
 
 function framesOf(one) {

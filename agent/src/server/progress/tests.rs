@@ -19,7 +19,11 @@ fn endless(chunks: &'static [&'static str]) -> Body {
 fn post_to(board: &Arc<Board>, body: Body) -> JoinHandle<StatusCode> {
     let sender = Sender { id: "a".to_owned(), connection: None };
     let ticket = board.open(sender, MonoTime(0));
-    tokio::spawn(async move { read(ticket, None, body).await.status() })
+    tokio::spawn(async move { answered(read(ticket, None, body).await) })
+}
+
+fn answered(answer: Result<StatusCode, RefusedPost>) -> StatusCode {
+    answer.unwrap_or_else(|refused| refused.status)
 }
 
 fn board() -> Arc<Board> {
