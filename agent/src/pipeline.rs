@@ -6,8 +6,8 @@
 mod calibrate;
 mod earlier;
 mod energy;
+mod figures;
 mod findings;
-mod idle;
 mod identity;
 mod labels;
 mod parts;
@@ -34,10 +34,10 @@ use agent_core::model::snapshot::SharedSnapshot;
 use agent_core::model::workload::{Pseudo, WorkloadKind};
 use agent_core::time::MonoTime;
 use agent_core::units::Watts;
-use energy::EnergySource;
+use energy::{EnergySource, IdleBook};
+use figures::SlowFigures;
 use findings::FindingTracker;
 use identity::{Context, Identities};
-use idle::IdleBook;
 use labels::SeriesLabels;
 use parts::Parts;
 use progress::ProgressBook;
@@ -55,7 +55,7 @@ use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 
 pub(crate) use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
-pub(crate) use idle::known_idle;
+pub(crate) use energy::known_idle;
 pub(crate) use parts::Links;
 pub(crate) use sources::OpenError;
 pub(crate) use sources::energy_hardware;
@@ -83,7 +83,7 @@ pub(crate) struct Pipeline {
     progress: ProgressBook,
     health: HealthBook,
     findings: FindingTracker,
-    slow: publish::SlowFigures,
+    slow: SlowFigures,
     state: StateDir,
     inbox: Inbox,
     publisher: watch::Sender<Option<SharedSnapshot>>,
@@ -131,7 +131,7 @@ impl Pipeline {
             progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
             board,
             findings: FindingTracker::default(),
-            slow: publish::SlowFigures::default(),
+            slow: SlowFigures::default(),
             ticks: DurationHistogram::new(&TICK_BOUNDS),
             idle: IdleBook::new(configured_idle, IdleLearner::new(state.load_idle())),
             clock,

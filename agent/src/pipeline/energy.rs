@@ -1,6 +1,7 @@
 //! Turns a tick's energy readings into charges, and follows the source of energy.
 
 mod find;
+mod idle;
 mod probe;
 mod silence;
 mod source;
@@ -20,6 +21,8 @@ use source::Active;
 use crate::pipeline::Pipeline;
 use crate::pipeline::zones::Moment;
 use crate::source::energy::{EnergyMeter, EnergyReading};
+pub(super) use idle::IdleBook;
+pub(crate) use idle::known_idle;
 pub(super) use source::EnergySource;
 
 impl Pipeline {

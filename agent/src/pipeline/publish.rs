@@ -1,116 +1,22 @@
 //! Builds the immutable snapshot of a tick from the pipeline's state.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agent_core::attribution::demand::Claimant;
 use agent_core::attribution::totals;
 use agent_core::join;
 use agent_core::join::history::Charge;
 use agent_core::model::cpu::{CpuWindow, PlaceWindow};
 use agent_core::model::energy::{EnergySourceKind, Zone};
-use agent_core::model::health::{Kept, ProcessUse};
-use agent_core::model::reservation::Reservation;
+use agent_core::model::health::Kept;
 use agent_core::model::snapshot::{
-    EndedSnapshot, EngineUse, HostSnapshot, MemoryUse, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot,
-    WorkloadSnapshot, ZoneSnapshot,
+    EndedSnapshot, HostSnapshot, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot, WorkloadSnapshot,
+    ZoneSnapshot,
 };
-use agent_core::model::workload::{WorkloadId, WorkloadKind};
-use agent_core::time::MonoTime;
-use agent_core::units::{Bytes, CpuTime, Watts};
+use agent_core::model::workload::WorkloadId;
+use agent_core::units::CpuTime;
 
-use crate::host::HostRoots;
 use crate::pipeline::Pipeline;
-use crate::pipeline::identity::Identities;
-use crate::source::cgroup_tree::CgroupTree;
-use crate::source::engine::EngineWatch;
-use crate::source::{energy, memory, own_process, reservation};
-
-/// Interval in which single files are read, whatever the tick.
-const QUICK_PERIOD: Duration = Duration::from_secs(1);
-
-/// Interval in which files of every workload are read.
-const SLOW_PERIOD: Duration = Duration::from_secs(5);
-
-/// Figures that change slowly, or need a file for each workload: read from time to time.
-#[derive(Debug, Default)]
-pub(super) struct SlowFigures {
-    quick: Option<MonoTime>,
-    slow: Option<MonoTime>,
-    cpus: u32,
-    installed: Option<Bytes>,
-    power_limit: Option<Watts>,
-    containers: u64,
-    containers_cpu: CpuTime,
-    memory: HashMap<WorkloadId, MemoryUse>,
-    reservations: HashMap<WorkloadId, Reservation>,
-    engine: EngineWatch,
-    engine_use: Option<EngineUse>,
-    process: ProcessUse,
-}
-
-impl SlowFigures {
-    pub(super) fn refresh(
-        &mut self,
-        now: MonoTime,
-        window: &CpuWindow,
-        identities: &Identities,
-        tree: Option<&CgroupTree>,
-        roots: &HostRoots,
-    ) {
-        let is_due = |last: Option<MonoTime>, period| last.is_none_or(|last| now.since(last) >= period);
-        if !window.places.is_empty() {
-            self.cpus = window.places.iter().map(|place| place.cpus).sum();
-        }
-        if is_due(self.quick, QUICK_PERIOD) {
-            self.quick = Some(now);
-            self.process = own_process::read().unwrap_or(self.process);
-            let engine = identities.living().any(|(_, identity)| identity.kind == WorkloadKind::Docker);
-            if engine || self.engine.is_known() || is_due(self.slow, SLOW_PERIOD) {
-                self.engine_use = self.engine.read(roots, now);
-            }
-        }
-        if is_due(self.slow, SLOW_PERIOD) {
-            if self.slow.is_none() {
-                self.power_limit = energy::power_limit(roots);
-            }
-            self.slow = Some(now);
-            self.installed = self.installed.or_else(|| roots.memory());
-            self.memory.clear();
-            self.reservations.clear();
-        }
-        // All workloads when they are due; between, only new ones.
-        for (id, identity) in identities.living() {
-            let Some((tree, cgroup)) = tree.zip(identity.details.cgroup.as_deref()) else { continue };
-            let Entry::Vacant(entry) = self.reservations.entry(id) else { continue };
-            entry.insert(reservation::read(tree, cgroup));
-            if identity.kind.is_container() {
-                self.memory.extend(memory::read(tree, cgroup).map(|memory| (id, memory)));
-            }
-        }
-    }
-
-    /// Counts the containers of the engines, including those without series of their own.
-    pub(super) fn count_containers(&mut self, busy: &[(Claimant, CpuTime)], identities: &Identities) {
-        let running: HashSet<WorkloadId> = identities
-            .living()
-            .filter(|(_, identity)| identity.kind.is_of_engine())
-            .map(|(id, _)| id)
-            .collect();
-        self.containers = running.len() as u64;
-        let of_containers = busy.iter().filter(|(claimant, _)| running.contains(&claimant.workload));
-        self.containers_cpu = of_containers.map(|(_, busy)| *busy).sum();
-    }
-
-    pub(super) fn cpus(&self) -> u32 {
-        self.cpus
-    }
-
-    pub(super) fn reservation(&self, id: WorkloadId) -> Option<Reservation> {
-        self.reservations.get(&id).copied()
-    }
-}
 
 impl Pipeline {
     pub(super) fn snapshot(&self, window: &CpuWindow, duration: Duration) -> Snapshot {

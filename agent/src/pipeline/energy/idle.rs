@@ -14,9 +14,9 @@ use agent_core::model::snapshot::{IdleOrigin, IdlePower};
 use agent_core::time::MonoTime;
 use agent_core::units::Watts;
 
-use super::Pipeline;
-use super::state_dir::{CalibratedIdle, CalibrationVersion, StateDir};
 use crate::config::Config;
+use crate::pipeline::Pipeline;
+use crate::pipeline::state_dir::{CalibratedIdle, CalibrationVersion, StateDir};
 
 /// Interval in which the file of calibrated powers is checked.
 const LOOK: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ const PATIENT_TICKS: u32 = 3;
 
 /// Idle powers of all zones, by origin.
 #[derive(Debug)]
-pub(super) struct IdleBook {
+pub(in crate::pipeline) struct IdleBook {
     configured: Option<Watts>,
     calibrated: BTreeMap<Zone, CalibratedIdle>,
     /// Version of the file that they are from, and the time of the last check.
@@ -38,7 +38,7 @@ pub(super) struct IdleBook {
 }
 
 impl IdleBook {
-    pub(super) fn new(configured: Option<Watts>, learner: IdleLearner) -> Self {
+    pub(in crate::pipeline) fn new(configured: Option<Watts>, learner: IdleLearner) -> Self {
         Self { configured, calibrated: BTreeMap::new(), file: Default::default(), learner }
     }
 
@@ -67,7 +67,7 @@ pub(crate) fn known_idle(config: &Config, zones: &[Zone]) -> Vec<(Zone, IdlePowe
 
 impl Pipeline {
     /// Learns from a window, unless its energy or duration is doubtful.
-    pub(super) fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
+    pub(in crate::pipeline) fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
         let ZoneWindow { zone, energy, duration } = window;
         if !is_sound {
             self.idle.learner.interrupt(zone);
@@ -76,12 +76,12 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn keep_idle(&self) {
+    pub(in crate::pipeline) fn keep_idle(&self) {
         self.state.save_idle(self.idle.learner.learned());
     }
 
     /// Follows the file of `ffwatt calibrate`: takes new results, and drops removed ones.
-    pub(super) fn follow_calibration(&mut self, now: MonoTime) {
+    pub(in crate::pipeline) fn follow_calibration(&mut self, now: MonoTime) {
         let (version, looked) = &mut self.idle.file;
         if looked.is_some_and(|looked| now.since(looked) < LOOK) {
             return;
@@ -99,7 +99,7 @@ impl Pipeline {
     }
 
     /// Power of a zone without running tasks, and its origin. The configured power is that of a package: its dies share it.
-    pub(super) fn idle_power(&self, zone: Zone, window: &CpuWindow) -> Option<IdlePower> {
+    pub(in crate::pipeline) fn idle_power(&self, zone: Zone, window: &CpuWindow) -> Option<IdlePower> {
         if let Some(power) = self.idle.configured.filter(|_| zone.domain == Domain::Package) {
             let parts = match zone.scope {
                 Scope::Die { package, .. } => self.zones.dies(package).max(1),
@@ -116,7 +116,7 @@ impl Pipeline {
     }
 
     /// Reports idle powers that are unknown or estimated.
-    pub(super) fn find_about_idle(&mut self, window: &CpuWindow) {
+    pub(in crate::pipeline) fn find_about_idle(&mut self, window: &CpuWindow) {
         let patience = PATIENCE.max(self.interval * PATIENT_TICKS);
         let is_measured = self.energy.kind().is_some_and(EnergySourceKind::is_measured);
         if !is_measured || self.clock.now().since(self.totals.created().mono) < patience {
