@@ -18,7 +18,7 @@ const BY_STANDARD: [(&str, &str); 6] = [
 ];
 
 /// Encoders that run on the CPU, and the standards that they write.
-const SOFTWARE: [(&str, &str); 38] = [
+const SOFTWARE: [(&str, &str); 39] = [
     ("libx264", "h264"),
     ("libx264rgb", "h264"),
     ("libopenh264", "h264"),
@@ -38,6 +38,7 @@ const SOFTWARE: [(&str, &str); 38] = [
     ("vp8enc", "vp8"),
     ("libvpx-vp9", "vp9"),
     ("vp9enc", "vp9"),
+    ("libxavs2", "avs2"),
     ("libxeve", "evc"),
     ("libtheora", "theora"),
     ("theoraenc", "theora"),
