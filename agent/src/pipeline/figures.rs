@@ -4,18 +4,18 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use agent_core::attribution::IdlePolicy;
 use agent_core::attribution::demand::Claimant;
-use agent_core::model::cpu::CpuWindow;
+use agent_core::model::cpu::{CpuWindow, PlaceWindow};
 use agent_core::model::health::ProcessUse;
-use agent_core::model::reservation::Reservation;
-use agent_core::model::snapshot::{EngineUse, MemoryUse};
+use agent_core::model::reservation::{Reservation, Reservations};
+use agent_core::model::snapshot::{EngineUse, HostSnapshot, MemoryUse};
 use agent_core::model::workload::{WorkloadId, WorkloadKind};
 use agent_core::time::MonoTime;
 use agent_core::units::{Bytes, CpuTime, Watts};
 
-use crate::host::HostRoots;
-use crate::pipeline::identity::Identities;
-use crate::source::cgroup_tree::CgroupTree;
+use super::cpu::CpuAccounting;
+use super::identity::Identities;
 use crate::source::engine::EngineWatch;
 use crate::source::{energy, memory, own_process, reservation};
 
@@ -30,12 +30,12 @@ const SLOW_PERIOD: Duration = Duration::from_secs(5);
 pub(super) struct SlowFigures {
     quick: Option<MonoTime>,
     slow: Option<MonoTime>,
-    pub(super) cpus: u32,
-    pub(super) installed: Option<Bytes>,
-    pub(super) power_limit: Option<Watts>,
-    pub(super) containers: u64,
-    pub(super) containers_cpu: CpuTime,
-    pub(super) memory: HashMap<WorkloadId, MemoryUse>,
+    cpus: u32,
+    installed: Option<Bytes>,
+    power_limit: Option<Watts>,
+    containers: u64,
+    containers_cpu: CpuTime,
+    memory: HashMap<WorkloadId, MemoryUse>,
     reservations: HashMap<WorkloadId, Reservation>,
     engine: EngineWatch,
     pub(super) engine_use: Option<EngineUse>,
@@ -43,14 +43,9 @@ pub(super) struct SlowFigures {
 }
 
 impl SlowFigures {
-    pub(super) fn refresh(
-        &mut self,
-        now: MonoTime,
-        window: &CpuWindow,
-        identities: &Identities,
-        tree: Option<&CgroupTree>,
-        roots: &HostRoots,
-    ) {
+    /// Reads the figures that are due.
+    pub(super) fn refresh(&mut self, now: MonoTime, window: &CpuWindow, cpu: &CpuAccounting) {
+        let (roots, identities) = (cpu.roots(), cpu.identities());
         let is_due = |last: Option<MonoTime>, period| last.is_none_or(|last| now.since(last) >= period);
         if !window.places.is_empty() {
             self.cpus = window.places.iter().map(|place| place.cpus).sum();
@@ -74,7 +69,7 @@ impl SlowFigures {
         }
         // All workloads when they are due; between, only new ones.
         for (id, identity) in identities.living() {
-            let Some((tree, cgroup)) = tree.zip(identity.details.cgroup.as_deref()) else { continue };
+            let Some((tree, cgroup)) = cpu.tree().zip(identity.details.cgroup.as_deref()) else { continue };
             let Entry::Vacant(entry) = self.reservations.entry(id) else { continue };
             entry.insert(reservation::read(tree, cgroup));
             if identity.kind.is_container() {
@@ -95,11 +90,34 @@ impl SlowFigures {
         self.containers_cpu = of_containers.map(|(_, busy)| *busy).sum();
     }
 
-    pub(super) fn cpus(&self) -> u32 {
-        self.cpus
+    /// Figures of the host.
+    pub(super) fn host(&self, window: &CpuWindow) -> HostSnapshot {
+        let elapsed: CpuTime = window.places.iter().map(|place| place.elapsed).sum();
+        let busy: CpuTime = window.places.iter().map(PlaceWindow::busy).sum();
+        HostSnapshot {
+            cpus: self.cpus,
+            utilisation: busy.share_of(elapsed),
+            memory: self.installed,
+            power_limit: self.power_limit,
+            containers: self.containers,
+            containers_cpu: self.containers_cpu,
+        }
     }
 
-    pub(super) fn reservation(&self, id: WorkloadId) -> Option<Reservation> {
-        self.reservations.get(&id).copied()
+    /// Memory of a workload.
+    pub(super) fn memory(&self, id: WorkloadId) -> Option<MemoryUse> {
+        self.memory.get(&id).copied()
+    }
+
+    /// Reservations of the living workloads, if the idle policy needs them.
+    pub(super) fn reservations(&self, policy: IdlePolicy, identities: &Identities) -> Reservations {
+        match policy {
+            IdlePolicy::Own | IdlePolicy::Proportional => Reservations::default(),
+            IdlePolicy::Even | IdlePolicy::Reservation => {
+                let reservation = |id| self.reservations.get(&id).copied().unwrap_or_default();
+                let workloads = identities.living().map(|(id, _)| (id, reservation(id)));
+                Reservations { cpus: self.cpus, workloads: workloads.collect() }
+            }
+        }
     }
 }

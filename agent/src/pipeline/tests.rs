@@ -10,23 +10,29 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use agent_core::join::cost::Tariff;
 use agent_core::model::account::ZoneCharges;
-use agent_core::model::cpu::{CgroupId, CpuPlace, PlaceWindow, ProcessId, Usage};
+use agent_core::model::cpu::{CgroupId, Consumer, CpuPlace, CpuWindow, PlaceWindow, ProcessId, Usage};
 use agent_core::model::energy::{Domain, Scope, Zone};
 use agent_core::model::health::MeterHealth;
-use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot, ZoneSnapshot};
+use agent_core::model::joined::Joined;
+use agent_core::model::snapshot::{SharedSnapshot, Snapshot, WorkloadSnapshot, ZoneSnapshot};
+use agent_core::model::workload::Pseudo;
 use agent_core::time::WallTime;
-use agent_core::units::{CpuTime, Grams, MicroJoules, Money};
+use agent_core::units::{CpuTime, Grams, MicroJoules, Money, Watts};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use super::earlier::EarlierTranscodes;
+use super::energy::EnergySource;
 use super::state_dir::StateDir;
 use super::*;
 use crate::host::HostRoots;
+use crate::progress::Board;
 use crate::source::SourceError;
-use crate::source::cpu::{LifecycleEvent, Tracking};
+use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use crate::source::energy::scripted::ScriptedHardware;
 use crate::source::identity::process_numbers::ProcessNumbers;
 
@@ -223,7 +229,6 @@ impl Scene {
         let now = self.clock.now();
         self.pipeline.inbox.wait(&self.clock, now, None);
         self.pipeline.take_events();
-        self.pipeline.take_messages();
         self.pipeline.tick();
         self.snapshots.borrow().clone().unwrap()
     }
