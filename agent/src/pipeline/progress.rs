@@ -6,6 +6,7 @@
 mod owner;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::attribution::totals::Totals;
@@ -19,6 +20,7 @@ use owner::Search;
 use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::pipeline::identity::Identities;
+use crate::pipeline::schedule::TickSpan;
 use crate::progress::{Board, Refusal};
 use crate::source::identity::transcodes::Transcode;
 use crate::source::peer::Sockets;
@@ -45,8 +47,10 @@ const SILENCE: Duration = Duration::from_secs(5);
 const SEARCH_SHARE: u32 = 10;
 
 /// Progress of all transcodes that post.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ProgressBook {
+    /// Last block of each connection.
+    board: Arc<Board>,
     /// Connections with a known transcode.
     matched: HashMap<u64, TranscodeId>,
     /// Connections without a known transcode, and the time at which each was first seen.
@@ -78,8 +82,17 @@ struct Live {
 }
 
 impl ProgressBook {
-    pub(super) fn new(allow_remote: bool) -> Self {
-        Self { allow_remote, ..Self::default() }
+    pub(super) fn new(board: Arc<Board>, allow_remote: bool) -> Self {
+        Self {
+            board,
+            matched: HashMap::new(),
+            waiting: HashMap::new(),
+            live: HashMap::new(),
+            counts: PostCounts::default(),
+            allow_remote,
+            is_rung: false,
+            rest_until: MonoTime::default(),
+        }
     }
 
     /// Numbers of connections.
@@ -98,16 +111,10 @@ impl ProgressBook {
     }
 
     /// Finds the transcodes of new connections, while their sockets exist.
-    pub(super) fn find(
-        &mut self,
-        board: &Board,
-        identities: &Identities,
-        roots: &HostRoots,
-        clock: &dyn Clock,
-    ) {
+    pub(super) fn find(&mut self, identities: &Identities, roots: &HostRoots, clock: &dyn Clock) {
         let now = clock.now();
         self.is_rung = false;
-        let pending = board.pending();
+        let pending = self.board.pending();
         let numbers: HashSet<u64> = pending.iter().map(|(number, _)| *number).collect();
         self.waiting.retain(|number, _| numbers.contains(number));
         if pending.is_empty() {
@@ -119,13 +126,13 @@ impl ProgressBook {
             let since = *self.waiting.entry(number).or_insert(now);
             let posts = |id| self.matched.values().any(|other| *other == id);
             let refusal = match search.owner(&sender, posts) {
-                Some(id) if self.give(board, number, id, now) => continue,
+                Some(id) if self.give(number, id, now) => continue,
                 Some(_) => Refusal::Taken,
                 None if sender.is_loopback() || self.allow_remote => Refusal::Unknown,
                 None => Refusal::Remote,
             };
             if now.since(since) >= PATIENCE {
-                board.refuse(number, refusal);
+                self.board.refuse(number, refusal);
             }
         }
         let ended = clock.now();
@@ -133,20 +140,20 @@ impl ProgressBook {
     }
 
     /// Assigns a transcode to a connection, unless it has another one.
-    fn give(&mut self, board: &Board, number: u64, id: TranscodeId, now: MonoTime) -> bool {
+    fn give(&mut self, number: u64, id: TranscodeId, now: MonoTime) -> bool {
         let mut holders = self.matched.iter().filter(|(_, other)| **other == id);
-        if !holders.all(|(holder, _)| board.displace(*holder, now)) {
+        if !holders.all(|(holder, _)| self.board.displace(*holder, now)) {
             return false;
         }
-        if board.accept(number, now) {
+        if self.board.accept(number, now) {
             self.matched.insert(number, id);
         }
         true
     }
 
     /// Takes new blocks from the board.
-    pub(super) fn hear(&mut self, board: &Board) {
-        let posts = board.take();
+    pub(super) fn hear(&mut self) {
+        let posts = self.board.take();
         let open: HashSet<u64> =
             posts.iter().filter(|(_, post)| post.is_open).map(|(number, _)| *number).collect();
         for (number, post) in posts {
@@ -160,7 +167,7 @@ impl ProgressBook {
             live.is_open &= open.contains(&live.post);
         }
         let matched = self.matched.len();
-        self.counts = PostCounts { matched, unmatched: open.len() - matched, refused: board.refused() };
+        self.counts = PostCounts { matched, unmatched: open.len() - matched, refused: self.board.refused() };
     }
 
     /// Closes the tick's window: its charges are known now.
@@ -168,7 +175,7 @@ impl ProgressBook {
         &mut self,
         identities: &Identities,
         totals: &Totals,
-        (from, to): (MonoTime, MonoTime),
+        TickSpan { from, to }: TickSpan,
     ) {
         let accounts: HashMap<TranscodeId, &Account> =
             totals.transcodes().map(|(id, entry)| (id, &entry.account)).collect();

@@ -78,6 +78,10 @@ fn one_output() {
         &expect!["ffmpeg, libx265, standard hevc, by cpu, preset medium, 1 of 1"],
     );
     check(
+        "ffmpeg -i in.y4m -c:v libxavs2 -speed_level 3 -b:v 4M out.avs2",
+        &expect!["ffmpeg, libxavs2, standard avs2, by cpu, 4000000 bit/s, 1 of 1"],
+    );
+    check(
         "ffmpeg-7.1 -re -f lavfi -i testsrc2=size=640x360:rate=30 -t 10 -c:v libx264 -preset ultrafast -f null -",
         &expect!["ffmpeg-7.1, libx264, standard h264, by cpu, preset ultrafast, size 640x360, live, 1 of 1"],
     );
