@@ -18,8 +18,10 @@ use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::config::Quality;
-use crate::quality::compare::{LOWEST_PRIORITY, Terms, Tools, compare};
-use crate::quality::{Pair, QualityError};
+use crate::host::HostRoots;
+use crate::quality::process::LOWEST_PRIORITY;
+use crate::quality::{Pair, QualityError, Terms, Tools, compare};
+use crate::source::identity::processes;
 
 /// A finished transcode to score.
 #[derive(Clone, Debug)]
@@ -35,7 +37,10 @@ pub(crate) struct Job {
 /// The scoring thread, and its queue.
 #[derive(Debug)]
 pub(crate) struct Watcher {
+    roots: HostRoots,
     seen: HashSet<Arc<str>>,
+    /// Transcodes that had the output of their labels open for writing.
+    writers: HashSet<Arc<str>>,
     jobs: Option<Sender<Job>>,
     done: Receiver<(Job, Result<Output, QualityError>)>,
     stop: Arc<AtomicBool>,
@@ -46,6 +51,7 @@ impl Watcher {
     /// Starts the thread; `None` when the configuration does not enable it. `started` is called with the numbers of comparing processes.
     pub(crate) fn start(
         config: &Quality,
+        roots: HostRoots,
         started: impl Fn(u32) + Send + 'static,
     ) -> std::io::Result<Option<Self>> {
         if config.max_cpus == 0 {
@@ -65,18 +71,28 @@ impl Watcher {
             }
         };
         let thread = std::thread::Builder::new().name("quality".to_owned()).spawn(work)?;
-        Ok(Some(Self { seen: HashSet::new(), jobs: Some(jobs), done, stop, thread: Some(thread) }))
+        let (seen, writers) = (HashSet::new(), HashSet::new());
+        Ok(Some(Self { roots, seen, writers, jobs: Some(jobs), done, stop, thread: Some(thread) }))
     }
 
-    /// Queues transcodes that ended without an error and whose container's labels name their source and output.
+    /// Queues transcodes that ended without an error, whose container's labels name a source and an output, and that wrote this
+    /// output: it is in their command line, or they had it open for writing.
     pub(crate) fn follow(&mut self, transcodes: &[TranscodeSnapshot]) {
         for transcode in transcodes {
             let key = &transcode.identity.key;
-            let is_good = matches!(transcode.status, None | Some(ExitStatus::Code(0)));
-            if transcode.ended.is_none() || !is_good || self.seen.contains(key) {
+            if self.seen.contains(key) {
                 continue;
             }
             let Some(pair) = pair_of(transcode) else { continue };
+            if transcode.ended.is_none() {
+                self.look(transcode, &pair);
+                continue;
+            }
+            let is_good = matches!(transcode.status, None | Some(ExitStatus::Code(0)));
+            let output = pair.distorted.as_os_str().as_encoded_bytes();
+            if !is_good || !(self.writers.contains(key) || transcode.identity.written.contains(output)) {
+                continue;
+            }
             self.seen.insert(Arc::clone(key));
             let scenario = transcode.workload.details.scenario().map(str::to_owned);
             let job = Job { key: Arc::clone(key), started: transcode.started, scenario, pair };
@@ -85,6 +101,19 @@ impl Watcher {
         }
         let shown: HashSet<&Arc<str>> = transcodes.iter().map(|transcode| &transcode.identity.key).collect();
         self.seen.retain(|key| shown.contains(key));
+        self.writers.retain(|key| shown.contains(key));
+    }
+
+    /// Notes that a running transcode writes the output of its labels, where the command line does not say it: `pipe:1` in a shell's
+    /// redirection.
+    fn look(&mut self, transcode: &TranscodeSnapshot, pair: &Pair) {
+        let process = transcode.observation.process.as_ref().map(|identity| identity.process);
+        let key = &transcode.identity.key;
+        if !self.writers.contains(key)
+            && process.is_some_and(|process| processes::writes(&self.roots, process, &pair.distorted))
+        {
+            self.writers.insert(Arc::clone(key));
+        }
     }
 
     /// Results since the last call.
@@ -124,7 +153,7 @@ fn score(
     }
     let tools = Tools::find(&config.ffmpeg)?;
     let bar = ProgressBar::hidden();
-    let terms = Terms { timeout: config.timeout.0, stop, bar: &bar, started };
+    let terms = Terms { timeout: config.timeout.0, is_neg: false, stop, bar: &bar, started };
     let comparison = compare(&tools, &job.pair, &terms)?;
     for finding in &comparison.findings {
         tracing::info!("{finding}");
