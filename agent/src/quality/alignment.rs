@@ -8,6 +8,9 @@
 const WINDOW: usize = 13;
 const OFFSETS: usize = 2 * WINDOW + 1;
 
+/// Most frames that one of two videos may lack at its start.
+const FARTHEST_START: u64 = 10;
+
 /// Price of a change of the offset where both have one rate, as a difference of samples (0 to 255) summed over frames. One
 /// repeated frame does not pay for two changes; a second of frames that are paired one off does.
 const CHANGE: f32 = 30.0;
@@ -58,9 +61,12 @@ pub(super) struct Alignment {
 }
 
 impl Alignment {
-    /// Whether the pictures of the pairs do not resemble each other more than other frames do.
+    /// Whether the pictures of the pairs do not resemble each other more than other frames do, or the start is at the end of the
+    /// search, so that a better one may lie beyond.
     pub(super) fn is_doubtful(&self) -> bool {
-        self.difference > DOUBTFUL && self.difference > 0.6 * self.usual_difference
+        let is_unlike = self.difference > DOUBTFUL && self.difference > 0.6 * self.usual_difference;
+        let start = self.pairs.first().map_or(0, |(source, encode)| source.abs_diff(*encode));
+        is_unlike || (self.guess == Guess::SameRate && start > FARTHEST_START)
     }
 }
 

@@ -23,6 +23,9 @@ impl Samples {
     fn of(format: &str) -> Self {
         let name = format.strip_suffix("le").or(format.strip_suffix("be")).unwrap_or(format);
         let bits = match name {
+            "nv20" => 10,
+            // The number is that of bits a pixel.
+            _ if name.starts_with("nv") => 8,
             _ if name.ends_with("10") => 10,
             "rgb48" | "bgr48" | "rgba64" | "bgra64" => 12,
             // VMAF knows no more than 12.
@@ -32,7 +35,7 @@ impl Samples {
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
         let chroma = if has(&["444", "rgb", "gbr", "bgr", "pal8", "p41", "nv24", "ayuv"]) {
             Chroma::Full
-        } else if has(&["422", "yuyv", "uyvy", "p21", "y21", "nv16"]) {
+        } else if has(&["422", "yuyv", "uyvy", "p21", "y21", "nv16", "nv20"]) {
             Chroma::Half
         } else {
             Chroma::Quarter
@@ -94,6 +97,7 @@ mod tests {
             ("yuv420p", "yuv420p"),
             ("yuvj420p", "yuv420p"),
             ("nv12", "yuv420p"),
+            ("nv20le", "yuv422p10le"),
             ("p010le", "yuv420p10le"),
             ("yuv422p10le", "yuv422p10le"),
             ("gbrp10le", "yuv444p10le"),
