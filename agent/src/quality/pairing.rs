@@ -13,6 +13,9 @@ use crate::quality::compare::Task;
 use crate::quality::process::run;
 use crate::quality::workshop::Workshop;
 
+/// Unit of the times of decoded frames. ffmpeg's default is one frame of the mean rate, which is too coarse for variable rates.
+const TIME_BASE: &str = "1/90000";
+
 /// Bytes of a small picture.
 const BYTES: usize = THUMBNAIL.0 * THUMBNAIL.1;
 
@@ -44,7 +47,8 @@ pub(super) fn pair(task: &Task<'_>, plan: &Plan) -> Result<Pairing, QualityError
         ("[dt]", "framecrc", "distorted.times"),
         ("[rt]", "framecrc", "reference.times"),
     ] {
-        command.args(["-map", label, task.tools.frame_mode, "passthrough", "-f", format, name]);
+        command.args(["-map", label, task.tools.frame_mode, "passthrough", "-enc_time_base", TIME_BASE]);
+        command.args(["-f", format, name]);
     }
     run(command.current_dir(workshop.path()), &task.distorted, &task.attempt, |_| {})?;
     let times = Times {
