@@ -133,8 +133,7 @@ pub(crate) fn run(
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.min(options.pairs.len()) {
             scope.spawn(|| {
-                let terms =
-                    Terms { timeout, is_neg: options.is_neg, stop, bar: &bar, started: &|_| {} };
+                let terms = Terms { timeout, is_neg: options.is_neg, stop, bar: &bar, started: &|_| {} };
                 while let Some((index, pair)) = claim(&next, &options.pairs) {
                     let result = compare(&tools, pair, &terms);
                     found.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));

@@ -66,11 +66,10 @@ impl Clips {
             ))?;
             self.run(&format!("-i {name}.nut -c copy -f rawvideo {name}"))?;
         }
-        let size = output(
-            Command::new("ffprobe")
-                .current_dir(self.folder())
-                .args("-v error -show_entries stream=width,height -of csv=p=0:s=x source.raw.nut".split(' ')),
-        )?;
+        let size =
+            output(Command::new("ffprobe").current_dir(self.folder()).args(
+                "-v error -show_entries stream=width,height -of csv=p=0:s=x source.raw.nut".split(' '),
+            ))?;
         let input = format!("-f rawvideo -pix_fmt {format} -s {} -r 25", size.trim());
         let graph = "[0][1]psnr=shortest=1[p];[2][3]ssim=shortest=1[s];[4][5]libvmaf=shortest=1[v]";
         let inputs = format!("{input} -i encode.raw {input} -i source.raw ").repeat(3);

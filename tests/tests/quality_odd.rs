@@ -98,7 +98,8 @@ fn interlaced_pictures_are_deinterlaced_and_said() {
         [("kept.mp4", "yadif=0", "yadif=0"), ("frames.mp4", "yadif=0", ""), ("fields.mp4", "yadif=1", "")]
     {
         let found = scored(&clips, ["i.mp4", encode]);
-        let sides = [Side { file: "i.mp4", filters: source_filter }, Side { file: encode, filters: encode_filter }];
+        let sides =
+            [Side { file: "i.mp4", filters: source_filter }, Side { file: encode, filters: encode_filter }];
         assert_equal(&found, clips.by_number(sides[0], sides[1], "yuv420p").unwrap());
         assert_said(&found, "the source is interlaced; it is deinterlaced");
     }
@@ -124,7 +125,9 @@ fn a_lost_head_is_found_and_a_lost_tail_is_said() {
     let clips = clips("testsrc2=size=160x90:rate=25:duration=2", "");
     for lost in [1, 5, 10] {
         let encode = format!("head{lost}.mp4");
-        clips.run(&format!("-i source.mkv -vf trim=start_frame={lost},setpts=PTS-STARTPTS {ENCODER} {encode}")).unwrap();
+        clips
+            .run(&format!("-i source.mkv -vf trim=start_frame={lost},setpts=PTS-STARTPTS {ENCODER} {encode}"))
+            .unwrap();
         let found = scored(&clips, ["source.mkv", &encode]);
         let filters = format!("trim=start_frame={lost}");
         let source = Side { file: "source.mkv", filters: &filters };
@@ -135,7 +138,9 @@ fn a_lost_head_is_found_and_a_lost_tail_is_said() {
     let found = scored(&clips, ["source.mkv", "tail.mp4"]);
     assert_eq!(found["covered_ratio"].as_f64(), Some(0.6));
     assert_said(&found, "the scores are of 60 % of the source");
-    clips.run(&format!("-i source.mkv -vf trim=start_frame=25,setpts=PTS-STARTPTS {ENCODER} late.mp4")).unwrap();
+    clips
+        .run(&format!("-i source.mkv -vf trim=start_frame=25,setpts=PTS-STARTPTS {ENCODER} late.mp4"))
+        .unwrap();
     assert!(refused(&clips, ["source.mkv", "late.mp4"]).contains("more than 10 frames apart"));
 }
 
@@ -154,7 +159,10 @@ fn other_rates_are_compared_at_the_lower_one() {
         // ffmpeg repeats a frame at the end.
         assert!(frames.abs_diff(lower) <= 3, "{from} to {to}: {found}");
         let psnr = clips.by_number("right.mp4".into(), "encode.mp4".into(), "yuv420p").unwrap().psnr;
-        assert!((found["psnr_db"].as_f64().unwrap() - psnr).abs() < 0.3, "{from} to {to}: {psnr}, not {found}");
+        assert!(
+            (found["psnr_db"].as_f64().unwrap() - psnr).abs() < 0.3,
+            "{from} to {to}: {psnr}, not {found}"
+        );
         assert_said(&found, "are paired by picture");
         assert!(found["covered_ratio"].is_null(), "{found}");
     }
@@ -172,7 +180,9 @@ fn variable_rates_are_paired_by_time() {
     for encode in ["same.mp4", "same.mkv"] {
         assert_equal(&scored(&clips, ["variable.mkv", encode]), expected);
     }
-    for pair in [["variable.mkv", "constant.mkv"], ["constant.mkv", "variable.mkv"], ["source.mkv", "variable.mkv"]] {
+    for pair in
+        [["variable.mkv", "constant.mkv"], ["constant.mkv", "variable.mkv"], ["source.mkv", "variable.mkv"]]
+    {
         assert_eq!(scored(&clips, pair)["psnr_db"], "inf", "{pair:?}");
     }
 }
@@ -198,7 +208,8 @@ fn an_ffmpeg_without_ffprobe_is_sufficient() {
     let scored = |path: Option<std::ffi::OsString>| {
         let mut command = Command::new(binary().unwrap());
         command.current_dir(clips.folder()).env_clear().envs(path.map(|path| ("PATH", path)));
-        let output = command.args(["quality", "--json", "--ffmpeg", &ffmpeg, "source.mkv", "encode.mp4"]).output();
+        let output =
+            command.args(["quality", "--json", "--ffmpeg", &ffmpeg, "source.mkv", "encode.mp4"]).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{}", said(&output));
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -235,7 +246,9 @@ fn a_cover_picture_is_no_video() {
     let clips = clips("testsrc2=size=160x90:rate=25:duration=1", "");
     clips.run("-f lavfi -i sine=d=1 -c:a aac sound.m4a").unwrap();
     clips.run("-i source.mkv -frames:v 1 cover.jpg").unwrap();
-    clips.run("-i sound.m4a -i cover.jpg -map 0 -map 1 -c copy -disposition:v:0 attached_pic cover.m4a").unwrap();
+    clips
+        .run("-i sound.m4a -i cover.jpg -map 0 -map 1 -c copy -disposition:v:0 attached_pic cover.m4a")
+        .unwrap();
     assert!(refused(&clips, ["source.mkv", "cover.m4a"]).contains("cover.m4a: no video in it"));
 }
 

@@ -35,7 +35,8 @@ fn every_rate_in_every_container_is_paired_by_number() {
         clips.run(&format!("-f lavfi -i {picture} {encoder} -crf 8 source.mp4")).unwrap();
         clips.run(&format!("-i source.mp4 {encoder} -crf 32 encode.mp4")).unwrap();
         clips.run("-i source.mp4 -c copy source.mkv").unwrap();
-        let mut arguments = vec!["--ffmpeg".to_owned(), with_vmaf.clone(), "--json".to_owned(), "--jobs=2".to_owned()];
+        let mut arguments =
+            vec!["--ffmpeg".to_owned(), with_vmaf.clone(), "--json".to_owned(), "--jobs=2".to_owned()];
         for (name, options) in CONTAINERS {
             clips.run(&format!("{options} {name}")).unwrap();
             arguments.extend([clips.path("source.mp4"), clips.path(name)]);

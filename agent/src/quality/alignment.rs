@@ -97,7 +97,8 @@ impl Times {
             while at < last && time(at + 1) - wanted <= wanted - time(at) {
                 at += 1;
             }
-            let beyond = if at == last { ((wanted - time(last)) / interval).round().max(0.0) as usize } else { 0 };
+            let beyond =
+                if at == last { ((wanted - time(last)) / interval).round().max(0.0) as usize } else { 0 };
             at + beyond
         };
         self.distorted.iter().map(nearest).collect()

@@ -38,11 +38,16 @@ impl Done<'_> {
                 )
             }));
             said.extend(side.deinterlacing.map(|deinterlacing| match deinterlacing {
-                Deinterlacing::Frames => format!("the {name} is interlaced; it is deinterlaced to one picture a frame"),
-                Deinterlacing::Fields => format!("the {name} is interlaced; it is deinterlaced to one picture a field"),
+                Deinterlacing::Frames => {
+                    format!("the {name} is interlaced; it is deinterlaced to one picture a frame")
+                }
+                Deinterlacing::Fields => {
+                    format!("the {name} is interlaced; it is deinterlaced to one picture a field")
+                }
             }));
         }
-        let from = plan.distorted.area.map_or((distorted.width, distorted.height), |area| (area.width, area.height));
+        let from =
+            plan.distorted.area.map_or((distorted.width, distorted.height), |area| (area.width, area.height));
         if from != plan.size {
             let part = if plan.reference.area.is_some() { "part of the source" } else { "source" };
             said.push(format!(
@@ -71,7 +76,9 @@ impl Done<'_> {
         let Self { reference, distorted, plan, .. } = self;
         let mut said = Vec::new();
         if reference.is_hdr() {
-            said.push("high dynamic range is compared with 10 bits or more; VMAF is not made for it".to_owned());
+            said.push(
+                "high dynamic range is compared with 10 bits or more; VMAF is not made for it".to_owned(),
+            );
         }
         if plan.reference.range != plan.distorted.range {
             said.push(format!(
@@ -118,7 +125,10 @@ impl Done<'_> {
         }
         let all = times.reference.len().max(times.distorted.len());
         let frames = self.scores.frames;
-        let share = self.scores.covered.map(|share| format!(": the scores are of {:.0} % of the source", share.percent()));
+        let share = self
+            .scores
+            .covered
+            .map(|share| format!(": the scores are of {:.0} % of the source", share.percent()));
         if share.is_some() || (frames + 1 < all as u64 && alignment.guess != Guess::Rates) {
             said.push(format!(
                 "{frames} of {all} frames compared; the rest has no counterpart{}",
@@ -138,5 +148,6 @@ fn start((reference, distorted): (u64, u64)) -> Option<String> {
     if reference > 0 {
         return Some(format!("begins with frame {} of the source; aligned by picture", reference + 1));
     }
-    (distorted > 0).then(|| format!("has {distorted} frames before the first of the source; aligned by picture"))
+    (distorted > 0)
+        .then(|| format!("has {distorted} frames before the first of the source; aligned by picture"))
 }

@@ -62,7 +62,8 @@ pub(super) fn common(
     };
     // The encode is not scaled where its size is nearly that of the area: then its size is the exact one.
     let snapped = |area: Area| {
-        let is_near = area.width.abs_diff(distorted.width) <= SNAP && area.height.abs_diff(distorted.height) <= SNAP;
+        let is_near =
+            area.width.abs_diff(distorted.width) <= SNAP && area.height.abs_diff(distorted.height) <= SNAP;
         if is_near { resized(area, distorted.width, distorted.height, reference) } else { area }
     };
     let reference_area = in_reference.map(snapped);
@@ -123,7 +124,11 @@ mod tests {
         assert_eq!(cut.reference, Some(Area { width: 1920, height: 800, left: 0, top: 140 }));
         let small = common(&source, &video(1280, 534, None), Some(found), None).unwrap();
         assert_eq!((small.reference, small.distorted), (Some(found), None));
-        assert_eq!(common(&source, &video(1440, 1080, None), Some(found), None), None, "a part of the picture");
+        assert_eq!(
+            common(&source, &video(1440, 1080, None), Some(found), None),
+            None,
+            "a part of the picture"
+        );
         assert_eq!(common(&source, &encode, None, None), None);
     }
 

@@ -29,11 +29,13 @@ pub(super) fn run(
     }
     let before = AtomicU64::new(0);
     // Logs have plain names in a folder of their own: no path needs to be escaped.
-    let printed = process::run(command.current_dir(workshop.path()), &task.distorted, &task.attempt, |line| {
-        if let Some(frames) = line.strip_prefix("frame=").and_then(|text| text.trim().parse::<u64>().ok()) {
-            advanced(frames.saturating_sub(before.fetch_max(frames, Ordering::Relaxed)));
-        }
-    })?;
+    let printed =
+        process::run(command.current_dir(workshop.path()), &task.distorted, &task.attempt, |line| {
+            if let Some(frames) = line.strip_prefix("frame=").and_then(|text| text.trim().parse::<u64>().ok())
+            {
+                advanced(frames.saturating_sub(before.fetch_max(frames, Ordering::Relaxed)));
+            }
+        })?;
     let (frames, pairs) = (workshop.read("psnr.log")?.lines().count(), pairing.alignment.pairs.len());
     if frames == pairs {
         return Ok(printed);

@@ -79,8 +79,7 @@ pub(crate) fn command() -> Command {
 
 /// Reads the subcommand's arguments; an error is a message.
 pub(crate) fn options(matches: &ArgMatches) -> Result<Options, String> {
-    let files: Vec<PathBuf> =
-        matches.get_many::<PathBuf>("pairs").into_iter().flatten().cloned().collect();
+    let files: Vec<PathBuf> = matches.get_many::<PathBuf>("pairs").into_iter().flatten().cloned().collect();
     let pairs: Vec<Pair> = files
         .chunks(2)
         .filter_map(|pair| match pair {

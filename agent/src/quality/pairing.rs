@@ -6,10 +6,10 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::process::Command;
 
-use crate::quality::alignment::{self, Alignment, ROW, Times, align, at_offset};
-use crate::quality::plan::{Plan, THUMBNAIL};
 use crate::quality::QualityError;
+use crate::quality::alignment::{self, Alignment, ROW, Times, align, at_offset};
 use crate::quality::compare::Task;
+use crate::quality::plan::{Plan, THUMBNAIL};
 use crate::quality::process::run;
 use crate::quality::workshop::Workshop;
 

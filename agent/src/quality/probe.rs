@@ -93,9 +93,10 @@ fn parse(value: &Value) -> Option<Video> {
     let text = |name: &str| stream.get(name).and_then(Value::as_str);
     let seconds = |value: &Value| value.get("duration")?.as_str()?.parse().ok();
     let side = |name: &str| stream.get(name)?.as_u64().filter(|side| *side > 0);
-    let rotation = stream.get("side_data_list").and_then(Value::as_array).and_then(|list| {
-        list.iter().find_map(|data| data.get("rotation")?.as_f64())
-    });
+    let rotation = stream
+        .get("side_data_list")
+        .and_then(Value::as_array)
+        .and_then(|list| list.iter().find_map(|data| data.get("rotation")?.as_f64()));
     let video = Video {
         width: side("width")?,
         height: side("height")?,

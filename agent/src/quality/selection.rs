@@ -34,12 +34,7 @@ fn tree(words: &[u64], from: u64, bits: u64) -> String {
             let half = words.len() / 2;
             let (left, right) = words.split_at(half);
             let middle = from + half as u64;
-            format!(
-                "if(lt(n,{}),{},{})",
-                middle * bits,
-                tree(left, from, bits),
-                tree(right, middle, bits)
-            )
+            format!("if(lt(n,{}),{},{})", middle * bits, tree(left, from, bits), tree(right, middle, bits))
         }
     }
 }

@@ -29,7 +29,10 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     for (name, value) in [
         ("vmaf_score", vmaf.map(|vmaf| Value::from(vmaf.mean.0))),
         ("vmaf_harmonic_mean", vmaf.and_then(|vmaf| vmaf.harmonic_mean).map(|vmaf| Value::from(vmaf.0))),
-        ("vmaf_first_percentile", vmaf.and_then(|vmaf| vmaf.first_percentile).map(|vmaf| Value::from(vmaf.0))),
+        (
+            "vmaf_first_percentile",
+            vmaf.and_then(|vmaf| vmaf.first_percentile).map(|vmaf| Value::from(vmaf.0)),
+        ),
         ("vmaf_model", vmaf.map(|vmaf| Value::from(vmaf.model.as_str()))),
         ("psnr_score", scores.psnr.map(number_or_inf)),
         ("ssim_score", scores.ssim.map(|ssim| Value::from(ssim.0))),

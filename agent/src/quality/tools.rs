@@ -55,10 +55,12 @@ impl Tools {
 }
 
 fn printed(ffmpeg: &Path, arguments: &[&str]) -> Result<String, QualityError> {
-    let output =
-        Command::new(ffmpeg).arg("-hide_banner").args(arguments).stdin(Stdio::null()).output().map_err(
-            |cause| QualityError::NoProgram { program: ffmpeg.display().to_string(), cause },
-        )?;
+    let output = Command::new(ffmpeg)
+        .arg("-hide_banner")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| QualityError::NoProgram { program: ffmpeg.display().to_string(), cause })?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

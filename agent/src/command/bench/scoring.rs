@@ -54,7 +54,8 @@ pub(super) fn score(
 
 /// Needed length of the source; encodes of a live source are as long as they took.
 fn longest(tools: &Tools, encodes: &[PathBuf], terms: &Terms<'_>) -> Duration {
-    let lengths = encodes.iter().filter_map(|encode| crate::quality::length(tools, encode, terms).ok().flatten());
+    let lengths =
+        encodes.iter().filter_map(|encode| crate::quality::length(tools, encode, terms).ok().flatten());
     lengths.max().unwrap_or(Duration::from_secs(1))
 }
 

@@ -64,7 +64,8 @@ fn frames_lost_without_a_gap_in_time_move_the_rest() {
 #[test]
 fn one_repeated_frame_is_the_fault_of_the_encode() {
     let times = Times { reference: times(100, 25.0, 1e6), distorted: times(100, 25.0, 1e3) };
-    let shown: Vec<f64> = (0..100).map(|number| if number == 50 { 49.0 } else { f64::from(number) }).collect();
+    let shown: Vec<f64> =
+        (0..100).map(|number| if number == 50 { 49.0 } else { f64::from(number) }).collect();
     let pairs = aligned(&times, &shown).pairs;
     assert_eq!(pairs.len(), 100);
     assert_eq!(pairs[50], (50, 50));

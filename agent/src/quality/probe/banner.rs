@@ -15,17 +15,22 @@ pub(super) fn parse(said: &[String]) -> Option<Video> {
         let size = size(words.next()?)?;
         Some((at, size, words.skip_while(|word| *word != "[SAR").nth(1)))
     })?;
+    // Where container and codec differ, the container's follows as a part of its own, and counts.
+    let by_container = parts.iter().find_map(|part| part.strip_prefix("SAR ")?.split_whitespace().next());
     // The format stands between the codec and the size.
     let format = parts.get(1..size_at)?.last().copied().unwrap_or_default();
     let (format, details) = format.split_once('(').unwrap_or((format, ""));
     let details: Vec<&str> = details.trim_end_matches(')').split(", ").collect();
-    let number = |unit: &str| parts.iter().find_map(|part| part.strip_suffix(unit)?.trim().parse::<f64>().ok());
+    let number =
+        |unit: &str| parts.iter().find_map(|part| part.strip_suffix(unit)?.trim().parse::<f64>().ok());
     let after = said.iter().skip(at + 1).take_while(|line| !line.trim_start().starts_with("Stream #"));
-    let rotation = after.filter_map(|line| line.split_once("rotation of ")?.1.split_whitespace().next()?.parse::<f64>().ok()).next();
+    let rotation = after
+        .filter_map(|line| line.split_once("rotation of ")?.1.split_whitespace().next()?.parse::<f64>().ok())
+        .next();
     let video = Video {
         width: size.0,
         height: size.1,
-        pixel_aspect: aspect.and_then(|text| ratio(text, ':')),
+        pixel_aspect: by_container.or(aspect).and_then(|text| ratio(text, ':')),
         rotation: rotation.unwrap_or(0.0).round() as i64,
         format: format.trim().to_owned(),
         range: details.iter().find(|word| matches!(**word, "pc" | "tv")).map(|word| (*word).to_owned()),
@@ -96,6 +101,10 @@ mod tests {
         let video = video.unwrap();
         assert_eq!((video.format.as_str(), video.range.as_deref()), ("yuv420p10le", Some("tv")));
         assert!(video.is_hdr() && video.is_interlaced && video.pixel_aspect.is_none());
+        let video = of(&[
+            "  Stream #0:0: Video: ffv1 (FFV1 / 0x31564646), yuv420p(progressive), 180x144, SAR 64:45 DAR 16:9, 25 fps, 25 tbr",
+        ]);
+        assert!((video.unwrap().aspect() - 16.0 / 9.0).abs() < 1e-9);
         assert_eq!(of(&["  Stream #0:0: Audio: aac (LC), 44100 Hz, mono, fltp"]), None);
     }
 }

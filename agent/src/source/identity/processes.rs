@@ -142,7 +142,8 @@ pub(crate) fn writes(roots: &HostRoots, id: ProcessId, path: &Path) -> bool {
 /// Reads `flags:	0100001`, in octal digits; the last two bits are the access mode (`open(2)`), 0 for reading.
 fn is_for_writing(fdinfo: &Path) -> bool {
     let text = fs::read_to_string(fdinfo).unwrap_or_default();
-    let flags = text.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    let flags =
+        text.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
     flags.is_some_and(|flags| flags & 0b11 != 0)
 }
 
