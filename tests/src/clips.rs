@@ -15,15 +15,20 @@ pub struct Clips(tempfile::TempDir);
 /// Scores of a pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
+    /// VMAF.
     pub vmaf: f64,
+    /// PSNR in decibels.
     pub psnr: f64,
+    /// SSIM.
     pub ssim: f64,
 }
 
 /// One side of a pair: a file, and the filters that bring it to the common picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Side<'a> {
+    /// Name of the file in the folder.
     pub file: &'a str,
+    /// Filters of ffmpeg; empty for none.
     pub filters: &'a str,
 }
 

@@ -22,9 +22,9 @@ pub(super) fn inside(task: &Task<'_>, path: &Path) -> Result<Option<Area>, Quali
 /// Reads `lavfi.cropdetect.w=320` and the like; later pictures can only enlarge the area.
 fn last_area(printed: &str) -> Option<Area> {
     let last = |name: &str| -> Option<u64> {
-        let lines =
+        let mut lines =
             printed.lines().filter_map(|line| line.strip_prefix("lavfi.cropdetect.")?.strip_prefix(name));
-        lines.last()?.parse().ok()
+        lines.next_back()?.parse().ok()
     };
     let area = Area { width: last("w=")?, height: last("h=")?, left: last("x=")?, top: last("y=")? };
     (area.width > 0 && area.height > 0).then_some(area)

@@ -101,7 +101,7 @@ impl Done<'_> {
         let Pairing { times, alignment } = self.pairing;
         let mut said = Vec::new();
         let rates = rate(&times.reference).zip(rate(&times.distorted));
-        let shown = |rate: f64| format!("{:.2}", rate).trim_end_matches('0').trim_end_matches('.').to_owned();
+        let shown = |rate: f64| format!("{rate:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
         match (alignment.guess, rates) {
             (Guess::Rates, Some((reference, distorted))) => said.push(format!(
                 "{} frames a second and the source's {} are paired by picture; each frame counts once",

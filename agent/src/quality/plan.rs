@@ -107,8 +107,10 @@ impl Plan {
     pub(super) fn comparison(&self, pairing: &Pairing, metrics: &[Metric]) -> String {
         let Pairing { times, alignment } = pairing;
         let rate = rate(&times.distorted).unwrap_or(RATE_OF_ONE);
-        let labels = |letter: char| -> String {
-            (0..metrics.len()).map(|number| format!("[{letter}{number}]")).collect()
+        let labels = |letter: char| {
+            let labels: Vec<String> =
+                (0..metrics.len()).map(|number| format!("[{letter}{number}]")).collect();
+            labels.concat()
         };
         let (width, height) = self.size;
         let chain = |input: usize, side: &Side, frames: &[u64], all: usize| {
@@ -126,15 +128,14 @@ impl Plan {
             )
         };
         let (reference, distorted): (Vec<u64>, Vec<u64>) = alignment.pairs.iter().copied().unzip();
-        let mut graph = [
+        let sides = [
             chain(0, &self.distorted, &distorted, times.distorted.len()),
             chain(1, &self.reference, &reference, times.reference.len()),
-        ]
-        .join(";");
-        for (number, metric) in metrics.iter().enumerate() {
-            graph.push_str(&format!(";[d{number}][r{number}]{}[o{number}]", metric.filter()));
-        }
-        graph
+        ];
+        let filters = metrics.iter().enumerate();
+        let filters =
+            filters.map(|(number, metric)| format!("[d{number}][r{number}]{}[o{number}]", metric.filter()));
+        sides.into_iter().chain(filters).collect::<Vec<String>>().join(";")
     }
 }
 

@@ -91,13 +91,13 @@ pub(super) fn xpsnr(said: &[String]) -> Option<Decibels> {
 
 /// The number after `name` in the last summary of a filter.
 fn field(said: &[String], filter: &str, name: &str) -> Option<f64> {
-    let summaries = said.iter().filter_map(|line| {
+    let mut summaries = said.iter().filter_map(|line| {
         let at = line.find(filter)?;
         // `PSNR` is the end of `XPSNR`, too.
         let (before, summary) = line.split_at(at);
         if before.ends_with('X') { None } else { summary.split_once(name) }
     });
-    let (_, after) = summaries.last()?;
+    let (_, after) = summaries.next_back()?;
     let number: f64 = after.split_whitespace().next()?.parse().ok()?;
     (!number.is_nan()).then_some(number)
 }

@@ -23,10 +23,9 @@ pub(super) fn parse(said: &[String]) -> Option<Video> {
     let details: Vec<&str> = details.trim_end_matches(')').split(", ").collect();
     let number =
         |unit: &str| parts.iter().find_map(|part| part.strip_suffix(unit)?.trim().parse::<f64>().ok());
-    let after = said.iter().skip(at + 1).take_while(|line| !line.trim_start().starts_with("Stream #"));
+    let mut after = said.iter().skip(at + 1).take_while(|line| !line.trim_start().starts_with("Stream #"));
     let rotation = after
-        .filter_map(|line| line.split_once("rotation of ")?.1.split_whitespace().next()?.parse::<f64>().ok())
-        .next();
+        .find_map(|line| line.split_once("rotation of ")?.1.split_whitespace().next()?.parse::<f64>().ok());
     let video = Video {
         width: size.0,
         height: size.1,
