@@ -27,7 +27,7 @@ const DISTANCE: f32 = 0.002;
 /// Mean difference of samples from which aligned pictures are doubtful.
 const DOUBTFUL: f64 = 6.0;
 
-/// Relative difference of rates that is none: 24 and 24000/1001 are a conversion without a change of frames.
+/// Relative difference of rates that may be none: times in milliseconds give a rate no more exactly over a second.
 const SAME_RATE: f64 = 0.0015;
 
 /// Times of the frames of both videos, in seconds, ascending.
@@ -75,7 +75,10 @@ impl Times {
     pub(super) fn guesses(&self) -> Vec<Guess> {
         let (reference, distorted) = (self.reference.len(), self.distorted.len());
         let rates = rate(&self.reference).zip(rate(&self.distorted));
-        let is_same = rates.is_none_or(|(one, other)| (one / other - 1.0).abs() < SAME_RATE);
+        let difference = rates.map_or(0.0, |(one, other)| (one / other - 1.0).abs());
+        // 24 and 24000/1001 drift apart by a frame in 42 seconds.
+        let drift = difference * reference.min(distorted) as f64;
+        let is_same = difference < SAME_RATE && drift <= FARTHEST_START as f64;
         let is_of_equal_length = reference.abs_diff(distorted) <= 1;
         match (is_same, is_of_equal_length) {
             (true, _) => vec![Guess::SameRate],

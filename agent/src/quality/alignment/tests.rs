@@ -87,10 +87,13 @@ fn other_rates_are_paired_as_the_encode_has_kept_frames() {
 
 #[test]
 fn the_same_frames_at_another_rate_are_paired_by_number() {
-    let times = Times { reference: times(500, 24.0, 1e6), distorted: times(500, 25.0, 1e3) };
-    let shown: Vec<f64> = (0..500).map(f64::from).collect();
-    let found = aligned(&times, &shown);
-    assert_eq!((found.guess, found.pairs.len()), (Guess::Number, 500));
+    for (count, rate) in [(500, 25.0), (20_000, 24000.0 / 1001.0)] {
+        let times = Times { reference: times(count, 24.0, 1e6), distorted: times(count, rate, 1e3) };
+        let shown: Vec<f64> = (0..count).map(|number| number as f64).collect();
+        let found = aligned(&times, &shown);
+        assert_eq!((found.guess, found.pairs.len()), (Guess::Number, count), "{rate}");
+        assert!(found.pairs.iter().all(|(source, encode)| source == encode), "{rate}");
+    }
 }
 
 #[test]
