@@ -92,11 +92,15 @@ fn interlaced_pictures_are_deinterlaced_and_said() {
     let fields = "-vf tinterlace=4 -flags +ilme+ildct -x264-params tff=1";
     clips.run(&format!("-f lavfi -i testsrc2=size=160x96:rate=50:duration=1 {fields} -c:v libx264 -crf 8 -pix_fmt yuv420p i.mp4")).unwrap();
     clips.run(&format!("-i i.mp4 -flags +ilme+ildct {ENCODER} -x264-params tff=1 kept.mp4")).unwrap();
+    clips.run(&format!("-i i.mp4 {ENCODER} unmarked.mp4")).unwrap();
     clips.run(&format!("-i i.mp4 -vf yadif=0 {ENCODER} frames.mp4")).unwrap();
     clips.run(&format!("-i i.mp4 -vf yadif=1 {ENCODER} fields.mp4")).unwrap();
-    for (encode, source_filter, encode_filter) in
-        [("kept.mp4", "yadif=0", "yadif=0"), ("frames.mp4", "yadif=0", ""), ("fields.mp4", "yadif=1", "")]
-    {
+    for (encode, source_filter, encode_filter) in [
+        ("kept.mp4", "yadif=0", "yadif=0"),
+        ("unmarked.mp4", "yadif=0", "yadif=0"),
+        ("frames.mp4", "yadif=0", ""),
+        ("fields.mp4", "yadif=1", ""),
+    ] {
         let found = scored(&clips, ["i.mp4", encode]);
         let sides =
             [Side { file: "i.mp4", filters: source_filter }, Side { file: encode, filters: encode_filter }];
@@ -114,10 +118,28 @@ fn cropped_bars_are_found_and_other_cuts_are_refused() {
     let found = scored(&clips, ["source.mkv", "cut.mp4"]);
     let inside = Side { file: "source.mkv", filters: "crop=160:72" };
     assert_equal(&found, clips.by_number(inside, "cut.mp4".into(), "yuv420p").unwrap());
-    assert_said(&found, "the black bars of the source are cut off");
+    assert_said(&found, "a part of the source is cut off, as black bars");
     let kept = clips.by_number("source.mkv".into(), "kept.mp4".into(), "yuv420p").unwrap();
     assert_equal(&scored(&clips, ["source.mkv", "kept.mp4"]), kept);
     assert!(refused(&clips, ["source.mkv", "part.mp4"]).contains("black bars do not explain"));
+}
+
+#[test]
+fn a_lost_line_is_told_from_a_scaled_picture() {
+    let clips = Clips::new().unwrap();
+    clips.run("-f lavfi -i testsrc2=size=162x92:rate=25:duration=1 -vf format=yuv444p,crop=161:91 -c:v ffv1 odd.mkv").unwrap();
+    for filter in ["crop=160:90:0:0", "scale=160:90"] {
+        clips.run(&format!("-i odd.mkv -vf {filter} {ENCODER} even.mp4")).unwrap();
+        let found = scored(&clips, ["odd.mkv", "even.mp4"]);
+        let is_cut = filter.starts_with("crop");
+        let (inside, scaled) = if is_cut { (filter, "") } else { ("", "scale=161:91:flags=bicubic") };
+        let sides = [Side { file: "odd.mkv", filters: inside }, Side { file: "even.mp4", filters: scaled }];
+        assert_equal(&found, clips.by_number(sides[0], sides[1], "yuv420p").unwrap());
+        assert_said(
+            &found,
+            if is_cut { "compared is the picture of 160x90 at 0,0" } else { "scaled from 160x90" },
+        );
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub(crate) fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<C
         return Err(task.refused(reason.to_owned()));
     }
     let ways = geometry::ways(&reference, &distorted, geometry);
-    let plans = ways.iter().map(|way| Plan::new(&reference, &distorted, way)).collect();
+    let plans = ways.iter().flat_map(|way| Plan::new(&reference, &distorted, way).variants()).collect();
     let plan = task.best(plans, &pairing)?.unwrap_or(plan);
     let scores = task.scores(&plan, &pairing)?;
     let done = Done {

@@ -88,6 +88,16 @@ impl Plan {
         }
     }
 
+    /// This plan, and the same with a deinterlaced encode where the encode of an interlaced source is not marked as interlaced:
+    /// encoders keep the lines of both fields and lose the mark. Only the content shows which is right.
+    pub(super) fn variants(self) -> Vec<Self> {
+        let is_unmarked = self.reference.deinterlacing == Some(Deinterlacing::Frames)
+            && self.distorted.deinterlacing.is_none();
+        let mut other = self.clone();
+        other.distorted.deinterlacing = Some(Deinterlacing::Frames);
+        if is_unmarked { vec![self, other] } else { vec![self] }
+    }
+
     /// The graph that writes small grey pictures `[d]` and `[r]`, by which frames are paired, and their times `[dt]` and `[rt]`.
     pub(super) fn thumbnails(&self) -> String {
         let (width, height) = THUMBNAIL;
@@ -193,6 +203,11 @@ mod tests {
         let interlaced = video(25.0, true);
         assert_eq!(deinterlacing(&interlaced, &interlaced), [Some(Frames), Some(Frames)]);
         assert_eq!(deinterlacing(&interlaced, &video(25.0, false)), [Some(Frames), None]);
+        let variants =
+            |one: &Video, other: &Video| Plan::new(one, other, &Geometry::default()).variants().len();
+        assert_eq!(variants(&interlaced, &video(25.0, false)), 2, "the mark may be lost");
+        assert_eq!(variants(&interlaced, &video(50.0, false)), 1);
+        assert_eq!(variants(&video(25.0, false), &video(25.0, false)), 1);
         assert_eq!(deinterlacing(&interlaced, &video(50.0, false)), [Some(Fields), None]);
         assert_eq!(deinterlacing(&video(50.0, false), &interlaced), [None, Some(Fields)]);
         assert_eq!(deinterlacing(&video(25.0, false), &video(50.0, false)), [None, None]);

@@ -20,7 +20,7 @@ pub(crate) fn writes(roots: &HostRoots, id: ProcessId, path: &Path) -> bool {
     })
 }
 
-/// Reads `flags:	0100001`, in octal digits; the last two bits are the access mode (`open(2)`), 0 for reading.
+/// Reads `flags: 0100001`, in octal digits; the last two bits are the access mode (`open(2)`), 0 for reading.
 fn is_for_writing(fdinfo: &Path) -> bool {
     let text = fs::read_to_string(fdinfo).unwrap_or_default();
     let flags =
