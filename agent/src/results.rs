@@ -87,7 +87,7 @@ impl ResultsWorker {
             files: ResultFiles::new(config.results_dir()),
             rescan: config.results.rescan.0,
             matches: Matches::default(),
-            scores: Scores::new(watcher(&config.quality, mailbox)),
+            scores: Scores::new(watcher(config, mailbox)),
             history: History::new(PAST),
             bookkeeper,
             budget: config.budget.clone(),
@@ -185,11 +185,11 @@ impl ResultsWorker {
     }
 }
 
-fn watcher(config: &config::Quality, mailbox: Mailbox) -> Option<Watcher> {
+fn watcher(config: &Config, mailbox: Mailbox) -> Option<Watcher> {
     let started = move |process| {
         mailbox.tell(Message::Child(ProcessId(process)));
     };
-    Watcher::start(config, started)
+    Watcher::start(&config.quality, config.roots(), started)
         .inspect_err(|error| tracing::warn!("finished transcodes are not scored: no thread for it: {error}"))
         .ok()
         .flatten()

@@ -99,7 +99,9 @@ fn another_size_rate_and_length_are_brought_together_and_said() {
     let small = clips.encode("small.mp4", &["-s", "160x90", "-r", "50", "-t", "1", "-crf", "10"]);
     let [found] = &scores(&[&source, &small])[..] else { panic!() };
     let findings = found["findings"].to_string();
-    for words in ["160x90 to the source's 320x180", "50/1 to the source's 25/1", "25 of 50 frames"] {
+    for words in
+        ["160x90 to the source's 320x180", "50 frames a second and the source's 25", "25 of 50 frames"]
+    {
         assert!(findings.contains(words), "{words:?} is not in {findings}");
     }
     assert!(found["psnr_db"].as_f64().unwrap() > 20.0, "the right frames are compared: {found}");

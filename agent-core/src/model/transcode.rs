@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::cpu::ProcessId;
 use crate::model::joined::EnergyBasis;
 use crate::model::scenario::Quality;
+use crate::model::written::WrittenPaths;
 use crate::time::WallTime;
 use crate::units::{CpuTime, MicroJoules, Pixels};
 
@@ -52,6 +53,8 @@ pub struct TranscodeIdentity {
     pub key: Arc<str>,
     /// Settings from the command line.
     pub encode: Arc<Encode>,
+    /// Files that the command line names as outputs.
+    pub written: WrittenPaths,
 }
 
 /// Output of a transcode so far. Unknown is `None`.

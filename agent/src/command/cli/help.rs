@@ -48,7 +48,7 @@ Examples:
 
 pub(super) const QUALITY: &str = "\
 Examples:
-  ffwatt quality source.mp4 encode.mp4           VMAF, PSNR and SSIM of one encode
+  ffwatt quality source.mp4 encode.mp4           VMAF, PSNR, SSIM and XPSNR of one encode
   ffwatt quality a.mp4 a1.mp4 a.mp4 a2.mp4 --json
   ffwatt quality a.mp4 a1.mp4 --result test_results_1.json --scenario x264";
 

@@ -14,6 +14,7 @@ use agent_core::model::transcode::{
     EarlierTranscode, Encode, ExitStatus, Observation, ProcessIdentity, TranscodeId, TranscodeIdentity,
 };
 use agent_core::model::workload::WorkloadId;
+use agent_core::model::written::WrittenPaths;
 use agent_core::time::WallTime;
 
 /// Most simultaneous transcodes. Further ones are charged with their workload only.
@@ -81,7 +82,9 @@ impl Transcodes {
         let id = TranscodeId(self.next);
         self.next += 1;
         let key = format!("{}-{}", process.0, at.0 as u64).into();
-        let identity = TranscodeIdentity { key, encode: Arc::new(encode(command_line, &self.names)) };
+        let written = WrittenPaths::of(command_line);
+        let encode = Arc::new(encode(command_line, &self.names));
+        let identity = TranscodeIdentity { key, encode, written };
         let transcode = Transcode {
             identity,
             workload,
@@ -103,6 +106,7 @@ impl Transcodes {
     pub(crate) fn became(&mut self, id: TranscodeId, command_line: &[u8]) {
         if let Some(transcode) = self.all.get_mut(&id) {
             transcode.identity.encode = Arc::new(encode(command_line, &self.names));
+            transcode.identity.written = WrittenPaths::of(command_line);
         }
     }
 
