@@ -81,7 +81,7 @@ pub struct History {
 /// Values of one line.
 #[derive(Debug, Default)]
 struct Values {
-    /// In watts; not a number where it did not exist, which takes half the memory of an option.
+    /// In watts; not a number where it did not exist.
     all: Blocks,
     /// Step of the last value.
     last: Option<u64>,
