@@ -150,7 +150,7 @@ fn removes(selection: Selection, stream: Stream) -> bool {
     }
 }
 
-/// Decides which streams of unknown kind are video. `names_video` says whether the output's options or format are of video; `wanted` is the
+/// Decides which streams of unknown kind are video. `names_video` says whether the output's options are of video; `wanted` is the
 /// least number of video streams that its options speak of; `is_video_codec` says what the options name for the stream of a position.
 pub(super) fn resolve(
     streams: &mut [Stream],
@@ -165,20 +165,20 @@ pub(super) fn resolve(
             stream.kind = if is_video { Kind::Video } else { Kind::Other };
         }
     }
-    let known = |streams: &[Stream]| streams.iter().filter(|stream| stream.kind == Kind::Video).count();
-    // By convention the first stream of a file is the video.
-    for is_first in [true, false] {
-        for index in 0..streams.len() {
-            let Stream { kind, number, .. } = streams[index];
-            let is_candidate = kind == Kind::Unknown && (number == Some(0)) == is_first;
-            let is_needed = if is_first {
-                known(streams) < wanted.max(1)
-            } else {
-                names_video && known(streams) < wanted.max(1)
-            };
-            if is_candidate && is_needed {
-                streams[index].kind = Kind::Video;
-            }
-        }
+    let mut missing = wanted.max(1).saturating_sub(count(streams, Kind::Video));
+    let is_first = |stream: &Stream| stream.number == Some(0);
+    // By convention the first stream of a file is the video; another one only where video is spoken of.
+    let first = |stream: &&mut Stream| stream.kind == Kind::Unknown && is_first(stream);
+    for stream in streams.iter_mut().filter(first).take(missing) {
+        stream.kind = Kind::Video;
+        missing -= 1;
     }
+    let other = |stream: &&mut Stream| stream.kind == Kind::Unknown && names_video;
+    for stream in streams.iter_mut().filter(other).take(missing) {
+        stream.kind = Kind::Video;
+    }
+}
+
+fn count(streams: &[Stream], kind: Kind) -> usize {
+    streams.iter().filter(|stream| stream.kind == kind).count()
 }

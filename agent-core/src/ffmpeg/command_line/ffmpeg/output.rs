@@ -88,6 +88,10 @@ impl<'a> Output<'a> {
         let of = |base: &str| self.options.of(base, among_video, among_all);
         let pace = Pace::new(&of, stream.input);
         let named = match (of("c"), of_format) {
+            // The stream cannot be video after all.
+            (_, muxer::Default::None) if muxer::has_only_sound(self.options.last("f"), self.url) => {
+                return None;
+            }
             (Some("copy"), _) => {
                 return Some(Written {
                     rendition: Rendition { work: Work::Copy, frame: stream.frame },

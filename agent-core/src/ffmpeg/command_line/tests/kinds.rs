@@ -75,6 +75,7 @@ fn maps_in_every_form() {
     );
     check("ffmpeg -i a.mp4 -map 0 -map -0:v -c copy o.mkv", &expect!["ffmpeg, 0 of 1"]);
     check("ffmpeg -i a.mp4 -map 0:1 -c copy o.aac", &expect!["ffmpeg, 0 of 1"]);
+    check("ffmpeg -i a.mkv -map 0:0 -c copy -f adts o.x", &expect!["ffmpeg, 0 of 1"]);
 }
 
 #[test]
