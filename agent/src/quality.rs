@@ -20,9 +20,9 @@ mod process;
 mod scores;
 mod selection;
 mod store;
+mod temporary_folder;
 mod tools;
 mod watch;
-mod workshop;
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -120,8 +120,8 @@ type Row = [u16; OFFSETS];
 /// No difference, because the source has no such frame.
 const NONE: u16 = u16::MAX;
 
-/// Pairs frames from one guess. `rows` gives, for a frame of the encode and the frame of the source that was guessed for it, the mean differences
-/// of samples to the frames of the source at all offsets; `None` where the source has no such frame.
+/// Pairs frames from one guess. `rows` gives, for a frame of the encode and the frame of the source that was guessed for it, the
+/// mean differences of samples to the frames of the source at all offsets; `None` where the source has no such frame.
 pub(super) fn align(
     times: &Times,
     guess: Guess,

@@ -18,7 +18,7 @@ use crate::quality::plan::{Metric, Plan, model};
 use crate::quality::probe::{self, Video, absolute};
 use crate::quality::process::Attempt;
 use crate::quality::scores::{self, Scores};
-use crate::quality::workshop::Workshop;
+use crate::quality::temporary_folder::TemporaryFolder;
 use crate::quality::{Pair, QualityError, Tools, bars, measure};
 
 /// Pairs by which one of several plans is chosen.
@@ -54,7 +54,7 @@ pub(super) struct Task<'a> {
     pub(super) tools: &'a Tools,
     pub(super) reference: PathBuf,
     pub(super) distorted: PathBuf,
-    pub(super) workshop: Workshop,
+    pub(super) folder: TemporaryFolder,
     pub(super) attempt: Attempt<'a>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<C
         tools,
         reference: absolute(&pair.reference)?,
         distorted: absolute(&pair.distorted)?,
-        workshop: Workshop::open()?,
+        folder: TemporaryFolder::open()?,
         attempt: Attempt { terms, begin: SystemClock.now() },
     };
     let reference = probe::probe(tools, &task.reference, &task.attempt)?;
@@ -139,7 +139,7 @@ impl Task<'_> {
         metrics.extend(self.tools.has_xpsnr.then_some(Metric::Xpsnr));
         let said = measure::run(self, plan, pairing, &metrics, &|frames| bar.inc(frames))?.said;
         Ok(Scores {
-            vmaf: scores::vmaf(&self.workshop.read("vmaf.json")?, &model),
+            vmaf: scores::vmaf(&self.folder.read("vmaf.json")?, &model),
             psnr: scores::psnr(&said),
             ssim: scores::ssim(&said),
             xpsnr: scores::xpsnr(&said),

@@ -34,7 +34,8 @@ impl Done<'_> {
         for (name, side) in self.sides() {
             said.extend(side.area.map(|Area { width, height, left, top }| {
                 format!(
-                    "a part of the {name} is cut off, as black bars or odd lines; compared is the picture of {width}x{height} at {left},{top}"
+                    "a part of the {name} is cut off, as black bars or odd lines; compared is the picture of {width}x{height} \
+                     at {left},{top}"
                 )
             }));
             said.extend(side.deinterlacing.map(|deinterlacing| match deinterlacing {

@@ -17,9 +17,9 @@ pub(super) fn run(
     metrics: &[Metric],
     advanced: &(dyn Fn(u64) + Sync),
 ) -> Result<Printed, QualityError> {
-    let workshop = &task.workshop;
+    let folder = &task.folder;
     // A set of frames can be longer than an argument may be.
-    workshop.write("graph.txt", &plan.comparison(pairing, metrics))?;
+    folder.write("graph.txt", &plan.comparison(pairing, metrics))?;
     let mut command = Command::new(&task.tools.ffmpeg);
     command.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-progress", "pipe:1"]);
     command.arg("-i").arg(&task.distorted).arg("-i").arg(&task.reference);
@@ -29,14 +29,12 @@ pub(super) fn run(
     }
     let before = AtomicU64::new(0);
     // Logs have plain names in a folder of their own: no path needs to be escaped.
-    let printed =
-        process::run(command.current_dir(workshop.path()), &task.distorted, &task.attempt, |line| {
-            if let Some(frames) = line.strip_prefix("frame=").and_then(|text| text.trim().parse::<u64>().ok())
-            {
-                advanced(frames.saturating_sub(before.fetch_max(frames, Ordering::Relaxed)));
-            }
-        })?;
-    let (frames, pairs) = (workshop.read("psnr.log")?.lines().count(), pairing.alignment.pairs.len());
+    let printed = process::run(command.current_dir(folder.path()), &task.distorted, &task.attempt, |line| {
+        if let Some(frames) = line.strip_prefix("frame=").and_then(|text| text.trim().parse::<u64>().ok()) {
+            advanced(frames.saturating_sub(before.fetch_max(frames, Ordering::Relaxed)));
+        }
+    })?;
+    let (frames, pairs) = (folder.read("psnr.log")?.lines().count(), pairing.alignment.pairs.len());
     if frames == pairs {
         return Ok(printed);
     }

@@ -11,7 +11,7 @@ use crate::quality::alignment::{self, Alignment, ROW, Times, align, at_offset};
 use crate::quality::compare::Task;
 use crate::quality::plan::{Plan, THUMBNAIL};
 use crate::quality::process::run;
-use crate::quality::workshop::Workshop;
+use crate::quality::temporary_folder::TemporaryFolder;
 
 /// Unit of the times of decoded frames. ffmpeg's default is one frame of the mean rate, which is too coarse for variable rates.
 const TIME_BASE: &str = "1/90000";
@@ -37,7 +37,7 @@ impl Pairing {
 
 /// Pairs the frames of two files.
 pub(super) fn pair(task: &Task<'_>, plan: &Plan) -> Result<Pairing, QualityError> {
-    let workshop = &task.workshop;
+    let folder = &task.folder;
     let mut command = Command::new(&task.tools.ffmpeg);
     command.args(["-hide_banner", "-nostdin", "-nostats", "-y", "-loglevel", "level+error", "-i"]);
     command.arg(&task.distorted).arg("-i").arg(&task.reference).args(["-filter_complex", &plan.thumbnails()]);
@@ -50,15 +50,15 @@ pub(super) fn pair(task: &Task<'_>, plan: &Plan) -> Result<Pairing, QualityError
         command.args(["-map", label, task.tools.frame_mode, "passthrough", "-enc_time_base", TIME_BASE]);
         command.args(["-f", format, name]);
     }
-    run(command.current_dir(workshop.path()), &task.distorted, &task.attempt, |_| {})?;
+    run(command.current_dir(folder.path()), &task.distorted, &task.attempt, |_| {})?;
     let times = Times {
-        reference: times(&workshop.read("reference.times")?),
-        distorted: times(&workshop.read("distorted.times")?),
+        reference: times(&folder.read("reference.times")?),
+        distorted: times(&folder.read("distorted.times")?),
     };
     let failed = |cause| QualityError::io("read the decoded pictures", cause);
     let mut best: Option<Alignment> = None;
     for guess in times.guesses() {
-        let found = by_content(&times, guess, workshop).map_err(failed)?;
+        let found = by_content(&times, guess, folder).map_err(failed)?;
         if best.as_ref().is_none_or(|best| found.difference < best.difference) {
             best = Some(found);
         }
@@ -68,9 +68,9 @@ pub(super) fn pair(task: &Task<'_>, plan: &Plan) -> Result<Pairing, QualityError
     Ok(Pairing { times, alignment })
 }
 
-fn by_content(times: &Times, guess: alignment::Guess, workshop: &Workshop) -> io::Result<Alignment> {
-    let mut distorted = BufReader::new(File::open(workshop.file("distorted.grey"))?);
-    let mut around = Window::open(&workshop.file("reference.grey"))?;
+fn by_content(times: &Times, guess: alignment::Guess, folder: &TemporaryFolder) -> io::Result<Alignment> {
+    let mut distorted = BufReader::new(File::open(folder.file("distorted.grey"))?);
+    let mut around = Window::open(&folder.file("reference.grey"))?;
     let mut failure = None;
     let alignment = align(times, guess, |_, guessed| {
         let row = next(&mut distorted).and_then(|picture| around.differences(guessed, picture.as_deref()));

@@ -8,9 +8,9 @@ use crate::quality::QualityError;
 
 /// A temporary folder that is removed when dropped.
 #[derive(Debug)]
-pub(super) struct Workshop(PathBuf);
+pub(super) struct TemporaryFolder(PathBuf);
 
-impl Workshop {
+impl TemporaryFolder {
     pub(super) fn open() -> Result<Self, QualityError> {
         // Unique on this host for as long as this process lives.
         let name = format!("ffwatt-quality-{}-{}", std::process::id(), SystemClock.now().0);
@@ -45,7 +45,7 @@ impl Workshop {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         // A failure leaves only temporary files.
         let _ = fs::remove_dir_all(&self.0);
