@@ -103,6 +103,6 @@ fn duration(word: &str) -> Duration {
 
 fn zone_named(name: &str) -> Zone {
     let domains = [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram];
-    let zones = domains.into_iter().flat_map(|domain| (0..2).map(move |package| zone(domain, package)));
-    zones.into_iter().find(|zone| zone.to_string() == name).unwrap_or_else(|| panic!("no zone {name}"))
+    let mut zones = domains.into_iter().flat_map(|domain| (0..2).map(move |package| zone(domain, package)));
+    zones.find(|zone| zone.to_string() == name).unwrap_or_else(|| panic!("no zone {name}"))
 }
