@@ -16,7 +16,7 @@ pub enum Grammar {
 }
 
 /// Programs that are tracked without any configuration; `*` stands for any text.
-pub const PROGRAMS: [(&str, Grammar); 17] = [
+pub const PROGRAMS: [(&str, Grammar); 14] = [
     ("ffmpeg*", Grammar::Ffmpeg),
     ("*-ffmpeg", Grammar::Ffmpeg),
     (".ffmpeg-wrapped", Grammar::Ffmpeg),
@@ -30,10 +30,7 @@ pub const PROGRAMS: [(&str, Grammar); 17] = [
     ("x265-10bit", Grammar::Encoder),
     ("aomenc", Grammar::Encoder),
     ("rav1e", Grammar::Encoder),
-    ("vpxenc", Grammar::Encoder),
     ("vvencapp", Grammar::Encoder),
-    ("vvencFFapp", Grammar::Encoder),
-    ("kvazaar", Grammar::Encoder),
 ];
 
 /// Words before `-ffmpeg` that a label shows. Any other word may be a part of anything.

@@ -22,11 +22,10 @@ struct Grammar {
 }
 
 /// Options as of x264 164, x265 3.5, SVT-AV1 1.4, aomenc 3.6, rav1e 0.5 and vvenc 1.7.
-const GRAMMARS: [Grammar; 7] = [
+const GRAMMARS: [Grammar; 6] = [
     Grammar { size: &["input-res"], output: &["o", "output"], ..like_x264("x264") },
     Grammar { size: &["input-res"], output: &["o", "output"], ..like_x264("x265") },
     Grammar {
-        program: "SvtAv1EncApp",
         bitrate: &["tbr"],
         quality: &["crf", "q", "qp"],
         width: &["w", "width"],
@@ -43,16 +42,6 @@ const GRAMMARS: [Grammar; 7] = [
         height: &["h", "height"],
         output: &["o", "output"],
         ..like_x264("aomenc")
-    },
-    Grammar {
-        preset: &[],
-        speed: &["cpu-used"],
-        bitrate: &["target-bitrate"],
-        quality: &[],
-        width: &["w", "width"],
-        height: &["h", "height"],
-        output: &["o", "output"],
-        ..like_x264("vpxenc")
     },
     Grammar {
         preset: &[],

@@ -235,8 +235,6 @@ pub const ROWS: &[Row] = &[
     on_cpu("aomenc", "av1", "AOMedia"),
     on_cpu("rav1e", "av1", "Xiph"),
     on_cpu("vvencapp", "vvc", "Fraunhofer HHI"),
-    on_cpu("vvencFFapp", "vvc", "Fraunhofer HHI"),
-    on_cpu("vpxenc", "vp9", "Google"),
     // Encoders of HandBrakeCLI.
     on_cpu("x264_10bit", "h264", "VideoLAN"),
     on_cpu("x265_10bit", "hevc", "MulticoreWare"),
