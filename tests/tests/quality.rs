@@ -172,7 +172,7 @@ fn what_cannot_be_compared_is_named_and_the_rest_goes_on() {
     assert!(text(&nowhere.stderr).contains("/no/ffmpeg"), "{}", text(&nowhere.stderr));
 }
 
-/// `ffmpeg-quality-metrics` of PyPI decodes and pairs on its own. Its PSNR is a mean of decibels, which is another definition.
+/// The Python package `ffmpeg-quality-metrics` decodes and pairs on its own. Its PSNR is a mean of decibels, which is another definition.
 #[test]
 fn an_independent_tool_has_the_same_scores() {
     let clips = Clips::make();
