@@ -171,3 +171,20 @@ fn what_cannot_be_compared_is_named_and_the_rest_goes_on() {
     let nowhere = quality(&["--ffmpeg=/no/ffmpeg", &source, &source]);
     assert!(text(&nowhere.stderr).contains("/no/ffmpeg"), "{}", text(&nowhere.stderr));
 }
+
+/// The Python package `ffmpeg-quality-metrics` decodes and pairs on its own. Its PSNR is a mean of decibels, which is another definition.
+#[test]
+fn an_independent_tool_has_the_same_scores() {
+    let clips = Clips::make();
+    let (source, encode) = (clips.path("source.mkv"), clips.encode("e.mkv", &["-crf", "33"]));
+    let with_vmaf = ffmpeg::with_vmaf().unwrap();
+    let [found] = &scores(&["--ffmpeg", &with_vmaf, &source, &encode])[..] else { panic!() };
+    let mut referee = Command::new(std::env::var_os("FFWATT_PYTHON").unwrap());
+    referee.args(["-m", "ffmpeg_quality_metrics", "--ffmpeg-path", &with_vmaf, "-m", "vmaf", "ssim", "--"]);
+    let referee: Value = serde_json::from_str(&output(referee.args([&encode, &source])).unwrap()).unwrap();
+    for (metric, path) in [("vmaf", "/global/vmaf/vmaf/average"), ("ssim", "/global/ssim/ssim_avg/average")] {
+        let (found, expected) = (found[metric].as_f64().unwrap(), referee.pointer(path).unwrap());
+        // It rounds to three digits.
+        assert!((found - expected.as_f64().unwrap()).abs() < 1e-3, "{metric}: {found}, not {expected}");
+    }
+}
