@@ -12,7 +12,7 @@ use crate::config::EnergyChoice;
 
 /// Every key, in the order of the file.
 pub(crate) const KEYS: &[Key] = &[
-    key("interval", Time, "TIME", "Length of a tick.", Range("100ms", "60s"))
+    key("interval", Time, "TIME", "Tick length.", Range("100ms", "60s"))
         .more("The agent reads CPU time and energy once in each tick."),
     key("state_dir", Text, "PATH", "Folder of the ledger.", Form("path")).unset("/var/lib/ffwatt").more(
         "The learned idle power is there, too. Where the agent may not write to the default \
