@@ -17,7 +17,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 .query(r#"sum(rate(process_cpu_seconds_total{job="ffwatt", instance=~"$instance"}[$__rate_interval]))"#, "cpu")
                 .thresholds(GOOD, &[(0.05, BAD)])
                 .decimals(2),
-            stat("Memory", "bytes", "Resident memory of the agent.")
+            stat("Memory", "bytes", "Resident memory of the agent, in bytes.")
                 .query(r#"sum(process_resident_memory_bytes{job="ffwatt", instance=~"$instance"})"#, "resident"),
             stat("Power", "watt", "What the agent charges itself, its quality scoring included.")
                 .query(r#"sum(rate(ffwatt_workload_energy_joules_total{instance=~"$instance", workload="ffwatt", kind="pseudo", domain=~"package|dram"}[$__rate_interval]))"#, "watts"),

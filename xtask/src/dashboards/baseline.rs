@@ -15,7 +15,8 @@ pub(crate) fn dashboard() -> Dashboard {
         since: "now-1h",
         variables: SCENARIOS[..1].to_vec(),
         panels: vec![
-            lines("Power added", "watt", "The host's mean power above that during the baseline.")
+            lines("Power added", "watt", "Mean power of the host minus its mean power during the \
+                baseline, in watts.")
                 .query(of("results_scenario_delta_power_watts"), scenario),
             lines(
                 "Container CPU added",

@@ -33,7 +33,8 @@ pub(crate) fn dashboard() -> Dashboard {
                 .query(of("cost_total"), scenario),
             lines("A million pixels", "none", "The total for a million pixels.")
                 .query(format!("{} * 1e6", of("cost_per_pixel")), scenario),
-            lines("An hour of one viewer", "none", "The total for an hour of one viewer.")
+            lines("An hour of one viewer", "none", "Total cost per viewer hour, in the currency of the \
+                label.")
                 .query(of("cost_per_watch_hour"), scenario),
             gauge("All scenarios", "none", "Total of the run, without its baseline.")
                 .query(format!("sum({})", of("cost_total")), "total")
@@ -60,7 +61,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 .column("Value #E", "Busy cores", "none"),
             bars("Total by load", "none", "Energy and busy cores: what the scenario itself caused.")
                 .query(of("cost_total_load_aware"), "{{scenario}} ({{streams}} streams @ {{bitrate}})"),
-            bars("A month of it", "none", "Energy of 720 hours.")
+            bars("A month of it", "none", "Energy cost of 720 hours, in the currency of the label.")
                 .query(of("cost_monthly_projection"), scenario),
             bars("Carbon of an hour", "masskg", "Kilograms of carbon dioxide.")
                 .query(r#"co2_emissions_kg_per_hour{scenario!~"(?i).*baseline.*"}"#, scenario),

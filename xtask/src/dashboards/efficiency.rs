@@ -46,7 +46,8 @@ pub(crate) fn dashboard() -> Dashboard {
             ),
             bars("Efficiency by ladder", "short", "Pixels for a joule, the best scenario of each ladder.")
                 .query(format!("sort_desc(max by (output_ladder) (results_scenario_efficiency_score{REAL}))"), "{{output_ladder}}"),
-            lines("Energy for a megabit a second", "watth", "Watt hours for each megabit a second that was asked for.")
+            lines("Energy for a megabit a second", "watth", "Energy per megabit per second of the \
+                requested bitrate, in Wh.")
                 .query(by("scenario, output_ladder, encoder_type", "results_scenario_energy_wh_per_mbps"), legend),
             lines("Energy for a frame", "none", "Millijoules for a frame.")
                 .query(by("scenario, output_ladder, encoder_type", "results_scenario_energy_mj_per_frame"), legend),

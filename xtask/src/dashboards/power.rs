@@ -63,7 +63,8 @@ pub(crate) fn dashboard() -> Dashboard {
                 .query("sum(DCGM_FI_DEV_POWER_USAGE)", "gpu"),
             lines("Energy a minute of scenarios", "watth", "Watt hours a minute, by scenario of the last run.")
                 .query(of_scenarios("results_scenario_energy_wh_per_min"), scenario),
-            lines("Energy for a megabit a second", "watth", "Watt hours for each megabit a second that was asked for.")
+            lines("Energy for a megabit a second", "watth", "Energy per megabit per second of the \
+                requested bitrate, in Wh.")
                 .query(of_scenarios("results_scenario_energy_wh_per_mbps"), scenario),
             lines("Energy for a frame", "none", "Millijoules for a frame.")
                 .query(of_scenarios("results_scenario_energy_mj_per_frame"), scenario),

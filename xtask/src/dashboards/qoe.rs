@@ -18,9 +18,9 @@ pub(crate) fn dashboard() -> Dashboard {
                 .query("qoe_vmaf_score", scenario)
                 .range(0.0, 100.0),
             lines("PSNR", "dB", "Infinite for pictures that are the same.").query("qoe_psnr_score", scenario),
-            lines("Quality for a watt", "none", "VMAF points for a watt of mean power.")
+            lines("Quality for a watt", "none", "VMAF points per watt of mean power.")
                 .query("qoe_quality_per_watt", scenario),
-            lines("QoE efficiency", "short", "Pixels for a joule, each worth its VMAF of 100.")
+            lines("QoE efficiency", "short", "Pixels per joule, weighted by VMAF / 100.")
                 .query("qoe_efficiency_score", scenario),
             // Upstream's colours were reversed.
             gauge("Mean VMAF", "none", "Over the scenarios of the last run.")
@@ -35,7 +35,7 @@ pub(crate) fn dashboard() -> Dashboard {
             .query("avg(qoe_psnr_score < Inf)", "PSNR")
             .range(0.0, 60.0)
             .thresholds(BAD, &[(30.0, WARN), (40.0, GOOD)]),
-            pie("Time that scoring took", "s", "How long computing the scores took.")
+            pie("Time that scoring took", "s", "Duration of the computation of the scores, in seconds.")
                 .query("qoe_computation_duration_seconds", scenario)
                 .size(8, 6),
         ],

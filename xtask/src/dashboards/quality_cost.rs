@@ -35,11 +35,11 @@ pub(crate) fn dashboard() -> Dashboard {
                 .query(of("ffwatt_scenario_vmaf_score"), "{{scenario}}")
                 .column("Value #A", "Cost", "none")
                 .column("Value #B", "VMAF", "none"),
-            bars("Quality for power", "none", "VMAF points for a watt of mean power.")
+            bars("Quality for power", "none", "VMAF points per watt of mean power.")
                 .query(format!("sort_desc({})", of("ffwatt_scenario_vmaf_per_watt")), "{{scenario}}"),
-            bars("Energy for quality", "joule", "Joules for a point of VMAF.")
+            bars("Energy for quality", "joule", "Energy per VMAF point, in joules.")
                 .query(format!("sort_desc({})", of("ffwatt_scenario_joules_per_vmaf_point")), "{{scenario}}"),
-            bars("Energy for a frame", "joule", "Joules for a frame.")
+            bars("Energy for a frame", "joule", "Energy per frame, in joules.")
                 .query(format!("sort_desc({})", of("ffwatt_scenario_joules_per_frame")), "{{scenario}}"),
             bars("An hour of output", "none", "Energy and busy cores for an hour of output, in the chosen currency.").query(
                 r#"sort_desc(sum by (scenario) (ffwatt_scenario_cost_per_output_hour{instance=~"$instance", currency="$currency", scenario!~"(?i).*baseline.*"}))"#,
