@@ -139,7 +139,7 @@ impl Config {
         if self.attribution.keep_ended.0 < Duration::from_secs(10) {
             return Err((
                 "attribution.keep_ended",
-                "under 10s no scraper would see how a workload ended".into(),
+                "must be 10s or more, or scrapers miss the last value of an ended workload".into(),
             ));
         }
         if self.cpu.max_consumers == 0 || self.cpu.max_consumers > 1 << 20 {
@@ -150,7 +150,7 @@ impl Config {
         }
         if let Some(at) = self.cpu.tracked.iter().position(|name| name.is_empty() || name.contains('/')) {
             let problem =
-                format!("entry {} is no program name (the last part of its path, not empty)", at + 1);
+                format!("entry {} is not a program name (the last part of its path, not empty)", at + 1);
             return Err(("cpu.tracked", problem));
         }
         for (key, watts) in [
@@ -179,13 +179,13 @@ impl Config {
             }
         }
         if self.quality.ffmpeg.is_empty() {
-            return Err(("quality.ffmpeg", "names no program".into()));
+            return Err(("quality.ffmpeg", "must not be empty".into()));
         }
         if self.results.rescan.0 < Duration::from_millis(100) {
-            return Err(("results.rescan", "must not be under 100ms".into()));
+            return Err(("results.rescan", "must be 100ms or more".into()));
         }
         if self.energy.model_busy_watts < self.energy.model_idle_watts {
-            return Err(("energy.model_busy_watts", "must not be below model_idle_watts".into()));
+            return Err(("energy.model_busy_watts", "must be model_idle_watts or more".into()));
         }
         let ports = [
             ("listen.port", self.listen.port),
@@ -197,7 +197,7 @@ impl Config {
         ];
         for (index, (key, port)) in ports.iter().enumerate() {
             if let Some((other, _)) = ports[..index].iter().find(|(_, taken)| port == taken && *port != 0) {
-                return Err((key, format!("port {port} is {other}'s already")));
+                return Err((key, format!("port {port} is already the port of {other}")));
             }
         }
         if self.listen.port == 0 {

@@ -317,7 +317,7 @@ impl Pipeline {
         let asleep = self.clock.suspended();
         // The two clocks are read one after the other, so a small difference is no suspend.
         if asleep > self.asleep + Duration::from_millis(100) {
-            tracing::info!(slept = ?asleep.saturating_sub(self.asleep), "the machine slept: energy counters begin anew");
+            tracing::info!(slept = ?asleep.saturating_sub(self.asleep), "the host was suspended: the energy counters restart");
             self.energy.rebaseline();
             self.zones.disturb();
         }

@@ -76,7 +76,8 @@ impl ListenError {
             io::ErrorKind::AddrInUse => {
                 let port = self.address.port();
                 format!(
-                    "`ss -ltnp 'sport = :{port}'` shows who has it; stop that, or choose another port with {flag}"
+                    "`ss -ltnp 'sport = :{port}'` shows the process that uses the port; stop it, or \
+                     choose another port with {flag}"
                 )
             }
             io::ErrorKind::AddrNotAvailable => {

@@ -185,7 +185,7 @@ async fn run_async(
                     // The end of the results thread was already reported.
                     let _ = changes.send(change);
                 }
-                Err(error) => tracing::error!("{error:#}: everything stays as it was"),
+                Err(error) => tracing::error!("{error:#}: the configuration does not change"),
             },
         }
     };
@@ -200,12 +200,12 @@ async fn run_async(
     drop(changes);
     let finish = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, finish).await.is_err() {
-        tracing::warn!("some answers were not finished");
+        tracing::warn!("some HTTP answers were not complete at the end");
     }
     if ended_early {
         anyhow::bail!("the pipeline ended by itself; this is a bug worth reporting");
     }
-    alive.await.context("the pipeline's thread is gone")?;
+    alive.await.context("the pipeline's thread has ended")?;
     if joining.join().is_err() {
         tracing::error!("the results thread panicked");
     }
@@ -231,7 +231,7 @@ async fn tell_supervisor(mut snapshots: watch::Receiver<Option<SharedSnapshot>>)
 /// Does nothing without a supervisor.
 fn supervise(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(false, &[state]) {
-        tracing::debug!("systemd cannot be told: {error}");
+        tracing::debug!("cannot notify systemd: {error}");
     }
 }
 

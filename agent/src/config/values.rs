@@ -219,6 +219,6 @@ impl Span {
         }
         humantime::parse_duration(text)
             .map(Self)
-            .map_err(|error| format!("{text:?} is no length of time such as \"1s\": {error}"))
+            .map_err(|error| format!("{text:?} is not a length of time such as \"1s\": {error}"))
     }
 }

@@ -42,13 +42,13 @@ pub(crate) enum CalibrationError {
     )]
     NoCounter,
     /// No folder can be written.
-    #[error("no state folder can be written ({tried}): set --state-dir to the agent's")]
+    #[error("no state folder is writable ({tried}): set --state-dir to the state folder of the agent")]
     NoFolder {
         /// The folders that were tried.
         tried: String,
     },
     /// The result could not be written.
-    #[error("cannot keep what was measured")]
+    #[error("cannot store the calibration")]
     Keep(#[source] io::Error),
 }
 

@@ -125,7 +125,7 @@ impl ProgressBook {
                 None => Refusal::Remote,
             };
             if now.since(since) >= PATIENCE {
-                tracing::debug!(id = sender.id, connection = ?sender.connection, ?refusal, "progress that is not taken");
+                tracing::debug!(id = sender.id, connection = ?sender.connection, ?refusal, "progress post refused");
                 board.refuse(number, refusal);
             }
         }

@@ -39,7 +39,7 @@ impl OpenError {
     pub(crate) fn hint(&self) -> &str {
         match self {
             Self::NoCpu { hint, .. } => hint,
-            Self::NoTopology { .. } => "say where the host's sysfs is with --path.sysfs",
+            Self::NoTopology { .. } => "set the folder of the host's sysfs with --path.sysfs",
         }
     }
 }

@@ -126,7 +126,8 @@ impl ZoneBook {
                 CounterEvent::Reset => {
                     tracing::warn!(
                         %zone,
-                        "the energy counter began again: what it had counted before that in the same tick is not known"
+                        "the energy counter was reset: the energy of the same tick before the reset is \
+                         not known"
                     );
                     state.resets += 1;
                     state.last_reset = Some(at);

@@ -167,7 +167,7 @@ async fn connection(
     };
     match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
         Ok(Ok(stream)) => talk(stream, router, door, seat, stop).await,
-        Ok(Err(error)) => tracing::debug!("{peer}: no TLS: {error}"),
+        Ok(Err(error)) => tracing::debug!("{peer}: the TLS handshake failed: {error}"),
         Err(_) => tracing::debug!("{peer}: the TLS handshake took too long"),
     }
 }
@@ -262,9 +262,11 @@ async fn answer_user(
         }
         Verdict::Wrong => {
             let ask = [(WWW_AUTHENTICATE, "Basic")];
-            (StatusCode::UNAUTHORIZED, ask, "user and password, please\n").into_response()
+            (StatusCode::UNAUTHORIZED, ask, "user and password are required\n").into_response()
         }
-        Verdict::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords to compare\n").into_response(),
+        Verdict::Busy => {
+            (StatusCode::TOO_MANY_REQUESTS, "too many authentication requests\n").into_response()
+        }
     }
 }
 

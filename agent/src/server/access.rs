@@ -90,7 +90,7 @@ fn headers(config: &WebConfig) -> Result<HeaderMap, WebConfigError> {
         let invalid =
             |problem: String| WebConfigError::invalid(format!("http_server_config.headers.{name}"), problem);
         let known = HEADERS.iter().find(|known| known.eq_ignore_ascii_case(name));
-        let known = known.ok_or_else(|| invalid(format!("is none of {}", HEADERS.join(", "))))?;
+        let known = known.ok_or_else(|| invalid(format!("is not one of {}", HEADERS.join(", "))))?;
         let value = HeaderValue::from_str(value).map_err(|error| invalid(error.to_string()))?;
         headers.insert(HeaderName::from_static(known), value);
     }
@@ -177,7 +177,7 @@ impl AccessFile {
                 }
                 Err(error) => {
                     let problem = crate::server::chain(&error);
-                    tracing::error!(file = %self.path.display(), "{problem}: access stays as it was");
+                    tracing::error!(file = %self.path.display(), "{problem}: the access rules do not change");
                 }
             }
         }
@@ -214,7 +214,7 @@ mod tests {
         let access = access(text).unwrap();
         assert_eq!(access.headers["x-frame-options"], "deny");
         assert_eq!(access.headers["content-security-policy"], "default-src 'self'");
-        for (header, says) in [("Server: x", "none of"), ("X-Frame-Options: \"a\\nb\"", "header")] {
+        for (header, says) in [("Server: x", "not one of"), ("X-Frame-Options: \"a\\nb\"", "header")] {
             let text = format!("http_server_config: {{headers: {{{header}}}}}");
             let error = super::tests::access(&text).unwrap_err();
             assert!(error.contains("http_server_config.headers.") && error.contains(says), "{error}");

@@ -113,20 +113,23 @@ fn answer(refusal: Refusal) -> Response {
     let (status, why) = match refusal {
         Refusal::Unknown => (
             StatusCode::NOT_FOUND,
-            "no running transcode of this user is known by this id or connection: post from the encoder itself, or, as root or as \
-             the encoder's user, to /progress/<container or scenario>; cpu.tracked says which programs are transcodes",
+            "no running transcode of this user matches this id or connection: post from the encoder \
+             itself, or, as root or as the encoder's user, to /progress/<container or scenario>; \
+             cpu.tracked lists the programs that are transcodes",
         ),
         Refusal::Remote => (
             StatusCode::FORBIDDEN,
-            "progress is taken from this host and its containers only, unless progress.accept_from says anywhere",
+            "progress posts are accepted from this host and its containers only; set \
+             progress.accept_from to anywhere to accept others",
         ),
         Refusal::Taken => {
-            (StatusCode::CONFLICT, "another open connection posts the progress of this transcode already")
+            (StatusCode::CONFLICT, "another open connection already posts the progress of this transcode")
         }
         Refusal::Silent => (StatusCode::REQUEST_TIMEOUT, "nothing was posted for 10 seconds"),
         Refusal::Crowded => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "256 encoders post already, or too many connections wait to be known as an encoder's",
+            "the limit of 256 progress posts is reached, or too many connections wait for a match with \
+             an encoder",
         ),
     };
     refuse(status, why)

@@ -37,8 +37,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_host_power_limit_watts",
         kind: Kind::Gauge,
         unit: Some("watts"),
-        help: "Sustained power limit of all packages of the host together (long_term in powercap), in \
-            watts.",
+        help: "Sustained power limit of all packages of the host together (long_term in powercap), in watts.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

@@ -83,9 +83,14 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("ffwatt_transcode_ssim_score", None, "SSIM of a finished transcode.", |snapshot, _, samples| {
         each(snapshot, samples, |transcode| Some(transcode.output.quality.ssim?.0));
     }),
-    gauge("ffwatt_transcode_joules_per_frame", None, "Energy per frame, in joules.", |snapshot, _, samples| {
-        figures(snapshot, samples, |figures| figures.joules_per_frame);
-    }),
+    gauge(
+        "ffwatt_transcode_joules_per_frame",
+        None,
+        "Energy per frame, in joules.",
+        |snapshot, _, samples| {
+            figures(snapshot, samples, |figures| figures.joules_per_frame);
+        },
+    ),
     gauge(
         "ffwatt_transcode_joules_per_output_second",
         None,
@@ -113,10 +118,13 @@ pub(super) const METRICS: &[Metric] = &[
         "Carbon emission of a transcode's energy so far, in g CO2e.",
         |snapshot, _, samples| figures(snapshot, samples, |figures| Some(figures.carbon?.0)),
     ),
-    money("ffwatt_transcode_cost", "Cost of a transcode's energy and busy cores so far, in the currency \
-        of the label.", |snapshot, _, samples| {
-        costs(snapshot, samples, |cost| Some(cost.total.0));
-    }),
+    money(
+        "ffwatt_transcode_cost",
+        "Cost of a transcode's energy and busy cores so far, in the currency of the label.",
+        |snapshot, _, samples| {
+            costs(snapshot, samples, |cost| Some(cost.total.0));
+        },
+    ),
     money(
         "ffwatt_transcode_cost_per_output_hour",
         "Cost of energy and busy cores per hour of output, in the currency of the label.",

@@ -35,13 +35,9 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("qoe_quality_per_watt", "VMAF points per watt of mean power.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| scenario.efficiency.vmaf_per_watt);
     }),
-    gauge(
-        "qoe_efficiency_score",
-        "Pixels per joule, weighted by VMAF / 100.",
-        |snapshot, _, samples| {
-            each(snapshot, samples, |scenario| scenario.efficiency.quality_weighted_pixels_per_joule);
-        },
-    ),
+    gauge("qoe_efficiency_score", "Pixels per joule, weighted by VMAF / 100.", |snapshot, _, samples| {
+        each(snapshot, samples, |scenario| scenario.efficiency.quality_weighted_pixels_per_joule);
+    }),
     gauge(
         "qoe_computation_duration_seconds",
         "Duration of the computation of the scores, in seconds.",

@@ -47,9 +47,13 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Results,
         fill: |snapshot, _, samples| samples.whole([], snapshot.joined.scenarios.len() as u64),
     },
-    gauge("results_scenario_duration_seconds", "Duration of a scenario, in seconds.", |snapshot, _, samples| {
-        each(snapshot, samples, |scenario| Some(scenario.duration?.as_secs_f64()));
-    }),
+    gauge(
+        "results_scenario_duration_seconds",
+        "Duration of a scenario, in seconds.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |scenario| Some(scenario.duration?.as_secs_f64()));
+        },
+    ),
     gauge(
         "results_scenario_mean_power_watts",
         "Mean power charged to a scenario, in watts.",
@@ -67,10 +71,13 @@ pub(super) const METRICS: &[Metric] = &[
         "Energy charged to a scenario, in joules; for a baseline, the energy of the host.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.energy?.energy.joules())),
     ),
-    gauge("results_scenario_total_energy_wh", "Energy charged to a scenario, in Wh; for a baseline, the \
-        energy of the host.", |snapshot, _, samples| {
-        each(snapshot, samples, watt_hours);
-    }),
+    gauge(
+        "results_scenario_total_energy_wh",
+        "Energy charged to a scenario, in Wh; for a baseline, the energy of the host.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, watt_hours);
+        },
+    ),
     gauge(
         "results_scenario_power_stdev",
         "Standard deviation of a scenario's power from tick to tick, in watts.",
@@ -116,9 +123,13 @@ pub(super) const METRICS: &[Metric] = &[
         "Energy per megabit per second of the requested bitrate, in Wh.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| scenario.efficiency.watt_hours_per_megabit),
     ),
-    gauge("results_scenario_energy_mj_per_frame", "Energy per frame, in millijoules.", |snapshot, _, samples| {
-        each(snapshot, samples, |scenario| Some(scenario.efficiency.joules_per_frame? * 1000.0));
-    }),
+    gauge(
+        "results_scenario_energy_mj_per_frame",
+        "Energy per frame, in millijoules.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |scenario| Some(scenario.efficiency.joules_per_frame? * 1000.0));
+        },
+    ),
     gauge("results_scenario_total_pixels", "Encoded pixels, over all renditions.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| Some(scenario.pixels?.0));
     }),
@@ -202,9 +213,13 @@ pub(super) const METRICS: &[Metric] = &[
         "Increase of the host's power over the baseline, in percent of the baseline's power.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.net?.increase?.percent())),
     ),
-    gauge("results_scenario_avg_fps", "Frames per second that a scenario reached.", |snapshot, _, samples| {
-        each(snapshot, samples, |scenario| scenario.reached_rate);
-    }),
+    gauge(
+        "results_scenario_avg_fps",
+        "Frames per second that a scenario reached.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |scenario| scenario.reached_rate);
+        },
+    ),
     gauge("results_scenario_dropped_frames", "Dropped frames of a scenario.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| Some(scenario.dropped? as f64));
     }),

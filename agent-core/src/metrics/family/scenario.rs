@@ -45,9 +45,14 @@ pub(super) const METRICS: &[Metric] = &[
         "CPU time of a scenario, in seconds.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.energy?.cpu?.seconds())),
     ),
-    gauge("ffwatt_scenario_joules_per_frame", None, "Energy per frame, in joules.", |snapshot, _, samples| {
-        each(snapshot, samples, |scenario| scenario.efficiency.joules_per_frame);
-    }),
+    gauge(
+        "ffwatt_scenario_joules_per_frame",
+        None,
+        "Energy per frame, in joules.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |scenario| scenario.efficiency.joules_per_frame);
+        },
+    ),
     gauge(
         "ffwatt_scenario_joules_per_megapixel",
         None,
@@ -133,17 +138,16 @@ pub(super) const METRICS: &[Metric] = &[
     budget("ffwatt_budget_limit", "Budget of a period, in the unit of the label.", |snapshot, _, samples| {
         each_budget(snapshot, samples, |budget| Some(budget.limit));
     }),
-    budget("ffwatt_budget_spent", "Used part of the budget since the start of the period, in the unit of \
-        the label.", |snapshot, _, samples| {
-        each_budget(snapshot, samples, |budget| Some(budget.spent));
-    }),
     budget(
-        "ffwatt_budget_used_ratio",
-        "Used share of the budget, as a ratio.",
+        "ffwatt_budget_spent",
+        "Used part of the budget since the start of the period, in the unit of the label.",
         |snapshot, _, samples| {
-            each_budget(snapshot, samples, |budget| Some(budget.used?.0));
+            each_budget(snapshot, samples, |budget| Some(budget.spent));
         },
     ),
+    budget("ffwatt_budget_used_ratio", "Used share of the budget, as a ratio.", |snapshot, _, samples| {
+        each_budget(snapshot, samples, |budget| Some(budget.used?.0));
+    }),
     budget(
         "ffwatt_budget_forecast",
         "Expected use of the budget at the end of the period at the present rate, in the unit of the \

@@ -62,7 +62,7 @@ pub(crate) fn command() -> Command {
     Command::new("bench")
         .about("Encode scenarios one after the other, and write a result file")
         .arg(time("duration", "Measured time of each scenario [default: 60s] [format: 60, 2m]"))
-        .arg(time("stabilization", "Unmeasured time before that [default: 0s] [format: 15, 2m]"))
+        .arg(time("stabilization", "Unmeasured time before the measured time [default: 0s] [format: 15, 2m]"))
         .arg(time("cooldown", "Pause after each scenario [default: 5s] [format: 30, 2m]"))
         .arg(text("output-dir", "PATH", "Folder of the result file [default: --results-dir] [format: path]"))
         .arg(text(
@@ -180,8 +180,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
     };
     let is_scored = matches.get_flag("quality");
     if is_scored && matches!(target, Target::Url(_)) {
-        let problem =
-            "what goes to a server cannot be scored: leave --target out, or name a folder".to_owned();
+        let problem = "output to a server cannot be scored: omit --target, or give a folder".to_owned();
         return Err(BatchError::Flag { flag: "--quality", problem });
     }
     Ok(Options {

@@ -13,7 +13,7 @@ impl Report {
             let fix = if config.listen.address.is_loopback() {
                 ""
             } else {
-                "TLS and passwords for the network: --web.config.file"
+                "set --web.config.file for TLS and passwords"
             };
             self.add("ports", "access", State::Note, detail, fix);
             return;
@@ -24,7 +24,7 @@ impl Report {
                 self.add("ports", "access", State::Used, detail, "");
             }
             Err(error) => {
-                self.add("ports", "access", State::Fatal, chain(&error), "correct that file");
+                self.add("ports", "access", State::Fatal, chain(&error), "correct the file");
             }
         }
     }

@@ -43,7 +43,7 @@ impl Report {
         let may_be_used = config.energy.source.allows(EnergySourceKind::Model);
         let used = self.energy_source.is_none() && may_be_used;
         let (idle, busy) = (config.energy.model_idle_watts, config.energy.model_busy_watts);
-        let detail = format!("an estimate from CPU use: {idle} to {busy} W a virtual CPU; not measured");
+        let detail = format!("an estimate from CPU use: {idle} to {busy} W per virtual CPU; not measured");
         self.add("energy", "model", if used { State::Used } else { State::Ok }, detail, "");
         if used {
             self.energy_source = Some("model");
@@ -95,7 +95,7 @@ impl Report {
         }
         self.add_stillness(name, movement.stands_still);
         if movement.is_unknown {
-            let detail = "nothing tells whether these counters move: no CPU was busy while they were read";
+            let detail = "cannot tell whether these counters move: no CPU was busy during the reading";
             self.add("energy", name, State::Note, detail, "");
         }
         for zone in movement.still {
@@ -123,8 +123,8 @@ impl Report {
         let why = match still {
             None => return,
             Some(Still::WhileBusy) => return self.add_finding(name, State::Problem, code, name, ""),
-            Some(Still::AtNothing) => "they stand at 0, so that they have never counted",
-            Some(Still::Same) => "those of the package and of what is in it show the same number",
+            Some(Still::AtNothing) => "they are 0, so they have never counted",
+            Some(Still::Same) => "the counters of the package and of its parts show the same value",
         };
         let fix = Finding::new(code, name, "", SystemClock.wall()).fix;
         let detail = format!("the energy counters of {name} do not move: {why}");

@@ -86,13 +86,13 @@ fn parts(answer: &Answer) -> Line<'static> {
 /// The message about an agent that has stopped.
 fn stale(answer: &Answer) -> Option<String> {
     let age = answer.age.as_secs();
-    answer.is_stale().then(|| format!("The agent has not updated for {age} s: these figures are old."))
+    answer.is_stale().then(|| format!("The agent has not updated for {age} s: the figures are old."))
 }
 
 /// The message in the notice line.
 fn notice(state: &State) -> Option<(String, Style)> {
     if let Some(problem) = &state.problem {
-        return Some((format!(" {}: what is shown is old", text(problem, 300)), Style::new().fg(Color::Red)));
+        return Some((format!(" {}: the figures are old", text(problem, 300)), Style::new().fg(Color::Red)));
     }
     let answer = state.answer.as_ref()?;
     if let Some(words) = stale(answer) {
@@ -163,10 +163,13 @@ fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect) {
     });
     let what = match state.kind {
         Kind::Transcodes => "Encodes",
-        Kind::Workloads => "Containers and the rest",
+        Kind::Workloads => "Workloads",
     };
-    let filter =
-        if state.filter.is_empty() { String::new() } else { format!(", with {:?}", text(&state.filter, 40)) };
+    let filter = if state.filter.is_empty() {
+        String::new()
+    } else {
+        format!(", filter {:?}", text(&state.filter, 40))
+    };
     let title = format!(" {what}: {}{filter} ", rows.len());
     let table = Table::new(lines, widths)
         .header(TableRow::new(titles).style(Style::new().add_modifier(Modifier::BOLD)))
@@ -200,9 +203,9 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
             ),
         ),
         (
-            "for it",
+            "per unit",
             format!(
-                "{} a frame, {} a second of output, {} a megapixel",
+                "{} per frame, {} per second of output, {} per megapixel",
                 with_unit(figures.joules_per_frame, "J"),
                 with_unit(figures.joules_per_output_second, "J"),
                 with_unit(figures.joules_per_megapixel, "J")
@@ -211,7 +214,7 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
         (
             "progress",
             format!(
-                "{} frames, {} fps, {} speed, {}, {} dropped, {} twice",
+                "{} frames, {} fps, {} speed, {}, {} dropped, {} duplicated",
                 whole(told.frames),
                 shown(told.frames_per_second, digits),
                 shown(told.speed_ratio, |speed| format!("{speed:.2}x")),
@@ -235,7 +238,7 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
         (
             "cost",
             format!(
-                "{}, {} an hour of output, {} of CO2",
+                "{}, {} per hour of output, {} CO2e",
                 with_unit(figures.cost, currency),
                 with_unit(figures.cost_per_output_hour, currency),
                 with_unit(figures.carbon_grams, "g")

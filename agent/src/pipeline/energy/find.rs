@@ -25,11 +25,11 @@ impl Pipeline {
             }
             Active::Model => {
                 let why = if self.energy.is_forced() {
-                    "it is configured"
+                    "the configuration selects the model"
                 } else if self.energy.candidates.is_empty() {
-                    "nothing counts it on this host"
+                    "this host has no energy counter"
                 } else {
-                    "the energy counters give nothing"
+                    "the energy counters do not work"
                 };
                 self.findings.report(FindingCode::EnergyIsEstimated, "host", why);
             }

@@ -107,7 +107,7 @@ impl EnergySource {
             health.works(name);
             let why = match self.choice {
                 EnergyChoice::Only(_) => "configured",
-                EnergyChoice::Auto => "nothing counts it here; `ffwatt check` says why",
+                EnergyChoice::Auto => "no energy counter works; `ffwatt check` reports the reason",
             };
             tracing::warn!("energy is estimated from CPU use (source=\"model\"): {why}");
             return Active::Model;
@@ -257,7 +257,7 @@ impl EnergySource {
     fn take_in(&mut self, later: EnergyMeter, now: MonoTime) {
         if let Active::Meter(meter) = &mut self.active {
             for zone in meter.adopt(later) {
-                tracing::info!(%zone, source = meter.kind().name(), "an energy counter has come and is read");
+                tracing::info!(%zone, source = meter.kind().name(), "a new energy counter is read");
             }
             return;
         }
@@ -287,7 +287,8 @@ impl EnergySource {
     pub(super) fn silent_error(kind: EnergySourceKind) -> SourceError {
         SourceError::unavailable(
             format!("the energy counters of {kind} do not move although CPUs are busy"),
-            "on a virtual machine, have the hypervisor pass RAPL through, or set --energy.source=model",
+            "on a virtual machine, configure the hypervisor to pass RAPL through, or set \
+             --energy.source=model",
         )
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     for sensor in found.sensors {
         let Some(zone) = zone(&sensor.driver, &sensor.label) else {
             notes.push(format!(
-                "{} of {} ({:?}) is left out: it is not known what it counts",
+                "{} of {} ({:?}) is left out: its meaning is not known",
                 sensor.input.display(),
                 sensor.driver,
                 sensor.label

@@ -353,7 +353,7 @@ impl OpenZone {
             return Err(error);
         }
         if answers == 0 {
-            let doing = format!("read the {} counter: its CPUs are off line", self.zone);
+            let doing = format!("read the {} counter: its CPUs are offline", self.zone);
             return Err(SourceError::transient(doing, std::io::ErrorKind::NotFound.into()));
         }
         // The middle of the duration is closer to the true time than either end.

@@ -41,11 +41,12 @@ impl Followed {
                 Ok((Hierarchies { unified: u32::from(self.is_unified), legacy: number }, None))
             }
             Some(_) if self.is_unified => {
-                let why = "the kernel does not tell its types (BTF)";
+                let why = "the kernel does not provide its types (BTF)";
                 Ok((Hierarchies::UNIFIED, Some(cgroup_tree::legacy_is_not_followed(why))))
             }
             Some(_) => Err(SourceError::unavailable(
-                "the host has cgroup v1 only, and the kernel does not tell its types (BTF), without which eBPF programs see no cgroup of v1",
+                "the host has cgroup v1 only, and the kernel does not provide its types (BTF), which \
+                 eBPF programs need to see cgroups of v1",
                 "boot with cgroup v2 (`systemd.unified_cgroup_hierarchy=1`), or a kernel with CONFIG_DEBUG_INFO_BTF; until then cgroups \
                  are polled",
             )),

@@ -67,7 +67,7 @@ pub(super) fn load(
 ) -> Result<BpfMeter, SourceError> {
     if !is_built_in() {
         return Err(SourceError::unavailable(
-            "this build carries no eBPF programs",
+            "this build contains no eBPF programs",
             "build it with `cargo xtask build-ebpf && cargo build --release`",
         ));
     }
@@ -235,7 +235,7 @@ fn fill_tracked_names(ebpf: &mut Ebpf, names: &[String]) -> Result<(), SourceErr
         .map_mut("TRACKED_NAMES")
         .ok_or_else(|| SourceError::broken("the eBPF object has no TRACKED_NAMES"))?;
     let mut map: HashMap<_, [u8; COMM_LEN], u8> = HashMap::try_from(map).map_err(|error| {
-        SourceError::broken(format!("TRACKED_NAMES is not the map it should be: {error}"))
+        SourceError::broken(format!("TRACKED_NAMES is not a map of the right kind: {error}"))
     })?;
     for name in names {
         map.insert(comm(name), 1, 0)
@@ -308,7 +308,7 @@ fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
         );
     }
     SourceError::unavailable(
-        format!("the kernel ({kernel}) does not take the eBPF maps: {}", chain(error)),
+        format!("the kernel ({kernel}) refused the eBPF maps: {}", chain(error)),
         "Linux 5.10 or newer with CONFIG_BPF_SYSCALL is needed",
     )
 }
