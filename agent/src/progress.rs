@@ -5,6 +5,6 @@
 //! connection, and takes the blocks with its tick. Memory is bounded: one block for each connection, a bounded number of connections that
 //! wait for the pipeline's verdict, and a bounded number of connections that have a transcode.
 
-mod board;
+mod registry;
 
-pub(crate) use board::{Board, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
+pub(crate) use registry::{Board, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};

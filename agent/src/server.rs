@@ -14,7 +14,7 @@
 mod accept;
 mod access;
 mod api;
-mod crowd;
+mod connection_limiter;
 mod landing;
 mod origin;
 mod page;

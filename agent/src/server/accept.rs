@@ -1,7 +1,7 @@
 //! Accepts connections within limits of number, time and header size.
 //!
 //! axum's own loop has no time limit for headers, no TLS and no limit of connections. This one has: a limit of connections for each
-//! listener ([`crowd`](super::crowd)), time limits for a handshake and for a request's header, a limit of the header's size; and, before
+//! listener ([`connection_limiter`](super::connection_limiter)), time limits for a handshake and for a request's header, a limit of the header's size; and, before
 //! routing, it refuses requests of foreign web pages ([`origin`](super::origin)) and checks passwords.
 
 use std::convert::Infallible;
@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::server::access::{Access, Doorkeeper};
-use crate::server::crowd::{Answering, Crowd, Seat};
+use crate::server::connection_limiter::{Answering, Crowd, Seat};
 use crate::server::origin::Hosts;
 use crate::server::passwords::{Passwords, Verdict};
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Clock, SystemClock};
 use crate::progress::{Board, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
-use crate::server::crowd::Seat;
+use crate::server::connection_limiter::Seat;
 
 #[cfg(test)]
 mod tests;
