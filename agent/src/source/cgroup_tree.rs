@@ -366,7 +366,10 @@ mod tests {
         assert_eq!(tree.of_process(&roots, ProcessId(8)), None);
         fs::write(root.path().join("agent/cgroup.procs"), "70\n7\n").unwrap();
         assert_eq!(tree.of_process(&roots, ProcessId(7)), Some(agent));
-        assert!(tree.problem().unwrap().chain().contains("only a part of the hierarchy"), "its root has another number");
+        assert!(
+            tree.problem().unwrap().chain().contains("only a part of the hierarchy"),
+            "its root has another number"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use agent_core::join::cost;
 use agent_core::join::figures::Prices;
-use agent_core::join::front::front;
+use agent_core::join::pareto_front::pareto_front;
 use agent_core::model::joined::{Efficiency, EnergyBasis, ScenarioFigures};
 use agent_core::units::MicroJoules;
 
@@ -63,7 +63,7 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
         }
     }
     best_of_ladders(all, out)?;
-    let front = front(all);
+    let front = pareto_front(all);
     if !front.is_empty() {
         writeln!(out, "\nPareto front: no other scenario has more VMAF for fewer joules")?;
         for (figures, vmaf, joules) in front {
