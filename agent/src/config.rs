@@ -28,14 +28,16 @@ pub(crate) use sections::{
 };
 #[cfg(test)]
 pub(crate) use values::IdleChoice;
-pub(crate) use values::{CpuChoice, EnergyChoice, LogFormat, LogLevel, ProgressSenders, Restriction, Span};
+pub(crate) use values::{
+    CpuChoice, EnergyChoice, HumanDuration, LogFormat, LogLevel, ProgressSenders, Restriction,
+};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Config {
-    pub interval: Span,
+    pub interval: HumanDuration,
     pub state_dir: Option<PathBuf>,
     pub results_dir: Option<PathBuf>,
     /// The user's own state folder, from the environment.
@@ -62,7 +64,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            interval: Span(Duration::from_secs(1)),
+            interval: HumanDuration(Duration::from_secs(1)),
             state_dir: None,
             results_dir: None,
             user_state_dir: None,

@@ -37,20 +37,20 @@ use agent_core::units::Watts;
 use energy::EnergySource;
 use findings::FindingTracker;
 use identity::{Context, Identities};
-use idle::IdleBook;
+use idle::IdleTracker;
 use labels::SeriesLabels;
 use parts::Parts;
-use progress::ProgressBook;
-use sources::HealthBook;
+use progress::ProgressTracker;
+use sources::HealthTracker;
 use state_dir::StateDir;
 use tokio::sync::watch;
 use wait::{Inbox, Wake};
-use zones::ZoneBook;
+use zones::ZoneTracker;
 
 use crate::clock::Clock;
 use crate::config::{Config, ProgressSenders};
 use crate::host::HostRoots;
-use crate::progress::Board;
+use crate::progress::ProgressRegistry;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 
@@ -75,13 +75,13 @@ pub(crate) struct Pipeline {
     energy: EnergySource,
     tree: Option<CgroupTree>,
     identities: Identities,
-    zones: ZoneBook,
-    idle: IdleBook,
+    zones: ZoneTracker,
+    idle: IdleTracker,
     totals: Totals,
     labels: SeriesLabels,
-    board: Arc<Board>,
-    progress: ProgressBook,
-    health: HealthBook,
+    registry: Arc<ProgressRegistry>,
+    progress: ProgressTracker,
+    health: HealthTracker,
     findings: FindingTracker,
     slow: publish::SlowFigures,
     state: StateDir,
@@ -111,7 +111,7 @@ impl Pipeline {
     /// Begins with the given parts.
     fn new(config: &Config, parts: Parts, links: Links) -> Self {
         let Parts { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health } = parts;
-        let Links { inbox, publisher, joined, board } = links;
+        let Links { inbox, publisher, joined, registry } = links;
         let configured_idle = config.attribution.idle_watts.map(Watts);
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
@@ -125,15 +125,15 @@ impl Pipeline {
             missed_ticks: 0,
             asleep: clock.suspended(),
             identities: Identities::new(cpu.own_process(), config.cpu.tracked.clone(), numbers, earlier),
-            zones: ZoneBook::default(),
+            zones: ZoneTracker::default(),
             totals: Totals::new(limits, clock.moment()),
             labels: SeriesLabels::default(),
-            progress: ProgressBook::new(config.progress.accept_from == ProgressSenders::Anywhere),
-            board,
+            progress: ProgressTracker::new(config.progress.accept_from == ProgressSenders::Anywhere),
+            registry,
             findings: FindingTracker::default(),
             slow: publish::SlowFigures::default(),
             ticks: DurationHistogram::new(&TICK_BOUNDS),
-            idle: IdleBook::new(configured_idle, IdleLearner::new(state.load_idle())),
+            idle: IdleTracker::new(configured_idle, IdleLearner::new(state.load_idle())),
             clock,
             roots,
             cpu,
@@ -244,7 +244,7 @@ impl Pipeline {
     }
 
     fn find_progress(&mut self) {
-        self.progress.find(&self.board, &self.identities, &self.roots, &*self.clock);
+        self.progress.find(&self.registry, &self.identities, &self.roots, &*self.clock);
     }
 
     /// Marks engines that have containers as needed: without the engine, its containers have no names.
@@ -275,7 +275,7 @@ impl Pipeline {
         // Energy and CPU time are read as close together as possible: the time between them is in the stated uncertainty.
         let energy = self.energy.read(&*self.clock);
         let mut window = self.read_cpu();
-        self.progress.hear(&self.board);
+        self.progress.hear(&self.registry);
         self.take_events();
         let last_tick = std::mem::replace(&mut self.last_tick, began);
         let duration = began.since(last_tick);

@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::api::Answer;
 use crate::clock::SystemClock;
 use crate::command::check::{Running, find_running};
-use crate::config::{Config, Span};
+use crate::config::{Config, HumanDuration};
 use crate::pipeline::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 
 /// Default length of the measurement.
@@ -78,7 +78,7 @@ pub(crate) fn options(matches: &ArgMatches) -> CalibrateOptions {
 }
 
 fn parse_period(text: &str) -> Result<Duration, String> {
-    let Span(period) = Span::parse(text)?;
+    let HumanDuration(period) = HumanDuration::parse(text)?;
     let is_allowed = (PERIODS.0..=PERIODS.1).contains(&period);
     is_allowed.then_some(period).ok_or_else(|| "must be between 15s and 1h".to_owned())
 }

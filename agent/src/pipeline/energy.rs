@@ -31,7 +31,7 @@ impl Pipeline {
             self.take_baseline(kind, &reading);
         }
         if let Active::Meter(meter) = &mut self.energy.active {
-            meter.rest();
+            meter.stop_reader();
         }
     }
 

@@ -29,7 +29,7 @@ const PATIENT_TICKS: u32 = 3;
 
 /// Idle powers of all zones, by origin.
 #[derive(Debug)]
-pub(super) struct IdleBook {
+pub(super) struct IdleTracker {
     configured: Option<Watts>,
     calibrated: BTreeMap<Zone, CalibratedIdle>,
     /// Version of the file that they are from, and the time of the last check.
@@ -37,7 +37,7 @@ pub(super) struct IdleBook {
     learner: IdleLearner,
 }
 
-impl IdleBook {
+impl IdleTracker {
     pub(super) fn new(configured: Option<Watts>, learner: IdleLearner) -> Self {
         Self { configured, calibrated: BTreeMap::new(), file: Default::default(), learner }
     }
@@ -60,7 +60,7 @@ impl IdleBook {
 /// Idle powers of these zones that an agent would have at its start, from the kept files.
 pub(crate) fn known_idle(config: &Config, zones: &[Zone]) -> Vec<(Zone, IdlePower)> {
     let state = StateDir::look(&config.state_dirs(), &config.roots(), zones);
-    let mut book = IdleBook::new(None, IdleLearner::new(state.load_idle()));
+    let mut book = IdleTracker::new(None, IdleLearner::new(state.load_idle()));
     book.calibrated = state.load_calibration();
     zones.iter().filter_map(|zone| Some((*zone, book.by_observation(*zone)?))).collect()
 }

@@ -19,7 +19,7 @@ use owner::Search;
 use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::pipeline::identity::Identities;
-use crate::progress::{Board, Refusal};
+use crate::progress::{ProgressRegistry, Refusal};
 use crate::source::identity::transcodes::Transcode;
 use crate::source::peer::Sockets;
 
@@ -46,7 +46,7 @@ const SEARCH_SHARE: u32 = 10;
 
 /// Progress of all transcodes that post.
 #[derive(Debug, Default)]
-pub(super) struct ProgressBook {
+pub(super) struct ProgressTracker {
     /// Connections with a known transcode.
     matched: HashMap<u64, TranscodeId>,
     /// Connections without a known transcode, and the time at which each was first seen.
@@ -77,7 +77,7 @@ struct Live {
     shown: Option<Progress>,
 }
 
-impl ProgressBook {
+impl ProgressTracker {
     pub(super) fn new(allow_remote: bool) -> Self {
         Self { allow_remote, ..Self::default() }
     }
@@ -100,14 +100,14 @@ impl ProgressBook {
     /// Finds the transcodes of new connections, while their sockets exist.
     pub(super) fn find(
         &mut self,
-        board: &Board,
+        registry: &ProgressRegistry,
         identities: &Identities,
         roots: &HostRoots,
         clock: &dyn Clock,
     ) {
         let now = clock.now();
         self.is_rung = false;
-        let pending = board.pending();
+        let pending = registry.pending();
         let numbers: HashSet<u64> = pending.iter().map(|(number, _)| *number).collect();
         self.waiting.retain(|number, _| numbers.contains(number));
         if pending.is_empty() {
@@ -119,14 +119,14 @@ impl ProgressBook {
             let since = *self.waiting.entry(number).or_insert(now);
             let posts = |id| self.matched.values().any(|other| *other == id);
             let refusal = match search.owner(&sender, posts) {
-                Some(id) if self.give(board, number, id, now) => continue,
+                Some(id) if self.give(registry, number, id, now) => continue,
                 Some(_) => Refusal::Taken,
                 None if sender.is_loopback() || self.allow_remote => Refusal::Unknown,
                 None => Refusal::Remote,
             };
             if now.since(since) >= PATIENCE {
                 tracing::debug!(id = sender.id, connection = ?sender.connection, ?refusal, "progress post refused");
-                board.refuse(number, refusal);
+                registry.refuse(number, refusal);
             }
         }
         let ended = clock.now();
@@ -134,20 +134,20 @@ impl ProgressBook {
     }
 
     /// Assigns a transcode to a connection, unless it has another one.
-    fn give(&mut self, board: &Board, number: u64, id: TranscodeId, now: MonoTime) -> bool {
+    fn give(&mut self, registry: &ProgressRegistry, number: u64, id: TranscodeId, now: MonoTime) -> bool {
         let mut holders = self.matched.iter().filter(|(_, other)| **other == id);
-        if !holders.all(|(holder, _)| board.displace(*holder, now)) {
+        if !holders.all(|(holder, _)| registry.displace(*holder, now)) {
             return false;
         }
-        if board.accept(number, now) {
+        if registry.accept(number, now) {
             self.matched.insert(number, id);
         }
         true
     }
 
-    /// Takes new blocks from the board.
-    pub(super) fn hear(&mut self, board: &Board) {
-        let posts = board.take();
+    /// Takes new blocks from the registry.
+    pub(super) fn hear(&mut self, registry: &ProgressRegistry) {
+        let posts = registry.take();
         let open: HashSet<u64> =
             posts.iter().filter(|(_, post)| post.is_open).map(|(number, _)| *number).collect();
         for (number, post) in posts {
@@ -161,7 +161,7 @@ impl ProgressBook {
             live.is_open &= open.contains(&live.post);
         }
         let matched = self.matched.len();
-        self.counts = PostCounts { matched, unmatched: open.len() - matched, refused: board.refused() };
+        self.counts = PostCounts { matched, unmatched: open.len() - matched, refused: registry.refused() };
     }
 
     /// Closes the tick's window: its charges are known now.

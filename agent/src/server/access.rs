@@ -110,13 +110,13 @@ pub(crate) struct AccessFile {
     publisher: watch::Sender<Arc<Access>>,
 }
 
-/// The access rules in force, for listeners.
+/// The access rules in force; listeners read the current ones.
 #[derive(Clone, Debug)]
-pub struct Doorkeeper(watch::Receiver<Arc<Access>>);
+pub struct AuthConfig(watch::Receiver<Arc<Access>>);
 
-impl Doorkeeper {
+impl AuthConfig {
     /// Gives access to all clients.
-    pub fn open_house() -> Self {
+    pub fn allow_all() -> Self {
         Self(watch::channel(Arc::default()).1)
     }
 
@@ -138,7 +138,7 @@ impl Doorkeeper {
 
 impl AccessFile {
     /// Reads the file; a problem at the start is an error.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Doorkeeper), WebConfigError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, AuthConfig), WebConfigError> {
         // Checked before it is read: a change in between is found at the next check.
         let mut file = Self {
             path: path.to_path_buf(),
@@ -148,8 +148,8 @@ impl AccessFile {
         };
         let access = file.read()?;
         file.publisher.send_replace(Arc::new(access));
-        let doorkeeper = Doorkeeper(file.publisher.subscribe());
-        Ok((file, doorkeeper))
+        let auth_config = AuthConfig(file.publisher.subscribe());
+        Ok((file, auth_config))
     }
 
     fn read(&mut self) -> Result<Access, WebConfigError> {

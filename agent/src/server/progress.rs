@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Clock, SystemClock};
-use crate::progress::{Board, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
-use crate::server::connection_limiter::Seat;
+use crate::progress::{ProgressRegistry, ProgressStream, Refusal, SILENCE_LIMIT, Sender, Verdict};
+use crate::server::connection_limiter::Permit;
 
 #[cfg(test)]
 mod tests;
@@ -29,12 +29,12 @@ const MAX_ID: usize = 256;
 /// State that the handler of posts needs.
 #[derive(Clone)]
 pub(super) struct Posting {
-    pub(super) board: Arc<Board>,
+    pub(super) registry: Arc<ProgressRegistry>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
 /// The connection's permit.
-type Connection = Option<Extension<Arc<Seat>>>;
+type Connection = Option<Extension<Arc<Permit>>>;
 
 /// Handles a post without an id.
 pub(super) async fn post_nameless(state: State<Posting>, connection: Connection, body: Body) -> Response {
@@ -51,30 +51,30 @@ pub(super) async fn post(
     if id.len() > MAX_ID {
         return refuse(StatusCode::URI_TOO_LONG, "the id has more than 256 bytes");
     }
-    let seat = connection.map(|Extension(seat)| seat);
-    let sender = Sender { id, connection: seat.as_ref().and_then(|seat| seat.ends()) };
-    let ticket = posting.board.open(sender, SystemClock.now());
+    let permit = connection.map(|Extension(permit)| permit);
+    let sender = Sender { id, connection: permit.as_ref().and_then(|permit| permit.ends()) };
+    let stream = posting.registry.open(sender, SystemClock.now());
     let mut stop = posting.stop;
     tokio::select! {
-        answer = read(ticket, seat, body) => answer,
+        answer = read(stream, permit, body) => answer,
         // An error means that the sender has been dropped: stop as well.
         _ = stop.wait_for(|stop| *stop) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the agent ends"),
     }
 }
 
-async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Response {
+async fn read(mut stream: ProgressStream, permit: Option<Arc<Permit>>, body: Body) -> Response {
     let mut lines = Lines::default();
     let mut chunks = body.into_data_stream();
     let mut deadline = Instant::now() + SILENCE_LIMIT;
-    let (mut is_matched, mut has_spoken, mut has_ended) = (false, false, false);
+    let (mut is_matched, mut has_sent, mut has_ended) = (false, false, false);
     loop {
         tokio::select! {
             chunk = chunks.next(), if !has_ended => match chunk {
                 Some(Ok(chunk)) => {
-                    ticket.hear();
-                    has_spoken = true;
+                    stream.mark_received();
+                    has_sent = true;
                     match lines.push(&chunk) {
-                        Ok(Some(block)) => ticket.tell(block, SystemClock.now()),
+                        Ok(Some(block)) => stream.set_block(block, SystemClock.now()),
                         Ok(None) => {}
                         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
                     }
@@ -85,24 +85,24 @@ async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Respon
                 // It was closed before the end, and gets no answer.
                 Some(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
             },
-            verdict = ticket.verdict() => match verdict {
+            verdict = stream.verdict() => match verdict {
                 Verdict::Pending => {}
                 Verdict::Matched if has_ended => return StatusCode::NO_CONTENT.into_response(),
                 Verdict::Matched => {
                     is_matched = true;
-                    if let Some(seat) = &seat {
-                        seat.keep();
+                    if let Some(permit) = &permit {
+                        permit.keep();
                     }
                 }
                 Verdict::Refused(refusal) => return answer(refusal),
             },
             // An accepted encoder may take long before its first block. Another connection may displace it.
-            () = sleep_until(deadline), if !is_matched && (has_ended || !has_spoken) => {
-                if has_ended && has_spoken {
+            () = sleep_until(deadline), if !is_matched && (has_ended || !has_sent) => {
+                if has_ended && has_sent {
                     // The next tick decides.
                     return StatusCode::ACCEPTED.into_response();
                 }
-                ticket.give_up();
+                stream.refuse_silent();
                 return answer(Refusal::Silent);
             }
         }

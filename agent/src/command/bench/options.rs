@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::command::bench::Target;
 use crate::command::bench::batch::{self, BatchError, Overrides};
 use crate::command::bench::plan::{self, Scenario, Times};
-use crate::config::Span;
+use crate::config::HumanDuration;
 
 /// An encoder's start is a part of its cost, unless a user excludes it.
 const STABILIZATION: Duration = Duration::ZERO;
@@ -54,7 +54,12 @@ pub(super) enum Work {
 /// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
     let time = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("TIME").value_parser(Span::parse).global(true).help(help)
+        Arg::new(name)
+            .long(name)
+            .value_name("TIME")
+            .value_parser(HumanDuration::parse)
+            .global(true)
+            .help(help)
     };
     let text = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).global(true).help(help)
@@ -172,7 +177,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
         Some(("batch", matches)) => (Work::Batch(text(matches, "file").unwrap_or_default().into()), matches),
         _ => (Work::All, matches),
     };
-    let time = |name: &str| matches.get_one::<Span>(name).map(|span| span.0);
+    let time = |name: &str| matches.get_one::<HumanDuration>(name).map(|span| span.0);
     let target = match text(matches, "target").as_deref() {
         None | Some("null") => Target::Null,
         Some(url) if url.contains("://") => Target::Url(url.to_owned()),

@@ -6,7 +6,7 @@ use agent_core::model::energy::{EnergySourceKind, Zone};
 use agent_core::model::finding::{Finding, FindingCode};
 use agent_core::units::MicroJoules;
 
-use super::movement::{Still, watch};
+use super::movement::{Standstill, watch};
 use super::{Line, Report, State};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -118,13 +118,13 @@ impl Report {
         used
     }
 
-    fn add_stillness(&mut self, name: &'static str, still: Option<Still>) {
+    fn add_stillness(&mut self, name: &'static str, still: Option<Standstill>) {
         let code = FindingCode::CountersStandStill;
         let why = match still {
             None => return,
-            Some(Still::WhileBusy) => return self.add_finding(name, State::Problem, code, name, ""),
-            Some(Still::AtNothing) => "they are 0, so they have never counted",
-            Some(Still::Same) => "the counters of the package and of its parts show the same value",
+            Some(Standstill::WhileBusy) => return self.add_finding(name, State::Problem, code, name, ""),
+            Some(Standstill::AtNothing) => "they are 0, so they have never counted",
+            Some(Standstill::Same) => "the counters of the package and of its parts show the same value",
         };
         let fix = Finding::new(code, name, "", SystemClock.wall()).fix;
         let detail = format!("the energy counters of {name} do not move: {why}");

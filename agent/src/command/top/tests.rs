@@ -6,7 +6,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
 use crate::api::snapshot::{Host, Part};
-use crate::api::transcode::{Asked, Figures, Told};
+use crate::api::transcode::{EncodeSettings, Figures, ReportedProgress};
 use crate::api::{Notice, Prices, Transcode, Workload};
 
 fn transcode(name: &str, codec: &str, watts: f64, per_frame: Option<f64>) -> Transcode {
@@ -14,8 +14,8 @@ fn transcode(name: &str, codec: &str, watts: f64, per_frame: Option<f64>) -> Tra
         transcode: format!("{name}-1"),
         workload: name.to_owned(),
         is_running: true,
-        asked: Asked { codec: Some(codec.to_owned()), ..Asked::default() },
-        told: Told { speed_ratio: per_frame.map(|_| 1.0), ..Told::default() },
+        asked: EncodeSettings { codec: Some(codec.to_owned()), ..EncodeSettings::default() },
+        told: ReportedProgress { speed_ratio: per_frame.map(|_| 1.0), ..ReportedProgress::default() },
         figures: Figures {
             power_watts: Some(watts),
             energy_joules: Some(watts * 10.0),

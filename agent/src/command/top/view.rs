@@ -180,7 +180,7 @@ fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect) {
 }
 
 /// All figures of one transcode, line by line.
-fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)> {
+fn detail_lines(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)> {
     let (asked, told, figures) = (&one.asked, &one.told, &one.figures);
     let currency = answer.map_or("", |answer| &answer.prices.currency);
     let whole = |value: Option<u64>| shown(value, |value| value.to_string());
@@ -250,7 +250,7 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
 fn draw_detail(frame: &mut Frame<'_>, one: &Transcode, answer: Option<&Answer>, area: Rect) {
     let line =
         |(name, fact): (&'static str, String)| Line::from(vec![format!(" {name:<10}").dim(), fact.into()]);
-    let lines: Vec<Line<'_>> = facts(one, answer).into_iter().map(line).collect();
+    let lines: Vec<Line<'_>> = detail_lines(one, answer).into_iter().map(line).collect();
     let block = Block::new().borders(Borders::TOP).title(" Detail ");
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }

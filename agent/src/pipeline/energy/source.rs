@@ -16,8 +16,8 @@ use super::probe::Probe;
 use super::silence::Silence;
 use crate::clock::Clock;
 use crate::config::{self, EnergyChoice};
-use crate::pipeline::sources::HealthBook;
-use crate::pipeline::zones::ZoneBook;
+use crate::pipeline::sources::HealthTracker;
+use crate::pipeline::zones::ZoneTracker;
 use crate::source::SourceError;
 use crate::source::energy::model::{Coefficients, ModelMeter};
 use crate::source::energy::{EnergyHardware, EnergyMeter, EnergyReading};
@@ -60,7 +60,7 @@ impl EnergySource {
         config: &config::Energy,
         hardware: Box<dyn EnergyHardware>,
         clock: &dyn Clock,
-        health: &mut HealthBook,
+        health: &mut HealthTracker,
     ) -> Self {
         let now = clock.now();
         let mut source = Self {
@@ -82,7 +82,7 @@ impl EnergySource {
         source
     }
 
-    fn best(&self, clock: &dyn Clock, health: &mut HealthBook) -> Active {
+    fn best(&self, clock: &dyn Clock, health: &mut HealthTracker) -> Active {
         let mut in_part = None;
         for kind in EnergySourceKind::ALL {
             if !kind.is_measured() || !self.choice.allows(kind) {
@@ -171,7 +171,7 @@ impl EnergySource {
     }
 
     /// Reads the meter between ticks, if it is time, so that no wrap is missed. The energy is in the next tick.
-    pub(in crate::pipeline) fn keep_up(&mut self, clock: &dyn Clock, zones: &mut ZoneBook) {
+    pub(in crate::pipeline) fn keep_up(&mut self, clock: &dyn Clock, zones: &mut ZoneTracker) {
         let (Some(gap), now) = (self.longest_gap(), clock.now()) else { return };
         if zones.last_read().is_some_and(|last| now.since(last) < gap) {
             return;
@@ -224,7 +224,7 @@ impl EnergySource {
     }
 
     /// Checks for counters that are new, and opens them. `is_lacking`: some do not work.
-    pub(super) fn look(&mut self, clock: &dyn Clock, is_lacking: bool, health: &mut HealthBook) {
+    pub(super) fn look(&mut self, clock: &dyn Clock, is_lacking: bool, health: &mut HealthTracker) {
         let now = clock.now();
         if !self.probe.is_due(now) || self.choice == EnergyChoice::Only(EnergySourceKind::Model) {
             return;

@@ -10,13 +10,13 @@ use crate::source::identity::processes;
 
 /// Mounted cgroup hierarchies of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Followed {
+pub(super) struct MountedHierarchies {
     is_unified: bool,
     /// The controller of cgroup v1, and the number of its hierarchy.
     legacy: Option<(Controller, u32)>,
 }
 
-impl Followed {
+impl MountedHierarchies {
     /// Finds the hierarchies. Where none is visible, tasks are charged by cgroup v2.
     pub(super) fn find(roots: &HostRoots) -> Self {
         let Ok(tree) = CgroupTree::find(roots) else { return Self { is_unified: true, legacy: None } };
@@ -75,10 +75,10 @@ mod tests {
 
     #[test]
     fn without_types_cgroup_v1_alone_is_a_failure_and_beside_v2_a_problem() {
-        let both = Followed { is_unified: true, legacy: Some((Controller::Cpuacct, 2)) };
-        let legacy = Followed { is_unified: false, ..both };
-        let unified = Followed { is_unified: true, legacy: None };
-        let told = |followed: Followed, types: &KernelTypes| {
+        let both = MountedHierarchies { is_unified: true, legacy: Some((Controller::Cpuacct, 2)) };
+        let legacy = MountedHierarchies { is_unified: false, ..both };
+        let unified = MountedHierarchies { is_unified: true, legacy: None };
+        let told = |followed: MountedHierarchies, types: &KernelTypes| {
             followed
                 .hierarchies(types)
                 .map(|(hierarchies, problem)| (hierarchies.unified, hierarchies.legacy, problem.is_some()))

@@ -18,9 +18,9 @@ use crate::clock::Clock;
 use crate::host::{CpuTopology, HostRoots};
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
-use crate::source::cpu::bpf::hierarchies::Followed;
+use crate::source::cpu::bpf::hierarchies::MountedHierarchies;
 use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
-use crate::source::cpu::bpf::{BpfMeter, Lead};
+use crate::source::cpu::bpf::{BpfMeter, KernelClockOffset};
 use crate::source::cpu::btf::KernelTypes;
 use crate::source::{GRANT, SourceError, chain};
 
@@ -74,7 +74,7 @@ pub(super) fn load(
     let kernel = roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned());
     // The types of the running kernel are in its own sysfs. Offsets from any other file would be read as addresses.
     let btf = HostRoots::default().sys.join("kernel/btf/vmlinux");
-    let followed = Followed::find(roots);
+    let followed = MountedHierarchies::find(roots);
     let types = kernel_types(&btf, followed.controller());
     let (hierarchies, problem) = followed.hierarchies(&types)?;
     let Loaded { mut ebpf, is_typed } = match load_object(&types, hierarchies, roots, options) {
@@ -117,12 +117,12 @@ pub(super) fn load(
         room: options.max_consumers as usize,
         torn_reads: 0,
         reattached: 0,
-        lead: Lead::default(),
+        clock_offset: KernelClockOffset::default(),
         has_legacy: hierarchies.legacy != 0,
         problem,
     };
     meter.track(own)?;
-    meter.lead = meter.find_lead(clock)?;
+    meter.clock_offset = meter.find_clock_offset(clock)?;
     // The first reading only begins the accounts.
     meter.read(clock)?;
     Ok(meter)
