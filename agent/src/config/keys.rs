@@ -103,7 +103,7 @@ pub(crate) const KEYS: &[Key] = &[
         "cpu.tracked",
         List,
         "NAMES",
-        "Programs whose runs are transcodes.",
+        "Encoder programs; each run is a transcode.",
         Form("program names without a path, separated by commas, 64 at most"),
     )
     .more("Each run has its own energy, as a part of its container's."),
@@ -192,7 +192,7 @@ pub(crate) const KEYS: &[Key] = &[
         "progress.accept_from",
         Text,
         "WHERE",
-        "Senders whose progress posts are accepted.",
+        "Allowed senders of progress posts.",
         Words(&["host", "anywhere"]),
     )
     .more("host: this host and its containers."),
@@ -270,7 +270,7 @@ pub(crate) const KEYS: &[Key] = &[
         "price.viewers",
         Integer,
         "NUMBER",
-        "Viewers of a scenario whose result file has no number.",
+        "Number of viewers of a scenario, if its result file has none.",
         AtLeast("0"),
     ),
     key("budget.cost_per_day", Number, "PRICE", "Budget for the energy of one day.", AtLeast("0"))

@@ -38,7 +38,7 @@ pub(crate) enum CalibrationError {
     Cpu(#[source] SourceError),
     /// No energy counter works.
     #[error(
-        "no energy counter of this host works, so its idle power cannot be measured; ffwatt check says why"
+        "no energy counter of this host works, so its idle power cannot be measured; ffwatt check reports the reason"
     )]
     NoCounter,
     /// No folder can be written.

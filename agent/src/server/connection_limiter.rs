@@ -56,7 +56,7 @@ pub(super) struct Permit {
     ends: Option<Ends>,
 }
 
-/// As long as this lives, the connection is active a request.
+/// A request that is being answered; as long as it exists, its connection is active.
 #[derive(Debug)]
 pub(super) struct ActiveRequest(Arc<Permit>);
 
