@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use agent_core::metrics::catalog::Listener;
-use ffwatt::inside::{Authenticator, AuthConfig, WebConfig, converse};
+use ffwatt::inside::{AuthConfig, Authenticator, WebConfig, converse};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};

@@ -16,7 +16,7 @@ const HEAD: &str = "//! Run: ";
 enum RunMode {
     /// At the same time as others.
     Parallel,
-    /// Serial: it measures the host, or starts an engine on it.
+    /// Without other tests at the same time: it measures the host, or starts an engine on it.
     Serial,
     /// In a virtual machine, because it changes the host: `cargo xtask vm` makes one for it.
     VirtualMachine,

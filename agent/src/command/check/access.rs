@@ -19,8 +19,8 @@ impl Report {
             return;
         };
         match AccessFile::open(path) {
-            Ok((_, doorkeeper)) => {
-                let detail = format!("{} by {}", doorkeeper.summary(), path.display());
+            Ok((_, auth_config)) => {
+                let detail = format!("{} by {}", auth_config.summary(), path.display());
                 self.add("ports", "access", State::Used, detail, "");
             }
             Err(error) => {
