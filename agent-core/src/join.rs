@@ -7,14 +7,14 @@ pub mod bitrate;
 pub mod budget;
 pub mod cost;
 pub mod efficiency;
-pub mod facts;
 pub mod figures;
-pub mod front;
 pub mod history;
 pub mod matching;
+pub mod pareto_front;
 pub mod prediction;
 pub mod pricing;
 pub mod progress;
+pub mod scenario_defaults;
 pub mod subject;
 pub mod transcode;
 

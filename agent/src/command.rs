@@ -63,7 +63,7 @@ pub fn main() -> ExitCode {
     for name in invocation.layers.unknown_variables() {
         let name = name.to_string_lossy();
         complain(&format!(
-            "warning: the environment variable {name} is none of ours; `ffwatt config` lists them"
+            "warning: unknown environment variable {name}; `ffwatt config` lists the known variables"
         ));
     }
     let config = match invocation.layers.resolve() {

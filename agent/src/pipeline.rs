@@ -33,10 +33,10 @@ use figures::SlowFigures;
 use identity::Identities;
 use labels::SeriesLabels;
 use parts::Parts;
-use progress::ProgressBook;
+use progress::ProgressTracker;
 use publish::{Publisher, Shown};
 use schedule::Schedule;
-use sources::HealthBook;
+use sources::HealthTracker;
 use wait::{Inbox, Wake};
 
 use crate::clock::Clock;
@@ -60,9 +60,9 @@ pub(crate) struct Pipeline {
     energy: EnergyAccounting,
     totals: Totals,
     labels: SeriesLabels,
-    progress: ProgressBook,
+    progress: ProgressTracker,
     figures: SlowFigures,
-    health: HealthBook,
+    health: HealthTracker,
     findings: FindingTracker,
     publisher: Publisher,
 }
@@ -82,7 +82,7 @@ impl Pipeline {
     /// Begins with the given parts.
     fn new(config: &Config, parts: Parts, links: Links) -> Self {
         let Parts { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health } = parts;
-        let Links { inbox, publisher, joined, board } = links;
+        let Links { inbox, publisher, joined, registry } = links;
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
             shown: config.attribution.max_workloads as usize,
@@ -96,7 +96,7 @@ impl Pipeline {
             energy: EnergyAccounting::new(config, energy, state),
             totals: Totals::new(limits, clock.moment()),
             labels: SeriesLabels::default(),
-            progress: ProgressBook::new(board, allow_remote),
+            progress: ProgressTracker::new(registry, allow_remote),
             figures: SlowFigures::default(),
             health,
             findings: FindingTracker::default(),

@@ -227,7 +227,7 @@ fn what_changes_counts_at_once_and_what_breaks_changes_nothing() {
         })
         .unwrap_or_else(|error| panic!("{error}: {}", guarded.agent.log()));
         assert!(referee(&file).is_err() || text.contains("plain") || text.contains("gone"), "{text}");
-        assert_eq!(guarded.metrics("https", &TRUST), 401, "access stays as it was");
+        assert_eq!(guarded.metrics("https", &TRUST), 401, "the access rules do not change");
     }
     fs::remove_file(&file).unwrap();
     let user = format!("scraper:{PASSWORD}");

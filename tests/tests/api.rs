@@ -162,5 +162,5 @@ fn series_and_events_follow_the_ticks() {
     assert_eq!(json(&agent, "/api/v1/series?workload=nobody")["series"], serde_json::json!([]));
     // Readers of events do not keep the agent from ending.
     let (status, log) = agent.stop().unwrap();
-    assert!(status.success() && !log.contains("were not finished"), "{log}");
+    assert!(status.success() && !log.contains("were not complete"), "{log}");
 }

@@ -341,7 +341,7 @@ fn knows_whose_an_encoder_is(source: &str) {
         .unwrap();
     let check = Command::new(&wrapper).args(["check", &source]).env_clear().envs(path).output().unwrap();
     let report = String::from_utf8_lossy(&check.stdout);
-    assert!(report.contains("cgroup namespace of its own"), "{report}");
+    assert!(report.contains("its own cgroup namespace"), "{report}");
     assert!(report.contains("cgroup: host"), "{report}");
 }
 
@@ -375,7 +375,7 @@ fn where_only_a_part_of_the_hierarchy_is_to_be_seen_nothing_outside_is_taken_for
     assert_closed(&scrape);
     let check = Command::new(&wrapper).arg("check").env_clear().envs(path).output().unwrap();
     let report = String::from_utf8_lossy(&check.stdout);
-    assert!(report.contains("known by numbers") && report.contains("cgroup: host"), "{report}");
+    assert!(report.contains("numbers instead of names") && report.contains("cgroup: host"), "{report}");
 }
 
 #[test]

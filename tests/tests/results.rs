@@ -392,7 +392,7 @@ fn a_hangup_reads_prices_and_the_results_folder_again() {
     until("a joule is a millionth", &is("first", 0.001));
     configure("\"much\"", folder.path());
     agent.signal(rustix::process::Signal::HUP).unwrap();
-    until("the mistake is said", &|_| agent.log().contains("everything stays as it was"));
+    until("the mistake is said", &|_| agent.log().contains("the configuration does not change"));
     assert!(agent.log().contains("per_kwh"), "{}", agent.log());
     until("the old price", &is("first", 0.001));
     configure("7.2", other.path());

@@ -151,7 +151,7 @@ impl Directory {
     }
 
     /// Whether only the number of a cgroup is known.
-    pub fn is_stranger(&self, id: CgroupId) -> bool {
+    pub fn is_unnamed(&self, id: CgroupId) -> bool {
         self.cgroups.get(&id).is_some_and(|entry| entry.path.is_none())
     }
 
@@ -161,7 +161,7 @@ impl Directory {
     }
 
     /// Adds a cgroup of unknown path, which makes a workload by its number.
-    pub fn stranger(&mut self, id: CgroupId) -> WorkloadId {
+    pub fn add_unnamed(&mut self, id: CgroupId) -> WorkloadId {
         let name = format!("cgroup {}", id.0);
         let found = CgroupIdentity { root: name.clone(), name, ..cgroup_path::identify("/") };
         let workload = self.workload_for(&found);

@@ -1,6 +1,6 @@
 //! Computes a transcode's frames, pixels and playing time, from its progress posts and its command line.
 
-use crate::join::facts;
+use crate::join::scenario_defaults;
 use crate::model::progress::Progress;
 use crate::model::transcode::{Encode, Output};
 use crate::units::Pixels;
@@ -30,7 +30,7 @@ pub fn output(progress: &Progress, encode: &Encode, compared: Output) -> Output 
 
 /// Pixels of one picture of each rendition; `None` unless every size is known.
 fn area(sizes: &str, renditions: usize) -> Option<f64> {
-    let areas: Option<Vec<f64>> = sizes.split('+').map(facts::area).collect();
+    let areas: Option<Vec<f64>> = sizes.split('+').map(scenario_defaults::area).collect();
     // Sizes that are equal are written once.
     areas.filter(|areas| areas.len() == renditions).map(|areas| areas.iter().sum())
 }

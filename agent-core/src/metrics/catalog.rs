@@ -54,7 +54,7 @@ impl Listener {
             Self::Rapl => ("rapl", 9500, "listen.rapl_port", "rapl_*: measured power and energy"),
             Self::Docker => ("docker", 9501, "listen.docker_port", "docker_*: containers and engine"),
             Self::Results => ("results", 9502, "listen.results_port", "results_*: scenarios of the last run"),
-            Self::Qoe => ("qoe", 9503, "listen.qoe_port", "qoe_*: quality for each watt"),
+            Self::Qoe => ("qoe", 9503, "listen.qoe_port", "qoe_*: quality per watt"),
             Self::Cost => ("cost", 9504, "listen.cost_port", "cost_*: cost of the scenarios"),
             Self::Main => ("main", 9510, "listen.port", "ffwatt_*: workloads, transcodes, host"),
         }

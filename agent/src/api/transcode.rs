@@ -26,9 +26,9 @@ pub(crate) struct Transcode {
     pub cpu_cores: f64,
     pub cpu_seconds: f64,
     #[serde(flatten)]
-    pub asked: Asked,
+    pub asked: EncodeSettings,
     #[serde(flatten)]
-    pub told: Told,
+    pub told: ReportedProgress,
     #[serde(flatten)]
     pub figures: Figures,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Transcode {
 /// Settings from its command line and its container's labels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct EncodeSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ pub(crate) struct Asked {
 /// Figures from its progress posts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Told {
+pub(crate) struct ReportedProgress {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,7 +138,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
         cpu_cores: if seconds > 0.0 { transcode.account.window_cpu.seconds() / seconds } else { 0.0 },
         cpu_seconds: transcode.total(|_| true).1.seconds(),
-        asked: Asked {
+        asked: EncodeSettings {
             scenario: transcode.workload.details.scenario().map(str::to_owned),
             codec: encode.codec.clone(),
             codec_standard: encode.standard.clone(),
@@ -159,13 +159,13 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
     }
 }
 
-fn told(transcode: &TranscodeSnapshot) -> Told {
+fn told(transcode: &TranscodeSnapshot) -> ReportedProgress {
     let frames = transcode.output.frames;
     let output_seconds = transcode.output.length.map(|length| length.as_secs_f64());
     let Some(progress) = &transcode.progress else {
-        return Told { frames, output_seconds, ..Told::default() };
+        return ReportedProgress { frames, output_seconds, ..ReportedProgress::default() };
     };
-    Told {
+    ReportedProgress {
         frames,
         output_seconds,
         frames_per_second: progress.block.frame_rate,

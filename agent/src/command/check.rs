@@ -207,7 +207,7 @@ impl Report {
             Err(error) => self.add_error("cpu", "cgroupfs", &error),
         }
         if self.cpu_source.is_none() {
-            self.add("cpu", "all", State::Fatal, "nothing tells who used the CPU", "see the lines above");
+            self.add("cpu", "all", State::Fatal, "no source of CPU time works", "see the lines above");
         }
     }
 
@@ -222,16 +222,16 @@ impl Report {
             Ok(Err(error)) => {
                 let fix = match error.reason() {
                     Reason::Permission => {
-                        "make the agent's user a member of the socket's group, which may be as good as root; \
-                         docs/DEPLOY.md, Names of containers, has other ways"
+                        "add the agent's user to the socket's group (this can be equivalent to root); \
+                         docs/DEPLOY.md, Names of containers, describes alternatives"
                     }
-                    _ => "start the engine, or see its log",
+                    _ => "start the engine, or read its log",
                 };
                 self.add("names", name, State::Problem, error.chain(), fix);
             }
             Err(_) => {
                 let detail = format!("the engine at {} does not answer", socket.display());
-                self.add("names", name, State::Problem, detail, "see the engine's own log");
+                self.add("names", name, State::Problem, detail, "read the engine's log");
             }
         }
     }
@@ -247,7 +247,7 @@ impl Report {
                 Ok(_) => self.add("ports", listener.name(), State::Ok, format!("{address} is free"), ""),
                 Err(cause) => {
                     let error = crate::server::ListenError { address, listener, cause };
-                    let fix = format!("{} — or ffwatt runs already", error.hint());
+                    let fix = format!("{}; or ffwatt already runs", error.hint());
                     self.add(
                         "ports",
                         listener.name(),
@@ -266,7 +266,7 @@ impl Report {
             self.add("state", "folder", State::Ok, folder.display().to_string(), "");
         } else {
             let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-            let detail = format!("none can be written: {}", tried.join(", "));
+            let detail = format!("no state folder is writable: {}", tried.join(", "));
             let fix = if crate::privileges::is_elevated().unwrap_or(true) {
                 "sudo install -d -g ffwatt -m 2770 /var/lib/ffwatt"
             } else {
@@ -318,12 +318,12 @@ impl Report {
             None => "CPU time is not known",
         };
         let energy = match self.energy_source {
-            Some("model") => "energy is ESTIMATED, for nothing counts it here".to_owned(),
+            Some("model") => "energy is ESTIMATED from CPU use".to_owned(),
             Some(source) if self.has_problem(source) => {
-                format!("energy is measured in part ({source}), see its problems above")
+                format!("energy is measured in part ({source}); see the problems above")
             }
             Some(source) => format!("energy is measured ({source})"),
-            None => "there is no energy".to_owned(),
+            None => "energy is unknown".to_owned(),
         };
         let verdict = match self.verdict() {
             Verdict::Ready if self.is_running => "runs",

@@ -80,7 +80,7 @@ pub(crate) fn command() -> Command {
                 .long("by")
                 .value_name("WHAT")
                 .value_parser(PossibleValuesParser::new(["scenario", "codec", "workload"]))
-                .help("Add up the transcodes of the ledger, by this [default: off]"),
+                .help("Add up the transcodes of the ledger by this property [default: off]"),
         )
         .arg(
             Arg::new("compare")

@@ -11,7 +11,7 @@ use agent_core::model::workload::{Pseudo, WorkloadId, WorkloadKind};
 use agent_core::time::MonoTime;
 
 use super::identity::{Context, Identities};
-use super::sources::HealthBook;
+use super::sources::HealthTracker;
 use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::source::cgroup_tree::CgroupTree;
@@ -38,7 +38,7 @@ impl CpuAccounting {
     }
 
     /// Finds everything that exists at the start: cgroups, and encoders that already run.
-    pub(super) fn begin(&mut self, clock: &dyn Clock, totals: &mut Totals, health: &mut HealthBook) {
+    pub(super) fn begin(&mut self, clock: &dyn Clock, totals: &mut Totals, health: &mut HealthTracker) {
         self.walk(clock, totals, health);
         let (identities, mut context) = self.with_context(clock, totals);
         identities.begin(&mut context);
@@ -92,7 +92,12 @@ impl CpuAccounting {
     }
 
     /// Handles an event of a container engine.
-    pub(super) fn engine_event(&mut self, name: &'static str, event: EngineEvent, health: &mut HealthBook) {
+    pub(super) fn engine_event(
+        &mut self,
+        name: &'static str,
+        event: EngineEvent,
+        health: &mut HealthTracker,
+    ) {
         self.identities.engine_event(name, event, health);
     }
 
@@ -103,7 +108,7 @@ impl CpuAccounting {
     }
 
     /// Marks engines that have containers as needed: without the engine, its containers have no names.
-    pub(super) fn demand_engines(&self, health: &mut HealthBook) {
+    pub(super) fn demand_engines(&self, health: &mut HealthTracker) {
         for kind in WorkloadKind::ENGINES {
             if self.identities.living().any(|(_, identity)| identity.kind == kind) {
                 health.demand(kind.name());
@@ -112,7 +117,7 @@ impl CpuAccounting {
     }
 
     /// Closes a window: all CPU time since the last call. The window is empty where the meter fails.
-    pub(super) fn read(&mut self, clock: &dyn Clock, health: &mut HealthBook) -> CpuWindow {
+    pub(super) fn read(&mut self, clock: &dyn Clock, health: &mut HealthTracker) -> CpuWindow {
         let name = self.meter.kind().name();
         match self.meter.read(clock) {
             Ok(window) => {
@@ -135,7 +140,7 @@ impl CpuAccounting {
     }
 
     /// Walks the cgroups, which recovers lost events.
-    pub(super) fn walk(&mut self, clock: &dyn Clock, totals: &mut Totals, health: &mut HealthBook) {
+    pub(super) fn walk(&mut self, clock: &dyn Clock, totals: &mut Totals, health: &mut HealthTracker) {
         match self.tree.as_ref().map(CgroupTree::walk).transpose() {
             Ok(walk) => {
                 let (identities, mut context) = self.with_context(clock, totals);

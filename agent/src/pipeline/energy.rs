@@ -19,13 +19,13 @@ use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReadi
 use agent_core::model::reservation::Reservations;
 use agent_core::time::MonoTime;
 use agent_core::units::{CpuTime, MicroJoules, Watts};
-use idle::IdleBook;
+use idle::IdleTracker;
 use source::Active;
 
 use super::findings::FindingTracker;
-use super::sources::HealthBook;
+use super::sources::HealthTracker;
 use super::state_dir::StateDir;
-use super::zones::{Moment, ZoneBook};
+use super::zones::{Moment, ZoneTracker};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::source::energy::{EnergyMeter, EnergyReading};
@@ -35,8 +35,8 @@ pub(super) use source::EnergySource;
 /// The source of energy, each of its counters, and the split of their energy.
 pub(super) struct EnergyAccounting {
     source: EnergySource,
-    zones: ZoneBook,
-    idle: IdleBook,
+    zones: ZoneTracker,
+    idle: IdleTracker,
     idle_patience: Duration,
     policy: IdlePolicy,
 }
@@ -53,15 +53,15 @@ pub(super) struct Charging<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) reservations: &'a Reservations,
     pub(super) totals: &'a mut Totals,
-    pub(super) health: &'a mut HealthBook,
+    pub(super) health: &'a mut HealthTracker,
 }
 
 impl EnergyAccounting {
     pub(super) fn new(config: &Config, source: EnergySource, state: StateDir) -> Self {
         Self {
             source,
-            zones: ZoneBook::default(),
-            idle: IdleBook::new(config.attribution.idle_watts.map(Watts), state),
+            zones: ZoneTracker::default(),
+            idle: IdleTracker::new(config.attribution.idle_watts.map(Watts), state),
             idle_patience: idle::patience(config.interval.0),
             policy: config.attribution.idle_policy.into(),
         }
@@ -85,7 +85,7 @@ impl EnergyAccounting {
             self.take_baseline(kind, &reading, clock);
         }
         if let Active::Meter(meter) = &mut self.source.active {
-            meter.rest();
+            meter.stop_reader();
         }
     }
 

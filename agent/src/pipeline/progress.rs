@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::pipeline::identity::Identities;
 use crate::pipeline::schedule::TickSpan;
-use crate::progress::{Board, Refusal};
+use crate::progress::{ProgressRegistry, Refusal};
 use crate::source::identity::transcodes::Transcode;
 use crate::source::peer::Sockets;
 
@@ -48,9 +48,9 @@ const SEARCH_SHARE: u32 = 10;
 
 /// Progress of all transcodes that post.
 #[derive(Debug)]
-pub(super) struct ProgressBook {
+pub(super) struct ProgressTracker {
     /// Last block of each connection.
-    board: Arc<Board>,
+    registry: Arc<ProgressRegistry>,
     /// Connections with a known transcode.
     matched: HashMap<u64, TranscodeId>,
     /// Connections without a known transcode, and the time at which each was first seen.
@@ -81,10 +81,10 @@ struct Live {
     shown: Option<Progress>,
 }
 
-impl ProgressBook {
-    pub(super) fn new(board: Arc<Board>, allow_remote: bool) -> Self {
+impl ProgressTracker {
+    pub(super) fn new(registry: Arc<ProgressRegistry>, allow_remote: bool) -> Self {
         Self {
-            board,
+            registry,
             matched: HashMap::new(),
             waiting: HashMap::new(),
             live: HashMap::new(),
@@ -114,7 +114,7 @@ impl ProgressBook {
     pub(super) fn find(&mut self, identities: &Identities, roots: &HostRoots, clock: &dyn Clock) {
         let now = clock.now();
         self.is_rung = false;
-        let pending = self.board.pending();
+        let pending = self.registry.pending();
         let numbers: HashSet<u64> = pending.iter().map(|(number, _)| *number).collect();
         self.waiting.retain(|number, _| numbers.contains(number));
         if pending.is_empty() {
@@ -132,7 +132,7 @@ impl ProgressBook {
                 None => Refusal::Remote,
             };
             if now.since(since) >= PATIENCE {
-                self.board.refuse(number, refusal);
+                self.registry.refuse(number, refusal);
             }
         }
         let ended = clock.now();
@@ -142,18 +142,18 @@ impl ProgressBook {
     /// Assigns a transcode to a connection, unless it has another one.
     fn give(&mut self, number: u64, id: TranscodeId, now: MonoTime) -> bool {
         let mut holders = self.matched.iter().filter(|(_, other)| **other == id);
-        if !holders.all(|(holder, _)| self.board.displace(*holder, now)) {
+        if !holders.all(|(holder, _)| self.registry.displace(*holder, now)) {
             return false;
         }
-        if self.board.accept(number, now) {
+        if self.registry.accept(number, now) {
             self.matched.insert(number, id);
         }
         true
     }
 
-    /// Takes new blocks from the board.
+    /// Takes new blocks from the registry.
     pub(super) fn hear(&mut self) {
-        let posts = self.board.take();
+        let posts = self.registry.take();
         let open: HashSet<u64> =
             posts.iter().filter(|(_, post)| post.is_open).map(|(number, _)| *number).collect();
         for (number, post) in posts {
@@ -167,7 +167,8 @@ impl ProgressBook {
             live.is_open &= open.contains(&live.post);
         }
         let matched = self.matched.len();
-        self.counts = PostCounts { matched, unmatched: open.len() - matched, refused: self.board.refused() };
+        self.counts =
+            PostCounts { matched, unmatched: open.len() - matched, refused: self.registry.refused() };
     }
 
     /// Closes the tick's window: its charges are known now.

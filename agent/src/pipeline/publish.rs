@@ -21,9 +21,9 @@ use super::cpu::CpuAccounting;
 use super::energy::EnergyAccounting;
 use super::figures::SlowFigures;
 use super::findings::FindingTracker;
-use super::progress::ProgressBook;
+use super::progress::ProgressTracker;
 use super::schedule::{Schedule, TickSpan};
-use super::sources::HealthBook;
+use super::sources::HealthTracker;
 use crate::clock::Clock;
 
 /// Sender of snapshots, and the figures of other threads that each snapshot has.
@@ -41,9 +41,9 @@ pub(super) struct Shown<'a> {
     pub(super) cpu: &'a CpuAccounting,
     pub(super) energy: &'a EnergyAccounting,
     pub(super) totals: &'a totals::Totals,
-    pub(super) progress: &'a ProgressBook,
+    pub(super) progress: &'a ProgressTracker,
     pub(super) figures: &'a SlowFigures,
-    pub(super) health: &'a HealthBook,
+    pub(super) health: &'a HealthTracker,
     pub(super) findings: &'a FindingTracker,
 }
 

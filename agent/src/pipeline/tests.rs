@@ -30,7 +30,7 @@ use super::energy::EnergySource;
 use super::state_dir::StateDir;
 use super::*;
 use crate::host::HostRoots;
-use crate::progress::Board;
+use crate::progress::ProgressRegistry;
 use crate::source::SourceError;
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use crate::source::energy::scripted::ScriptedHardware;
@@ -191,7 +191,7 @@ impl Scene {
         let (clock, cpu) = (TestClock::default(), ScriptedCpu::default());
         clock.advance(SECOND * 100);
         cpu.script(|script| (script.last, script.cpus) = (clock.now(), [2, 2]));
-        let mut health = HealthBook::default();
+        let mut health = HealthTracker::default();
         let energy = EnergySource::open(&config.energy, Box::new(hardware.clone()), &clock, &mut health);
         let parts = Parts {
             clock: Box::new(clock.clone()),
@@ -208,7 +208,7 @@ impl Scene {
         let (mailbox, inbox) = mailbox().unwrap();
         let (publisher, snapshots) = watch::channel(None);
         let (joined_sender, joined) = watch::channel(Arc::new(Joined::default()));
-        let links = Links { inbox, publisher, joined, board: Arc::new(Board::new(|| {})) };
+        let links = Links { inbox, publisher, joined, registry: Arc::new(ProgressRegistry::new(|| {})) };
         let pipeline = Pipeline::new(config, parts, links);
         Self { clock, cpu, hardware, pipeline, mailbox, snapshots, _joined: joined_sender, folder }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::config::Span;
+use crate::config::HumanDuration;
 use crate::quality::Pair;
 
 /// Options of `ffwatt quality`.
@@ -13,7 +13,7 @@ pub(crate) struct Options {
     pub(super) pairs: Vec<Pair>,
     /// ffmpeg to use in place of the configured one.
     pub(super) ffmpeg: Option<String>,
-    pub(super) timeout: Option<Span>,
+    pub(super) timeout: Option<HumanDuration>,
     pub(super) jobs: usize,
     pub(super) as_json: bool,
     /// Whether VMAF ignores gain by enhancement.
@@ -38,7 +38,7 @@ pub(crate) fn command() -> Command {
             Arg::new("timeout")
                 .long("timeout")
                 .value_name("TIME")
-                .value_parser(Span::parse)
+                .value_parser(HumanDuration::parse)
                 .help("Longest time of one pair [default: --quality.timeout] [format: 5m, or seconds]"),
         )
         .arg(
@@ -101,7 +101,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, String> {
     Ok(Options {
         pairs,
         ffmpeg: text("ffmpeg"),
-        timeout: matches.get_one::<Span>("timeout").copied(),
+        timeout: matches.get_one::<HumanDuration>("timeout").copied(),
         jobs: matches.get_one::<u16>("jobs").map_or((cpus / 2).max(1), |jobs| usize::from(*jobs)),
         as_json: matches.get_flag("json"),
         is_neg: matches.get_flag("vmaf-neg"),

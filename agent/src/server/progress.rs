@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Clock, SystemClock};
-use crate::progress::{Board, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
-use crate::server::crowd::Seat;
+use crate::progress::{ProgressRegistry, ProgressStream, Refusal, SILENCE_LIMIT, Sender, Verdict};
+use crate::server::connection_limiter::Permit;
 
 pub(super) use refusal::RefusalLog;
 
@@ -34,13 +34,13 @@ const MAX_ID: usize = 256;
 /// State that the handler of posts needs.
 #[derive(Clone)]
 pub(super) struct Posting {
-    pub(super) board: Arc<Board>,
+    pub(super) registry: Arc<ProgressRegistry>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) refusals: Arc<RefusalLog>,
 }
 
 /// The connection's permit.
-type Connection = Option<Extension<Arc<Seat>>>;
+type Connection = Option<Extension<Arc<Permit>>>;
 
 /// Handles a post without an id.
 pub(super) async fn post_nameless(state: State<Posting>, connection: Connection, body: Body) -> Response {
@@ -54,15 +54,15 @@ pub(super) async fn post(
     connection: Connection,
     body: Body,
 ) -> Response {
-    let seat = connection.map(|Extension(seat)| seat);
-    let ends = seat.as_ref().and_then(|seat| seat.ends());
+    let permit = connection.map(|Extension(permit)| permit);
+    let ends = permit.as_ref().and_then(|permit| permit.ends());
     let answer = if id.len() > MAX_ID {
         Err(refusal::ID_TOO_LONG)
     } else {
-        let ticket = posting.board.open(Sender { id, connection: ends }, SystemClock.now());
+        let stream = posting.registry.open(Sender { id, connection: ends }, SystemClock.now());
         let mut stop = posting.stop;
         tokio::select! {
-            answer = read(ticket, seat, body) => answer,
+            answer = read(stream, permit, body) => answer,
             // An error means that the sender has been dropped: stop as well.
             _ = stop.wait_for(|stop| *stop) => Err(refusal::AGENT_ENDS),
         }
@@ -76,19 +76,23 @@ pub(super) async fn post(
     }
 }
 
-async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Result<StatusCode, RefusedPost> {
+async fn read(
+    mut stream: ProgressStream,
+    permit: Option<Arc<Permit>>,
+    body: Body,
+) -> Result<StatusCode, RefusedPost> {
     let mut lines = Lines::default();
     let mut chunks = body.into_data_stream();
     let mut deadline = Instant::now() + SILENCE_LIMIT;
-    let (mut is_matched, mut has_spoken, mut has_ended) = (false, false, false);
+    let (mut is_matched, mut has_sent, mut has_ended) = (false, false, false);
     loop {
         tokio::select! {
             chunk = chunks.next(), if !has_ended => match chunk {
                 Some(Ok(chunk)) => {
-                    ticket.hear();
-                    has_spoken = true;
+                    stream.mark_received();
+                    has_sent = true;
                     match lines.push(&chunk) {
-                        Ok(Some(block)) => ticket.tell(block, SystemClock.now()),
+                        Ok(Some(block)) => stream.set_block(block, SystemClock.now()),
                         Ok(None) => {}
                         Err(TooLong) => return Err(refusal::NO_PROGRESS),
                     }
@@ -99,24 +103,24 @@ async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Result
                 // It was closed before the end, and gets no answer.
                 Some(Err(_)) => return Ok(StatusCode::BAD_REQUEST),
             },
-            verdict = ticket.verdict() => match verdict {
+            verdict = stream.verdict() => match verdict {
                 Verdict::Pending => {}
                 Verdict::Matched if has_ended => return Ok(StatusCode::NO_CONTENT),
                 Verdict::Matched => {
                     is_matched = true;
-                    if let Some(seat) = &seat {
-                        seat.keep();
+                    if let Some(permit) = &permit {
+                        permit.keep();
                     }
                 }
                 Verdict::Refused(refusal) => return Err(refusal.into()),
             },
             // An accepted encoder may take long before its first block. Another connection may displace it.
-            () = sleep_until(deadline), if !is_matched && (has_ended || !has_spoken) => {
-                if has_ended && has_spoken {
+            () = sleep_until(deadline), if !is_matched && (has_ended || !has_sent) => {
+                if has_ended && has_sent {
                     // The next tick decides.
                     return Ok(StatusCode::ACCEPTED);
                 }
-                ticket.give_up();
+                stream.refuse_silent();
                 return Err(Refusal::Silent.into());
             }
         }

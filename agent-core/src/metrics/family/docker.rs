@@ -100,7 +100,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "docker_containers_total",
         kind: Kind::Gauge,
         unit: None,
-        help: "Number of running containers, those without series of their own included.",
+        help: "Number of running containers, including containers without their own series.",
         labels: &[],
         listener: Listener::Docker,
         fill: |snapshot, _, samples| samples.whole([], snapshot.host.containers),

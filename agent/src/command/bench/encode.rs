@@ -165,7 +165,7 @@ impl Encode {
             problem = Some(format!("fell behind: speed {speed:.2}"));
         }
         if problem.is_none() && sum(|progress| progress.frames) == Some(0) {
-            problem = Some("not a frame was encoded".to_owned());
+            problem = Some("no frame was encoded".to_owned());
         }
         Outcome {
             window: (self.begun.0, ended),
@@ -223,7 +223,7 @@ impl Process {
         // Its messages are complete once it has ended.
         self.join();
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = errors.lines().next_back().unwrap_or("and said nothing");
+        let last = errors.lines().next_back().unwrap_or("no error message");
         Some(format!("ffmpeg ended ({status}): {last}"))
     }
 

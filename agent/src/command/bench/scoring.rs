@@ -74,6 +74,6 @@ fn draw(scenario: &Scenario, file: &Path, ffmpeg: &str, length: Duration) -> Res
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let problem = said.lines().next_back().unwrap_or("ffmpeg failed and said nothing").to_owned();
+    let problem = said.lines().next_back().unwrap_or("ffmpeg failed without an error message").to_owned();
     Err(QualityError::Compare { path: file.to_path_buf(), problem })
 }

@@ -82,7 +82,7 @@ pub(super) fn with_keys(command: Command, shown: &[&str]) -> Command {
         .long("config")
         .value_name("PATH")
         .global(true)
-        .long_help(format!("{brief} [env: FFWATT_CONFIG] The default counts only if it exists."))
+        .long_help(format!("{brief} [env: FFWATT_CONFIG] The default file is used only if it exists."))
         .help(brief);
     KEYS.iter().fold(command.arg(config), |command, key| {
         command.arg(option(key).hide_short_help(!shown.contains(&key.path)))

@@ -34,7 +34,7 @@ const fn column(title: &'static str, width: u16, is_text: bool) -> Column {
 }
 
 const TRANSCODES: [Column; 11] = [
-    column("IN", 16, true),
+    column("CONTAINER", 16, true),
     column("ENCODE", 26, true),
     column("STATE", 12, true),
     column("POWER", 8, false),

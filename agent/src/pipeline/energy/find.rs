@@ -25,11 +25,11 @@ impl EnergyAccounting {
             }
             Active::Model => {
                 let why = if self.source.is_forced() {
-                    "it is configured"
+                    "the configuration selects the model"
                 } else if self.source.candidates.is_empty() {
-                    "nothing counts it on this host"
+                    "this host has no energy counter"
                 } else {
-                    "the energy counters give nothing"
+                    "the energy counters do not work"
                 };
                 findings.report(FindingCode::EnergyIsEstimated, "host", why);
             }

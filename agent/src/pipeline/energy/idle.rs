@@ -36,7 +36,7 @@ pub(super) fn patience(interval: Duration) -> Duration {
 
 /// Idle powers of all zones, by origin.
 #[derive(Debug)]
-pub(super) struct IdleBook {
+pub(super) struct IdleTracker {
     configured: Option<Watts>,
     calibrated: BTreeMap<Zone, CalibratedIdle>,
     /// Version of the file that they are from, and the time of the last check.
@@ -46,7 +46,7 @@ pub(super) struct IdleBook {
     state: StateDir,
 }
 
-impl IdleBook {
+impl IdleTracker {
     pub(super) fn new(configured: Option<Watts>, state: StateDir) -> Self {
         let learner = IdleLearner::new(state.load_idle());
         Self { configured, calibrated: BTreeMap::new(), file: Default::default(), learner, state }
@@ -103,7 +103,7 @@ impl IdleBook {
 /// Idle powers of these zones that an agent would have at its start, from the kept files.
 pub(crate) fn known_idle(config: &Config, zones: &[Zone]) -> Vec<(Zone, IdlePower)> {
     let state = StateDir::look(&config.state_dirs(), &config.roots(), zones);
-    let mut book = IdleBook::new(None, state);
+    let mut book = IdleTracker::new(None, state);
     book.calibrated = book.state.load_calibration();
     zones.iter().filter_map(|zone| Some((*zone, book.by_observation(*zone)?))).collect()
 }

@@ -45,19 +45,19 @@ impl From<Refusal> for RefusedPost {
         let (status, reason, way_out) = match refusal {
             Refusal::Unknown => (
                 StatusCode::NOT_FOUND,
-                "no running transcode of this user is known by this id or connection",
+                "no running transcode of this user matches this id or connection",
                 "post from the encoder itself, or, as root or as the encoder's user, to /progress/<container or scenario>; \
-                 cpu.tracked says which programs are transcodes",
+                 cpu.tracked adds programs that are transcodes",
             ),
             Refusal::Remote => (
                 StatusCode::FORBIDDEN,
-                "progress is taken from this host and its containers only",
+                "progress posts are accepted from this host and its containers only",
                 "post from this host, or start the agent with --progress.accept-from anywhere \
                  (progress.accept_from = \"anywhere\")",
             ),
             Refusal::Taken => (
                 StatusCode::CONFLICT,
-                "another open connection posts the progress of this transcode already",
+                "another open connection already posts the progress of this transcode",
                 "end that connection, or give each encoder its own id",
             ),
             Refusal::Silent => (
@@ -67,7 +67,7 @@ impl From<Refusal> for RefusedPost {
             ),
             Refusal::Crowded => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "256 encoders post already, or too many connections wait to be known as an encoder's",
+                "the limit of 256 progress posts is reached, or too many connections wait for a match with an encoder",
                 "end connections that post nothing, or post again when an encoder has ended",
             ),
         };

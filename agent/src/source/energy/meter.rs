@@ -100,7 +100,7 @@ impl EnergyMeter {
         let (reader, mirrors, corrected) = (Reader::default(), MirrorWatch::new(kind), Vec::new());
         let mut meter = Self { kind, zones, reader, mirrors, notes, corrected };
         let mut reading = meter.read(clock);
-        meter.rest();
+        meter.stop_reader();
         if reading.zones.is_empty() && reading.withheld.is_empty() {
             let nothing = || SourceError::unavailable(format!("no {kind} energy counter was found"), "");
             return Err(reading.failures.drain(..).next().map_or_else(nothing, |(_, error)| error));
@@ -304,8 +304,8 @@ impl EnergyMeter {
     }
 
     /// Ends the reader thread until the next reading, which must have the rights of that time.
-    pub(crate) fn rest(&mut self) {
-        self.reader.rest();
+    pub(crate) fn stop_reader(&mut self) {
+        self.reader.stop_reader();
     }
 
     /// Longest time between readings without a missed wrap: a quarter of the shortest wrap time at the
@@ -353,7 +353,7 @@ impl OpenZone {
             return Err(error);
         }
         if answers == 0 {
-            let doing = format!("read the {} counter: its CPUs are off line", self.zone);
+            let doing = format!("read the {} counter: its CPUs are offline", self.zone);
             return Err(SourceError::transient(doing, std::io::ErrorKind::NotFound.into()));
         }
         // The middle of the duration is closer to the true time than either end.

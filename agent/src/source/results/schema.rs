@@ -15,7 +15,7 @@ use agent_core::model::scenario::Run;
 use agent_core::text::bounded;
 use agent_core::time::WallTime;
 
-pub use fields::{Problem, Problems};
+pub(crate) use fields::{Problem, Problems};
 
 use crate::source::SourceError;
 use crate::source::results::json::{self, Json};
