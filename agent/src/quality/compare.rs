@@ -33,6 +33,7 @@ pub(crate) struct Tools {
 
 impl Tools {
     /// Queries the capabilities of an ffmpeg.
+    #[expect(clippy::disallowed_methods, reason = "ffmpeg says which filters it has")]
     pub(crate) fn find(ffmpeg: &str) -> Result<Self, QualityError> {
         let output = Command::new(ffmpeg)
             .args(["-hide_banner", "-filters"])
@@ -106,6 +107,7 @@ pub(crate) struct Terms<'a> {
 }
 
 /// Compares a pair: aligned from the first frame on, at the source's size and rate, for the length of the shorter.
+#[expect(clippy::disallowed_methods, reason = "ffmpeg compares; `wait` ends it")]
 pub(crate) fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<Comparison, QualityError> {
     let reference = probe::probe(&pair.reference)?;
     let distorted = probe::probe(&pair.distorted)?;
@@ -228,6 +230,7 @@ fn findings(pair: &Pair, reference: &Video, distorted: &Video, frames: u64) -> V
 }
 
 /// Waits for a child, or ends it.
+#[expect(clippy::disallowed_methods, reason = "the thread only waits for this child")]
 fn wait(mut child: Child, pair: &Pair, terms: &Terms<'_>) -> Result<(), QualityError> {
     let Terms { timeout, stop, bar, .. } = *terms;
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {

@@ -19,6 +19,7 @@ pub(super) struct Video {
 }
 
 /// Reads the first video stream.
+#[expect(clippy::disallowed_methods, reason = "ffprobe reads the header of the file")]
 pub(super) fn probe(path: &Path) -> Result<Video, QualityError> {
     let entries = "stream=width,height,avg_frame_rate,duration:format=duration";
     let output = Command::new("ffprobe")
