@@ -6,13 +6,13 @@
 pub mod bitrate;
 pub mod budget;
 pub mod cost;
-pub mod efficiency;
-pub mod facts;
+mod efficiency;
+mod facts;
 pub mod figures;
 pub mod front;
 pub mod history;
 pub mod matching;
-pub mod prediction;
+mod prediction;
 pub mod pricing;
 pub mod progress;
 pub mod subject;

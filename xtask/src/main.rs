@@ -6,6 +6,7 @@ mod ci;
 mod dashboards;
 mod docs;
 mod fuzz;
+mod interface;
 mod page;
 mod pictures;
 mod release;
@@ -130,6 +131,9 @@ fn command() -> Command {
                 .about("Build the eBPF object twice, in two folders, and compare the bytes"),
         )
         .subcommand(Command::new("miri").about("Run the tests of pure code under Miri, where there is one"))
+        .subcommand(
+            Command::new("interface").about("Write the list of public items of agent-core (agent-core/interface.txt)"),
+        )
         .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
         .subcommands(lab::commands())
 }
@@ -165,6 +169,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("supply", _)) => supply::check(),
         Some(("reproduce", _)) => build_ebpf::reproduce(),
         Some(("miri", _)) => supply::miri(),
+        Some(("interface", _)) => interface::write(),
         Some(("tidy", _)) => tidy::run(),
         Some(_) => lab::perform(std::env::args_os().skip(1)),
         None => anyhow::bail!("no such task"),
