@@ -130,7 +130,7 @@ fn command() -> Command {
             Command::new("reproduce")
                 .about("Build the eBPF object twice, in two folders, and compare the bytes"),
         )
-        .subcommand(Command::new("miri").about("Run the tests of pure code under Miri, where there is one"))
+        .subcommand(Command::new("miri").about("Run the tests of agent-core and agent-common under Miri (nightly compiler)"))
         .subcommand(
             Command::new("interface").about("Write the list of public items of agent-core (agent-core/interface.txt)"),
         )

@@ -67,7 +67,7 @@ fn long_names_are_cut_between_characters() {
     assert_eq!(name(121), format!("ffrtmp/{}", "ж".repeat(121)));
     assert_eq!(name(122), format!("ffrtmp/{}…", "ж".repeat(120)));
     for segment in ["a", "docker", "x.slice:", "kubepods", "-pod", "\\x2d", "*"] {
-        let long = segment.repeat(100_000 / segment.len());
+        let long = segment.repeat(crate::few(100_000) / segment.len());
         for path in
             [long.clone(), format!("/{long}.service"), format!("/lxc/{long}"), long.replace('a', "a/")]
         {
