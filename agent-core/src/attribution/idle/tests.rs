@@ -7,10 +7,9 @@ const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: u32 = 3600;
 
-/// Lengths of a quiet and of a busy window over days. Miri takes a thousand times longer for each, so its days have fewer: six quiet
-/// hours still have [`QUIET_DAY`] stretches.
-const QUIET: Duration = Duration::from_secs(if cfg!(miri) { 60 } else { 10 });
-const BUSY: Duration = Duration::from_secs(if cfg!(miri) { 3600 } else { 10 });
+/// Lengths of a quiet and of a busy window over days. Six quiet hours have the stretches of [`QUIET_DAY`].
+const QUIET: Duration = Duration::from_mins(1);
+const BUSY: Duration = Duration::from_hours(1);
 
 fn feed(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>, seconds: u32) {
     feed_windows(learner, watts, utilisation, (seconds, SECOND));
