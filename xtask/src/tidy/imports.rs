@@ -96,6 +96,21 @@ mod tests {
         findings.len()
     }
 
+    /// A rule for a module that does not exist would check nothing.
+    #[test]
+    fn every_module_of_a_rule_exists() {
+        let root = xtask::root().unwrap();
+        for (module, forbidden, _) in FORBIDDEN {
+            assert!(root.join(module).with_extension("rs").exists(), "{module}");
+            let here = module.split('/').next().unwrap();
+            for path in forbidden {
+                let (start, name) = path.split_once("::").unwrap();
+                let other = if start == "crate" { here } else { "agent-core" };
+                assert!(root.join(other).join("src").join(name).with_extension("rs").exists(), "{path}");
+            }
+        }
+    }
+
     #[test]
     fn an_arrow_back_is_found_in_every_form_of_a_path() {
         for file in ["agent/src/source/energy/msr.rs", "agent/src/source.rs"] {

@@ -42,7 +42,7 @@ pub(super) fn visit(stream: TokenStream, see: &mut impl FnMut(&TokenTree)) {
     }
 }
 
-/// A path in the code, with `crate` or the name of a crate at its begin.
+/// A path in the code, with `crate` or the name of a crate at its start.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CodePath {
     pub(super) line: usize,
@@ -111,7 +111,7 @@ fn find_paths(stream: TokenStream, module: &[String], prefix: &[String], paths: 
     }
 }
 
-/// Replaces `self` and `super` at the begin of a path.
+/// Replaces `self` and `super` at the start of a path.
 fn resolve(path: &mut CodePath, module: &[String]) {
     let ups = path.names.iter().take_while(|name| *name == "super").count();
     let begins = path.names.first().is_some_and(|name| name == "self");
