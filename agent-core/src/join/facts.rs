@@ -67,7 +67,7 @@ pub(super) fn ladder(scenario: &Scenario) -> String {
         return "unknown".to_owned();
     }
     pictures.sort_by_key(|picture| std::cmp::Reverse((picture.width, picture.height)));
-    let name = |picture: &Picture| format!("{}x{}@{}", picture.width, picture.height, picture.frame_rate);
+    let name = |picture: &Picture| format!("{}@{}", picture.size_name(), picture.frame_rate);
     pictures.iter().map(name).collect::<Vec<_>>().join(",")
 }
 
