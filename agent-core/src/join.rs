@@ -6,15 +6,15 @@
 pub mod bitrate;
 pub mod budget;
 pub mod cost;
-pub mod efficiency;
+mod efficiency;
 pub mod figures;
 pub mod history;
 pub mod matching;
 pub mod pareto_front;
-pub mod prediction;
+mod prediction;
 pub mod pricing;
 pub mod progress;
-pub mod scenario_defaults;
+mod scenario_defaults;
 pub mod subject;
 pub mod transcode;
 

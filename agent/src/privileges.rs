@@ -126,4 +126,8 @@ fn needed(plan: &Plan) -> CapabilitySet {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a restriction binds a process for good, so each test has its own"
+)]
 mod tests;

@@ -7,6 +7,7 @@ mod dashboards;
 mod docs;
 mod ffmpeg_tables;
 mod fuzz;
+mod interface;
 mod page;
 mod pictures;
 mod release;
@@ -143,7 +144,10 @@ fn command() -> Command {
             Command::new("reproduce")
                 .about("Build the eBPF object twice, in two folders, and compare the bytes"),
         )
-        .subcommand(Command::new("miri").about("Run the tests of pure code under Miri, where there is one"))
+        .subcommand(Command::new("miri").about("Run the tests of agent-core and agent-common under Miri (nightly compiler)"))
+        .subcommand(
+            Command::new("interface").about("Write the list of public items of agent-core (agent-core/interface.txt)"),
+        )
         .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
         .subcommands(lab::commands())
 }
@@ -182,6 +186,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("supply", _)) => supply::check(),
         Some(("reproduce", _)) => build_ebpf::reproduce(),
         Some(("miri", _)) => supply::miri(),
+        Some(("interface", _)) => interface::write(),
         Some(("tidy", _)) => tidy::run(),
         Some(_) => lab::perform(std::env::args_os().skip(1)),
         None => anyhow::bail!("no such task"),

@@ -231,10 +231,7 @@ fn names(run: &str, scenario: &Scenario) -> Names {
     let or = |text: &Option<String>, otherwise: &str| text.clone().unwrap_or_else(|| otherwise.to_owned());
     let largest = scenario.outputs.iter().max_by_key(|picture| (picture.width, picture.height));
     Names {
-        resolution: largest.map_or_else(
-            || written(&scenario.resolution),
-            |picture| format!("{}x{}", picture.width, picture.height),
-        ),
+        resolution: largest.map_or_else(|| written(&scenario.resolution), |picture| picture.size_name()),
         frame_rate: largest
             .map(|picture| picture.frame_rate)
             .or(scenario.frame_rate)

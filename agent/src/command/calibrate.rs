@@ -162,6 +162,7 @@ fn refusal(measured: &[ZoneCalibration]) -> String {
 }
 
 /// Effect on an agent that runs on this host.
+#[expect(clippy::disallowed_methods, reason = "the command waits for the agent to use its result")]
 fn told(config: &Config, measured: &[ZoneCalibration]) -> String {
     let attempts = PATIENCE.as_millis() / PAUSE.as_millis();
     for _ in 0..attempts {

@@ -136,6 +136,7 @@ pub(crate) fn run(options: &Options, config: &Config, out: &mut dyn Write) -> Re
 }
 
 /// Requests snapshots in a separate thread, until the receiver is dropped.
+#[expect(clippy::disallowed_methods, reason = "a thread of its own requests snapshots")]
 fn follow(client: Client) -> io::Result<Receiver<Result<Answer, ClientError>>> {
     let (sender, answers) = channel();
     let ask = move || {

@@ -89,6 +89,7 @@ impl Calibrating {
     }
 
     /// Reads counters and CPU times for this period.
+    #[expect(clippy::disallowed_methods, reason = "the command `calibrate` has the thread for itself")]
     pub(crate) fn measure(&mut self, period: Duration) -> Result<Vec<ZoneCalibration>, CalibrationError> {
         let begin = self.clock.now();
         self.read()?;

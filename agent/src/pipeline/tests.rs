@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::symlink;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ use agent_core::model::health::MeterHealth;
 use agent_core::model::joined::Joined;
 use agent_core::model::snapshot::{SharedSnapshot, Snapshot, WorkloadSnapshot, ZoneSnapshot};
 use agent_core::model::workload::Pseudo;
-use agent_core::time::WallTime;
 use agent_core::units::{CpuTime, Grams, MicroJoules, Money, Watts};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -29,6 +27,7 @@ use super::earlier::EarlierTranscodes;
 use super::energy::EnergySource;
 use super::state_dir::StateDir;
 use super::*;
+use crate::clock::manual::TestClock;
 use crate::host::HostRoots;
 use crate::progress::ProgressRegistry;
 use crate::source::SourceError;
@@ -44,43 +43,6 @@ const RANGE: u64 = 262_143_328_850;
 
 pub(crate) const fn zone(domain: Domain, package: u32) -> Zone {
     Zone { domain, scope: Scope::Package(package) }
-}
-
-/// A clock that the test moves and the pipeline reads.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TestClock(Arc<Hands>);
-
-#[derive(Debug, Default)]
-struct Hands {
-    monotonic: AtomicU64,
-    /// Offset of the wall clock after it was set.
-    set: AtomicI64,
-    asleep: AtomicU64,
-}
-
-impl TestClock {
-    fn advance(&self, duration: Duration) {
-        self.0.monotonic.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
-    }
-    fn set(&self, seconds: i64) {
-        self.0.set.fetch_add(seconds, Ordering::Relaxed);
-    }
-    fn sleep(&self, duration: Duration) {
-        self.0.asleep.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> MonoTime {
-        MonoTime(self.0.monotonic.load(Ordering::Relaxed))
-    }
-    fn wall(&self) -> WallTime {
-        let set = self.0.set.load(Ordering::Relaxed);
-        WallTime(1_800_000_000.0 + self.now().0 as f64 / 1e9 + set as f64)
-    }
-    fn suspended(&self) -> Duration {
-        Duration::from_nanos(self.0.asleep.load(Ordering::Relaxed))
-    }
 }
 
 /// A CPU meter that gives the CPU times of a test.

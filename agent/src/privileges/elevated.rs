@@ -91,6 +91,7 @@ pub(crate) fn act_as_caller() -> Result<(), StartError> {
 
 /// Starts this program again with an environment of only a fixed `PATH`, so that no library reads the caller's
 /// environment. Returns when the environment is so already.
+#[expect(clippy::disallowed_methods, reason = "the program replaces itself")]
 pub(crate) fn shed_environment(environment: &BTreeMap<OsString, OsString>) -> Result<(), StartError> {
     if is_plain(environment) {
         return Ok(());

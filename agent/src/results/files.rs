@@ -60,6 +60,10 @@ impl ResultFiles {
     }
 
     /// Waits until the folder changes, at most for `longest`. Returns whether it has changed.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the results thread has nothing else to do where the folder cannot be watched"
+    )]
     pub(super) fn wait(&mut self, longest: Duration) -> bool {
         if self.watch.is_none() {
             // A folder that has just been made may contain files already.

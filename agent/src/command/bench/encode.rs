@@ -187,6 +187,7 @@ impl Encode {
 }
 
 impl Process {
+    #[expect(clippy::disallowed_methods, reason = "a bench starts its encodes; `end` ends them")]
     fn start(ffmpeg: &str, arguments: &[String], cgroup: Option<&Cgroup>) -> Result<Self, BenchError> {
         // The shell moves itself into the cgroup before it becomes ffmpeg, so that no cycle is charged elsewhere. And with util-linux,
         // a bench that is killed ends its ffmpegs.
@@ -236,6 +237,7 @@ impl Process {
     }
 
     /// Waits for its end, and kills it after the grace time.
+    #[expect(clippy::disallowed_methods, reason = "a bench waits for the end of its encodes")]
     fn end(&mut self) {
         let clock = SystemClock;
         let begin = clock.now();

@@ -60,6 +60,7 @@ fn longest(tools: &Tools, encodes: &[PathBuf], terms: &Terms<'_>) -> Duration {
 }
 
 /// Generates the source of the scenario's encoders, without loss.
+#[expect(clippy::disallowed_methods, reason = "ffmpeg generates the source")]
 fn draw(scenario: &Scenario, file: &Path, ffmpeg: &str, length: Duration) -> Result<(), QualityError> {
     let source = command::source(command::largest(scenario));
     let output = Command::new(ffmpeg)

@@ -80,6 +80,7 @@ pub(super) fn watch(meter: &mut EnergyMeter, roots: &HostRoots) -> Movement {
 }
 
 /// Waits; on the running kernel's host by keeping a CPU busy, so that an idle host draws power too.
+#[expect(clippy::disallowed_methods, reason = "the command waits for counters to move")]
 fn pause(is_running_kernels: bool) {
     if !is_running_kernels {
         return thread::sleep(PAUSE);

@@ -232,7 +232,8 @@ fn a_notice_says_since_when_and_how_many_more_there_are() {
 #[test]
 fn an_ended_transcode_has_the_state_that_the_agent_tells() {
     let state = |exit_code, ending: Option<&str>| {
-        let asked = EncodeSettings { exit_code, ending: ending.map(str::to_owned), ..EncodeSettings::default() };
+        let asked =
+            EncodeSettings { exit_code, ending: ending.map(str::to_owned), ..EncodeSettings::default() };
         rows::state_of(&Transcode { is_running: false, asked, ..transcode("a", "h264", 1.0, None) })
     };
     assert_eq!(state(Some(254), Some("failed")), "failed (254)");

@@ -131,6 +131,7 @@ impl BpfMeter {
 
     /// Whether the programs miss switches, on every CPU. The reader waited for its tick, and a wait is a switch; to be sure, it waits
     /// once more.
+    #[expect(clippy::disallowed_methods, reason = "a wait is a context switch, which is what is tested")]
     fn missed_switches(&self, clocks: &[CpuClock]) -> Result<bool, SourceError> {
         if !has_no_switch(clocks) {
             return Ok(false);

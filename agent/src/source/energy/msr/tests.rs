@@ -12,8 +12,9 @@ use expect_test::{Expect, expect};
 use tempfile::TempDir;
 
 use super::super::EnergyReading;
-use super::super::fixture::{ANY_FILE, ManualClock, cpuinfo, forbid, host, without_capabilities, write_tree};
+use super::super::fixture::{ANY_FILE, cpuinfo, forbid, host, without_capabilities, write_tree};
 use super::*;
+use crate::clock::manual::TestClock;
 
 /// Energy unit 2⁻¹⁴ J, beside the usual units of power and time.
 const UNIT_14: u64 = 0xA_0E03;
@@ -30,7 +31,7 @@ struct Host {
     folder: TempDir,
     roots: HostRoots,
     topology: CpuTopology,
-    clock: ManualClock,
+    clock: TestClock,
 }
 
 impl Host {
@@ -39,7 +40,7 @@ impl Host {
         let (folder, roots) = host(&[("proc/cpuinfo", cpuinfo)]);
         let places: Vec<_> =
             places.iter().map(|(package, die)| CpuPlace { package: *package, die: *die }).collect();
-        Self { folder, roots, topology: CpuTopology::from_places(&places), clock: ManualClock::default() }
+        Self { folder, roots, topology: CpuTopology::from_places(&places), clock: TestClock::default() }
     }
 
     /// Sets registers of a CPU. Devices are sparse files: AMD's registers are beyond 3 GB.

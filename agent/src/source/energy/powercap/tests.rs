@@ -12,23 +12,24 @@ use tempfile::TempDir;
 
 use super::super::EnergyReading;
 use super::super::fixture::{
-    self, ANY_FILE, CLIENT_RANGE, DRAM_RANGE, ManualClock, RAPL, SERVER_RANGE, allow, cpuinfo, forbid, host,
-    link_zones, without_capabilities, write_tree, write_zone,
+    self, ANY_FILE, CLIENT_RANGE, DRAM_RANGE, RAPL, SERVER_RANGE, allow, cpuinfo, forbid, host, link_zones,
+    without_capabilities, write_tree, write_zone,
 };
 use super::*;
+use crate::clock::manual::TestClock;
 use crate::host::CpuTopology;
 
 struct Host {
     folder: TempDir,
     roots: HostRoots,
-    clock: ManualClock,
+    clock: TestClock,
 }
 
 impl Host {
     fn new(build: impl FnOnce(&Path)) -> Self {
         let (folder, roots) = host(&[]);
         build(folder.path());
-        Self { folder, roots, clock: ManualClock::default() }
+        Self { folder, roots, clock: TestClock::default() }
     }
 
     fn open(&self) -> Result<EnergyMeter, SourceError> {

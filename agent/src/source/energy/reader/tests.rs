@@ -28,6 +28,7 @@ fn value(counts: Result<Vec<Count>, SourceError>) -> Option<u64> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the reader has no event to wait for")]
 fn a_counter_that_hangs_is_late_and_the_others_are_read() {
     let (mut reader, (told_late, mut hanging), (told, mut working)) =
         (Reader::default(), patient(), patient());
@@ -65,6 +66,7 @@ fn a_counter_that_panics_costs_nobody_else() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the kernel has no event to wait for")]
 fn a_reader_at_rest_has_no_thread_and_reads_on_with_another() {
     struct ThreadNumber;
     impl RawCounter for ThreadNumber {
