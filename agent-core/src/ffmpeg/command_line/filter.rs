@@ -1,13 +1,25 @@
 //! Computes the picture sizes at the outputs of a filter graph.
 //!
-//! The grammar is that of "Filtergraph syntax" in ffmpeg-filters(1): chains are separated by `;`, filters by `,`; labels are in brackets;
-//! quotes and backslashes escape these characters.
+//! A size is either the one that ffmpeg computes, or unknown: a filter that is in no table makes it unknown.
 
+mod area;
+mod compose;
 mod expression;
+mod fields;
+mod format;
+mod keep;
+mod link;
 mod resize;
+mod scale;
+mod sides;
+mod sound;
+mod sources;
+mod syntax;
 
 use std::collections::HashMap;
 
+use crate::ffmpeg::command_line::filter::link::{Link, Links};
+use crate::ffmpeg::command_line::filter::syntax::Filter;
 use crate::ffmpeg::command_line::frame::Frame;
 
 /// Output of a filter.
@@ -17,24 +29,30 @@ pub(super) struct Pad {
     pub(super) frame: Frame,
 }
 
-/// All filter graphs of a command.
+/// The open outputs of all filter graphs of a command.
 #[derive(Debug, Default)]
-pub(super) struct Graph<'a> {
-    labelled: HashMap<&'a str, Pad>,
+pub(super) struct Graph {
+    labelled: HashMap<String, Pad>,
     unlabelled: Vec<Frame>,
 }
 
-impl<'a> Graph<'a> {
+impl Graph {
     /// Evaluates a graph from the command's inputs to its outputs.
-    pub(super) fn add(&mut self, text: &'a str, inputs: &[Frame]) {
-        // Chains may use labels of later ones: what is unknown in the first pass is known in the second.
-        for _ in 0..2 {
-            self.unlabelled.clear();
-            for chain in split(text, ';') {
-                let end = self.follow(chain, inputs, None);
-                self.unlabelled.extend(end.filter(|pad| pad.is_video).map(|pad| pad.frame));
-            }
-        }
+    pub(super) fn add(&mut self, text: &str, inputs: &[Frame]) {
+        let Some(filters) = syntax::parse(text) else { return };
+        let links = Links::new(&filters);
+        let mut used: Vec<usize> = links.labels().filter_map(stream).collect();
+        used.sort_unstable();
+        // A pad without a label takes the next stream that no label takes.
+        let mut unused = (0..inputs.len()).filter(|index| used.binary_search(index).is_err());
+        let of_input = |index: Option<usize>| index.and_then(|index| inputs.get(index).copied());
+        self.take(&filters, &links, |link| {
+            let (index, is_video) = match link {
+                Link::Label(label) => (stream(label), !is_sound(label)),
+                Link::Open | Link::Filter(..) => (unused.next(), true),
+            };
+            Pad { is_video, frame: of_input(index).unwrap_or(Frame::UNKNOWN) }
+        });
     }
 
     /// The pad behind a label.
@@ -47,181 +65,66 @@ impl<'a> Graph<'a> {
         std::mem::take(&mut self.unlabelled)
     }
 
-    /// Evaluates one chain; returns the pad that leaves it without a label.
-    fn follow(&mut self, chain: &'a str, inputs: &[Frame], mut current: Option<Pad>) -> Option<Pad> {
-        for text in split(chain, ',') {
-            let filter = Filter::parse(text);
-            let labelled = filter.inputs.first().map(|label| self.input(label, inputs));
-            let first = || Pad { is_video: true, frame: inputs.first().copied().unwrap_or_default() };
-            let from = labelled.or(current).unwrap_or_else(first);
-            let pad = filter.apply(from);
-            for (index, label) in filter.outputs.iter().enumerate() {
-                self.labelled.insert(label, filter.output(pad, index));
-            }
-            current = filter.outputs.is_empty().then_some(pad);
+    fn take(&mut self, filters: &[Filter], links: &Links<'_>, open: impl FnMut(Link<'_>) -> Pad) {
+        let pads = links.evaluate(filters, open);
+        let pad =
+            |(filter, index): (usize, usize)| pads.get(filter).and_then(|pads| pads.get(index)).copied();
+        for (label, source) in &links.labelled {
+            self.labelled.extend(pad(*source).map(|pad| ((*label).to_owned(), pad)));
         }
-        current
+        let unlabelled = links.unlabelled.iter().filter_map(|source| pad(*source));
+        self.unlabelled.extend(unlabelled.filter(|pad| pad.is_video).map(|pad| pad.frame));
     }
 
-    /// `0:v`, or a label of another chain.
-    fn input(&self, label: &str, inputs: &[Frame]) -> Pad {
-        if let Some(pad) = self.labelled.get(label) {
-            return *pad;
-        }
-        let (index, kind) = label.split_once(':').unwrap_or((label, ""));
-        let frame = index.parse::<usize>().ok().and_then(|index| inputs.get(index).copied());
-        Pad { is_video: !kind.starts_with(['a', 's']), frame: frame.unwrap_or_default() }
+    /// The video that leaves a graph with one output.
+    fn only(&self) -> Option<Frame> {
+        let labelled = self.labelled.values().filter(|pad| pad.is_video).map(|pad| pad.frame);
+        let mut videos = self.unlabelled.iter().copied().chain(labelled);
+        let first = videos.next();
+        first.filter(|_| videos.next().is_none())
     }
 }
 
 /// The frame at the end of a simple chain (`-vf`).
 pub(super) fn chain(text: &str, from: Frame) -> Frame {
     let mut graph = Graph::default();
-    let mut current = Some(Pad { is_video: true, frame: from });
-    for part in split(text, ';') {
-        current = graph.follow(part, &[from], current.take()).or(current);
+    if let Some(filters) = syntax::parse(text) {
+        graph.take(&filters, &Links::new(&filters), |_| Pad { is_video: true, frame: from });
     }
-    current.or_else(|| graph.labelled("out")).map_or(Frame::UNKNOWN, |pad| pad.frame)
+    graph.only().unwrap_or(Frame::UNKNOWN)
 }
 
 /// The first video of a source graph (`-f lavfi -i`); `None` when there is none.
 pub(super) fn source(text: &str) -> Option<Frame> {
+    let filters = syntax::parse(text)?;
     let mut graph = Graph::default();
-    graph.add(text, &[]);
-    let labelled = graph.labelled("out0").or_else(|| graph.labelled("out")).filter(|pad| pad.is_video);
-    graph.unlabelled.first().copied().or_else(|| labelled.map(|pad| pad.frame))
-}
-
-/// One filter with its labels.
-#[derive(Debug)]
-struct Filter<'a> {
-    name: &'a str,
-    arguments: &'a str,
-    inputs: Vec<&'a str>,
-    outputs: Vec<&'a str>,
-}
-
-impl<'a> Filter<'a> {
-    fn parse(text: &'a str) -> Self {
-        let mut text = text.trim();
-        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-        while let Some((label, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
-            inputs.push(label.trim());
-            text = rest.trim_start();
-        }
-        while let Some((rest, label)) = text.strip_suffix(']').and_then(|text| text.rsplit_once('[')) {
-            outputs.push(label.trim());
-            text = rest.trim_end();
-        }
-        outputs.reverse();
-        let (name, arguments) = text.split_once('=').unwrap_or((text, ""));
-        // `scale@small` is a scale with a name of its own.
-        let name = name.split('@').next().unwrap_or(name).trim();
-        Self { name, arguments, inputs, outputs }
-    }
-
-    fn apply(&self, from: Pad) -> Pad {
-        if is_audio(self.name) {
-            return Pad { is_video: false, frame: Frame::UNKNOWN };
-        }
-        let is_video = from.is_video || shows_audio(self.name);
-        Pad { is_video, frame: resize::apply(self.name, self.arguments, from.frame) }
-    }
-
-    /// The pad behind one of several labels: `concat` gives its video first, then its audio.
-    fn output(&self, pad: Pad, index: usize) -> Pad {
-        if self.name != "concat" {
-            return pad;
-        }
-        let number = |key: &str, otherwise: usize| {
-            let named = arguments(self.arguments).find(|(name, _)| *name == Some(key));
-            named.and_then(|(_, value)| value.parse().ok()).unwrap_or(otherwise)
-        };
-        Pad { is_video: index < number("v", 1), ..pad }
-    }
-}
-
-/// Names of audio filters begin with `a`, except these and those of video filters.
-fn is_audio(name: &str) -> bool {
-    const VIDEO: [&str; 13] = [
-        "addroi",
-        "allrgb",
-        "allyuv",
-        "alphaextract",
-        "alphamerge",
-        "amplify",
-        "ass",
-        "atadenoise",
-        "avgblur",
-        "avgblur_opencl",
-        "avgblur_vulkan",
-        "avectorscope",
-        "ahistogram",
-    ];
-    const AUDIO: [&str; 27] = [
-        "bandpass",
-        "bass",
-        "biquad",
-        "channelmap",
-        "channelsplit",
-        "compand",
-        "dialoguenhance",
-        "dynaudnorm",
-        "earwax",
-        "ebur128",
-        "equalizer",
-        "firequalizer",
-        "highpass",
-        "join",
-        "loudnorm",
-        "lowpass",
-        "pan",
-        "replaygain",
-        "rubberband",
-        "sidechaincompress",
-        "silencedetect",
-        "silenceremove",
-        "sine",
-        "speechnorm",
-        "treble",
-        "volume",
-        "volumedetect",
-    ];
-    AUDIO.contains(&name) || (name.starts_with('a') && !VIDEO.contains(&name))
-}
-
-/// Filters that draw sound.
-fn shows_audio(name: &str) -> bool {
-    name.starts_with("show") || matches!(name, "avectorscope" | "ahistogram")
-}
-
-/// Arguments between `:`, with their names where they have one.
-fn arguments(text: &str) -> impl Iterator<Item = (Option<&str>, String)> {
-    split(text, ':').map(|argument| {
-        let named = argument
-            .split_once('=')
-            .filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
-        let (name, value) = named.map_or((None, argument), |(name, value)| (Some(name), value));
-        (name, value.replace(['\'', '\\'], ""))
+    graph.take(&filters, &Links::new(&filters), |_| Pad { is_video: true, frame: Frame::UNKNOWN });
+    // A source with several outputs has them in the order of their labels `out0`, `out1`.
+    let frame =
+        graph.labelled("out0").filter(|pad| pad.is_video).map(|pad| pad.frame).or_else(|| graph.only())?;
+    Some(match filters.as_slice() {
+        [only] => sources::alone(&only.name, &only.options, frame),
+        _ => frame,
     })
 }
 
-/// Splits at separators that are neither quoted nor escaped.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    text.split(move |character| {
-        let was_escaped = std::mem::take(&mut is_escaped);
-        match character {
-            _ if was_escaped => false,
-            '\\' if !is_quoted => {
-                is_escaped = true;
-                false
-            }
-            '\'' => {
-                is_quoted = !is_quoted;
-                false
-            }
-            other => other == separator && !is_quoted,
+/// Number of the file in `0:v`, `1`, `v:0`: without a number, the file is the first.
+fn stream(label: &str) -> Option<usize> {
+    let (file, kind) = label.split_once(':').unwrap_or((label, ""));
+    match file {
+        "v" => Some(0),
+        // A further number tells apart several videos of a file.
+        file if kind.is_empty() || kind.starts_with(|first: char| !first.is_alphabetic() || first == 'v') => {
+            file.parse().ok()
         }
-    })
+        _ => None,
+    }
 }
+
+fn is_sound(label: &str) -> bool {
+    let kind = label.split_once(':').map_or("", |(_, kind)| kind);
+    kind.starts_with('a') || label == "a" || label.starts_with("a:")
+}
+
+#[cfg(test)]
+mod tests;

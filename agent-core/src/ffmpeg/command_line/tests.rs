@@ -283,7 +283,11 @@ fn sizes() {
         &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 1920x1080, 1 of 1"],
     );
     size(
-        r"scale=hypot(3\,4):480",
+        r"scale=hypot(300\,400):480",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 500x480, 1 of 1"],
+    );
+    size(
+        "scale=random(0):480",
         &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 480p, 1 of 1"],
     );
     check(

@@ -95,7 +95,7 @@ fn select(specifier: &str) -> Selection {
 }
 
 /// The streams of `-map`; else the remaining streams of filter graphs, for the first output; else the first video stream.
-pub(super) fn streams(options: &Options<'_>, inputs: &[Input], graph: &mut Graph<'_>) -> Vec<Stream> {
+pub(super) fn streams(options: &Options<'_>, inputs: &[Input], graph: &mut Graph) -> Vec<Stream> {
     let mut streams = Vec::new();
     for map in &options.maps {
         match map.strip_prefix('[') {
@@ -116,7 +116,7 @@ pub(super) fn streams(options: &Options<'_>, inputs: &[Input], graph: &mut Graph
     streams
 }
 
-fn of_graph(label: &str, graph: &Graph<'_>) -> Stream {
+fn of_graph(label: &str, graph: &Graph) -> Stream {
     // A label that no parsed graph defines is taken for video, as most are.
     let (is_video, frame) =
         graph.labelled(label).map_or((true, Frame::UNKNOWN), |pad| (pad.is_video, pad.frame));

@@ -40,7 +40,7 @@ impl<'a> Output<'a> {
     }
 
     /// Its video streams.
-    pub(super) fn streams(&self, inputs: &[Input], graph: &mut Graph<'_>) -> Vec<Written<'a>> {
+    pub(super) fn streams(&self, inputs: &[Input], graph: &mut Graph) -> Vec<Written<'a>> {
         let mut streams = map::streams(&self.options, inputs, graph);
         if self.options.last("vn").is_some() {
             return Vec::new();

@@ -1,137 +1,146 @@
-//! Table of the filters that change a picture's size, and the size after each.
+//! Computes the frames at the outputs of one filter.
 
-use crate::ffmpeg::command_line::filter::arguments;
-use crate::ffmpeg::command_line::filter::expression::{self, Values};
-use crate::ffmpeg::command_line::frame::Frame;
+use crate::ffmpeg::command_line::filter::keep::{self, Kept};
+use crate::ffmpeg::command_line::filter::syntax::{Filter, Options};
+use crate::ffmpeg::command_line::filter::{Pad, area, compose, fields, format, scale, sound, sources};
+use crate::ffmpeg::command_line::frame::{Frame, Ratio};
 
-/// The frame after a filter.
-pub(super) fn apply(name: &str, text: &str, from: Frame) -> Frame {
+/// Most pads of a filter that are evaluated.
+const MAX_PADS: usize = 64;
+
+impl Pad {
+    pub(super) const UNKNOWN: Self = Self { is_video: true, frame: Frame::UNKNOWN };
+}
+
+/// Number of inputs, as far as it matters for the size.
+pub(super) fn input_count(name: &str, options: &Options) -> usize {
+    let count = |names: &[&str], position| options.number(names, position, 2).unwrap_or(2);
+    let count = match name {
+        "hstack" | "vstack" | "xstack" | "mix" => count(&["inputs"], 0),
+        "interleave" => count(&["nb_inputs", "n"], 0),
+        "concat" => {
+            let (videos, sounds) = kinds(options);
+            return (videos + sounds).saturating_mul(concatenated(options)).min(MAX_PADS);
+        }
+        name if sources::is_source(name) => return 0,
+        // Sound has no size, and its streams are not counted.
+        name if sound::is_heard(name) || sound::is_shown(name) => return 0,
+        name => return keep::input_count(name),
+    };
+    usize::try_from(count).unwrap_or(MAX_PADS).min(MAX_PADS)
+}
+
+/// Number of outputs.
+pub(super) fn output_count(name: &str, options: &Options) -> usize {
+    let count = match name {
+        "split" | "asplit" => options.number(&["outputs"], 0, 2).unwrap_or(2),
+        "select" | "aselect" => options.number(&["outputs", "n"], 1, 1).unwrap_or(1),
+        "concat" => {
+            let (videos, sounds) = kinds(options);
+            return (videos + sounds).min(MAX_PADS);
+        }
+        "scale2ref" | "feedback" => 2,
+        "nullsink" | "anullsink" => 0,
+        _ => 1,
+    };
+    usize::try_from(count).unwrap_or(MAX_PADS).min(MAX_PADS)
+}
+
+/// The outputs of a filter.
+pub(super) fn apply(filter: &Filter, inputs: &[Pad], count: usize) -> Vec<Pad> {
+    let (name, options) = (filter.name.as_str(), &filter.options);
+    if name == "concat" {
+        return joined(options, inputs, count);
+    }
+    if sound::is_heard(name) {
+        return vec![Pad { is_video: false, frame: Frame::UNKNOWN }; count];
+    }
+    let frames: Vec<Frame> = inputs.iter().map(|pad| pad.frame).collect();
+    let is_video = inputs.first().is_none_or(|pad| pad.is_video) || sound::is_shown(name);
+    if name == "scale2ref" {
+        // The first output is scaled by the second input, which is the second output.
+        let reference = frames.get(1).copied().unwrap_or(Frame::UNKNOWN);
+        let outputs = [Frame::UNKNOWN, reference];
+        return outputs.into_iter().map(|frame| Pad { is_video, frame }).collect();
+    }
+    let frame = frame(name, options, &frames).unwrap_or(Frame::UNKNOWN);
+    vec![Pad { is_video, frame }; count]
+}
+
+/// `None` where the size after the filter is not known.
+fn frame(name: &str, options: &Options, inputs: &[Frame]) -> Option<Frame> {
+    let from = inputs.first().copied().unwrap_or(Frame::UNKNOWN);
+    if name == "format" {
+        return Some(Frame { chroma: format::chroma(options), ..from });
+    }
+    match keep::kept(name) {
+        Some(Kept::All) => return Some(from),
+        Some(Kept::Size) => return Some(Frame { chroma: None, ..from }),
+        None if options.are_refused => return None,
+        None => {}
+    }
+    if scale::is_scale(name) {
+        return scale::apply(name, options, from);
+    }
     match name {
-        "scale" | "scale_cuda" | "scale_npp" | "scale_qsv" | "scale_vaapi" | "scale_vt" | "scale_vulkan"
-        | "scale_d3d11" | "scale_opencl" | "scale_rkrga" | "vpp_qsv" | "vpp_rkrga" | "zscale"
-        | "libplacebo" => scaled(text, from),
-        "crop" => Sides::read(text, &["w", "out_w"], &["h", "out_h"]).of(from),
-        "pad" | "pad_vaapi" | "pad_cuda" | "pad_opencl" => {
-            Sides::read(text, &["w", "width"], &["h", "height"]).of(from)
-        }
+        "crop" => area::crop(options, from),
+        "pad" => area::pad(options, from),
+        "pad_opencl" | "pad_vaapi" | "pad_cuda" => area::pad(options, Frame { chroma: None, ..from }),
+        "rotate" => area::rotate(options, from),
         "transpose" | "transpose_vaapi" | "transpose_npp" | "transpose_opencl" | "transpose_vt"
-        | "transpose_vulkan" => from.turned(),
-        "testsrc" | "testsrc2" | "smptebars" | "smptehdbars" | "pal75bars" | "pal100bars" | "rgbtestsrc"
-        | "yuvtestsrc" | "color" | "colorspectrum" | "nullsrc" | "gradients" | "life" | "cellauto"
-        | "zoneplate" => asked(text).unwrap_or(Frame::known(320, 240)),
-        "mandelbrot" | "sierpinski" => asked(text).unwrap_or(Frame::known(640, 480)),
-        // The size of a composition depends on its parts and their arrangement.
-        "hstack" | "vstack" | "xstack" | "tile" | "scale2ref" | "rotate" | "zoompan" | "thumbnail"
-        | "movie" => asked(text).unwrap_or(Frame::UNKNOWN),
-        _ if name.starts_with("show") => asked(text).unwrap_or(Frame::UNKNOWN),
-        _ => from,
-    }
-}
-
-/// A size that is an argument of a filter.
-fn asked(text: &str) -> Option<Frame> {
-    arguments(text).find_map(|(name, value)| match name {
-        None | Some("s" | "size") => Frame::parse(&value),
-        _ => None,
-    })
-}
-
-/// Width and height as expressions.
-#[derive(Debug, Default)]
-struct Sides {
-    width: Option<String>,
-    height: Option<String>,
-    /// `force_original_aspect_ratio`.
-    fit: Option<Fit>,
-    divisor: Option<u32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Fit {
-    Decrease,
-    Increase,
-}
-
-impl Sides {
-    fn read(text: &str, widths: &[&str], heights: &[&str]) -> Self {
-        let mut sides = Self::default();
-        let mut position = 0;
-        for (name, value) in arguments(text) {
-            match name {
-                None => {
-                    match position {
-                        0 => sides.width = Some(value),
-                        1 => sides.height = Some(value),
-                        _ => {}
-                    }
-                    position += 1;
-                }
-                Some(name) if widths.contains(&name) => sides.width = Some(value),
-                Some(name) if heights.contains(&name) => sides.height = Some(value),
-                Some("force_original_aspect_ratio") => {
-                    sides.fit = match value.as_str() {
-                        "decrease" | "1" => Some(Fit::Decrease),
-                        "increase" | "2" => Some(Fit::Increase),
-                        _ => None,
-                    }
-                }
-                Some("force_divisible_by") => sides.divisor = value.parse().ok(),
-                Some(_) => {}
-            }
+        | "transpose_vulkan" | "transpose_cuda" => area::transpose(name, options, from),
+        "setsar" => Some(area::with_pixels(options, from)),
+        "setdar" => Some(area::with_shape(options, from)),
+        // ffmpeg refuses another number of inputs; a larger one than is evaluated makes the size unknown.
+        "hstack" | "vstack" | "xstack" if input_count_asked(options) != Some(inputs.len()) => None,
+        "hstack" => compose::beside(inputs),
+        "vstack" => compose::below(inputs),
+        "xstack" => compose::placed(options, inputs),
+        "tile" => compose::tiled(options, from),
+        "untile" => compose::untiled(options, from),
+        "framepack" => compose::packed(options, from),
+        "zoompan" => asked(options.get(&["s"], 4).unwrap_or("hd720")),
+        "v360" => {
+            let side = |names| options.named(names);
+            asked(&format!("{}x{}", side(&["w"])?, side(&["h"])?))
         }
-        sides
-    }
-
-    /// The resulting size: 0 or nothing keeps the side, a negative number keeps the aspect ratio and makes the side divisible by it.
-    fn of(&self, from: Frame) -> Frame {
-        let values = |width: Option<f64>, height: Option<f64>| Values { from, width, height };
-        let side = |text: &Option<String>, as_it_was: Option<u32>, values: Values| match text {
-            None => as_it_was.map(f64::from),
-            Some(text) => match expression::evaluate(text, values)?.trunc() {
-                0.0 => as_it_was.map(f64::from),
-                side => Some(side),
-            },
-        };
-        // Each expression may contain the other side.
-        let height = side(&self.height, from.height, values(None, None));
-        let width = side(&self.width, from.width, values(None, height));
-        let height = height.or_else(|| side(&self.height, from.height, values(width, None)));
-        self.fitted(width, height, from)
-    }
-
-    /// As `ff_scale_adjust_dimensions()` in `libavfilter/scale_eval.c`.
-    fn fitted(&self, width: Option<f64>, height: Option<f64>, from: Frame) -> Frame {
-        let positive = |side: Option<f64>| side.filter(|side| *side >= 1.0);
-        let kept = |side: Option<f64>| side.filter(|side| *side < 0.0).map(|side| -side);
-        let shape = from.both().map(|(width, height)| f64::from(width) / f64::from(height));
-        let (mut wide, mut high) = (positive(width), positive(height));
-        if let (Some(divisor), Some(high), Some(shape)) = (kept(width), high, shape) {
-            wide = Some((high * shape / divisor).round() * divisor);
-        } else if let (Some(divisor), Some(wide), Some(shape)) = (kept(height), wide, shape) {
-            high = Some((wide / shape / divisor).round() * divisor);
-        } else if kept(width).is_some() && kept(height).is_some() {
-            return from;
-        }
-        if let Some(fit) = self.fit {
-            let (Some(width), Some(height), Some(shape)) = (wide, high, shape) else { return Frame::UNKNOWN };
-            let (by_height, by_width) = ((height * shape).round(), (width / shape).round());
-            let (width, height) = match fit {
-                Fit::Decrease => (width.min(by_height), height.min(by_width)),
-                Fit::Increase => (width.max(by_height), height.max(by_width)),
-            };
-            let divisor = f64::from(self.divisor.unwrap_or(1).max(1));
-            (wide, high) =
-                (Some((width / divisor).floor() * divisor), Some((height / divisor).floor() * divisor));
-        }
-        let pixels =
-            |side: Option<f64>| side.filter(|side| (1.0..=65_536.0).contains(side)).map(|side| side as u32);
-        Frame { width: pixels(wide), height: pixels(high) }
+        "palettegen" => Some(Frame { pixel: Some(Ratio::SQUARE), ..Frame::known(16, 16) }),
+        "epx" | "hqx" | "xbr" => Some(fields::times(from, options.number(&["n"], 0, 3)?)),
+        "super2xsai" => Some(fields::times(from, 2)),
+        _ => fields::apply(name, options, from).or_else(|| sources::apply(name, options)),
     }
 }
 
-fn scaled(text: &str, from: Frame) -> Frame {
-    if let Some(frame) = asked(text) {
-        return frame;
-    }
-    Sides::read(text, &["w", "width"], &["h", "height"]).of(from)
+fn input_count_asked(options: &Options) -> Option<usize> {
+    options.number(&["inputs"], 0, 2).and_then(|count| usize::try_from(count).ok())
+}
+
+fn asked(size: &str) -> Option<Frame> {
+    Some(Frame { pixel: None, ..Frame::parse(size)? })
+}
+
+/// Number of videos and of sounds that `concat` gives.
+fn kinds(options: &Options) -> (usize, usize) {
+    let count = |name: &str, position, otherwise| {
+        let number = options.number(&[name], position, otherwise).unwrap_or(otherwise);
+        usize::try_from(number).unwrap_or(MAX_PADS).min(MAX_PADS)
+    };
+    (count("v", 1, 1), count("a", 2, 0))
+}
+
+fn concatenated(options: &Options) -> usize {
+    usize::try_from(options.number(&["n"], 0, 2).unwrap_or(2)).unwrap_or(MAX_PADS)
+}
+
+/// `concat` gives its videos first, then its sounds. The parts have one size, or ffmpeg refuses them.
+fn joined(options: &Options, inputs: &[Pad], count: usize) -> Vec<Pad> {
+    let (videos, sounds) = kinds(options);
+    let output = |index: usize| {
+        let mut parts = inputs.iter().skip(index).step_by((videos + sounds).max(1)).map(|pad| pad.frame);
+        let first = parts.next().unwrap_or(Frame::UNKNOWN);
+        let is_same = parts.all(|part| part.both() == first.both());
+        let frame = if is_same { Frame { chroma: None, ..first } } else { Frame::UNKNOWN };
+        Pad { is_video: index < videos, frame }
+    };
+    (0..count).map(output).collect()
 }
