@@ -4,6 +4,11 @@
 //! encode is scaled to the source's size. Each conversion is reported, and pairs without a common picture are refused with the
 //! reason. The scores can be written into a result file.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it owns the ffmpeg and ffprobe that it starts: each has a deadline, and a thread that waits"
+)]
+
 mod alignment;
 mod bars;
 mod cause;

@@ -70,7 +70,7 @@ fn text(rows: &Rows) -> String {
         }
         text.push_str(name);
         for (cell, versions) in versions_of {
-            text.push_str(&format!(" {cell}@{}", versions.join(",")));
+            text.extend([" ", cell, "@", &versions.join(",")]);
         }
         text.push('\n');
     }

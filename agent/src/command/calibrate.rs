@@ -92,7 +92,7 @@ pub(crate) fn run(
     if options.is_forgotten {
         match forget_calibration(config)? {
             Some(path) => {
-                writeln!(out, "removed {}; a running agent applies the change within 5 s", path.display())?
+                writeln!(out, "removed {}; a running agent applies the change within 5 s", path.display())?;
             }
             None => writeln!(out, "there is no calibration to remove")?,
         }

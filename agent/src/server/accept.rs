@@ -1,8 +1,8 @@
 //! Accepts connections within limits of number, time and header size.
 //!
 //! axum's own loop has no time limit for headers, no TLS and no limit of connections. This one has: a limit of connections for each
-//! listener ([`connection_limiter`](super::connection_limiter)), time limits for a handshake and for a request's header, a limit of the header's size; and, before
-//! routing, it refuses requests of foreign web pages ([`origin`](super::origin)) and checks passwords.
+//! listener ([`connection_limiter`](super::connection_limiter)), time limits for a handshake and for a request's header, and a limit of
+//! the header's size. Before routing, it refuses requests of foreign web pages ([`origin`](super::origin)) and checks passwords.
 
 use std::convert::Infallible;
 use std::io;
@@ -59,8 +59,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Paths without authentication: their answers are only "yes" or "not yet", and health checks have no passwords.
 const OPEN_PATHS: [&str; 4] = ["/health", "/healthz", "/ready", "/-/ready"];
 
-/// Most connections of each of this many listeners; the main one may have twice as many ([`Authenticator::doubled`]). The process's limit of open
-/// files is raised as far as that needs, if it may be.
+/// Most connections of each of this many listeners; the main one may have twice as many ([`Authenticator::doubled`]). The process's limit
+/// of open files is raised as far as that needs, if it may be.
 pub(crate) fn connection_limit(listeners: usize) -> usize {
     let listeners = listeners as u64 + 1;
     let wanted = OTHER_FILES + listeners * MOST_CONNECTIONS as u64;

@@ -1,3 +1,5 @@
+//! Tests the search of the alignment of two runs of pictures.
+
 use super::*;
 
 /// Times of a constant rate in units of `1/base` seconds, as containers round them.
