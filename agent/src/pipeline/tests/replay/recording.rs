@@ -45,7 +45,9 @@ fn scene<'a>(start: impl Iterator<Item = &'a [&'a str]>) -> Scene {
         }
     }
     let scene = Scene::new(&config, hardware);
-    cpus.into_iter().for_each(|statement| happen(&scene, statement));
+    for statement in cpus {
+        happen(&scene, statement);
+    }
     scene
 }
 

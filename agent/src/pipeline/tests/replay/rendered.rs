@@ -21,7 +21,9 @@ pub(super) fn text(snapshot: &Snapshot) -> String {
         lines.extend(account(&name, &workload.account, snapshot));
         lines.extend(account(&format!("{name}, former labels"), &workload.series.earlier, snapshot));
     }
-    lines.extend(snapshot.transcodes.iter().flat_map(|one| account(&transcode(one), &one.account, snapshot)));
+    lines.extend(
+        snapshot.transcodes.iter().filter_map(|one| account(&transcode(one), &one.account, snapshot)),
+    );
     lines.extend(account("ended workloads", &snapshot.ended.workloads, snapshot));
     lines.extend(account("ended transcodes", &snapshot.ended.transcodes, snapshot));
     lines.extend(snapshot.findings.iter().map(|one| format!("finding {} {}", one.code.name(), one.subject)));
