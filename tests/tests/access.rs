@@ -258,7 +258,7 @@ fn a_start_with_a_broken_file_fails_and_says_where() {
     for (text, says) in [
         (Some("basic_auth_users:\n  a: b\nunknown: 1\n"), ["unknown", "line 3"]),
         (Some("tls_server_config: {key_file: x}\n"), ["tls_server_config.cert_file", "missing"]),
-        (Some("basic_auth_users: {a: b}\n"), ["basic_auth_users.a", "no bcrypt hash"]),
+        (Some("basic_auth_users: {a: b}\n"), ["basic_auth_users.a", "not a bcrypt hash"]),
         (None, ["web.yml", "No such file"]),
     ] {
         match text {

@@ -178,7 +178,7 @@ fn a_busy_host_is_not_calibrated_and_what_was_kept_stays() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     let (said, error) = (text(&output.stdout), text(&output.stderr));
     assert!(said.contains("package-0") && said.contains("% busy, 0 of 15 s quiet"), "{said}");
-    for words in ["this host is busy", "Nothing was kept", "ffwatt top"] {
+    for words in ["this host is busy", "Nothing was stored", "ffwatt top"] {
         assert!(error.contains(words), "{words:?} is not in {error:?}");
     }
     assert_eq!(host.kept(FILE).as_deref(), Some("kept"));

@@ -45,7 +45,9 @@ impl Graph {
         used.sort_unstable();
         // A pad without a label takes the next stream that no label takes.
         let mut unused = (0..inputs.len()).filter(|index| used.binary_search(index).is_err());
-        let of_input = |index: Option<usize>| index.and_then(|index| inputs.get(index).copied());
+        let of_input = |index: Option<usize>| {
+            index.and_then(|index| inputs.get(index)).map(|input| resize::first(&filters, *input))
+        };
         self.take(&filters, &links, |link| {
             let (index, is_video) = match link {
                 Link::Label(label) => (stream(label), !is_sound(label)),
@@ -89,7 +91,8 @@ impl Graph {
 pub(super) fn chain(text: &str, from: Frame) -> Frame {
     let mut graph = Graph::default();
     if let Some(filters) = syntax::parse(text) {
-        graph.take(&filters, &Links::new(&filters), |_| Pad { is_video: true, frame: from });
+        let frame = resize::first(&filters, from);
+        graph.take(&filters, &Links::new(&filters), |_| Pad { is_video: true, frame });
     }
     graph.only().unwrap_or(Frame::UNKNOWN)
 }

@@ -46,6 +46,16 @@ pub(super) fn output_count(name: &str, options: &Options) -> usize {
     usize::try_from(count).unwrap_or(MAX_PADS).min(MAX_PADS)
 }
 
+/// An input as the first filter sees it: a later filter that takes few pixel formats may make ffmpeg convert before the first one.
+pub(super) fn first(filters: &[Filter], input: Frame) -> Frame {
+    let takes_all = |filter: &Filter| {
+        keep::kept(&filter.name) == Some(Kept::All)
+            || matches!(filter.name.as_str(), "crop" | "scale" | "setsar" | "setdar")
+    };
+    let chroma = input.chroma.filter(|_| filters.iter().all(takes_all));
+    Frame { chroma, ..input }
+}
+
 /// The outputs of a filter.
 pub(super) fn apply(filter: &Filter, inputs: &[Pad], count: usize) -> Vec<Pad> {
     let (name, options) = (filter.name.as_str(), &filter.options);
