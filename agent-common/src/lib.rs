@@ -59,7 +59,6 @@ pub const fn class_of(flags: u32, name: u64) -> Option<u32> {
 /// Whether a process's name, filled with zeros, is one under which ffmpeg is installed: it begins with `ffmpeg` or ends in `-ffmpeg`.
 ///
 /// It keeps the last bytes in one number, because an index that depends on the length is hard for the kernel's verifier.
-#[expect(clippy::inline_always, reason = "the programs make no calls")]
 #[inline(always)]
 pub const fn is_named_ffmpeg(name: &[u8; COMM_LEN]) -> bool {
     const PREFIX: u64 = u64::from_be_bytes(*b"\0\0ffmpeg");

@@ -4,6 +4,7 @@
 //! ffmpeg itself does: an option without its value is refused with "Missing argument for option".
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -70,7 +71,7 @@ fn text(rows: &Rows) -> String {
         }
         text.push_str(name);
         for (cell, versions) in versions_of {
-            text.push_str(&format!(" {cell}@{}", versions.join(",")));
+            let _ = write!(text, " {cell}@{}", versions.join(","));
         }
         text.push('\n');
     }
