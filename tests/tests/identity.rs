@@ -194,7 +194,9 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
         let folder = tempfile::tempdir().unwrap();
         let real = copy("/bin/bash", folder.path(), "real-encoder");
         let burn = "read go; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 3";
-        let text = format!("#!/bin/sh\nread go\nexec {} -c '{burn}'\n", real.display());
+        // A name that is not tracked is not shown: the line shows what the wrapper has become.
+        let line = "worker -i in.mp4 out.mp4";
+        let text = format!("#!/bin/sh\nread go\nexec {} -c '{burn}' {line}\n", real.display());
         let wrapper = script(folder.path(), "enc-wrap", &text);
         let source = format!("--cpu.source={source}");
         let flags = [&FLAGS[1..], &[&source, "--cpu.tracked=enc-wrap", "--interval=500ms"]].concat();
@@ -212,7 +214,7 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
         let known = [(key.clone(), true)];
         agent
             .until("it is known by what it has become", |scrape| {
-                (transcodes(scrape, "real-encoder") == known).then_some(())
+                (transcodes(scrape, "ffmpeg") == known).then_some(())
             })
             .unwrap();
         drop(stdin);
@@ -224,7 +226,7 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
                 (runs == 0.0).then(|| scrape.clone())
             })
             .unwrap();
-        assert_eq!(transcodes(&after, "real-encoder").len(), 1);
+        assert_eq!(transcodes(&after, "ffmpeg").len(), 1);
         assert_eq!(after.all(running).count(), 1);
         let used = after.sum("ffwatt_transcode_cpu_seconds_total", &labels).unwrap();
         assert!(used > 0.05, "{source}: {used} s");
