@@ -126,7 +126,7 @@ async function real(page) {
   }
   // The sources that are down name what helps.
   const helps = await page.$$eval("#sources tbody tr", (rows) => rows.map((row) => row.lastChild.textContent + row.querySelector('[data-field="is_up"]').textContent));
-  assert.ok(helps.every((text) => text !== "not here"), helps.join());
+  assert.ok(helps.every((text) => text !== "not available"), helps.join());
   await theme(page);
   await phone(page);
 }
@@ -202,7 +202,7 @@ async function many(page) {
   assert.equal(await rows(), 1);
   assert.match(await page.textContent("#count"), new RegExp(`1 of ${before} workloads`));
   await page.fill("#filter", "no such thing");
-  assert.match(await page.textContent("#workloads tbody"), /Nothing matches/);
+  assert.match(await page.textContent("#workloads tbody"), /No row matches/);
   await page.fill("#filter", "");
   await page.uncheck("#pseudo");
   assert.ok((await rows()) >= 200 && (await rows()) < before);
@@ -233,7 +233,7 @@ async function lost(page) {
   await page.waitForSelector("#workloads tbody tr[data-key]");
   await please("end");
   await page.waitForSelector('body[data-state="lost"]');
-  assert.match(await page.textContent("#status"), /no connection to the agent: these figures are of .*; trying again/);
+  assert.match(await page.textContent("#status"), /no connection to the agent: the figures are of .*; trying again/);
   assert.ok((await page.$$("#workloads tbody tr[data-key]")).length > 0, "what was known stays");
   await please("begin");
   await page.waitForSelector('body[data-state="live"]');
@@ -245,7 +245,7 @@ async function lost(page) {
 async function stale(page) {
   await please("stop");
   await page.waitForSelector('body[data-state="stale"]');
-  assert.match(await page.textContent("#status"), /the agent has not updated for \d+ s: these figures are of /);
+  assert.match(await page.textContent("#status"), /the agent has not updated for \d+ s: the figures are of /);
   await keep(page, "stale.png", false);
 }
 

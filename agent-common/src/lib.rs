@@ -56,6 +56,33 @@ pub const fn class_of(flags: u32, name: u64) -> Option<u32> {
     Some(CLASS_KERNEL_THREAD)
 }
 
+/// Whether a process's name, filled with zeros, is one under which ffmpeg is installed: it begins with `ffmpeg` or ends in `-ffmpeg`.
+///
+/// It shifts the zeros out in four steps: an index that depends on the length is hard for the kernel's verifier, and a loop is long.
+#[inline(always)]
+pub const fn is_named_ffmpeg(name: &[u8; COMM_LEN]) -> bool {
+    const PREFIX: u64 = u64::from_be_bytes(*b"\0\0ffmpeg");
+    const SUFFIX: u64 = u64::from_be_bytes(*b"\0-ffmpeg");
+    let both = u128::from_be_bytes(*name);
+    let (mut first, mut last) = ((both >> 64) as u64, both as u64);
+    if first >> 16 == PREFIX {
+        return true;
+    }
+    if last == 0 {
+        (first, last) = (0, first);
+    }
+    if last << 32 == 0 {
+        (first, last) = (first >> 32, (last >> 32) | (first << 32));
+    }
+    if last << 48 == 0 {
+        (first, last) = (first >> 16, (last >> 16) | (first << 48));
+    }
+    if last << 56 == 0 {
+        last = (last >> 8) | (first << 56);
+    }
+    last & (u64::MAX >> 8) == SUFFIX
+}
+
 /// CPU time of one consumer on one CPU, in nanoseconds.
 ///
 /// `total` runs on; `at_flush` is what `total` was when the CPU was last flushed, valid when `epoch` equals the
@@ -328,6 +355,31 @@ mod pod {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_ffmpeg() {
+        let name = |text: &str| {
+            let mut name = [0; COMM_LEN];
+            name[..text.len()].copy_from_slice(text.as_bytes());
+            name
+        };
+        for text in [
+            "ffmpeg",
+            "ffmpeg-7.1",
+            "ffmpeg_g",
+            "tdarr-ffmpeg",
+            "jellyfin-ffmpeg",
+            "-ffmpeg",
+            "ffmpeg-of-a-farm",
+            "a-ffmpeg",
+            "abcdefghi-ffmpeg",
+        ] {
+            assert!(is_named_ffmpeg(&name(text)), "{text}");
+        }
+        for text in ["", "ffmpe", "ffprobe", "myffmpeg", "x-ffmpeg-x", ".ffmpeg-wrapped", "fffmpeg"] {
+            assert!(!is_named_ffmpeg(&name(text)), "{text}");
+        }
+    }
 
     #[test]
     fn a_kernel_thread_that_keeps_its_cpu_idle_is_no_consumer() {

@@ -6,15 +6,15 @@
 pub mod bitrate;
 pub mod budget;
 pub mod cost;
-pub mod efficiency;
-pub mod facts;
+mod efficiency;
 pub mod figures;
-pub mod front;
 pub mod history;
 pub mod matching;
-pub mod prediction;
+pub mod pareto_front;
+mod prediction;
 pub mod pricing;
 pub mod progress;
+mod scenario_defaults;
 pub mod subject;
 pub mod transcode;
 

@@ -29,3 +29,9 @@ pub mod ffmpeg;
 pub mod attribution;
 pub mod join;
 pub mod metrics;
+
+/// Size of a test's input. Miri takes a thousand times longer for each step, so it has a smaller one.
+#[cfg(test)]
+pub(crate) const fn few(usual: usize) -> usize {
+    if cfg!(miri) { usual.div_ceil(20) } else { usual }
+}

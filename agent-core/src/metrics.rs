@@ -4,7 +4,7 @@
 //! so nothing stale can survive. Each metric is declared once, in its [`family`]; a metric without samples is left out.
 
 pub mod catalog;
-pub mod classic;
+mod classic;
 mod created;
 pub mod family;
 mod openmetrics;

@@ -13,3 +13,4 @@ pub mod scenario;
 pub mod snapshot;
 pub mod transcode;
 pub mod workload;
+pub mod written;

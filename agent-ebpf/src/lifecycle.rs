@@ -1,6 +1,8 @@
 //! Reports life-cycle events: cgroups that are made and removed, tracked processes that start a program and end.
 
-use agent_common::{COMM_LEN, EventHeader, KernelOffsets, UNKNOWN_OFFSET, event_kind, loss, tracking};
+use agent_common::{
+    COMM_LEN, EventHeader, KernelOffsets, UNKNOWN_OFFSET, event_kind, is_named_ffmpeg, loss, tracking,
+};
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, bpf_pidns_info};
 use aya_ebpf::helpers::generated::bpf_get_ns_current_pid_tgid;
 use aya_ebpf::helpers::{
@@ -74,8 +76,9 @@ pub(crate) fn exec_event() {
     let before = state(tgid);
     let was_tracked = before == tracking::ON;
     if !was_tracked {
+        let name = zero_padded(name);
         // SAFETY: the map is only read, and its values never change after load.
-        let wanted = unsafe { TRACKED_NAMES.get(zero_padded(name)) }.is_some();
+        let wanted = is_named_ffmpeg(&name) || unsafe { TRACKED_NAMES.get(name) }.is_some();
         if !wanted {
             // The number of an ended process is used again.
             if before == tracking::ENDED {

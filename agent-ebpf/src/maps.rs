@@ -24,9 +24,9 @@ pub(crate) static CPU_CLOCK: PerCpuArray<CpuClock> = PerCpuArray::with_max_entri
 #[map]
 pub(crate) static TRACKED: Array<[u8; TRACKED_PAGE as usize]> = Array::with_max_entries(8, 0);
 
-/// Names of the programs to track.
+/// Names of the programs to track, besides those of [`agent_common::is_named_ffmpeg`].
 #[map]
-pub(crate) static TRACKED_NAMES: HashMap<[u8; COMM_LEN], u8> = HashMap::with_max_entries(64, 0);
+pub(crate) static TRACKED_NAMES: HashMap<[u8; COMM_LEN], u8> = HashMap::with_max_entries(128, 0);
 
 /// Life-cycle events. Set at load.
 #[map]

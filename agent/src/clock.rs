@@ -1,5 +1,8 @@
 //! Reads the kernel's clocks. No other file does.
 
+#[cfg(test)]
+pub(crate) mod manual;
+
 use std::time::Duration;
 
 use agent_core::time::{Moment, MonoTime, WallTime};

@@ -7,6 +7,7 @@ pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod cli;
 pub(crate) mod report;
+pub(crate) mod results_check;
 pub(crate) mod run;
 pub(crate) mod top;
 
@@ -62,7 +63,7 @@ pub fn main() -> ExitCode {
     for name in invocation.layers.unknown_variables() {
         let name = name.to_string_lossy();
         complain(&format!(
-            "warning: the environment variable {name} is none of ours; `ffwatt config` lists them"
+            "warning: unknown environment variable {name}; `ffwatt config` lists the known variables"
         ));
     }
     let config = match invocation.layers.resolve() {
@@ -164,6 +165,11 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
             report::run(&options, config, &results::prices(config)?, &mut text)?;
             print(&String::from_utf8_lossy(&text))?;
             Ok(ExitCode::SUCCESS)
+        }
+        Action::ResultsCheck(files) => {
+            let (text, all_read) = results_check::run(&files);
+            print(&text)?;
+            Ok(if all_read { ExitCode::SUCCESS } else { EXIT_FAILED.into() })
         }
         Action::Top(options) => {
             let mut text = Vec::new();

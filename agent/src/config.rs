@@ -28,14 +28,16 @@ pub(crate) use sections::{
 };
 #[cfg(test)]
 pub(crate) use values::IdleChoice;
-pub(crate) use values::{CpuChoice, EnergyChoice, LogFormat, LogLevel, ProgressSenders, Restriction, Span};
+pub(crate) use values::{
+    CpuChoice, EnergyChoice, HumanDuration, LogFormat, LogLevel, ProgressSenders, Restriction,
+};
 
 /// The whole configuration. The documentation of each key is in [`keys::KEYS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "documented where users read it: keys::KEYS")]
 pub struct Config {
-    pub interval: Span,
+    pub interval: HumanDuration,
     pub state_dir: Option<PathBuf>,
     pub results_dir: Option<PathBuf>,
     /// The user's own state folder, from the environment.
@@ -62,7 +64,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            interval: Span(Duration::from_secs(1)),
+            interval: HumanDuration(Duration::from_secs(1)),
             state_dir: None,
             results_dir: None,
             user_state_dir: None,
@@ -139,7 +141,7 @@ impl Config {
         if self.attribution.keep_ended.0 < Duration::from_secs(10) {
             return Err((
                 "attribution.keep_ended",
-                "under 10s no scraper would see how a workload ended".into(),
+                "must be 10s or more, or scrapers miss the last value of an ended workload".into(),
             ));
         }
         if self.cpu.max_consumers == 0 || self.cpu.max_consumers > 1 << 20 {
@@ -150,7 +152,7 @@ impl Config {
         }
         if let Some(at) = self.cpu.tracked.iter().position(|name| name.is_empty() || name.contains('/')) {
             let problem =
-                format!("entry {} is no program name (the last part of its path, not empty)", at + 1);
+                format!("entry {} is not a program name (the last part of its path, not empty)", at + 1);
             return Err(("cpu.tracked", problem));
         }
         for (key, watts) in [
@@ -179,13 +181,13 @@ impl Config {
             }
         }
         if self.quality.ffmpeg.is_empty() {
-            return Err(("quality.ffmpeg", "names no program".into()));
+            return Err(("quality.ffmpeg", "must not be empty".into()));
         }
         if self.results.rescan.0 < Duration::from_millis(100) {
-            return Err(("results.rescan", "must not be under 100ms".into()));
+            return Err(("results.rescan", "must be 100ms or more".into()));
         }
         if self.energy.model_busy_watts < self.energy.model_idle_watts {
-            return Err(("energy.model_busy_watts", "must not be below model_idle_watts".into()));
+            return Err(("energy.model_busy_watts", "must be model_idle_watts or more".into()));
         }
         let ports = [
             ("listen.port", self.listen.port),
@@ -197,7 +199,7 @@ impl Config {
         ];
         for (index, (key, port)) in ports.iter().enumerate() {
             if let Some((other, _)) = ports[..index].iter().find(|(_, taken)| port == taken && *port != 0) {
-                return Err((key, format!("port {port} is {other}'s already")));
+                return Err((key, format!("port {port} is already the port of {other}")));
             }
         }
         if self.listen.port == 0 {

@@ -1,5 +1,7 @@
 //! Compares the reference documentation with the code. `cargo xtask docs` writes it anew.
 
+mod ffmpeg;
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -72,4 +74,9 @@ fn documented_configuration() {
     }
     let _ = write!(text, "\n## The file, with its defaults\n\n```toml\n{}```\n", print(&Config::default()));
     assert_documented("CONFIGURATION.md", &text);
+}
+
+#[test]
+fn documented_ffmpeg() {
+    assert_documented("FFMPEG.md", &format!("# ffmpeg and other encoders\n\n{GENERATED}{}", ffmpeg::text()));
 }

@@ -184,7 +184,10 @@ impl Ledger {
         let (opened, finding) = match Self::open_file(path, OpenFlags::default()) {
             Err(error) if error.is_damage() => {
                 let aside = set_aside(folder, now);
-                let finding = format!("{error} is damaged: moved to {}, a new one begun", aside.display());
+                let finding = format!(
+                    "{error} is damaged: it was moved to {}, and a new ledger was created",
+                    aside.display()
+                );
                 (Self::open_file(folder.join(FILE), OpenFlags::default())?, Some(finding))
             }
             result => (result?, None),

@@ -40,7 +40,7 @@ pub mod inside {
     pub use crate::config::{Config, parse as parse_config, print as print_config};
     pub use crate::ledger::{Buckets, Grouping, Ledger, TranscodeRow};
     pub use crate::server::web_config::WebConfig;
-    pub use crate::server::{Door, Doorkeeper, converse};
+    pub use crate::server::{AuthConfig, Authenticator, converse};
     pub use crate::source::identity::docker::{EngineEvent, read_event, read_list};
     pub use crate::source::results::{Folder, parse as parse_results};
 }

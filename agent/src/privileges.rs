@@ -102,11 +102,11 @@ impl fmt::Display for Outcome {
 /// rights that a later one takes away.
 pub(crate) fn give_up(plan: &Plan) -> Vec<(Restriction, Outcome)> {
     let can_restrict = plan.wants(Restriction::NoNewPrivs);
-    let depends = || Outcome::Off("off, for no_new_privs is off".to_owned());
+    let depends = || Outcome::Off("off, because no_new_privs is off".to_owned());
     let steps: [(Restriction, &dyn Fn() -> Outcome); 4] = [
         (Restriction::Capabilities, &|| capabilities::drop_all_but(needed(plan))),
         (Restriction::NoNewPrivs, &|| match set_no_new_privs(true) {
-            Ok(()) => Outcome::Done("no program it starts gets more".to_owned()),
+            Ok(()) => Outcome::Done("started programs get no further rights".to_owned()),
             Err(error) => Outcome::Failed(format!("the kernel refuses: {error}")),
         }),
         (Restriction::Landlock, &|| if can_restrict { files::restrict(plan) } else { depends() }),
@@ -126,4 +126,8 @@ fn needed(plan: &Plan) -> CapabilitySet {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a restriction binds a process for good, so each test has its own"
+)]
 mod tests;

@@ -1,15 +1,35 @@
 //! `ffwatt quality`: scores encodes by comparison with their source.
 //!
-//! VMAF, PSNR and SSIM by ffmpeg's own filters, all in one run. Frames are aligned from the first on, the encode is scaled to the
-//! source's size and converted to its rate; each conversion is reported. The scores can be written into a result file.
+//! VMAF, PSNR, SSIM and XPSNR by ffmpeg's own filters, all in one run. A first run pairs the frames by time and by picture; the
+//! encode is scaled to the source's size. Each conversion is reported, and pairs without a common picture are refused with the
+//! reason. The scores can be written into a result file.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it owns the ffmpeg and ffprobe that it starts: each has a deadline, and a thread that waits"
+)]
+
+mod alignment;
+mod bars;
+mod cause;
 mod compare;
+mod findings;
+mod format;
+mod geometry;
+mod measure;
 mod options;
+mod pairing;
+mod plan;
 mod probe;
+mod process;
 mod scores;
+mod selection;
 mod store;
+mod temporary_folder;
+mod tools;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -20,11 +40,13 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 
-pub(crate) use compare::{Comparison, Terms, Tools, compare};
+pub(crate) use compare::{Comparison, Terms, compare};
 pub(crate) use options::{Options, command, options};
 pub(crate) use scores::number_or_inf;
+pub(crate) use tools::Tools;
 pub(crate) use watch::Watcher;
 
 /// The reason why there are no scores.
@@ -116,7 +138,7 @@ pub(crate) fn run(
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.min(options.pairs.len()) {
             scope.spawn(|| {
-                let terms = Terms { timeout, stop, bar: &bar, started: &|_| {} };
+                let terms = Terms { timeout, is_neg: options.is_neg, stop, bar: &bar, started: &|_| {} };
                 while let Some((index, pair)) = claim(&next, &options.pairs) {
                     let result = compare(&tools, pair, &terms);
                     found.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
@@ -153,8 +175,13 @@ pub(crate) fn run(
 }
 
 /// Playing time of a video, where its file contains it.
-pub(crate) fn length(path: &Path) -> Result<Option<Duration>, QualityError> {
-    let seconds = probe::probe(path)?.seconds;
+pub(crate) fn length(
+    tools: &Tools,
+    path: &Path,
+    terms: &Terms<'_>,
+) -> Result<Option<Duration>, QualityError> {
+    let attempt = process::Attempt { terms, begin: SystemClock.now() };
+    let seconds = probe::probe(tools, &probe::absolute(path)?, &attempt)?.seconds;
     Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
 }
 
@@ -167,12 +194,18 @@ fn print(all: &[(&Pair, Comparison)], as_json: bool, out: &mut dyn Write) -> std
     if as_json {
         let entry = |(pair, comparison): &(&Pair, Comparison)| {
             let scores = &comparison.scores;
+            let vmaf = scores.vmaf.as_ref();
             json!({
-                "reference": pair.reference,
-                "distorted": pair.distorted,
-                "vmaf": scores.vmaf.map(|vmaf| vmaf.0),
+                // A name that is not UTF-8 has no form in JSON.
+                "reference": pair.reference.display().to_string(),
+                "distorted": pair.distorted.display().to_string(),
+                "vmaf": vmaf.map(|vmaf| vmaf.mean.0),
+                "vmaf_harmonic_mean": vmaf.and_then(|vmaf| vmaf.harmonic_mean).map(|vmaf| vmaf.0),
+                "vmaf_first_percentile": vmaf.and_then(|vmaf| vmaf.first_percentile).map(|vmaf| vmaf.0),
+                "vmaf_model": vmaf.map(|vmaf| &vmaf.model),
                 "psnr_db": scores.psnr.map(scores::number_or_inf),
                 "ssim": scores.ssim.map(|ssim| ssim.0),
+                "xpsnr_db": scores.xpsnr.map(scores::number_or_inf),
                 "frames": scores.frames,
                 "covered_ratio": scores.covered.map(|share| share.0),
                 "seconds": scores.took.as_secs_f64(),
@@ -185,25 +218,33 @@ fn print(all: &[(&Pair, Comparison)], as_json: bool, out: &mut dyn Write) -> std
     }
     writeln!(
         out,
-        "{:<40}{:>9}{:>9}{:>9}{:>9}{:>9}",
-        "encode", "VMAF", "PSNR dB", "SSIM", "frames", "seconds"
+        "{:<40}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}",
+        "encode", "VMAF", "harmonic", "1st %ile", "PSNR dB", "SSIM", "XPSNR dB", "frames", "seconds"
     )?;
-    for (pair, comparison) in all {
-        let scores = &comparison.scores;
+    let mut models = BTreeSet::new();
+    for (pair, Comparison { scores, .. }) in all {
+        let vmaf = scores.vmaf.as_ref();
+        models.extend(vmaf.map(|vmaf| vmaf.model.as_str()));
         let shown = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
         };
         writeln!(
             out,
-            "{:<40}{:>9}{:>9}{:>9}{:>9}{:>9.1}{}",
+            "{:<40}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9.1}{}",
             pair.distorted.display(),
-            shown(scores.vmaf.map(|vmaf| vmaf.0), 2),
+            shown(vmaf.map(|vmaf| vmaf.mean.0), 2),
+            shown(vmaf.and_then(|vmaf| vmaf.harmonic_mean).map(|vmaf| vmaf.0), 2),
+            shown(vmaf.and_then(|vmaf| vmaf.first_percentile).map(|vmaf| vmaf.0), 2),
             shown(scores.psnr.map(|psnr| psnr.0), 2),
             shown(scores.ssim.map(|ssim| ssim.0), 4),
+            shown(scores.xpsnr.map(|xpsnr| xpsnr.0), 2),
             scores.frames,
             scores.took.as_secs_f64(),
             scores.covered.map_or_else(String::new, |share| format!("  of {:.0} %", share.percent())),
         )?;
+    }
+    if !models.is_empty() {
+        writeln!(out, "VMAF by {}", Vec::from_iter(models).join(", "))?;
     }
     Ok(())
 }

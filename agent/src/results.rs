@@ -87,7 +87,7 @@ impl ResultsWorker {
             files: ResultFiles::new(config.results_dir()),
             rescan: config.results.rescan.0,
             matches: Matches::default(),
-            scores: Scores::new(watcher(&config.quality, mailbox)),
+            scores: Scores::new(watcher(config, mailbox)),
             history: History::new(PAST),
             bookkeeper,
             budget: config.budget.clone(),
@@ -96,7 +96,7 @@ impl ResultsWorker {
             snapshots,
             publisher,
         };
-        worker.files.rescan();
+        worker.files.rescan(worker.clock.wall());
         worker.publish(EnergyBasis::Modelled);
         worker
     }
@@ -129,7 +129,7 @@ impl ResultsWorker {
 
     /// Follows the last snapshot, and checks the folder when that is due; publishes changes.
     fn step(&mut self, looks: bool, has_changed: bool) {
-        let is_new = looks && self.files.rescan();
+        let is_new = looks && self.files.rescan(self.clock.wall());
         let basis = self.follow();
         if is_new || has_changed || basis.is_some() {
             self.publish(basis.unwrap_or(EnergyBasis::Modelled));
@@ -167,6 +167,7 @@ impl ResultsWorker {
         let energies = self.matches.update(run, Past { history: &self.history, basis }, &mut self.bookkeeper);
         let joined = Joined {
             is_readable: self.files.is_readable(),
+            findings: self.files.findings(),
             scenarios: figures::figures(run, &energies, &self.prices),
             budgets: self.budgets.clone(),
             outputs: self.scores.outputs().clone(),
@@ -184,11 +185,11 @@ impl ResultsWorker {
     }
 }
 
-fn watcher(config: &config::Quality, mailbox: Mailbox) -> Option<Watcher> {
+fn watcher(config: &Config, mailbox: Mailbox) -> Option<Watcher> {
     let started = move |process| {
         mailbox.tell(Message::Child(ProcessId(process)));
     };
-    Watcher::start(config, started)
+    Watcher::start(&config.quality, config.roots(), started)
         .inspect_err(|error| tracing::warn!("finished transcodes are not scored: no thread for it: {error}"))
         .ok()
         .flatten()

@@ -14,7 +14,7 @@
 mod accept;
 mod access;
 mod api;
-mod crowd;
+mod connection_limiter;
 mod landing;
 mod origin;
 mod page;
@@ -44,13 +44,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::progress::Board;
+use crate::progress::ProgressRegistry;
 use crate::server::progress::Posting;
 use crate::server::rendered::Rendered;
 
-pub use accept::Door;
+pub use accept::Authenticator;
 pub(crate) use accept::connection_limit;
-pub use access::Doorkeeper;
+pub use access::AuthConfig;
 pub(crate) use access::{AccessFile, Summary, own_certificates};
 
 /// Prometheus gives up after 10 s by default; a client that waits longer is not a scraper.
@@ -76,7 +76,8 @@ impl ListenError {
             io::ErrorKind::AddrInUse => {
                 let port = self.address.port();
                 format!(
-                    "`ss -ltnp 'sport = :{port}'` shows who has it; stop that, or choose another port with {flag}"
+                    "`ss -ltnp 'sport = :{port}'` shows the process that uses the port; stop it, or \
+                     choose another port with {flag}"
                 )
             }
             io::ErrorKind::AddrNotAvailable => {
@@ -124,19 +125,19 @@ impl Bound {
         snapshots: Snapshots,
         options: Options,
         directory: Arc<Addresses>,
-        board: Arc<Board>,
-        door: Door,
+        registry: Arc<ProgressRegistry>,
+        authenticator: Authenticator,
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
         let mut router = router(self.listener, snapshots, options, directory, &stop);
-        let mut door = door.at(self.address()?.ip());
+        let mut authenticator = authenticator.at(self.address()?.ip());
         if self.listener == Listener::Main {
-            router = router.merge(posting(board, stop.clone()));
-            door = door.doubled();
+            router = router.merge(posting(registry, stop.clone()));
+            authenticator = authenticator.doubled();
         }
         self.socket.set_nonblocking(true)?;
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
-        accept::serve(socket, router, door, stop).await;
+        accept::serve(socket, router, authenticator, stop).await;
         Ok(())
     }
 }
@@ -152,14 +153,14 @@ pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     listener: Listener,
     snapshots: Snapshots,
-    door: Door,
+    authenticator: Authenticator,
     stop: watch::Receiver<bool>,
 ) {
     let mut router = router(listener, snapshots, Options::default(), Arc::default(), &stop);
     if listener == Listener::Main {
-        router = router.merge(posting(Arc::new(Board::new(|| {})), stop.clone()));
+        router = router.merge(posting(Arc::new(ProgressRegistry::new(|| {})), stop.clone()));
     }
-    accept::converse(stream, router, door, stop).await;
+    accept::converse(stream, router, authenticator, stop).await;
 }
 
 /// Addresses of all listeners, for the page.
@@ -204,12 +205,12 @@ fn router(
 }
 
 /// The routes to which encoders post. These requests last as long as the encode.
-fn posting(board: Arc<Board>, stop: watch::Receiver<bool>) -> Router {
+fn posting(registry: Arc<ProgressRegistry>, stop: watch::Receiver<bool>) -> Router {
     Router::new()
         .route("/progress", post(progress::post_nameless))
         .route("/progress/", post(progress::post_nameless))
         .route("/progress/{*id}", post(progress::post))
-        .with_state(Posting { board, stop })
+        .with_state(Posting { registry, stop, refusals: Arc::default() })
         .layer(CatchPanicLayer::new())
 }
 

@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod cgroup;
 pub mod cgroup_v1;
+pub mod clips;
 pub mod command;
 pub mod counting;
 pub mod disk;

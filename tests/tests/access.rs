@@ -227,7 +227,7 @@ fn what_changes_counts_at_once_and_what_breaks_changes_nothing() {
         })
         .unwrap_or_else(|error| panic!("{error}: {}", guarded.agent.log()));
         assert!(referee(&file).is_err() || text.contains("plain") || text.contains("gone"), "{text}");
-        assert_eq!(guarded.metrics("https", &TRUST), 401, "access stays as it was");
+        assert_eq!(guarded.metrics("https", &TRUST), 401, "the access rules do not change");
     }
     fs::remove_file(&file).unwrap();
     let user = format!("scraper:{PASSWORD}");
@@ -258,7 +258,7 @@ fn a_start_with_a_broken_file_fails_and_says_where() {
     for (text, says) in [
         (Some("basic_auth_users:\n  a: b\nunknown: 1\n"), ["unknown", "line 3"]),
         (Some("tls_server_config: {key_file: x}\n"), ["tls_server_config.cert_file", "missing"]),
-        (Some("basic_auth_users: {a: b}\n"), ["basic_auth_users.a", "no bcrypt hash"]),
+        (Some("basic_auth_users: {a: b}\n"), ["basic_auth_users.a", "not a bcrypt hash"]),
         (None, ["web.yml", "No such file"]),
     ] {
         match text {

@@ -108,7 +108,7 @@ fn lists_are_paged_sorted_and_filtered_and_say_what_they_cannot() {
     assert_eq!(json(&agent, "/api/v1/scenarios")["total"], 0);
     for (path, word) in [
         ("/api/v1/workloads?sort=colour", "power_watts"),
-        ("/api/v1/workloads?page=0", "from 1"),
+        ("/api/v1/workloads?page=0", "first page is 1"),
         ("/api/v1/workloads?per_page=100000", "1 to 1000"),
         ("/api/v1/workloads?colour=red", "colour"),
         ("/api/v1/snapshot?include=all", "workloads"),
@@ -162,5 +162,5 @@ fn series_and_events_follow_the_ticks() {
     assert_eq!(json(&agent, "/api/v1/series?workload=nobody")["series"], serde_json::json!([]));
     // Readers of events do not keep the agent from ending.
     let (status, log) = agent.stop().unwrap();
-    assert!(status.success() && !log.contains("were not finished"), "{log}");
+    assert!(status.success() && !log.contains("were not complete"), "{log}");
 }

@@ -138,7 +138,7 @@ fn a_quiet_host_is_calibrated_beside_a_running_agent_and_nothing_overwrites_it()
     let output = host.ffwatt(&["calibrate", "--length=15s"], port);
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}{}", text(&output.stderr));
-    let uses_it = format!("(pid {}) uses it", agent.pid());
+    let uses_it = format!("(pid {}) uses the calibration", agent.pid());
     for words in ["package-0", "standard error", "spread", "% busy", FILE, &uses_it] {
         assert!(said.contains(words), "{words:?} is not in {said:?}");
     }
@@ -164,7 +164,8 @@ fn a_quiet_host_is_calibrated_beside_a_running_agent_and_nothing_overwrites_it()
         wait_for(&agent, "the agent goes by what it learned", 30, |scrape| idle_power(scrape, "learned"));
     assert!(is_near(Some(learned)), "{learned}");
     assert!(
-        text(&host.ffwatt(&["calibrate", "--forget"], nobody()).stdout).contains("nothing was calibrated")
+        text(&host.ffwatt(&["calibrate", "--forget"], nobody()).stdout)
+            .contains("there is no calibration to remove")
     );
     assert!(agent.stop().unwrap().0.success());
 }
@@ -177,7 +178,7 @@ fn a_busy_host_is_not_calibrated_and_what_was_kept_stays() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     let (said, error) = (text(&output.stdout), text(&output.stderr));
     assert!(said.contains("package-0") && said.contains("% busy, 0 of 15 s quiet"), "{said}");
-    for words in ["this host is busy", "Nothing was kept", "ffwatt top"] {
+    for words in ["this host is busy", "Nothing was stored", "ffwatt top"] {
         assert!(error.contains(words), "{words:?} is not in {error:?}");
     }
     assert_eq!(host.kept(FILE).as_deref(), Some("kept"));

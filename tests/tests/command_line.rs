@@ -130,7 +130,7 @@ fn check_names_the_fix_for_everything_that_is_wrong() {
     let output = ffwatt(&arguments, &[]);
     assert_eq!(output.status.code(), Some(1), "a port in use: it could not run");
     let report = text(&output.stdout);
-    for words in ["FATAL", "ss -ltnp", "powercap", "there is no energy", "--state-dir"] {
+    for words in ["FATAL", "ss -ltnp", "powercap", "energy is unknown", "--state-dir"] {
         assert!(report.contains(words), "{words:?} is not in\n{report}");
     }
     let json = ffwatt(&[&arguments[..], &["--json"]].concat(), &[]);
@@ -169,7 +169,7 @@ fn check_tells_a_socket_that_may_not_be_used_from_one_without_an_engine() {
     let mut nobody = Command::new("setpriv");
     nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
     let refused = fix(&mut nobody);
-    assert!(refused.contains("group") && refused.contains("as good as root"), "{refused}");
+    assert!(refused.contains("group") && refused.contains("equivalent to root"), "{refused}");
     drop(engine);
     let stopped = fix(&mut Command::new(&program));
     assert!(stopped.contains("start the engine") && !stopped.contains("group"), "{stopped}");

@@ -164,5 +164,5 @@ fn a_reset_loses_what_was_counted_in_its_own_tick_before_it_and_no_more() {
     assert_eq!(scrape.sum("ffwatt_energy_resets_total", &[]), Some(2.0));
     let finding = [("code", "counter_reset"), ("subject", "package-0")];
     assert_eq!(scrape.sum("ffwatt_finding", &finding), Some(1.0));
-    assert!(stage.agent.log().contains("began again"), "{}", stage.agent.log());
+    assert!(stage.agent.log().contains("was reset"), "{}", stage.agent.log());
 }

@@ -185,18 +185,18 @@ fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from(
     };
     let before = used(&agent.wait_ticks(1).unwrap());
     let labels = |output: &str| {
-        ["reference=".to_owned() + &path("source.mkv"), "output=".to_owned() + &path(output)]
+        ["reference=".to_owned() + &path("source.mkv"), "output=".to_owned() + output]
             .map(|label| format!("ffwatt.{label}"))
     };
     let mount = format!("{0}:{0}", clips.path().display());
-    for (name, labelled) in [("good", "good.mkv"), ("lost", "elsewhere.mkv")] {
-        let [reference, output] = labels(labelled);
+    // The second one writes into its container, where the agent does not see it.
+    for (name, written) in [("good", path("good.mkv")), ("lost", "/elsewhere.mkv".to_owned())] {
+        let [reference, output] = labels(&written);
         let options = ["--name", name, "--volume", &mount, "--label", &reference, "--label", &output];
         // It runs until the agent has learned its labels.
         let encode = format!(
-            "ffmpeg -nostdin -v error -re -i {} -c:v libx264 -preset veryfast {}",
+            "ffmpeg -nostdin -v error -re -i {} -c:v libx264 -preset veryfast {written}",
             path("source.mkv"),
-            path(&format!("{name}.mkv"))
         );
         start(&engine, &options, &["sh", "-c", &encode]);
     }

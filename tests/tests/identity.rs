@@ -194,7 +194,9 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
         let folder = tempfile::tempdir().unwrap();
         let real = copy("/bin/bash", folder.path(), "real-encoder");
         let burn = "read go; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 3";
-        let text = format!("#!/bin/sh\nread go\nexec {} -c '{burn}'\n", real.display());
+        // A name that is not tracked is not shown: the line shows what the wrapper has become.
+        let line = "worker -i in.mp4 out.mp4";
+        let text = format!("#!/bin/sh\nread go\nexec {} -c '{burn}' {line}\n", real.display());
         let wrapper = script(folder.path(), "enc-wrap", &text);
         let source = format!("--cpu.source={source}");
         let flags = [&FLAGS[1..], &[&source, "--cpu.tracked=enc-wrap", "--interval=500ms"]].concat();
@@ -212,7 +214,7 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
         let known = [(key.clone(), true)];
         agent
             .until("it is known by what it has become", |scrape| {
-                (transcodes(scrape, "real-encoder") == known).then_some(())
+                (transcodes(scrape, "ffmpeg") == known).then_some(())
             })
             .unwrap();
         drop(stdin);
@@ -224,7 +226,7 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
                 (runs == 0.0).then(|| scrape.clone())
             })
             .unwrap();
-        assert_eq!(transcodes(&after, "real-encoder").len(), 1);
+        assert_eq!(transcodes(&after, "ffmpeg").len(), 1);
         assert_eq!(after.all(running).count(), 1);
         let used = after.sum("ffwatt_transcode_cpu_seconds_total", &labels).unwrap();
         assert!(used > 0.05, "{source}: {used} s");
@@ -341,7 +343,7 @@ fn knows_whose_an_encoder_is(source: &str) {
         .unwrap();
     let check = Command::new(&wrapper).args(["check", &source]).env_clear().envs(path).output().unwrap();
     let report = String::from_utf8_lossy(&check.stdout);
-    assert!(report.contains("cgroup namespace of its own"), "{report}");
+    assert!(report.contains("its own cgroup namespace"), "{report}");
     assert!(report.contains("cgroup: host"), "{report}");
 }
 
@@ -375,7 +377,7 @@ fn where_only_a_part_of_the_hierarchy_is_to_be_seen_nothing_outside_is_taken_for
     assert_closed(&scrape);
     let check = Command::new(&wrapper).arg("check").env_clear().envs(path).output().unwrap();
     let report = String::from_utf8_lossy(&check.stdout);
-    assert!(report.contains("known by numbers") && report.contains("cgroup: host"), "{report}");
+    assert!(report.contains("numbers instead of names") && report.contains("cgroup: host"), "{report}");
 }
 
 #[test]
@@ -399,4 +401,32 @@ fn a_cgroup_deeper_than_the_kernel_tells_is_known_by_its_path() {
     assert_eq!(ours, 1, "{known:?}");
     assert!(!known.iter().any(|name| name.starts_with("cgroup ")), "none is known by its number only");
     assert_closed(&scrape);
+}
+
+/// File names of programs that are encoders without any configuration, and one that is none.
+const ENCODERS: [&str; 6] =
+    ["ffmpeg-7.1", "jellyfin-ffmpeg", ".ffmpeg-wrapped", "Plex Transcoder", "HandBrakeCLI", "x265"];
+const NO_ENCODER: &str = "ffprobe-7.1";
+
+#[test]
+fn encoders_are_seen_under_the_names_that_people_give_them() {
+    for source in ["--cpu.source=bpf", "--cpu.source=cgroupfs"] {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = [&[source], &FLAGS[1..], &["--interval=200ms"]].concat();
+        let agent = Agent::start(&flags).unwrap();
+        agent.wait_ticks(1).unwrap();
+        let start = |name: &str| Owned(spawn(&copy("/usr/bin/sleep", folder.path(), name), &["60"]));
+        // It starts first: it would be seen first.
+        let other = start(NO_ENCODER);
+        let encoders = ENCODERS.map(start);
+        let is_seen = |process: &Owned, scrape: &Exposition| {
+            let number = format!("{}-", process.0.id());
+            scrape.all("ffwatt_transcode_info").any(|info| info.label("transcode").starts_with(&number))
+        };
+        let scrape = eventually("all encoders are transcodes", Duration::from_secs(20), || {
+            let scrape = agent.scrape().ok()?;
+            encoders.iter().all(|encoder| is_seen(encoder, &scrape)).then_some(scrape)
+        });
+        assert!(!is_seen(&other, &scrape.unwrap()), "{NO_ENCODER}, {source}");
+    }
 }

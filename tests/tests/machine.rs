@@ -104,7 +104,7 @@ fn a_machine_that_slept_has_drawn_nothing_that_is_known() {
     fs::write("/sys/power/state", "mem").unwrap();
     assert!(asleep() > before || !fs::exists("/sys/power/suspend_stats/success").unwrap(), "it has slept");
     eventually("the agent has noticed", Duration::from_mins(1), || {
-        agent.log().contains("the machine slept").then_some(())
+        agent.log().contains("the host was suspended").then_some(())
     })
     .unwrap();
     burn(&cgroup, "0", "1");

@@ -191,6 +191,19 @@ fn what_is_no_progress_or_nobodys_is_refused_in_words() {
     assert!(long.starts_with("HTTP/1.1 400") && long.contains("no output of ffmpeg"), "{long}");
     let id = "x".repeat(300);
     assert!(post(agent.ports.main, &format!("/progress/{id}"), block).starts_with("HTTP/1.1 414"));
+    // Each line is written before its answer.
+    let log = agent.log();
+    for (answer, reason, way_out) in [
+        (&unknown, "no running transcode", "post from the encoder itself"),
+        (&long, "a line has more than 512 bytes", "post what ffmpeg -progress URL writes"),
+    ] {
+        assert!(answer.contains(reason) && answer.contains(way_out), "{answer}");
+        let is_told = |line: &str| {
+            line.contains("a progress post from 127.0.0.1") && line.contains(reason) && line.contains(way_out)
+        };
+        assert!(log.lines().any(is_told), "{log}");
+    }
+    assert!(log.contains("has more than 256 bytes") && !log.contains(&id), "the id may be a secret: {log}");
     agent
         .until("they are counted", |scrape| {
             scrape.sum("ffwatt_progress_refused_total", &[]).filter(|count| *count >= 1.0)

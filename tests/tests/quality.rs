@@ -99,7 +99,9 @@ fn another_size_rate_and_length_are_brought_together_and_said() {
     let small = clips.encode("small.mp4", &["-s", "160x90", "-r", "50", "-t", "1", "-crf", "10"]);
     let [found] = &scores(&[&source, &small])[..] else { panic!() };
     let findings = found["findings"].to_string();
-    for words in ["160x90 to the source's 320x180", "50/1 to the source's 25/1", "25 of 50 frames"] {
+    for words in
+        ["160x90 to the source's 320x180", "50 frames a second and the source's 25", "25 of 50 frames"]
+    {
         assert!(findings.contains(words), "{words:?} is not in {findings}");
     }
     assert!(found["psnr_db"].as_f64().unwrap() > 20.0, "the right frames are compared: {found}");
@@ -168,4 +170,21 @@ fn what_cannot_be_compared_is_named_and_the_rest_goes_on() {
     assert_eq!(quality(&[&source, &source, &source]).status.code(), Some(2), "files come in pairs");
     let nowhere = quality(&["--ffmpeg=/no/ffmpeg", &source, &source]);
     assert!(text(&nowhere.stderr).contains("/no/ffmpeg"), "{}", text(&nowhere.stderr));
+}
+
+/// The Python package `ffmpeg-quality-metrics` decodes and pairs on its own. Its PSNR is a mean of decibels, which is another definition.
+#[test]
+fn an_independent_tool_has_the_same_scores() {
+    let clips = Clips::make();
+    let (source, encode) = (clips.path("source.mkv"), clips.encode("e.mkv", &["-crf", "33"]));
+    let with_vmaf = ffmpeg::with_vmaf().unwrap();
+    let [found] = &scores(&["--ffmpeg", &with_vmaf, &source, &encode])[..] else { panic!() };
+    let mut referee = Command::new(std::env::var_os("FFWATT_PYTHON").unwrap());
+    referee.args(["-m", "ffmpeg_quality_metrics", "--ffmpeg-path", &with_vmaf, "-m", "vmaf", "ssim", "--"]);
+    let referee: Value = serde_json::from_str(&output(referee.args([&encode, &source])).unwrap()).unwrap();
+    for (metric, path) in [("vmaf", "/global/vmaf/vmaf/average"), ("ssim", "/global/ssim/ssim_avg/average")] {
+        let (found, expected) = (found[metric].as_f64().unwrap(), referee.pointer(path).unwrap());
+        // It rounds to three digits.
+        assert!((found - expected.as_f64().unwrap()).abs() < 1e-3, "{metric}: {found}, not {expected}");
+    }
 }

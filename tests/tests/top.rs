@@ -100,14 +100,14 @@ fn an_encode_is_shown_live_paused_filtered_and_in_detail() {
     let terminal = Terminal::start(agent.ports.main, &["--filter", "320x240"]);
     let screen = terminal.until("the encode is there", |screen| screen.contains("libx264 veryfast 320x240"));
     assert!(screen.contains("Energy is estimated from CPU use"), "{screen}");
-    for title in ["IN", "POWER↓", "J/FRAME", "SPEED", "VMAF", "CO2"] {
+    for title in ["CONTAINER", "POWER↓", "J/FRAME", "SPEED", "VMAF", "CO2"] {
         assert!(screen.contains(title), "{title}\n{screen}");
     }
     let ticks = |screen: &str| screen.split("tick ").nth(1)?.split_whitespace().next()?.parse::<u64>().ok();
     let first = ticks(&screen).unwrap();
     terminal.until("it goes on", |screen| ticks(screen).is_some_and(|tick| tick > first));
     terminal.type_keys(&["Enter"]);
-    let screen = terminal.until("its detail", |screen| screen.contains("mJ a frame"));
+    let screen = terminal.until("its detail", |screen| screen.contains("mJ per frame"));
     assert!(screen.contains("live") && screen.contains("dropped"), "{screen}");
     terminal.type_keys(&["p"]);
     let paused = ticks(&terminal.until("it is paused", |screen| screen.contains("paused"))).unwrap();
@@ -119,7 +119,7 @@ fn an_encode_is_shown_live_paused_filtered_and_in_detail() {
     terminal.type_keys(&["Escape"]);
     terminal.until("no detail", |screen| !screen.contains("Detail"));
     terminal.type_keys(&["/", "no such thing", "Enter"]);
-    terminal.until("nothing matches", |screen| screen.contains("Encodes: 0, with"));
+    terminal.until("nothing matches", |screen| screen.contains("Encodes: 0, filter"));
     terminal.type_keys(&["Escape"]);
     terminal.until("all of it again", |screen| !screen.contains("Encodes: 0"));
     terminal.type_keys(&["Tab"]);
@@ -167,8 +167,8 @@ fn an_agent_behind_a_certificate_and_a_password_is_asked_too() {
     let (_, text) = well.unwrap_or_else(|error| panic!("{error}: {}", agent.log()));
     assert!(text.contains("unattributed") && !text.contains("horse"), "{text}");
     for (user, trusts, words) in [
-        ("", &trust[..], "wants a password"),
-        ("somebody:wrong@", &trust, "wants a password"),
+        ("", &trust[..], "requires a password"),
+        ("somebody:wrong@", &trust, "requires a password"),
         ("somebody:correct horse@", &[], "--ca"),
     ] {
         let (is_well, text) = ask(user, trusts);

@@ -35,7 +35,8 @@ const PACKAGES: [&str; 17] = [
 ];
 
 /// The strict OpenMetrics parser, and an ffmpeg with libvmaf.
-const PYTHON_PACKAGES: [&str; 2] = ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1"];
+const PYTHON_PACKAGES: [&str; 3] =
+    ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1", "ffmpeg-quality-metrics==3.13.0"];
 
 /// Runs all tests, or only those that need neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {

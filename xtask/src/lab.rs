@@ -42,7 +42,7 @@ pub fn commands() -> Vec<Command> {
                 ),
         Command::new("soak")
                 .about(
-                    "Let everything happen around the agent for long, and see that it stays as it was (root)",
+                    "Run load and faults around the agent for a long time, and compare its state (root)",
                 )
                 .arg(debug())
                 .arg(
@@ -68,7 +68,7 @@ pub fn commands() -> Vec<Command> {
                         .long("only")
                         .value_name("MACHINE")
                         .value_parser(MACHINES)
-                        .help("Only this machine, and only print it"),
+                        .help("Only this simulated host; print the result without writing it"),
                 ),
         Command::new("bench")
                 .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)")
@@ -77,7 +77,7 @@ pub fn commands() -> Vec<Command> {
                         .long("only")
                         .value_name("PART")
                         .value_parser(PARTS)
-                        .help("Only this part, and only print it"),
+                        .help("Only this part; renew only its section"),
                 ),
     ]
 }

@@ -5,13 +5,16 @@
 mod ci;
 mod dashboards;
 mod docs;
+mod ffmpeg_tables;
 mod fuzz;
+mod interface;
 mod page;
 mod pictures;
 mod release;
 mod supply;
 mod tidy;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -54,7 +57,19 @@ fn command() -> Command {
         )
         .subcommand(
             Command::new("docs")
-                .about("Write the generated documentation (docs/METRICS.md, docs/CONFIGURATION.md)"),
+                .about("Write the generated documentation (docs/METRICS.md, docs/CONFIGURATION.md, docs/FFMPEG.md)"),
+        )
+        .subcommand(
+            Command::new("ffmpeg-tables")
+                .about("Write the tables of ffmpeg's options, encoders and muxers, from ffmpeg binaries")
+                .arg(
+                    Arg::new("binary")
+                        .value_name("FFMPEG")
+                        .num_args(1..)
+                        .required(true)
+                        .value_parser(clap::value_parser!(PathBuf))
+                        .help("Binaries, the oldest version first"),
+                ),
         )
         .subcommand(
             Command::new("dist")
@@ -129,7 +144,10 @@ fn command() -> Command {
             Command::new("reproduce")
                 .about("Build the eBPF object twice, in two folders, and compare the bytes"),
         )
-        .subcommand(Command::new("miri").about("Run the tests of pure code under Miri, where there is one"))
+        .subcommand(Command::new("miri").about("Run the tests of agent-core and agent-common under Miri (nightly compiler)"))
+        .subcommand(
+            Command::new("interface").about("Write the list of public items of agent-core (agent-core/interface.txt)"),
+        )
         .subcommand(Command::new("tidy").about("House rules that no compiler checks"))
         .subcommands(lab::commands())
 }
@@ -140,6 +158,9 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("test", matches)) => ci::test(matches.get_flag("quick")),
         Some(("ci", _)) => ci::ci(),
         Some(("docs", _)) => docs::write(),
+        Some(("ffmpeg-tables", matches)) => {
+            ffmpeg_tables::write(matches.get_many("binary").into_iter().flatten())
+        }
         Some(("dist", matches)) => dist::run_all(dist::Options {
             binary_only: matches.get_flag("binary-only"),
             debug: matches.get_flag("debug"),
@@ -165,6 +186,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("supply", _)) => supply::check(),
         Some(("reproduce", _)) => build_ebpf::reproduce(),
         Some(("miri", _)) => supply::miri(),
+        Some(("interface", _)) => interface::write(),
         Some(("tidy", _)) => tidy::run(),
         Some(_) => lab::perform(std::env::args_os().skip(1)),
         None => anyhow::bail!("no such task"),

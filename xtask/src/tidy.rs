@@ -1,10 +1,16 @@
 //! Checks house rules that no compiler checks.
 
+mod imports;
+mod manifests;
+mod source;
+mod width;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use proc_macro2::{TokenStream, TokenTree};
 use xtask::process::output;
 use xtask::root;
 
@@ -24,11 +30,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for file in files.lines().map(Path::new) {
         let Ok(text) = fs::read_to_string(root.join(file)) else { continue };
         check_text(file, &text, &mut findings);
-        if file.extension().is_some_and(|extension| extension == "rs") {
-            check_rust(file, &text, &mut findings);
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("rs") => check_rust(file, &text, &mut findings),
+            Some("toml" | "yml" | "yaml") => width::check_configuration(file, &text, &mut findings),
+            _ => {}
         }
     }
-    check_dependencies(&root, &mut findings)?;
+    manifests::check(&root, &mut findings)?;
     if !findings.is_empty() {
         bail!("{} findings:\n{}", findings.len(), findings.join("\n"));
     }
@@ -47,146 +55,104 @@ fn check_text(file: &Path, text: &str, findings: &mut Vec<String>) {
     }
 }
 
-/// Forbidden imports: the arrows of ARCHITECTURE.md that no crate boundary enforces.
-const FORBIDDEN: [(&str, &[&str], &str); 10] = [
-    (
-        "agent-core/src/model",
-        &[
-            "crate::energy",
-            "crate::identity",
-            "crate::ffmpeg",
-            "crate::attribution",
-            "crate::join",
-            "crate::metrics",
-        ],
-        "nouns know no stage",
-    ),
-    ("agent-core/src/energy", &["crate::attribution", "crate::join", "crate::metrics"], "sources come first"),
-    (
-        "agent-core/src/identity",
-        &["crate::attribution", "crate::join", "crate::metrics"],
-        "sources come first",
-    ),
-    ("agent-core/src/ffmpeg", &["crate::attribution", "crate::join", "crate::metrics"], "sources come first"),
-    (
-        "agent-core/src/attribution",
-        &["crate::energy", "crate::identity", "crate::ffmpeg", "crate::join", "crate::metrics"],
-        "attribution knows nouns only",
-    ),
-    (
-        "agent-core/src/join",
-        &["crate::energy", "crate::identity", "crate::ffmpeg", "crate::attribution", "crate::metrics"],
-        "the join knows nouns only",
-    ),
-    (
-        "agent-core/src/metrics",
-        &["crate::energy", "crate::attribution"],
-        "metrics format what is handed to them",
-    ),
-    (
-        "agent/src/source",
-        &[
-            "agent_core::attribution",
-            "agent_core::join",
-            "agent_core::metrics",
-            "crate::pipeline",
-            "crate::server",
-        ],
-        "sources come first",
-    ),
-    (
-        "agent/src/server",
-        &["crate::source", "agent_core::attribution", "crate::pipeline"],
-        "a listener sees snapshots only",
-    ),
-    (
-        "agent/src/pipeline",
-        &["crate::server", "agent_core::metrics"],
-        "the pipeline publishes, it does not serve",
-    ),
-];
-
 fn check_rust(file: &Path, text: &str, findings: &mut Vec<String>) {
-    let shown = file.display().to_string();
+    let shown = file.display();
     if !text.starts_with("//!") {
-        findings.push(format!("{shown}: does not begin with //! and what the file answers"));
+        findings.push(format!("{shown}: does not begin with //! and a phrase for its content"));
     }
     let lines = text.lines().count();
     if lines > TOO_LONG {
         findings.push(format!("{shown}: {lines} lines; split it along an idea"));
     }
-    for (folder, words, why) in FORBIDDEN {
-        if shown.starts_with(&format!("{folder}/")) || shown == format!("{folder}.rs") {
-            for (number, line) in
-                text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
-            {
-                for word in words.iter().filter(|word| line.contains(**word)) {
-                    findings.push(format!("{shown}:{}: {word}: {why}", number + 1));
-                }
-            }
-        }
-    }
-    check_roots(&shown, text, findings);
-    check_unsafe(&shown, text, findings);
+    let tokens = match source::tokens(text) {
+        Ok(tokens) => tokens,
+        Err(problem) => return findings.push(format!("{shown}:{problem}")),
+    };
+    width::check_rust(file, text, &tokens, findings);
+    imports::check(file, &source::paths(file, tokens.clone()), findings);
+    check_roots(file, tokens.clone(), findings);
+    check_unsafe(file, tokens, findings);
 }
 
 /// `unsafe` is only for code in the kernel and the types that it shares; each block there says why it is sound (a clippy lint).
-fn check_unsafe(shown: &str, text: &str, findings: &mut Vec<String>) {
-    if shown.starts_with("agent-ebpf/") || shown.starts_with("agent-common/") {
+/// Libraries and programs forbid it themselves; this rule is for tests and benches as well, which are crates of their own.
+fn check_unsafe(file: &Path, tokens: TokenStream, findings: &mut Vec<String>) {
+    if file.starts_with("agent-ebpf") || file.starts_with("agent-common") {
         return;
     }
-    // Split, so that this file passes the check.
-    let word = ["un", "safe"].concat();
-    let is_use = |line: &str| {
-        let code = line.split("//").next().unwrap_or_default();
-        ["{", "fn", "impl", "extern", "trait"].iter().any(|next| code.contains(&format!("{word} {next}")))
-            || code.contains(&format!("#[{word}("))
-    };
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| is_use(line)) {
-        findings.push(format!(
-            "{shown}:{}: {word} outside of the kernel's side: {}",
-            number + 1,
-            line.trim()
-        ));
-    }
+    source::visit(tokens, &mut |tree| {
+        if matches!(tree, TokenTree::Ident(word) if word == "unsafe") {
+            let line = tree.span().start().line;
+            findings.push(format!("{}:{line}: unsafe outside of the kernel's side", file.display()));
+        }
+    });
 }
 
 /// Only `host.rs` names the host's folders; all other code gets them from there. Tests and other crates may name them.
-fn check_roots(shown: &str, text: &str, findings: &mut Vec<String>) {
-    if !shown.starts_with("agent/src/") || shown == "agent/src/host.rs" || shown.contains("/tests") {
+fn check_roots(file: &Path, tokens: TokenStream, findings: &mut Vec<String>) {
+    let is_test = file.iter().any(|name| name == "tests" || name == "tests.rs");
+    if !file.starts_with("agent/src") || file == Path::new("agent/src/host.rs") || is_test {
         return;
     }
-    let code = text.split("#[cfg(test)]").next().unwrap_or(text);
-    for (number, line) in code.lines().enumerate() {
-        let is_comment = line.trim_start().starts_with("//");
-        if !is_comment && ["\"/proc", "\"/sys", "\"/dev"].iter().any(|path| line.contains(path)) {
-            findings.push(format!("{shown}:{}: only host.rs names the host's folders", number + 1));
+    source::visit(source::without_tests(tokens), &mut |tree| {
+        let TokenTree::Literal(literal) = tree else { return };
+        let text = literal.to_string();
+        let content = text.trim_start_matches(['b', 'c', 'r', '#']);
+        if ["\"/proc", "\"/sys", "\"/dev"].iter().any(|folder| content.starts_with(folder)) {
+            let line = literal.span().start().line;
+            findings.push(format!("{}:{line}: only host.rs names the host's folders", file.display()));
         }
-    }
+    });
 }
 
-/// Every dependency of a member comes from the workspace's list, which has its reason.
-fn check_dependencies(root: &Path, findings: &mut Vec<String>) -> anyhow::Result<()> {
-    for member in ["agent", "agent-common", "agent-core", "agent-ebpf", "tests", "tests/lab", "xtask"] {
-        let path: PathBuf = [member, "Cargo.toml"].iter().collect();
-        let text = fs::read_to_string(root.join(&path))
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        let mut in_dependencies = false;
-        for (number, line) in text.lines().enumerate() {
-            if line.starts_with('[') {
-                in_dependencies = line.contains("dependencies");
-            } else if in_dependencies
-                && line.contains('=')
-                && !line.starts_with('#')
-                && !line.contains("workspace = true")
-            {
-                findings.push(format!(
-                    "{}:{}: not from the workspace's list: {line}",
-                    path.display(),
-                    number + 1
-                ));
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(file: &str, text: &str) -> Vec<String> {
+        let mut findings = Vec::new();
+        check_rust(Path::new(file), &format!("//! Head.\n{text}\n"), &mut findings);
+        findings
+    }
+
+    #[test]
+    fn folders_of_the_host_are_found_in_code_only() {
+        let file = "agent/src/source/memory.rs";
+        for text in [
+            "const A: &str = \"/proc/stat\";",
+            "fn a() { say!(\"/sys/{b}\") }",
+            "const A: &CStr = c\"/dev/cpu\";",
+        ] {
+            assert_eq!(findings(file, text).len(), 1, "{text}");
+            assert_eq!(findings("agent/src/host.rs", text), [""; 0]);
+        }
+        for text in [
+            "// \"/proc\"",
+            "#[cfg(test)] mod tests { const A: &str = \"/proc\"; }",
+            "const A: &str = \"a/proc\";",
+        ] {
+            assert_eq!(findings(file, text), [""; 0], "{text}");
         }
     }
-    Ok(())
+
+    #[test]
+    fn every_use_of_unsafe_is_found() {
+        for text in [
+            "fn a() { unsafe { b() } }",
+            "unsafe impl Send for A {}",
+            "#[unsafe(no_mangle)] fn a() {}",
+            "fn a() { unsafe\n{ b() } }",
+        ] {
+            assert_eq!(findings("tests/tests/kernel.rs", text).len(), 1, "{text}");
+            assert_eq!(findings("agent-ebpf/src/main.rs", text), [""; 0]);
+        }
+        for text in ["#![forbid(unsafe_code)]", "// unsafe {", "const A: &str = \"unsafe {\";"] {
+            assert_eq!(findings("tests/tests/kernel.rs", text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_parsed_is_a_finding() {
+        assert_eq!(findings("agent/src/source.rs", "fn a() {").len(), 1);
+    }
 }

@@ -25,7 +25,7 @@ use crate::units::{MicroJoules, Ratio, Watts};
 mod tests;
 
 /// Length of a stretch. RAPL's own error over it is ±2 ms of 10 s, and a cron job does not fit into it.
-pub const SUSTAINED: Duration = Duration::from_secs(10);
+const SUSTAINED: Duration = Duration::from_secs(10);
 
 /// Highest utilisation of a stretch. One busy CPU of twenty; a lower bound would never be met on hosts with the usual background services.
 pub const LOW_UTILISATION: Ratio = Ratio(0.05);
@@ -34,7 +34,7 @@ pub const LOW_UTILISATION: Ratio = Ratio(0.05);
 pub const DAYS: usize = 7;
 
 /// Stretches that complete a day: an hour of them. A day with fewer goes on until it has as many.
-pub const QUIET_DAY: u32 = 360;
+const QUIET_DAY: u32 = 360;
 
 const DAY: Duration = Duration::from_hours(24);
 

@@ -1,12 +1,15 @@
 //! Reads codec, preset, renditions and bitrates from the command line of an encoder.
 //!
-//! Command lines of ffmpeg and `GStreamer` are parsed by their own grammar, as far as the encode depends on it. No word of a file
-//! name or address is kept, because they may contain stream keys. What the command line alone does not say is absent.
+//! Command lines of ffmpeg, `GStreamer`, `HandBrakeCLI` and encoder programs are parsed by their own grammar, as far as the encode depends
+//! on it. What the command line alone does not say is absent.
+//!
+//! **A command line may have keys and passwords anywhere.** So text that is returned is only of words of the tables and of numbers; any
+//! other word is read as unknown.
 //!
 //! Total and linear: any bytes give a [`CommandLine`], in time that grows with their number.
 
 mod bitrate;
-mod encoder;
+pub mod encoder;
 mod ffmpeg;
 mod filter;
 mod frame;
@@ -14,9 +17,13 @@ mod gstreamer;
 mod live;
 mod muxer;
 mod option;
+mod preset;
+pub mod program;
+mod standalone;
 
 use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::frame::Frame;
+use crate::ffmpeg::command_line::program::Grammar;
 use crate::text::bounded;
 
 /// Longest label value, in characters.
@@ -29,7 +36,7 @@ pub struct BitsPerSecond(pub u64);
 /// A parsed command line. Label values are at most 64 characters long; a shortened value ends in `…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine {
-    /// Name of the program, without its folder.
+    /// Name of the program, without its folder; empty for a program that is neither in the table nor named by the caller.
     pub program: String,
     /// Number of written files, streams and pipes.
     outputs: usize,
@@ -37,6 +44,8 @@ pub struct CommandLine {
     renditions: Vec<Rendition>,
     /// Whether an input arrives in real time.
     is_live: bool,
+    /// Encoded renditions for which the frames of ffmpeg's progress hold.
+    counted: Option<usize>,
 }
 
 /// One video stream of an output.
@@ -51,56 +60,71 @@ struct Rendition {
 enum Work {
     /// Packets are copied.
     Copy,
-    /// By an encoder that the command line does not name and that is no known default.
+    /// Pictures are decoded and passed on as they are in memory.
+    Decode,
+    /// By an encoder that the command line does not name and that is no known default, or by one that no table has.
     Unknown,
     /// By this encoder.
     Encode { encoder: Encoder, preset: Option<String>, bitrate: Option<BitsPerSecond> },
 }
 
-/// Parses the arguments of a process, each ended by a NUL, as in `/proc/<pid>/cmdline`.
-pub fn parse(cmdline: &[u8]) -> CommandLine {
+/// Parses the arguments of a process, each ended by a NUL, as in `/proc/<pid>/cmdline`. `tracked` are names of further programs that may be
+/// shown.
+pub fn parse(cmdline: &[u8], tracked: &[String]) -> CommandLine {
     let text = String::from_utf8_lossy(cmdline);
     let text = text.strip_suffix('\0').unwrap_or(&text);
     let mut arguments = text.split('\0');
-    let program = arguments.next().unwrap_or_default();
-    let program = program.rsplit('/').next().unwrap_or_default();
-    let found = if program.starts_with("ffmpeg") {
-        ffmpeg::read(arguments)
-    } else if program.starts_with("gst-launch") {
-        gstreamer::read(arguments)
-    } else {
-        CommandLine::default()
+    let name = arguments.next().unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    // A program may be given any name: then the line decides.
+    let by_line = || {
+        let is_ffmpeg =
+            !program::is_runner(name) && name != "ffprobe" && ffmpeg::is_ffmpeg(arguments.clone());
+        is_ffmpeg.then_some(Grammar::Ffmpeg)
     };
-    CommandLine { program: bounded(program, MAX_CHARACTERS), ..found }
+    let grammar = program::grammar(name).or_else(by_line);
+    let found = match grammar {
+        Some(Grammar::Ffmpeg) => ffmpeg::read(arguments),
+        Some(Grammar::Gstreamer) => gstreamer::read(arguments),
+        Some(Grammar::HandBrake) => standalone::read_handbrake(arguments),
+        Some(Grammar::Encoder) => standalone::read_encoder(name, arguments),
+        None => CommandLine { counted: Some(1), ..CommandLine::default() },
+    };
+    let shown = match grammar {
+        _ if tracked.iter().any(|tracked| tracked == name) => bounded(name, MAX_CHARACTERS),
+        Some(grammar) => program::shown(name, grammar),
+        None => String::new(),
+    };
+    CommandLine { program: shown, ..found }
 }
 
 impl CommandLine {
     /// The encoders as the program names them: `libx264`, several as `libx264+libx265`; `copy` where nothing is encoded.
     pub fn codec(&self) -> Option<String> {
-        if !self.renditions.is_empty() && self.encodes().next().is_none() {
+        if self.only_copies() {
             return Some("copy".to_owned());
         }
-        joined(self.encodes().map(|rendition| Some(rendition.encoder()?.name.as_str())))
+        joined(self.encodes().map(|rendition| rendition.encoder()?.name.as_deref()))
     }
 
     /// The standards that are written: `h264`, `hevc`, `av1`, …; `copy` where nothing is encoded.
     pub fn codec_standard(&self) -> Option<String> {
-        if !self.renditions.is_empty() && self.encodes().next().is_none() {
+        if self.only_copies() {
             return Some("copy".to_owned());
         }
-        joined(self.encodes().map(|rendition| rendition.encoder()?.standard()))
+        joined(self.encodes().map(|rendition| Some(rendition.encoder()?.standard)))
     }
 
     /// The hardware that encodes: `cpu`, `nvenc`, `qsv`, `vaapi`, …. Absent where nothing is encoded.
     pub fn hardware(&self) -> Option<String> {
-        joined(self.encodes().map(|rendition| rendition.encoder()?.hardware()))
+        joined(self.encodes().map(|rendition| Some(rendition.encoder()?.row.hardware)))
     }
 
     /// The presets as the encoders name them: `fast`, `p4`, `8`, `cpu-used=4`.
     pub fn preset(&self) -> Option<String> {
         joined(self.encodes().map(|rendition| match &rendition.work {
             Work::Encode { preset, .. } => preset.as_deref(),
-            Work::Copy | Work::Unknown => None,
+            Work::Copy | Work::Decode | Work::Unknown => None,
         }))
     }
 
@@ -130,10 +154,30 @@ impl CommandLine {
         self.renditions.len()
     }
 
+    /// Number of encoded video streams over all outputs.
+    pub fn encoded_renditions(&self) -> usize {
+        self.encodes().count()
+    }
+
+    /// Number of video streams over all outputs of which packets are copied.
+    pub fn copied_streams(&self) -> usize {
+        self.rendition_count() - self.encoded_renditions()
+    }
+
+    /// Number of encoded renditions that have as many frames as the program's progress says. `None` where a rendition has or may have
+    /// another number, and where nothing is encoded. A program of unknown grammar is taken to encode one.
+    pub fn counted_renditions(&self) -> Option<usize> {
+        self.counted
+    }
+
     /// Whether an input of ffmpeg arrives in real time, by options and addresses: `-re`, a device, a stream of the
     /// network other than HTTP.
     pub fn is_live(&self) -> bool {
         self.is_live
+    }
+
+    fn only_copies(&self) -> bool {
+        !self.renditions.is_empty() && self.encodes().next().is_none()
     }
 
     fn encodes(&self) -> impl Iterator<Item = &Rendition> {
@@ -145,7 +189,7 @@ impl Rendition {
     fn encoder(&self) -> Option<&Encoder> {
         match &self.work {
             Work::Encode { encoder, .. } => Some(encoder),
-            Work::Copy | Work::Unknown => None,
+            Work::Copy | Work::Decode | Work::Unknown => None,
         }
     }
 }

@@ -10,9 +10,6 @@ use crate::units::{CpuTime, Grams, MicroJoules, Money, Pixels, Watts};
 
 const SECONDS_PER_HOUR: f64 = 3600.0;
 
-/// Upstream's month: 30 days.
-pub const HOURS_PER_MONTH: f64 = 720.0;
-
 /// Prices in one currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tariff {
@@ -56,7 +53,7 @@ impl Tariff {
     }
 
     /// The price of an hour at this power.
-    pub fn energy_an_hour(&self, power: Watts) -> Money {
+    pub(super) fn energy_an_hour(&self, power: Watts) -> Money {
         Money(power.0 * SECONDS_PER_HOUR * self.joule.0)
     }
 }
@@ -67,12 +64,12 @@ pub fn total(energy: Option<Money>, compute: Option<Money>) -> Option<Money> {
 }
 
 /// The price of a pixel; `None` for what is free.
-pub fn per_pixel(total: Money, pixels: Pixels) -> Option<Money> {
+pub(super) fn per_pixel(total: Money, pixels: Pixels) -> Option<Money> {
     quotient(total.0, pixels.0).filter(|_| total.0 > 0.0).map(Money)
 }
 
 /// The price of an hour of one viewer.
-pub fn per_watch_hour(total: Money, duration: Duration, viewers: u32) -> Option<Money> {
+pub(super) fn per_watch_hour(total: Money, duration: Duration, viewers: u32) -> Option<Money> {
     quotient(total.0, duration.as_secs_f64() / SECONDS_PER_HOUR * f64::from(viewers)).map(Money)
 }
 
@@ -82,7 +79,7 @@ pub fn carbon(energy: MicroJoules, per_kilowatt_hour: Grams) -> Grams {
 }
 
 /// Integral of values at a fixed step, by the trapezoid rule; a single value counts for one step.
-pub fn integral(values: &[f64], step: Duration) -> Option<f64> {
+pub(super) fn integral(values: &[f64], step: Duration) -> Option<f64> {
     let step = step.as_secs_f64();
     let sum = match values {
         [] => return None,

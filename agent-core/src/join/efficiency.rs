@@ -5,22 +5,26 @@ use crate::join::quotient;
 use crate::units::{MicroJoules, Pixels, Vmaf, Watts};
 
 /// Megabits per second and watt, over all streams.
-pub fn throughput_per_watt(bitrate: Megabits, streams: u32, power: Watts) -> Option<f64> {
+pub(super) fn throughput_per_watt(bitrate: Megabits, streams: u32, power: Watts) -> Option<f64> {
     quotient(bitrate.0 * f64::from(streams), power.0).filter(|score| *score > 0.0)
 }
 
 /// Pixels per joule.
-pub fn pixels_per_joule(pixels: Pixels, energy: MicroJoules) -> Option<f64> {
+pub(super) fn pixels_per_joule(pixels: Pixels, energy: MicroJoules) -> Option<f64> {
     quotient(pixels.0, energy.joules()).filter(|score| *score > 0.0)
 }
 
 /// VMAF points per watt.
-pub fn quality_per_watt(vmaf: Vmaf, power: Watts) -> Option<f64> {
+pub(super) fn quality_per_watt(vmaf: Vmaf, power: Watts) -> Option<f64> {
     quotient(vmaf.0, power.0)
 }
 
 /// Pixels per joule, weighted by their quality.
-pub fn quality_weighted_pixels_per_joule(pixels: Pixels, vmaf: Vmaf, energy: MicroJoules) -> Option<f64> {
+pub(super) fn quality_weighted_pixels_per_joule(
+    pixels: Pixels,
+    vmaf: Vmaf,
+    energy: MicroJoules,
+) -> Option<f64> {
     quotient(pixels.0 * vmaf.0 / 100.0, energy.joules())
 }
 

@@ -9,7 +9,7 @@ use crate::join::history::History;
 use crate::join::prediction::{Model, Observation};
 use crate::join::pricing::Rate;
 use crate::join::subject::Subject;
-use crate::join::{efficiency, facts, finite, matching, quotient};
+use crate::join::{efficiency, finite, matching, quotient, scenario_defaults};
 use crate::model::joined::{
     Costs, Efficiency, EnergyBasis, Matched, Names, Net, PredictedPower, ScenarioEnergy, ScenarioFigures,
 };
@@ -81,15 +81,15 @@ impl Found {
 
 /// All scenarios of a run, given the energy of each.
 pub fn figures(run: &Run, found: &[Found], prices: &Prices) -> Vec<ScenarioFigures> {
-    let baseline = run.scenarios.iter().position(facts::is_baseline);
+    let baseline = run.scenarios.iter().position(scenario_defaults::is_baseline);
     let baseline = baseline.and_then(|index| found.get(index));
     let observations: Vec<Observation> = run
         .scenarios
         .iter()
         .zip(found)
-        .filter(|(scenario, _)| !facts::is_baseline(scenario))
+        .filter(|(scenario, _)| !scenario_defaults::is_baseline(scenario))
         .filter_map(|(scenario, found)| {
-            Some(Observation { streams: facts::streams(scenario), power: found.energy?.mean? })
+            Some(Observation { streams: scenario_defaults::streams(scenario), power: found.energy?.mean? })
         })
         .collect();
     let model = Model::fit(&observations);
@@ -175,7 +175,7 @@ fn one(
     model: Option<&Model>,
     prices: &Prices,
 ) -> ScenarioFigures {
-    let is_baseline = facts::is_baseline(scenario);
+    let is_baseline = scenario_defaults::is_baseline(scenario);
     let duration = scenario.duration();
     let energy = found.energy;
     let baseline = baseline.filter(|_| !is_baseline);
@@ -189,7 +189,7 @@ fn one(
         duration,
         net: baseline.and_then(|baseline| net(found, baseline, duration?)),
         predicted: model.filter(|_| !is_baseline).map(|model| {
-            let prediction = model.predict(facts::streams(scenario));
+            let prediction = model.predict(scenario_defaults::streams(scenario));
             PredictedPower { power: prediction.power, low: prediction.low, high: prediction.high }
         }),
         vmaf: scenario.quality.vmaf,
@@ -201,8 +201,8 @@ fn one(
         dropped: scenario.dropped,
         reached_rate: scenario.reached_rate,
         // A baseline's picture is only a word in its file: nothing is encoded.
-        frames: facts::frames(scenario).filter(|_| !is_baseline),
-        pixels: facts::pixels(scenario).filter(|_| !is_baseline),
+        frames: scenario_defaults::frames(scenario).filter(|_| !is_baseline),
+        pixels: scenario_defaults::pixels(scenario).filter(|_| !is_baseline),
         efficiency: efficiency_of(scenario, energy.filter(|_| !is_baseline)),
         costs: std::iter::once(main).chain(converted).collect(),
         carbon: energy.map(|energy| cost::carbon(energy.energy, prices.carbon)),
@@ -217,32 +217,29 @@ const HOUR: Duration = Duration::from_hours(1);
 fn names(run: &str, scenario: &Scenario) -> Names {
     let written = |text: &Option<String>| text.clone().unwrap_or_default();
     let names = Names {
-        is_baseline: facts::is_baseline(scenario),
+        is_baseline: scenario_defaults::is_baseline(scenario),
         run: run.to_owned(),
         scenario: scenario.name.clone(),
-        label: facts::label(scenario),
+        label: scenario_defaults::label(scenario),
         bitrate: written(&scenario.bitrate),
         ..Names::default()
     };
     if names.is_baseline {
-        let word = || facts::BASELINE.to_owned();
+        let word = || scenario_defaults::BASELINE.to_owned();
         return Names { streams: "0".to_owned(), ladder: word(), encoder_type: word(), ..names };
     }
     let or = |text: &Option<String>, otherwise: &str| text.clone().unwrap_or_else(|| otherwise.to_owned());
     let largest = scenario.outputs.iter().max_by_key(|picture| (picture.width, picture.height));
     Names {
-        resolution: largest.map_or_else(
-            || written(&scenario.resolution),
-            |picture| format!("{}x{}", picture.width, picture.height),
-        ),
+        resolution: largest.map_or_else(|| written(&scenario.resolution), |picture| picture.size_name()),
         frame_rate: largest
             .map(|picture| picture.frame_rate)
             .or(scenario.frame_rate)
             .map(|rate| rate.to_string())
             .unwrap_or_default(),
-        streams: facts::streams(scenario).to_string(),
-        ladder: facts::ladder(scenario),
-        encoder_type: facts::encoder_type(scenario),
+        streams: scenario_defaults::streams(scenario).to_string(),
+        ladder: scenario_defaults::ladder(scenario),
+        encoder_type: scenario_defaults::encoder_type(scenario),
         encoder: or(&scenario.encoder, "h264"),
         preset: or(&scenario.preset, "veryfast"),
         ..names
@@ -278,20 +275,20 @@ fn drop_rate(scenario: &Scenario) -> Option<Ratio> {
 fn efficiency_of(scenario: &Scenario, energy: Option<ScenarioEnergy>) -> Efficiency {
     let Some(energy) = energy else { return Efficiency::default() };
     let power = energy.mean.map(|mean| Watts(mean.0 + energy.gpu.unwrap_or_default().0));
-    let (pixels, vmaf) = (facts::pixels(scenario), scenario.quality.vmaf);
+    let (pixels, vmaf) = (scenario_defaults::pixels(scenario), scenario.quality.vmaf);
     let joules = energy.energy.joules();
     let results_bitrate = scenario.bitrate.as_deref().and_then(|text| bitrate::parse(text, Dialect::Results));
     let bitrate = scenario.bitrate.as_deref().and_then(|text| bitrate::parse(text, Dialect::Advisor));
     Efficiency {
         megabits_per_watt: bitrate.zip(power).and_then(|(bitrate, power)| {
-            efficiency::throughput_per_watt(bitrate, facts::streams(scenario), power)
+            efficiency::throughput_per_watt(bitrate, scenario_defaults::streams(scenario), power)
         }),
         pixels_per_joule: pixels.and_then(|pixels| efficiency::pixels_per_joule(pixels, energy.energy)),
         vmaf_per_watt: vmaf.zip(power).and_then(|(vmaf, power)| efficiency::quality_per_watt(vmaf, power)),
         quality_weighted_pixels_per_joule: pixels.zip(vmaf).and_then(|(pixels, vmaf)| {
             efficiency::quality_weighted_pixels_per_joule(pixels, vmaf, energy.energy)
         }),
-        joules_per_frame: facts::frames(scenario).and_then(|frames| quotient(joules, frames)),
+        joules_per_frame: scenario_defaults::frames(scenario).and_then(|frames| quotient(joules, frames)),
         joules_per_megapixel: pixels.and_then(|pixels| quotient(joules, pixels.0 / 1e6)),
         joules_per_vmaf_point: vmaf.and_then(|vmaf| quotient(joules, vmaf.0)),
         watt_hours_per_megabit: results_bitrate
@@ -307,7 +304,7 @@ fn costs(
 ) -> Costs {
     let tariff = &prices.tariff;
     // A baseline has no viewers.
-    let is_encode = !facts::is_baseline(scenario);
+    let is_encode = !scenario_defaults::is_baseline(scenario);
     let duration = scenario.duration();
     let spent = energy.map(|energy| tariff.energy(energy.energy));
     // Upstream's own costs include graphics cards.
@@ -329,7 +326,7 @@ fn costs(
         compute_by_load: by_load,
         total_by_load,
         per_pixel: total
-            .zip(facts::pixels(scenario).filter(|_| is_encode))
+            .zip(scenario_defaults::pixels(scenario).filter(|_| is_encode))
             .and_then(|(total, pixels)| cost::per_pixel(total, pixels)),
         per_watch_hour: total
             .zip(duration.filter(|_| is_encode))

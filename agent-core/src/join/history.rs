@@ -43,7 +43,7 @@ const MOST_GONE: usize = 10_000;
 
 /// Charges of subjects in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Spent {
+pub struct WindowCharge {
     /// Sum of the charges.
     pub charge: Charge,
     /// Known part of the window.
@@ -226,8 +226,8 @@ impl History {
     }
 
     /// Sum of the charges of subjects in a window.
-    pub fn over(&self, subjects: &[Subject], from: WallTime, to: WallTime) -> Spent {
-        let mut spent = Spent::default();
+    pub fn over(&self, subjects: &[Subject], from: WallTime, to: WallTime) -> WindowCharge {
+        let mut spent = WindowCharge::default();
         // An empty or reversed window has no charges.
         if from.0.partial_cmp(&to.0) != Some(Ordering::Less) {
             return spent;
@@ -338,9 +338,9 @@ mod tests {
         assert_eq!(over(101.25, 101.5).charge.energy, MicroJoules(500));
         assert_eq!(over(101.25, 101.5).covered, Duration::from_millis(250));
         assert_eq!(over(98.0, 100.5).covered, Duration::from_millis(500));
-        assert_eq!(over(110.0, 120.0), Spent::default());
-        assert_eq!(over(103.0, 100.0), Spent::default());
-        assert_eq!(over(f64::NAN, 101.0), Spent::default());
+        assert_eq!(over(110.0, 120.0), WindowCharge::default());
+        assert_eq!(over(103.0, 100.0), WindowCharge::default());
+        assert_eq!(over(f64::NAN, 101.0), WindowCharge::default());
     }
 
     #[test]

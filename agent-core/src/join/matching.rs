@@ -3,7 +3,7 @@
 //! The first rule that finds any wins: the workload or transcode that the file names; the workloads whose container has
 //! the scenario's name as `ffwatt.scenario`; all transcodes that ran in its window. The energy of a baseline is that of the whole host.
 
-use crate::join::facts;
+use crate::join::scenario_defaults;
 use crate::join::subject::{Candidate, Subject};
 use crate::model::joined::Matched;
 use crate::model::scenario::Scenario;
@@ -13,7 +13,7 @@ pub fn find<'a>(
     scenario: &Scenario,
     candidates: &(impl Iterator<Item = &'a Candidate> + Clone),
 ) -> Option<(Matched, Vec<Subject>)> {
-    if facts::is_baseline(scenario) {
+    if scenario_defaults::is_baseline(scenario) {
         return Some((Matched::Host, vec![Subject::Host]));
     }
     let named = |wanted: Option<&str>, is_named: &dyn Fn(&Subject, &str) -> bool| -> Vec<Subject> {
@@ -53,7 +53,7 @@ pub fn find<'a>(
 pub fn best_rule(scenario: &Scenario) -> Matched {
     let has = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
     match () {
-        () if facts::is_baseline(scenario) => Matched::Host,
+        () if scenario_defaults::is_baseline(scenario) => Matched::Host,
         () if has(&scenario.transcode) => Matched::Transcode,
         () if has(&scenario.container) => Matched::Container,
         () => Matched::Label,

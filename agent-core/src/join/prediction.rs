@@ -20,16 +20,16 @@ const NORMAL: f64 = 1.960;
 
 /// A scenario's power by number of streams.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Observation {
+pub(super) struct Observation {
     /// Number of simultaneous encodes.
-    pub streams: u32,
+    pub(super) streams: u32,
     /// Mean power.
-    pub power: Watts,
+    pub(super) power: Watts,
 }
 
 /// A fitted curve.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
+pub(super) struct Model {
     /// Coefficients of 1, x, x².
     coefficients: [f64; 3],
     /// Half of the interval's width.
@@ -38,18 +38,18 @@ pub struct Model {
 
 /// Predicted power, with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Prediction {
+pub(super) struct Prediction {
     /// Mean power.
-    pub power: Watts,
+    pub(super) power: Watts,
     /// The lower end of the 95 % interval.
-    pub low: Watts,
+    pub(super) low: Watts,
     /// Its upper end.
-    pub high: Watts,
+    pub(super) high: Watts,
 }
 
 impl Model {
     /// Fits a curve; `None` when there are too few observations.
-    pub fn fit(observations: &[Observation]) -> Option<Self> {
+    pub(super) fn fit(observations: &[Observation]) -> Option<Self> {
         let mut numbers: Vec<u32> = observations.iter().map(|observation| observation.streams).collect();
         numbers.sort_unstable();
         numbers.dedup();
@@ -69,7 +69,7 @@ impl Model {
     }
 
     /// Predicts the power of this many streams.
-    pub fn predict(&self, streams: u32) -> Prediction {
+    pub(super) fn predict(&self, streams: u32) -> Prediction {
         let power = self.at(streams).max(0.0);
         Prediction {
             power: Watts(power),

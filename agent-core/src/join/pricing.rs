@@ -6,7 +6,7 @@ use crate::model::prices::OwnPrices;
 use crate::units::{Grams, Money};
 
 /// The region for all regions without an entry.
-pub const DEFAULT_REGION: &str = "default";
+const DEFAULT_REGION: &str = "default";
 
 /// Upstream's table: region, USD per kWh, grams of CO2 per kWh.
 const REGIONS: [(&str, f64, f64); 10] = [

@@ -54,7 +54,7 @@ impl Listener {
             Self::Rapl => ("rapl", 9500, "listen.rapl_port", "rapl_*: measured power and energy"),
             Self::Docker => ("docker", 9501, "listen.docker_port", "docker_*: containers and engine"),
             Self::Results => ("results", 9502, "listen.results_port", "results_*: scenarios of the last run"),
-            Self::Qoe => ("qoe", 9503, "listen.qoe_port", "qoe_*: quality for each watt"),
+            Self::Qoe => ("qoe", 9503, "listen.qoe_port", "qoe_*: quality per watt"),
             Self::Cost => ("cost", 9504, "listen.cost_port", "cost_*: cost of the scenarios"),
             Self::Main => ("main", 9510, "listen.port", "ffwatt_*: workloads, transcodes, host"),
         }
@@ -135,31 +135,36 @@ pub struct Samples<'a> {
 
 impl<'a> Samples<'a> {
     /// Adds a sample with a number; a number that is not finite is unknown, and left out.
-    pub fn number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
+    pub(crate) fn number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
         if value.is_finite() {
             self.push(labels, Value::Number(value), None);
         }
     }
 
     /// Adds a sample with a number that may be infinite.
-    pub fn any_number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
+    pub(crate) fn any_number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
         if !value.is_nan() {
             self.push(labels, Value::Number(value), None);
         }
     }
 
     /// Adds a sample with a whole number.
-    pub fn whole<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: u64) {
+    pub(crate) fn whole<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: u64) {
         self.push(labels, Value::Whole(value), None);
     }
 
     /// Adds a sample of a counter that was 0 at a known time.
-    pub fn counter<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64, created: WallTime) {
+    pub(crate) fn counter<const N: usize>(
+        &mut self,
+        labels: [Cow<'a, str>; N],
+        value: f64,
+        created: WallTime,
+    ) {
         self.push(labels, Value::Number(value), Some(created));
     }
 
     /// As [`Self::counter`], with a whole number; `None` where the time at which it was 0 is unknown.
-    pub fn whole_counter<const N: usize>(
+    pub(crate) fn whole_counter<const N: usize>(
         &mut self,
         labels: [Cow<'a, str>; N],
         value: u64,
@@ -169,7 +174,11 @@ impl<'a> Samples<'a> {
     }
 
     /// Adds a histogram.
-    pub fn histogram<const N: usize>(&mut self, labels: [Cow<'a, str>; N], histogram: &'a DurationHistogram) {
+    pub(crate) fn histogram<const N: usize>(
+        &mut self,
+        labels: [Cow<'a, str>; N],
+        histogram: &'a DurationHistogram,
+    ) {
         self.push(labels, Value::Histogram(histogram), None);
     }
 
@@ -183,7 +192,7 @@ impl<'a> Samples<'a> {
     }
 
     /// All samples.
-    pub fn into_inner(self) -> Vec<Sample<'a>> {
+    pub(crate) fn into_inner(self) -> Vec<Sample<'a>> {
         self.samples
     }
 }

@@ -4,7 +4,7 @@
 //! no info (a gauge instead), no unit and no end mark (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 /// Converts the text of [`super::openmetrics`].
-pub fn from_openmetrics(text: &str) -> String {
+pub(super) fn from_openmetrics(text: &str) -> String {
     let mut classic = String::with_capacity(text.len());
     // HELP is before TYPE, but the end of its name depends on the type.
     let mut help = None;

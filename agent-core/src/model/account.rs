@@ -71,7 +71,7 @@ impl Account {
     }
 
     /// Adds everything in `other`.
-    pub fn absorb(&mut self, other: &Self) {
+    pub(crate) fn absorb(&mut self, other: &Self) {
         self.cpu += other.cpu;
         self.window_cpu += other.window_cpu;
         self.window_energy += other.window_energy;

@@ -168,7 +168,7 @@ pub struct CpuWindow {
 impl CpuWindow {
     /// The same time, all of it of an unknown consumer.
     #[must_use]
-    pub fn of_nobody(mut self) -> Self {
+    pub fn without_claimants(mut self) -> Self {
         let busy = |(place, window): (usize, &PlaceWindow)| Usage {
             consumer: Consumer::Unknown,
             place,

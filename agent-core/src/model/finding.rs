@@ -33,13 +33,17 @@ pub enum FindingCode {
     IdlePowerNotKnown,
     /// Idle power is estimated from a busy host.
     IdlePowerIsEstimated,
+    /// A result file cannot be read.
+    ResultFileUnreadable,
+    /// A value of a result file is left out.
+    ResultValueRefused,
     /// A live encode falls behind its input.
     Stalled,
 }
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::NoEnergy,
         Self::EnergyIsEstimated,
         Self::CountersStandStill,
@@ -52,6 +56,8 @@ impl FindingCode {
         Self::DramUnitCorrected,
         Self::IdlePowerNotKnown,
         Self::IdlePowerIsEstimated,
+        Self::ResultFileUnreadable,
+        Self::ResultValueRefused,
         Self::Stalled,
     ];
 
@@ -75,19 +81,21 @@ impl FindingCode {
             ),
             Self::EnergyIsEstimated => (
                 "energy_is_estimated",
-                "Energy is estimated from CPU use: {detail}. Compare its joules with each other, not with a meter.",
+                "Energy is estimated from CPU use: {detail}. Estimated joules can be compared with each \
+                 other, not with measured joules.",
                 "ffwatt check",
             ),
             Self::CountersStandStill => (
                 "counters_stand_still",
                 "The energy counters of {subject} do not move although CPUs are busy. Their energy is not known until they \
                  move.",
-                "on a virtual machine, have the hypervisor pass RAPL through, or set --energy.source=model for an estimate",
+                "on a virtual machine, configure the hypervisor to pass RAPL through, or set \
+                 --energy.source=model for an estimate",
             ),
             Self::CounterStandsStill => (
                 "counter_stands_still",
-                "The energy counter {subject} does not move. Its energy is not known until it moves; what it then has counted is \
-                 charged to all that ran meanwhile.",
+                "The energy counter {subject} does not move. Its energy is not known until it moves; the \
+                 counted energy is then charged to all workloads that ran in the meantime.",
                 "see the kernel's log for the RAPL driver: dmesg | grep -i rapl",
             ),
             Self::CounterUnreadable => (
@@ -97,31 +105,33 @@ impl FindingCode {
             ),
             Self::PackageUnreadable => (
                 "package_unreadable",
-                "The energy counter {subject} does not answer: {detail}. The energy of this host is not known; the counters of \
-                 its parts are not the whole.",
+                "The energy counter {subject} does not answer: {detail}. The energy of this host is not \
+                 known, because the counters of parts do not include all of it.",
                 "see the kernel's log for the RAPL driver (dmesg | grep -i rapl), or set --energy.source to another source",
             ),
             Self::SocketWithoutCounter => (
                 "socket_without_counter",
-                "The CPUs of {subject} have no energy counter. What they draw is in no figure of this host.",
+                "The CPUs of {subject} have no energy counter. No figure of this host includes their \
+                 energy.",
                 "load the RAPL driver again (modprobe -r intel_rapl_msr; modprobe intel_rapl_msr) and see dmesg | grep -i rapl",
             ),
             Self::CountersMirrorOneAnother => (
                 "counters_mirror_one_another",
-                "The energy counters {detail} show the energy of {subject}: the hypervisor shows one physical counter several \
-                 times. It is counted once, and holds the energy of all guests on that processor.",
+                "The energy counters {detail} show the energy of {subject}: the hypervisor shows one \
+                 physical counter several times. The agent counts it once; it contains the energy of all \
+                 guests on that processor.",
                 "set --energy.source=model for an estimate of this guest alone",
             ),
             Self::CounterReset => (
                 "counter_reset",
-                "The energy counter {subject} began again ({detail}). What it has counted since is in the totals; what it had \
-                 counted before in the same tick is not known.",
+                "The energy counter {subject} was reset ({detail}). The totals include the energy since \
+                 the reset; the energy of the same tick before the reset is not known.",
                 "",
             ),
             Self::DramUnitCorrected => (
                 "dram_unit_corrected",
-                "This kernel takes the energy counter {subject} for steps of 15.3 µJ; this processor counts steps of {detail} \
-                 µJ. Its energy is corrected.",
+                "This kernel reads the energy counter {subject} in steps of 15.3 µJ, but this processor \
+                 counts in steps of {detail} µJ. The agent corrects the energy.",
                 "update the kernel: newer ones use the right unit (commit 80275ca9e525)",
             ),
             Self::IdlePowerNotKnown => (
@@ -135,6 +145,16 @@ impl FindingCode {
                 "The idle power of this host is estimated by regression of power on CPU use, because the host has not been \
                  quiet for 10 s: {detail}.",
                 "run ffwatt calibrate while the host is quiet, or set attribution.idle_watts",
+            ),
+            Self::ResultFileUnreadable => (
+                "result_file_unreadable",
+                "The result file {subject} cannot be read: {detail}. The figures of the last readable file stay.",
+                "ffwatt results check {subject}",
+            ),
+            Self::ResultValueRefused => (
+                "result_value_refused",
+                "In the result file {detail}. The rest of the file is read.",
+                "ffwatt results check FILE shows what is read from a file",
             ),
             Self::Stalled => ("stalled", "{detail}", ""),
         }

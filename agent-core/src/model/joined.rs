@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::finding::Finding;
 use crate::model::health::Kept;
 use crate::model::transcode::Output;
 use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
@@ -13,6 +14,8 @@ use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, 
 pub struct Joined {
     /// Whether the newest result file could be read; `None` before the folder was checked.
     pub is_readable: Option<bool>,
+    /// Problems of result files.
+    pub findings: Vec<Finding>,
     /// Its scenarios.
     pub scenarios: Vec<ScenarioFigures>,
     /// Budgets and their use.

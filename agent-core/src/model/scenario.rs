@@ -120,6 +120,11 @@ impl Picture {
         Some((side(width)?, side(height)?))
     }
 
+    /// The size, as `1280x720`.
+    pub fn size_name(self) -> String {
+        format!("{}x{}", self.width, self.height)
+    }
+
     /// Pixels of one frame.
     pub fn pixels(self) -> Pixels {
         Pixels(f64::from(self.width) * f64::from(self.height))

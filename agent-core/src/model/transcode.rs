@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::cpu::ProcessId;
 use crate::model::joined::EnergyBasis;
 use crate::model::scenario::Quality;
+use crate::model::written::WrittenPaths;
 use crate::time::WallTime;
 use crate::units::{CpuTime, MicroJoules, Pixels};
 
@@ -32,8 +33,15 @@ pub struct Encode {
     pub bitrate: Option<u64>,
     /// Number of output files or streams.
     pub outputs: usize,
-    /// Number of video renditions over all outputs.
+    /// Number of video renditions over all outputs, encoded and copied.
     pub renditions: usize,
+    /// Number of encoded video renditions over all outputs.
+    pub encoded_renditions: usize,
+    /// Number of video streams over all outputs of which packets are copied.
+    pub copied_streams: usize,
+    /// Encoded renditions that each have as many frames as the encoder's progress says. `None` where one has or may have another number,
+    /// and where nothing is encoded.
+    pub counted_renditions: Option<usize>,
     /// Whether an input arrives in real time: an encoder that falls behind loses pictures.
     pub is_live: bool,
 }
@@ -45,12 +53,14 @@ pub struct TranscodeIdentity {
     pub key: Arc<str>,
     /// Settings from the command line.
     pub encode: Arc<Encode>,
+    /// Files that the command line names as outputs.
+    pub written: WrittenPaths,
 }
 
 /// Output of a transcode so far. Unknown is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Output {
-    /// Frames, over all renditions.
+    /// Encoded frames, over all renditions.
     pub frames: Option<u64>,
     /// Pixels, over all renditions.
     pub pixels: Option<Pixels>,
@@ -156,6 +166,45 @@ impl ExitStatus {
             signal => Self::Signal(signal as u8),
         }
     }
+
+    /// What the status tells about the end of an encoder. A signal that an encoder handles is in no status.
+    pub fn ending(self) -> TranscodeEnding {
+        match self {
+            Self::Code(0) => TranscodeEnding::Ended,
+            // SIGHUP, SIGINT, SIGQUIT, SIGTERM (signal(7)): a user or a service manager sends them.
+            Self::Signal(1..=3 | 15) => TranscodeEnding::Stopped,
+            // ffmpeg exits with 255 after SIGINT and SIGTERM (`received_nb_signals`, fftools/ffmpeg.c). From version 7 on, also after the
+            // error EPERM: it exits with the low byte of its error. SIGKILL is sent by a user, by an engine after its patience, and
+            // by the kernel when memory is short.
+            Self::Code(255) | Self::Signal(9) => TranscodeEnding::StoppedOrFailed,
+            Self::Code(_) | Self::Signal(_) => TranscodeEnding::Failed,
+        }
+    }
+}
+
+/// The way in which a transcode ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TranscodeEnding {
+    /// By itself, without an error.
+    Ended,
+    /// By a signal of a user or a service manager.
+    Stopped,
+    /// By an error.
+    Failed,
+    /// By one of the two; the exit status does not tell which.
+    StoppedOrFailed,
+}
+
+impl TranscodeEnding {
+    /// As in the API and on screens.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::StoppedOrFailed => "stopped or failed",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -168,5 +217,22 @@ mod tests {
         assert_eq!(ExitStatus::from_wait_status(1 << 8), ExitStatus::Code(1));
         assert_eq!(ExitStatus::from_wait_status(9), ExitStatus::Signal(9));
         assert_eq!(ExitStatus::from_wait_status(0x8b), ExitStatus::Signal(11), "with a core dump");
+    }
+
+    #[test]
+    fn endings() {
+        for (status, expected) in [
+            (ExitStatus::Code(0), "ended"),
+            (ExitStatus::Code(1), "failed"),
+            (ExitStatus::Code(254), "failed"),
+            (ExitStatus::Code(143), "failed"),
+            (ExitStatus::Code(255), "stopped or failed"),
+            (ExitStatus::Signal(2), "stopped"),
+            (ExitStatus::Signal(15), "stopped"),
+            (ExitStatus::Signal(9), "stopped or failed"),
+            (ExitStatus::Signal(11), "failed"),
+        ] {
+            assert_eq!(status.ending().name(), expected, "{status:?}");
+        }
     }
 }

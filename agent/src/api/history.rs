@@ -3,6 +3,8 @@
 //! It follows the snapshots and keeps one number per step for each workload, each running transcode and each part of the host. Bounded:
 //! steps of a second or of a tick, whichever is longer, for a quarter of an hour.
 
+mod blocks;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use agent_core::model::account::Account;
 use agent_core::model::snapshot::Snapshot;
 use agent_core::model::workload::Identity;
 use agent_core::units::MicroJoules;
+use blocks::Blocks;
 use serde::{Deserialize, Serialize};
 
 use crate::api::snapshot::{PARTS, part_of};
@@ -23,9 +26,6 @@ const STEP: Duration = Duration::from_millis(950);
 
 /// Longest history in steps, whatever their length.
 const MAX_STEPS: usize = 900;
-
-/// Steps by which the memory of a full line grows.
-const GROWTH: usize = 60;
 
 /// Most lines: a quarter of an hour of twenty jobs a second, about 5 MB.
 const MAX_LINES: usize = 20_000;
@@ -81,8 +81,8 @@ pub struct History {
 /// Values of one line.
 #[derive(Debug, Default)]
 struct Values {
-    /// In watts; not a number where it did not exist, which takes half the memory of an option.
-    all: VecDeque<f32>,
+    /// In watts; not a number where it did not exist.
+    all: Blocks,
     /// Step of the last value.
     last: Option<u64>,
     /// Whether any value is not zero.
@@ -131,12 +131,8 @@ impl History {
             let values = self.lines.entry(line).or_default();
             // Values of steps in which it did not exist are unknown.
             let missed = usize::try_from(self.steps - 1 - values.last.unwrap_or(self.steps - 1)).unwrap_or(0);
-            if values.all.len() == values.all.capacity() {
-                // A thousand lines that double would be half empty.
-                values.all.reserve_exact(GROWTH);
-            }
-            values.all.extend(std::iter::repeat_n(f32::NAN, missed.min(MAX_STEPS)));
-            values.all.push_back((joules / seconds) as f32);
+            (0..missed.min(MAX_STEPS)).for_each(|_| values.all.push(f32::NAN));
+            values.all.push((joules / seconds) as f32);
             values.last = Some(self.steps);
             values.has_power |= joules > 0.0;
         }
@@ -144,9 +140,7 @@ impl History {
         self.lines.retain(|_, values| {
             let behind = usize::try_from(steps - values.last.unwrap_or(0)).unwrap_or(usize::MAX);
             let room = kept.saturating_sub(behind);
-            while values.all.len() > room {
-                values.all.pop_front();
-            }
+            values.all.keep_last(room);
             // A line that ended without power is dropped: thousands may do so every minute.
             room > 0 && (values.has_power || behind == 0)
         });
@@ -200,7 +194,7 @@ impl History {
         let behind = usize::try_from(self.steps - values.last.unwrap_or(0)).unwrap_or(0);
         let before = self.times.len().saturating_sub(values.all.len() + behind);
         let mut all = vec![f32::NAN; before];
-        all.extend(values.all.iter().copied());
+        all.extend(values.all.iter());
         all.resize(self.times.len(), f32::NAN);
         all
     }

@@ -66,13 +66,16 @@ pub(crate) struct Page {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum QueryError {
     /// Page numbers begin at 1.
-    #[error("page {0}: pages are counted from 1")]
+    #[error("page {0}: the first page is 1")]
     Page(usize),
     /// A page is too long, or empty.
     #[error("per_page {0}: 1 to {MAX_PER_PAGE}")]
     PerPage(usize),
     /// There is no such field, or it cannot be sorted.
-    #[error("sort {asked:?}: there are {known}, each with or without a minus before it")]
+    #[error(
+        "sort {asked:?}: unknown field; the fields are {known}, each with an optional minus sign \
+            before it"
+    )]
     Sort {
         /// The requested field.
         asked: String,

@@ -1,6 +1,6 @@
 //! Formats the last run's scenarios for the API, and marks the Pareto-optimal ones.
 
-use agent_core::join::front::front;
+use agent_core::join::pareto_front::pareto_front;
 use agent_core::model::joined::{Costs, ScenarioFigures};
 use agent_core::model::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub(crate) struct Scenario {
 /// All scenarios, in the order of the result file.
 pub(crate) fn scenarios(snapshot: &Snapshot) -> Vec<Scenario> {
     let all = &snapshot.joined.scenarios;
-    let front = front(all);
+    let front = pareto_front(all);
     let is_on_front = |one: &ScenarioFigures| front.iter().any(|(other, ..)| std::ptr::eq(*other, one));
     all.iter().map(|one| Scenario { is_on_front: is_on_front(one), ..scenario_of(one) }).collect()
 }

@@ -14,6 +14,8 @@ pub(crate) struct Transcode {
     pub program: String,
     pub outputs: usize,
     pub renditions: usize,
+    pub encoded_renditions: usize,
+    pub copied_streams: usize,
     pub is_live: bool,
     pub is_running: bool,
     pub started_unix_seconds: f64,
@@ -24,9 +26,9 @@ pub(crate) struct Transcode {
     pub cpu_cores: f64,
     pub cpu_seconds: f64,
     #[serde(flatten)]
-    pub asked: Asked,
+    pub asked: EncodeSettings,
     #[serde(flatten)]
-    pub told: Told,
+    pub told: ReportedProgress,
     #[serde(flatten)]
     pub figures: Figures,
 }
@@ -34,7 +36,7 @@ pub(crate) struct Transcode {
 /// Settings from its command line and its container's labels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct EncodeSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,12 +55,14 @@ pub(crate) struct Asked {
     pub ended_unix_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<String>,
 }
 
 /// Figures from its progress posts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Told {
+pub(crate) struct ReportedProgress {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +129,8 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         program: encode.program.clone(),
         outputs: encode.outputs,
         renditions: encode.renditions,
+        encoded_renditions: encode.encoded_renditions,
+        copied_streams: encode.copied_streams,
         is_live: encode.is_live,
         is_running: transcode.ended.is_none(),
         started_unix_seconds: transcode.started.0,
@@ -132,7 +138,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
         cpu_cores: if seconds > 0.0 { transcode.account.window_cpu.seconds() / seconds } else { 0.0 },
         cpu_seconds: transcode.total(|_| true).1.seconds(),
-        asked: Asked {
+        asked: EncodeSettings {
             scenario: transcode.workload.details.scenario().map(str::to_owned),
             codec: encode.codec.clone(),
             codec_standard: encode.standard.clone(),
@@ -141,6 +147,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
             resolution: encode.resolution.clone(),
             bitrate_bits_per_second: encode.bitrate,
             ended_unix_seconds: transcode.ended.map(|ended| ended.0),
+            ending: transcode.status.map(|status| status.ending().name().to_owned()),
             exit_code: transcode.status.map(|status| match status {
                 ExitStatus::Code(code) => u64::from(code),
                 // The shell's convention.
@@ -152,13 +159,13 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
     }
 }
 
-fn told(transcode: &TranscodeSnapshot) -> Told {
+fn told(transcode: &TranscodeSnapshot) -> ReportedProgress {
     let frames = transcode.output.frames;
     let output_seconds = transcode.output.length.map(|length| length.as_secs_f64());
     let Some(progress) = &transcode.progress else {
-        return Told { frames, output_seconds, ..Told::default() };
+        return ReportedProgress { frames, output_seconds, ..ReportedProgress::default() };
     };
-    Told {
+    ReportedProgress {
         frames,
         output_seconds,
         frames_per_second: progress.block.frame_rate,

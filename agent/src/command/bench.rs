@@ -128,6 +128,7 @@ pub(crate) fn run(
 }
 
 /// Runs one scenario; `None` when it was stopped.
+#[expect(clippy::disallowed_methods, reason = "a bench waits for its encodes")]
 fn one(
     scenario: &Scenario,
     options: &Options,
@@ -203,6 +204,7 @@ impl Drop for Encodes {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a bench pauses between scenarios")]
 fn wait_quietly(time: Duration, stop: &AtomicBool) -> bool {
     let clock = SystemClock;
     let begin = clock.now();

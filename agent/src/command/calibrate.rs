@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::api::Answer;
 use crate::clock::SystemClock;
 use crate::command::check::{Running, find_running};
-use crate::config::{Config, Span};
+use crate::config::{Config, HumanDuration};
 use crate::pipeline::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 
 /// Default length of the measurement.
@@ -78,7 +78,7 @@ pub(crate) fn options(matches: &ArgMatches) -> CalibrateOptions {
 }
 
 fn parse_period(text: &str) -> Result<Duration, String> {
-    let Span(period) = Span::parse(text)?;
+    let HumanDuration(period) = HumanDuration::parse(text)?;
     let is_allowed = (PERIODS.0..=PERIODS.1).contains(&period);
     is_allowed.then_some(period).ok_or_else(|| "must be between 15s and 1h".to_owned())
 }
@@ -91,8 +91,10 @@ pub(crate) fn run(
 ) -> Result<(), CalibrateError> {
     if options.is_forgotten {
         match forget_calibration(config)? {
-            Some(path) => writeln!(out, "removed {}; an agent that runs notices within 5 s", path.display())?,
-            None => writeln!(out, "nothing was calibrated")?,
+            Some(path) => {
+                writeln!(out, "removed {}; a running agent applies the change within 5 s", path.display())?;
+            }
+            None => writeln!(out, "there is no calibration to remove")?,
         }
         return Ok(());
     }
@@ -147,37 +149,43 @@ fn refusal(measured: &[ZoneCalibration]) -> String {
     let is_busy = |zone: &ZoneCalibration| matches!(zone.result, Err(NotCalibrated::Busy { .. }));
     if measured.iter().any(is_busy) {
         format!(
-            "this host is busy: a quiet second has its CPUs busy for at most {:.0} %, and three quarters of the time must be \
-             quiet. Nothing was kept; stop what runs (ffwatt top shows it), then run ffwatt calibrate again",
+            "this host is busy: its CPUs must be at most {:.0} % busy in three quarters of the time. \
+             Nothing was stored; stop the workloads (ffwatt top shows them), then run ffwatt calibrate \
+             again",
             LOW_UTILISATION.percent()
         )
     } else {
-        "a package has no figure, so nothing was kept; ffwatt check says what is wrong with its counter"
+        "a package could not be measured, so nothing was stored; ffwatt check reports the state of its \
+         counter"
             .to_owned()
     }
 }
 
 /// Effect on an agent that runs on this host.
+#[expect(clippy::disallowed_methods, reason = "the command waits for the agent to use its result")]
 fn told(config: &Config, measured: &[ZoneCalibration]) -> String {
     let attempts = PATIENCE.as_millis() / PAUSE.as_millis();
     for _ in 0..attempts {
         let answer = match find_running(config) {
             Running::Nobody => {
-                return "no agent answers here; the next one that is started with this state folder uses it"
+                return "no agent answers on this host; the next agent with this state folder uses the \
+                    calibration"
                     .to_owned();
             }
             Running::Guarded => {
-                return "an agent runs here; it uses what is in its state folder within 5 s".to_owned();
+                return "an agent runs on this host; it uses the calibration in its state folder within 5 s"
+                    .to_owned();
             }
             Running::Open(answer) => answer,
         };
         match use_of(&answer, measured) {
             Use::Calibrated => {
-                return format!("the agent that runs here (pid {}) uses it", answer.process.pid);
+                return format!("the agent on this host (pid {}) uses the calibration", answer.process.pid);
             }
             Use::Configured => {
                 return format!(
-                    "the agent that runs here (pid {}) has attribution.idle_watts configured, which goes before it",
+                    "the agent on this host (pid {}) does not use the calibration, because \
+                     attribution.idle_watts takes precedence",
                     answer.process.pid
                 );
             }
@@ -187,7 +195,9 @@ fn told(config: &Config, measured: &[ZoneCalibration]) -> String {
             PAUSE + Duration::try_from_secs_f64(answer.tick_seconds / attempts as f64).unwrap_or_default(),
         );
     }
-    "the agent that runs here does not use it: it may have another state folder; give calibrate the same --state-dir".to_owned()
+    "the agent on this host does not use the calibration: its state folder may differ; give calibrate \
+     the same --state-dir"
+        .to_owned()
 }
 
 /// Source of an agent's idle power.

@@ -9,6 +9,7 @@ mod energy;
 mod idle;
 mod movement;
 mod ready;
+mod results;
 mod running;
 
 use std::fmt::Write;
@@ -25,13 +26,11 @@ use serde::Serialize;
 use crate::clock::SystemClock;
 use crate::config::{Config, CpuChoice};
 use crate::host::{CpuTopology, HostRoots};
-use crate::ledger::{Ledger, LedgerError};
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::identity::docker;
 use crate::source::identity::process_numbers::ProcessNumbers;
-use crate::source::results::{self, Folder};
 use crate::source::{SourceError, cgroup_namespace};
 
 pub(crate) use ready::{reachable, ready};
@@ -208,7 +207,7 @@ impl Report {
             Err(error) => self.add_error("cpu", "cgroupfs", &error),
         }
         if self.cpu_source.is_none() {
-            self.add("cpu", "all", State::Fatal, "nothing tells who used the CPU", "see the lines above");
+            self.add("cpu", "all", State::Fatal, "no source of CPU time works", "see the lines above");
         }
     }
 
@@ -223,16 +222,16 @@ impl Report {
             Ok(Err(error)) => {
                 let fix = match error.reason() {
                     Reason::Permission => {
-                        "make the agent's user a member of the socket's group, which may be as good as root; \
-                         docs/DEPLOY.md, Names of containers, has other ways"
+                        "add the agent's user to the socket's group (this can be equivalent to root); \
+                         docs/DEPLOY.md, Names of containers, describes alternatives"
                     }
-                    _ => "start the engine, or see its log",
+                    _ => "start the engine, or read its log",
                 };
                 self.add("names", name, State::Problem, error.chain(), fix);
             }
             Err(_) => {
                 let detail = format!("the engine at {} does not answer", socket.display());
-                self.add("names", name, State::Problem, detail, "see the engine's own log");
+                self.add("names", name, State::Problem, detail, "read the engine's log");
             }
         }
     }
@@ -248,7 +247,7 @@ impl Report {
                 Ok(_) => self.add("ports", listener.name(), State::Ok, format!("{address} is free"), ""),
                 Err(cause) => {
                     let error = crate::server::ListenError { address, listener, cause };
-                    let fix = format!("{} — or ffwatt runs already", error.hint());
+                    let fix = format!("{}; or ffwatt already runs", error.hint());
                     self.add(
                         "ports",
                         listener.name(),
@@ -267,60 +266,13 @@ impl Report {
             self.add("state", "folder", State::Ok, folder.display().to_string(), "");
         } else {
             let tried: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-            let detail = format!("none can be written: {}", tried.join(", "));
+            let detail = format!("no state folder is writable: {}", tried.join(", "));
             let fix = if crate::privileges::is_elevated().unwrap_or(true) {
                 "sudo install -d -g ffwatt -m 2770 /var/lib/ffwatt"
             } else {
                 "choose one with --state-dir"
             };
             self.add("state", "folder", State::Problem, detail, fix);
-        }
-    }
-
-    fn check_results(&mut self, config: &Config) {
-        let mut folder = Folder::new(config.results_dir());
-        let shown = folder.path().display().to_string();
-        let read = folder.changed().and_then(|file| match file {
-            Some(file) => Ok(Some((results::parse(&file.path, &file.bytes)?.0, file.path))),
-            None => Ok(None),
-        });
-        match read {
-            Ok(Some((run, path))) => {
-                let detail = format!("{}, {} scenarios", path.display(), run.scenarios.len());
-                self.add("results", "folder", State::Used, detail, "");
-            }
-            Ok(None) => {
-                self.add("results", "folder", State::Ok, format!("no result file in {shown} yet"), "");
-            }
-            Err(error @ SourceError::Unavailable { .. }) => {
-                self.add("results", "folder", State::Absent, error.chain(), error.hint());
-            }
-            Err(error) => {
-                let fix = "the last good results stay until it is mended or a newer file is there";
-                self.add("results", "folder", State::Problem, error.chain(), fix);
-            }
-        }
-        match crate::results::prices(config) {
-            Ok(prices) => {
-                let (per_kwh, carbon) = (prices.tariff.joule.0 * 3.6e6, prices.carbon.0);
-                let detail = format!("{per_kwh:.4} {} and {carbon} g CO2 a kWh", prices.currency);
-                self.add("results", "prices", State::Ok, detail, "");
-            }
-            Err(error) => {
-                self.add("results", "prices", State::Fatal, crate::source::chain(&error), "correct that key");
-            }
-        }
-        let opened = config.state_dirs().into_iter().map(|folder| Ledger::open_for_reading(&folder));
-        let mut tried = opened.map(|opened| opened.and_then(|ledger| ledger.bytes()));
-        match tried.next() {
-            Some(Ok(bytes)) => self.add("results", "ledger", State::Ok, format!("{} kB", bytes / 1024), ""),
-            None | Some(Err(LedgerError::Missing { .. })) => {
-                self.add("results", "ledger", State::Ok, "not begun yet", "");
-            }
-            Some(Err(error)) => {
-                let fix = "without it nothing is kept over a restart";
-                self.add("results", "ledger", State::Problem, crate::source::chain(&error), fix);
-            }
         }
     }
 
@@ -366,12 +318,12 @@ impl Report {
             None => "CPU time is not known",
         };
         let energy = match self.energy_source {
-            Some("model") => "energy is ESTIMATED, for nothing counts it here".to_owned(),
+            Some("model") => "energy is ESTIMATED from CPU use".to_owned(),
             Some(source) if self.has_problem(source) => {
-                format!("energy is measured in part ({source}), see its problems above")
+                format!("energy is measured in part ({source}); see the problems above")
             }
             Some(source) => format!("energy is measured ({source})"),
-            None => "there is no energy".to_owned(),
+            None => "energy is unknown".to_owned(),
         };
         let verdict = match self.verdict() {
             Verdict::Ready if self.is_running => "runs",

@@ -13,6 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::command::bench;
 use crate::command::calibrate::{self, CalibrateOptions};
 use crate::command::report;
+use crate::command::results_check;
 use crate::command::top;
 use crate::config::keys::KEYS;
 use crate::config::{FILE_VARIABLE, Layers};
@@ -38,6 +39,8 @@ pub(crate) enum Action {
     Quality(Result<quality::Options, String>),
     /// Rank a run, or add up transcodes of the ledger.
     Report(report::Options),
+    /// Show what is read from result files.
+    ResultsCheck(Vec<PathBuf>),
     /// Show a running agent's figures.
     Top(top::Options),
     /// Print the configuration.
@@ -87,13 +90,17 @@ pub fn command() -> Command {
     let bench = bench::command()
         .after_long_help(help::BENCH)
         .mut_subcommands(|command| command.after_long_help(help::BENCH));
-    let subcommands: [(Command, &[&str]); 8] = [
+    let results = results_check::command()
+        .after_long_help(help::RESULTS)
+        .mut_subcommands(|command| command.after_long_help(help::RESULTS));
+    let subcommands: [(Command, &[&str]); 9] = [
         (run, help::COMMON),
         (check, help::COMMON),
         (calibrate::command().after_long_help(help::CALIBRATE), &["state_dir", "energy.source"]),
         (bench, &[]),
         (quality::command().after_long_help(help::QUALITY), &["quality.ffmpeg", "quality.timeout"]),
         (report::command().after_long_help(help::REPORT), &["state_dir", "results_dir"]),
+        (results, &[]),
         (top::command().after_long_help(help::TOP), &["listen.port"]),
         (config, &[]),
     ];
@@ -119,6 +126,7 @@ pub(crate) fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsStri
         Some(("bench", matches)) => (Action::Bench(Box::new(bench::options(matches))), matches),
         Some(("quality", matches)) => (Action::Quality(quality::options(matches)), matches),
         Some(("report", matches)) => (Action::Report(report::options(matches)), matches),
+        Some(("results", matches)) => (Action::ResultsCheck(results_check::files(matches)), matches),
         Some(("top", matches)) => (Action::Top(top::options(matches)), matches),
         Some(("config", matches)) => (Action::Config { default: matches.get_flag("default") }, matches),
         Some((_, matches)) => (Action::Run, matches),
@@ -185,6 +193,7 @@ mod tests {
             &["check", "--ready"][..],
             &["config"],
             &["report"],
+            &["results", "check", "a"],
             &["top"],
             &["bench"],
             &["quality", "a", "b"],

@@ -80,7 +80,7 @@ pub(crate) fn command() -> Command {
                 .long("by")
                 .value_name("WHAT")
                 .value_parser(PossibleValuesParser::new(["scenario", "codec", "workload"]))
-                .help("Add up the transcodes of the ledger, by this [default: off]"),
+                .help("Add up the transcodes of the ledger by this property [default: off]"),
         )
         .arg(
             Arg::new("compare")
@@ -192,9 +192,9 @@ fn figures_of_run(
     prices: &Prices,
 ) -> Result<(String, Vec<ScenarioFigures>), ReportError> {
     let (path, bytes) = read(file, config)?;
-    let (run, findings) = results::parse(&path, &bytes)?;
-    for finding in findings {
-        tracing::warn!("{finding}");
+    let (run, review) = results::parse(&path, &bytes)?;
+    for problem in review.problems.kept() {
+        tracing::warn!("{}: {problem}", path.display());
     }
     let nothing = History::of(&[], Vec::new());
     let mut found = Vec::new();

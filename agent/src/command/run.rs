@@ -28,9 +28,11 @@ use crate::command::check;
 use crate::config::{Config, ConfigError};
 use crate::pipeline::{Links, Mailbox, Message, OpenError, Pipeline, mailbox};
 use crate::privileges::{self, Outcome, Plan};
-use crate::progress::Board;
+use crate::progress::ProgressRegistry;
 use crate::results::{self, Change, ResultsWorker};
-use crate::server::{AccessFile, Addresses, Bound, Door, Doorkeeper, ListenError, Summary, connection_limit};
+use crate::server::{
+    AccessFile, Addresses, AuthConfig, Authenticator, Bound, ListenError, Summary, connection_limit,
+};
 use crate::source::identity::docker::{self, Engine};
 
 /// Time in which open requests may finish when the agent ends.
@@ -68,7 +70,7 @@ pub(crate) fn validate(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_access(path: &Path) -> anyhow::Result<(AccessFile, Doorkeeper)> {
+fn open_access(path: &Path) -> anyhow::Result<(AccessFile, AuthConfig)> {
     AccessFile::open(path).with_context(|| format!("--web.config.file {}", path.display()))
 }
 
@@ -85,10 +87,10 @@ fn ignore_hangups() -> std::io::Result<Runtime> {
 /// Everything that is opened before threads are started.
 struct Opened {
     access: Option<AccessFile>,
-    doorkeeper: Doorkeeper,
+    auth_config: AuthConfig,
     bound: Vec<Bound>,
     mailbox: Mailbox,
-    board: Arc<Board>,
+    registry: Arc<ProgressRegistry>,
     snapshots: watch::Receiver<Option<SharedSnapshot>>,
     join_publisher: watch::Sender<Arc<Joined>>,
     prices: Prices,
@@ -97,12 +99,12 @@ struct Opened {
 
 impl Opened {
     fn open(config: &Config) -> anyhow::Result<Self> {
-        let (access, doorkeeper) = match &config.web.config_file {
+        let (access, auth_config) = match &config.web.config_file {
             Some(path) => {
-                let (file, doorkeeper) = open_access(path)?;
-                (Some(file), doorkeeper)
+                let (file, auth_config) = open_access(path)?;
+                (Some(file), auth_config)
             }
-            None => (None, Doorkeeper::open_house()),
+            None => (None, AuthConfig::allow_all()),
         };
         // Ports first: without them, loading programs into the kernel is useless.
         let bound = open_listeners(config)?;
@@ -111,14 +113,24 @@ impl Opened {
         let (join_publisher, joined) = watch::channel(Arc::new(Joined::default()));
         let prices = results::prices(config)?;
         let clock = Box::new(SystemClock);
-        let bell = mailbox.clone();
-        let board = Arc::new(Board::new(move || {
+        let notifier = mailbox.clone();
+        let registry = Arc::new(ProgressRegistry::new(move || {
             // An error means that the pipeline has ended.
-            bell.tell(Message::Progress);
+            notifier.tell(Message::Progress);
         }));
-        let links = Links { inbox, publisher, joined, board: Arc::clone(&board) };
+        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry) };
         let pipeline = Pipeline::open(config, clock, prices.clone(), links).map_err(with_hint)?;
-        Ok(Self { access, doorkeeper, bound, mailbox, board, snapshots, join_publisher, prices, pipeline })
+        Ok(Self {
+            access,
+            auth_config,
+            bound,
+            mailbox,
+            registry,
+            snapshots,
+            join_publisher,
+            prices,
+            pipeline,
+        })
     }
 }
 
@@ -127,7 +139,7 @@ async fn run_async(
     opened: Opened,
     reload: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<()> {
-    let Opened { access, doorkeeper, bound, mailbox, board, snapshots, join_publisher, prices, pipeline } =
+    let Opened { access, auth_config, bound, mailbox, registry, snapshots, join_publisher, prices, pipeline } =
         opened;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
@@ -151,14 +163,15 @@ async fn run_async(
     let addresses = Arc::new(addresses);
     let mut tasks = JoinSet::new();
     let options = Options { zone_names: config.compat.zones };
-    let door = Door::new(doorkeeper.clone(), connection_limit(bound.len()), &config.listen.host_names);
+    let authenticator =
+        Authenticator::new(auth_config.clone(), connection_limit(bound.len()), &config.listen.host_names);
     for listener in bound {
         tasks.spawn(listener.serve(
             snapshots.clone(),
             options,
             Arc::clone(&addresses),
-            Arc::clone(&board),
-            door.clone(),
+            Arc::clone(&registry),
+            authenticator.clone(),
             stopped.clone(),
         ));
     }
@@ -170,7 +183,7 @@ async fn run_async(
     let (changes, changed) = mpsc::channel();
     let joining = thread::Builder::new().name("results".to_owned()).spawn(move || worker.run(&changed));
     let joining = joining.context("cannot start the results thread")?;
-    announce(&addresses, doorkeeper.summary());
+    announce(&addresses, auth_config.summary());
     let supervisor = tokio::spawn(tell_supervisor(snapshots.clone()));
     let mut alive = watch_end(ticking);
     let ended_early = loop {
@@ -185,7 +198,7 @@ async fn run_async(
                     // The end of the results thread was already reported.
                     let _ = changes.send(change);
                 }
-                Err(error) => tracing::error!("{error:#}: everything stays as it was"),
+                Err(error) => tracing::error!("{error:#}: the configuration does not change"),
             },
         }
     };
@@ -200,12 +213,12 @@ async fn run_async(
     drop(changes);
     let finish = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, finish).await.is_err() {
-        tracing::warn!("some answers were not finished");
+        tracing::warn!("some HTTP answers were not complete at the end");
     }
     if ended_early {
         anyhow::bail!("the pipeline ended by itself; this is a bug worth reporting");
     }
-    alive.await.context("the pipeline's thread is gone")?;
+    alive.await.context("the pipeline's thread has ended")?;
     if joining.join().is_err() {
         tracing::error!("the results thread panicked");
     }
@@ -231,7 +244,7 @@ async fn tell_supervisor(mut snapshots: watch::Receiver<Option<SharedSnapshot>>)
 /// Does nothing without a supervisor.
 fn supervise(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(false, &[state]) {
-        tracing::debug!("systemd cannot be told: {error}");
+        tracing::debug!("cannot notify systemd: {error}");
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) enum TopError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// There is no such column.
-    #[error("--sort {asked}: there are {known}")]
+    #[error("--sort {asked}: unknown column; the columns are {known}")]
     Sort {
         /// The requested column.
         asked: String,
@@ -62,7 +62,7 @@ pub(crate) enum TopError {
         known: String,
     },
     /// The screen is no terminal.
-    #[error("standard output is no terminal: use --once")]
+    #[error("standard output is not a terminal: use --once")]
     NoTerminal,
     /// The terminal cannot be used.
     #[error("the terminal")]
@@ -136,6 +136,7 @@ pub(crate) fn run(options: &Options, config: &Config, out: &mut dyn Write) -> Re
 }
 
 /// Requests snapshots in a separate thread, until the receiver is dropped.
+#[expect(clippy::disallowed_methods, reason = "a thread of its own requests snapshots")]
 fn follow(client: Client) -> io::Result<Receiver<Result<Answer, ClientError>>> {
     let (sender, answers) = channel();
     let ask = move || {

@@ -15,7 +15,7 @@ pub(super) fn describe(text: &str, error: &toml::de::Error) -> String {
     let place = error.span().map_or_else(String::new, |span| place(text, span.start));
     match toml::from_str::<Table>(text) {
         // The parser's syntax errors are fixed sentences.
-        Err(syntax) => format!("{place}this is no TOML: {}", syntax.message()),
+        Err(syntax) => format!("{place}not valid TOML: {}", syntax.message()),
         Ok(given) => match (unknown_field(error.message()), wrong_value(&given)) {
             (Some(problem), _) => format!("{place}{problem}"),
             (None, Some((key, message))) => format!("{place}{key}: {}", expectation(&message)),
@@ -54,7 +54,7 @@ fn wrong_value(given: &Table) -> Option<(&'static str, String)> {
 /// The expected form, from serde's message. The found value stands before it, and is left out.
 pub(super) fn expectation(message: &str) -> String {
     after_expected(message).map_or_else(
-        || "its value cannot be used; `ffwatt config --default` shows the form".to_owned(),
+        || "the value is invalid; `ffwatt config --default` shows the form".to_owned(),
         |expected| format!("expected {expected}"),
     )
 }
@@ -114,7 +114,7 @@ mod tests {
             ("[listen]\n\nport = \"x\"\n", &["line 3, column 8", "listen.port", "expected u16"]),
             ("[energy]\nsource = \"sun\"\n", &["line 2", "energy.source", "`powercap`"]),
             ("[listen]\nprot = 5\n", &["line 2, column 1", "\"prot\"", "`port`"]),
-            ("interval\n", &["line 1", "no TOML", "expected"]),
+            ("interval\n", &["line 1", "not valid TOML", "expected"]),
         ] {
             let said = crate::source::chain(&parse(text).unwrap_err());
             assert!(words.iter().all(|word| said.contains(word)), "{text:?}: {said}");

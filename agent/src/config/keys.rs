@@ -12,11 +12,11 @@ use crate::config::EnergyChoice;
 
 /// Every key, in the order of the file.
 pub(crate) const KEYS: &[Key] = &[
-    key("interval", Time, "TIME", "Length of a tick.", Range("100ms", "60s"))
+    key("interval", Time, "TIME", "Tick length.", Range("100ms", "60s"))
         .more("The agent reads CPU time and energy once in each tick."),
     key("state_dir", Text, "PATH", "Folder of the ledger.", Form("path")).unset("/var/lib/ffwatt").more(
-        "The learned idle power is there, too. Where the agent may not write to the default \
-               folder, it uses the folder ffwatt in the user's state folder.",
+        "The folder also has the learned idle power. If the agent has no right to write to the default \
+         folder, it uses the folder ffwatt in the user's state folder.",
     ),
     key("results_dir", Text, "PATH", "Folder of the result files.", Form("path"))
         .unset("results in the state folder")
@@ -33,8 +33,8 @@ pub(crate) const KEYS: &[Key] = &[
     )
     .unset("none")
     .more(
-        "A reverse proxy on this host needs the name here that its clients ask for. Requests \
-               with other names are refused.",
+        "Behind a reverse proxy on this host, list the host name that clients use. Requests with other \
+         names are refused.",
     ),
     key("listen.port", Integer, "PORT", "Port of metrics, API and page.", Range("1", "65535")),
     key(
@@ -103,10 +103,11 @@ pub(crate) const KEYS: &[Key] = &[
         "cpu.tracked",
         List,
         "NAMES",
-        "Programs whose runs are transcodes.",
+        "More encoder programs; each run is a transcode.",
         Form("program names without a path, separated by commas, 64 at most"),
     )
-    .more("Each run has its own energy, as a part of its container's."),
+    .unset("none")
+    .more("ffmpeg under its usual names, GStreamer, HandBrakeCLI and encoder programs are always tracked (docs/FFMPEG.md)."),
     key(
         "cpu.max_consumers",
         Integer,
@@ -148,8 +149,8 @@ pub(crate) const KEYS: &[Key] = &[
         Words(&["own", "proportional", "even", "reservation"]),
     )
     .more(
-        "own: the workload idle; proportional: all, by CPU time; even: all alike; reservation: \
-               by cpu.max and cpu.weight.",
+        "own: the workload idle; proportional: all, by CPU time; even: all, in equal parts; reservation: \
+         by cpu.max and cpu.weight.",
     ),
     key("attribution.idle_watts", Number, "W", "Idle power of one package, in W.", AtLeast("0"))
         .unset("as calibrated, else learned, else estimated")
@@ -192,7 +193,7 @@ pub(crate) const KEYS: &[Key] = &[
         "progress.accept_from",
         Text,
         "WHERE",
-        "Senders whose progress posts are accepted.",
+        "Allowed senders of progress posts.",
         Words(&["host", "anywhere"]),
     )
     .more("host: this host and its containers."),
@@ -215,12 +216,12 @@ pub(crate) const KEYS: &[Key] = &[
         AtLeast("0"),
     )
     .more(
-        "Scored are transcodes whose container has the labels ffwatt.reference and \
-               ffwatt.output, as paths that the agent sees.",
+        "A transcode is scored if its container has the labels ffwatt.reference and ffwatt.output, with \
+         paths that the agent sees.",
     ),
     key("price.per_kwh", Number, "PRICE", "Price of 1 kWh.", AtLeast("0"))
         .unset("that of price.region")
-        .more("0 is the region's price, too.")
+        .more("0 means the price of price.region.")
         .upstream(&["ENERGY_COST_PER_KWH", "ENERGY_COST"]),
     key(
         "price.per_cpu_hour",
@@ -252,7 +253,7 @@ pub(crate) const KEYS: &[Key] = &[
         "price.region",
         Text,
         "NAME",
-        "Region whose energy price and carbon intensity count.",
+        "Region that sets energy price and carbon intensity.",
         Form("us-east-1, eu-central-1, …, default, or a region of price.file"),
     )
     .upstream(&["REGION"]),
@@ -270,7 +271,7 @@ pub(crate) const KEYS: &[Key] = &[
         "price.viewers",
         Integer,
         "NUMBER",
-        "Viewers of a scenario whose result file has no number.",
+        "Number of viewers of a scenario, if its result file has none.",
         AtLeast("0"),
     ),
     key("budget.cost_per_day", Number, "PRICE", "Budget for the energy of one day.", AtLeast("0"))

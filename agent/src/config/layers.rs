@@ -30,8 +30,8 @@ pub enum ConfigError {
     },
     /// Users other than root can change the file, and the agent has more rights than its caller.
     #[error(
-        "the configuration file {path} is not root's alone, and this ffwatt has file capabilities: \
-         `chown root:root` it and its folder, and `chmod go-w` both",
+        "users other than root can change the configuration file {path}, and this ffwatt has file \
+         capabilities: run `chown root:root` and `chmod go-w` on the file and on its folder",
         path = path.display()
     )]
     Shared {
@@ -40,8 +40,9 @@ pub enum ConfigError {
     },
     /// A caller with fewer rights than the agent may not choose this option.
     #[error(
-        "--{option} is refused: this ffwatt has file capabilities, so its caller may not choose what it opens, writes, starts or \
-         gives up. Set it in {usual_file} (of root, writable by nobody else), or run ffwatt as root or as the systemd unit",
+        "--{option} is refused: this ffwatt has file capabilities, so callers cannot set files, \
+         programs, sockets or restrictions. Set the option in {usual_file} (owned by root and writable \
+         only by root), or run ffwatt as root or as the systemd unit",
         usual_file = usual_file.display()
     )]
     Refused {
@@ -202,7 +203,7 @@ fn read_text(
 pub fn print(config: &Config) -> String {
     let table = as_table(config);
     let mut text =
-        String::from("# ffwatt configuration. Every key is optional; what is here are the values in use.\n");
+        String::from("# ffwatt configuration. Every key is optional; the values below are in use.\n");
     let mut section = "";
     for key in KEYS {
         let (of, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));

@@ -10,7 +10,7 @@ use agent_core::model::workload::WorkloadKind;
 use serde::{Deserialize, Serialize};
 
 use crate::config::values::{
-    CpuChoice, EnergyChoice, IdleChoice, LogFormat, LogLevel, ProgressSenders, Restriction, Span,
+    CpuChoice, EnergyChoice, HumanDuration, IdleChoice, LogFormat, LogLevel, ProgressSenders, Restriction,
 };
 use crate::host::HostRoots;
 
@@ -52,7 +52,7 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Results {
-    pub rescan: Span,
+    pub rescan: HumanDuration,
 }
 
 /// Scores of encodes by comparison with their sources.
@@ -60,7 +60,7 @@ pub struct Results {
 #[serde(deny_unknown_fields, default)]
 pub struct Quality {
     pub ffmpeg: String,
-    pub timeout: Span,
+    pub timeout: HumanDuration,
     pub max_cpus: u32,
 }
 
@@ -94,7 +94,7 @@ pub struct Budget {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LedgerLimits {
-    pub max_age: Span,
+    pub max_age: HumanDuration,
     pub max_megabytes: u32,
 }
 
@@ -129,7 +129,7 @@ pub struct Energy {
 pub struct Attribution {
     pub idle_policy: IdleChoice,
     pub idle_watts: Option<f64>,
-    pub keep_ended: Span,
+    pub keep_ended: HumanDuration,
     pub max_workloads: u32,
 }
 
@@ -200,14 +200,14 @@ impl Containers {
 
 impl Default for Results {
     fn default() -> Self {
-        Self { rescan: Span(Duration::from_millis(500)) }
+        Self { rescan: HumanDuration(Duration::from_millis(500)) }
     }
 }
 
 impl Default for Quality {
     fn default() -> Self {
         // Five minutes is upstream's limit.
-        Self { ffmpeg: "ffmpeg".to_owned(), timeout: Span(Duration::from_mins(5)), max_cpus: 1 }
+        Self { ffmpeg: "ffmpeg".to_owned(), timeout: HumanDuration(Duration::from_mins(5)), max_cpus: 1 }
     }
 }
 
@@ -230,7 +230,7 @@ impl Default for Price {
 
 impl Default for LedgerLimits {
     fn default() -> Self {
-        Self { max_age: Span(Duration::from_hours(90 * 24)), max_megabytes: 1024 }
+        Self { max_age: HumanDuration(Duration::from_hours(90 * 24)), max_megabytes: 1024 }
     }
 }
 
@@ -243,8 +243,7 @@ impl Default for Paths {
 
 impl Default for Cpu {
     fn default() -> Self {
-        let tracked = ["ffmpeg", "gst-launch-1.0"].map(str::to_owned).into();
-        Self { source: CpuChoice::Auto, tracked, max_consumers: 16_384 }
+        Self { source: CpuChoice::Auto, tracked: Vec::new(), max_consumers: 16_384 }
     }
 }
 
@@ -265,7 +264,7 @@ impl Default for Attribution {
         Self {
             idle_policy: IdleChoice::Own,
             idle_watts: None,
-            keep_ended: Span(Duration::from_mins(2)),
+            keep_ended: HumanDuration(Duration::from_mins(2)),
             max_workloads: 1000,
         }
     }

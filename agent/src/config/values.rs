@@ -165,44 +165,48 @@ pub enum LogFormat {
 
 /// A duration, written `100ms`, `1s`, `2m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(pub Duration);
+pub struct HumanDuration(pub Duration);
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.0).fmt(f)
     }
 }
 
-impl Serialize for Span {
+impl Serialize for HumanDuration {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Written;
         impl Written {
-            fn parse<E: serde::de::Error>(self, text: &str, written: Unexpected<'_>) -> Result<Span, E> {
-                Span::parse(text).map_err(|_quotes_the_text| E::invalid_value(written, &self))
+            fn parse<E: serde::de::Error>(
+                self,
+                text: &str,
+                written: Unexpected<'_>,
+            ) -> Result<HumanDuration, E> {
+                HumanDuration::parse(text).map_err(|_quotes_the_text| E::invalid_value(written, &self))
             }
         }
         impl serde::de::Visitor<'_> for Written {
-            type Value = Span;
+            type Value = HumanDuration;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a length of time such as \"1s\" or \"100ms\", or a number of seconds")
             }
 
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<HumanDuration, E> {
                 self.parse(text, Unexpected::Str(text))
             }
 
-            fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Span, E> {
+            fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<HumanDuration, E> {
                 self.parse(&seconds.to_string(), Unexpected::Signed(seconds))
             }
 
-            fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<Span, E> {
+            fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<HumanDuration, E> {
                 self.parse(&seconds.to_string(), Unexpected::Float(seconds))
             }
         }
@@ -210,7 +214,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-impl Span {
+impl HumanDuration {
     /// Parses `100ms`, `1s`, `2m`; a bare number is seconds, as in the tools that ffwatt replaces.
     pub fn parse(text: &str) -> Result<Self, String> {
         let seconds = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -219,6 +223,6 @@ impl Span {
         }
         humantime::parse_duration(text)
             .map(Self)
-            .map_err(|error| format!("{text:?} is no length of time such as \"1s\": {error}"))
+            .map_err(|error| format!("{text:?} is not a length of time such as \"1s\": {error}"))
     }
 }

@@ -14,9 +14,9 @@ use agent_core::model::workload::Pseudo;
 use agent_core::time::MonoTime;
 
 use super::energy::{EnergySource, moves};
-use super::sources::{HealthBook, OpenError, energy_hardware, topology};
+use super::sources::{HealthTracker, OpenError, energy_hardware, topology};
 use super::state_dir::StateDir;
-use super::zones::{Moment, ZoneBook};
+use super::zones::{Moment, ZoneTracker};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::source::SourceError;
@@ -38,17 +38,17 @@ pub(crate) enum CalibrationError {
     Cpu(#[source] SourceError),
     /// No energy counter works.
     #[error(
-        "no energy counter of this host works, so its idle power cannot be measured; ffwatt check says why"
+        "no energy counter of this host works, so its idle power cannot be measured; ffwatt check reports the reason"
     )]
     NoCounter,
     /// No folder can be written.
-    #[error("no state folder can be written ({tried}): set --state-dir to the agent's")]
+    #[error("no state folder is writable ({tried}): set --state-dir to the state folder of the agent")]
     NoFolder {
         /// The folders that were tried.
         tried: String,
     },
     /// The result could not be written.
-    #[error("cannot keep what was measured")]
+    #[error("cannot store the calibration")]
     Keep(#[source] io::Error),
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Calibrating {
     cpu: Box<dyn CpuMeter>,
     energy: EnergySource,
     kind: EnergySourceKind,
-    zones: ZoneBook,
+    zones: ZoneTracker,
     state: StateDir,
     windows: BTreeMap<Zone, Vec<CalibrationWindow>>,
 }
@@ -78,17 +78,18 @@ impl Calibrating {
         let roots = config.roots();
         let topology = topology(&roots)?;
         let hardware = Box::new(energy_hardware(config));
-        let energy = EnergySource::open(&config.energy, hardware, &*clock, &mut HealthBook::default());
+        let energy = EnergySource::open(&config.energy, hardware, &*clock, &mut HealthTracker::default());
         let kind = energy.kind().filter(|kind| kind.is_measured()).ok_or(CalibrationError::NoCounter)?;
         let state = open_state(config, &energy.zones())?;
         // Only the utilisation of whole packages is needed, and /proc/stat has it.
         let cpu = CgroupfsMeter::open(&roots, &topology, &[], &*clock).map_err(CalibrationError::Cpu)?;
         let windows = energy.zones().into_iter().map(|zone| (zone, Vec::new())).collect();
         let cpu: Box<dyn CpuMeter> = Box::new(cpu);
-        Ok(Self { clock, cpu, energy, kind, zones: ZoneBook::default(), state, windows })
+        Ok(Self { clock, cpu, energy, kind, zones: ZoneTracker::default(), state, windows })
     }
 
     /// Reads counters and CPU times for this period.
+    #[expect(clippy::disallowed_methods, reason = "the command `calibrate` has the thread for itself")]
     pub(crate) fn measure(&mut self, period: Duration) -> Result<Vec<ZoneCalibration>, CalibrationError> {
         let begin = self.clock.now();
         self.read()?;

@@ -26,7 +26,8 @@ impl EarlierTranscodes {
         let boot = roots.boot_id().map(Arc::from);
         if boot.is_none() {
             tracing::info!(
-                "no boot id in {}: transcodes that run now are begun anew when the agent is restarted",
+                "no boot id in {}: after a restart, the agent starts new totals for transcodes that \
+                 still run",
                 roots.proc.display()
             );
         }
@@ -34,7 +35,7 @@ impl EarlierTranscodes {
             Ok(running) => running,
             Err(LedgerError::Missing { .. }) => Vec::new(),
             Err(error) => {
-                tracing::warn!("{}: transcodes that run are begun anew", chain(&error));
+                tracing::warn!("{}: running transcodes start with new totals", chain(&error));
                 Vec::new()
             }
         };

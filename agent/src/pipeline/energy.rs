@@ -1,78 +1,177 @@
 //! Turns a tick's energy readings into charges, and follows the source of energy.
 
 mod find;
+mod idle;
 mod probe;
 mod silence;
+mod snapshot;
 mod source;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_core::attribution::demand::Demand;
+use agent_core::attribution::totals::Totals;
 use agent_core::attribution::uncertainty::{self, Quality};
 use agent_core::attribution::{self, Charge, IdlePolicy, Share};
 use agent_core::model::cpu::{CpuWindow, PlaceWindow};
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use agent_core::model::reservation::Reservations;
 use agent_core::time::MonoTime;
-use agent_core::units::{CpuTime, MicroJoules};
+use agent_core::units::{CpuTime, MicroJoules, Watts};
+use idle::IdleTracker;
 use source::Active;
 
-use crate::pipeline::Pipeline;
-use crate::pipeline::zones::Moment;
+use super::findings::FindingTracker;
+use super::sources::HealthTracker;
+use super::state_dir::StateDir;
+use super::zones::{Moment, ZoneTracker};
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::source::energy::{EnergyMeter, EnergyReading};
+pub(crate) use idle::known_idle;
 pub(super) use source::EnergySource;
 
-impl Pipeline {
-    /// Reads the counters for the first time: the baseline of the first window. This needs rights that are given up afterwards.
-    pub(super) fn baseline_energy(&mut self) {
-        let kind = self.energy.kind();
-        if let Some((kind, reading)) = kind.zip(self.energy.read(&*self.clock)) {
-            self.zones.was_read(self.clock.now());
-            self.take_baseline(kind, &reading);
-        }
-        if let Active::Meter(meter) = &mut self.energy.active {
-            meter.rest();
+/// The source of energy, each of its counters, and the split of their energy.
+pub(super) struct EnergyAccounting {
+    source: EnergySource,
+    zones: ZoneTracker,
+    idle: IdleTracker,
+    idle_patience: Duration,
+    policy: IdlePolicy,
+}
+
+/// CPU times of a tick, and the claims that follow from them.
+#[derive(Clone, Copy)]
+pub(super) struct Claims<'a> {
+    pub(super) window: &'a CpuWindow,
+    pub(super) demand: &'a Arc<Demand>,
+}
+
+/// Parts of the pipeline that charging uses.
+pub(super) struct Charging<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) reservations: &'a Reservations,
+    pub(super) totals: &'a mut Totals,
+    pub(super) health: &'a mut HealthTracker,
+}
+
+impl EnergyAccounting {
+    pub(super) fn new(config: &Config, source: EnergySource, state: StateDir) -> Self {
+        Self {
+            source,
+            zones: ZoneTracker::default(),
+            idle: IdleTracker::new(config.attribution.idle_watts.map(Watts), state),
+            idle_patience: idle::patience(config.interval.0),
+            policy: config.attribution.idle_policy.into(),
         }
     }
 
-    fn take_baseline(&mut self, kind: EnergySourceKind, reading: &EnergyReading) {
+    /// Kind of the source in use.
+    pub(super) fn kind(&self) -> Option<EnergySourceKind> {
+        self.source.kind()
+    }
+
+    /// The policy for idle energy.
+    pub(super) fn policy(&self) -> IdlePolicy {
+        self.policy
+    }
+
+    /// Reads the counters for the first time: the baseline of the first window. This needs rights that are given up afterwards.
+    pub(super) fn begin(&mut self, clock: &dyn Clock) {
+        let kind = self.source.kind();
+        if let Some((kind, reading)) = kind.zip(self.source.read(clock)) {
+            self.zones.was_read(clock.now());
+            self.take_baseline(kind, &reading, clock);
+        }
+        if let Active::Meter(meter) = &mut self.source.active {
+            meter.stop_reader();
+        }
+    }
+
+    /// Reads the counters; `None` without counters.
+    pub(super) fn read(&mut self, clock: &dyn Clock) -> Option<EnergyReading> {
+        self.source.read(clock)
+    }
+
+    /// Latest time of the next reading, so that no wrap is missed. `last_tick` counts where nothing has been read yet.
+    pub(super) fn next_reading(&self, last_tick: MonoTime) -> Option<MonoTime> {
+        let last_read = self.zones.last_read().unwrap_or(last_tick);
+        self.source.longest_gap().map(|gap| last_read.plus(gap))
+    }
+
+    /// Reads the counters between ticks, if it is time.
+    pub(super) fn keep_up(&mut self, clock: &dyn Clock) {
+        self.source.keep_up(clock, &mut self.zones);
+    }
+
+    /// After a suspend: counters may begin again.
+    pub(super) fn resume(&mut self) {
+        self.source.rebaseline();
+        self.zones.disturb();
+    }
+
+    /// Takes new results of `ffwatt calibrate`.
+    pub(super) fn follow_calibration(&mut self, now: MonoTime) {
+        self.idle.follow_calibration(now);
+    }
+
+    /// Writes learned idle powers to the state folder.
+    pub(super) fn keep_idle(&self) {
+        self.idle.keep();
+    }
+
+    /// Reports missing, estimated and doubtful figures of energy.
+    pub(super) fn report(
+        &self,
+        window: &CpuWindow,
+        now: MonoTime,
+        totals: &Totals,
+        findings: &mut FindingTracker,
+    ) {
+        self.find_about_energy(window, now, findings);
+        self.find_about_idle(window, now, totals, findings);
+    }
+
+    fn take_baseline(&mut self, kind: EnergySourceKind, reading: &EnergyReading, clock: &dyn Clock) {
         for (at, zone) in &reading.zones {
             self.zones.baseline(*at, zone, kind);
         }
-        let now = self.clock.now();
+        let now = clock.now();
         for zone in &reading.withheld {
             self.zones.await_first(now, zone);
         }
     }
 
     /// Splits the energy of every counter since its last reading, and follows the source of energy.
-    pub(super) fn charge_energy(
+    pub(super) fn charge(
         &mut self,
         metered: Option<EnergyReading>,
-        window: &CpuWindow,
-        demand: &Arc<Demand>,
+        claims: Claims<'_>,
+        charging: &mut Charging<'_>,
     ) {
-        match (&self.energy.active, metered) {
-            (Active::Model, _) => self.charge_estimate(window, demand),
+        match (&self.source.active, metered) {
+            (Active::Model, _) => self.charge_estimate(claims, charging),
             (Active::Meter(meter), Some(reading)) => {
                 let kind = meter.kind();
-                self.charge_metered(kind, reading, window, demand);
+                self.charge_metered(kind, reading, claims, charging);
             }
             _ => {}
         }
-        self.follow_energy(window);
+        self.follow_source(claims.window, charging);
     }
 
     /// Adds a window to the estimate, and splits its energy.
-    fn charge_estimate(&mut self, window: &CpuWindow, demand: &Arc<Demand>) {
-        let before = self.energy.model.totals();
-        for reading in self.energy.model.advance(window) {
+    fn charge_estimate(&mut self, claims: Claims<'_>, charging: &mut Charging<'_>) {
+        let window = claims.window;
+        let before = self.source.model.totals();
+        for reading in self.source.model.advance(window) {
             let known = before.iter().find(|before| before.zone == reading.zone);
             let total = known.map_or(MicroJoules::ZERO, |before| before.total);
             // The estimate begins with the first window, not with the second.
             let baseline = ZoneReading { total, ..reading };
             self.zones.baseline(window.start, &baseline, EnergySourceKind::Model);
-            self.charge_zone(EnergySourceKind::Model, window.end, reading, window, demand);
+            self.charge_zone(EnergySourceKind::Model, (window.end, reading), claims, charging);
         }
     }
 
@@ -80,11 +179,12 @@ impl Pipeline {
         &mut self,
         kind: EnergySourceKind,
         reading: EnergyReading,
-        window: &CpuWindow,
-        demand: &Arc<Demand>,
+        claims: Claims<'_>,
+        charging: &mut Charging<'_>,
     ) {
+        let Claims { window, demand } = claims;
         // The demand of CPUs of mirrored packages counts for the package whose counter they share.
-        let mirrored = self.energy.mirrored();
+        let mirrored = self.source.mirrored();
         let moves = moves(&mirrored);
         let moved = (!moves.is_empty()).then(|| Arc::new(demand.moved(&moves)));
         if moved.is_some() {
@@ -95,9 +195,9 @@ impl Pipeline {
         }
         let demand = moved.as_ref().unwrap_or(demand);
         let busy: CpuTime = window.places.iter().map(PlaceWindow::busy).sum();
-        self.energy.silence.observe(self.clock.now(), reading.has_moved, busy);
-        for (at, reading) in self.take_reading(kind, reading, demand) {
-            self.charge_zone(kind, at, reading, window, demand);
+        self.source.silence.observe(charging.clock.now(), reading.has_moved, busy);
+        for reading in self.take_reading(kind, reading, demand, charging) {
+            self.charge_zone(kind, reading, Claims { window, demand }, charging);
         }
     }
 
@@ -107,27 +207,29 @@ impl Pipeline {
         kind: EnergySourceKind,
         reading: EnergyReading,
         demand: &Demand,
+        charging: &mut Charging<'_>,
     ) -> Vec<(MonoTime, ZoneReading)> {
-        let now = self.clock.now();
+        let Charging { totals, health, .. } = charging;
+        let now = charging.clock.now();
         self.zones.was_read(now);
         self.zones.note(&reading, demand, now);
         // A zone that cannot be read still contains others, which do not count in its place.
-        for zone in self.energy.zones() {
-            self.totals.zone_index(zone);
+        for zone in self.source.zones() {
+            totals.zone_index(zone);
         }
         for (_, error) in &reading.failures {
             if reading.zones.is_empty() {
-                self.health.failed(kind.name(), error);
+                health.failed(kind.name(), error);
             } else {
-                self.health.note(kind.name(), error);
+                health.note(kind.name(), error);
             }
         }
         let failures = reading.failures.iter().map(|(zone, error)| (*zone, error.chain()));
-        self.energy.failures = failures.collect();
-        if self.energy.is_silent(now) {
-            self.health.failed(kind.name(), &EnergySource::silent_error(kind));
+        self.source.failures = failures.collect();
+        if self.source.is_silent(now) {
+            health.failed(kind.name(), &EnergySource::silent_error(kind));
         } else if !reading.zones.is_empty() {
-            self.health.works(kind.name());
+            health.works(kind.name());
         }
         reading.zones
     }
@@ -135,12 +237,11 @@ impl Pipeline {
     fn charge_zone(
         &mut self,
         kind: EnergySourceKind,
-        at: MonoTime,
-        reading: ZoneReading,
-        window: &CpuWindow,
-        demand: &Arc<Demand>,
+        (at, reading): (MonoTime, ZoneReading),
+        Claims { window, demand }: Claims<'_>,
+        charging: &mut Charging<'_>,
     ) {
-        self.totals.zone_index(reading.zone);
+        charging.totals.zone_index(reading.zone);
         let idle = self.idle_power(reading.zone, window).map(|idle| idle.power);
         let tick = window.end.since(window.start);
         let moment = Moment { at, cpu_at: window.end, demand, tick, idle };
@@ -148,11 +249,10 @@ impl Pipeline {
         let demand = closed.owed.as_ref().unwrap_or(demand);
         let zone = closed.window;
         if kind.is_measured() {
-            self.learn_idle(zone, closed.is_sound, demand);
+            self.idle.learn(zone, closed.is_sound, demand);
         }
         let idle_power = self.idle_power(zone.zone, window).map(|idle| idle.power);
-        let reservations = self.reservations();
-        let charges = attribution::attribute(zone, demand, idle_power, self.policy, &reservations);
+        let charges = attribution::attribute(zone, demand, idle_power, self.policy, charging.reservations);
         let quality = Quality { source: kind, quantum: reading.quantum, skew: closed.skew };
         let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
         let dynamic: MicroJoules = charges.iter().filter(is_dynamic).map(|charge| charge.energy).sum();
@@ -161,40 +261,42 @@ impl Pipeline {
             uncertainty::bound(charge.energy, by_key, zone.energy, zone.duration, quality)
         };
         let charges: Vec<_> = charges.into_iter().map(|charge| (charge, bound(charge))).collect();
-        self.totals.charge(zone.zone, zone.energy, &charges);
+        charging.totals.charge(zone.zone, zone.energy, &charges);
         self.zones.charged(zone.zone, kind, zone.energy);
     }
 
     /// Changes to another source when counters appear, disappear or stand still, and looks for new ones from time to time.
-    fn follow_energy(&mut self, window: &CpuWindow) {
-        let now = self.clock.now();
-        if let Some((meter, reading)) = self.energy.moved_candidate(&*self.clock) {
-            self.use_candidate(meter, &reading);
-        } else if self.energy.may_estimate() && self.energy.is_silent(now) {
-            self.fall_back(window);
+    fn follow_source(&mut self, window: &CpuWindow, charging: &mut Charging<'_>) {
+        let clock = charging.clock;
+        let now = clock.now();
+        if let Some((meter, reading)) = self.source.moved_candidate(clock) {
+            self.use_candidate(meter, &reading, charging);
+        } else if self.source.may_estimate() && self.source.is_silent(now) {
+            self.fall_back(window, charging);
         }
-        let is_lacking = !self.energy.failures.is_empty() || !self.energy.uncounted(window).is_empty();
-        self.energy.look(&*self.clock, is_lacking, &mut self.health);
+        let is_lacking = !self.source.failures.is_empty() || !self.source.uncounted(window).is_empty();
+        self.source.look(clock, is_lacking, charging.health);
     }
 
     /// Uses a meter from now on. Energy that was estimated before stays an estimate.
-    fn use_candidate(&mut self, meter: EnergyMeter, reading: &EnergyReading) {
+    fn use_candidate(&mut self, meter: EnergyMeter, reading: &EnergyReading, charging: &mut Charging<'_>) {
+        let Charging { clock, health, .. } = charging;
         let kind = meter.kind();
         tracing::info!(source = kind.name(), "the energy counters move: energy is measured from here on");
-        self.health.works(kind.name());
-        self.health.retire(EnergySourceKind::Model.name());
-        self.energy.use_meter(meter, self.clock.now());
+        health.works(kind.name());
+        health.retire(EnergySourceKind::Model.name());
+        self.source.use_meter(meter, clock.now());
         self.zones.end_source();
-        self.zones.was_read(self.clock.now());
-        self.take_baseline(kind, reading);
+        self.zones.was_read(clock.now());
+        self.take_baseline(kind, reading, *clock);
     }
 
     /// Estimates energy from now on, and the unknown energy before.
-    fn fall_back(&mut self, window: &CpuWindow) {
-        let Some(kind) = self.energy.give_up() else { return };
+    fn fall_back(&mut self, window: &CpuWindow, charging: &mut Charging<'_>) {
+        let Some(kind) = self.source.give_up() else { return };
         let error = EnergySource::silent_error(kind);
-        self.health.failed(kind.name(), &error);
-        self.health.works(EnergySourceKind::Model.name());
+        charging.health.failed(kind.name(), &error);
+        charging.health.works(EnergySourceKind::Model.name());
         tracing::warn!("energy is estimated from CPU use (source=\"model\"): {error}");
         let (since, owed) = self.zones.end_source();
         let Some(since) = since else { return };
@@ -205,22 +307,7 @@ impl Pipeline {
             idle: elapsed.saturating_sub(busy),
         });
         let unpaid = CpuWindow { start: since, end: window.end, places: places.collect(), usage: Vec::new() };
-        self.charge_estimate(&unpaid, &Arc::new(owed));
-    }
-
-    /// Reservations of the living workloads, if the idle policy needs them.
-    fn reservations(&self) -> Reservations {
-        match self.policy {
-            IdlePolicy::Own | IdlePolicy::Proportional => Reservations::default(),
-            IdlePolicy::Even | IdlePolicy::Reservation => Reservations {
-                cpus: self.slow.cpus(),
-                workloads: self
-                    .identities
-                    .living()
-                    .map(|(id, _)| (id, self.slow.reservation(id).unwrap_or_default()))
-                    .collect(),
-            },
-        }
+        self.charge_estimate(Claims { window: &unpaid, demand: &Arc::new(owed) }, charging);
     }
 }
 

@@ -7,7 +7,7 @@ use agent_core::time::WallTime;
 
 /// Findings that hold now.
 #[derive(Debug, Default)]
-pub(super) struct FindingTracker {
+pub(crate) struct FindingTracker {
     current: BTreeMap<(FindingCode, String), Finding>,
     /// Findings of the current tick.
     found: BTreeMap<(FindingCode, String), String>,
@@ -15,12 +15,12 @@ pub(super) struct FindingTracker {
 
 impl FindingTracker {
     /// Reports a finding of this tick. The detail goes into the sentence where the table has room for it.
-    pub(super) fn report(&mut self, code: FindingCode, subject: &str, detail: &str) {
+    pub(crate) fn report(&mut self, code: FindingCode, subject: &str, detail: &str) {
         self.found.insert((code, subject.to_owned()), detail.to_owned());
     }
 
     /// Ends a tick: findings that were not reported in it no longer hold.
-    pub(super) fn settle(&mut self, wall: WallTime) {
+    pub(crate) fn settle(&mut self, wall: WallTime) {
         let found = std::mem::take(&mut self.found);
         for ((code, subject), _) in self.current.extract_if(.., |key, _| !found.contains_key(key)) {
             tracing::info!(code = code.name(), subject, "finding gone");
@@ -29,14 +29,15 @@ impl FindingTracker {
             let known = self.current.get(&key).map(|known| known.since);
             let finding = Finding::new(key.0, &key.1, &detail, known.unwrap_or(wall));
             if known.is_none() {
-                tracing::warn!(code = key.0.name(), fix = finding.fix, "{}", finding.sentence);
+                let fix = Some(finding.fix.as_str()).filter(|fix| !fix.is_empty());
+                tracing::warn!(code = key.0.name(), fix, "{}", finding.sentence);
             }
             self.current.insert(key, finding);
         }
     }
 
     /// All findings that hold, by code and subject.
-    pub(super) fn current(&self) -> Vec<Finding> {
+    pub(crate) fn current(&self) -> Vec<Finding> {
         self.current.values().cloned().collect()
     }
 }

@@ -24,7 +24,7 @@ use encoders::{Encoders, Exec, on_the_wall};
 use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::pipeline::earlier::EarlierTranscodes;
-use crate::pipeline::sources::HealthBook;
+use crate::pipeline::sources::HealthTracker;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use crate::source::identity::docker::EngineEvent;
@@ -121,7 +121,12 @@ impl Identities {
     }
 
     /// Handles an event of a container engine.
-    pub(super) fn engine_event(&mut self, name: &'static str, event: EngineEvent, health: &mut HealthBook) {
+    pub(super) fn engine_event(
+        &mut self,
+        name: &'static str,
+        event: EngineEvent,
+        health: &mut HealthTracker,
+    ) {
         let directory = &mut self.cgroups.directory;
         match event {
             EngineEvent::Up => health.works(name),
@@ -177,7 +182,7 @@ impl Identities {
     pub(super) fn needs_walk(&mut self, window: &CpuWindow, lost_events: u64, now: MonoTime) -> bool {
         self.has_lost |= lost_events > self.lost_events;
         self.lost_events = lost_events;
-        // A cgroup that appears too soon after a walk is not forgotten: by the next tick it has a number for a name, and is no stranger.
+        // A cgroup that appears too soon after a walk is not forgotten: by the next tick it has a number for a name, and is not unnamed.
         for usage in &window.usage {
             for cgroup in usage.consumer.cgroups() {
                 self.walk_wanted |= self.cgroups.is_wanted(cgroup);

@@ -10,13 +10,13 @@ use tokio::sync::watch;
 
 use super::earlier::EarlierTranscodes;
 use super::energy::EnergySource;
-use super::sources::{self, HealthBook, OpenError};
+use super::sources::{self, HealthTracker, OpenError};
 use super::state_dir::StateDir;
 use super::wait::Inbox;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::host::HostRoots;
-use crate::progress::Board;
+use crate::progress::ProgressRegistry;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::identity::process_numbers::ProcessNumbers;
@@ -30,7 +30,7 @@ pub(crate) struct Links {
     /// Joined figures of the results thread.
     pub joined: watch::Receiver<Arc<Joined>>,
     /// Progress that encoders post.
-    pub board: Arc<Board>,
+    pub registry: Arc<ProgressRegistry>,
 }
 
 /// Parts of a pipeline.
@@ -45,7 +45,7 @@ pub(super) struct Parts {
     pub(super) earlier: EarlierTranscodes,
     pub(super) state: StateDir,
     pub(super) prices: Prices,
-    pub(super) health: HealthBook,
+    pub(super) health: HealthTracker,
 }
 
 impl Parts {
@@ -53,7 +53,7 @@ impl Parts {
     /// does not have is an error.
     pub(super) fn open(config: &Config, clock: Box<dyn Clock>, prices: Prices) -> Result<Self, OpenError> {
         let roots = config.roots();
-        let mut health = HealthBook::default();
+        let mut health = HealthTracker::default();
         let topology = sources::topology(&roots)?;
         let mut cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
         let hardware = Box::new(sources::energy_hardware(config));

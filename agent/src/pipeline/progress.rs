@@ -6,6 +6,7 @@
 mod owner;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::attribution::totals::Totals;
@@ -19,7 +20,8 @@ use owner::Search;
 use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::pipeline::identity::Identities;
-use crate::progress::{Board, Refusal};
+use crate::pipeline::schedule::TickSpan;
+use crate::progress::{ProgressRegistry, Refusal};
 use crate::source::identity::transcodes::Transcode;
 use crate::source::peer::Sockets;
 
@@ -45,8 +47,10 @@ const SILENCE: Duration = Duration::from_secs(5);
 const SEARCH_SHARE: u32 = 10;
 
 /// Progress of all transcodes that post.
-#[derive(Debug, Default)]
-pub(super) struct ProgressBook {
+#[derive(Debug)]
+pub(super) struct ProgressTracker {
+    /// Last block of each connection.
+    registry: Arc<ProgressRegistry>,
     /// Connections with a known transcode.
     matched: HashMap<u64, TranscodeId>,
     /// Connections without a known transcode, and the time at which each was first seen.
@@ -77,9 +81,18 @@ struct Live {
     shown: Option<Progress>,
 }
 
-impl ProgressBook {
-    pub(super) fn new(allow_remote: bool) -> Self {
-        Self { allow_remote, ..Self::default() }
+impl ProgressTracker {
+    pub(super) fn new(registry: Arc<ProgressRegistry>, allow_remote: bool) -> Self {
+        Self {
+            registry,
+            matched: HashMap::new(),
+            waiting: HashMap::new(),
+            live: HashMap::new(),
+            counts: PostCounts::default(),
+            allow_remote,
+            is_rung: false,
+            rest_until: MonoTime::default(),
+        }
     }
 
     /// Numbers of connections.
@@ -98,16 +111,10 @@ impl ProgressBook {
     }
 
     /// Finds the transcodes of new connections, while their sockets exist.
-    pub(super) fn find(
-        &mut self,
-        board: &Board,
-        identities: &Identities,
-        roots: &HostRoots,
-        clock: &dyn Clock,
-    ) {
+    pub(super) fn find(&mut self, identities: &Identities, roots: &HostRoots, clock: &dyn Clock) {
         let now = clock.now();
         self.is_rung = false;
-        let pending = board.pending();
+        let pending = self.registry.pending();
         let numbers: HashSet<u64> = pending.iter().map(|(number, _)| *number).collect();
         self.waiting.retain(|number, _| numbers.contains(number));
         if pending.is_empty() {
@@ -119,14 +126,13 @@ impl ProgressBook {
             let since = *self.waiting.entry(number).or_insert(now);
             let posts = |id| self.matched.values().any(|other| *other == id);
             let refusal = match search.owner(&sender, posts) {
-                Some(id) if self.give(board, number, id, now) => continue,
+                Some(id) if self.give(number, id, now) => continue,
                 Some(_) => Refusal::Taken,
                 None if sender.is_loopback() || self.allow_remote => Refusal::Unknown,
                 None => Refusal::Remote,
             };
             if now.since(since) >= PATIENCE {
-                tracing::debug!(id = sender.id, connection = ?sender.connection, ?refusal, "progress that is not taken");
-                board.refuse(number, refusal);
+                self.registry.refuse(number, refusal);
             }
         }
         let ended = clock.now();
@@ -134,20 +140,20 @@ impl ProgressBook {
     }
 
     /// Assigns a transcode to a connection, unless it has another one.
-    fn give(&mut self, board: &Board, number: u64, id: TranscodeId, now: MonoTime) -> bool {
+    fn give(&mut self, number: u64, id: TranscodeId, now: MonoTime) -> bool {
         let mut holders = self.matched.iter().filter(|(_, other)| **other == id);
-        if !holders.all(|(holder, _)| board.displace(*holder, now)) {
+        if !holders.all(|(holder, _)| self.registry.displace(*holder, now)) {
             return false;
         }
-        if board.accept(number, now) {
+        if self.registry.accept(number, now) {
             self.matched.insert(number, id);
         }
         true
     }
 
-    /// Takes new blocks from the board.
-    pub(super) fn hear(&mut self, board: &Board) {
-        let posts = board.take();
+    /// Takes new blocks from the registry.
+    pub(super) fn hear(&mut self) {
+        let posts = self.registry.take();
         let open: HashSet<u64> =
             posts.iter().filter(|(_, post)| post.is_open).map(|(number, _)| *number).collect();
         for (number, post) in posts {
@@ -161,7 +167,8 @@ impl ProgressBook {
             live.is_open &= open.contains(&live.post);
         }
         let matched = self.matched.len();
-        self.counts = PostCounts { matched, unmatched: open.len() - matched, refused: board.refused() };
+        self.counts =
+            PostCounts { matched, unmatched: open.len() - matched, refused: self.registry.refused() };
     }
 
     /// Closes the tick's window: its charges are known now.
@@ -169,7 +176,7 @@ impl ProgressBook {
         &mut self,
         identities: &Identities,
         totals: &Totals,
-        (from, to): (MonoTime, MonoTime),
+        TickSpan { from, to }: TickSpan,
     ) {
         let accounts: HashMap<TranscodeId, &Account> =
             totals.transcodes().map(|(id, entry)| (id, &entry.account)).collect();

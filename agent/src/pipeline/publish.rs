@@ -1,245 +1,124 @@
-//! Builds the immutable snapshot of a tick from the pipeline's state.
+//! Publishes the immutable snapshot of a tick, which all readers share.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::attribution::demand::Claimant;
-use agent_core::attribution::totals;
+use agent_core::attribution::{IdlePolicy, totals};
 use agent_core::join;
+use agent_core::join::figures::Prices;
 use agent_core::join::history::Charge;
-use agent_core::model::cpu::{CpuWindow, PlaceWindow};
-use agent_core::model::energy::{EnergySourceKind, Zone};
-use agent_core::model::health::{Kept, ProcessUse};
-use agent_core::model::reservation::Reservation;
+use agent_core::model::cpu::CpuWindow;
+use agent_core::model::health::Kept;
+use agent_core::model::joined::Joined;
 use agent_core::model::snapshot::{
-    EndedSnapshot, EngineUse, HostSnapshot, MemoryUse, Method, SeriesSnapshot, Snapshot, TranscodeSnapshot,
-    WorkloadSnapshot, ZoneSnapshot,
+    EndedSnapshot, Method, SeriesSnapshot, SharedSnapshot, Snapshot, TranscodeSnapshot, WorkloadSnapshot,
 };
-use agent_core::model::workload::{WorkloadId, WorkloadKind};
-use agent_core::time::MonoTime;
-use agent_core::units::{Bytes, CpuTime, Watts};
+use agent_core::model::workload::WorkloadId;
+use tokio::sync::watch;
 
-use crate::host::HostRoots;
-use crate::pipeline::Pipeline;
-use crate::pipeline::identity::Identities;
-use crate::source::cgroup_tree::CgroupTree;
-use crate::source::engine::EngineWatch;
-use crate::source::{energy, memory, own_process, reservation};
+use super::cpu::CpuAccounting;
+use super::energy::EnergyAccounting;
+use super::figures::SlowFigures;
+use super::findings::FindingTracker;
+use super::progress::ProgressTracker;
+use super::schedule::{Schedule, TickSpan};
+use super::sources::HealthTracker;
+use crate::clock::Clock;
 
-/// Interval in which single files are read, whatever the tick.
-const QUICK_PERIOD: Duration = Duration::from_secs(1);
-
-/// Interval in which files of every workload are read.
-const SLOW_PERIOD: Duration = Duration::from_secs(5);
-
-/// Figures that change slowly, or need a file for each workload: read from time to time.
-#[derive(Debug, Default)]
-pub(super) struct SlowFigures {
-    quick: Option<MonoTime>,
-    slow: Option<MonoTime>,
-    cpus: u32,
-    installed: Option<Bytes>,
-    power_limit: Option<Watts>,
-    containers: u64,
-    containers_cpu: CpuTime,
-    memory: HashMap<WorkloadId, MemoryUse>,
-    reservations: HashMap<WorkloadId, Reservation>,
-    engine: EngineWatch,
-    engine_use: Option<EngineUse>,
-    process: ProcessUse,
+/// Sender of snapshots, and the figures of other threads that each snapshot has.
+pub(super) struct Publisher {
+    pub(super) sender: watch::Sender<Option<SharedSnapshot>>,
+    pub(super) joined: watch::Receiver<Arc<Joined>>,
+    pub(super) prices: Prices,
 }
 
-impl SlowFigures {
-    pub(super) fn refresh(
-        &mut self,
-        now: MonoTime,
-        window: &CpuWindow,
-        identities: &Identities,
-        tree: Option<&CgroupTree>,
-        roots: &HostRoots,
-    ) {
-        let is_due = |last: Option<MonoTime>, period| last.is_none_or(|last| now.since(last) >= period);
-        if !window.places.is_empty() {
-            self.cpus = window.places.iter().map(|place| place.cpus).sum();
-        }
-        if is_due(self.quick, QUICK_PERIOD) {
-            self.quick = Some(now);
-            self.process = own_process::read().unwrap_or(self.process);
-            let engine = identities.living().any(|(_, identity)| identity.kind == WorkloadKind::Docker);
-            if engine || self.engine.is_known() || is_due(self.slow, SLOW_PERIOD) {
-                self.engine_use = self.engine.read(roots, now);
-            }
-        }
-        if is_due(self.slow, SLOW_PERIOD) {
-            if self.slow.is_none() {
-                self.power_limit = energy::power_limit(roots);
-            }
-            self.slow = Some(now);
-            self.installed = self.installed.or_else(|| roots.memory());
-            self.memory.clear();
-            self.reservations.clear();
-        }
-        // All workloads when they are due; between, only new ones.
-        for (id, identity) in identities.living() {
-            let Some((tree, cgroup)) = tree.zip(identity.details.cgroup.as_deref()) else { continue };
-            let Entry::Vacant(entry) = self.reservations.entry(id) else { continue };
-            entry.insert(reservation::read(tree, cgroup));
-            if identity.kind.is_container() {
-                self.memory.extend(memory::read(tree, cgroup).map(|memory| (id, memory)));
-            }
-        }
-    }
-
-    /// Counts the containers of the engines, including those without series of their own.
-    pub(super) fn count_containers(&mut self, busy: &[(Claimant, CpuTime)], identities: &Identities) {
-        let running: HashSet<WorkloadId> = identities
-            .living()
-            .filter(|(_, identity)| identity.kind.is_of_engine())
-            .map(|(id, _)| id)
-            .collect();
-        self.containers = running.len() as u64;
-        let of_containers = busy.iter().filter(|(claimant, _)| running.contains(&claimant.workload));
-        self.containers_cpu = of_containers.map(|(_, busy)| *busy).sum();
-    }
-
-    pub(super) fn cpus(&self) -> u32 {
-        self.cpus
-    }
-
-    pub(super) fn reservation(&self, id: WorkloadId) -> Option<Reservation> {
-        self.reservations.get(&id).copied()
-    }
+/// Parts of the pipeline that a snapshot shows.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) schedule: &'a Schedule,
+    pub(super) cpu: &'a CpuAccounting,
+    pub(super) energy: &'a EnergyAccounting,
+    pub(super) totals: &'a totals::Totals,
+    pub(super) progress: &'a ProgressTracker,
+    pub(super) figures: &'a SlowFigures,
+    pub(super) health: &'a HealthTracker,
+    pub(super) findings: &'a FindingTracker,
 }
 
-impl Pipeline {
-    pub(super) fn snapshot(&self, window: &CpuWindow, duration: Duration) -> Snapshot {
-        let (ended_workloads, ended_transcodes) = self.totals.ended();
+impl Publisher {
+    /// Publishes the snapshot of a tick.
+    pub(super) fn publish(&self, shown: Shown<'_>, window: &CpuWindow, span: TickSpan) {
+        let snapshot = self.snapshot(shown, window, span.to.since(span.from));
+        self.sender.send_replace(Some(Arc::new(snapshot)));
+    }
+
+    fn snapshot(&self, shown: Shown<'_>, window: &CpuWindow, duration: Duration) -> Snapshot {
+        let Shown { clock, schedule, cpu, energy, totals, progress, figures, health, findings } = shown;
+        let (ended_workloads, ended_transcodes) = totals.ended();
+        let policy = energy.policy();
+        let joined = self.joined.borrow().clone();
         Snapshot {
-            tick: self.tick,
+            tick: schedule.number(),
             at: window.end,
-            wall: self.clock.wall(),
+            wall: clock.wall(),
             window: duration,
-            host: self.host(window),
+            host: figures.host(window),
             method: Method {
-                cpu_source: self.cpu.kind(),
-                energy_source: self.energy.kind(),
-                idle_policy: self.policy.name(),
-                idle_is_shared: self.policy != agent_core::attribution::IdlePolicy::Own,
+                cpu_source: cpu.kind(),
+                energy_source: energy.kind(),
+                idle_policy: policy.name(),
+                idle_is_shared: policy != IdlePolicy::Own,
             },
-            zones: self.zone_snapshots(window),
-            workloads: self.workload_snapshots(),
-            transcodes: self.transcode_snapshots(),
-            other_transcodes: self.totals.other_transcodes().account.clone(),
-            beyond_limit: self.totals.beyond_limit(),
+            zones: energy.zone_snapshots(window, totals),
+            workloads: shown.workloads(),
+            transcodes: self.transcodes(shown),
+            other_transcodes: totals.other_transcodes().account.clone(),
+            beyond_limit: totals.beyond_limit(),
             ended: EndedSnapshot { workloads: ended_workloads.clone(), transcodes: ended_transcodes.clone() },
-            created: self.totals.created().wall,
-            kept: self.kept(),
-            joined: self.joined.borrow().clone(),
+            created: totals.created().wall,
+            kept: self.kept(shown),
+            findings: findings.current().into_iter().chain(joined.findings.iter().cloned()).collect(),
+            joined,
             prices: self.prices.energy(),
-            engine: self.slow.engine_use,
-            posts: self.progress.counts(),
-            sources: self.health.all().clone(),
-            findings: self.findings.current(),
-            meter: self.cpu.health(),
-            process: self.slow.process,
-            ticks: self.ticks.clone(),
-            missed_ticks: self.missed_ticks,
+            engine: figures.engine_use,
+            posts: progress.counts(),
+            sources: health.all().clone(),
+            meter: cpu.meter_health(),
+            process: figures.process,
+            ticks: schedule.durations().clone(),
+            missed_ticks: schedule.missed(),
         }
     }
 
-    fn kept(&self) -> BTreeMap<&'static str, Kept> {
-        let (workloads, transcodes) = self.totals.kept();
+    fn kept(&self, shown: Shown<'_>) -> BTreeMap<&'static str, Kept> {
+        let (workloads, transcodes) = shown.totals.kept();
         let kept = |entries: usize| Kept { entries: entries as u64, evicted: None };
         let accounts = [
             ("workload", kept(workloads)),
             ("transcode", kept(transcodes)),
             ("history", self.joined.borrow().history),
         ];
-        accounts.into_iter().chain(self.identities.kept()).collect()
+        accounts.into_iter().chain(shown.cpu.identities().kept()).collect()
     }
 
-    fn host(&self, window: &CpuWindow) -> HostSnapshot {
-        let elapsed: CpuTime = window.places.iter().map(|place| place.elapsed).sum();
-        let busy: CpuTime = window.places.iter().map(PlaceWindow::busy).sum();
-        HostSnapshot {
-            cpus: self.slow.cpus,
-            utilisation: busy.share_of(elapsed),
-            memory: self.slow.installed,
-            power_limit: self.slow.power_limit,
-            containers: self.slow.containers,
-            containers_cpu: self.slow.containers_cpu,
-        }
-    }
-
-    fn zone_snapshots(&self, window: &CpuWindow) -> Vec<ZoneSnapshot> {
-        let mirrored = self.energy.mirrored();
-        let zones = self.totals.zones().iter().zip(self.totals.host()).zip(self.totals.residual());
-        zones
-            .map(|((zone, total), residual)| {
-                let state = self.zones.get(*zone);
-                ZoneSnapshot {
-                    zone: *zone,
-                    total: *total,
-                    by_source: state.map_or_else(Vec::new, |state| {
-                        state.by_source.iter().map(|(source, energy)| (*source, *energy)).collect()
-                    }),
-                    power: state.and_then(|state| state.power),
-                    idle_power: self.idle_power(*zone, window),
-                    residual,
-                    wraps: state.map_or(0, |state| state.wraps),
-                    resets: state.map_or(0, |state| state.resets),
-                    counts: self.totals.counts(*zone) && !mirrored.iter().any(|(mirror, _)| mirror == zone),
-                    is_followed: self.gives(*zone),
-                }
-            })
-            .collect()
-    }
-
-    fn gives(&self, zone: Zone) -> bool {
-        let state = self.zones.get(zone);
-        let is_estimated = state.is_some_and(|state| state.by_source.contains_key(&EnergySourceKind::Model));
-        self.energy.gives(zone, is_estimated)
-    }
-
-    fn workload_snapshots(&self) -> Vec<WorkloadSnapshot> {
-        let now = self.clock.moment();
-        let mut workloads: Vec<(WorkloadId, WorkloadSnapshot)> = self
-            .totals
-            .workloads()
-            .map(|(id, entry)| {
-                let snapshot = WorkloadSnapshot {
-                    identity: self.identities.identity(id),
-                    account: entry.account.clone(),
-                    series: series(entry),
-                    running: entry.ended.is_none(),
-                    life: (entry.began.map(|at| now.wall_of(at)), entry.ended.map(|at| now.wall_of(at))),
-                    memory: self.slow.memory.get(&id).copied(),
-                };
-                (id, snapshot)
-            })
-            .collect();
-        // Scrapers cache the order of series.
-        workloads.sort_unstable_by_key(|(id, _)| *id);
-        workloads.into_iter().map(|(_, snapshot)| snapshot).collect()
-    }
-
-    fn transcode_snapshots(&self) -> Vec<TranscodeSnapshot> {
+    fn transcodes(&self, shown: Shown<'_>) -> Vec<TranscodeSnapshot> {
+        let Shown { totals, progress, .. } = shown;
+        let identities = shown.cpu.identities();
         let joined = self.joined.borrow().clone();
-        let zones = self.totals.zones();
-        let counts = |zone: usize| zones.get(zone).is_some_and(|zone| self.totals.counts(*zone));
-        let is_counting = |zone: &&Zone| self.totals.counts(**zone) && self.gives(**zone);
-        let mut counting = zones.iter().filter(is_counting).peekable();
-        let has_energy = counting.peek().is_some() && counting.all(|zone| self.zones.was_ever_read(*zone));
-        let wall = self.clock.wall();
-        let mut transcodes: Vec<_> = self.totals.transcodes().collect();
+        let zones = totals.zones();
+        let counts = |zone: usize| zones.get(zone).is_some_and(|zone| totals.counts(*zone));
+        let has_energy = shown.energy.has_energy(totals);
+        let wall = shown.clock.wall();
+        let mut transcodes: Vec<_> = totals.transcodes().collect();
         transcodes.sort_unstable_by_key(|(id, _)| *id);
         transcodes
             .into_iter()
             .filter_map(|(id, entry)| {
-                let transcode = self.identities.transcode(id)?;
+                let transcode = identities.transcode(id)?;
                 let compared = joined.outputs.get(&transcode.identity.key).copied().unwrap_or_default();
-                let progress = self.progress.of(id);
+                let progress = progress.of(id);
                 let output = match progress {
                     Some(progress) => join::progress::output(progress, &transcode.identity.encode, compared),
                     None => compared,
@@ -256,7 +135,7 @@ impl Pipeline {
                 let figures = || join::transcode::figures(charge, observed, &seen, &output, &self.prices);
                 Some(TranscodeSnapshot {
                     identity: transcode.identity.clone(),
-                    workload: self.identities.identity(transcode.workload),
+                    workload: identities.identity(transcode.workload),
                     account: entry.account.clone(),
                     series: series(entry),
                     started: transcode.started,
@@ -270,6 +149,30 @@ impl Pipeline {
                 })
             })
             .collect()
+    }
+}
+
+impl Shown<'_> {
+    fn workloads(self) -> Vec<WorkloadSnapshot> {
+        let (now, identities) = (self.clock.moment(), self.cpu.identities());
+        let mut workloads: Vec<(WorkloadId, WorkloadSnapshot)> = self
+            .totals
+            .workloads()
+            .map(|(id, entry)| {
+                let snapshot = WorkloadSnapshot {
+                    identity: identities.identity(id),
+                    account: entry.account.clone(),
+                    series: series(entry),
+                    running: entry.ended.is_none(),
+                    life: (entry.began.map(|at| now.wall_of(at)), entry.ended.map(|at| now.wall_of(at))),
+                    memory: self.figures.memory(id),
+                };
+                (id, snapshot)
+            })
+            .collect();
+        // Scrapers cache the order of series.
+        workloads.sort_unstable_by_key(|(id, _)| *id);
+        workloads.into_iter().map(|(_, snapshot)| snapshot).collect()
     }
 }
 

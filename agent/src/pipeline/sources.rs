@@ -39,7 +39,7 @@ impl OpenError {
     pub(crate) fn hint(&self) -> &str {
         match self {
             Self::NoCpu { hint, .. } => hint,
-            Self::NoTopology { .. } => "say where the host's sysfs is with --path.sysfs",
+            Self::NoTopology { .. } => "set the folder of the host's sysfs with --path.sysfs",
         }
     }
 }
@@ -60,7 +60,7 @@ pub(super) fn open_cpu(
     roots: &HostRoots,
     topology: &CpuTopology,
     clock: &dyn Clock,
-    health: &mut HealthBook,
+    health: &mut HealthTracker,
 ) -> Result<Box<dyn CpuMeter>, OpenError> {
     let mut problems = Vec::new();
     let mut hint = String::new();
@@ -96,13 +96,13 @@ pub(super) fn open_cpu(
 
 /// Health of all sources that were tried.
 #[derive(Debug, Default)]
-pub(super) struct HealthBook {
+pub(super) struct HealthTracker {
     sources: BTreeMap<&'static str, SourceHealth>,
     /// Errors that were logged: each is logged once, not at every tick.
     said: HashSet<(&'static str, String)>,
 }
 
-impl HealthBook {
+impl HealthTracker {
     /// Marks a source, if it was tried at all, as needed: no other source replaces it.
     pub(super) fn demand(&mut self, name: &'static str) {
         if let Some(source) = self.sources.get_mut(name) {
@@ -167,9 +167,9 @@ mod tests {
 
     #[test]
     fn a_source_that_is_not_there_is_down_only_where_it_is_needed() {
-        let mut health = HealthBook::default();
+        let mut health = HealthTracker::default();
         let missing = SourceError::unavailable("no such driver", "load it");
-        let state = |health: &HealthBook, name| health.all()[name].state();
+        let state = |health: &HealthTracker, name| health.all()[name].state();
         health.failed("perf", &missing);
         assert_eq!(state(&health, "perf"), SourceState::Absent, "another stands in for it");
         health.works("powercap");

@@ -147,8 +147,8 @@ impl StateDir {
         if folder.is_none() {
             let tried: Vec<String> = candidates.iter().map(|folder| folder.display().to_string()).collect();
             tracing::warn!(
-                "no state folder can be written ({}): set --state-dir; until then what the machine draws when \
-                idle is learned again after every restart",
+                "no state folder is writable ({}): set --state-dir; until then, the agent learns the \
+                 idle power again after each restart",
                 tried.join(", ")
             );
         }
@@ -181,7 +181,7 @@ impl StateDir {
             // Only the kind of the error: its text may quote a file of another program.
             Err(error) => format!("the file cannot be read ({})", error.kind()),
         };
-        tracing::warn!(file = %path.display(), "idle power is learned anew: {why}");
+        tracing::warn!(file = %path.display(), "the stored idle power is not used, and the agent learns it again: {why}");
         BTreeMap::new()
     }
 
@@ -194,7 +194,7 @@ impl StateDir {
         let learned = learned.iter().map(|(zone, lows)| write_zone(*zone, lows)).collect();
         let file = IdleFile { version: VERSION, machine: self.machine.clone(), learned };
         if let Err(error) = write_whole(&folder.join(IDLE_FILE), &file) {
-            tracing::warn!(folder = %folder.display(), %error, "cannot keep what was learned");
+            tracing::warn!(folder = %folder.display(), %error, "cannot store the learned idle power");
         }
     }
 }

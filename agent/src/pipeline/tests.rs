@@ -2,28 +2,36 @@
 
 mod examples;
 mod properties;
+mod replay;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::os::unix::fs::symlink;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use agent_core::join::cost::Tariff;
 use agent_core::model::account::ZoneCharges;
-use agent_core::model::cpu::{CgroupId, CpuPlace, PlaceWindow, ProcessId, Usage};
+use agent_core::model::cpu::{CgroupId, Consumer, CpuPlace, CpuWindow, PlaceWindow, ProcessId, Usage};
 use agent_core::model::energy::{Domain, Scope, Zone};
 use agent_core::model::health::MeterHealth;
-use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot};
-use agent_core::time::WallTime;
-use agent_core::units::{CpuTime, Grams, MicroJoules, Money};
+use agent_core::model::joined::Joined;
+use agent_core::model::snapshot::{SharedSnapshot, Snapshot, WorkloadSnapshot, ZoneSnapshot};
+use agent_core::model::workload::Pseudo;
+use agent_core::units::{CpuTime, Grams, MicroJoules, Money, Watts};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use super::earlier::EarlierTranscodes;
+use super::energy::EnergySource;
 use super::state_dir::StateDir;
 use super::*;
+use crate::clock::manual::TestClock;
 use crate::host::HostRoots;
+use crate::progress::ProgressRegistry;
 use crate::source::SourceError;
-use crate::source::cpu::{LifecycleEvent, Tracking};
+use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use crate::source::energy::scripted::ScriptedHardware;
 use crate::source::identity::process_numbers::ProcessNumbers;
 
@@ -35,43 +43,6 @@ const RANGE: u64 = 262_143_328_850;
 
 pub(crate) const fn zone(domain: Domain, package: u32) -> Zone {
     Zone { domain, scope: Scope::Package(package) }
-}
-
-/// A clock that the test moves and the pipeline reads.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TestClock(Arc<Hands>);
-
-#[derive(Debug, Default)]
-struct Hands {
-    monotonic: AtomicU64,
-    /// Offset of the wall clock after it was set.
-    set: AtomicI64,
-    asleep: AtomicU64,
-}
-
-impl TestClock {
-    fn advance(&self, duration: Duration) {
-        self.0.monotonic.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
-    }
-    fn set(&self, seconds: i64) {
-        self.0.set.fetch_add(seconds, Ordering::Relaxed);
-    }
-    fn sleep(&self, duration: Duration) {
-        self.0.asleep.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> MonoTime {
-        MonoTime(self.0.monotonic.load(Ordering::Relaxed))
-    }
-    fn wall(&self) -> WallTime {
-        let set = self.0.set.load(Ordering::Relaxed);
-        WallTime(1_800_000_000.0 + self.now().0 as f64 / 1e9 + set as f64)
-    }
-    fn suspended(&self) -> Duration {
-        Duration::from_nanos(self.0.asleep.load(Ordering::Relaxed))
-    }
 }
 
 /// A CPU meter that gives the CPU times of a test.
@@ -164,7 +135,7 @@ pub(crate) struct Scene {
     pub(crate) mailbox: Mailbox,
     pub(crate) snapshots: watch::Receiver<Option<SharedSnapshot>>,
     _joined: watch::Sender<Arc<Joined>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Scene {
@@ -177,10 +148,12 @@ impl Scene {
             dev: folder.path().join("dev"),
             cgroup: folder.path().join("cgroup"),
         };
+        fs::create_dir(&roots.proc).unwrap();
+        symlink(AGENT.0.to_string(), roots.proc.join("self")).unwrap();
         let (clock, cpu) = (TestClock::default(), ScriptedCpu::default());
         clock.advance(SECOND * 100);
         cpu.script(|script| (script.last, script.cpus) = (clock.now(), [2, 2]));
-        let mut health = HealthBook::default();
+        let mut health = HealthTracker::default();
         let energy = EnergySource::open(&config.energy, Box::new(hardware.clone()), &clock, &mut health);
         let parts = Parts {
             clock: Box::new(clock.clone()),
@@ -197,9 +170,9 @@ impl Scene {
         let (mailbox, inbox) = mailbox().unwrap();
         let (publisher, snapshots) = watch::channel(None);
         let (joined_sender, joined) = watch::channel(Arc::new(Joined::default()));
-        let links = Links { inbox, publisher, joined, board: Arc::new(Board::new(|| {})) };
+        let links = Links { inbox, publisher, joined, registry: Arc::new(ProgressRegistry::new(|| {})) };
         let pipeline = Pipeline::new(config, parts, links);
-        Self { clock, cpu, hardware, pipeline, mailbox, snapshots, _joined: joined_sender, _folder: folder }
+        Self { clock, cpu, hardware, pipeline, mailbox, snapshots, _joined: joined_sender, folder }
     }
 
     /// Two packages with memory, far from the end of their range.
@@ -218,7 +191,6 @@ impl Scene {
         let now = self.clock.now();
         self.pipeline.inbox.wait(&self.clock, now, None);
         self.pipeline.take_events();
-        self.pipeline.take_messages();
         self.pipeline.tick();
         self.snapshots.borrow().clone().unwrap()
     }
@@ -231,6 +203,13 @@ impl Scene {
     fn remove_cgroup(&self, id: u64) {
         let (at, id) = (self.clock.now(), Some(CgroupId(id)));
         self.cpu.script(|script| script.events.push(LifecycleEvent::CgroupRemoved { at, id }));
+    }
+
+    /// Shows the command line of a process in procfs.
+    fn write_command_line(&self, process: u64, words: &[&str]) {
+        let folder = self.folder.path().join("proc").join(process.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("cmdline"), words.join("\0") + "\0").unwrap();
     }
 
     /// Adds CPU time of a cgroup's tasks on a socket.

@@ -63,7 +63,7 @@ const MOST_CLAIMS: usize = 20_000;
 
 /// State of all counters.
 #[derive(Debug, Default)]
-pub(super) struct ZoneBook {
+pub(super) struct ZoneTracker {
     zones: BTreeMap<Zone, ZoneState>,
     last_read: Option<MonoTime>,
 }
@@ -94,7 +94,7 @@ pub(super) struct Moment<'a> {
     pub(super) idle: Option<Watts>,
 }
 
-impl ZoneBook {
+impl ZoneTracker {
     /// State of one counter.
     pub(super) fn get(&self, zone: Zone) -> Option<&ZoneState> {
         self.zones.get(&zone)
@@ -126,7 +126,8 @@ impl ZoneBook {
                 CounterEvent::Reset => {
                     tracing::warn!(
                         %zone,
-                        "the energy counter began again: what it had counted before that in the same tick is not known"
+                        "the energy counter was reset: the energy of the same tick before the reset is \
+                         not known"
                     );
                     state.resets += 1;
                     state.last_reset = Some(at);

@@ -118,7 +118,7 @@ pub(super) fn restrict(plan: &Plan) -> Outcome {
     match filter {
         Ok(((), refused)) => Outcome::Done(format!("{refused} system calls are refused")),
         Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error)) => {
-            Outcome::Partly(format!("this kernel does not take the filter: {error}"))
+            Outcome::Partly(format!("this kernel refuses the filter: {error}"))
         }
         Err(error) => Outcome::Failed(error.to_string()),
     }

@@ -56,7 +56,7 @@ pub(crate) fn needs(plan: &Plan) -> Vec<Need> {
         ));
     }
     if plan.of_others {
-        let purpose = "a state folder or an engine's socket that belongs to somebody else";
+        let purpose = "a state folder or an engine's socket that belongs to another user";
         needs.push(need(CapabilitySet::DAC_OVERRIDE, purpose, none));
     }
     needs
@@ -101,6 +101,6 @@ pub(super) fn drop_all_but(needed: CapabilitySet) -> Outcome {
     after.inheritable = CapabilitySet::empty();
     match set_capabilities(None, after) {
         Ok(()) => Outcome::Done(format!("kept {} of {}", names(kept), names(before.permitted))),
-        Err(error) => Outcome::Failed(format!("cannot give capabilities up: {error}")),
+        Err(error) => Outcome::Failed(format!("cannot drop capabilities: {error}")),
     }
 }

@@ -25,8 +25,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub(crate) enum StartError {
     /// The binary is set-uid or set-gid.
     #[error(
-        "this ffwatt is set-uid or set-gid, which gives its callers more rights than it can guard: `chmod ug-s` the binary, \
-         and run the systemd unit or a binary with file capabilities instead (docs/DEPLOY.md)"
+        "this ffwatt is set-uid or set-gid, and cannot protect these rights from its callers: run `chmod \
+         ug-s` on the binary, and use the systemd unit or a binary with file capabilities instead \
+         (docs/DEPLOY.md)"
     )]
     SetUserId,
     /// The kernel did not show or change the capabilities.
@@ -90,6 +91,7 @@ pub(crate) fn act_as_caller() -> Result<(), StartError> {
 
 /// Starts this program again with an environment of only a fixed `PATH`, so that no library reads the caller's
 /// environment. Returns when the environment is so already.
+#[expect(clippy::disallowed_methods, reason = "the program replaces itself")]
 pub(crate) fn shed_environment(environment: &BTreeMap<OsString, OsString>) -> Result<(), StartError> {
     if is_plain(environment) {
         return Ok(());

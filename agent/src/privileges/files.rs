@@ -22,11 +22,12 @@ pub(super) fn restrict(plan: &Plan) -> Outcome {
             let detail = format!("writes below {}; opens no port and no connection", folders.join(", "));
             match status.ruleset {
                 RulesetStatus::FullyEnforced => Outcome::Done(detail),
-                RulesetStatus::PartiallyEnforced => {
-                    Outcome::Partly(format!("as far as this kernel has it (Linux 6.7 has all): {detail}"))
-                }
+                RulesetStatus::PartiallyEnforced => Outcome::Partly(format!(
+                    "in part, because this kernel does not have all of landlock \
+                        (Linux 6.7 has): {detail}"
+                )),
                 RulesetStatus::NotEnforced => Outcome::Partly(
-                    "this kernel does not have it (Linux 5.13, CONFIG_SECURITY_LANDLOCK)".to_owned(),
+                    "this kernel does not have landlock (Linux 5.13, CONFIG_SECURITY_LANDLOCK)".to_owned(),
                 ),
             }
         }

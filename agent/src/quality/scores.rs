@@ -1,4 +1,4 @@
-//! Reads scores from the logs of ffmpeg's filters.
+//! Reads scores from the output of ffmpeg's filters.
 
 use std::time::Duration;
 
@@ -6,18 +6,16 @@ use agent_core::model::scenario::Quality;
 use agent_core::units::{Decibels, Ratio, Vmaf};
 use serde_json::Value;
 
-/// The largest value of a sample of 8 bits, in which pictures are compared.
-const PEAK: f64 = 255.0;
-
 /// Scores of a comparison; an unavailable metric is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Scores {
-    /// Mean over all frames.
-    pub vmaf: Option<Vmaf>,
+    pub vmaf: Option<VmafScores>,
     /// Of the mean error over all frames, as in ffmpeg's own summary; infinite without any error.
     pub psnr: Option<Decibels>,
     /// Mean over all frames.
     pub ssim: Option<Ratio>,
+    /// XPSNR of luma, as in ffmpeg's own summary.
+    pub xpsnr: Option<Decibels>,
     /// Frames that were compared.
     pub frames: u64,
     /// Duration of the comparison.
@@ -26,11 +24,24 @@ pub(crate) struct Scores {
     pub covered: Option<Ratio>,
 }
 
+/// VMAF of a video.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VmafScores {
+    /// The model: `vmaf_v0.6.1`.
+    pub model: String,
+    /// Mean over all frames.
+    pub mean: Vmaf,
+    /// Harmonic mean over all frames, as libvmaf computes it: of VMAF + 1, minus 1.
+    pub harmonic_mean: Option<Vmaf>,
+    /// The first percentile of the frames: one frame of a hundred is worse.
+    pub first_percentile: Option<Vmaf>,
+}
+
 impl Scores {
     /// The scores as a result file has them.
     pub(crate) fn quality(&self) -> Quality {
         Quality {
-            vmaf: self.vmaf,
+            vmaf: self.vmaf.as_ref().map(|vmaf| vmaf.mean),
             psnr: self.psnr,
             ssim: self.ssim,
             took: Some(self.took),
@@ -40,32 +51,55 @@ impl Scores {
 }
 
 /// Reads libvmaf's JSON log.
-pub(super) fn vmaf(log: &str) -> Option<Vmaf> {
+pub(super) fn vmaf(log: &str, model: &str) -> Option<VmafScores> {
     let value: Value = serde_json::from_str(log).ok()?;
-    Vmaf::new(value.get("pooled_metrics")?.get("vmaf")?.get("mean")?.as_f64()?)
+    let pooled = value.get("pooled_metrics")?.get("vmaf")?;
+    let score = |name: &str| Vmaf::new(pooled.get(name)?.as_f64()?);
+    let frames = value.get("frames").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let frames = frames.iter().filter_map(|frame| frame.get("metrics")?.get("vmaf")?.as_f64()).collect();
+    Some(VmafScores {
+        model: model.to_owned(),
+        mean: score("mean")?,
+        harmonic_mean: score("harmonic_mean"),
+        first_percentile: percentile(frames, 0.01).and_then(Vmaf::new),
+    })
 }
 
-/// Reads the psnr filter's log and its number of frames: `n:1 mse_avg:0.12 … psnr_avg:57.3 …`.
-pub(super) fn psnr(log: &str) -> Option<(Decibels, u64)> {
-    let (error, frames) = mean(log, "mse_avg:")?;
-    let decibels = if error > 0.0 { 10.0 * (PEAK * PEAK / error).log10() } else { f64::INFINITY };
-    Some((Decibels(decibels), frames))
+/// A percentile by linear interpolation between the nearest ranks, as numpy computes it by default.
+fn percentile(mut values: Vec<f64>, share: f64) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let place = share * values.len().checked_sub(1)? as f64;
+    let lower = values.get(place.floor() as usize)?;
+    let upper = values.get(place.ceil() as usize)?;
+    Some(lower + (upper - lower) * place.fract())
 }
 
-/// Reads the ssim filter's log and its number of frames: `n:1 Y:0.99 U:0.99 V:0.99 All:0.991 (20.4)`.
-pub(super) fn ssim(log: &str) -> Option<(Ratio, u64)> {
-    let (ssim, frames) = mean(log, "All:")?;
-    Some((Ratio(ssim), frames))
+/// Reads the summary of the psnr filter: `PSNR y:35.54 u:34.53 v:34.11 average:35.09 min:34.08 max:37.67`.
+pub(super) fn psnr(said: &[String]) -> Option<Decibels> {
+    Some(Decibels(field(said, "PSNR ", "average:")?))
 }
 
-fn mean(log: &str, field: &str) -> Option<(f64, u64)> {
-    let (mut sum, mut frames) = (0.0, 0_u64);
-    for line in log.lines() {
-        let value: f64 = line.split_whitespace().find_map(|word| word.strip_prefix(field))?.parse().ok()?;
-        sum += value;
-        frames += 1;
-    }
-    (frames > 0 && sum.is_finite()).then(|| (sum / frames as f64, frames))
+/// Reads the summary of the ssim filter: `SSIM Y:0.96 (14.95) U:0.97 (15.23) V:0.98 (17.38) All:0.97 (15.32)`.
+pub(super) fn ssim(said: &[String]) -> Option<Ratio> {
+    Some(Ratio(field(said, "SSIM ", "All:")?))
+}
+
+/// Reads the summary of the xpsnr filter: `XPSNR  y: 30.54  u: 27.78  v: 27.74  (minimum: 27.74)`.
+pub(super) fn xpsnr(said: &[String]) -> Option<Decibels> {
+    Some(Decibels(field(said, "XPSNR ", "y:")?))
+}
+
+/// The number after `name` in the last summary of a filter.
+fn field(said: &[String], filter: &str, name: &str) -> Option<f64> {
+    let mut summaries = said.iter().filter_map(|line| {
+        let at = line.find(filter)?;
+        // `PSNR` is the end of `XPSNR`, too.
+        let (before, summary) = line.split_at(at);
+        if before.ends_with('X') { None } else { summary.split_once(name) }
+    });
+    let (_, after) = summaries.next_back()?;
+    let number: f64 = after.split_whitespace().next()?.parse().ok()?;
+    (!number.is_nan()).then_some(number)
 }
 
 /// A PSNR for JSON, which has no infinite numbers.
@@ -78,28 +112,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logs_of_the_real_filters() {
-        let log = "n:1 mse_avg:0.00 mse_y:0.00 mse_u:0.00 mse_v:0.00 psnr_avg:inf psnr_y:inf psnr_u:inf psnr_v:inf\n\
-            n:2 mse_avg:1.00 mse_y:1.30 mse_u:0.40 mse_v:0.40 psnr_avg:48.13 psnr_y:46.99 psnr_u:52.11 psnr_v:52.11\n";
-        let (found, frames) = psnr(log).unwrap();
-        assert_eq!(frames, 2);
-        assert!((found.0 - 51.1411).abs() < 1e-3, "{found:?}");
-        let same = log.lines().next().unwrap();
-        assert_eq!(psnr(same), Some((Decibels(f64::INFINITY), 1)));
-        let log = "n:1 Y:0.990000 U:0.980000 V:0.970000 All:0.985000 (18.239087)\n\
-            n:2 Y:1.000000 U:1.000000 V:1.000000 All:1.000000 (inf)\n";
-        let (found, frames) = ssim(log).unwrap();
-        assert_eq!(frames, 2);
-        assert!((found.0 - 0.9925).abs() < 1e-12, "{found:?}");
-        assert_eq!(vmaf(r#"{"pooled_metrics":{"vmaf":{"min":1,"mean":93.25}}}"#), Some(Vmaf(93.25)));
+    fn summaries_of_the_real_filters() {
+        let said = [
+            "[Parsed_xpsnr_9 @ 0x7f] [info] XPSNR  y: 30.5470  u: 27.7858  v: 27.7446  (minimum: 27.7446)",
+            "[Parsed_ssim_7 @ 0x7f] [info] SSIM Y:0.968031 (14.952694) U:0.970035 (15.2) V:0.98 (17.3) All:0.970648 (15.3)",
+            "[Parsed_psnr_6 @ 0x7f] [info] PSNR y:35.54 u:34.53 v:34.11 average:35.096527 min:34.08 max:37.67",
+        ]
+        .map(str::to_owned);
+        assert_eq!(psnr(&said), Some(Decibels(35.096_527)));
+        assert_eq!(ssim(&said), Some(Ratio(0.970_648)));
+        assert_eq!(xpsnr(&said), Some(Decibels(30.547)));
+        let same = ["[info] PSNR y:inf u:inf v:inf average:inf min:inf max:inf".to_owned()];
+        assert_eq!(psnr(&same), Some(Decibels(f64::INFINITY)));
+        assert_eq!(xpsnr(&same), None);
+    }
+
+    #[test]
+    fn the_log_of_libvmaf() {
+        let log = r#"{"frames":[{"metrics":{"vmaf":90}},{"metrics":{"vmaf":80}}],
+            "pooled_metrics":{"vmaf":{"min":80,"mean":85,"harmonic_mean":84.7}}}"#;
+        let found = vmaf(log, "vmaf_v0.6.1").unwrap();
+        assert_eq!((found.mean, found.harmonic_mean), (Vmaf(85.0), Some(Vmaf(84.7))));
+        assert!((found.first_percentile.unwrap().0 - 80.1).abs() < 1e-9, "{found:?}");
+        assert_eq!(percentile(Vec::new(), 0.01), None);
     }
 
     #[test]
     fn a_log_that_is_cut_off_is_no_score() {
-        assert_eq!(psnr(""), None);
-        assert_eq!(psnr("n:1 mse_avg:"), None);
-        assert_eq!(ssim("n:1 Y:0.9"), None);
-        assert_eq!(vmaf("{\"pooled_metrics\":"), None);
+        assert_eq!(psnr(&["[info] PSNR y:1 average:".to_owned()]), None);
+        assert_eq!(ssim(&[]), None);
+        assert_eq!(vmaf("{\"pooled_metrics\":", ""), None);
         assert_eq!(number_or_inf(Decibels(f64::INFINITY)), "inf");
     }
 }

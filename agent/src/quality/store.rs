@@ -25,10 +25,18 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     let named = |entry: &&mut Value| entry.get("name").and_then(Value::as_str) == Some(scenario);
     let entry = entries.iter_mut().find(named).and_then(Value::as_object_mut);
     let entry = entry.ok_or_else(|| wrong(format!("no scenario {scenario:?}")))?;
+    let vmaf = scores.vmaf.as_ref();
     for (name, value) in [
-        ("vmaf_score", scores.vmaf.map(|vmaf| Value::from(vmaf.0))),
+        ("vmaf_score", vmaf.map(|vmaf| Value::from(vmaf.mean.0))),
+        ("vmaf_harmonic_mean", vmaf.and_then(|vmaf| vmaf.harmonic_mean).map(|vmaf| Value::from(vmaf.0))),
+        (
+            "vmaf_first_percentile",
+            vmaf.and_then(|vmaf| vmaf.first_percentile).map(|vmaf| Value::from(vmaf.0)),
+        ),
+        ("vmaf_model", vmaf.map(|vmaf| Value::from(vmaf.model.as_str()))),
         ("psnr_score", scores.psnr.map(number_or_inf)),
         ("ssim_score", scores.ssim.map(|ssim| Value::from(ssim.0))),
+        ("xpsnr_score", scores.xpsnr.map(number_or_inf)),
         ("quality_seconds", Some(Value::from(scores.took.as_secs_f64()))),
     ] {
         if let Some(value) = value {

@@ -18,8 +18,10 @@ use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::config::Quality;
-use crate::quality::compare::{LOWEST_PRIORITY, Terms, Tools, compare};
-use crate::quality::{Pair, QualityError};
+use crate::host::HostRoots;
+use crate::quality::process::LOWEST_PRIORITY;
+use crate::quality::{Pair, QualityError, Terms, Tools, compare};
+use crate::source::identity::open_files;
 
 /// A finished transcode to score.
 #[derive(Clone, Debug)]
@@ -35,7 +37,10 @@ pub(crate) struct Job {
 /// The scoring thread, and its queue.
 #[derive(Debug)]
 pub(crate) struct Watcher {
+    roots: HostRoots,
     seen: HashSet<Arc<str>>,
+    /// Transcodes that had the output of their labels open for writing.
+    writers: HashSet<Arc<str>>,
     jobs: Option<Sender<Job>>,
     done: Receiver<(Job, Result<Output, QualityError>)>,
     stop: Arc<AtomicBool>,
@@ -46,6 +51,7 @@ impl Watcher {
     /// Starts the thread; `None` when the configuration does not enable it. `started` is called with the numbers of comparing processes.
     pub(crate) fn start(
         config: &Quality,
+        roots: HostRoots,
         started: impl Fn(u32) + Send + 'static,
     ) -> std::io::Result<Option<Self>> {
         if config.max_cpus == 0 {
@@ -65,26 +71,52 @@ impl Watcher {
             }
         };
         let thread = std::thread::Builder::new().name("quality".to_owned()).spawn(work)?;
-        Ok(Some(Self { seen: HashSet::new(), jobs: Some(jobs), done, stop, thread: Some(thread) }))
+        let (seen, writers) = (HashSet::new(), HashSet::new());
+        Ok(Some(Self { roots, seen, writers, jobs: Some(jobs), done, stop, thread: Some(thread) }))
     }
 
-    /// Queues transcodes that ended without an error and whose container's labels name their source and output.
+    /// Queues transcodes that ended without an error, whose container's labels name a source and an output, and that wrote this
+    /// output: it is in their command line, or they had it open for writing.
     pub(crate) fn follow(&mut self, transcodes: &[TranscodeSnapshot]) {
         for transcode in transcodes {
-            let key = &transcode.identity.key;
-            let is_good = matches!(transcode.status, None | Some(ExitStatus::Code(0)));
-            if transcode.ended.is_none() || !is_good || self.seen.contains(key) {
-                continue;
+            self.look(transcode);
+            if let Some(job) = self.wanted(transcode) {
+                self.seen.insert(Arc::clone(&job.key));
+                // The thread ends only with the agent.
+                self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
             }
-            let Some(pair) = pair_of(transcode) else { continue };
-            self.seen.insert(Arc::clone(key));
-            let scenario = transcode.workload.details.scenario().map(str::to_owned);
-            let job = Job { key: Arc::clone(key), started: transcode.started, scenario, pair };
-            // The thread ends only with the agent.
-            self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
         }
         let shown: HashSet<&Arc<str>> = transcodes.iter().map(|transcode| &transcode.identity.key).collect();
         self.seen.retain(|key| shown.contains(key));
+        self.writers.retain(|key| shown.contains(key));
+    }
+
+    /// The job of a transcode that ended well and wrote the output of its labels; `None` for others, and for jobs in the queue.
+    fn wanted(&self, transcode: &TranscodeSnapshot) -> Option<Job> {
+        let key = &transcode.identity.key;
+        let is_good = matches!(transcode.status, None | Some(ExitStatus::Code(0)));
+        if transcode.ended.is_none() || !is_good || self.seen.contains(key) {
+            return None;
+        }
+        let pair = pair_of(transcode)?;
+        let output = pair.distorted.as_os_str().as_encoded_bytes();
+        let is_writer = self.writers.contains(key) || transcode.identity.written.contains(output);
+        let scenario = transcode.workload.details.scenario().map(str::to_owned);
+        is_writer.then(|| Job { key: Arc::clone(key), started: transcode.started, scenario, pair })
+    }
+
+    /// Notes that a running transcode writes the output of its labels, where the command line does not say it: `pipe:1` in a shell's
+    /// redirection.
+    fn look(&mut self, transcode: &TranscodeSnapshot) {
+        let key = &transcode.identity.key;
+        if transcode.ended.is_some() || self.writers.contains(key) {
+            return;
+        }
+        let process = transcode.observation.process.as_ref().map(|identity| identity.process);
+        let writes = |pair: Pair| Some(open_files::writes(&self.roots, process?, &pair.distorted));
+        if pair_of(transcode).and_then(writes) == Some(true) {
+            self.writers.insert(Arc::clone(key));
+        }
     }
 
     /// Results since the last call.
@@ -124,7 +156,7 @@ fn score(
     }
     let tools = Tools::find(&config.ffmpeg)?;
     let bar = ProgressBar::hidden();
-    let terms = Terms { timeout: config.timeout.0, stop, bar: &bar, started };
+    let terms = Terms { timeout: config.timeout.0, is_neg: false, stop, bar: &bar, started };
     let comparison = compare(&tools, &job.pair, &terms)?;
     for finding in &comparison.findings {
         tracing::info!("{finding}");
@@ -142,5 +174,105 @@ fn keep_back(cpus: usize) {
         let usable = (0..CpuSet::MAX_CPU).rev().filter(|cpu| allowed.is_set(*cpu));
         usable.take(cpus).for_each(|cpu| few.set(cpu));
         let _ = sched_setaffinity(None, &few);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use agent_core::model::account::Account;
+    use agent_core::model::cpu::ProcessId;
+    use agent_core::model::snapshot::SeriesSnapshot;
+    use agent_core::model::transcode::{Encode, Observation, ProcessIdentity, SeenOutput, TranscodeIdentity};
+    use agent_core::model::workload::{Details, Identity, WorkloadKind};
+    use agent_core::model::written::WrittenPaths;
+
+    use super::*;
+
+    const OUTPUT: &str = "/data/out.mp4";
+
+    fn watcher() -> Watcher {
+        Watcher {
+            roots: HostRoots::default(),
+            seen: HashSet::new(),
+            writers: HashSet::new(),
+            jobs: None,
+            done: channel().1,
+            stop: Arc::default(),
+            thread: None,
+        }
+    }
+
+    /// A finished transcode with these arguments, in a container with labels.
+    fn transcode(arguments: &str, output: &str) -> TranscodeSnapshot {
+        let labels = [("reference", "/data/in.mp4"), ("output", output)];
+        let labels: BTreeMap<String, String> =
+            labels.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned())).collect();
+        TranscodeSnapshot {
+            identity: TranscodeIdentity {
+                key: "7-1000".into(),
+                encode: Arc::new(Encode::default()),
+                written: WrittenPaths::of(arguments.replace(' ', "\0").as_bytes()),
+            },
+            workload: Identity {
+                name: "vod".into(),
+                id: "1".into(),
+                kind: WorkloadKind::Docker,
+                details: Arc::new(Details { labels, ..Details::default() }),
+            },
+            account: Account::default(),
+            series: SeriesSnapshot::default(),
+            started: WallTime(1000.0),
+            ended: Some(WallTime(1010.0)),
+            status: Some(ExitStatus::Code(0)),
+            progress: None,
+            output: Output::default(),
+            observation: Observation::default(),
+            seen: SeenOutput::default(),
+            figures: None,
+        }
+    }
+
+    #[test]
+    fn only_the_run_that_wrote_the_output_is_scored() {
+        let is_wanted = |arguments: &str| watcher().wanted(&transcode(arguments, OUTPUT)).is_some();
+        assert!(is_wanted("ffmpeg -i /data/in.mp4 -c:v libx264 /data/out.mp4"));
+        for other in [
+            "ffmpeg -i /data/in.mp4 -c:v libx264 -pass 1 -f null /dev/null",
+            "ffmpeg -i /data/out.mp4 -frames:v 1 /data/poster.jpg",
+            "ffmpeg -i /data/out.mp4 -f null -",
+            "",
+        ] {
+            assert!(!is_wanted(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_a_run_that_ended_well_is_scored() {
+        let mut one = transcode("ffmpeg -i in.mp4 out.mp4", OUTPUT);
+        assert!(watcher().wanted(&one).is_some());
+        for status in [ExitStatus::Code(1), ExitStatus::Code(255), ExitStatus::Signal(9)] {
+            one.status = Some(status);
+            assert!(watcher().wanted(&one).is_none(), "{status:?}");
+        }
+        (one.status, one.ended) = (Some(ExitStatus::Code(0)), None);
+        assert!(watcher().wanted(&one).is_none(), "it still runs");
+    }
+
+    #[test]
+    fn a_run_that_has_the_output_open_is_its_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mp4");
+        let open = std::fs::File::create(&path).unwrap();
+        let mut one = transcode("ffmpeg -i in.mp4 -f mp4 pipe:1", &path.display().to_string());
+        let process = ProcessId(std::process::id());
+        one.observation.process = Some(ProcessIdentity { process, birth: 0, boot: "".into() });
+        one.ended = None;
+        let mut watcher = watcher();
+        watcher.look(&one);
+        drop(open);
+        one.ended = Some(WallTime(1010.0));
+        assert!(watcher.wanted(&one).is_some());
     }
 }

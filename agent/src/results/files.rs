@@ -1,26 +1,37 @@
-//! Follows the results folder: the newest readable result file is the current run.
+//! Follows the results folder: the newest readable result file is the current run. Reports files and values that cannot be read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::model::finding::{Finding, FindingCode};
 use agent_core::model::scenario::Run;
+use agent_core::time::WallTime;
 
+use crate::pipeline::FindingTracker;
 use crate::source::SourceError;
-use crate::source::results::{self, Folder, FolderWatch, Seen};
+use crate::source::results::{self, Folder, FolderWatch, Problems, Seen};
+
+/// Most values of a file that are findings of their own: each is a series. The others are one more finding.
+const MAX_FINDINGS: usize = 20;
 
 /// The folder, and the run in it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ResultFiles {
     folder: Folder,
     watch: Option<FolderWatch>,
     run: Run,
     is_readable: Option<bool>,
+    /// The file of the run, and its values that are left out.
+    problems: (PathBuf, Problems),
+    /// The newest file, where it cannot be read, and the reason.
+    unreadable: Option<(PathBuf, String)>,
+    findings: FindingTracker,
 }
 
 impl ResultFiles {
     /// A folder that has not been read yet.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder: Folder::new(folder), watch: None, run: Run::default(), is_readable: None }
+        Self { folder: Folder::new(folder), ..Self::default() }
     }
 
     /// The run that was read last.
@@ -37,12 +48,22 @@ impl ResultFiles {
         self.is_readable
     }
 
+    /// Findings about the files, as of the last check.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        self.findings.current()
+    }
+
     /// Changes the folder; the run stays until the new folder has one.
     pub(super) fn change(&mut self, folder: PathBuf) {
         (self.folder, self.watch, self.is_readable) = (Folder::new(folder), None, None);
+        self.unreadable = None;
     }
 
     /// Waits until the folder changes, at most for `longest`. Returns whether it has changed.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the results thread has nothing else to do where the folder cannot be watched"
+    )]
     pub(super) fn wait(&mut self, longest: Duration) -> bool {
         if self.watch.is_none() {
             // A folder that has just been made may contain files already.
@@ -69,40 +90,68 @@ impl ResultFiles {
         }
     }
 
-    /// Checks for a new result file; the last readable one stays until then.
-    pub(super) fn rescan(&mut self) -> bool {
+    /// Checks for a new result file; the last readable one stays until then. Returns whether anything has changed.
+    pub(super) fn rescan(&mut self, wall: WallTime) -> bool {
+        let before = (self.is_readable, self.unreadable.clone());
+        let is_new = self.read();
+        self.report(wall);
+        is_new || before != (self.is_readable, self.unreadable.clone())
+    }
+
+    fn read(&mut self) -> bool {
         let read = self.folder.changed().and_then(|file| match file {
-            Some(file) => results::parse(&file.path, &file.bytes).map(Some),
+            Some(file) => results::parse(&file.path, &file.bytes).map(|parsed| Some((file.path, parsed))),
             None => Ok(None),
         });
-        let was_readable = self.is_readable;
         match read {
-            Ok(Some((run, findings))) => {
-                for finding in findings {
-                    tracing::warn!("{finding}");
-                }
+            Ok(Some((path, (run, review)))) => {
                 tracing::info!(run = run.id, scenarios = run.scenarios.len(), "result file read");
                 self.run = run;
-                self.is_readable = Some(true);
-                true
+                self.problems = (path, review.problems);
+                (self.is_readable, self.unreadable) = (Some(true), None);
+                return true;
             }
-            Ok(None) => {
-                // Nothing has changed; a broken file is still broken.
+            // Nothing has changed: a broken file is still broken.
+            Ok(None) if self.folder.has_file() => {
                 self.is_readable.get_or_insert(true);
-                was_readable != self.is_readable
             }
-            // A folder that does not exist yet has no results.
-            Err(SourceError::Unavailable { .. }) => {
-                self.is_readable.get_or_insert(true);
-                was_readable != self.is_readable
+            // An empty folder, and one that does not exist yet, have no broken file.
+            Ok(None) | Err(SourceError::Unavailable { .. }) => {
+                (self.is_readable, self.unreadable) = (Some(true), None);
             }
             Err(error) => {
-                if was_readable != Some(false) {
-                    tracing::warn!("{}: the last results stay", error.chain());
-                }
-                self.is_readable = Some(false);
-                was_readable != Some(false)
+                (self.is_readable, self.unreadable) =
+                    (Some(false), Some((self.folder.newest_path(), error.chain())));
             }
         }
+        false
     }
+
+    /// Each problem is logged once, when it appears.
+    fn report(&mut self, wall: WallTime) {
+        if let Some((path, why)) = &self.unreadable {
+            let subject = path.display().to_string();
+            self.findings.report(FindingCode::ResultFileUnreadable, &subject, why);
+        }
+        let (path, problems) = &self.problems;
+        for (subject, detail) in values(path, problems) {
+            self.findings.report(FindingCode::ResultValueRefused, &subject, &detail);
+        }
+        self.findings.settle(wall);
+    }
+}
+
+/// Subject and detail of the finding for each value that is left out.
+fn values(path: &Path, problems: &Problems) -> Vec<(String, String)> {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let of = |problem: &results::Problem| {
+        let scenario = problem.scenario.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        (format!("{file}: {scenario}{}", problem.field), format!("{}: {problem}", path.display()))
+    };
+    let mut all: Vec<_> = problems.kept().iter().take(MAX_FINDINGS).map(of).collect();
+    if let Some(more @ 1..) = problems.total().checked_sub(MAX_FINDINGS) {
+        let detail = format!("{}: {more} more values cannot be used", path.display());
+        all.push((format!("{file}: {more} more values"), detail));
+    }
+    all
 }

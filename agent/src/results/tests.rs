@@ -117,6 +117,65 @@ fn the_newest_file_that_can_be_read_counts() {
     assert_eq!((mended.is_readable, names(&mended)), (Some(true), vec!["x265", "av1"]));
 }
 
+/// Codes and subjects of the findings.
+fn found(joined: &Joined) -> Vec<(&'static str, String)> {
+    let subject = |subject: &str| subject.rsplit('/').next().unwrap_or_default().to_owned();
+    joined.findings.iter().map(|finding| (finding.code.name(), subject(&finding.subject))).collect()
+}
+
+#[test]
+fn each_bad_value_and_each_bad_file_is_a_finding_until_another_file_is_read() {
+    let value = |subject: &str| ("result_value_refused", subject.to_owned());
+    let file = |subject: &str| ("result_file_unreadable", subject.to_owned());
+    let values = [value("test_results_1.json: x264: fps"), value("test_results_1.json: x264: vmaf_score")];
+    let mut desk = Desk::new();
+    desk.write("test_results_1.json", r#"[{"name":"x264","vmaf_score":NaN,"fps":"fast","psnr_score":40}]"#);
+    let first = desk.look();
+    assert_eq!((found(&first), names(&first)), (values.to_vec(), vec!["x264"]));
+    let sentence = &first.findings[1].sentence;
+    assert!(
+        sentence.contains("scenario \"x264\": vmaf_score is NaN")
+            && sentence.contains("results/test_results_1.json")
+    );
+    desk.scene.tick(SECOND);
+    for number in [2, 3] {
+        let name = format!("test_results_{number}.json");
+        desk.write(&name, r#"{"scenarios":["#);
+        let broken = desk.look();
+        let expected: Vec<_> = [file(&name)].into_iter().chain(values.clone()).collect();
+        assert_eq!(
+            (found(&broken), broken.is_readable),
+            (expected, Some(false)),
+            "the last run and its findings stay"
+        );
+        assert!(broken.findings[0].sentence.contains("whole JSON"), "{:?}", broken.findings[0]);
+        assert_eq!(broken.findings[2].since, first.findings[1].since);
+    }
+    desk.write("test_results_4.json", &run_of(&[("x265", 100.0, 160.0)]));
+    assert!(found(&desk.look()).is_empty());
+}
+
+#[test]
+fn a_bad_file_that_is_removed_is_no_finding() {
+    let mut desk = Desk::new();
+    desk.write("test_results_1.json", "half");
+    assert_eq!(desk.look().is_readable, Some(false));
+    fs::remove_file(desk.config.results_dir().join("test_results_1.json")).unwrap();
+    let after = desk.look();
+    assert_eq!((found(&after), after.is_readable), (Vec::new(), Some(true)));
+}
+
+#[test]
+fn findings_of_a_file_have_a_bound_and_the_last_one_counts_the_others() {
+    let mut desk = Desk::new();
+    let all: Vec<String> =
+        (0..50).map(|number| format!(r#"{{"name":"s{number}","vmaf_score":NaN}}"#)).collect();
+    desk.write("test_results_1.json", &format!("[{}]", all.join(",")));
+    let joined = desk.look();
+    assert_eq!((joined.findings.len(), joined.scenarios.len()), (21, 50));
+    assert!(joined.findings.iter().any(|finding| finding.sentence.contains("30 more values")));
+}
+
 #[test]
 fn a_folder_that_is_not_there_has_no_results_and_may_come() {
     let mut desk = Desk::new();

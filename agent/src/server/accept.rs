@@ -1,8 +1,8 @@
 //! Accepts connections within limits of number, time and header size.
 //!
 //! axum's own loop has no time limit for headers, no TLS and no limit of connections. This one has: a limit of connections for each
-//! listener ([`crowd`](super::crowd)), time limits for a handshake and for a request's header, a limit of the header's size; and, before
-//! routing, it refuses requests of foreign web pages ([`origin`](super::origin)) and checks passwords.
+//! listener ([`connection_limiter`](super::connection_limiter)), time limits for a handshake and for a request's header, and a limit of
+//! the header's size. Before routing, it refuses requests of foreign web pages ([`origin`](super::origin)) and checks passwords.
 
 use std::convert::Infallible;
 use std::io;
@@ -29,8 +29,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::server::access::{Access, Doorkeeper};
-use crate::server::crowd::{Answering, Crowd, Seat};
+use crate::server::access::{Access, AuthConfig};
+use crate::server::connection_limiter::{ActiveRequest, ConnectionLimiter, Permit};
 use crate::server::origin::Hosts;
 use crate::server::passwords::{Passwords, Verdict};
 
@@ -59,8 +59,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Paths without authentication: their answers are only "yes" or "not yet", and health checks have no passwords.
 const OPEN_PATHS: [&str; 4] = ["/health", "/healthz", "/ready", "/-/ready"];
 
-/// Most connections of each of this many listeners; the main one may have twice as many ([`Door::doubled`]). The process's limit of open
-/// files is raised as far as that needs, if it may be.
+/// Most connections of each of this many listeners; the main one may have twice as many ([`Authenticator::doubled`]). The process's limit
+/// of open files is raised as far as that needs, if it may be.
 pub(crate) fn connection_limit(listeners: usize) -> usize {
     let listeners = listeners as u64 + 1;
     let wanted = OTHER_FILES + listeners * MOST_CONNECTIONS as u64;
@@ -75,22 +75,22 @@ pub(crate) fn connection_limit(listeners: usize) -> usize {
     usize::try_from(each).unwrap_or(MOST_CONNECTIONS).clamp(8, MOST_CONNECTIONS)
 }
 
-/// Configuration that all listeners share.
+/// Authentication, allowed hosts and connection limit, which all listeners share.
 #[derive(Clone)]
-pub struct Door {
-    keeper: Doorkeeper,
+pub struct Authenticator {
+    config: AuthConfig,
     passwords: Arc<Passwords>,
     limit: usize,
     hosts: Hosts,
     names: Arc<[String]>,
 }
 
-impl Door {
+impl Authenticator {
     /// With at most this many connections for each listener; on loopback addresses these names are accepted besides the usual.
-    pub fn new(keeper: Doorkeeper, limit: usize, names: &[String]) -> Self {
+    pub fn new(config: AuthConfig, limit: usize, names: &[String]) -> Self {
         let names: Arc<[String]> = names.into();
         let hosts = Hosts::new(Ipv4Addr::LOCALHOST.into(), Arc::clone(&names));
-        Self { keeper, passwords: Arc::new(Passwords::new()), limit, hosts, names }
+        Self { config, passwords: Arc::new(Passwords::new()), limit, hosts, names }
     }
 
     /// The same for a listener on this address.
@@ -108,10 +108,10 @@ impl Door {
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
-    door: Door,
+    authenticator: Authenticator,
     mut stop: watch::Receiver<bool>,
 ) {
-    let crowd = Crowd::new(door.limit);
+    let limiter = ConnectionLimiter::new(authenticator.limit);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -121,10 +121,11 @@ pub(super) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let own = stream.local_addr().ok();
-                let seat = crowd.sit(own.map(|own| Ends { peer, own }));
-                let id = seat.id();
-                let connection = connection(stream, peer, router.clone(), door.clone(), seat, stop.clone());
-                crowd.introduce(id, connections.spawn(connection));
+                let permit = limiter.acquire(own.map(|own| Ends { peer, own }));
+                let id = permit.id();
+                let connection =
+                    connection(stream, peer, router.clone(), authenticator.clone(), permit, stop.clone());
+                limiter.register(id, connections.spawn(connection));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -134,7 +135,7 @@ pub(super) async fn serve(
         }
         while connections.try_join_next().is_some() {}
         // Displaced connections have not ended yet; there are never many of them.
-        while connections.len() > door.limit + LEAVING && connections.join_next().await.is_some() {}
+        while connections.len() > authenticator.limit + LEAVING && connections.join_next().await.is_some() {}
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
@@ -155,19 +156,19 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    door: Door,
-    seat: Seat,
+    authenticator: Authenticator,
+    permit: Permit,
     stop: watch::Receiver<bool>,
 ) {
     // An answer is written at once; without this its end would wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
-    let tls = door.keeper.access().tls.clone();
+    let tls = authenticator.config.access().tls.clone();
     let Some(tls) = tls else {
-        return talk(stream, router, door, seat, stop).await;
+        return talk(stream, router, authenticator, permit, stop).await;
     };
     match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => talk(stream, router, door, seat, stop).await,
-        Ok(Err(error)) => tracing::debug!("{peer}: no TLS: {error}"),
+        Ok(Ok(stream)) => talk(stream, router, authenticator, permit, stop).await,
+        Ok(Err(error)) => tracing::debug!("{peer}: the TLS handshake failed: {error}"),
         Err(_) => tracing::debug!("{peer}: the TLS handshake took too long"),
     }
 }
@@ -176,26 +177,27 @@ async fn connection(
 pub(super) async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
-    door: Door,
+    authenticator: Authenticator,
     stop: watch::Receiver<bool>,
 ) {
-    let seat = Crowd::new(door.limit).sit(None);
-    talk(stream, router, door, seat, stop).await;
+    let permit = ConnectionLimiter::new(authenticator.limit).acquire(None);
+    talk(stream, router, authenticator, permit, stop).await;
 }
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
-    door: Door,
-    seat: Seat,
+    authenticator: Authenticator,
+    permit: Permit,
     mut stop: watch::Receiver<bool>,
 ) {
-    let seat = Arc::new(seat);
-    let peer = seat.ends().map(|ends| ends.peer);
+    let permit = Arc::new(permit);
+    let peer = permit.ends().map(|ends| ends.peer);
     let answer = service_fn(move |request| {
-        let (router, door, answering) = (router.clone(), door.clone(), Answering::begin(&seat));
-        let seat = Arc::clone(&seat);
-        async move { Ok::<_, Infallible>(answer(request, seat, router, door, answering).await) }
+        let (router, authenticator, active) =
+            (router.clone(), authenticator.clone(), ActiveRequest::begin(&permit));
+        let permit = Arc::clone(&permit);
+        async move { Ok::<_, Infallible>(answer(request, permit, router, authenticator, active).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -220,29 +222,29 @@ async fn talk(
 /// Authentication comes first: a client without it learns nothing, not even which paths exist.
 async fn answer(
     request: Request<Incoming>,
-    seat: Arc<Seat>,
+    permit: Arc<Permit>,
     router: Router,
-    door: Door,
-    answering: Answering,
+    authenticator: Authenticator,
+    active: ActiveRequest,
 ) -> Response<Counted> {
-    let access = door.keeper.access();
-    let mut response = match door.hosts.check(&request) {
-        Ok(()) => answer_user(request, seat, router, &door, &access).await,
+    let access = authenticator.config.access();
+    let mut response = match authenticator.hosts.check(&request) {
+        Ok(()) => answer_user(request, permit, router, &authenticator, &access).await,
         Err(foreign) => {
-            tracing::debug!(connection = ?seat.ends(), "refused: {foreign}");
+            tracing::debug!(connection = ?permit.ends(), "refused: {foreign}");
             (StatusCode::FORBIDDEN, format!("{foreign}\n")).into_response()
         }
     };
     response.headers_mut().extend(access.headers.clone());
-    response.map(|body| Counted { body, _answering: answering })
+    response.map(|body| Counted { body, _active: active })
 }
 
 /// Answers clients with the right password, where one is configured.
 async fn answer_user(
     mut request: Request<Incoming>,
-    seat: Arc<Seat>,
+    permit: Arc<Permit>,
     router: Router,
-    door: &Door,
+    authenticator: &Authenticator,
     access: &Access,
 ) -> Response<Body> {
     let is_open = access.users.is_empty() || OPEN_PATHS.contains(&request.uri().path());
@@ -250,21 +252,23 @@ async fn answer_user(
         Verdict::Right
     } else {
         let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        door.passwords.check(&access.users, authorization).await
+        authenticator.passwords.check(&access.users, authorization).await
     };
     // Routes do not need the header, and cannot leak what they do not have.
     request.headers_mut().remove(AUTHORIZATION);
     match verdict {
         Verdict::Right => {
-            request.extensions_mut().insert(seat);
+            request.extensions_mut().insert(permit);
             let Ok(response) = call(router, request.map(Body::new)).await;
             response
         }
         Verdict::Wrong => {
             let ask = [(WWW_AUTHENTICATE, "Basic")];
-            (StatusCode::UNAUTHORIZED, ask, "user and password, please\n").into_response()
+            (StatusCode::UNAUTHORIZED, ask, "user and password are required\n").into_response()
         }
-        Verdict::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords to compare\n").into_response(),
+        Verdict::Busy => {
+            (StatusCode::TOO_MANY_REQUESTS, "too many authentication requests\n").into_response()
+        }
     }
 }
 
@@ -277,7 +281,7 @@ async fn call(mut router: Router, request: Request<Body>) -> Result<Response<Bod
 /// A body that keeps its connection active while it is being sent.
 struct Counted {
     body: Body,
-    _answering: Answering,
+    _active: ActiveRequest,
 }
 
 impl http_body::Body for Counted {

@@ -90,7 +90,7 @@ fn headers(config: &WebConfig) -> Result<HeaderMap, WebConfigError> {
         let invalid =
             |problem: String| WebConfigError::invalid(format!("http_server_config.headers.{name}"), problem);
         let known = HEADERS.iter().find(|known| known.eq_ignore_ascii_case(name));
-        let known = known.ok_or_else(|| invalid(format!("is none of {}", HEADERS.join(", "))))?;
+        let known = known.ok_or_else(|| invalid(format!("is not one of {}", HEADERS.join(", "))))?;
         let value = HeaderValue::from_str(value).map_err(|error| invalid(error.to_string()))?;
         headers.insert(HeaderName::from_static(known), value);
     }
@@ -110,13 +110,13 @@ pub(crate) struct AccessFile {
     publisher: watch::Sender<Arc<Access>>,
 }
 
-/// The access rules in force, for listeners.
+/// The access rules in force; listeners read the current ones.
 #[derive(Clone, Debug)]
-pub struct Doorkeeper(watch::Receiver<Arc<Access>>);
+pub struct AuthConfig(watch::Receiver<Arc<Access>>);
 
-impl Doorkeeper {
+impl AuthConfig {
     /// Gives access to all clients.
-    pub fn open_house() -> Self {
+    pub fn allow_all() -> Self {
         Self(watch::channel(Arc::default()).1)
     }
 
@@ -138,7 +138,7 @@ impl Doorkeeper {
 
 impl AccessFile {
     /// Reads the file; a problem at the start is an error.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Doorkeeper), WebConfigError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, AuthConfig), WebConfigError> {
         // Checked before it is read: a change in between is found at the next check.
         let mut file = Self {
             path: path.to_path_buf(),
@@ -148,8 +148,8 @@ impl AccessFile {
         };
         let access = file.read()?;
         file.publisher.send_replace(Arc::new(access));
-        let doorkeeper = Doorkeeper(file.publisher.subscribe());
-        Ok((file, doorkeeper))
+        let auth_config = AuthConfig(file.publisher.subscribe());
+        Ok((file, auth_config))
     }
 
     fn read(&mut self) -> Result<Access, WebConfigError> {
@@ -177,7 +177,7 @@ impl AccessFile {
                 }
                 Err(error) => {
                     let problem = crate::server::chain(&error);
-                    tracing::error!(file = %self.path.display(), "{problem}: access stays as it was");
+                    tracing::error!(file = %self.path.display(), "{problem}: the access rules do not change");
                 }
             }
         }
@@ -214,7 +214,7 @@ mod tests {
         let access = access(text).unwrap();
         assert_eq!(access.headers["x-frame-options"], "deny");
         assert_eq!(access.headers["content-security-policy"], "default-src 'self'");
-        for (header, says) in [("Server: x", "none of"), ("X-Frame-Options: \"a\\nb\"", "header")] {
+        for (header, says) in [("Server: x", "not one of"), ("X-Frame-Options: \"a\\nb\"", "header")] {
             let text = format!("http_server_config: {{headers: {{{header}}}}}");
             let error = super::tests::access(&text).unwrap_err();
             assert!(error.contains("http_server_config.headers.") && error.contains(says), "{error}");

@@ -165,7 +165,10 @@ async fn snapshot(
                 "transcodes" => include.transcodes = true,
                 "scenarios" => include.scenarios = true,
                 other => {
-                    return Err(format!("include {other:?}: there are workloads, transcodes and scenarios"));
+                    return Err(format!(
+                        "include {other:?}: unknown part; the parts are workloads, \
+                        transcodes and scenarios"
+                    ));
                 }
             }
         }
@@ -222,14 +225,14 @@ fn span(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let parsed =
         seconds.map_or_else(|| humantime::parse_duration(text).map_err(|error| error.to_string()), Ok);
-    parsed.map_err(|why| format!("range {text:?} is no length of time such as \"5m\": {why}"))
+    parsed.map_err(|why| format!("range {text:?} is not a length of time such as \"5m\": {why}"))
 }
 
 /// One event for each tick, as long as both sides exist.
 async fn events(State(api): Shared) -> Response {
     let reader = Arc::clone(&api.readers);
     if Arc::strong_count(&reader) > MAX_READERS {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "256 readers of events are served already");
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "the limit of 256 event streams is reached");
     }
     let (snapshots, stop) = (api.snapshots.clone(), api.stop.clone());
     let ticks = stream::unfold((snapshots, stop, reader), |(mut snapshots, mut stop, reader)| async move {
@@ -251,7 +254,8 @@ async fn events(State(api): Shared) -> Response {
 async fn nothing() -> Response {
     problem(
         StatusCode::NOT_FOUND,
-        "there are /api/v1/snapshot, workloads, transcodes, scenarios, series and events",
+        "unknown path; the paths are /api/v1/snapshot, workloads, transcodes, scenarios, series and \
+         events",
     )
 }
 

@@ -18,7 +18,7 @@ pub(super) fn page(listener: Listener, addresses: &Addresses, snapshot: Option<&
     );
     let _ = write!(
         page,
-        "<h1>ffwatt {}</h1><p>What every ffmpeg container and transcode costs in joules. This is the <b>{}</b> listener: \
+        "<h1>ffwatt {}</h1><p>Energy of each container and transcode, in joules. This is the <b>{}</b> listener: \
          <a href=\"metrics\">metrics</a>, <a href=\"health\">health</a>, <a href=\"ready\">ready</a>.</p>",
         env!("CARGO_PKG_VERSION"),
         listener.name()
@@ -41,7 +41,7 @@ pub(super) fn page(listener: Listener, addresses: &Addresses, snapshot: Option<&
 
 fn sources(page: &mut String, snapshot: &Snapshot) {
     if snapshot.method.energy_source.is_some_and(|source| !source.is_measured()) {
-        page.push_str("<p><b>Energy is estimated</b> from CPU use: nothing counts it on this host.</p>");
+        page.push_str("<p><b>Energy is estimated</b> from CPU use.</p>");
     }
     page.push_str("<h2>Sources</h2><table><tr><th>source</th><th>state</th><th>what helps</th></tr>");
     for (name, source) in &snapshot.sources {
@@ -62,7 +62,10 @@ const SHOWN: usize = 20;
 fn workloads(page: &mut String, snapshot: &Snapshot) {
     let mut workloads: Vec<_> = snapshot.workloads.iter().collect();
     workloads.sort_by_key(|workload| std::cmp::Reverse(workload.account.window_energy));
-    page.push_str("<h2>Who draws the power now</h2><table><tr><th>workload</th><th>kind</th><th>watts</th><th>joules</th></tr>");
+    page.push_str(
+        "<h2>Power by \
+        workload</h2><table><tr><th>workload</th><th>kind</th><th>watts</th><th>joules</th></tr>",
+    );
     let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
     for workload in workloads.into_iter().take(SHOWN) {
         let power = snapshot.power_of(workload.account.window_energy);

@@ -84,7 +84,10 @@ async fn docs(Path(name): Path<String>) -> Response {
             ([(CONTENT_TYPE, "text/plain; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], *text)
                 .into_response()
         }
-        None => (StatusCode::NOT_FOUND, "there are docs/api, docs/metrics and docs/configuration\n")
+        None => (
+            StatusCode::NOT_FOUND,
+            "unknown page; the pages are docs/api, docs/metrics and docs/configuration\n",
+        )
             .into_response(),
     }
 }

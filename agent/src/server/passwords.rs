@@ -144,12 +144,13 @@ pub(super) fn check_hashes(users: &Users) -> Result<(), WebConfigError> {
     for (user, Secret(hash)) in users {
         let key = format!("basic_auth_users.{user}");
         let Ok(parts) = hash.parse::<bcrypt::HashParts>() else {
-            let problem = "is no bcrypt hash: `htpasswd -nBC 10 \"\" | tr -d ':\\n'` makes one";
+            let problem = "is not a bcrypt hash; `htpasswd -nBC 10 \"\" | tr -d ':\\n'` makes one";
             return Err(WebConfigError::invalid(key, problem));
         };
         if parts.get_cost() > DEAREST {
             let problem = format!(
-                "has cost {}: {DEAREST} at most, or every scrape would wait for it",
+                "has cost {}, but at most {DEAREST} is allowed, because each scrape waits for the \
+                 comparison",
                 parts.get_cost()
             );
             return Err(WebConfigError::invalid(key, problem));
@@ -274,8 +275,8 @@ mod tests {
         check_hashes(&users()).unwrap();
         let of = |hash: &str| [("admin".to_owned(), Secret(hash.to_owned()))].into();
         for (hash, says) in [
-            ("secret", "no bcrypt hash"),
-            ("", "no bcrypt hash"),
+            ("secret", "not a bcrypt hash"),
+            ("", "not a bcrypt hash"),
             ("$2y$31$abcdefghijklmnopqrstuuWmHhsuvsJSzTuv1sXgAtp5Hd1wJ7XJu", "cost 31"),
         ] {
             let error = check_hashes(&of(hash)).unwrap_err().to_string();

@@ -4,21 +4,26 @@
 //! grow with the request. The pipeline finds its transcode; until then the connection waits, and if it sends
 //! nothing it is answered after [`SILENCE_LIMIT`].
 
+mod refusal;
+
 use std::sync::Arc;
 
-use agent_core::ffmpeg::progress::Lines;
+use agent_core::ffmpeg::progress::{Lines, TooLong};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use refusal::RefusedPost;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Clock, SystemClock};
-use crate::progress::{Board, Refusal, SILENCE_LIMIT, Sender, Ticket, Verdict};
-use crate::server::crowd::Seat;
+use crate::progress::{ProgressRegistry, ProgressStream, Refusal, SILENCE_LIMIT, Sender, Verdict};
+use crate::server::connection_limiter::Permit;
+
+pub(super) use refusal::RefusalLog;
 
 #[cfg(test)]
 mod tests;
@@ -29,12 +34,13 @@ const MAX_ID: usize = 256;
 /// State that the handler of posts needs.
 #[derive(Clone)]
 pub(super) struct Posting {
-    pub(super) board: Arc<Board>,
+    pub(super) registry: Arc<ProgressRegistry>,
     pub(super) stop: watch::Receiver<bool>,
+    pub(super) refusals: Arc<RefusalLog>,
 }
 
 /// The connection's permit.
-type Connection = Option<Extension<Arc<Seat>>>;
+type Connection = Option<Extension<Arc<Permit>>>;
 
 /// Handles a post without an id.
 pub(super) async fn post_nameless(state: State<Posting>, connection: Connection, body: Body) -> Response {
@@ -48,90 +54,75 @@ pub(super) async fn post(
     connection: Connection,
     body: Body,
 ) -> Response {
-    if id.len() > MAX_ID {
-        return refuse(StatusCode::URI_TOO_LONG, "the id has more than 256 bytes");
-    }
-    let seat = connection.map(|Extension(seat)| seat);
-    let sender = Sender { id, connection: seat.as_ref().and_then(|seat| seat.ends()) };
-    let ticket = posting.board.open(sender, SystemClock.now());
-    let mut stop = posting.stop;
-    tokio::select! {
-        answer = read(ticket, seat, body) => answer,
-        // An error means that the sender has been dropped: stop as well.
-        _ = stop.wait_for(|stop| *stop) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the agent ends"),
+    let permit = connection.map(|Extension(permit)| permit);
+    let ends = permit.as_ref().and_then(|permit| permit.ends());
+    let answer = if id.len() > MAX_ID {
+        Err(refusal::ID_TOO_LONG)
+    } else {
+        let stream = posting.registry.open(Sender { id, connection: ends }, SystemClock.now());
+        let mut stop = posting.stop;
+        tokio::select! {
+            answer = read(stream, permit, body) => answer,
+            // An error means that the sender has been dropped: stop as well.
+            _ = stop.wait_for(|stop| *stop) => Err(refusal::AGENT_ENDS),
+        }
+    };
+    match answer {
+        Ok(status) => status.into_response(),
+        Err(refused) => {
+            posting.refusals.log(refused, ends, SystemClock.now());
+            refused.into_response()
+        }
     }
 }
 
-async fn read(mut ticket: Ticket, seat: Option<Arc<Seat>>, body: Body) -> Response {
+async fn read(
+    mut stream: ProgressStream,
+    permit: Option<Arc<Permit>>,
+    body: Body,
+) -> Result<StatusCode, RefusedPost> {
     let mut lines = Lines::default();
     let mut chunks = body.into_data_stream();
     let mut deadline = Instant::now() + SILENCE_LIMIT;
-    let (mut is_matched, mut has_spoken, mut has_ended) = (false, false, false);
+    let (mut is_matched, mut has_sent, mut has_ended) = (false, false, false);
     loop {
         tokio::select! {
             chunk = chunks.next(), if !has_ended => match chunk {
                 Some(Ok(chunk)) => {
-                    ticket.hear();
-                    has_spoken = true;
+                    stream.mark_received();
+                    has_sent = true;
                     match lines.push(&chunk) {
-                        Ok(Some(block)) => ticket.tell(block, SystemClock.now()),
+                        Ok(Some(block)) => stream.set_block(block, SystemClock.now()),
                         Ok(None) => {}
-                        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+                        Err(TooLong) => return Err(refusal::NO_PROGRESS),
                     }
                 }
-                None if is_matched => return StatusCode::NO_CONTENT.into_response(),
+                None if is_matched => return Ok(StatusCode::NO_CONTENT),
                 // While it waits for its answer, its socket and so its user can still be found.
                 None => (has_ended, deadline) = (true, Instant::now() + SILENCE_LIMIT),
                 // It was closed before the end, and gets no answer.
-                Some(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
+                Some(Err(_)) => return Ok(StatusCode::BAD_REQUEST),
             },
-            verdict = ticket.verdict() => match verdict {
+            verdict = stream.verdict() => match verdict {
                 Verdict::Pending => {}
-                Verdict::Matched if has_ended => return StatusCode::NO_CONTENT.into_response(),
+                Verdict::Matched if has_ended => return Ok(StatusCode::NO_CONTENT),
                 Verdict::Matched => {
                     is_matched = true;
-                    if let Some(seat) = &seat {
-                        seat.keep();
+                    if let Some(permit) = &permit {
+                        permit.keep();
                     }
                 }
-                Verdict::Refused(refusal) => return answer(refusal),
+                Verdict::Refused(refusal) => return Err(refusal.into()),
             },
             // An accepted encoder may take long before its first block. Another connection may displace it.
-            () = sleep_until(deadline), if !is_matched && (has_ended || !has_spoken) => {
-                if has_ended && has_spoken {
+            () = sleep_until(deadline), if !is_matched && (has_ended || !has_sent) => {
+                if has_ended && has_sent {
                     // The next tick decides.
-                    return StatusCode::ACCEPTED.into_response();
+                    return Ok(StatusCode::ACCEPTED);
                 }
-                ticket.give_up();
-                return answer(Refusal::Silent);
+                stream.refuse_silent();
+                return Err(Refusal::Silent.into());
             }
         }
     }
-}
-
-fn answer(refusal: Refusal) -> Response {
-    let (status, why) = match refusal {
-        Refusal::Unknown => (
-            StatusCode::NOT_FOUND,
-            "no running transcode of this user is known by this id or connection: post from the encoder itself, or, as root or as \
-             the encoder's user, to /progress/<container or scenario>; cpu.tracked says which programs are transcodes",
-        ),
-        Refusal::Remote => (
-            StatusCode::FORBIDDEN,
-            "progress is taken from this host and its containers only, unless progress.accept_from says anywhere",
-        ),
-        Refusal::Taken => {
-            (StatusCode::CONFLICT, "another open connection posts the progress of this transcode already")
-        }
-        Refusal::Silent => (StatusCode::REQUEST_TIMEOUT, "nothing was posted for 10 seconds"),
-        Refusal::Crowded => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "256 encoders post already, or too many connections wait to be known as an encoder's",
-        ),
-    };
-    refuse(status, why)
-}
-
-fn refuse(status: StatusCode, why: &str) -> Response {
-    (status, format!("{why}\n")).into_response()
 }

@@ -32,7 +32,7 @@ pub(super) fn server_config(config: &TlsConfig) -> Result<ServerConfig, WebConfi
     };
     let mut server = builder
         .with_single_cert(chain, key)
-        .map_err(|error| invalid("key_file", format!("does not go with cert_file: {error}")))?;
+        .map_err(|error| invalid("key_file", format!("does not match cert_file: {error}")))?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(server)
 }
@@ -59,10 +59,10 @@ pub(super) fn certificates(
     let Some(text) = text(key, file, inline)? else { return Ok(None) };
     let found = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
     let found = found.map_err(|error| {
-        invalid(&format!("{key}_file"), format!("is no PEM file: {}", pem_problem(&error)))
+        invalid(&format!("{key}_file"), format!("is not a PEM file: {}", pem_problem(&error)))
     })?;
     if found.is_empty() {
-        return Err(invalid(&format!("{key}_file"), "has no certificate in it"));
+        return Err(invalid(&format!("{key}_file"), "has no certificate"));
     }
     Ok(Some(found))
 }
@@ -72,14 +72,14 @@ fn private_key(config: &TlsConfig) -> Result<PrivateKeyDer<'static>, WebConfigEr
     let text = text("key", config.key_file.as_deref(), inline)?;
     let text = text.ok_or_else(|| invalid("key_file", "is missing"))?;
     PrivateKeyDer::from_pem_slice(text.as_bytes())
-        .map_err(|error| invalid("key_file", format!("has no private key in it: {}", pem_problem(&error))))
+        .map_err(|error| invalid("key_file", format!("has no private key: {}", pem_problem(&error))))
 }
 
 /// The problem of a PEM text, without its lines.
 fn pem_problem(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no end",
-        pem::Error::IllegalSectionStart { .. } => "a section has no proper beginning",
+        pem::Error::IllegalSectionStart { .. } => "a section has an invalid first line",
         pem::Error::Base64Decode(_) => "a section is not base64",
         pem::Error::NoItemsFound => "no such section",
         _ => "it cannot be read",
@@ -137,7 +137,7 @@ fn wanted<T: Copy>(
         let found = offered.iter().copied().find(|candidate| name_of(candidate) == *name);
         found.ok_or_else(|| {
             let known: Vec<String> = offered.iter().map(&name_of).collect();
-            invalid(key, format!("has an entry that is none of {}", known.join(", ")))
+            invalid(key, format!("has an entry that is not one of {}", known.join(", ")))
         })
     };
     names.iter().map(find).collect()
@@ -156,7 +156,8 @@ fn client_verifier(
         };
     };
     if config.client_auth_type == ClientAuth::NoClientCert {
-        let problem = "is NoClientCert while client_ca_file is given: say RequireAndVerifyClientCert, or leave that out";
+        let problem = "is NoClientCert, but client_ca_file is given: set RequireAndVerifyClientCert, or \
+            remove client_ca_file";
         return Err(invalid("client_auth_type", problem));
     }
     let mut roots = RootCertStore::empty();

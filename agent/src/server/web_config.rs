@@ -162,13 +162,13 @@ fn without_contents(error: &serde_saphyr::Error) -> String {
             let known = expected.iter().copied();
             format!("{}, expected one of {}", unknown_key(field, known), expected.join(", "))
         }
-        Error::DuplicateMappingKey { .. } => "a key stands there twice".to_owned(),
+        Error::DuplicateMappingKey { .. } => "a key is given twice".to_owned(),
         Error::SerdeUnknownVariant { expected, .. } => format!("expected one of {}", expected.join(", ")),
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
             format!("expected {expected}")
         }
         Error::SerdeMissingField { field, .. } => format!("{field} is missing"),
-        _ => "this is no YAML of a web configuration (what stands there is not shown: it may be a secret)"
+        _ => "not valid YAML of a web configuration (its content is not shown, because it can be a secret)"
             .to_owned(),
     };
     format!("{place}{problem}")

@@ -63,15 +63,16 @@ fn names_another(link: Option<&Path>) -> bool {
 }
 
 /// Consequence where the hierarchy is mounted whole.
-pub(crate) const NOTE: &str = "the agent runs in a cgroup namespace of its own: procfs shows it the cgroups of processes by other paths, so that it looks \
-    into the hierarchy for each encoder; one that it does not find there is shown once it has used CPU time, or not at all by polling";
+pub(crate) const NOTE: &str = "the agent runs in its own cgroup namespace, where procfs shows other \
+    cgroup paths. The agent searches the hierarchy for each encoder; an encoder that is not found \
+    appears after its first CPU time with eBPF, and never with polling";
 
 /// Error where only a part of the hierarchy is visible.
 pub(crate) fn only_a_part(root: &Path) -> SourceError {
     SourceError::unavailable(
         format!(
-            "the agent runs in a cgroup namespace of its own, and {} is only its own part of the hierarchy: workloads that run already \
-             are known by numbers, not by names",
+            "the agent runs in its own cgroup namespace, and {} is only a part of the hierarchy: \
+             workloads that already run have numbers instead of names",
             root.display()
         ),
         FIX,

@@ -115,7 +115,8 @@ impl CgroupTree {
         if unified.is_none() && legacy.is_none() {
             return Err(SourceError::unavailable(
                 format!("no cgroup hierarchy at {}", mount.display()),
-                "mount it (`mount -t cgroup2 none /sys/fs/cgroup`), or say where it is with --path.cgroupfs",
+                "mount it (`mount -t cgroup2 none /sys/fs/cgroup`), or set its folder with \
+                 --path.cgroupfs",
             ));
         }
         let mut tree = Self { unified, legacy, v1_memory, namespace: None };
@@ -365,7 +366,10 @@ mod tests {
         assert_eq!(tree.of_process(&roots, ProcessId(8)), None);
         fs::write(root.path().join("agent/cgroup.procs"), "70\n7\n").unwrap();
         assert_eq!(tree.of_process(&roots, ProcessId(7)), Some(agent));
-        assert!(tree.problem().unwrap().chain().contains("only its own part"), "its root has another number");
+        assert!(
+            tree.problem().unwrap().chain().contains("only a part of the hierarchy"),
+            "its root has another number"
+        );
     }
 
     #[test]

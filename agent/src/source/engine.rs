@@ -52,6 +52,6 @@ impl EngineWatch {
 }
 
 fn find(roots: &HostRoots) -> Option<(ProcessId, Stat)> {
-    let found = processes::named(roots, &[NAME.to_owned()]).into_iter().next()?;
+    let found = processes::named(roots, |comm| comm == NAME).into_iter().next()?;
     Some((found.id, processes::stat(roots, found.id)?))
 }

@@ -1,14 +1,42 @@
-//! Fuzzes encoders' command lines: any words give labels of a bounded size.
+//! Fuzzes encoders' command lines: any words give labels of a bounded size, and a key at any place reaches none of them.
 #![no_main]
 
 use agent_core::ffmpeg::command_line::parse;
 use libfuzzer_sys::fuzz_target;
 
+/// No table has it, and no part of it is a number that stands alone.
+const KEY: &str = "k3yOfAStreamQ";
+
 fuzz_target!(|bytes: &[u8]| {
-    let found = parse(bytes);
-    let labels = [found.codec(), found.codec_standard(), found.hardware(), found.preset(), found.resolution()];
-    for label in labels.into_iter().flatten() {
+    let labels = labels(bytes);
+    for label in &labels {
         assert!(label.len() <= bytes.len().max(64) * 4, "{label:?}");
+        assert!(!label.contains(['/', ':', '@', '?']), "{label:?}");
     }
-    assert!(found.rendition_count() <= bytes.len() + 1 && found.output_count() <= bytes.len() + 1);
+    // The first byte says where the key stands: between two bytes, or as a word of its own.
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let place = usize::from(*first) % (rest.len() + 1);
+    let (before, after) = rest.split_at(place);
+    let alone = [b"\0", KEY.as_bytes(), b"\0"].concat();
+    for key in [KEY.as_bytes(), &alone] {
+        let line = [before, key, after].concat();
+        for label in self::labels(&line) {
+            assert!(!label.contains(KEY), "{label:?}");
+        }
+    }
 });
+
+/// All text that is returned for a command line.
+fn labels(line: &[u8]) -> Vec<String> {
+    let found = parse(line, &[]);
+    assert!(found.rendition_count() <= line.len() + 1 && found.output_count() <= line.len() + 1);
+    let labels = [
+        found.codec(),
+        found.codec_standard(),
+        found.hardware(),
+        found.preset(),
+        found.resolution(),
+        Some(found.program),
+    ];
+    labels.into_iter().flatten().collect()
+}

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ffwatt::inside::{Doorkeeper, WebConfig};
+use ffwatt::inside::{AuthConfig, WebConfig};
 use libfuzzer_sys::fuzz_target;
 
 /// A folder that does not exist: no file of the host is read.
@@ -13,7 +13,7 @@ fuzz_target!(|text: &str| {
     let reason = match WebConfig::parse(text, Path::new(NOWHERE)) {
         // An absolute path, or one that leaves the folder, would be read.
         Ok(_) if text.contains("_file") => return,
-        Ok(config) => Doorkeeper::of(&config).err(),
+        Ok(config) => AuthConfig::of(&config).err(),
         Err(error) => Some(error),
     };
     if let Some(reason) = reason {

@@ -25,23 +25,23 @@ pub(crate) const MACHINES: [(&str, &str, Machine); 5] = [
     ("linear", "9 W for each busy CPU", Machine::LINEAR),
     (
         "rough",
-        "as linear, but the price of a CPU second swings by 30 % about its mean every 3.7 s, and the counter is refreshed at odd \
-         moments, up to 10 ms late",
+        "as linear, but the energy of a CPU second changes by ±30 % with a period of 3.7 s, and the counter is refreshed at irregular \
+         times, up to 10 ms late",
         Machine { swing: 0.3, refresh: Duration::from_millis(10), ..Machine::LINEAR },
     ),
     (
         "two sockets",
-        "a counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other; each workload is put on one socket",
+        "one counter for each half of the CPUs; 9 W for each busy CPU of the first half, 15 W for one of the second; each workload runs on one socket",
         Machine::TWO_SOCKETS,
     ),
     (
         "two dies",
-        "as two sockets, but dies of one package; the agent finds an Intel processor, whose dies count for themselves",
+        "as two sockets, but they are dies of one package, on an Intel processor, where each die has a counter",
         Machine { part: Part::Die, ..Machine::TWO_SOCKETS },
     ),
     (
         "concave",
-        "18 W × use^0.6 for all CPUs: the first busy one is the dearest",
+        "18 W × utilisation^0.6 for all CPUs: the first busy CPU draws the most",
         Machine { parts: &[Power::Concave(18.0)], ..Machine::LINEAR },
     ),
 ];
@@ -99,12 +99,12 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     if only.is_some() {
         return Ok(());
     }
-    say("\n== others on the same counters");
+    say("\n== other tools on the same counters");
     let scaphandre = peers::install_scaphandre(&root);
     report.peers(&peers::compare(Machine::LINEAR, &binary, scaphandre, time)?);
     say("\n== jobs by length");
     report.jobs(&jobs::capture(Machine::LINEAR, &binary)?);
-    say("\n== counters in trouble");
+    say("\n== faults of counters");
     report.counters(&windows::counters(Machine::LINEAR, &binary)?);
     report.finish(&root)
 }

@@ -3,10 +3,10 @@
 //! The cost of each context switch; CPU, memory and scrapes by number of cgroups; the start; and the agent's parts, one by one.
 
 mod memory;
+mod page;
 mod sizes;
 mod switches;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -32,7 +32,7 @@ const FLAGS: [&str; 5] = [
     "--containers.podman-socket=",
 ];
 
-/// Measures and prints; the whole is written to docs/PERFORMANCE.md, a part is not.
+/// Measures, prints, and renews the measured sections of docs/PERFORMANCE.md.
 pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
     anyhow::ensure!(
         is_root() || only == Some("parts"),
@@ -45,29 +45,25 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
         run(build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "ffwatt"]))?;
     }
     let binary = root.join("target/release/ffwatt");
-    let mut text = format!(
-        "# Performance\n\nWritten by `cargo xtask bench`, with the release build: {}.\n\n",
-        day_and_machine()?
-    );
+    let path = root.join("docs/PERFORMANCE.md");
     let mut json = Map::new();
     for part in xtask::lab::PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
-        match part {
-            "switches" => switches::measure(&binary, &mut text, &mut json)?,
-            "sizes" => sizes::measure(&binary, &mut text, &mut json)?,
-            "memory" => memory::measure(&binary, &root, &mut text, &mut json)?,
-            "start" => starts(&binary, &mut text, &mut json)?,
-            _ => parts(&root, &mut text)?,
-        }
+        let section = match part {
+            "switches" => switches::measure(&binary, &mut json)?,
+            "sizes" => sizes::measure(&binary, &mut json)?,
+            "memory" => memory::measure(&binary, &root, &mut json)?,
+            "start" => starts(&binary, &mut json)?,
+            _ => parts(&root)?,
+        };
+        let section = section.replacen("\n\n", &format!("\n\n{}. ", day_and_machine()?), 1);
+        say(&section);
+        let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        fs::write(&path, page::renewed(&page, &section))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let results = root.join("target/bench.json");
     fs::write(&results, serde_json::to_vec_pretty(&json)?)
         .with_context(|| format!("cannot write {}", results.display()))?;
-    if only.is_some() {
-        return Ok(());
-    }
-    let path = root.join("docs/PERFORMANCE.md");
-    fs::write(&path, format!("{}\n", text.trim_end()))
-        .with_context(|| format!("cannot write {}", path.display()))?;
     say(&format!("written: {}, {}", path.display(), results.display()));
     Ok(())
 }
@@ -79,7 +75,7 @@ fn spawn(binary: &Path, flags: &[&str]) -> anyhow::Result<Agent> {
 }
 
 /// The micro benches of `agent/benches`. They only measure; no test depends on them.
-fn parts(root: &Path, text: &mut String) -> anyhow::Result<()> {
+fn parts(root: &Path) -> anyhow::Result<String> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(root).args([
         "bench",
@@ -93,16 +89,13 @@ fn parts(root: &Path, text: &mut String) -> anyhow::Result<()> {
     ]);
     let table: Vec<String> =
         output(&mut command)?.trim().lines().map(|line| line.trim_end().to_owned()).collect();
-    let section = format!(
-        "## Its parts\n\nEach alone, in memory (`agent/benches`).\n\n```text\n{}\n```\n",
+    Ok(format!(
+        "## Parts\n\nEach part alone, in memory (`agent/benches`).\n\n```text\n{}\n```\n",
         table.join("\n")
-    );
-    say(&section);
-    text.push_str(&section);
-    Ok(())
+    ))
 }
 
-fn starts(binary: &Path, text: &mut String, json: &mut Map<String, Value>) -> anyhow::Result<()> {
+fn starts(binary: &Path, json: &mut Map<String, Value>) -> anyhow::Result<String> {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let begin = now();
@@ -114,14 +107,10 @@ fn starts(binary: &Path, text: &mut String, json: &mut Map<String, Value>) -> an
         times.push(begin.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
-    let mut row = String::new();
-    writeln!(
-        row,
-        "## Start\n\nFrom the start of the process to the first attributed joule on port 9510, tick of 1 s, median of {ROUNDS}: {:.2} s.\n",
+    let section = format!(
+        "## Start\n\nTime from the start of the process to the first attributed joule on port 9510: {:.2} s, the median of {ROUNDS} starts. Tick of 1 s.\n",
         times[times.len() / 2]
-    )?;
-    say(&row);
-    text.push_str(&row);
+    );
     json.insert("start_seconds".to_owned(), json!(times));
-    Ok(())
+    Ok(section)
 }

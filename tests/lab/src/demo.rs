@@ -366,7 +366,7 @@ fn closing(scrape: &Exposition) -> anyhow::Result<()> {
     let info =
         scrape.all("ffwatt_attribution_info").next().context("the agent does not say how it measures")?;
     let energy = match info.label("energy_source") {
-        "model" => "model: an ESTIMATE from CPU use, for nothing counts energy on this host".to_owned(),
+        "model" => "model: an ESTIMATE from CPU use, because this host has no energy counter".to_owned(),
         source => format!("{source}: measured"),
     };
     let cpu = match info.label("cpu_source") {

@@ -73,7 +73,7 @@ fn of_a_counter_that_jumps_back_what_it_counted_since_is_added_and_it_is_said() 
     assert_eq!(package_energy(&during), energy + 0.01, "what it has counted since is added");
     assert_eq!(resets(&during), Some(1.0));
     assert_eq!(during.sum("ffwatt_energy_wraps_total", &PACKAGE), Some(0.0));
-    assert!(agent.log().contains("began again"), "{}", agent.log());
+    assert!(agent.log().contains("was reset"), "{}", agent.log());
     let finding = [("code", "counter_reset"), ("subject", "package-0")];
     assert_eq!(during.sum("ffwatt_finding", &finding), Some(1.0));
     host.set_energy("intel-rapl:0", 10_000 + STEP).unwrap();

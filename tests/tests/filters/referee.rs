@@ -46,7 +46,7 @@ impl Case {
     fn computed(&self) -> Option<String> {
         let words = ["ffmpeg"].into_iter().chain(self.0.iter().map(String::as_str));
         let line: Vec<&str> = words.chain(["-c:v", "libx264", "out.mkv"]).collect();
-        command_line::parse(line.join("\0").as_bytes()).resolution()
+        command_line::parse(line.join("\0").as_bytes(), &[]).resolution()
     }
 
     /// The size of the first frame; `None` when ffmpeg refuses the graph.

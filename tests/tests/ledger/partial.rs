@@ -70,7 +70,7 @@ fn a_transcode_older_than_the_agent_is_marked_and_has_no_mean_over_time_it_was_n
         })
         .unwrap();
     let text = String::from_utf8(report(state.path(), &["--by", "workload"]).stdout).unwrap();
-    assert!(text.contains("not observed"), "{text}");
+    assert!(text.contains("did not observe 1 of 1 transcodes"), "{text}");
     let all = json(&report(state.path(), &["--by", "workload", "--json"]));
     assert_eq!(all[0]["partly_observed_transcodes"], 1, "{all}");
     let seconds = all[0]["seconds"].as_f64().unwrap();

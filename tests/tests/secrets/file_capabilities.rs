@@ -162,6 +162,7 @@ fn subcommands(installed: &Installed) -> Vec<(Vec<&'static str>, Vec<String>)> {
         (vec!["top", "--once"], vec!["--url=http://127.0.0.1:1".to_owned()]),
         (vec!["quality"], vec![secret.clone(), secret.clone()]),
         (vec!["bench", "batch"], vec![format!("--file={secret}")]),
+        (vec!["results", "check"], vec![secret]),
     ];
     let mut help = Command::new(binary().unwrap());
     let help = output(help.arg("--help").env_clear()).unwrap();

@@ -36,12 +36,12 @@ fn contents(original: &str) -> [String; 3] {
 }
 
 /// A host with every file that `check` reads, and the flags that name them.
-struct House {
+struct CheckedHost {
     host: Host,
     flags: Vec<String>,
 }
 
-impl House {
+impl CheckedHost {
     fn new() -> Self {
         let host = Host::client().unwrap();
         let pmu = "sys/bus/event_source/devices/power";
@@ -91,7 +91,7 @@ impl House {
         [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
     }
 
-    /// Puts other texts into the files of one part of the house.
+    /// Puts other texts into the files of one part of the checked.
     fn check(&self, part: usize) {
         let files = files_of(&self.host.path(""));
         assert!(files.len() > 60, "{files:?}");
@@ -113,19 +113,19 @@ const PARTS: usize = 8;
 
 #[test]
 fn check_quotes_no_file_that_is_not_what_it_should_be() {
-    let houses: Vec<House> = (0..PARTS).map(|_| House::new()).collect();
+    let houses: Vec<CheckedHost> = (0..PARTS).map(|_| CheckedHost::new()).collect();
     thread::scope(|scope| {
-        for (part, house) in houses.iter().enumerate() {
-            scope.spawn(move || house.check(part));
+        for (part, checked) in houses.iter().enumerate() {
+            scope.spawn(move || checked.check(part));
         }
     });
 }
 
 #[test]
 fn commands_quote_no_file_that_an_option_names() {
-    let house = House::new();
-    let host = &house.host;
-    let run = |words: &[&str], extra: &[String]| house.run(words, extra);
+    let checked = CheckedHost::new();
+    let host = &checked.host;
+    let run = |words: &[&str], extra: &[String]| checked.run(words, extra);
     // Files that other subcommands read.
     let secret = host.path("secret");
     for text in contents("scenarios: ") {

@@ -13,20 +13,20 @@ const HEAD: &str = "//! Run: ";
 
 /// How a test file must run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Company {
+enum RunMode {
     /// At the same time as others.
-    Together,
-    /// Alone: it measures the host, or starts an engine on it.
-    Alone,
+    Parallel,
+    /// Without other tests at the same time: it measures the host, or starts an engine on it.
+    Serial,
     /// In a virtual machine, because it changes the host: `cargo xtask vm` makes one for it.
     VirtualMachine,
 }
 
 /// Words of the head, and their meaning.
-const WORDS: [(&str, Company); 3] = [
-    ("together", Company::Together),
-    ("alone", Company::Alone),
-    ("in a virtual machine", Company::VirtualMachine),
+const WORDS: [(&str, RunMode); 3] = [
+    ("together", RunMode::Parallel),
+    ("alone", RunMode::Serial),
+    ("in a virtual machine", RunMode::VirtualMachine),
 ];
 
 /// The test files that CI runs, by name, ascending.
@@ -60,10 +60,10 @@ pub(super) fn find(root: &Path) -> anyhow::Result<TestFiles> {
 fn sort(heads: &[(String, String)]) -> anyhow::Result<TestFiles> {
     let mut found = TestFiles::default();
     for (name, text) in heads {
-        match company(text) {
-            Some(Company::Together) => found.together.push(name.clone()),
-            Some(Company::Alone) => found.alone.push(name.clone()),
-            Some(Company::VirtualMachine) => {}
+        match mode(text) {
+            Some(RunMode::Parallel) => found.together.push(name.clone()),
+            Some(RunMode::Serial) => found.alone.push(name.clone()),
+            Some(RunMode::VirtualMachine) => {}
             None => {
                 let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
                 bail!(
@@ -76,11 +76,11 @@ fn sort(heads: &[(String, String)]) -> anyhow::Result<TestFiles> {
     Ok(found)
 }
 
-fn company(text: &str) -> Option<Company> {
+fn mode(text: &str) -> Option<RunMode> {
     let mut head = text.lines().take_while(|line| line.starts_with("//!"));
     let said = head.find_map(|line| line.strip_prefix(HEAD))?;
     let is = |word: &str| said.strip_prefix(word).is_some_and(|rest| rest.starts_with(['.', ' ']));
-    WORDS.iter().find(|(word, _)| is(word)).map(|(_, company)| *company)
+    WORDS.iter().find(|(word, _)| is(word)).map(|(_, mode)| *mode)
 }
 
 #[cfg(test)]

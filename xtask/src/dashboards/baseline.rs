@@ -10,30 +10,38 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "baseline-vs-test",
         uid: "baseline-vs-test",
         title: "Baseline vs Test",
-        description: "What each scenario added to the machine as it was during the run's baseline.",
+        description: "Increase of power, energy and CPU use of each scenario over the baseline of its run.",
         refresh: "10s",
         since: "now-1h",
         variables: SCENARIOS[..1].to_vec(),
         panels: vec![
-            lines("Power added", "watt", "The host's mean power above that during the baseline.")
-                .query(of("results_scenario_delta_power_watts"), scenario),
+            lines(
+                "Power added",
+                "watt",
+                "Mean power of the host minus its mean power during the baseline, in watts.",
+            )
+            .query(of("results_scenario_delta_power_watts"), scenario),
             lines(
                 "Container CPU added",
                 "percent",
-                "CPU use of all containers above that during the baseline.",
+                "CPU use of all containers minus their CPU use during the baseline.",
             )
             .query(of("results_scenario_net_container_cpu_percent"), scenario),
             lines(
                 "Energy added",
                 "watth",
-                "The host's energy above the baseline's power over the same time.",
+                "Energy of the host minus the energy at the baseline's power over the same time.",
             )
             .query(of("results_scenario_delta_energy_wh"), scenario),
-            table("Increase", "percent", "The host's power above the baseline's, in percent of it.")
-                .query(of("results_scenario_power_pct_increase"), "")
-                .column("scenario", "Scenario", "string")
-                .column("Value", "Increase", "percent")
-                .size(12, 8),
+            table(
+                "Increase",
+                "percent",
+                "Increase of the host's power over the baseline, in percent of the baseline's power.",
+            )
+            .query(of("results_scenario_power_pct_increase"), "")
+            .column("scenario", "Scenario", "string")
+            .column("Value", "Increase", "percent")
+            .size(12, 8),
         ],
     }
 }

@@ -18,49 +18,53 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "container-energy",
         uid: "ffwatt-containers",
         title: "Container energy",
-        description: "Who draws the power, now and over time; which transcodes pay the most for a frame.",
+        description: "Power and energy by workload, and energy per frame of transcodes.",
         refresh: "5s",
         since: "now-15m",
         variables: vec![INSTANCE],
         panels: vec![
-            stat("Host", "watt", "Power of the whole machine: processor packages and, where counted, memory.")
+            stat("Host", "watt", "Power of the host: processor packages and, where a counter exists, memory.")
                 .query(format!("sum({HOST})"), "host"),
-            stat("Containers and units", "watt", "Power charged to everything that has a name: containers, units, cgroups.")
+            stat("Containers and units", "watt", "Power charged to containers, systemd units and other cgroups.")
                 .query(format!("sum({CONTAINERS})"), "named"),
-            stat("Idle", "watt", "What the machine draws when nobody runs.").query(
+            stat("Idle", "watt", "Power of the host without running tasks.").query(
                 format!("sum({})", of_pseudo("idle")),
                 "idle",
             ),
-            stat("Unattributed", "watt", "Power that nobody can be charged with. More than a little means losses: see the agent's own dashboard.")
+            stat("Unattributed", "watt", "Power without a claimant. If it is high, the agent loses \
+                events or charges: see the dashboard of the agent.")
                 .query(format!("sum({})", of_pseudo("unattributed")), "unattributed"),
-            stat("Encodes running", "none", "Runs of ffmpeg and the like at this moment.").query(
+            stat("Encodes running", "none", "Encoder processes that run now.").query(
                 r#"sum(ffwatt_transcode_running{instance=~"$instance"}) or vector(0)"#,
                 "encodes",
             ),
-            stat("Left over", "joule", "Host energy less the sum of all workloads and of what has ended. Always 0: anything else is a bug.")
-                .query(r#"sum(abs(ffwatt_attribution_residual_joules{instance=~"$instance"}))"#, "left over")
+            stat("Residual", "joule", "Host energy minus the sum of all charges. Always 0; another value is a bug of the agent.")
+                .query(r#"sum(abs(ffwatt_attribution_residual_joules{instance=~"$instance"}))"#, "residual")
                 .thresholds(GOOD, &[(0.000_001, BAD)]),
-            areas("Power by workload", "watt", "The power of each workload, stacked: the top edge is the host. A workload that ends adds nothing to any other.")
+            areas("Power by workload", "watt", "Power of each workload, stacked: the top edge is the \
+                host. The energy of an ended workload moves to no other workload.")
                 .query(format!("sum by (workload) ({WATTS}) > 0"), "{{workload}}")
                 .size(16, 10),
-            pie("Share of the host", "watt", "The same, now.")
+            pie("Share of the host", "watt", "Power of each workload now.")
                 .query(format!("sum by (workload) ({WATTS}) > 0"), "{{workload}}")
                 .size(8, 10),
-            bars("Highest power now", "watt", "The ten containers, units and cgroups that draw the most.")
+            bars("Highest power now", "watt", "The ten containers, units and cgroups with the highest power.")
                 .query(format!("topk(10, sum by (workload) ({CONTAINERS}))"), "{{workload}}"),
-            bars("Most energy in this time", "joule", "Joules since the left edge of the dashboard, less what a workload had before its first scrape.").query(
+            bars("Highest energy in the time range", "joule", "Energy since the start of the time range, without \
+                energy before the first scrape of a workload.").query(
                 r#"topk(10, sum by (workload) (increase(ffwatt_workload_energy_joules_total{instance=~"$instance", domain=~"package|dram", kind!="pseudo"}[$__range])))"#,
                 "{{workload}}",
             ),
-            lines("CPU time", "none", "CPUs that each workload keeps busy.").query(
+            lines("CPU time", "none", "Busy CPUs of each workload.").query(
                 r#"sum by (workload) (rate(ffwatt_workload_cpu_seconds_total{instance=~"$instance"}[$__rate_interval])) > 0.001"#,
                 "{{workload}}",
             ),
-            lines("Power of transcodes", "watt", "Each run of an encoder.").query(
+            lines("Power of transcodes", "watt", "Power of each transcode.").query(
                 r#"sum by (workload, transcode, codec, preset) (rate(ffwatt_transcode_energy_joules_total{instance=~"$instance"}[$__rate_interval])) > 0"#,
                 "{{workload}} {{codec}} {{preset}} ({{transcode}})",
             ),
-            table("Transcodes", "none", "Energy, cost and carbon of each run; joules per frame and VMAF where they are known. Sort by any column.")
+            table("Transcodes", "none", "Energy and carbon of each transcode; joules per frame and VMAF \
+                where they are known. Each column can be sorted.")
                 .query(
                     format!(r#"sum by (instance, transcode, workload, codec, preset, resolution) (ffwatt_transcode_carbon_grams{{instance=~"$instance"}} {ASKED})"#),
                     "",
@@ -85,7 +89,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 .column("Value #B", "Energy", "joule")
                 .column("Value #C", "J/frame", "none")
                 .column("Value #D", "VMAF", "none")
-                .column("Value #A", "g CO2", "none")
+                .column("Value #A", "g CO2e", "none")
                 .size(24, 10),
         ],
     }

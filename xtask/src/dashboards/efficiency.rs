@@ -13,12 +13,12 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "energy-efficiency",
         uid: "energy-efficiency-dashboard",
         title: "Energy Efficiency Analysis",
-        description: "Pixels, frames and bits for a joule, by scenario of the last run.",
+        description: "Pixels, frames and bits per joule, by scenario of the last run.",
         refresh: "30s",
         since: "now-1h",
         variables: SCENARIOS.to_vec(),
         panels: vec![
-            table("Leaderboard", "none", "Pixels for a joule, power and energy of each scenario. Sort by any column.")
+            table("Leaderboard", "none", "Pixels per joule, power and energy of each scenario. Each column can be sorted.")
                 .query(format!("sort_desc({})", by(each, "results_scenario_efficiency_score")), "")
                 .query(by(each, "results_scenario_mean_power_watts"), "")
                 .query(by(each, "results_scenario_total_energy_joules"), "")
@@ -26,12 +26,12 @@ pub(crate) fn dashboard() -> Dashboard {
                 .column("output_ladder", "Ladder", "string")
                 .column("encoder_type", "Encoder", "string")
                 .column("streams", "Streams", "string")
-                .column("Value #A", "Pixels for a joule", "short")
+                .column("Value #A", "Pixels per joule", "short")
                 .column("Value #B", "Mean power", "watt")
                 .column("Value #C", "Energy", "joule"),
-            bars("Pixels for a joule", "short", "More is better.")
+            bars("Pixels per joule", "short", "More is better.")
                 .query(format!("sort_desc({})", by("scenario, output_ladder, encoder_type", "results_scenario_efficiency_score")), legend),
-            bars("Energy above the best of its ladder", "joule", "What the thriftiest scenario of the same ladder would have saved.")
+            bars("Energy above the best scenario of the ladder", "joule", "Energy of a scenario minus the energy of the most efficient scenario of the same ladder.")
                 .query(
                     format!(
                         "{} - on (output_ladder) group_left () min by (output_ladder) (results_scenario_total_energy_joules{REAL})",
@@ -40,17 +40,17 @@ pub(crate) fn dashboard() -> Dashboard {
                     legend,
                 )
                 .thresholds(GOOD, &[(100.0, WARN), (500.0, BAD)]),
-            bars("Power by streams and encoder", "watt", "How power grows with the number of streams.").query(
+            bars("Power by streams and encoder", "watt", "Mean power by number of streams.").query(
                 format!("avg by (streams, encoder_type) (results_scenario_mean_power_watts{REAL})"),
                 "{{streams}} × {{encoder_type}}",
             ),
-            bars("Efficiency by ladder", "short", "Pixels for a joule, the best scenario of each ladder.")
+            bars("Efficiency by ladder", "short", "Pixels per joule of the best scenario of each ladder.")
                 .query(format!("sort_desc(max by (output_ladder) (results_scenario_efficiency_score{REAL}))"), "{{output_ladder}}"),
-            lines("Energy for a megabit a second", "watth", "Watt hours for each megabit a second that was asked for.")
+            lines("Energy per megabit per second", "watth", "Energy per megabit per second of the requested bitrate, in Wh.")
                 .query(by("scenario, output_ladder, encoder_type", "results_scenario_energy_wh_per_mbps"), legend),
-            lines("Energy for a frame", "none", "Millijoules for a frame.")
+            lines("Energy per frame", "none", "Energy per frame, in millijoules.")
                 .query(by("scenario, output_ladder, encoder_type", "results_scenario_energy_mj_per_frame"), legend),
-            table("Power above the baseline", "none", "The host's power against the run's baseline.")
+            table("Power above the baseline", "none", "Power of the host, compared with the baseline of the run.")
                 .query(by(each, "results_scenario_power_pct_increase"), "")
                 .query(by(each, "results_scenario_mean_power_watts"), "")
                 .query(by(each, "results_scenario_delta_power_watts"), "")
@@ -59,8 +59,8 @@ pub(crate) fn dashboard() -> Dashboard {
                 .column("encoder_type", "Encoder", "string")
                 .column("streams", "Streams", "string")
                 .column("Value #A", "Increase", "percent")
-                .column("Value #B", "Encode's power", "watt")
-                .column("Value #C", "Host's power above baseline", "watt"),
+                .column("Value #B", "Encode power", "watt")
+                .column("Value #C", "Host power above the baseline", "watt"),
         ],
     }
 }

@@ -12,13 +12,14 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "efficiency-forecasting",
         uid: "efficiency-forecasting",
         title: "Efficiency Forecasting",
-        description: "Scores of the last run's scenarios, and what they are expected to be by the fit over all of them.",
+        description: "Efficiency of the scenarios of the last run, measured and predicted by a fit over \
+            all scenarios.",
         refresh: "30s",
         since: "now-1h",
         variables: SCENARIOS[..1].to_vec(),
         panels: vec![
-            lines("Efficiency", "short", "Pixels for a joule, as measured.").query(&*score, "{{scenario}}"),
-            lines("Expected efficiency", "short", "Pixels for a joule of the energy that the fit predicts.")
+            lines("Efficiency", "short", "Pixels per joule, measured.").query(&*score, "{{scenario}}"),
+            lines("Expected efficiency", "short", "Pixels per joule of the predicted energy.")
                 .query(of("results_scenario_predicted_efficiency_score"), "{{scenario}}"),
             table("Rankings", "none", "Efficiency, power, energy and pixels of each scenario.")
                 .query(format!("sort_desc({score})"), "")
@@ -26,13 +27,13 @@ pub(crate) fn dashboard() -> Dashboard {
                 .query(of("results_scenario_total_energy_joules"), "")
                 .query(of("results_scenario_total_pixels"), "")
                 .column("scenario", "Scenario", "string")
-                .column("Value #A", "Pixels for a joule", "short")
+                .column("Value #A", "Pixels per joule", "short")
                 .column("Value #B", "Mean power", "watt")
                 .column("Value #C", "Energy", "joule")
                 .column("Value #D", "Pixels", "short"),
-            bars("The five best", "short", "Pixels for a joule.")
+            bars("Five best scenarios", "short", "Pixels per joule.")
                 .query(format!("topk(5, {score})"), "{{scenario}}"),
-            pie("Scores beside each other", "short", "Pixels for a joule.")
+            pie("Comparison of scenarios", "short", "Pixels per joule.")
                 .query(&*score, "{{scenario}}")
                 .size(12, 8),
         ],

@@ -20,54 +20,55 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "power-monitoring",
         uid: "power-monitoring-dashboard",
         title: "Power Monitoring",
-        description: "Power and energy of the host and its zones, and of the last run's scenarios.",
+        description: "Power and energy of the host, of its zones, and of the scenarios of the last run.",
         refresh: "5s",
         since: "now-15m",
         variables: SCENARIOS.to_vec(),
         panels: vec![
-            stat("Energy is measured", "bool_yes_no", "Whether hardware counts energy here. If not, the figures are a model's estimate.")
+            stat("Energy is measured", "bool_yes_no", "Whether hardware measures the energy of this host. If not, a model estimates it.")
                 .query("min(rapl_available)", "measured"),
-            stat("Packages now", "watt", "All processor packages together.")
+            stat("Packages now", "watt", "Power of all processor packages.")
                 .query(format!("{PACKAGES} or {MODEL}"), "packages"),
             stat("Containers", "none", "Running containers.").query("sum(docker_containers_total)", "containers"),
-            stat("Container CPU", "percent", "All containers together, of one CPU.")
+            stat("Container CPU", "percent", "CPU use of all containers, in percent of one CPU.")
                 .query("sum(docker_containers_total_cpu_percent)", "cpu"),
-            stat("Engine CPU", "percent", "The container engine itself, of one CPU.")
+            stat("Engine CPU", "percent", "CPU use of the container engine, in percent of one CPU.")
                 .query("sum(docker_engine_cpu_percent)", "cpu"),
             stat("Engine memory", "kbytes", "Resident memory of the container engine.")
                 .query("sum(docker_engine_memory_kb)", "memory"),
-            lines("CPU package power", "watt", "Processor packages, and the part of it that containers were charged with.")
+            lines("CPU package power", "watt", "Power of the processor packages, and the part that is charged to containers.")
                 .query(format!("{PACKAGES} or {MODEL}"), "packages")
                 .query(
                     r#"sum(rate(ffwatt_workload_energy_joules_total{domain="package", kind=~"docker|podman|containerd|crio|kubernetes"}[$__rate_interval]))"#,
-                    "containers (attributed)",
+                    "containers",
                 ),
-            lines("Power by zone", "watt", "Each RAPL zone; zones lie in one another, so they are not to be added up. By domain where there is no RAPL.")
+            lines("Power by zone", "watt", "Power of each RAPL zone. Zones contain other zones, so do \
+                not add them. Without RAPL, estimated power by domain.")
                 .query(
                     r#"sum by (zone) (rapl_power_watts) or label_replace(sum by (domain) (rate(ffwatt_host_energy_joules_total{source="model"}[$__rate_interval])), "zone", "$1 (model)", "domain", "(.*)")"#,
                     "{{zone}}",
                 ),
-            lines("Cumulative CPU energy", "watth", "Energy of the packages since the agent began.").query(
+            lines("Cumulative CPU energy", "watth", "Energy of the packages since the agent started.").query(
                 r#"sum(rapl_energy_joules_total{zone=~"package.*"}) / 3600 or sum(ffwatt_host_energy_joules_total{domain="package", source="model"}) / 3600"#,
                 "energy",
             ),
-            lines("Host CPU", "percentunit", "Busy share of all CPUs: by node_exporter where it is scraped, else by the agent.").query(
+            lines("Host CPU", "percentunit", "Busy share of all CPUs, from node_exporter if it is scraped, else from the agent.").query(
                 r#"1 - avg(rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval])) or sum(rate(ffwatt_workload_cpu_seconds_total[$__rate_interval])) / sum(ffwatt_host_cpus)"#,
                 "busy",
             ),
-            lines("Container CPU by name", "percent", "Each container, of one CPU.")
+            lines("Container CPU by name", "percent", "CPU use of each container, in percent of one CPU.")
                 .query("docker_container_cpu_percent", "{{container}}"),
-            lines("Container memory by name", "percent", "Each container, of its limit or of installed memory.")
+            lines("Container memory by name", "percent", "Memory of each container, in percent of its limit or of installed memory.")
                 .query("docker_container_memory_percent", "{{container}}"),
-            lines("GPU power", "watt", "Graphics cards, where DCGM is scraped.")
+            lines("GPU power", "watt", "Power of graphics cards, if the DCGM exporter is scraped.")
                 .query("sum(DCGM_FI_DEV_POWER_USAGE)", "gpu"),
-            lines("Energy a minute of scenarios", "watth", "Watt hours a minute, by scenario of the last run.")
+            lines("Energy per minute of scenarios", "watth", "Energy per minute, in Wh, by scenario of the last run.")
                 .query(of_scenarios("results_scenario_energy_wh_per_min"), scenario),
-            lines("Energy for a megabit a second", "watth", "Watt hours for each megabit a second that was asked for.")
+            lines("Energy per megabit per second", "watth", "Energy per megabit per second of the requested bitrate, in Wh.")
                 .query(of_scenarios("results_scenario_energy_wh_per_mbps"), scenario),
-            lines("Energy for a frame", "none", "Millijoules for a frame.")
+            lines("Energy per frame", "none", "Energy per frame, in millijoules.")
                 .query(of_scenarios("results_scenario_energy_mj_per_frame"), scenario),
-            lines("Scenario power and engine overhead", "watt", "Mean power charged to a scenario, and an estimate of the engine's part.")
+            lines("Scenario power and engine overhead", "watt", "Mean power charged to a scenario, and an estimate of the power of the container engine.")
                 .query(of_scenarios("results_scenario_measured_power_watts"), scenario)
                 .query(of_scenarios("results_scenario_estimated_docker_overhead_watts"), "{{scenario}}: engine"),
         ],

@@ -15,7 +15,7 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "future-load-predictions",
         uid: "future-load-predictions",
         title: "Future Load Predictions",
-        description: "Power by number of streams, fitted over the last run's scenarios, with the fit's own 95 % interval.",
+        description: "Power by number of streams: a fit over the scenarios of the last run, with its 95 % interval.",
         refresh: "30s",
         since: "now-1h",
         variables: SCENARIOS[..1].to_vec(),
@@ -23,18 +23,22 @@ pub(crate) fn dashboard() -> Dashboard {
             lines(
                 "Measured and predicted",
                 "watt",
-                "Mean power of a scenario, and what the fit says for its streams.",
+                "Mean power of a scenario, and the prediction for its number of streams.",
             )
             .query(&*mean, "{{scenario}}: measured")
             .query(&*predicted, "{{scenario}}: predicted"),
-            lines("The fit's interval", "watt", "95 % of such scenarios should lie between low and high.")
-                .query(&*predicted, "{{scenario}}: predicted")
-                .query(&*low, "{{scenario}}: low")
-                .query(&*high, "{{scenario}}: high"),
+            lines(
+                "Interval of the prediction",
+                "watt",
+                "95 % of scenarios with this number of streams are expected between low and high.",
+            )
+            .query(&*predicted, "{{scenario}}: predicted")
+            .query(&*low, "{{scenario}}: low")
+            .query(&*high, "{{scenario}}: high"),
             gauge(
                 "Accuracy",
                 "percent",
-                "How close the fit comes to what was measured, on average over the scenarios.",
+                "Agreement of prediction and measurement, as a mean over the scenarios.",
             )
             .query(format!("clamp_min(100 - avg(abs({mean} - {predicted}) / {mean}) * 100, 0)"), "accuracy")
             .range(0.0, 100.0)
@@ -42,14 +46,15 @@ pub(crate) fn dashboard() -> Dashboard {
             stat(
                 "Width of the interval",
                 "watt",
-                "Mean distance from low to high: wide when scenarios are few or far from a line.",
+                "Mean distance from low to high. The interval is wide with few scenarios, or if their \
+                 power is far from a line.",
             )
             .query(format!("avg({high} - {low})"), "width")
             .size(8, 6),
             stat(
-                "Spread from tick to tick",
+                "Deviation of ticks",
                 "watt",
-                "Mean distance of two standard deviations up and down, while the scenarios ran.",
+                "Mean width of two standard deviations above and below the mean power of a scenario.",
             )
             .query(
                 format!(
@@ -60,8 +65,9 @@ pub(crate) fn dashboard() -> Dashboard {
                 "spread",
             )
             .size(8, 6),
-            bars("Predicted power", "watt", "By scenario.").query(&*predicted, "{{scenario}}"),
-            table("All of it", "watt", "Measured, predicted, and the interval.")
+            bars("Predicted power", "watt", "Predicted power by scenario.")
+                .query(&*predicted, "{{scenario}}"),
+            table("Predictions", "watt", "Measured power, predicted power, and the interval.")
                 .query(&*mean, "")
                 .query(&*predicted, "")
                 .query(&*low, "")

@@ -11,7 +11,7 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "quality-cost",
         uid: "ffwatt-quality-cost",
         title: "QoE × cost",
-        description: "VMAF against joules and money, for the scenarios of the last run; and at other prices.",
+        description: "VMAF by energy and by cost, for the scenarios of the last run, and at other prices.",
         refresh: "30s",
         since: "now-1h",
         variables: vec![
@@ -21,40 +21,42 @@ pub(crate) fn dashboard() -> Dashboard {
                 title: "Currency",
                 query: "label_values(ffwatt_scenario_cost, currency)",
             },
-            Variable::Number { name: "price", title: "What if a kWh cost", default: "0.30" },
-            Variable::Number { name: "carbon", title: "What if a kWh were g CO2", default: "50" },
+            Variable::Number { name: "price", title: "Price per kWh (what-if)", default: "0.30" },
+            Variable::Number { name: "carbon", title: "g CO2e per kWh (what-if)", default: "50" },
         ],
         panels: vec![
-            scatter("VMAF against joules", "none", "Up is better, left is cheaper: scenarios at the upper left edge are beaten by nobody (the Pareto front).")
+            scatter("VMAF by energy", "none", "Scenarios at the upper left edge are the Pareto \
+                front: no other scenario has more VMAF for less energy.")
                 .query(of("ffwatt_scenario_energy_joules"), "{{scenario}}")
                 .query(of("ffwatt_scenario_vmaf_score"), "{{scenario}}")
                 .column("Value #A", "Energy", "joule")
                 .column("Value #B", "VMAF", "none"),
-            scatter("VMAF against cost", "none", "The same against energy and busy cores at the configured prices.")
+            scatter("VMAF by cost", "none", "VMAF by cost of energy and busy cores at the configured prices.")
                 .query(r#"sum by (scenario) (ffwatt_scenario_cost{instance=~"$instance", currency="$currency", scenario!~"(?i).*baseline.*"})"#, "{{scenario}}")
                 .query(of("ffwatt_scenario_vmaf_score"), "{{scenario}}")
                 .column("Value #A", "Cost", "none")
                 .column("Value #B", "VMAF", "none"),
-            bars("Quality for power", "none", "VMAF points for a watt of mean power.")
+            bars("Quality per watt", "none", "VMAF points per watt of mean power.")
                 .query(format!("sort_desc({})", of("ffwatt_scenario_vmaf_per_watt")), "{{scenario}}"),
-            bars("Energy for quality", "joule", "Joules for a point of VMAF.")
+            bars("Energy per VMAF point", "joule", "Energy per VMAF point.")
                 .query(format!("sort_desc({})", of("ffwatt_scenario_joules_per_vmaf_point")), "{{scenario}}"),
-            bars("Energy for a frame", "joule", "Joules for a frame.")
+            bars("Energy per frame", "joule", "Energy per frame.")
                 .query(format!("sort_desc({})", of("ffwatt_scenario_joules_per_frame")), "{{scenario}}"),
-            bars("An hour of output", "none", "Energy and busy cores for an hour of output, in the chosen currency.").query(
+            bars("Cost per hour of output", "none", "Cost of energy and busy cores per hour of output, in the selected currency.").query(
                 r#"sort_desc(sum by (scenario) (ffwatt_scenario_cost_per_output_hour{instance=~"$instance", currency="$currency", scenario!~"(?i).*baseline.*"}))"#,
                 "{{scenario}}",
             ),
-            bars("What if: energy cost", "none", "Energy alone at the price typed above, in whatever currency that is.")
+            bars("What-if energy cost", "none", "Energy cost at the price in the field above, in the currency of that price.")
                 .query(format!("sort_desc({} / 3.6e6 * $price)", of("ffwatt_scenario_energy_joules")), "{{scenario}}"),
-            bars("What if: carbon", "massg", "Carbon dioxide of the energy at the intensity typed above.")
+            bars("What-if carbon", "massg", "Emission of the energy at the carbon intensity in the field above.")
                 .query(format!("sort_desc({} / 3.6e6 * $carbon)", of("ffwatt_scenario_energy_joules")), "{{scenario}}"),
-            lines("VMAF of finished transcodes", "none", "Scored by the agent where a container names its source and output.")
+            lines("VMAF of finished transcodes", "none", "VMAF of transcodes that the agent has scored, \
+                because the container names source and output.")
                 .query(r#"ffwatt_transcode_vmaf_score{instance=~"$instance"}"#, "{{workload}} {{transcode}}"),
-            lines("Price and carbon here", "none", "What a kilowatt hour costs and emits, as configured.")
-                .query(r#"ffwatt_energy_price_per_kwh{instance=~"$instance"}"#, "{{currency}} a kWh, {{instance}}")
-                .query(r#"ffwatt_carbon_intensity_grams_per_kwh{instance=~"$instance"} / 1000"#, "kg CO2 a kWh, {{instance}}"),
-            table("Scenarios", "none", "Everything about the last run in one table.")
+            lines("Price and carbon intensity", "none", "Configured price and carbon intensity of 1 kWh.")
+                .query(r#"ffwatt_energy_price_per_kwh{instance=~"$instance"}"#, "{{currency}}/kWh, {{instance}}")
+                .query(r#"ffwatt_carbon_intensity_grams_per_kwh{instance=~"$instance"} / 1000"#, "kg CO2e/kWh, {{instance}}"),
+            table("Scenarios", "none", "All figures of the scenarios of the last run.")
                 .query(of("ffwatt_scenario_energy_joules"), "")
                 .query(of("ffwatt_scenario_vmaf_score"), "")
                 .query(of("ffwatt_scenario_joules_per_frame"), "")
@@ -67,7 +69,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 .column("Value #C", "J/frame", "none")
                 .column("Value #D", "J/megapixel", "none")
                 .column("Value #E", "Cost", "none")
-                .column("Value #F", "g CO2", "none"),
+                .column("Value #F", "g CO2e", "none"),
         ],
     }
 }

@@ -6,7 +6,7 @@ use crate::attribution::idle::LOW_UTILISATION;
 use crate::units::{MicroJoules, Ratio, Watts};
 
 /// The share of the period that must be quiet. Periodic background tasks of an idle host may run in the period too.
-pub const MOSTLY: Ratio = Ratio(0.75);
+const MOSTLY: Ratio = Ratio(0.75);
 
 /// A window of a zone with known energy and duration.
 #[derive(Clone, Copy, Debug, PartialEq)]

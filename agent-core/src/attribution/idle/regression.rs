@@ -22,16 +22,16 @@ mod tests;
 
 /// The estimate is used once its standard error is at most this share of it. Within two standard errors the idle part of a busy host's
 /// energy is then known to a fifth, and the dynamic part, by far the larger one there, much better.
-pub const MOST_ERROR: Ratio = Ratio(0.10);
+const MOST_ERROR: Ratio = Ratio(0.10);
 
 /// An estimate that is used is dropped above this share, so that it does not come and go at the bound.
-pub const DROPPED_ERROR: Ratio = Ratio(0.20);
+const DROPPED_ERROR: Ratio = Ratio(0.20);
 
 /// The standard deviation of utilisation below which there is no estimate, regardless of the sums.
-pub const LEAST_SPREAD: Ratio = Ratio(0.05);
+const LEAST_SPREAD: Ratio = Ratio(0.05);
 
 /// Blocks below which there is no estimate: a minute.
-pub const LEAST_BLOCKS: usize = 12;
+const LEAST_BLOCKS: usize = 12;
 
 /// Expected curvature before any is observed, as a share of the slope: `u^0.8` has 0.1 at full use, two hyperthreads of a core
 /// that cost 1.3 times one of them have 0.3.

@@ -7,6 +7,10 @@ const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: u32 = 3600;
 
+/// Lengths of a quiet and of a busy window over days. Six quiet hours have the stretches of [`QUIET_DAY`].
+const QUIET: Duration = Duration::from_mins(1);
+const BUSY: Duration = Duration::from_hours(1);
+
 fn feed(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>, seconds: u32) {
     feed_windows(learner, watts, utilisation, (seconds, SECOND));
 }
@@ -20,11 +24,15 @@ fn feed_windows(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>,
     }
 }
 
+/// Number and length of the windows of these hours.
+fn windows(hours: u32, length: Duration) -> (u32, Duration) {
+    (hours * HOUR / length.as_secs() as u32, length)
+}
+
 /// A day with this many quiet hours at this power; the other hours are busy.
 fn day(learner: &mut IdleLearner, quiet_watts: u64, quiet_hours: u32) {
-    let windows = |hours: u32| (hours * HOUR / 10, SECOND * 10);
-    feed_windows(learner, quiet_watts, Some(0.01), windows(quiet_hours));
-    feed_windows(learner, 90, Some(0.8), windows(24 - quiet_hours));
+    feed_windows(learner, quiet_watts, Some(0.01), windows(quiet_hours, QUIET));
+    feed_windows(learner, 90, Some(0.8), windows(24 - quiet_hours, BUSY));
 }
 
 #[test]
@@ -59,7 +67,7 @@ fn a_window_that_is_not_known_ends_the_stretch() {
 fn it_falls_at_once_and_does_not_rise_within_a_day() {
     let mut learner = IdleLearner::default();
     feed(&mut learner, 30, Some(0.0), 10);
-    feed(&mut learner, 40, Some(0.0), 20 * HOUR);
+    feed_windows(&mut learner, 40, Some(0.0), windows(20, QUIET));
     assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
     feed(&mut learner, 25, Some(0.0), 10);
     assert_eq!(learner.power(ZONE), Some(Watts(25.0)));
@@ -81,7 +89,7 @@ fn unknown_utilisation_and_a_counter_that_stands_still_teach_nothing() {
 fn it_rises_when_a_week_has_contradicted_it() {
     let mut learner = IdleLearner::default();
     // Another cooler, another power plan: from some day on the idle host draws 40 W.
-    (0..10).for_each(|_| day(&mut learner, 30, 6));
+    (0..if cfg!(miri) { 1 } else { 10 }).for_each(|_| day(&mut learner, 30, 6));
     (0..DAYS - 1).for_each(|_| day(&mut learner, 40, 6));
     assert_eq!(learner.power(ZONE), Some(Watts(30.0)), "it is not a week yet");
     day(&mut learner, 40, 6);
@@ -103,7 +111,7 @@ fn one_stretch_that_was_too_low_is_forgotten_after_a_week() {
 #[test]
 fn a_host_that_is_idle_on_sundays_only_keeps_what_sundays_say() {
     let mut learner = IdleLearner::default();
-    for _ in 0..4 {
+    for _ in 0..if cfg!(miri) { 1 } else { 4 } {
         day(&mut learner, 30, 24);
         (0..6).for_each(|_| day(&mut learner, 36, 2));
         assert_eq!(learner.power(ZONE), Some(Watts(30.0)));

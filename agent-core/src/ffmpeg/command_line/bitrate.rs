@@ -7,8 +7,7 @@ use crate::ffmpeg::command_line::BitsPerSecond;
 /// See `av_strtod()` in libavutil/eval.c: SI prefixes, by 1024 when an `i` follows, by 8 when a `B` ends it.
 pub(super) fn parse(text: &str) -> Option<BitsPerSecond> {
     let text = text.trim();
-    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.');
-    let (number, mut suffix) = text.split_at(digits.unwrap_or(text.len()));
+    let (number, mut suffix) = text.split_at(number_length(text));
     let mut value: f64 = number.parse().ok()?;
     let power = match suffix.chars().next() {
         Some('k' | 'K') => 1,
@@ -26,6 +25,23 @@ pub(super) fn parse(text: &str) -> Option<BitsPerSecond> {
         (value, suffix) = (value * 8.0, "");
     }
     whole(value).filter(|_| suffix.is_empty())
+}
+
+/// Length of the number at the beginning, with its exponent, as `strtod()` reads it.
+fn number_length(text: &str) -> usize {
+    let end_of_digits = |from: usize| {
+        let is_other = |character: char| !character.is_ascii_digit() && character != '.';
+        text[from..].find(is_other).map_or(text.len(), |length| from + length)
+    };
+    let mantissa = end_of_digits(0);
+    let exponent =
+        text[mantissa..].strip_prefix(['e', 'E']).map(|rest| rest.strip_prefix(['+', '-']).unwrap_or(rest));
+    match exponent {
+        Some(digits) if digits.starts_with(|character: char| character.is_ascii_digit()) => {
+            end_of_digits(text.len() - digits.len())
+        }
+        _ => mantissa,
+    }
 }
 
 /// A number of thousands, as x264 and `GStreamer`'s elements count.
@@ -56,6 +72,11 @@ mod tests {
             ("fast", None),
             ("", None),
             ("12q", None),
+            ("5e6", Some(5_000_000)),
+            ("2.5E+3k", Some(2_500_000)),
+            ("827078.82", Some(827_079)),
+            ("3E", None),
+            ("1e", None),
             ("1e99", None),
             ("99999999999999G", None),
         ];

@@ -1,162 +1,152 @@
-//! Table of encoders: the standard that each writes, the hardware that it uses, and its default preset.
+//! Finds the row of an encoder in the table of encoders, by its name in the command line.
 
-/// An encoder, by the name that its program uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Encoder {
-    pub(super) name: String,
-}
+pub mod rows;
+
+use crate::ffmpeg::command_line::encoder::rows::{NATIVE, ROWS, Row};
+use crate::ffmpeg::table;
 
 /// Encoders that ffmpeg uses where a standard is named instead: the first that it registers, in builds that have it
-/// (libavcodec/allcodecs.c).
-const BY_STANDARD: [(&str, &str); 6] = [
+/// (libavcodec/allcodecs.c). For AV1 the first one depends on the build.
+const BY_STANDARD: [(&str, &str); 14] = [
+    ("avs2", "libxavs2"),
+    ("dirac", "vc2"),
+    ("flv1", "flv"),
     ("h264", "libx264"),
     ("hevc", "libx265"),
+    ("jpegxl", "libjxl"),
+    ("msmpeg4v3", "msmpeg4"),
+    ("mpeg2", "mpeg2video"),
+    ("theora", "libtheora"),
     ("vp8", "libvpx"),
     ("vp9", "libvpx-vp9"),
-    ("theora", "libtheora"),
-    ("prores", "prores"),
+    ("vvc", "libvvenc"),
+    ("webp", "libwebp_anim"),
+    ("evc", "libxeve"),
 ];
 
-/// Encoders that run on the CPU, and the standards that they write.
-const SOFTWARE: [(&str, &str); 38] = [
-    ("libx264", "h264"),
-    ("libx264rgb", "h264"),
-    ("libopenh264", "h264"),
-    ("x264enc", "h264"),
-    ("openh264enc", "h264"),
-    ("libx265", "hevc"),
-    ("libkvazaar", "hevc"),
-    ("x265enc", "hevc"),
-    ("libvvenc", "vvc"),
-    ("libsvtav1", "av1"),
-    ("libaom-av1", "av1"),
-    ("librav1e", "av1"),
-    ("svtav1enc", "av1"),
-    ("av1enc", "av1"),
-    ("rav1enc", "av1"),
-    ("libvpx", "vp8"),
-    ("vp8enc", "vp8"),
-    ("libvpx-vp9", "vp9"),
-    ("vp9enc", "vp9"),
-    ("libxeve", "evc"),
-    ("libtheora", "theora"),
-    ("theoraenc", "theora"),
+/// Standards in the spelling of labels, where ffmpeg or a name of an encoder spells them otherwise.
+const SPELLINGS: [(&str, &str); 11] = [
+    ("av1lp", "av1"),
+    ("h264lp", "h264"),
+    ("h265", "hevc"),
+    ("h265lp", "hevc"),
+    ("jpeg", "mjpeg"),
+    ("jpegxl_anim", "jpegxl"),
     ("mpeg1video", "mpeg1"),
     ("mpeg2video", "mpeg2"),
-    ("mpeg2enc", "mpeg2"),
-    ("mpeg4", "mpeg4"),
-    ("libxvid", "mpeg4"),
-    ("msmpeg4", "msmpeg4"),
-    ("flv", "flv1"),
-    ("h263", "h263"),
-    ("prores", "prores"),
-    ("prores_aw", "prores"),
-    ("prores_ks", "prores"),
-    ("dnxhd", "dnxhd"),
-    ("cfhd", "cfhd"),
-    ("ffv1", "ffv1"),
-    ("mjpeg", "mjpeg"),
-    ("gif", "gif"),
+    ("msmpeg4v2", "msmpeg4"),
+    ("msmpeg4v3", "msmpeg4"),
+    ("vp9lp", "vp9"),
 ];
 
-/// Suffixes of ffmpeg's names for hardware encoders.
-const HARDWARE_SUFFIXES: [(&str, &str); 14] = [
-    ("_nvenc", "nvenc"),
-    ("_qsv", "qsv"),
-    ("_vaapi", "vaapi"),
-    ("_amf", "amf"),
-    ("_videotoolbox", "videotoolbox"),
-    ("_v4l2m2m", "v4l2m2m"),
-    ("_vulkan", "vulkan"),
-    ("_d3d12va", "d3d12va"),
-    ("_mediacodec", "mediacodec"),
-    ("_mf", "mediafoundation"),
-    ("_omx", "omx"),
-    ("_rkmpp", "rkmpp"),
-    ("_ni_quadra", "quadra"),
-    ("_ni_logan", "logan"),
-];
+/// Standards that names of hardware encoders contain.
+const STANDARDS: [&str; 12] =
+    ["h264", "hevc", "av1", "vp8", "vp9", "mpeg2", "mpeg4", "mjpeg", "h263", "prores", "ffv1", "vc1"];
 
-/// Prefixes of `GStreamer`'s names for hardware encoders; the standard and `enc` follow.
-const HARDWARE_PREFIXES: [(&str, &str); 9] = [
-    ("nvcuda", "nvenc"),
-    ("nvauto", "nvenc"),
-    ("nvv4l2", "nvenc"),
-    ("nv", "nvenc"),
-    ("qsv", "qsv"),
-    ("vaapi", "vaapi"),
-    ("va", "vaapi"),
-    ("v4l2", "v4l2m2m"),
-    ("amf", "amf"),
-];
+/// An encoder that the tables know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Encoder {
+    /// Name of its program, of words of the tables; `None` where only the standard is named and the encoder depends on the build.
+    pub(super) name: Option<String>,
+    pub(super) standard: &'static str,
+    pub(super) row: &'static Row,
+}
 
 impl Encoder {
-    /// The encoder of this name, or of the standard of this name.
-    pub(super) fn named(name: &str) -> Self {
+    /// The encoder of this name, or of the standard of this name; `None` for a name that no table has.
+    pub(super) fn named(name: &str) -> Option<Self> {
         let by_standard = BY_STANDARD.iter().find(|(standard, _)| *standard == name);
-        Self { name: by_standard.map_or(name, |(_, name)| name).to_owned() }
-    }
-
-    /// The standard that the encoder writes.
-    pub(super) fn standard(&self) -> Option<&'static str> {
-        match self.in_hardware() {
-            Some((standard, _)) => standard,
-            None => self.in_software(),
+        let name = by_standard.map_or(name, |(_, name)| name);
+        if name == "av1" {
+            return Some(Self { name: None, standard: "av1", row: &NATIVE });
         }
+        let native = || {
+            let standard = spelled(table::standard(name)?);
+            Some(Self { name: Some(name.to_owned()), standard, row: &NATIVE })
+        };
+        Self::by_row(name).or_else(native)
     }
 
-    /// The hardware that encodes.
-    pub(super) fn hardware(&self) -> Option<&'static str> {
-        match self.in_hardware() {
-            Some((_, hardware)) => Some(hardware),
-            None => self.in_software().map(|_| "cpu"),
-        }
-    }
-
-    /// The encoder's preset when none is chosen, where that is documented and has never changed.
-    pub(super) fn default_preset(&self) -> Option<&'static str> {
-        matches!(self.name.as_str(), "libx264" | "libx264rgb" | "libx265").then_some("medium")
-    }
-
-    fn in_software(&self) -> Option<&'static str> {
-        SOFTWARE.iter().find(|(name, _)| *name == self.name).map(|(_, standard)| *standard)
-    }
-
-    /// Standard and hardware of a hardware encoder. `nvenc` and `nvenc_h264` are ffmpeg's old names.
-    fn in_hardware(&self) -> Option<(Option<&'static str>, &'static str)> {
-        let name = self.name.as_str();
-        if name == "nvenc" {
-            return Some((Some("h264"), "nvenc"));
-        }
-        if let Some(standard) = name.strip_prefix("nvenc_") {
-            return Some((standard_named(standard), "nvenc"));
-        }
-        let by_suffix = HARDWARE_SUFFIXES
-            .iter()
-            .find_map(|(suffix, hardware)| Some((standard_named(name.strip_suffix(suffix)?), *hardware)));
-        by_suffix.or_else(|| {
-            let element = name.strip_suffix("enc")?;
-            HARDWARE_PREFIXES.iter().find_map(|(prefix, hardware)| {
-                let standard = standard_named(element.strip_prefix(prefix)?)?;
-                Some((Some(standard), *hardware))
-            })
+    fn by_row(name: &str) -> Option<Self> {
+        ROWS.iter().find_map(|row| {
+            let standard = match row.name.split_once('*') {
+                None => (row.name == name).then_some(row.standard)?,
+                Some((before, after)) => in_name(name.strip_prefix(before)?.strip_suffix(after)?)?,
+            };
+            Some(Self { name: Some(name.to_owned()), standard, row })
         })
+    }
+
+    /// Whether the encoder only passes pictures on as they are in memory.
+    pub(super) fn only_decodes(&self) -> bool {
+        matches!(self.name.as_deref(), Some("rawvideo" | "wrapped_avframe" | "vnull"))
     }
 }
 
-/// The standard, from its spelling in names of encoders.
-fn standard_named(text: &str) -> Option<&'static str> {
-    Some(match text {
-        "h264" | "h264lp" => "h264",
-        "hevc" | "h265" | "h265lp" => "hevc",
-        "av1" | "av1lp" => "av1",
-        "vp8" => "vp8",
-        "vp9" | "vp9lp" => "vp9",
-        "mpeg2" => "mpeg2",
-        "mpeg4" => "mpeg4",
-        "mjpeg" | "jpeg" => "mjpeg",
-        "prores" => "prores",
-        "ffv1" => "ffv1",
-        _ => return None,
-    })
+/// A standard in the spelling of labels.
+fn spelled(standard: &'static str) -> &'static str {
+    SPELLINGS.iter().find(|(other, _)| *other == standard).map_or(standard, |(_, label)| label)
+}
+
+/// The standard that the middle of an encoder's name says.
+fn in_name(text: &str) -> Option<&'static str> {
+    let spelled = SPELLINGS.iter().find(|(other, _)| *other == text).map_or(text, |(_, label)| label);
+    STANDARDS.into_iter().find(|standard| *standard == spelled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_video_encoder_of_ffmpeg_is_known_with_its_standard() {
+        let mut count = 0;
+        for name in table::encoder_names() {
+            let encoder = Encoder::by_row(name).unwrap_or_else(|| Encoder::named(name).unwrap());
+            assert_eq!(encoder.name.as_deref(), Some(name));
+            let standard = spelled(table::standard(name).unwrap());
+            assert_eq!(encoder.standard, standard, "{name}");
+            let is_hardware = ["nvenc", "qsv", "vaapi", "amf", "v4l2m2m", "omx", "vulkan"]
+                .iter()
+                .any(|hardware| name.ends_with(&format!("_{hardware}")));
+            assert_eq!(encoder.row.hardware != "cpu", is_hardware, "{name}");
+            count += 1;
+        }
+        assert!(count > 100, "{count}");
+    }
+
+    #[test]
+    fn encoders_that_these_builds_of_ffmpeg_do_not_have() {
+        for (name, expected) in [
+            ("h264_ni_quadra_enc", Some(("h264", "quadra"))),
+            ("h265_ni_logan", Some(("hevc", "logan"))),
+            ("mpsoc_vcu_hevc", Some(("hevc", "mpsoc_vcu"))),
+            ("av1_ama", Some(("av1", "ama"))),
+            ("hevc_rkmpp", Some(("hevc", "rkmpp"))),
+            ("h264_nvmpi", Some(("h264", "nvmpi"))),
+            ("hevc_videotoolbox", Some(("hevc", "videotoolbox"))),
+            ("nvenc_hevc", Some(("hevc", "nvenc"))),
+            ("nvv4l2h265enc", Some(("hevc", "nvenc"))),
+            ("vtenc_h264_hw", Some(("h264", "videotoolbox"))),
+            ("mppjpegenc", Some(("mjpeg", "rkmpp"))),
+            ("vah265lpenc", Some(("hevc", "vaapi"))),
+            ("qsv_h265_10bit", Some(("hevc", "qsv"))),
+            ("secret_nvenc", None),
+            ("libfuture", None),
+            ("", None),
+        ] {
+            let found = Encoder::named(name);
+            let found = found.as_ref().map(|encoder| (encoder.standard, encoder.row.hardware));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_standard_means_the_encoder_that_ffmpeg_takes_for_it() {
+        let name = |standard: &str| Encoder::named(standard).and_then(|encoder| encoder.name);
+        assert_eq!(name("h264").as_deref(), Some("libx264"));
+        assert_eq!(name("mpeg4").as_deref(), Some("mpeg4"));
+        assert_eq!(name("av1"), None, "by the build");
+        assert_eq!(Encoder::named("av1").map(|encoder| encoder.standard), Some("av1"));
+    }
 }

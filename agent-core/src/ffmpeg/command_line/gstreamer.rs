@@ -3,12 +3,13 @@
 //! Elements and their properties are read in the order of the command line; see gst-launch-1.0(1). Caps give the size, `!` only links.
 
 use crate::ffmpeg::command_line::encoder::Encoder;
+use crate::ffmpeg::command_line::encoder::rows::Unit;
 use crate::ffmpeg::command_line::frame::{self, Frame};
-use crate::ffmpeg::command_line::{BitsPerSecond, CommandLine, Rendition, Work, bitrate};
+use crate::ffmpeg::command_line::{BitsPerSecond, CommandLine, Rendition, Work, bitrate, preset};
 
 /// `speed-preset` of x264enc and x265enc by number.
 const SPEEDS: [&str; 11] = [
-    "None",
+    "none",
     "ultrafast",
     "superfast",
     "veryfast",
@@ -21,21 +22,50 @@ const SPEEDS: [&str; 11] = [
     "placebo",
 ];
 
-/// Properties that choose an encoder's speed, the most specific first.
-const SPEED_PROPERTIES: [&str; 6] =
-    ["speed-preset", "preset", "cpu-used", "target-usage", "speed", "deadline"];
+/// Sources that deliver in real time.
+const LIVE_SOURCES: [&str; 17] = [
+    "alsasrc",
+    "decklinkaudiosrc",
+    "decklinkvideosrc",
+    "libcamerasrc",
+    "ndisrc",
+    "nvarguscamerasrc",
+    "pipewiresrc",
+    "pulsesrc",
+    "ristsrc",
+    "rtmp2src",
+    "rtmpsrc",
+    "rtspsrc",
+    "srtsrc",
+    "udpsrc",
+    "v4l2src",
+    "whepsrc",
+    "ximagesrc",
+];
+
+/// Properties with a bitrate, of all encoders.
+const BITRATES: [&str; 3] = ["bitrate", "target-bitrate", "bps"];
+
+/// Bits per second below which a number of unclear unit may be one of thousands.
+const LEAST_BITS: u64 = 200_000;
 
 /// Reads the sinks, and the encoders before them.
 pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> CommandLine {
     let mut pipeline = Pipeline::default();
     for argument in arguments.filter(|argument| !argument.starts_with('-')) {
         // The whole pipeline may be one argument.
-        for word in argument.split_whitespace() {
+        for word in argument.split([' ', '\t', '\n', '\'']).filter(|word| !word.is_empty()) {
             pipeline.take(word);
         }
     }
     pipeline.close();
-    CommandLine { outputs: pipeline.sinks, renditions: pipeline.renditions, ..CommandLine::default() }
+    CommandLine {
+        outputs: pipeline.sinks,
+        is_live: pipeline.is_live,
+        counted: (pipeline.renditions.len() == 1).then_some(1),
+        renditions: pipeline.renditions,
+        ..CommandLine::default()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +76,7 @@ struct Pipeline<'a> {
     element: &'a str,
     properties: Vec<(&'a str, &'a str)>,
     sinks: usize,
+    is_live: bool,
     renditions: Vec<Rendition>,
 }
 
@@ -59,8 +90,11 @@ impl<'a> Pipeline<'a> {
                 self.begin(word);
             }
             self.take_caps(word);
-        } else if let Some(property) = word.split_once('=') {
-            self.properties.push(property);
+        } else if let Some((name, value)) = word.split_once('=') {
+            if name == "caps" {
+                self.take_caps(value.trim_matches('"'));
+            }
+            self.properties.push((name, value));
         } else {
             self.begin(word);
             if word.ends_with('.') {
@@ -93,18 +127,17 @@ impl<'a> Pipeline<'a> {
         let kind = element.trim_end_matches(|character: char| character.is_ascii_digit());
         if element == "tee" {
             self.at_tee = self.frame;
+        } else if LIVE_SOURCES.contains(&kind) || property(&properties, "is-live") == Some("true") {
+            self.is_live = true;
         } else if kind.ends_with("sink") && kind != "fakesink" {
             self.sinks += 1;
-        } else if kind.ends_with("enc") {
-            let encoder = Encoder::named(element);
-            if encoder.standard().is_some() {
-                let work = Work::Encode {
-                    preset: preset(&properties),
-                    bitrate: asked_bitrate(element, &properties),
-                    encoder,
-                };
-                self.renditions.push(Rendition { work, frame: self.frame });
-            }
+        } else if let Some(encoder) = encoder_of(element) {
+            let work = Work::Encode {
+                preset: preset(&encoder, &properties),
+                bitrate: asked_bitrate(&encoder, &properties),
+                encoder,
+            };
+            self.renditions.push(Rendition { work, frame: self.frame });
         }
     }
 }
@@ -118,26 +151,27 @@ fn property<'a>(properties: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
     properties.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
 }
 
-fn preset(properties: &[(&str, &str)]) -> Option<String> {
-    SPEED_PROPERTIES.iter().find_map(|name| {
-        let value = property(properties, name)?;
-        Some(match *name {
-            "speed-preset" => {
-                let by_number = value.parse().ok().and_then(|number: usize| SPEEDS.get(number).copied());
-                by_number.unwrap_or(value).to_owned()
-            }
-            "preset" | "deadline" => value.to_owned(),
-            _ => format!("{name}={value}"),
-        })
-    })
+/// The encoder of an element; `avenc_…` are those of ffmpeg.
+fn encoder_of(element: &str) -> Option<Encoder> {
+    let ffmpeg = || Encoder::named(element.strip_prefix("avenc_")?);
+    let own = Encoder::named(element).filter(|encoder| encoder.row.vendor == "GStreamer");
+    own.or_else(|| ffmpeg().filter(|encoder| encoder.name.is_some()))
 }
 
-/// Most elements use kbit/s; these use bit/s.
-fn asked_bitrate(element: &str, properties: &[(&str, &str)]) -> Option<BitsPerSecond> {
-    let asked = property(properties, "bitrate").or_else(|| property(properties, "target-bitrate"))?;
-    if matches!(element, "vp8enc" | "vp9enc" | "openh264enc") {
-        bitrate::parse(asked)
-    } else {
-        bitrate::parse_kilobits(asked)
+fn preset(encoder: &Encoder, properties: &[(&str, &str)]) -> Option<String> {
+    let by_number = |value: &str| value.parse().ok().and_then(|number: usize| SPEEDS.get(number).copied());
+    let asked = property(properties, "speed-preset").map(|value| by_number(value).unwrap_or(value));
+    match asked {
+        Some(word) => preset::word(word),
+        None => preset::preset(encoder, |name| property(properties, name)),
+    }
+}
+
+fn asked_bitrate(encoder: &Encoder, properties: &[(&str, &str)]) -> Option<BitsPerSecond> {
+    let asked = BITRATES.iter().find_map(|name| property(properties, name))?;
+    match encoder.row.unit {
+        Unit::Bits => bitrate::parse(asked),
+        Unit::Kilobits => bitrate::parse_kilobits(asked),
+        Unit::Unclear => bitrate::parse(asked).filter(|bitrate| bitrate.0 >= LEAST_BITS),
     }
 }

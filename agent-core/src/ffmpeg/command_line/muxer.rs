@@ -1,57 +1,91 @@
-//! Table of ffmpeg's muxers: the encoder that ffmpeg uses for each when the command line names none.
+//! Finds the video that ffmpeg encodes into a container format when the command line names no encoder.
+
+use crate::ffmpeg::table::{self, Muxer};
 
 /// The default video of a container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Default {
-    /// Video by this encoder.
+    /// Video of this standard, or by this encoder.
     Video(&'static str),
-    /// Video that is only decoded, or written as it is in memory: nothing is encoded.
-    Decoded,
     /// No video.
     None,
-    /// A format that is not in the table.
+    /// The format is unknown, or it is a wrapper of another one.
     Unknown,
 }
 
-/// The default by the name of the muxer (`-f`), else by the suffix of the file's name.
-///
-/// From the `video_codec` of libavformat's muxers, and the encoder that ffmpeg uses for each in builds that have it.
+/// Demuxers of sound that have no muxer in the table.
+const SOUND: [&str; 9] = ["aac", "dsf", "jack", "libcdio", "loas", "openal", "oss", "pulse", "sndio"];
+
+/// Suffixes of files of sound in formats that could have video.
+const SOUND_SUFFIXES: [&str; 6] = ["isma", "m4a", "m4b", "mka", "ra", "wma"];
+
+/// Encoders of single pictures by the suffix of the file's name, where they are not muxers of their own
+/// (`ff_guess_image2_codec()` in libavformat/img2.c).
+const PICTURES: [(&str, &str); 17] = [
+    ("bmp", "bmp"),
+    ("dpx", "dpx"),
+    ("exr", "exr"),
+    ("jls", "jpegls"),
+    ("jp2", "jpeg2000"),
+    ("j2k", "jpeg2000"),
+    ("jpeg", "mjpeg"),
+    ("jpg", "mjpeg"),
+    ("jxl", "jpegxl"),
+    ("pbm", "pbm"),
+    ("pgm", "pgm"),
+    ("png", "png"),
+    ("ppm", "ppm"),
+    ("qoi", "qoi"),
+    ("tga", "targa"),
+    ("tif", "tiff"),
+    ("tiff", "tiff"),
+];
+
+/// The default by the name of the muxer (`-f`), else by the suffix of the file's name (`av_guess_codec()` in libavformat/format.c).
 pub(super) fn default(format: Option<&str>, url: &str) -> Default {
-    let name = format.or_else(|| extension(url)).unwrap_or_default().to_ascii_lowercase();
-    match name.as_str() {
-        "mp4" | "mov" | "m4v" | "ismv" | "f4v" | "mkv" | "matroska" | "hls" | "m3u8" | "dash" | "mpd"
-        | "h264" | "264" | "smoothstreaming" => Default::Video("libx264"),
-        "hevc" | "h265" | "265" => Default::Video("libx265"),
-        "webm" => Default::Video("libvpx-vp9"),
-        "ivf" => Default::Video("libvpx"),
-        "mpegts" | "ts" | "m2ts" | "mts" | "mxf" | "vob" | "dvd" | "svcd" | "rtp_mpegts" | "mpeg2video"
-        | "m2v" => Default::Video("mpeg2video"),
-        "mpeg" | "mpg" | "mpeg1video" | "m1v" | "vcd" => Default::Video("mpeg1video"),
-        "flv" => Default::Video("flv"),
-        "avi" | "nut" | "rtp" | "rtsp" => Default::Video("mpeg4"),
-        "asf" | "wmv" => Default::Video("msmpeg4"),
-        "3gp" | "3g2" => Default::Video("h263"),
-        "ogv" => Default::Video("libtheora"),
-        "gif" => Default::Video("gif"),
-        "mjpeg" | "jpg" | "jpeg" | "image2" | "image2pipe" => Default::Video("mjpeg"),
-        "null" | "rawvideo" | "yuv" | "rgb" | "y4m" | "yuv4mpegpipe" | "framemd5" | "framehash"
-        | "framecrc" | "md5" | "hash" | "crc" | "sdl" | "sdl2" | "xv" => Default::Decoded,
-        "mp3" | "wav" | "aac" | "adts" | "m4a" | "m4b" | "ipod" | "flac" | "opus" | "oga" | "mka" | "ac3"
-        | "eac3" | "wma" | "aif" | "aiff" | "amr" | "caf" | "au" | "s16le" | "s16be" | "s24le" | "s32le"
-        | "f32le" | "u8" | "alsa" | "pulse" | "chromaprint" | "spdif" | "srt" | "vtt" | "webvtt" | "ass"
-        | "ffmetadata" => Default::None,
-        _ => Default::Unknown,
+    let suffix = suffix(url).unwrap_or_default().to_ascii_lowercase();
+    let by_suffix = || table::muxer_of_suffix(&suffix);
+    let found = match format {
+        // Segments have the format of their suffix.
+        None | Some("segment" | "ssegment" | "stream_segment") => by_suffix(),
+        Some("tee" | "fifo") => None,
+        Some(name) => table::muxer(name).map(|muxer| (name, muxer)),
+    };
+    match found {
+        Some(("image2" | "image2pipe", muxer)) => {
+            let picture = PICTURES.iter().find(|(known, _)| *known == suffix).map(|(_, encoder)| *encoder);
+            picture.or(muxer.video).map_or(Default::Unknown, Default::Video)
+        }
+        // Its only video is a cover picture that the input has.
+        Some(("mp3", _)) => Default::None,
+        Some((_, muxer)) => muxer.video.map_or(Default::None, Default::Video),
+        None => Default::Unknown,
     }
 }
 
-/// Whether a file of this name can contain no video.
-pub(super) fn is_audio_only(url: &str) -> bool {
-    default(None, url) == Default::None
+/// Whether an input has no video: by the name of its demuxer (`-f`), else by the suffix of its name.
+pub(super) fn has_only_sound(format: Option<&str>, url: &str) -> bool {
+    if let Some(name) = format {
+        return SOUND.contains(&name) || table::muxer(name).is_some_and(is_sound);
+    }
+    let Some(suffix) = suffix(url).map(str::to_ascii_lowercase) else { return false };
+    let by_table = || table::muxer_of_suffix(&suffix).is_some_and(|(_, muxer)| is_sound(muxer));
+    SOUND_SUFFIXES.contains(&suffix.as_str()) || by_table()
 }
 
-fn extension(url: &str) -> Option<&str> {
+/// Whether a file of the format has sound only. It may have a cover picture, which is a PNG by default.
+fn is_sound(muxer: Muxer) -> bool {
+    muxer.audio.is_some() && matches!(muxer.video, None | Some("png"))
+}
+
+/// The suffix of the file's name; an address without a path has none.
+fn suffix(url: &str) -> Option<&str> {
     let path = url.split(['?', '#']).next()?;
+    let path = match path.split_once("://") {
+        Some((_, address)) => address.split_once('/')?.1,
+        None => path,
+    };
     let name = path.rsplit('/').next()?;
-    let (_, extension) = name.rsplit_once('.')?;
-    Some(extension)
+    let (_, suffix) = name.rsplit_once('.')?;
+    Some(suffix)
 }

@@ -1,79 +1,18 @@
 //! Parses ffmpeg's option names: whether an option takes a value, and the streams of its specifier.
 
-/// Options without a value. All others have one: private options of encoders, muxers and so on always do.
-///
-/// From `fftools` of ffmpeg 4 to 7. Flags can be turned off with `no` before their name.
-const FLAGS: [&str; 56] = [
-    "?",
-    "L",
-    "accurate_seek",
-    "an",
-    "apply_cropping",
-    "auto_conversion_filters",
-    "autorotate",
-    "autoscale",
-    "benchmark",
-    "benchmark_all",
-    "bitexact",
-    "bsfs",
-    "buildconf",
-    "codecs",
-    "colors",
-    "copy_unknown",
-    "copyts",
-    "debug_ts",
-    "decoders",
-    "deinterlace",
-    "demuxers",
-    "devices",
-    "display_hflip",
-    "display_vflip",
-    "dispositions",
-    "dn",
-    "dump",
-    "encoders",
-    "filters",
-    "find_stream_info",
-    "fix_sub_duration",
-    "fix_sub_duration_heartbeat",
-    "formats",
-    "hex",
-    "hide_banner",
-    "hwaccels",
-    "ignore_unknown",
-    "intra",
-    "layouts",
-    "muxers",
-    "n",
-    "pix_fmts",
-    "print_graphs",
-    "protocols",
-    "psnr",
-    "qphist",
-    "re",
-    "recast_media",
-    "report",
-    "sample_fmts",
-    "seek_timestamp",
-    "shortest",
-    "sn",
-    "start_at_zero",
-    "stats",
-    "stdin",
-];
-
-/// More of them.
-const MORE_FLAGS: [&str; 5] = ["version", "vn", "vstats", "xerror", "y"];
+use crate::ffmpeg::table::{self, Form};
 
 /// An option's name without its specifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OptionName<'a> {
     pub(super) base: &'a str,
     pub(super) streams: Streams,
+    /// Whether the value is the name of a file with the value: `-/filter_complex graph.txt`.
+    pub(super) is_in_file: bool,
 }
 
 /// The streams to which an option applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Streams {
     /// All streams: without a specifier.
     All,
@@ -91,6 +30,7 @@ impl<'a> OptionName<'a> {
     /// Parses the text after the dash.
     pub(super) fn parse(text: &'a str) -> Self {
         let (base, specifier) = text.split_once(':').unwrap_or((text, ""));
+        let (base, is_in_file) = base.strip_prefix('/').map_or((base, false), |base| (base, true));
         let streams = match specifier.split_once(':').unwrap_or((specifier, "")) {
             ("", _) => Streams::All,
             ("v" | "V", "") => Streams::Video,
@@ -99,31 +39,27 @@ impl<'a> OptionName<'a> {
             _ => Streams::Other,
         };
         // Short forms whose name contains the specifier.
-        match (base, streams) {
-            ("vcodec", Streams::All) => Self { base: "c", streams: Streams::Video },
-            ("codec", streams) => Self { base: "c", streams },
-            ("vb" | "b", Streams::All) => Self { base: "b", streams: Streams::Video },
-            ("vf", Streams::All) => Self { base: "filter", streams: Streams::Video },
-            ("vpre", Streams::All) => Self { base: "preset", streams: Streams::Video },
-            (base, streams) => Self { base, streams },
-        }
+        let (base, streams) = match (base, streams) {
+            ("vcodec", Streams::All) => ("c", Streams::Video),
+            ("acodec" | "scodec" | "dcodec", _) => ("c", Streams::Other),
+            ("codec", streams) => ("c", streams),
+            ("vb" | "b", Streams::All) => ("b", Streams::Video),
+            ("vf", Streams::All) => ("filter", Streams::Video),
+            ("vframes", Streams::All) => ("frames", Streams::Video),
+            ("vpre", Streams::All) => ("preset", Streams::Video),
+            (base, streams) => (base, streams),
+        };
+        Self { base, streams, is_in_file }
     }
 
-    /// Whether the option has no value.
-    pub(super) fn is_flag(&self) -> bool {
-        let is_listed = |name: &str| FLAGS.contains(&name) || MORE_FLAGS.contains(&name);
-        is_listed(self.base) || self.base.strip_prefix("no").is_some_and(is_listed)
-    }
-}
-
-impl Streams {
-    /// Whether the option applies to the video stream with these positions among the output's video streams and among all.
-    pub(super) fn include(self, among_video: usize, among_all: usize) -> bool {
-        match self {
-            Self::All | Self::Video => true,
-            Self::OneVideo(index) => index == among_video,
-            Self::One(index) => index == among_all,
-            Self::Other => false,
+    /// Whether the next word is the option's value. Options of libraries always have one.
+    pub(super) fn takes(&self, next: &str) -> bool {
+        let form = table::form(self.base);
+        let negated = || self.base.strip_prefix("no").and_then(table::form).map(|_| Form::Flag);
+        match form.or_else(negated).unwrap_or(Form::Value) {
+            Form::Value => true,
+            Form::Flag => false,
+            Form::Either => next.parse::<i64>().is_ok() || matches!(next, "true" | "false"),
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Tests of command lines of ffmpeg and `GStreamer`: renditions, encoders, sizes, bitrates and live inputs.
 
+mod kinds;
+mod other_programs;
+mod secrets;
+
 use expect_test::{Expect, expect};
-use proptest::prelude::*;
 
 use super::*;
 
 /// Compares all known figures of a command line with the expected ones. Words are split at spaces; `'…'` keeps them together.
 fn check(line: &str, expected: &Expect) {
-    let found = parse(words(line).join("\0").as_bytes());
+    let found = parse(words(line).join("\0").as_bytes(), &[]);
     let mut parts = vec![found.program.clone()];
     let facts = [
         ("", found.codec()),
@@ -18,6 +21,12 @@ fn check(line: &str, expected: &Expect) {
         ("", found.bitrate().map(|bitrate| format!("{} bit/s", bitrate.0))),
     ];
     parts.extend(facts.into_iter().filter_map(|(what, fact)| Some(format!("{what}{}", fact?))));
+    if found.is_live() {
+        parts.push("live".to_owned());
+    }
+    if found.encoded_renditions() != found.rendition_count() {
+        parts.push(format!("{} encoded, {} copied", found.encoded_renditions(), found.copied_streams()));
+    }
     parts.push(format!("{} of {}", found.rendition_count(), found.output_count()));
     expected.assert_eq(&parts.join(", "));
 }
@@ -36,7 +45,7 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn inputs_that_come_at_their_own_pace() {
-    let is_live = |line: &str| parse(words(line).join("\0").as_bytes()).is_live();
+    let is_live = |line: &str| parse(words(line).join("\0").as_bytes(), &[]).is_live();
     for line in [
         "ffmpeg -re -i in.mp4 out.mp4",
         "ffmpeg -readrate 1 -i in.mp4 out.mp4",
@@ -69,8 +78,12 @@ fn one_output() {
         &expect!["ffmpeg, libx265, standard hevc, by cpu, preset medium, 1 of 1"],
     );
     check(
+        "ffmpeg -i in.y4m -c:v libxavs2 -speed_level 3 -b:v 4M out.avs2",
+        &expect!["ffmpeg, libxavs2, standard avs2, by cpu, 4000000 bit/s, 1 of 1"],
+    );
+    check(
         "ffmpeg-7.1 -re -f lavfi -i testsrc2=size=640x360:rate=30 -t 10 -c:v libx264 -preset ultrafast -f null -",
-        &expect!["ffmpeg-7.1, libx264, standard h264, by cpu, preset ultrafast, size 640x360, 1 of 1"],
+        &expect!["ffmpeg-7.1, libx264, standard h264, by cpu, preset ultrafast, size 640x360, live, 1 of 1"],
     );
     check(
         "ffmpeg -i a.mp4 -vcodec libx264 -vb 5M -vf scale=-2:720 out.mp4",
@@ -108,10 +121,7 @@ fn one_output() {
         "ffmpeg -i a.mov -c:v prores_ks -profile:v 3 out.mov",
         &expect!["ffmpeg, prores_ks, standard prores, by cpu, 1 of 1"],
     );
-    check(
-        "ffmpeg -i a.mov -c:v libfuture -b:v 1M out.mp4",
-        &expect!["ffmpeg, libfuture, 1000000 bit/s, 1 of 1"],
-    );
+    check("ffmpeg -i a.mov -c:v libfuture -b:v 1M out.mp4", &expect!["ffmpeg, 1 of 1"]);
 }
 
 #[test]
@@ -160,7 +170,9 @@ fn several_outputs() {
     );
     check(
         "ffmpeg -i in.mp4 -c:v libx264 -b:v 2M a.mp4 -c:v libx265 -crf 28 b.mp4 -c copy c.mkv",
-        &expect!["ffmpeg, libx264+libx265, standard h264+hevc, by cpu, preset medium, 3 of 3"],
+        &expect![
+            "ffmpeg, libx264+libx265, standard h264+hevc, by cpu, preset medium, 2 encoded, 1 copied, 3 of 3"
+        ],
     );
     check(
         "ffmpeg -i in.mp4 -map 0:v -map 0:v -map 0:a -c:v:0 libx264 -b:v:0 4M -s:v:0 1280x720 -c:v:1 libx265 -b:v:1 1M -s:v:1 640x360 -c:a copy out.mkv",
@@ -284,7 +296,7 @@ fn sizes() {
     );
     check(
         "ffmpeg -f x11grab -video_size vga -i :0.0 -c:v libx264 o.mp4",
-        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 640x480, 1 of 1"],
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 640x480, live, 1 of 1"],
     );
     check(
         "ffmpeg -f lavfi -i smptebars -vf scale=1280:720 -s 640x360 -c:v libx264 o.mp4",
@@ -294,10 +306,13 @@ fn sizes() {
 
 #[test]
 fn nothing_is_encoded() {
-    check("ffmpeg -i in.mp4 -c copy out.mkv", &expect!["ffmpeg, copy, standard copy, 1 of 1"]);
+    check(
+        "ffmpeg -i in.mp4 -c copy out.mkv",
+        &expect!["ffmpeg, copy, standard copy, 0 encoded, 1 copied, 1 of 1"],
+    );
     check(
         "ffmpeg -i in.mp4 -c:v copy -c:a aac -f flv rtmp://host/live/secret",
-        &expect!["ffmpeg, copy, standard copy, 1 of 1"],
+        &expect!["ffmpeg, copy, standard copy, 0 encoded, 1 copied, 1 of 1"],
     );
     check("ffmpeg -i in.mp4 -vn -c:a libmp3lame out.mp3", &expect!["ffmpeg, 0 of 1"]);
     check("ffmpeg -i in.mp4 out.wav", &expect!["ffmpeg, 0 of 1"]);
@@ -309,7 +324,7 @@ fn nothing_is_encoded() {
     check("ffmpeg -i in.mp4", &expect!["ffmpeg, 0 of 0"]);
     check("ffmpeg -version", &expect!["ffmpeg, 0 of 0"]);
     check("ffmpeg -h full", &expect!["ffmpeg, 0 of 0"]);
-    check("ffprobe -v error in.mp4", &expect!["ffprobe, 0 of 0"]);
+    check("ffprobe -v error in.mp4", &expect![", 0 of 0"]);
     check("", &expect![", 0 of 0"]);
 }
 
@@ -357,97 +372,31 @@ fn options_that_are_no_files() {
 }
 
 #[test]
-fn gstreamer_pipelines() {
-    check(
-        "gst-launch-1.0 -e videotestsrc ! video/x-raw,width=1280,height=720,framerate=30/1 ! x264enc speed-preset=veryfast bitrate=2500 ! mp4mux ! filesink location=o.mp4",
-        &expect![
-            "gst-launch-1.0, x264enc, standard h264, by cpu, preset veryfast, size 1280x720, 2500000 bit/s, 1 of 1"
-        ],
-    );
-    check(
-        "gst-launch-1.0 'filesrc location=a ! decodebin ! videoscale ! video/x-raw, width=(int)640, height=(int)360 ! x265enc speed-preset=3 ! fakesink'",
-        &expect!["gst-launch-1.0, x265enc, standard hevc, by cpu, preset veryfast, size 640x360, 1 of 0"],
-    );
-    check(
-        "gst-launch-1.0 videotestsrc ! tee name=t ! queue ! nvh264enc preset=low-latency-hq bitrate=4000 ! fakesink t. ! queue ! vah265enc bitrate=2000 ! rtmpsink location=x",
-        &expect![
-            "gst-launch-1.0, nvh264enc+vah265enc, standard h264+hevc, by nvenc+vaapi, 6000000 bit/s, 2 of 1"
-        ],
-    );
-    check(
-        "gst-launch-1.0 videotestsrc ! vp9enc target-bitrate=1000000 cpu-used=8 ! webmmux ! filesink location=o",
-        &expect!["gst-launch-1.0, vp9enc, standard vp9, by cpu, preset cpu-used=8, 1000000 bit/s, 1 of 1"],
-    );
-    check(
-        "gst-launch-1.0 audiotestsrc ! voaacenc ! mp4mux ! filesink location=o.mp4",
-        &expect!["gst-launch-1.0, 0 of 1"],
-    );
-}
-
-#[test]
 fn labels_are_cut_and_printable() {
     let output = |number: u32| format!("-s {}x100 -c:v libx264 {number}.mp4", number + 100);
     let outputs: Vec<String> = (0..50).map(output).collect();
-    let found = parse(words(&format!("ffmpeg -i a.mp4 {}", outputs.join(" "))).join("\0").as_bytes());
+    let found = parse(words(&format!("ffmpeg -i a.mp4 {}", outputs.join(" "))).join("\0").as_bytes(), &[]);
     let size = found.resolution().unwrap();
     assert_eq!((size.chars().count(), size.ends_with('…')), (64, true), "{size}");
     assert_eq!((found.output_count(), found.rendition_count()), (50, 50));
-    let found = parse(b"ffmpeg\0-i\0a\0-c:v\0lib\nx\x1b264\xff\0o.mp4\0");
-    assert_eq!(found.codec().as_deref(), Some("lib?x?264\u{fffd}"));
+    let found = parse(b"ffmpeg\0-i\0a\0-c:v\0lib\nx\x1b264\xff\0o.mp4\0", &[]);
+    assert_eq!((found.codec(), found.encoded_renditions()), (None, 1));
+    let found = parse(b"/opt/my\nencoder\0-x\0", &["my\nencoder".to_owned()]);
+    assert_eq!(found.program, "my?encoder");
 }
 
-/// Words of random command lines.
-const WORDS: [&str; 34] = [
-    "ffmpeg",
-    "-i",
-    "in.mp4",
-    "out.mp4",
-    "-",
-    "-c:v",
-    "libx264",
-    "copy",
-    "-map",
-    "0:v",
-    "[v]",
-    "-0:a",
-    "-vf",
-    "scale=-2:720",
-    "scale=((((((((((((((((((iw))))))))))))))))))",
-    "-filter_complex",
-    "[0:v]split[a][v];[a]scale=1:'2",
-    "-s",
-    "0x0",
-    "99999999999x1",
-    "-b:v",
-    "1e400",
-    "-preset",
-    "",
-    ":",
-    "-:",
-    "-f",
-    "tee",
-    "lavfi",
-    "crop=-1:iw/0",
-    "-c:v:99999999999999999999",
-    "]",
-    "\\",
-    "'",
-];
+#[test]
+fn a_command_line_of_two_mebibytes_is_read_to_its_end() {
+    let words = vec!["-c:a:77 x -c:v libx264 -b:v 1k o.mp4"; 50_000].join(" ");
+    let found = parse(words_of(&format!("ffmpeg -i a.mp4 {words} -s 640x360 -f null -")).as_slice(), &[]);
+    assert_eq!((found.output_count(), found.codec().as_deref()), (50_001, Some("libx264")));
+    let options = vec!["-map 0:v -metadata a=b"; 80_000].join(" ");
+    let chain = vec!["null"; 40_000].join(",");
+    let line = format!("ffmpeg -i a.mp4 {options} -vf {chain} -c:v libx265 -preset slow o.mp4");
+    let found = parse(words_of(&line).as_slice(), &[]);
+    assert_eq!((found.preset().as_deref(), found.resolution()), (Some("slow"), None));
+}
 
-proptest! {
-    #[test]
-    fn anything_is_read_and_labels_are_bounded(
-        noise in proptest::collection::vec(any::<u8>(), 0..200),
-        words in proptest::collection::vec(proptest::sample::select(&WORDS[..]), 0..40),
-        program in proptest::sample::select(&["ffmpeg", "gst-launch-1.0", "other"][..]),
-    ) {
-        let line = [program.as_bytes(), b"\0", words.join("\0").as_bytes(), b"\0", &noise].concat();
-        let found = parse(&line);
-        for label in [found.codec(), found.codec_standard(), found.hardware(), found.preset(), found.resolution()].into_iter().flatten() {
-            prop_assert!(label.chars().count() <= MAX_CHARACTERS, "{}", label);
-            prop_assert!(!label.chars().any(char::is_control), "{:?}", label);
-        }
-        let ended = [&line[..], b"\0"].concat();
-        prop_assert_eq!(parse(&ended).program, found.program);
-    }
+fn words_of(line: &str) -> Vec<u8> {
+    line.replace(' ', "\0").into_bytes()
 }

@@ -113,7 +113,7 @@ fn the_root_is_the_system() {
 #[test]
 fn a_cgroup_nobody_knows_goes_by_its_number() {
     let mut directory = Directory::default();
-    let id = directory.stranger(CgroupId(77));
+    let id = directory.add_unnamed(CgroupId(77));
     assert_eq!(&*directory.identity(id).name, "cgroup 77");
     assert_eq!(directory.workload_of(CgroupId(77)), Some(id));
     assert_ne!(directory.cgroup_made(CgroupId(77), "/late").workload, id, "its path was learned after all");
@@ -126,7 +126,7 @@ fn a_walk_says_what_went() {
     directory.cgroup_made(CgroupId(6), "/kept");
     directory.cgroup_made(CgroupId(7), "/removed");
     directory.cgroup_removed(CgroupId(7));
-    directory.stranger(CgroupId(8));
+    directory.add_unnamed(CgroupId(8));
     let walk = [(CgroupId(1), "/".to_owned()), (CgroupId(6), "/kept".to_owned())].into();
     assert_eq!(directory.missing_from(&walk), [(CgroupId(5), "/gone".into())]);
 }

@@ -10,7 +10,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_attribution_info",
         kind: Kind::Info,
         unit: None,
-        help: "Where CPU time and energy come from, and who pays for the idle machine.",
+        help: "Sources of CPU time and energy, and the policy that divides idle energy.",
         labels: &["cpu_source", "energy_source", "idle_policy"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -23,7 +23,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_attribution_residual_joules",
         kind: Kind::Gauge,
         unit: Some("joules"),
-        help: "Host energy minus the sum of all workloads and of what has ended, in joules. Always 0; anything else is a bug worth reporting.",
+        help: "Host energy minus the sum of all charges, in joules. Always 0; another value is a bug of \
+            the agent.",
         labels: &["package", "domain"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -36,7 +37,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_idle_power_watts",
         kind: Kind::Gauge,
         unit: Some("watts"),
-        help: "What a zone draws when nobody runs. Absent while it is not known: then the idle share is 0.",
+        help: "Power of a zone without running tasks, in watts. Absent while it is unknown; the idle \
+            share is then 0.",
         labels: &["package", "domain", "origin"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -52,7 +54,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_idle_power_standard_error_watts",
         kind: Kind::Gauge,
         unit: Some("watts"),
-        help: "Standard error of a zone's idle power, in watts. Absent unless it was calibrated or is estimated by regression.",
+        help: "Standard error of a zone's idle power, in watts. Absent unless the idle power is \
+            calibrated or estimated by regression.",
         labels: &["package", "domain", "origin"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

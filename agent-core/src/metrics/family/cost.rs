@@ -22,54 +22,88 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Cost,
         fill: |_, _, samples| samples.whole([], 1),
     },
-    gauge("cost_total", "Energy and machine time of a scenario.", |snapshot, _, samples| {
-        each(snapshot, samples, |cost| cost.total);
-    }),
-    gauge("cost_energy", "Energy of a scenario.", |snapshot, _, samples| {
-        each(snapshot, samples, |cost| cost.energy);
-    }),
-    gauge("cost_compute", "Machine time of a scenario.", |snapshot, _, samples| {
-        each(snapshot, samples, |cost| cost.compute);
-    }),
-    gauge("cost_per_pixel", "The total for one pixel.", |snapshot, _, samples| {
-        each(snapshot, samples, |cost| cost.per_pixel);
-    }),
-    gauge("cost_per_watch_hour", "The total for an hour of one viewer.", |snapshot, _, samples| {
-        each(snapshot, samples, |cost| cost.per_watch_hour);
-    }),
-    gauge("cost_total_load_aware", "Energy and busy cores of a scenario.", |snapshot, _, samples| {
-        each(snapshot, samples, |cost| cost.total_by_load);
-    }),
+    gauge(
+        "cost_total",
+        "Cost of a scenario's energy and of the host for its duration, in the currency of the label.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |cost| cost.total);
+        },
+    ),
+    gauge(
+        "cost_energy",
+        "Cost of a scenario's energy, in the currency of the label.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |cost| cost.energy);
+        },
+    ),
+    gauge(
+        "cost_compute",
+        "Cost of the host for the duration of a scenario, in the currency of the label.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |cost| cost.compute);
+        },
+    ),
+    gauge(
+        "cost_per_pixel",
+        "Total cost per encoded pixel, in the currency of the label.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |cost| cost.per_pixel);
+        },
+    ),
+    gauge(
+        "cost_per_watch_hour",
+        "Total cost per viewer hour, in the currency of the label.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |cost| cost.per_watch_hour);
+        },
+    ),
+    gauge(
+        "cost_total_load_aware",
+        "Cost of a scenario's energy and busy cores, in the currency of the label.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |cost| cost.total_by_load);
+        },
+    ),
     gauge(
         "cost_energy_load_aware",
-        "Energy of a scenario, where its busy cores are known too.",
+        "Cost of a scenario's energy, in the currency of the label. Absent where its busy cores are \
+         unknown.",
         |snapshot, _, samples| each(snapshot, samples, |cost| cost.compute_by_load.and(cost.energy)),
     ),
-    gauge("cost_compute_load_aware", "Busy cores of a scenario.", |snapshot, _, samples| {
-        each(snapshot, samples, |cost| cost.compute_by_load);
-    }),
+    gauge(
+        "cost_compute_load_aware",
+        "Cost of a scenario's busy cores, in the currency of the label.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |cost| cost.compute_by_load);
+        },
+    ),
     gauge(
         "cost_usd_per_hour",
-        "Energy of an hour, in the label's currency whatever the name says.",
+        "Energy cost per hour, in the currency of the label, which can differ from USD.",
         |snapshot, _, samples| each(snapshot, samples, |cost| cost.energy_an_hour),
     ),
-    gauge("cost_monthly_projection", "Energy of 720 hours.", |snapshot, _, samples| {
-        each(snapshot, samples, |cost| a_month(cost.energy_an_hour));
-    }),
+    gauge(
+        "cost_monthly_projection",
+        "Energy cost of 720 hours, in the currency of the label.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |cost| a_month(cost.energy_an_hour));
+        },
+    ),
     gauge(
         "cost_monthly_savings",
-        "Energy of 720 hours of the baseline less the scenario's.",
+        "Energy cost of 720 hours of the baseline minus that of the scenario, in the currency of the \
+         label.",
         |snapshot, _, samples| each(snapshot, samples, |cost| a_month(cost.energy_saved_an_hour)),
     ),
-    carbon("co2_emissions_kg_per_hour", "Carbon of an hour, in kg.", |snapshot, _, samples| {
+    carbon("co2_emissions_kg_per_hour", "Carbon emission per hour, in kg CO2e.", |snapshot, _, samples| {
         each_carbon(snapshot, samples, |scenario| Some(scenario.carbon_an_hour?.0));
     }),
-    carbon("co2_monthly_projection", "Carbon of 720 hours, in kg.", |snapshot, _, samples| {
+    carbon("co2_monthly_projection", "Carbon emission of 720 hours, in kg CO2e.", |snapshot, _, samples| {
         each_carbon(snapshot, samples, |scenario| Some(scenario.carbon_an_hour?.0 * HOURS_PER_MONTH));
     }),
     carbon(
         "co2_monthly_avoided",
-        "Carbon of 720 hours of the baseline less the scenario's, in kg.",
+        "Carbon emission of 720 hours of the baseline minus that of the scenario, in kg CO2e.",
         |snapshot, _, samples| {
             each_carbon(snapshot, samples, |scenario| {
                 Some(scenario.carbon_avoided_an_hour?.0 * HOURS_PER_MONTH)

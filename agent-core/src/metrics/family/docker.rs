@@ -4,6 +4,7 @@
 
 use crate::metrics::catalog::{Kind, Listener, Metric};
 use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
+use crate::model::workload::WorkloadKind;
 use crate::units::{CpuTime, Ratio};
 
 pub(super) const METRICS: &[Metric] = &[
@@ -99,7 +100,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "docker_containers_total",
         kind: Kind::Gauge,
         unit: None,
-        help: "Number of running containers, those without series of their own included.",
+        help: "Number of running containers, including containers without their own series.",
         labels: &[],
         listener: Listener::Docker,
         fill: |snapshot, _, samples| samples.whole([], snapshot.host.containers),
@@ -112,9 +113,9 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &[],
         listener: Listener::Docker,
         fill: |snapshot, _, samples| {
-            let up = ["docker", "podman"]
+            let up = WorkloadKind::ENGINES
                 .iter()
-                .any(|name| snapshot.sources.get(name).is_some_and(|source| source.up));
+                .any(|engine| snapshot.sources.get(engine.name()).is_some_and(|source| source.up));
             samples.whole([], u64::from(up));
         },
     },

@@ -10,7 +10,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_ended_energy_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),
-        help: "Energy of workload series that have disappeared, in joules; increase() of the workloads has counted it already.",
+        help: "Energy of workload series that have disappeared, in joules. increase() of the workload \
+            series already includes it.",
         labels: &["package", "domain", "share"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

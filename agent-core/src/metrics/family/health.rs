@@ -10,7 +10,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_build_info",
         kind: Kind::Info,
         unit: None,
-        help: "The agent's version.",
+        help: "Version of the agent.",
         labels: &["version"],
         listener: Listener::Main,
         fill: |_, _, samples| samples.whole([env!("CARGO_PKG_VERSION").into()], 1),
@@ -19,7 +19,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_source_up",
         kind: Kind::Gauge,
         unit: None,
-        help: "Whether a source that is in use works (1) or not (0); `ffwatt check` says why and what helps.",
+        help: "Whether a source in use works (1) or not (0). `ffwatt check` reports the reason and what \
+            helps.",
         labels: &["source"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -61,8 +62,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_finding",
         kind: Kind::Gauge,
         unit: None,
-        help: "A figure is missing, estimated or doubtful: 1 for as long as that is so. `ffwatt check` and the page have the sentence \
-               and the fix.",
+        help: "Finding that holds now, always 1: a figure is missing, estimated or doubtful. `ffwatt \
+            check` and the page show the sentence and the fix.",
         labels: &["code", "subject"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -75,7 +76,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_lost_events_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Life-cycle events that found no room; a walk of the cgroups makes up for them.",
+        help: "Life-cycle events dropped because the ring buffer was full; the next cgroup walk recovers \
+            them.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], snapshot.meter.lost_events),
@@ -84,7 +86,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_lost_charges_total",
         kind: Kind::Counter,
         unit: None,
-        help: "CPU-time charges that found no room in the accounting map; their energy is unattributed.",
+        help: "CPU-time charges without a free entry in the accounting map. Their energy is charged to \
+            unattributed.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], snapshot.meter.lost_charges),
@@ -107,8 +110,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_evicted_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Entries that the agent gave up because there were too many of their kind. What has ended goes first, the oldest of it; \
-               sums stay whole.",
+        help: "Entries that the agent dropped because their kind reached its limit. The oldest ended \
+            entries are dropped first; all sums stay exact.",
         labels: &["what"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -123,7 +126,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_ledger_up",
         kind: Kind::Gauge,
         unit: None,
-        help: "Whether the past could be written into the state folder at the last tick (1) or not (0); the log says why.",
+        help: "Whether the agent could write the ledger at the last tick (1) or not (0). The log has the \
+            reason.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], u64::from(snapshot.joined.ledger.up)),
@@ -132,7 +136,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_ledger_waiting_buckets",
         kind: Kind::Gauge,
         unit: None,
-        help: "Ten-second buckets of energy that are over and wait to be written.",
+        help: "Complete buckets of ten seconds that wait to be written to the ledger.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], snapshot.joined.ledger.waiting),
@@ -141,7 +145,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_lost_records_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Records of the history that were given up: buckets and transcodes because nothing could be written for too long, charges and transcodes because the database refused the row.",
+        help: "Records of the ledger that were dropped: buckets and transcodes because writing failed \
+            for too long, charges and transcodes because the database refused the row.",
         labels: &["record"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -154,7 +159,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_ledger_wal_bytes",
         kind: Kind::Gauge,
         unit: Some("bytes"),
-        help: "Size of the ledger's write-ahead log, in bytes; above 64 MB nothing is written until no reader holds it.",
+        help: "Size of the ledger's write-ahead log, in bytes. Above 64 MB, the agent writes nothing \
+            until the readers end their transactions.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -167,7 +173,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_torn_reads_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Readings of the accounting map that did not add up to the clock and were taken again.",
+        help: "Torn reads of the accounting map: they did not agree with the clock and were repeated.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], snapshot.meter.torn_reads),
@@ -176,7 +182,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_bpf_reattached_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Times the eBPF programs were attached again because switches went unseen; that tick's busy time is unattributed.",
+        help: "Number of times that the eBPF programs were attached again because they missed context \
+            switches. The busy time of that tick is charged to unattributed.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], snapshot.meter.reattached),
@@ -185,7 +192,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_tick_duration_seconds",
         kind: Kind::Histogram,
         unit: Some("seconds"),
-        help: "How long a tick took: reading, splitting, publishing.",
+        help: "Duration of a tick, in seconds: reading, attribution and publishing.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.histogram([], &snapshot.ticks),
@@ -194,7 +201,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_missed_ticks_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Ticks that were due while the agent could not run. Their energy is in the tick that followed.",
+        help: "Ticks that were due while the agent could not run. Their energy is in the next tick.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], snapshot.missed_ticks),
@@ -203,7 +210,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_last_tick_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Some("seconds"),
-        help: "When the last tick was taken, in seconds since 1970.",
+        help: "Time of the last tick, in seconds since 1970.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.number([], snapshot.wall.0),
@@ -225,7 +232,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_bpf_run_seconds_total",
         kind: Kind::Counter,
         unit: Some("seconds"),
-        help: "Time spent in an eBPF program, where the kernel counts it (kernel.bpf_stats_enabled).",
+        help: "Run time of an eBPF program, in seconds, where the kernel counts it \
+            (kernel.bpf_stats_enabled).",
         labels: &["program"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -238,7 +246,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_bpf_map_entries",
         kind: Kind::Gauge,
         unit: None,
-        help: "Entries of the accounting map in use.",
+        help: "Used entries of the accounting map.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -251,7 +259,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_bpf_map_entries_limit",
         kind: Kind::Gauge,
         unit: None,
-        help: "Room of the accounting map.",
+        help: "Capacity of the accounting map, in entries.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

@@ -10,7 +10,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_host_energy_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),
-        help: "Energy the host spent, by package and RAPL domain. The source says whether it was measured or modelled.",
+        help: "Energy of the host, in joules, by package and RAPL domain. The label source shows whether \
+            it is measured or estimated.",
         labels: &["package", "domain", "source"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -27,7 +28,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_host_cpus",
         kind: Kind::Gauge,
         unit: None,
-        help: "CPUs on line.",
+        help: "Number of online CPUs.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], u64::from(snapshot.host.cpus)),
@@ -36,7 +37,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_host_power_limit_watts",
         kind: Kind::Gauge,
         unit: Some("watts"),
-        help: "Power that all packages of the host together may draw for long, as powercap states it (long_term), in watts.",
+        help: "Sustained power limit of all packages of the host together (long_term in powercap), in watts.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -49,7 +50,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_energy_wraps_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Times an energy counter passed its range. Nothing is lost by it.",
+        help: "Number of times that an energy counter wrapped. No energy is lost.",
         labels: &["package", "domain"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -62,7 +63,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_energy_resets_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Times an energy counter began again or jumped beyond the plausible. Only what it counted since is known of that tick's energy.",
+        help: "Number of times that an energy counter was reset or jumped by an implausible amount. Of \
+            that tick, only the energy since the reset is known.",
         labels: &["package", "domain"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

@@ -15,7 +15,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_frames_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Frames that a transcode has put out, over all renditions; absent where nobody tells.",
+        help: "Frames that a transcode has encoded, over all encoded renditions, by its progress. Absent without progress, without an encoded rendition, and where the renditions may have different numbers of frames.",
         labels: KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -30,7 +30,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_dropped_frames_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Frames that a transcode has left out to keep its rate, by its own word.",
+        help: "Frames that a transcode has dropped to keep its rate, as the transcode reports.",
         labels: KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| told(snapshot, samples, |block| block.dropped),
@@ -39,7 +39,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_duplicated_frames_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Frames that a transcode has put out twice to keep its rate, by its own word.",
+        help: "Frames that a transcode has duplicated to keep its rate, as the transcode reports.",
         labels: KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| told(snapshot, samples, |block| block.duplicated),
@@ -47,7 +47,8 @@ pub(super) const METRICS: &[Metric] = &[
     gauge(
         "ffwatt_transcode_speed_ratio",
         Some("ratio"),
-        "Output seconds a second over the last ten, by a transcode's own word; of the whole run once it is over.",
+        "Seconds of output per second over the last ten seconds, as the transcode reports; after its \
+         end, over the whole run.",
         |snapshot, _, samples| {
             each(snapshot, samples, |transcode| Some(transcode.progress.as_ref()?.speed?.0));
         },
@@ -55,7 +56,8 @@ pub(super) const METRICS: &[Metric] = &[
     gauge(
         "ffwatt_transcode_stalled",
         None,
-        "Whether a transcode falls behind a live input (1) or keeps up (0); absent where it does not post, or its input waits.",
+        "Whether a transcode falls behind its live input (1) or keeps up (0). Absent without progress \
+         posts, and where the input is not live.",
         |snapshot, _, samples| {
             each(snapshot, samples, |transcode| {
                 transcode.progress.as_ref()?.is_stalled.map(|is_stalled| f64::from(u8::from(is_stalled)))
@@ -68,7 +70,7 @@ pub(super) const METRICS: &[Metric] = &[
     gauge(
         "ffwatt_transcode_psnr_decibels",
         Some("decibels"),
-        "PSNR of a finished transcode; +Inf for pictures that are the same.",
+        "PSNR of a finished transcode, in decibels; +Inf for identical pictures.",
         |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
                 if let Some(psnr) = transcode.output.quality.psnr {
@@ -80,49 +82,58 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("ffwatt_transcode_ssim_score", None, "SSIM of a finished transcode.", |snapshot, _, samples| {
         each(snapshot, samples, |transcode| Some(transcode.output.quality.ssim?.0));
     }),
-    gauge("ffwatt_transcode_joules_per_frame", None, "Joules for a frame.", |snapshot, _, samples| {
-        figures(snapshot, samples, |figures| figures.joules_per_frame);
-    }),
+    gauge(
+        "ffwatt_transcode_joules_per_frame",
+        None,
+        "Energy per encoded frame, in joules: energy of the transcode divided by ffwatt_transcode_frames_total.",
+        |snapshot, _, samples| {
+            figures(snapshot, samples, |figures| figures.joules_per_frame);
+        },
+    ),
     gauge(
         "ffwatt_transcode_joules_per_output_second",
         None,
-        "Joules for a second of output.",
+        "Energy per second of output, in joules.",
         |snapshot, _, samples| figures(snapshot, samples, |figures| figures.joules_per_output_second),
     ),
     gauge(
         "ffwatt_transcode_joules_per_megapixel",
         None,
-        "Joules for a million pixels.",
+        "Energy per million pixels, in joules.",
         |snapshot, _, samples| figures(snapshot, samples, |figures| figures.joules_per_megapixel),
     ),
     gauge(
         "ffwatt_transcode_joules_per_vmaf_point",
         None,
-        "Joules for a point of VMAF.",
+        "Energy per VMAF point, in joules.",
         |snapshot, _, samples| figures(snapshot, samples, |figures| figures.joules_per_vmaf_point),
     ),
-    gauge("ffwatt_transcode_vmaf_per_watt", None, "VMAF points for a watt.", |snapshot, _, samples| {
+    gauge("ffwatt_transcode_vmaf_per_watt", None, "VMAF points per watt.", |snapshot, _, samples| {
         figures(snapshot, samples, |figures| figures.vmaf_per_watt);
     }),
     gauge(
         "ffwatt_transcode_carbon_grams",
         Some("grams"),
-        "Carbon dioxide of a transcode's energy so far.",
+        "Carbon emission of a transcode's energy so far, in g CO2e.",
         |snapshot, _, samples| figures(snapshot, samples, |figures| Some(figures.carbon?.0)),
     ),
-    money("ffwatt_transcode_cost", "Energy and busy cores of a transcode so far.", |snapshot, _, samples| {
-        costs(snapshot, samples, |cost| Some(cost.total.0));
-    }),
+    money(
+        "ffwatt_transcode_cost",
+        "Cost of a transcode's energy and busy cores so far, in the currency of the label.",
+        |snapshot, _, samples| {
+            costs(snapshot, samples, |cost| Some(cost.total.0));
+        },
+    ),
     money(
         "ffwatt_transcode_cost_per_output_hour",
-        "Energy and busy cores for an hour of output.",
+        "Cost of energy and busy cores per hour of output, in the currency of the label.",
         |snapshot, _, samples| costs(snapshot, samples, |cost| Some(cost.per_output_hour?.0)),
     ),
     Metric {
         name: "ffwatt_progress_posts",
         kind: Kind::Gauge,
         unit: None,
-        help: "Encoders that post their progress now: those that are known as a transcode (matched), and those that are not (yet).",
+        help: "Encoders that post progress now: matched with a transcode (matched), or not yet matched.",
         labels: &["state"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -134,7 +145,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_progress_refused_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Posts of progress that were not taken: no transcode's, or from another host.",
+        help: "Progress posts that were refused: they have no transcode, or they come from another host.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.whole([], snapshot.posts.refused),

@@ -11,7 +11,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "qoe_exporter_up",
         kind: Kind::Gauge,
         unit: None,
-        help: "Whether the newest result file could be read, or there is none yet (1), or not (0).",
+        help: "1 if the newest result file could be read or none exists yet, 0 if it could not be read.",
         labels: &[],
         listener: Listener::Qoe,
         fill: |snapshot, _, samples| {
@@ -29,22 +29,18 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("qoe_ssim_score", "SSIM, 0 to 1.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| Some(scenario.ssim?.0));
     }),
-    gauge("qoe_drop_rate", "Frames lost of all, 0 to 1.", |snapshot, _, samples| {
+    gauge("qoe_drop_rate", "Share of dropped frames, 0 to 1.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| Some(scenario.drop_rate?.0));
     }),
-    gauge("qoe_quality_per_watt", "VMAF points for a watt of mean power.", |snapshot, _, samples| {
+    gauge("qoe_quality_per_watt", "VMAF points per watt of mean power.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| scenario.efficiency.vmaf_per_watt);
     }),
-    gauge(
-        "qoe_efficiency_score",
-        "Pixels for a joule, each worth its VMAF of 100.",
-        |snapshot, _, samples| {
-            each(snapshot, samples, |scenario| scenario.efficiency.quality_weighted_pixels_per_joule);
-        },
-    ),
+    gauge("qoe_efficiency_score", "Pixels per joule, weighted by VMAF / 100.", |snapshot, _, samples| {
+        each(snapshot, samples, |scenario| scenario.efficiency.quality_weighted_pixels_per_joule);
+    }),
     gauge(
         "qoe_computation_duration_seconds",
-        "How long computing the scores took.",
+        "Duration of the computation of the scores, in seconds.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.quality_took?.as_secs_f64())),
     ),
 ];

@@ -18,7 +18,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "rapl_power_watts",
         kind: Kind::Gauge,
         unit: Some("watts"),
-        help: "Mean power of a RAPL zone over the last tick; absent where the energy of the tick is not known.",
+        help: "Mean power of a RAPL zone over the last tick, in watts. Absent where the energy of the \
+            tick is unknown.",
         labels: &["zone"],
         listener: Listener::Rapl,
         fill: |snapshot, options, samples| {
@@ -33,7 +34,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "rapl_energy_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),
-        help: "Energy of a RAPL zone since the agent began.",
+        help: "Energy of a RAPL zone since the agent started, in joules.",
         labels: &["zone"],
         listener: Listener::Rapl,
         fill: |snapshot, options, samples| {
@@ -46,7 +47,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "rapl_available",
         kind: Kind::Gauge,
         unit: None,
-        help: "Whether hardware counts energy on this host (1) or not (0); 0 too where its counters do not move.",
+        help: "1 if hardware counts energy on this host, 0 if not or if its counters do not move.",
         labels: &[],
         listener: Listener::Rapl,
         fill: |snapshot, _, samples: &mut Samples<'_>| samples.whole([], u64::from(is_measured(snapshot))),
@@ -55,7 +56,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "rapl_zones_discovered",
         kind: Kind::Gauge,
         unit: None,
-        help: "Number of RAPL zones that are read.",
+        help: "Number of RAPL zones that the agent reads.",
         labels: &[],
         listener: Listener::Rapl,
         fill: |snapshot, _, samples| samples.whole([], measured(snapshot).count() as u64),

@@ -29,7 +29,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "results_exporter_up",
         kind: Kind::Gauge,
         unit: None,
-        help: "Whether the newest result file could be read, or there is none yet (1), or not (0).",
+        help: "1 if the newest result file could be read or none exists yet, 0 if it could not be read.",
         labels: &[],
         listener: Listener::Results,
         fill: |snapshot, _, samples| {
@@ -42,34 +42,42 @@ pub(super) const METRICS: &[Metric] = &[
         name: "results_scenarios_total",
         kind: Kind::Gauge,
         unit: None,
-        help: "Scenarios of the last run.",
+        help: "Number of scenarios of the last run.",
         labels: &[],
         listener: Listener::Results,
         fill: |snapshot, _, samples| samples.whole([], snapshot.joined.scenarios.len() as u64),
     },
-    gauge("results_scenario_duration_seconds", "How long a scenario ran.", |snapshot, _, samples| {
-        each(snapshot, samples, |scenario| Some(scenario.duration?.as_secs_f64()));
-    }),
+    gauge(
+        "results_scenario_duration_seconds",
+        "Duration of a scenario, in seconds.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |scenario| Some(scenario.duration?.as_secs_f64()));
+        },
+    ),
     gauge(
         "results_scenario_mean_power_watts",
-        "Mean power charged to a scenario.",
+        "Mean power charged to a scenario, in watts.",
         |snapshot, _, samples| {
             each(snapshot, samples, mean);
         },
     ),
     gauge(
         "results_scenario_measured_power_watts",
-        "The same as results_scenario_mean_power_watts.",
+        "The same value as results_scenario_mean_power_watts, in watts.",
         |snapshot, _, samples| each(snapshot, samples, mean),
     ),
     gauge(
         "results_scenario_total_energy_joules",
-        "Energy charged to a scenario; of a baseline, the host's.",
+        "Energy charged to a scenario, in joules; for a baseline, the energy of the host.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.energy?.energy.joules())),
     ),
-    gauge("results_scenario_total_energy_wh", "The same in watt hours.", |snapshot, _, samples| {
-        each(snapshot, samples, watt_hours);
-    }),
+    gauge(
+        "results_scenario_total_energy_wh",
+        "Energy charged to a scenario, in Wh; for a baseline, the energy of the host.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, watt_hours);
+        },
+    ),
     gauge(
         "results_scenario_power_stdev",
         "Standard deviation of a scenario's power from tick to tick, in watts.",
@@ -84,7 +92,7 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     gauge(
         "results_scenario_prediction_confidence_low",
-        "Mean power less two standard deviations, in watts, not under 0.",
+        "Mean power minus two standard deviations, in watts, at least 0.",
         |snapshot, _, samples| {
             each(snapshot, samples, |scenario| Some((mean(scenario)? - 2.0 * deviation(scenario)?).max(0.0)));
         },
@@ -98,12 +106,13 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     gauge(
         "results_scenario_estimated_docker_overhead_watts",
-        "The engine's CPU use, of one CPU, times a scenario's mean power.",
+        "CPU use of the container engine (1 is one CPU) multiplied by the mean power of a scenario, in \
+         watts.",
         |snapshot, _, samples| {
             each(snapshot, samples, |scenario| Some(scenario.energy?.engine?.0 * mean(scenario)?));
         },
     ),
-    gauge("results_scenario_energy_wh_per_min", "Watt hours a minute.", |snapshot, _, samples| {
+    gauge("results_scenario_energy_wh_per_min", "Energy per minute, in Wh.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| {
             let minutes = scenario.duration?.as_secs_f64() / 60.0;
             Some(watt_hours(scenario)? / minutes)
@@ -111,18 +120,22 @@ pub(super) const METRICS: &[Metric] = &[
     }),
     gauge(
         "results_scenario_energy_wh_per_mbps",
-        "Watt hours for each megabit a second that was asked for.",
+        "Energy per megabit per second of the requested bitrate, in Wh.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| scenario.efficiency.watt_hours_per_megabit),
     ),
-    gauge("results_scenario_energy_mj_per_frame", "Millijoules a frame.", |snapshot, _, samples| {
-        each(snapshot, samples, |scenario| Some(scenario.efficiency.joules_per_frame? * 1000.0));
-    }),
-    gauge("results_scenario_total_pixels", "Pixels encoded, over all renditions.", |snapshot, _, samples| {
+    gauge(
+        "results_scenario_energy_mj_per_frame",
+        "Energy per frame, in millijoules.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |scenario| Some(scenario.efficiency.joules_per_frame? * 1000.0));
+        },
+    ),
+    gauge("results_scenario_total_pixels", "Encoded pixels, over all renditions.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| Some(scenario.pixels?.0));
     }),
     gauge(
         "results_scenario_efficiency_score",
-        "Pixels for a joule; where pixels are not known, megabits a second and watt.",
+        "Pixels per joule; where the pixels are unknown, megabits per second per watt.",
         |snapshot, _, samples| {
             each(snapshot, samples, |scenario| {
                 scenario.efficiency.pixels_per_joule.or(scenario.efficiency.megabits_per_watt)
@@ -131,28 +144,29 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     gauge(
         "results_scenario_predicted_power_watts",
-        "Mean power that a fit over the run's scenarios has for this number of streams.",
+        "Mean power that a fit over the scenarios of the run predicts for this number of streams, in \
+         watts.",
         |snapshot, _, samples| {
             each(snapshot, samples, |scenario| predicted(scenario, |predicted| predicted.power.0));
         },
     ),
     gauge(
         "results_scenario_predicted_power_low_watts",
-        "Lower end of the prediction's 95 % interval.",
+        "Lower limit of the prediction's 95 % interval, in watts.",
         |snapshot, _, samples| {
             each(snapshot, samples, |scenario| predicted(scenario, |predicted| predicted.low.0));
         },
     ),
     gauge(
         "results_scenario_predicted_power_high_watts",
-        "Upper end of the prediction's 95 % interval.",
+        "Upper limit of the prediction's 95 % interval, in watts.",
         |snapshot, _, samples| {
             each(snapshot, samples, |scenario| predicted(scenario, |predicted| predicted.high.0));
         },
     ),
     gauge(
         "results_scenario_predicted_energy_joules",
-        "Predicted power times the scenario's time.",
+        "Predicted power multiplied by the duration of the scenario, in joules.",
         |snapshot, _, samples| {
             each(snapshot, samples, |scenario| {
                 Some(scenario.predicted?.power.during(scenario.duration?).joules())
@@ -161,7 +175,7 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     gauge(
         "results_scenario_predicted_efficiency_score",
-        "Pixels for a joule of the predicted energy.",
+        "Pixels per joule of the predicted energy.",
         |snapshot, _, samples| {
             each(snapshot, samples, |scenario| {
                 let energy = scenario.predicted?.power.during(scenario.duration?).joules();
@@ -171,41 +185,45 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     gauge(
         "results_scenario_net_power_watts",
-        "The host's mean power above that during the baseline.",
+        "Mean power of the host minus its mean power during the baseline, in watts.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.net?.power.0)),
     ),
     gauge(
         "results_scenario_delta_power_watts",
-        "The same as results_scenario_net_power_watts.",
+        "The same value as results_scenario_net_power_watts, in watts.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.net?.power.0)),
     ),
     gauge(
         "results_scenario_net_energy_wh",
-        "The host's energy above the baseline's power over the same time, in watt hours.",
+        "Energy of the host minus the energy at the baseline's power over the same time, in Wh.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.net?.energy_watt_hours)),
     ),
     gauge(
         "results_scenario_delta_energy_wh",
-        "The same as results_scenario_net_energy_wh.",
+        "The same value as results_scenario_net_energy_wh, in Wh.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.net?.energy_watt_hours)),
     ),
     gauge(
         "results_scenario_net_container_cpu_percent",
-        "CPU use of containers above that during the baseline, in percent of one CPU.",
+        "CPU use of containers minus their CPU use during the baseline, in percent of one CPU.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.net?.containers?.percent())),
     ),
     gauge(
         "results_scenario_power_pct_increase",
-        "The host's power above the baseline's, in percent of the baseline's.",
+        "Increase of the host's power over the baseline, in percent of the baseline's power.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.net?.increase?.percent())),
     ),
-    gauge("results_scenario_avg_fps", "Frames a second that were reached.", |snapshot, _, samples| {
-        each(snapshot, samples, |scenario| scenario.reached_rate);
-    }),
-    gauge("results_scenario_dropped_frames", "Frames that were lost.", |snapshot, _, samples| {
+    gauge(
+        "results_scenario_avg_fps",
+        "Frames per second that a scenario reached.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |scenario| scenario.reached_rate);
+        },
+    ),
+    gauge("results_scenario_dropped_frames", "Dropped frames of a scenario.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| Some(scenario.dropped? as f64));
     }),
-    gauge("results_scenario_total_frames", "Frames encoded, over all renditions.", |snapshot, _, samples| {
+    gauge("results_scenario_total_frames", "Encoded frames, over all renditions.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| scenario.frames);
     }),
     gauge("results_scenario_vmaf_score", "VMAF of a scenario's output.", |snapshot, _, samples| {

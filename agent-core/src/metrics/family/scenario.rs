@@ -11,7 +11,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_scenario_info",
         kind: Kind::Info,
         unit: None,
-        help: "How a scenario's energy was found, and whether it is measured, modelled or the file's own.",
+        help: "Properties of a scenario: how its energy was matched, and whether it is measured, \
+            estimated or taken from the result file.",
         labels: &["scenario", "run_id", "matched", "basis", "encoder", "preset", "output_ladder"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -35,41 +36,47 @@ pub(super) const METRICS: &[Metric] = &[
     gauge(
         "ffwatt_scenario_energy_joules",
         Some("joules"),
-        "Energy charged to a scenario of the last run.",
+        "Energy charged to a scenario of the last run, in joules.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.energy?.energy.joules())),
     ),
     gauge(
         "ffwatt_scenario_cpu_seconds",
         Some("seconds"),
-        "CPU time of a scenario.",
+        "CPU time of a scenario, in seconds.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.energy?.cpu?.seconds())),
     ),
-    gauge("ffwatt_scenario_joules_per_frame", None, "Joules for a frame.", |snapshot, _, samples| {
-        each(snapshot, samples, |scenario| scenario.efficiency.joules_per_frame);
-    }),
+    gauge(
+        "ffwatt_scenario_joules_per_frame",
+        None,
+        "Energy per frame, in joules.",
+        |snapshot, _, samples| {
+            each(snapshot, samples, |scenario| scenario.efficiency.joules_per_frame);
+        },
+    ),
     gauge(
         "ffwatt_scenario_joules_per_megapixel",
         None,
-        "Joules for a million pixels.",
+        "Energy per million pixels, in joules.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| scenario.efficiency.joules_per_megapixel),
     ),
     gauge(
         "ffwatt_scenario_joules_per_vmaf_point",
         None,
-        "Joules for a point of VMAF.",
+        "Energy per VMAF point, in joules.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| scenario.efficiency.joules_per_vmaf_point),
     ),
     gauge("ffwatt_scenario_vmaf_score", None, "VMAF of a scenario's output.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| Some(scenario.vmaf?.0));
     }),
-    gauge("ffwatt_scenario_vmaf_per_watt", None, "VMAF points for a watt.", |snapshot, _, samples| {
+    gauge("ffwatt_scenario_vmaf_per_watt", None, "VMAF points per watt.", |snapshot, _, samples| {
         each(snapshot, samples, |scenario| scenario.efficiency.vmaf_per_watt);
     }),
     Metric {
         name: "ffwatt_scenario_cost",
         kind: Kind::Gauge,
         unit: None,
-        help: "Energy and busy cores of a scenario; where those are not known, energy and machine time. Absent where its energy is not known.",
+        help: "Cost of a scenario's energy and busy cores, in the currency of the label; where the busy \
+            cores are unknown, cost of energy and host time. Absent where the energy is unknown.",
         labels: &["scenario", "currency"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -87,7 +94,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_scenario_cost_per_output_hour",
         kind: Kind::Gauge,
         unit: None,
-        help: "Energy and busy cores for an hour of output.",
+        help: "Cost of energy and busy cores per hour of output, in the currency of the label.",
         labels: &["scenario", "currency"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -104,14 +111,14 @@ pub(super) const METRICS: &[Metric] = &[
     gauge(
         "ffwatt_scenario_carbon_grams",
         Some("grams"),
-        "Carbon dioxide of a scenario's energy.",
+        "Carbon emission of a scenario's energy, in g CO2e.",
         |snapshot, _, samples| each(snapshot, samples, |scenario| Some(scenario.carbon?.0)),
     ),
     Metric {
         name: "ffwatt_energy_price_per_kwh",
         kind: Kind::Gauge,
         unit: None,
-        help: "What a kilowatt hour costs here.",
+        help: "Price of 1 kWh on this host, in the currency of the label.",
         labels: &["currency"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -123,27 +130,28 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_carbon_intensity_grams_per_kwh",
         kind: Kind::Gauge,
         unit: None,
-        help: "Carbon dioxide of a kilowatt hour here.",
+        help: "Carbon intensity of the energy of this host, in g CO2e/kWh.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.number([], snapshot.prices.carbon.0),
     },
-    budget("ffwatt_budget_limit", "What may be spent in a period.", |snapshot, _, samples| {
+    budget("ffwatt_budget_limit", "Budget of a period, in the unit of the label.", |snapshot, _, samples| {
         each_budget(snapshot, samples, |budget| Some(budget.limit));
     }),
-    budget("ffwatt_budget_spent", "What has been spent since the period began.", |snapshot, _, samples| {
-        each_budget(snapshot, samples, |budget| Some(budget.spent));
-    }),
     budget(
-        "ffwatt_budget_used_ratio",
-        "The share of the budget that has been spent.",
+        "ffwatt_budget_spent",
+        "Used part of the budget since the start of the period, in the unit of the label.",
         |snapshot, _, samples| {
-            each_budget(snapshot, samples, |budget| Some(budget.used?.0));
+            each_budget(snapshot, samples, |budget| Some(budget.spent));
         },
     ),
+    budget("ffwatt_budget_used_ratio", "Used share of the budget, as a ratio.", |snapshot, _, samples| {
+        each_budget(snapshot, samples, |budget| Some(budget.used?.0));
+    }),
     budget(
         "ffwatt_budget_forecast",
-        "What will have been spent at the end of the period, should it go on so.",
+        "Expected use of the budget at the end of the period at the present rate, in the unit of the \
+         label.",
         |snapshot, _, samples| each_budget(snapshot, samples, |budget| budget.forecast),
     ),
 ];

@@ -33,7 +33,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_cpu_seconds_total",
         kind: Kind::Counter,
         unit: Some("seconds"),
-        help: "CPU time of a transcode.",
+        help: "CPU time of a transcode, in seconds.",
         labels: LABELS,
         listener: Listener::Main,
         fill: |snapshot, _, samples| each(snapshot, samples, |account| account.cpu.seconds()),
@@ -42,7 +42,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_info",
         kind: Kind::Info,
         unit: None,
-        help: "What a transcode was asked to do.",
+        help: "Settings of a transcode, from its command line. renditions: number of its video streams; encoded_renditions: of those that it encodes; copied_streams: of those whose packets it copies.",
         labels: &[
             "transcode",
             "workload",
@@ -56,6 +56,8 @@ pub(super) const METRICS: &[Metric] = &[
             "bitrate_bps",
             "outputs",
             "renditions",
+            "encoded_renditions",
+            "copied_streams",
         ],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -76,6 +78,8 @@ pub(super) const METRICS: &[Metric] = &[
                         encode.bitrate.map(|bitrate| bitrate.to_string()).unwrap_or_default().into(),
                         encode.outputs.to_string().into(),
                         encode.renditions.to_string().into(),
+                        encode.encoded_renditions.to_string().into(),
+                        encode.copied_streams.to_string().into(),
                     ],
                     1,
                 );
@@ -99,7 +103,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_start_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Some("seconds"),
-        help: "When a transcode began, in seconds since 1970.",
+        help: "Start time of a transcode, in seconds since 1970.",
         labels: &["transcode", "workload"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -112,7 +116,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_end_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Some("seconds"),
-        help: "When a transcode ended, in seconds since 1970.",
+        help: "End time of a transcode, in seconds since 1970.",
         labels: &["transcode", "workload"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -127,7 +131,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_unobserved_seconds",
         kind: Kind::Gauge,
         unit: Some("seconds"),
-        help: "Time of a transcode's life in which no agent observed it, in seconds; absent where all of it was observed.",
+        help: "Time during which no agent observed a transcode, in seconds. Absent where the transcode \
+            was observed from start to end.",
         labels: &["transcode", "workload"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

@@ -46,7 +46,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_workload_cpu_seconds_total",
         kind: Kind::Counter,
         unit: Some("seconds"),
-        help: "CPU time of a workload.",
+        help: "CPU time of a workload, in seconds.",
         labels: &["workload", "id", "kind"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -60,7 +60,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_workload_energy_uncertainty_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),
-        help: "Sum of the bounds on the error of each tick's charge to a workload.",
+        help: "Sum of the bounds on the error of each tick's charge to a workload, in joules.",
         labels: &["workload", "id", "kind", "domain"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -77,7 +77,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_workload_info",
         kind: Kind::Info,
         unit: None,
-        help: "What is known of a workload besides its name.",
+        help: "Properties of a workload.",
         labels: &["workload", "id", "kind", "image", "scenario", "runtime", "pod", "cgroup"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

@@ -63,14 +63,14 @@ pub(super) struct Overrides {
 }
 
 fn parse(text: &[u8], times: Times, overrides: Overrides) -> Result<Vec<Scenario>, String> {
-    let value: Value = serde_json::from_slice(text).map_err(|error| format!("no JSON: {error}"))?;
+    let value: Value = serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))?;
     let entries = value.as_array().or_else(|| value.get("scenarios")?.as_array());
     let entries = entries.ok_or("neither a list nor an object with a list \"scenarios\"")?;
     if entries.is_empty() {
         return Err("no entries".to_owned());
     }
     let entry = |(index, value): (usize, &Value)| {
-        let fields = value.as_object().ok_or("is no object".to_owned());
+        let fields = value.as_object().ok_or("is not an object".to_owned());
         let scenario = fields.and_then(|fields| Entry { fields }.scenario(times, overrides));
         scenario.map_err(|problem| format!("entry {}: {problem}", index + 1))
     };
@@ -90,13 +90,13 @@ impl Entry<'_> {
                 let bitrate = self.text("bitrate")?.ok_or("bitrate is missing")?;
                 Scenario::single(self.text("name")?.unwrap_or("scenario"), checked(bitrate)?, times)
             }
-            _ => return Err("type is none of baseline, single, multi".to_owned()),
+            _ => return Err("type must be baseline, single or multi".to_owned()),
         };
         scenario.picture = self.picture(scenario.picture)?;
         if let Some(outputs) = self.fields.get("outputs").filter(|outputs| !outputs.is_null()) {
-            let outputs = outputs.as_array().ok_or("outputs is no list")?;
+            let outputs = outputs.as_array().ok_or("outputs is not a list")?;
             let picture = |output: &Value| {
-                let fields = output.as_object().ok_or("outputs: an entry is no object")?;
+                let fields = output.as_object().ok_or("outputs: an entry is not an object")?;
                 Entry { fields }.picture(scenario.picture)
             };
             scenario.outputs = outputs.iter().map(picture).collect::<Result<_, String>>()?;
@@ -119,16 +119,17 @@ impl Entry<'_> {
     fn bitrates(&self) -> Result<Vec<String>, String> {
         let count = self.fields.get("count").ok_or("count is missing")?;
         let count = count.as_u64().filter(|count| (1..=MAX_STREAMS).contains(count));
-        let count = count.ok_or(format!("count is no number from 1 to {MAX_STREAMS}"))? as usize;
+        let count = count.ok_or(format!("count must be a number from 1 to {MAX_STREAMS}"))? as usize;
         let Some(list) = self.fields.get("bitrates").filter(|list| !list.is_null()) else {
             return Ok(vec![checked(self.text("bitrate")?.unwrap_or("2500k"))?.to_owned(); count]);
         };
-        let list = list.as_array().ok_or("bitrates is no list")?;
+        let list = list.as_array().ok_or("bitrates is not a list")?;
         if list.len() != count {
             return Err(format!("bitrates has {} entries, and count is {count}", list.len()));
         }
-        let text =
-            |value: &Value| Ok(checked(value.as_str().ok_or("bitrates: an entry is no text")?)?.to_owned());
+        let text = |value: &Value| {
+            Ok(checked(value.as_str().ok_or("bitrates: an entry is not a string")?)?.to_owned())
+        };
         list.iter().map(text).collect()
     }
 
@@ -142,7 +143,7 @@ impl Entry<'_> {
             None => otherwise.frame_rate,
             Some(value) => {
                 let rate = value.as_f64().filter(|rate| (1.0..=240.0).contains(rate));
-                rate.ok_or("fps is no number from 1 to 240")?
+                rate.ok_or("fps must be a number from 1 to 240")?
             }
         };
         Ok(Picture { width, height, frame_rate })
@@ -151,7 +152,7 @@ impl Entry<'_> {
     fn text(&self, name: &str) -> Result<Option<&str>, String> {
         match self.fields.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => value.as_str().map(Some).ok_or(format!("{name} is no text")),
+            Some(value) => value.as_str().map(Some).ok_or(format!("{name} is not a string")),
         }
     }
 
@@ -160,7 +161,7 @@ impl Entry<'_> {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
                 let time = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-                time.map(Some).ok_or(format!("{name} is no number of seconds"))
+                time.map(Some).ok_or(format!("{name} must be a number of seconds"))
             }
         }
     }
@@ -170,13 +171,13 @@ impl Entry<'_> {
 pub(super) fn checked(text: &str) -> Result<&str, String> {
     bitrate::parse(text, Dialect::Runner)
         .map(|_| text)
-        .ok_or_else(|| "bitrate is none such as 2500k or 5M".to_owned())
+        .ok_or_else(|| "bitrate must have a form such as 2500k or 5M".to_owned())
 }
 
 /// Parses a picture size that encoders of 4:2:0 accept.
 pub(super) fn even(text: &str) -> Result<(u32, u32), String> {
     let size = Picture::size(text).filter(|(width, height)| width % 2 == 0 && height % 2 == 0);
-    size.ok_or_else(|| "resolution is no size such as 1280x720, of even numbers".to_owned())
+    size.ok_or_else(|| "resolution must be two even numbers such as 1280x720".to_owned())
 }
 
 #[cfg(test)]
@@ -212,17 +213,17 @@ mod tests {
     #[test]
     fn mistakes_name_the_entry_and_the_field() {
         for (text, words) in [
-            ("{", "no JSON"),
+            ("{", "not JSON"),
             ("{}", "neither a list"),
             ("[]", "no entries"),
             (r#"[{"name":"a"}]"#, "entry 1: bitrate is missing"),
-            (r#"[{"bitrate":"1M"},{"bitrate":"fast"}]"#, "entry 2: bitrate is none such as"),
+            (r#"[{"bitrate":"1M"},{"bitrate":"fast"}]"#, "entry 2: bitrate must have a form such as"),
             (r#"[{"type":"multi"}]"#, "entry 1: count is missing"),
             (r#"[{"type":"multi","count":2,"bitrates":["1M"]}]"#, "bitrates has 1 entries, and count is 2"),
             (r#"[{"bitrate":"1M","resolution":"721x480"}]"#, "even numbers"),
-            (r#"[{"bitrate":"1M","duration":-1}]"#, "duration is no number of seconds"),
-            (r#"[{"bitrate":"1M","fps":"many"}]"#, "fps is no number"),
-            (r#"[{"type":"fast"}]"#, "type is none of"),
+            (r#"[{"bitrate":"1M","duration":-1}]"#, "duration must be a number of seconds"),
+            (r#"[{"bitrate":"1M","fps":"many"}]"#, "fps must be a number"),
+            (r#"[{"type":"fast"}]"#, "type must be baseline"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");

@@ -165,7 +165,7 @@ impl Encode {
             problem = Some(format!("fell behind: speed {speed:.2}"));
         }
         if problem.is_none() && sum(|progress| progress.frames) == Some(0) {
-            problem = Some("not a frame was encoded".to_owned());
+            problem = Some("no frame was encoded".to_owned());
         }
         Outcome {
             window: (self.begun.0, ended),
@@ -187,6 +187,7 @@ impl Encode {
 }
 
 impl Process {
+    #[expect(clippy::disallowed_methods, reason = "a bench starts its encodes; `end` ends them")]
     fn start(ffmpeg: &str, arguments: &[String], cgroup: Option<&Cgroup>) -> Result<Self, BenchError> {
         // The shell moves itself into the cgroup before it becomes ffmpeg, so that no cycle is charged elsewhere. And with util-linux,
         // a bench that is killed ends its ffmpegs.
@@ -223,7 +224,7 @@ impl Process {
         // Its messages are complete once it has ended.
         self.join();
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = errors.lines().next_back().unwrap_or("and said nothing");
+        let last = errors.lines().next_back().unwrap_or("no error message");
         Some(format!("ffmpeg ended ({status}): {last}"))
     }
 
@@ -236,6 +237,7 @@ impl Process {
     }
 
     /// Waits for its end, and kills it after the grace time.
+    #[expect(clippy::disallowed_methods, reason = "a bench waits for the end of its encodes")]
     fn end(&mut self) {
         let clock = SystemClock;
         let begin = clock.now();

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::command::bench::Target;
 use crate::command::bench::batch::{self, BatchError, Overrides};
 use crate::command::bench::plan::{self, Scenario, Times};
-use crate::config::Span;
+use crate::config::HumanDuration;
 
 /// An encoder's start is a part of its cost, unless a user excludes it.
 const STABILIZATION: Duration = Duration::ZERO;
@@ -54,7 +54,12 @@ pub(super) enum Work {
 /// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
     let time = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("TIME").value_parser(Span::parse).global(true).help(help)
+        Arg::new(name)
+            .long(name)
+            .value_name("TIME")
+            .value_parser(HumanDuration::parse)
+            .global(true)
+            .help(help)
     };
     let text = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).global(true).help(help)
@@ -62,7 +67,7 @@ pub(crate) fn command() -> Command {
     Command::new("bench")
         .about("Encode scenarios one after the other, and write a result file")
         .arg(time("duration", "Measured time of each scenario [default: 60s] [format: 60, 2m]"))
-        .arg(time("stabilization", "Unmeasured time before that [default: 0s] [format: 15, 2m]"))
+        .arg(time("stabilization", "Unmeasured time before the measured time [default: 0s] [format: 15, 2m]"))
         .arg(time("cooldown", "Pause after each scenario [default: 5s] [format: 30, 2m]"))
         .arg(text("output-dir", "PATH", "Folder of the result file [default: --results-dir] [format: path]"))
         .arg(text(
@@ -172,7 +177,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
         Some(("batch", matches)) => (Work::Batch(text(matches, "file").unwrap_or_default().into()), matches),
         _ => (Work::All, matches),
     };
-    let time = |name: &str| matches.get_one::<Span>(name).map(|span| span.0);
+    let time = |name: &str| matches.get_one::<HumanDuration>(name).map(|span| span.0);
     let target = match text(matches, "target").as_deref() {
         None | Some("null") => Target::Null,
         Some(url) if url.contains("://") => Target::Url(url.to_owned()),
@@ -180,8 +185,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
     };
     let is_scored = matches.get_flag("quality");
     if is_scored && matches!(target, Target::Url(_)) {
-        let problem =
-            "what goes to a server cannot be scored: leave --target out, or name a folder".to_owned();
+        let problem = "output to a server cannot be scored: omit --target, or give a folder".to_owned();
         return Err(BatchError::Flag { flag: "--quality", problem });
     }
     Ok(Options {

@@ -25,12 +25,12 @@ pub(super) fn score(
 ) -> Result<Quality, QualityError> {
     let tools = Tools::find(&config.ffmpeg)?;
     let encodes = command::files(scenario, folder);
-    draw(scenario, reference, ffmpeg, longest(&encodes))?;
+    let bar = ProgressBar::hidden();
+    let terms = Terms { timeout: config.timeout.0, is_neg: false, stop, bar: &bar, started: &|_| {} };
+    draw(scenario, reference, ffmpeg, longest(&tools, &encodes, &terms))?;
     let mut all = Vec::new();
     for distorted in encodes {
         let pair = Pair { reference: reference.to_path_buf(), distorted };
-        let bar = ProgressBar::hidden();
-        let terms = Terms { timeout: config.timeout.0, stop, bar: &bar, started: &|_| {} };
         let comparison = compare(&tools, &pair, &terms)?;
         all.push(comparison.scores);
     }
@@ -41,7 +41,7 @@ pub(super) fn score(
         values.into_iter().sum::<Option<f64>>().map(|sum| sum / count)
     };
     Ok(Quality {
-        vmaf: mean(all.iter().map(|scores| Some(scores.vmaf?.0)).collect()).and_then(Vmaf::new),
+        vmaf: mean(all.iter().map(|scores| Some(scores.vmaf.as_ref()?.mean.0)).collect()).and_then(Vmaf::new),
         psnr: mean(all.iter().map(|scores| Some(scores.psnr?.0)).collect()).map(Decibels),
         ssim: mean(all.iter().map(|scores| Some(scores.ssim?.0)).collect()).map(Ratio),
         took: Some(all.iter().map(|scores| scores.took).sum()),
@@ -53,12 +53,14 @@ pub(super) fn score(
 }
 
 /// Needed length of the source; encodes of a live source are as long as they took.
-fn longest(encodes: &[PathBuf]) -> Duration {
-    let lengths = encodes.iter().filter_map(|encode| crate::quality::length(encode).ok().flatten());
+fn longest(tools: &Tools, encodes: &[PathBuf], terms: &Terms<'_>) -> Duration {
+    let lengths =
+        encodes.iter().filter_map(|encode| crate::quality::length(tools, encode, terms).ok().flatten());
     lengths.max().unwrap_or(Duration::from_secs(1))
 }
 
 /// Generates the source of the scenario's encoders, without loss.
+#[expect(clippy::disallowed_methods, reason = "ffmpeg generates the source")]
 fn draw(scenario: &Scenario, file: &Path, ffmpeg: &str, length: Duration) -> Result<(), QualityError> {
     let source = command::source(command::largest(scenario));
     let output = Command::new(ffmpeg)
@@ -73,6 +75,6 @@ fn draw(scenario: &Scenario, file: &Path, ffmpeg: &str, length: Duration) -> Res
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let problem = said.lines().next_back().unwrap_or("ffmpeg failed and said nothing").to_owned();
+    let problem = said.lines().next_back().unwrap_or("ffmpeg failed without an error message").to_owned();
     Err(QualityError::Compare { path: file.to_path_buf(), problem })
 }

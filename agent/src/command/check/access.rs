@@ -13,18 +13,18 @@ impl Report {
             let fix = if config.listen.address.is_loopback() {
                 ""
             } else {
-                "TLS and passwords for the network: --web.config.file"
+                "set --web.config.file for TLS and passwords"
             };
             self.add("ports", "access", State::Note, detail, fix);
             return;
         };
         match AccessFile::open(path) {
-            Ok((_, doorkeeper)) => {
-                let detail = format!("{} by {}", doorkeeper.summary(), path.display());
+            Ok((_, auth_config)) => {
+                let detail = format!("{} by {}", auth_config.summary(), path.display());
                 self.add("ports", "access", State::Used, detail, "");
             }
             Err(error) => {
-                self.add("ports", "access", State::Fatal, chain(&error), "correct that file");
+                self.add("ports", "access", State::Fatal, chain(&error), "correct the file");
             }
         }
     }

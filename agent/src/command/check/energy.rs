@@ -6,7 +6,7 @@ use agent_core::model::energy::{EnergySourceKind, Zone};
 use agent_core::model::finding::{Finding, FindingCode};
 use agent_core::units::MicroJoules;
 
-use super::movement::{Still, watch};
+use super::movement::{Standstill, watch};
 use super::{Line, Report, State};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -43,7 +43,7 @@ impl Report {
         let may_be_used = config.energy.source.allows(EnergySourceKind::Model);
         let used = self.energy_source.is_none() && may_be_used;
         let (idle, busy) = (config.energy.model_idle_watts, config.energy.model_busy_watts);
-        let detail = format!("an estimate from CPU use: {idle} to {busy} W a virtual CPU; not measured");
+        let detail = format!("an estimate from CPU use: {idle} to {busy} W per virtual CPU; not measured");
         self.add("energy", "model", if used { State::Used } else { State::Ok }, detail, "");
         if used {
             self.energy_source = Some("model");
@@ -95,7 +95,7 @@ impl Report {
         }
         self.add_stillness(name, movement.stands_still);
         if movement.is_unknown {
-            let detail = "nothing tells whether these counters move: no CPU was busy while they were read";
+            let detail = "cannot tell whether these counters move: no CPU was busy during the reading";
             self.add("energy", name, State::Note, detail, "");
         }
         for zone in movement.still {
@@ -118,13 +118,13 @@ impl Report {
         used
     }
 
-    fn add_stillness(&mut self, name: &'static str, still: Option<Still>) {
+    fn add_stillness(&mut self, name: &'static str, still: Option<Standstill>) {
         let code = FindingCode::CountersStandStill;
         let why = match still {
             None => return,
-            Some(Still::WhileBusy) => return self.add_finding(name, State::Problem, code, name, ""),
-            Some(Still::AtNothing) => "they stand at 0, so that they have never counted",
-            Some(Still::Same) => "those of the package and of what is in it show the same number",
+            Some(Standstill::WhileBusy) => return self.add_finding(name, State::Problem, code, name, ""),
+            Some(Standstill::AtNothing) => "they are 0, so they have never counted",
+            Some(Standstill::Same) => "the counters of the package and of its parts show the same value",
         };
         let fix = Finding::new(code, name, "", SystemClock.wall()).fix;
         let detail = format!("the energy counters of {name} do not move: {why}");

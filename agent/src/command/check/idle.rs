@@ -13,7 +13,7 @@ impl Report {
             return;
         }
         if let Some(watts) = config.attribution.idle_watts {
-            self.add("energy", "idle", State::Ok, format!("{watts} W a package, as configured"), "");
+            self.add("energy", "idle", State::Ok, format!("{watts} W per package, as configured"), "");
             return;
         }
         let known = pipeline::known_idle(config, zones);
@@ -31,8 +31,8 @@ impl Report {
         }
         if !unknown.is_empty() {
             let detail = format!(
-                "the idle power of {} is not known yet: the agent learns it while the host is quiet for 10 s, and estimates it \
-                 on a host that never is",
+                "the idle power of {} is not known yet: the agent learns it when the host is quiet for \
+                 10 s, and estimates it on a host that is never quiet",
                 unknown.join(", ")
             );
             self.add("energy", "idle", State::Note, detail, "run ffwatt calibrate while the host is quiet");

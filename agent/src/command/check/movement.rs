@@ -27,7 +27,7 @@ const BUSY: CpuTime = CpuTime(100_000_000);
 pub(super) struct Movement {
     pub(super) last: EnergyReading,
     /// The reason why none of its counters count.
-    pub(super) stands_still: Option<Still>,
+    pub(super) stands_still: Option<Standstill>,
     /// Whether no counter has moved, but nothing else has happened either: then the result is unknown.
     pub(super) is_unknown: bool,
     /// Counters that do not move, although others do.
@@ -36,7 +36,7 @@ pub(super) struct Movement {
 
 /// Evidence that counters do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Still {
+pub(super) enum Standstill {
     /// They stood still while CPUs were busy.
     WhileBusy,
     /// They are at 0.
@@ -69,17 +69,18 @@ pub(super) fn watch(meter: &mut EnergyMeter, roots: &HostRoots) -> Movement {
     let at_nothing = at_nothing(meter);
     let stands_still = match (has_moved, was_busy) {
         (true, _) => None,
-        (false, true) => Some(Still::WhileBusy),
+        (false, true) => Some(Standstill::WhileBusy),
         (false, false) if !at_nothing.is_empty() && unmoved().all(|zone| at_nothing.contains(&zone)) => {
-            Some(Still::AtNothing)
+            Some(Standstill::AtNothing)
         }
-        (false, false) => shows_one_number(meter).then_some(Still::Same),
+        (false, false) => shows_one_number(meter).then_some(Standstill::Same),
     };
     let still = unmoved().filter(|zone| stands_still.is_none() && (was_busy || at_nothing.contains(zone)));
     Movement { still: still.collect(), is_unknown: !has_moved && stands_still.is_none(), stands_still, last }
 }
 
 /// Waits; on the running kernel's host by keeping a CPU busy, so that an idle host draws power too.
+#[expect(clippy::disallowed_methods, reason = "the command waits for counters to move")]
 fn pause(is_running_kernels: bool) {
     if !is_running_kernels {
         return thread::sleep(PAUSE);

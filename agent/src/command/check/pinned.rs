@@ -52,7 +52,9 @@ impl ServerCertVerifier for Pinned {
         if *shown == self.expected {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::General("shows another certificate than the web configuration has".to_owned()))
+            Err(Error::General(
+                "presents a certificate that is not the one of the web configuration".to_owned(),
+            ))
         }
     }
 

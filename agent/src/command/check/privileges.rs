@@ -33,11 +33,11 @@ impl Report {
             let name = names(capability);
             let (state, detail) = match (held.contains(capability), held.contains(instead), works) {
                 (true, _, _) => (State::Ok, format!("{name}: held, for {purpose}")),
-                (_, true, _) => (State::Ok, format!("{name}: {} stands in for it", names(instead))),
+                (_, true, _) => (State::Ok, format!("{name}: not held, but replaced by {}", names(instead))),
                 (_, _, true) => (State::Ok, format!("{name}: not held, and not needed: {purpose} works")),
                 // A host without such counters does not need it; the lines on energy show them.
                 _ if capability == CapabilitySet::DAC_READ_SEARCH => {
-                    (State::Note, format!("{name}: not held; it would be for {purpose}"))
+                    (State::Note, format!("{name}: not held; its purpose is {purpose}"))
                 }
                 _ => (State::Problem, format!("{name} is missing for {purpose}")),
             };
@@ -57,14 +57,15 @@ impl Report {
             Ok((mode, path)) if mode & 0o001 != 0 => {
                 let path = path.display();
                 let detail = format!(
-                    "{path} has file capabilities and mode {:04o}: every user of this host can read the energy counters by it",
+                    "{path} has file capabilities and mode {:04o}: every user of this host can read the \
+                     energy counters with it",
                     mode & 0o7777
                 );
                 self.add("rights", "binary", State::Problem, detail, GRANT);
             }
             _ => {
-                let detail = "file capabilities: options that name files, programs or sockets are refused, the environment is \
-                    ignored";
+                let detail = "file capabilities: options that name files, programs or sockets are \
+                    refused, and the environment is ignored";
                 self.add("rights", "binary", State::Note, detail, "");
             }
         }
@@ -82,7 +83,7 @@ impl Report {
                 Outcome::Partly(detail) | Outcome::Off(detail) => (State::Absent, detail),
                 Outcome::Failed(detail) => (State::Problem, detail),
             };
-            let fix = if state == State::Problem { "--sandbox.off does without" } else { "" };
+            let fix = if state == State::Problem { "--sandbox.off disables this restriction" } else { "" };
             self.add("rights", restriction.short(), state, detail, fix);
         }
     }

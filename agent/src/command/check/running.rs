@@ -48,7 +48,7 @@ impl Report {
             Running::Nobody => false,
             Running::Guarded => {
                 let detail =
-                    "ffwatt runs here; its API asks for a password, so its sources are not known here";
+                    "ffwatt runs here; its API requires a password, so the state of its sources is unknown";
                 self.add("agent", "ffwatt", State::Ok, detail, "");
                 self.is_running = true;
                 true

@@ -48,7 +48,7 @@ Examples:
 
 pub(super) const QUALITY: &str = "\
 Examples:
-  ffwatt quality source.mp4 encode.mp4           VMAF, PSNR and SSIM of one encode
+  ffwatt quality source.mp4 encode.mp4           VMAF, PSNR, SSIM and XPSNR of one encode
   ffwatt quality a.mp4 a1.mp4 a.mp4 a2.mp4 --json
   ffwatt quality a.mp4 a1.mp4 --result test_results_1.json --scenario x264";
 
@@ -57,6 +57,11 @@ Examples:
   ffwatt report                                  The newest run
   ffwatt report --compare x264 x265              Two scenarios of it
   ffwatt report --by codec --csv                 All transcodes of the ledger, by codec";
+
+pub(super) const RESULTS: &str = "\
+Examples:
+  ffwatt results check test_results_1.json       What is read from a file, what is refused, and why
+  ffwatt results check a.json b.json             Several files; exit code 1 when a value is refused";
 
 pub(super) const TOP: &str = "\
 Examples:
@@ -77,7 +82,7 @@ pub(super) fn with_keys(command: Command, shown: &[&str]) -> Command {
         .long("config")
         .value_name("PATH")
         .global(true)
-        .long_help(format!("{brief} [env: FFWATT_CONFIG] The default counts only if it exists."))
+        .long_help(format!("{brief} [env: FFWATT_CONFIG] The default file is used only if it exists."))
         .help(brief);
     KEYS.iter().fold(command.arg(config), |command, key| {
         command.arg(option(key).hide_short_help(!shown.contains(&key.path)))

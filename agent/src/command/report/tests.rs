@@ -36,37 +36,37 @@ fn a_run_ranked_by_each_measure_on_its_own() {
     expect![[r"
         test_results_1
 
-        scenario                             joules    watts   J/frame    VMAF         cost    g CO2  energy by
-        Baseline (Idle)                      50.000    5.000         -       - 0.001391 USD   0.0056  the file
-        x264                                100.000   10.000    0.3333    90.0 0.001392 USD   0.0111  the file
-        x265                                250.000   25.000    0.8333    95.0 0.001397 USD   0.0278  the file
-        slow x264                           300.000   30.000    1.0000    92.0 0.001399 USD   0.0333  the file
+        scenario                             joules    watts   J/frame    VMAF         cost   g CO2e  energy by
+        Baseline (Idle)                      50.000    5.000         -       - 0.001391 USD   0.0056  result file
+        x264                                100.000   10.000    0.3333    90.0 0.001392 USD   0.0111  result file
+        x265                                250.000   25.000    0.8333    95.0 0.001397 USD   0.0278  result file
+        slow x264                           300.000   30.000    1.0000    92.0 0.001399 USD   0.0333  result file
 
-        By quality-weighted pixels for a joule
+        By quality-weighted pixels per joule
            1. x264                                  2.49 M
            2. slow x264                             1.91 M
            3. x265                                  1.05 M
 
-        By VMAF points for a watt
+        By VMAF points per watt
            1. x264                                  9.0000
            2. x265                                  3.8000
            3. slow x264                             3.0667
 
-        By pixels for a joule
+        By pixels per joule
            1. x264                                  2.76 M
            2. slow x264                             2.07 M
            3. x265                                  1.11 M
 
-        By megabits a second for a watt
+        By megabits per second per watt
            1. x264                                  0.2500
            2. x265                                  0.1000
            3. slow x264                             0.0833
 
-        The most pixels for a joule of each ladder
+        Most pixels per joule of each ladder
               1280x720@30                     x264
               1920x1080@30                    slow x264
 
-        Worth a look: nothing here has more VMAF for fewer joules
+        Pareto front: no other scenario has more VMAF for fewer joules
               x264                            VMAF 90.0 for 100.000 J
               x265                            VMAF 95.0 for 250.000 J
     "]].assert_eq(&report(None, Form::Text).unwrap());
@@ -78,13 +78,13 @@ fn two_scenarios_side_by_side() {
                                                             x264            x265    change
         joules                                          100.0000        250.0000  +150.0 %
         watts                                            10.0000         25.0000  +150.0 %
-        joules a frame                                    0.3333          0.8333  +150.0 %
+        joules per frame                                  0.3333          0.8333  +150.0 %
         VMAF                                             90.0000         95.0000    +5.6 %
-        grams of CO2                                      0.0111          0.0278  +150.0 %
-        quality-weighted pixels for a joule         2488320.0000    1050624.0000   -57.8 %
-        VMAF points for a watt                            9.0000          3.8000   -57.8 %
-        pixels for a joule                          2764800.0000    1105920.0000   -60.0 %
-        megabits a second for a watt                      0.2500          0.1000   -60.0 %
+        g CO2e                                            0.0111          0.0278  +150.0 %
+        quality-weighted pixels per joule           2488320.0000    1050624.0000   -57.8 %
+        VMAF points per watt                              9.0000          3.8000   -57.8 %
+        pixels per joule                            2764800.0000    1105920.0000   -60.0 %
+        megabits per second per watt                      0.2500          0.1000   -60.0 %
     "]]
     .assert_eq(&report(Some(("x264", "x265")), Form::Text).unwrap());
     let error = report(Some(("x264", "av1")), Form::Text).unwrap_err().to_string();

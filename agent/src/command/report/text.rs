@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use agent_core::join::cost;
 use agent_core::join::figures::Prices;
-use agent_core::join::front::front;
+use agent_core::join::pareto_front::pareto_front;
 use agent_core::model::joined::{Efficiency, EnergyBasis, ScenarioFigures};
 use agent_core::units::MicroJoules;
 
@@ -15,10 +15,10 @@ type Measure = (&'static str, fn(&Efficiency) -> Option<f64>);
 
 /// More is better in all of them.
 const MEASURES: [Measure; 4] = [
-    ("quality-weighted pixels for a joule", |efficiency| efficiency.quality_weighted_pixels_per_joule),
-    ("VMAF points for a watt", |efficiency| efficiency.vmaf_per_watt),
-    ("pixels for a joule", |efficiency| efficiency.pixels_per_joule),
-    ("megabits a second for a watt", |efficiency| efficiency.megabits_per_watt),
+    ("quality-weighted pixels per joule", |efficiency| efficiency.quality_weighted_pixels_per_joule),
+    ("VMAF points per watt", |efficiency| efficiency.vmaf_per_watt),
+    ("pixels per joule", |efficiency| efficiency.pixels_per_joule),
+    ("megabits per second per watt", |efficiency| efficiency.megabits_per_watt),
 ];
 
 /// A run: energy and cost of its scenarios, rankings, the best of each ladder, the Pareto front of quality against energy.
@@ -27,7 +27,7 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
     writeln!(
         out,
         "{:<32}{:>11}{:>9}{:>10}{:>8}{:>13}{:>9}  energy by",
-        "scenario", "joules", "watts", "J/frame", "VMAF", "cost", "g CO2"
+        "scenario", "joules", "watts", "J/frame", "VMAF", "cost", "g CO2e"
     )?;
     for figures in all {
         let energy = figures.energy;
@@ -43,10 +43,10 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
             shown(figures.vmaf.map(|vmaf| vmaf.0), 1),
             total.map_or_else(|| "-".to_owned(), |(amount, currency)| format!("{amount:.6} {currency}")),
             shown(figures.carbon.map(|carbon| carbon.0), 4),
-            energy.map_or("nobody knows", |energy| match energy.basis {
+            energy.map_or("unknown", |energy| match energy.basis {
                 EnergyBasis::Measured => "measured",
                 EnergyBasis::Modelled => "ESTIMATE",
-                EnergyBasis::File => "the file",
+                EnergyBasis::File => "result file",
             }),
             figures.covered.map_or_else(String::new, |share| {
                 format!("; scores are of {:.0} % of the source", share.percent())
@@ -63,9 +63,9 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
         }
     }
     best_of_ladders(all, out)?;
-    let front = front(all);
+    let front = pareto_front(all);
     if !front.is_empty() {
-        writeln!(out, "\nWorth a look: nothing here has more VMAF for fewer joules")?;
+        writeln!(out, "\nPareto front: no other scenario has more VMAF for fewer joules")?;
         for (figures, vmaf, joules) in front {
             writeln!(out, "      {:<32}VMAF {vmaf:.1} for {joules:.3} J", figures.names.scenario)?;
         }
@@ -99,7 +99,7 @@ fn best_of_ladders(all: &[ScenarioFigures], out: &mut dyn Write) -> io::Result<(
     ladders.sort_unstable();
     ladders.dedup();
     if ladders.len() > 1 {
-        writeln!(out, "\nThe most pixels for a joule of each ladder")?;
+        writeln!(out, "\nMost pixels per joule of each ladder")?;
         for ladder in ladders {
             if let Some((figures, _)) = ranking.iter().find(|(figures, _)| figures.names.ladder == ladder) {
                 writeln!(out, "      {ladder:<32}{}", figures.names.scenario)?;
@@ -127,9 +127,9 @@ pub(super) fn comparison(
     };
     row("joules", &|figures| Some(figures.energy?.energy.joules()))?;
     row("watts", &|figures| Some(figures.energy?.mean?.0))?;
-    row("joules a frame", &|figures| figures.efficiency.joules_per_frame)?;
+    row("joules per frame", &|figures| figures.efficiency.joules_per_frame)?;
     row("VMAF", &|figures| Some(figures.vmaf?.0))?;
-    row("grams of CO2", &|figures| Some(figures.carbon?.0))?;
+    row("g CO2e", &|figures| Some(figures.carbon?.0))?;
     for (title, figure) in MEASURES {
         row(title, &|figures| figure(&figures.efficiency))?;
     }
@@ -141,7 +141,7 @@ pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> 
     writeln!(
         out,
         "{:<32}{:>10}{:>12}{:>13}{:>10}{:>14}{:>10}",
-        "", "transcodes", "seconds", "joules", "watts", "cost", "g CO2"
+        "", "transcodes", "seconds", "joules", "watts", "cost", "g CO2e"
     )?;
     for group in groups {
         let name = if group.name.is_empty() { "(none)" } else { &group.name };
@@ -174,14 +174,15 @@ pub(super) fn notes(
     if partly > 0 {
         writeln!(
             out,
-            "\n{partly} of {all} transcodes were not observed all of their time (an agent started late or was not there; {missing:.1} s \
-             are known): their joules are of the rest, and so are the watts."
+            "\nThe agent did not observe {partly} of {all} transcodes for all of their time \
+             ({missing:.1} s or more are missing): their joules and watts are those of the observed time."
         )?;
     }
     if running > 0 {
         writeln!(
             out,
-            "\n{running} transcodes were running when the ledger was last written, and are not in the table: {:.3} J so far.",
+            "\n{running} transcodes were running when the agent last wrote the ledger; the table does \
+             not include them: {:.3} J so far.",
             energy.joules()
         )?;
     }

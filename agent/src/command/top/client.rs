@@ -23,7 +23,7 @@ const LONGEST: u64 = 32 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// The text is no address.
-    #[error("--url {0}: no address such as http://host:9510")]
+    #[error("--url {0} is not an address such as http://host:9510")]
     Url(String),
     /// The CA file cannot be used.
     #[error("--ca {path}: {problem}", path = path.display())]
@@ -34,10 +34,13 @@ pub(crate) enum ClientError {
         problem: String,
     },
     /// This host has no trusted CA certificates.
-    #[error("this host has no certificates to know an agent by: name its authority's with --ca")]
+    #[error("no trusted CA certificates on this host; pass the CA file with --ca")]
     NobodyToBelieve,
     /// The agent cannot be reached.
-    #[error("no agent answers at {url}: {cause}; start one with `ffwatt run`, or name another with --url")]
+    #[error(
+        "no agent answers at {url}: {cause}; start an agent with `ffwatt run`, or give its address \
+            with --url"
+    )]
     Unreachable {
         /// The address.
         url: String,
@@ -45,13 +48,16 @@ pub(crate) enum ClientError {
         cause: String,
     },
     /// The agent requires authentication.
-    #[error("the agent at {url} wants a password: --url https://user:password@host:9510")]
+    #[error("the agent at {url} requires a password; use --url https://user:password@host:9510")]
     Password {
         /// The address.
         url: String,
     },
     /// The answer is not an agent's.
-    #[error("{url} answers {problem}: is it an ffwatt of this version?")]
+    #[error(
+        "unexpected answer from {url}: {problem}; check that this address is an ffwatt of the same \
+            version"
+    )]
     Answer {
         /// The address.
         url: String,
@@ -138,7 +144,11 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ClientError> {
             certificates.push(certificate);
         }
     }
-    if certificates.is_empty() { Err(failed("no certificate in it".to_owned())) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        Err(failed("the file has no certificate".to_owned()))
+    } else {
+        Ok(certificates)
+    }
 }
 
 /// The host's trusted CA certificates, by OpenSSL's rules: `SSL_CERT_FILE`, or the distribution's bundle.

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use agent_core::model::transcode::TranscodeEnding;
+
 use crate::api::{Answer, Prices, Transcode, Workload};
 use crate::command::top::format::{bytes, digits, shown, text, watts, with_unit};
 
@@ -32,7 +34,7 @@ const fn column(title: &'static str, width: u16, is_text: bool) -> Column {
 }
 
 const TRANSCODES: [Column; 11] = [
-    column("IN", 16, true),
+    column("CONTAINER", 16, true),
     column("ENCODE", 26, true),
     column("STATE", 12, true),
     column("POWER", 8, false),
@@ -136,15 +138,13 @@ pub(super) fn state_of(one: &Transcode) -> String {
     match (one.is_running, one.told.is_stalled, one.asked.exit_code) {
         (true, Some(true), _) => "falls behind".to_owned(),
         (true, ..) => "running".to_owned(),
-        (false, _, Some(code)) if has_failed(code) => format!("failed ({code})"),
-        (false, _, Some(code)) if code > 0 => "stopped".to_owned(),
-        (false, ..) => "ended".to_owned(),
+        (false, _, Some(code)) if has_failed(one) => format!("failed ({code})"),
+        (false, ..) => one.asked.ending.clone().unwrap_or_else(|| TranscodeEnding::Ended.name().to_owned()),
     }
 }
 
-/// ffmpeg exits with 255 when it is told to end; above 128 a signal has ended it.
-fn has_failed(code: u64) -> bool {
-    (1..=128).contains(&code)
+fn has_failed(one: &Transcode) -> bool {
+    one.asked.ending.as_deref() == Some(TranscodeEnding::Failed.name())
 }
 
 fn has_text(one: &Transcode, filter: &str) -> bool {
@@ -178,12 +178,11 @@ fn transcode(one: &Transcode, prices: &Prices) -> Row {
         figure(figures.cost, |value| with_unit(value, &prices.currency)),
         figure(figures.carbon_grams, |value| with_unit(value, "g")),
     ];
-    let has_failed = !one.is_running && one.asked.exit_code.is_some_and(has_failed);
     Row {
         key: one.transcode.clone(),
         cells,
         is_over: !one.is_running,
-        is_alarming: has_failed || told.is_stalled == Some(true),
+        is_alarming: has_failed(one) || told.is_stalled == Some(true),
     }
 }
 

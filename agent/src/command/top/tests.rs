@@ -6,7 +6,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
 use crate::api::snapshot::{Host, Part};
-use crate::api::transcode::{Asked, Figures, Told};
+use crate::api::transcode::{EncodeSettings, Figures, ReportedProgress};
 use crate::api::{Notice, Prices, Transcode, Workload};
 
 fn transcode(name: &str, codec: &str, watts: f64, per_frame: Option<f64>) -> Transcode {
@@ -14,8 +14,8 @@ fn transcode(name: &str, codec: &str, watts: f64, per_frame: Option<f64>) -> Tra
         transcode: format!("{name}-1"),
         workload: name.to_owned(),
         is_running: true,
-        asked: Asked { codec: Some(codec.to_owned()), ..Asked::default() },
-        told: Told { speed_ratio: per_frame.map(|_| 1.0), ..Told::default() },
+        asked: EncodeSettings { codec: Some(codec.to_owned()), ..EncodeSettings::default() },
+        told: ReportedProgress { speed_ratio: per_frame.map(|_| 1.0), ..ReportedProgress::default() },
         figures: Figures {
             power_watts: Some(watts),
             energy_joules: Some(watts * 10.0),
@@ -84,7 +84,7 @@ fn screen_of(state: &State, width: u16) -> Vec<String> {
 fn names(state: &State) -> Vec<String> {
     let screen = screen(state);
     let first =
-        screen.iter().position(|line| line.starts_with("IN") || line.starts_with("NAME")).unwrap() + 1;
+        screen.iter().position(|line| line.starts_with("CONTAINER") || line.starts_with("NAME")).unwrap() + 1;
     let lines = screen[first..].iter().take_while(|line| !line.is_empty() && !line.starts_with('─'));
     lines.map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
 }
@@ -134,7 +134,7 @@ fn the_chosen_one_stays_chosen_and_has_its_detail() {
     assert!(detail(&state).contains("libx264 in live-a"), "{}", detail(&state));
     press(&mut state, "r");
     assert!(detail(&state).contains("libx264 in live-a"), "wherever it is now");
-    assert!(screen(&state).iter().any(|line| line.contains("8.00 mJ a frame")));
+    assert!(screen(&state).iter().any(|line| line.contains("8.00 mJ per frame")));
 }
 
 #[test]
@@ -158,10 +158,10 @@ fn a_narrow_terminal_has_what_matters_most() {
     let mut state = state();
     let titles = |state: &State| {
         let screen = screen_of(state, 80);
-        let line = screen.iter().find(|line| line.starts_with("IN")).unwrap();
+        let line = screen.iter().find(|line| line.starts_with("CONTAINER")).unwrap();
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(titles(&state), ["IN", "ENCODE", "POWER↓", "ENERGY", "J/FRAME", "SPEED"]);
+    assert_eq!(titles(&state), ["CONTAINER", "ENCODE", "POWER↓", "ENERGY", "J/FRAME", "SPEED"]);
     state.sort_by("cost").unwrap();
     assert!(titles(&state).contains(&"COST↓".to_owned()), "what it is sorted by is seen");
 }
@@ -171,7 +171,8 @@ fn printed_it_is_all_there() {
     let mut text = Vec::new();
     view::print(&state(), &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
-    for words in ["7.50 W", "containers 6.00 W", "Energy is estimated", "IN ", "live-c?[2J", "NAME ", "box-a"]
+    for words in
+        ["7.50 W", "containers 6.00 W", "Energy is estimated", "CONTAINER ", "live-c?[2J", "NAME ", "box-a"]
     {
         assert!(text.contains(words), "{words}\n{text}");
     }
@@ -180,7 +181,7 @@ fn printed_it_is_all_there() {
 #[test]
 fn addresses_and_columns_that_cannot_be_are_said() {
     let problem = |url: &str| client::Client::new(url, None).unwrap_err().to_string();
-    assert_eq!(problem("host:9510"), "--url host:9510: no address such as http://host:9510");
+    assert_eq!(problem("host:9510"), "--url host:9510 is not an address such as http://host:9510");
     assert!(!problem("ftp://user:secret@host").contains("secret"));
     let client = client::Client::new("https://user:secret@host:9510/", None).unwrap();
     assert_eq!(client.shown(), "https://host:9510");
@@ -226,4 +227,18 @@ fn a_notice_says_since_when_and_how_many_more_there_are() {
     for line in ["For 10 min: No counter.", "No names.", "No file."] {
         assert!(printed.lines().any(|printed| printed == line), "{printed}");
     }
+}
+
+#[test]
+fn an_ended_transcode_has_the_state_that_the_agent_tells() {
+    let state = |exit_code, ending: Option<&str>| {
+        let asked =
+            EncodeSettings { exit_code, ending: ending.map(str::to_owned), ..EncodeSettings::default() };
+        rows::state_of(&Transcode { is_running: false, asked, ..transcode("a", "h264", 1.0, None) })
+    };
+    assert_eq!(state(Some(254), Some("failed")), "failed (254)");
+    assert_eq!(state(Some(143), Some("stopped")), "stopped");
+    assert_eq!(state(Some(255), Some("stopped or failed")), "stopped or failed");
+    assert_eq!(state(Some(0), Some("ended")), "ended");
+    assert_eq!(state(None, None), "ended", "its status is not known");
 }

@@ -86,13 +86,13 @@ fn parts(answer: &Answer) -> Line<'static> {
 /// The message about an agent that has stopped.
 fn stale(answer: &Answer) -> Option<String> {
     let age = answer.age.as_secs();
-    answer.is_stale().then(|| format!("The agent has not updated for {age} s: these figures are old."))
+    answer.is_stale().then(|| format!("The agent has not updated for {age} s: the figures are old."))
 }
 
 /// The message in the notice line.
 fn notice(state: &State) -> Option<(String, Style)> {
     if let Some(problem) = &state.problem {
-        return Some((format!(" {}: what is shown is old", text(problem, 300)), Style::new().fg(Color::Red)));
+        return Some((format!(" {}: the figures are old", text(problem, 300)), Style::new().fg(Color::Red)));
     }
     let answer = state.answer.as_ref()?;
     if let Some(words) = stale(answer) {
@@ -163,10 +163,13 @@ fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect) {
     });
     let what = match state.kind {
         Kind::Transcodes => "Encodes",
-        Kind::Workloads => "Containers and the rest",
+        Kind::Workloads => "Workloads",
     };
-    let filter =
-        if state.filter.is_empty() { String::new() } else { format!(", with {:?}", text(&state.filter, 40)) };
+    let filter = if state.filter.is_empty() {
+        String::new()
+    } else {
+        format!(", filter {:?}", text(&state.filter, 40))
+    };
     let title = format!(" {what}: {}{filter} ", rows.len());
     let table = Table::new(lines, widths)
         .header(TableRow::new(titles).style(Style::new().add_modifier(Modifier::BOLD)))
@@ -177,7 +180,7 @@ fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect) {
 }
 
 /// All figures of one transcode, line by line.
-fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)> {
+fn detail_lines(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)> {
     let (asked, told, figures) = (&one.asked, &one.told, &one.figures);
     let currency = answer.map_or("", |answer| &answer.prices.currency);
     let whole = |value: Option<u64>| shown(value, |value| value.to_string());
@@ -189,7 +192,16 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
             format!("{} in {} ({}){live}", text(&encode_of(one), 80), text(&one.workload, 40), one.transcode),
         ),
         ("scenario", word(&asked.scenario)),
-        ("state", format!("{}, {} outputs, {} renditions", state_of(one), one.outputs, one.renditions)),
+        (
+            "state",
+            format!(
+                "{}, {} outputs, {} encoded renditions, {} copied streams",
+                state_of(one),
+                one.outputs,
+                one.encoded_renditions,
+                one.copied_streams
+            ),
+        ),
         (
             "energy",
             format!(
@@ -200,9 +212,9 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
             ),
         ),
         (
-            "for it",
+            "per unit",
             format!(
-                "{} a frame, {} a second of output, {} a megapixel",
+                "{} per frame, {} per second of output, {} per megapixel",
                 with_unit(figures.joules_per_frame, "J"),
                 with_unit(figures.joules_per_output_second, "J"),
                 with_unit(figures.joules_per_megapixel, "J")
@@ -211,7 +223,7 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
         (
             "progress",
             format!(
-                "{} frames, {} fps, {} speed, {}, {} dropped, {} twice",
+                "{} frames, {} fps, {} speed, {}, {} dropped, {} duplicated",
                 whole(told.frames),
                 shown(told.frames_per_second, digits),
                 shown(told.speed_ratio, |speed| format!("{speed:.2}x")),
@@ -235,7 +247,7 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
         (
             "cost",
             format!(
-                "{}, {} an hour of output, {} of CO2",
+                "{}, {} per hour of output, {} CO2e",
                 with_unit(figures.cost, currency),
                 with_unit(figures.cost_per_output_hour, currency),
                 with_unit(figures.carbon_grams, "g")
@@ -247,7 +259,7 @@ fn facts(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)
 fn draw_detail(frame: &mut Frame<'_>, one: &Transcode, answer: Option<&Answer>, area: Rect) {
     let line =
         |(name, fact): (&'static str, String)| Line::from(vec![format!(" {name:<10}").dim(), fact.into()]);
-    let lines: Vec<Line<'_>> = facts(one, answer).into_iter().map(line).collect();
+    let lines: Vec<Line<'_>> = detail_lines(one, answer).into_iter().map(line).collect();
     let block = Block::new().borders(Borders::TOP).title(" Detail ");
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::{Layers, Span};
+use crate::config::{HumanDuration, Layers};
 
 fn accepts(key: &Key, value: &str) -> bool {
     let flags: BTreeMap<&'static str, String> = [(key.path, value.to_owned())].into();
@@ -15,11 +15,11 @@ fn beyond(key: &Key, bound: &str, step: i8) -> String {
     if key.kind != Kind::Time {
         return (bound.parse::<i64>().unwrap() + i64::from(step)).to_string();
     }
-    let bound = Span::parse(bound).unwrap().0;
+    let bound = HumanDuration::parse(bound).unwrap().0;
     match step {
-        1 => Span(bound * 2).to_string(),
+        1 => HumanDuration(bound * 2).to_string(),
         _ if bound.is_zero() => "-1".to_owned(),
-        _ => Span(bound / 2).to_string(),
+        _ => HumanDuration(bound / 2).to_string(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use agent_core::model::energy::EnergySourceKind;
 
 use super::*;
-use crate::config::{Budget, EnergyChoice, Span};
+use crate::config::{Budget, EnergyChoice, HumanDuration};
 
 fn layers(
     file: &str,
@@ -66,7 +66,7 @@ fn every_kind_of_value_from_the_command_line() {
         ("path.cgroupfs", "/host/cgroup"),
     ];
     let config = resolve("", &[], &flags).unwrap();
-    assert_eq!(config.interval, Span(std::time::Duration::from_millis(250)));
+    assert_eq!(config.interval, HumanDuration(std::time::Duration::from_millis(250)));
     assert_eq!(config.cpu.tracked, ["ffmpeg", "x264"]);
     assert_eq!(config.energy.source, EnergyChoice::Only(EnergySourceKind::Msr));
     assert_eq!(config.attribution.idle_watts, Some(12.5));
@@ -77,7 +77,11 @@ fn every_kind_of_value_from_the_command_line() {
 fn a_bare_number_is_seconds_in_the_file_as_on_the_command_line() {
     for (written, milliseconds) in [("5", 5000), ("0.5", 500), ("\"250ms\"", 250)] {
         let config = resolve(&format!("interval = {written}\n"), &[], &[]).unwrap();
-        assert_eq!(config.interval, Span(std::time::Duration::from_millis(milliseconds)), "{written}");
+        assert_eq!(
+            config.interval,
+            HumanDuration(std::time::Duration::from_millis(milliseconds)),
+            "{written}"
+        );
     }
 }
 

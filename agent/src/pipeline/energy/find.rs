@@ -6,8 +6,9 @@ use agent_core::model::cpu::CpuWindow;
 use agent_core::model::finding::FindingCode;
 use agent_core::time::MonoTime;
 
+use super::EnergyAccounting;
 use super::source::Active;
-use crate::pipeline::Pipeline;
+use crate::pipeline::findings::FindingTracker;
 
 /// A counter that stands still for a shorter time is late, not stuck.
 const STANDS_STILL: Duration = Duration::from_secs(5);
@@ -15,77 +16,76 @@ const STANDS_STILL: Duration = Duration::from_secs(5);
 /// Time for which the finding of a reset is shown.
 const RESET_IS_NEWS: Duration = Duration::from_mins(10);
 
-impl Pipeline {
-    /// Reports all findings of the energy side.
-    pub(in crate::pipeline) fn find_about_energy(&mut self, window: &CpuWindow) {
-        let now = self.clock.now();
-        match &self.energy.active {
+impl EnergyAccounting {
+    /// Reports findings about sources and counters.
+    pub(super) fn find_about_energy(&self, window: &CpuWindow, now: MonoTime, findings: &mut FindingTracker) {
+        match &self.source.active {
             Active::None => {
-                self.findings.report(FindingCode::NoEnergy, "host", "the configured source does not work");
+                findings.report(FindingCode::NoEnergy, "host", "the configured source does not work");
             }
             Active::Model => {
-                let why = if self.energy.is_forced() {
-                    "it is configured"
-                } else if self.energy.candidates.is_empty() {
-                    "nothing counts it on this host"
+                let why = if self.source.is_forced() {
+                    "the configuration selects the model"
+                } else if self.source.candidates.is_empty() {
+                    "this host has no energy counter"
                 } else {
-                    "the energy counters give nothing"
+                    "the energy counters do not work"
                 };
-                self.findings.report(FindingCode::EnergyIsEstimated, "host", why);
+                findings.report(FindingCode::EnergyIsEstimated, "host", why);
             }
-            Active::Meter(meter) if self.energy.is_silent(now) => {
-                self.findings.report(FindingCode::CountersStandStill, meter.kind().name(), "");
+            Active::Meter(meter) if self.source.is_silent(now) => {
+                findings.report(FindingCode::CountersStandStill, meter.kind().name(), "");
             }
             Active::Meter(_) => {
-                self.find_counters(now);
-                for package in self.energy.uncounted(window) {
+                self.find_counters(now, findings);
+                for package in self.source.uncounted(window) {
                     let socket = format!("socket {package}");
-                    self.findings.report(FindingCode::SocketWithoutCounter, &socket, "");
+                    findings.report(FindingCode::SocketWithoutCounter, &socket, "");
                 }
             }
         }
-        self.find_candidates(now);
-        for (zone, failure) in &self.energy.failures {
-            self.findings.report(FindingCode::of_unreadable(*zone), &zone.to_string(), failure);
+        self.find_candidates(now, findings);
+        for (zone, failure) in &self.source.failures {
+            findings.report(FindingCode::of_unreadable(*zone), &zone.to_string(), failure);
         }
     }
 
     /// Counters that exist and do not move are the reason why energy is estimated, or unknown.
-    fn find_candidates(&mut self, now: MonoTime) {
-        if matches!(self.energy.active, Active::Meter(_)) {
+    fn find_candidates(&self, now: MonoTime, findings: &mut FindingTracker) {
+        if matches!(self.source.active, Active::Meter(_)) {
             return;
         }
         let waited = |since: MonoTime| now.since(since) >= STANDS_STILL;
-        for candidate in self.energy.candidates.iter().filter(|candidate| waited(candidate.since)) {
+        for candidate in self.source.candidates.iter().filter(|candidate| waited(candidate.since)) {
             let name = candidate.meter.kind().name();
             if candidate.meter.unreadable().len() == candidate.meter.zones().len() {
-                self.findings.report(FindingCode::CounterUnreadable, name, "none of its counters answers");
+                findings.report(FindingCode::CounterUnreadable, name, "none of its counters answers");
             } else {
-                self.findings.report(FindingCode::CountersStandStill, name, "");
+                findings.report(FindingCode::CountersStandStill, name, "");
             }
         }
     }
 
-    fn find_counters(&mut self, now: MonoTime) {
+    fn find_counters(&self, now: MonoTime, findings: &mut FindingTracker) {
         for (zone, state) in self.zones.iter() {
             let name = zone.to_string();
             if state.still_since.is_some_and(|since| now.since(since) >= STANDS_STILL) {
-                self.findings.report(FindingCode::CounterStandsStill, &name, "");
+                findings.report(FindingCode::CounterStandsStill, &name, "");
             }
             if state.last_reset.is_some_and(|at| now.since(at) < RESET_IS_NEWS) {
                 let times = if state.resets == 1 { "once" } else { "several times" };
-                self.findings.report(FindingCode::CounterReset, &name, times);
+                findings.report(FindingCode::CounterReset, &name, times);
             }
         }
-        if let Active::Meter(meter) = &self.energy.active {
+        if let Active::Meter(meter) = &self.source.active {
             for (leader, mirrors) in meter.mirrored_packages() {
                 let mirrors: Vec<String> = mirrors.iter().map(ToString::to_string).collect();
                 let code = FindingCode::CountersMirrorOneAnother;
-                self.findings.report(code, &leader.to_string(), &mirrors.join(", "));
+                findings.report(code, &leader.to_string(), &mirrors.join(", "));
             }
             for (zone, step) in meter.corrected() {
                 let step = step.0.to_string();
-                self.findings.report(FindingCode::DramUnitCorrected, &zone.to_string(), &step);
+                findings.report(FindingCode::DramUnitCorrected, &zone.to_string(), &step);
             }
         }
     }

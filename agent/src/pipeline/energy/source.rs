@@ -16,8 +16,8 @@ use super::probe::Probe;
 use super::silence::Silence;
 use crate::clock::Clock;
 use crate::config::{self, EnergyChoice};
-use crate::pipeline::sources::HealthBook;
-use crate::pipeline::zones::ZoneBook;
+use crate::pipeline::sources::HealthTracker;
+use crate::pipeline::zones::ZoneTracker;
 use crate::source::SourceError;
 use crate::source::energy::model::{Coefficients, ModelMeter};
 use crate::source::energy::{EnergyHardware, EnergyMeter, EnergyReading};
@@ -60,7 +60,7 @@ impl EnergySource {
         config: &config::Energy,
         hardware: Box<dyn EnergyHardware>,
         clock: &dyn Clock,
-        health: &mut HealthBook,
+        health: &mut HealthTracker,
     ) -> Self {
         let now = clock.now();
         let mut source = Self {
@@ -82,7 +82,7 @@ impl EnergySource {
         source
     }
 
-    fn best(&self, clock: &dyn Clock, health: &mut HealthBook) -> Active {
+    fn best(&self, clock: &dyn Clock, health: &mut HealthTracker) -> Active {
         let mut in_part = None;
         for kind in EnergySourceKind::ALL {
             if !kind.is_measured() || !self.choice.allows(kind) {
@@ -107,7 +107,7 @@ impl EnergySource {
             health.works(name);
             let why = match self.choice {
                 EnergyChoice::Only(_) => "configured",
-                EnergyChoice::Auto => "nothing counts it here; `ffwatt check` says why",
+                EnergyChoice::Auto => "no energy counter works; `ffwatt check` reports the reason",
             };
             tracing::warn!("energy is estimated from CPU use (source=\"model\"): {why}");
             return Active::Model;
@@ -171,7 +171,7 @@ impl EnergySource {
     }
 
     /// Reads the meter between ticks, if it is time, so that no wrap is missed. The energy is in the next tick.
-    pub(in crate::pipeline) fn keep_up(&mut self, clock: &dyn Clock, zones: &mut ZoneBook) {
+    pub(in crate::pipeline) fn keep_up(&mut self, clock: &dyn Clock, zones: &mut ZoneTracker) {
         let (Some(gap), now) = (self.longest_gap(), clock.now()) else { return };
         if zones.last_read().is_some_and(|last| now.since(last) < gap) {
             return;
@@ -224,7 +224,7 @@ impl EnergySource {
     }
 
     /// Checks for counters that are new, and opens them. `is_lacking`: some do not work.
-    pub(super) fn look(&mut self, clock: &dyn Clock, is_lacking: bool, health: &mut HealthBook) {
+    pub(super) fn look(&mut self, clock: &dyn Clock, is_lacking: bool, health: &mut HealthTracker) {
         let now = clock.now();
         if !self.probe.is_due(now) || self.choice == EnergyChoice::Only(EnergySourceKind::Model) {
             return;
@@ -257,7 +257,7 @@ impl EnergySource {
     fn take_in(&mut self, later: EnergyMeter, now: MonoTime) {
         if let Active::Meter(meter) = &mut self.active {
             for zone in meter.adopt(later) {
-                tracing::info!(%zone, source = meter.kind().name(), "an energy counter has come and is read");
+                tracing::info!(%zone, source = meter.kind().name(), "a new energy counter is read");
             }
             return;
         }
@@ -287,7 +287,8 @@ impl EnergySource {
     pub(super) fn silent_error(kind: EnergySourceKind) -> SourceError {
         SourceError::unavailable(
             format!("the energy counters of {kind} do not move although CPUs are busy"),
-            "on a virtual machine, have the hypervisor pass RAPL through, or set --energy.source=model",
+            "on a virtual machine, configure the hypervisor to pass RAPL through, or set \
+             --energy.source=model",
         )
     }
 }

@@ -124,7 +124,7 @@ impl Cgroups {
 
     /// Whether the path of a cgroup is known.
     pub(super) fn knows(&self, id: CgroupId) -> bool {
-        self.is_known(id) && !self.directory.is_stranger(id)
+        self.is_known(id) && !self.directory.is_unnamed(id)
     }
 
     /// Whether a cgroup is known, strangers included.
@@ -142,7 +142,7 @@ impl Cgroups {
             if self.directory.is_removed(id) {
                 self.ending.insert(id, 0);
             }
-            if self.directory.is_stranger(id) {
+            if self.directory.is_unnamed(id) {
                 totals.open_workload(workload, None);
             }
             return workload;
@@ -154,7 +154,7 @@ impl Cgroups {
         if let Some(newcomer) = self.newcomers.take(id) {
             return self.admit(id, &newcomer, now, totals);
         }
-        let workload = self.directory.stranger(id);
+        let workload = self.directory.add_unnamed(id);
         self.ending.insert(id, 0);
         totals.open_workload(workload, None);
         workload
@@ -208,7 +208,7 @@ impl Cgroups {
         }
         for (id, path) in &walk.cgroups {
             // A cgroup that runs is not displaced by those that do not.
-            let is_wanted = self.wanted.contains(id) || self.directory.is_stranger(*id);
+            let is_wanted = self.wanted.contains(id) || self.directory.is_unnamed(*id);
             if is_wanted && self.directory.has_room(true) {
                 self.forget(*id, now, totals);
                 self.admit(*id, &Newcomer::new(path, None), now, totals);

@@ -18,6 +18,7 @@ use crate::pipeline::identity::{Context, SILENT_TICKS};
 use crate::source::cpu::{CpuMeter, Tracking};
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::identity::processes::{self, Running};
+use crate::source::identity::tracked::is_tracked;
 use crate::source::identity::transcodes::{Started, Transcode, Transcodes};
 
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(super) struct Encoders {
     /// The agent's own process number in the CPU meter's numbering.
     own: Option<ProcessId>,
     numbers: ProcessNumbers,
+    /// Names of `cpu.tracked`.
     names: Vec<String>,
     /// Encoders that were found running and are no transcodes yet, because procfs does not show their cgroup. Their next CPU time
     /// does.
@@ -55,7 +57,7 @@ impl Encoders {
         numbers: ProcessNumbers,
         earlier: EarlierTranscodes,
     ) -> Self {
-        let (transcodes, ending) = (Transcodes::default(), HashMap::new());
+        let (transcodes, ending) = (Transcodes::new(names.clone()), HashMap::new());
         Self { transcodes, own, numbers, names, waiting: HashSet::new(), earlier, ending, evicted: 0 }
     }
 
@@ -76,7 +78,7 @@ impl Encoders {
             return;
         }
         let known = |running: &Running| self.transcodes.of(running.id).is_some() || self.is_agent(running.id);
-        let mut found = processes::named(context.roots, &self.names);
+        let mut found = processes::named(context.roots, |comm| is_tracked(comm, &self.names));
         found.retain(|running| !known(running));
         self.waiting = found.iter().map(|running| running.id).collect();
         for Running { id, .. } in found {

@@ -14,10 +14,11 @@ use agent_core::model::cpu::CpuPlace;
 use agent_core::model::cpu::{CpuSourceKind, PlaceWindow, Usage};
 use agent_core::model::health::MeterHealth;
 use agent_core::model::transcode::ExitStatus;
-use agent_core::time::{Moment, WallTime};
+use agent_core::time::Moment;
 use agent_core::units::CpuTime;
 
 use super::*;
+use crate::clock::manual::TestClock;
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::source::SourceError;
 use crate::source::cpu::Tracking;
@@ -84,25 +85,11 @@ impl CpuMeter for Meter {
     }
 }
 
-struct At(MonoTime);
-
-impl Clock for At {
-    fn now(&self) -> MonoTime {
-        self.0
-    }
-    fn wall(&self) -> WallTime {
-        WallTime(1_000_000.0 + self.0.0 as f64 / 1e9)
-    }
-    fn suspended(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
 struct Agent {
     identities: Identities,
     meter: Meter,
     totals: Totals,
-    clock: At,
+    clock: TestClock,
     proc: tempfile::TempDir,
     lost: u64,
 }
@@ -124,7 +111,7 @@ impl Agent {
             ),
             meter: Meter::default(),
             totals: Totals::new(limits, Moment::default()),
-            clock: At(MonoTime(100 * SECOND)),
+            clock: TestClock::at(MonoTime(100 * SECOND)),
             proc,
             lost: 0,
         }
@@ -151,12 +138,12 @@ impl Agent {
     }
 
     fn made(&mut self, id: u64, path: &str) {
-        let (at, id, path) = (self.clock.0, Some(CgroupId(id)), Some(path.to_owned()));
+        let (at, id, path) = (self.clock.now(), Some(CgroupId(id)), Some(path.to_owned()));
         self.event(LifecycleEvent::CgroupMade { at, id, path });
     }
 
     fn removed(&mut self, id: u64) {
-        self.event(LifecycleEvent::CgroupRemoved { at: self.clock.0, id: Some(CgroupId(id)) });
+        self.event(LifecycleEvent::CgroupRemoved { at: self.clock.now(), id: Some(CgroupId(id)) });
     }
 
     fn exec(&mut self, process: u32, was_tracked: bool) {
@@ -164,7 +151,7 @@ impl Agent {
     }
 
     fn exec_known_as(&mut self, process: u32, local: Option<u32>, was_tracked: bool) {
-        let (at, process, local) = (self.clock.0, ProcessId(process), local.map(ProcessId));
+        let (at, process, local) = (self.clock.now(), ProcessId(process), local.map(ProcessId));
         let cgroup = CgroupId(ROOT_CGROUP);
         self.meter.tracked.insert(process);
         self.event(LifecycleEvent::Exec { at, process, local, was_tracked, cgroup, legacy: None });
@@ -172,7 +159,7 @@ impl Agent {
 
     fn exit(&mut self, process: u32) {
         let (process, status) = (ProcessId(process), Some(ExitStatus::Code(0)));
-        self.event(LifecycleEvent::Exit { at: self.clock.0, process, status });
+        self.event(LifecycleEvent::Exit { at: self.clock.now(), process, status });
     }
 
     /// Adds a process to procfs.
@@ -190,8 +177,8 @@ impl Agent {
 
     /// One second later: a tick with this CPU time, and a walk if one is wanted, of this hierarchy.
     fn tick(&mut self, used: &[(u64, Option<u32>)], there: &[(u64, &str)]) {
-        self.clock.0 = self.clock.0.plus(Duration::from_secs(1));
-        let now = self.clock.0;
+        self.clock.advance(Duration::from_secs(1));
+        let now = self.clock.now();
         let place = CpuPlace { package: 0, die: 0 };
         let usage = |(cgroup, process): &(u64, Option<u32>)| {
             let (cgroup, process) = (CgroupId(*cgroup), process.map(ProcessId));

@@ -6,6 +6,7 @@ use agent_core::model::account::ZoneCharges;
 use agent_core::model::cpu::ProcessId;
 use agent_core::model::transcode::{Encode, TranscodeIdentity};
 use agent_core::model::workload::Pseudo;
+use agent_core::model::written::WrittenPaths;
 use agent_core::time::WallTime;
 
 use super::*;
@@ -19,7 +20,7 @@ fn at(seconds: f64) -> MonoTime {
 fn transcode(is_live: bool) -> Transcode {
     let encode = Arc::new(Encode { is_live, ..Encode::default() });
     Transcode {
-        identity: TranscodeIdentity { key: "7-1000".into(), encode },
+        identity: TranscodeIdentity { key: "7-1000".into(), encode, written: WrittenPaths::default() },
         workload: Pseudo::System.id(),
         process: ProcessId(7),
         local: Some(ProcessId(7)),

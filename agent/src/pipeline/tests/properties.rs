@@ -1,6 +1,6 @@
 //! Property tests over random host histories: sums are exact, totals never fall, only claimants that ran are charged, gaps have findings.
 
-mod books;
+pub(super) mod books;
 mod events;
 mod life;
 

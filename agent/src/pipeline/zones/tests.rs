@@ -32,14 +32,14 @@ fn demand(of: &[(WorkloadId, u64)]) -> Arc<Demand> {
     Arc::new(demand)
 }
 
-fn close(book: &mut ZoneBook, at: u64, microjoules: u64, demand: &Arc<Demand>) -> Option<Closed> {
+fn close(book: &mut ZoneTracker, at: u64, microjoules: u64, demand: &Arc<Demand>) -> Option<Closed> {
     let (at, tick) = (second(at), Duration::from_secs(1));
     book.close(&reading(microjoules), SOURCE, Moment { at, cpu_at: at, demand, tick, idle: None })
 }
 
 #[test]
 fn a_missed_reading_is_made_up_for_with_what_ran_meanwhile() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     let ran = demand(&[(JOB, 5)]);
     assert!(close(&mut book, 0, 0, &ran).is_none(), "the first reading is a baseline");
     book.owe(ZONE, &ran);
@@ -52,7 +52,7 @@ fn a_missed_reading_is_made_up_for_with_what_ran_meanwhile() {
 
 #[test]
 fn what_ran_before_the_first_reading_owes_nothing() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     book.owe(ZONE, &demand(&[(JOB, 5)]));
     close(&mut book, 1, 0, &demand(&[]));
     assert!(close(&mut book, 2, 1, &demand(&[])).unwrap().owed.is_none());
@@ -60,7 +60,7 @@ fn what_ran_before_the_first_reading_owes_nothing() {
 
 #[test]
 fn a_counter_that_stands_still_while_cpus_are_busy_has_no_power() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     let busy = demand(&[(JOB, 900)]);
     close(&mut book, 0, 0, &busy);
     close(&mut book, 1, 10, &busy);
@@ -75,7 +75,7 @@ fn a_counter_that_stands_still_while_cpus_are_busy_has_no_power() {
 
 #[test]
 fn an_idle_tick_does_not_end_a_stall() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     close(&mut book, 0, 0, &demand(&[(JOB, 900)]));
     close(&mut book, 1, 10, &demand(&[(JOB, 900)]));
     assert!(close(&mut book, 2, 10, &demand(&[(JOB, 900)])).is_none());
@@ -88,7 +88,7 @@ fn an_idle_tick_does_not_end_a_stall() {
 
 #[test]
 fn a_counter_that_never_moved_is_not_0_watts() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     let busy = demand(&[(JOB, 900)]);
     for at in 0..5 {
         close(&mut book, at, 0, &busy);
@@ -98,7 +98,7 @@ fn a_counter_that_never_moved_is_not_0_watts() {
 
 #[test]
 fn the_power_of_a_window_with_a_reset_is_not_known() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     let busy = demand(&[(JOB, 900)]);
     close(&mut book, 0, 0, &busy);
     book.owe(ZONE, &busy);
@@ -113,7 +113,7 @@ fn the_power_of_a_window_with_a_reset_is_not_known() {
 
 #[test]
 fn of_too_many_claimants_what_is_owed_is_nobodys() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     close(&mut book, 0, 0, &demand(&[]));
     let jobs = 2 * MOST_CLAIMS as u32;
     for job in 0..jobs {
@@ -126,11 +126,11 @@ fn of_too_many_claimants_what_is_owed_is_nobodys() {
 
 #[test]
 fn a_tick_is_sound_unless_something_happened_to_its_counter() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     let idle = demand(&[]);
     close(&mut book, 0, 0, &idle);
     let mut tick = 0;
-    let mut is_sound = |book: &mut ZoneBook| {
+    let mut is_sound = |book: &mut ZoneTracker| {
         tick += 1;
         close(book, tick, tick, &idle).map(|closed| closed.is_sound)
     };
@@ -148,7 +148,7 @@ fn a_tick_is_sound_unless_something_happened_to_its_counter() {
 
 #[test]
 fn dies_are_those_of_one_package_that_count_packages() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     let die = |package, die, domain| Zone { scope: Scope::Die { package, die }, domain };
     for zone in [
         die(0, 0, Domain::Package),
@@ -164,7 +164,7 @@ fn dies_are_those_of_one_package_that_count_packages() {
 
 #[test]
 fn skew_counts_at_both_ends() {
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     let nothing = demand(&[]);
     let moment = |at, cpu_at| Moment {
         at: MonoTime(at),
@@ -189,7 +189,7 @@ enum Trouble {
 /// 20 W idle and 12 W a busy CPU; a neighbour on two CPUs all the time, and a job on one CPU for a second or two within the trouble.
 fn charged(trouble: Trouble, job: &[u64]) -> (f64, f64, f64) {
     let idle = Some(Watts(20.0));
-    let mut book = ZoneBook::default();
+    let mut book = ZoneTracker::default();
     let (mut spent, mut shown) = (0_u64, 0_u64);
     let (mut by_job, mut by_neighbour, mut by_idle) = (0, 0, 0);
     for tick in 0..20 {

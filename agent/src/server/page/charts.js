@@ -1,4 +1,4 @@
-// The host's power by part, a line for each row, and quality against energy. Drawn by uPlot.
+// Charts with uPlot: the host's power by part, a line for each row, and quality by energy.
 "use strict";
 
 /** A chart of less than a minute would be read as one of ten. */
@@ -7,7 +7,7 @@ const SHORTEST_SECONDS = 60;
 /** From the bottom up. */
 const PARTS = ["idle", "system", "services", "containers", "unattributed"];
 const PART_NAMES = {
-  idle: "idle machine",
+  idle: "idle power",
   system: "system and kernel",
   services: "services",
   containers: "containers",

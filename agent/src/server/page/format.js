@@ -47,7 +47,7 @@ const HUES = [214, 28, 152, 290, 350, 190, 48, 325, 100, 255, 12, 172];
 const assigned = new Map();
 const uses = HUES.map(() => 0);
 
-/** The colour of a name: the same everywhere, and another one's only when there are more names than colours. */
+/** The colour of a name: the same in all tables, and unique while there are fewer names than colours. */
 function colourOf(name, part) {
   if (part && part !== "containers" && part !== "services") return `var(--${part})`;
   if (!assigned.has(name)) {

@@ -1,4 +1,4 @@
-// Asks the agent, shows what it says, and goes on when it is gone for a while.
+// Requests the figures from the agent, shows them, and reconnects after an interruption.
 "use strict";
 
 const find = (id) => document.getElementById(id);
@@ -15,20 +15,20 @@ const keyOfWorkload = (one) => `${one.workload}\n${one.id}`;
 
 const transcodes = new Table(find("transcodes"), {
   key: (one) => one.transcode,
-  // One outside every container and unit is the host's own.
+  // A transcode outside of all containers and units has the colour of the system.
   colour: (one) => colourOf(one.workload, one.workload_id === "" ? "system" : undefined),
   isOver: (one) => !one.is_running,
   sort: { field: "power_watts", isDown: true },
   sparklines,
-  empty: "No encode has been seen yet. Start ffmpeg in a container or on the host.",
+  empty: "No encode yet. Start ffmpeg in a container or on the host.",
   columns: [
-    { field: "workload", title: "In", kind: "name", isText: true, show: nameOf },
+    { field: "workload", title: "Container", kind: "name", isText: true, show: nameOf },
     { field: "codec", title: "Encode", isText: true, value: encodeOf, show: encodeOf },
     { field: "state", title: "State", isText: true, value: stateOf, show: stateOf, mark: (one) => (one.is_stalled || hasFailed(one) ? "alarm" : "") },
     { field: "power_watts", title: "Power", value: (one) => (one.is_running ? one.power_watts : undefined), show: (one) => (one.is_running ? watts(one.power_watts) : "–") },
     { field: "spark", title: "5 min", kind: "spark" },
     { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
-    { field: "joules_per_frame", title: "A frame", show: (one) => joules(one.joules_per_frame) },
+    { field: "joules_per_frame", title: "J/frame", show: (one) => joules(one.joules_per_frame) },
     { field: "speed_ratio", title: "Speed", show: (one) => speed(one.speed_ratio), mark: (one) => (one.is_stalled ? "alarm" : "") },
     { field: "frames", title: "Frames", show: framesOf, mark: (one) => (one.dropped_frames > 0 ? "alarm" : "") },
     { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
@@ -43,12 +43,11 @@ function encodeOf(one) {
 
 function stateOf(one) {
   if (one.is_running) return one.is_stalled ? "falls behind" : "running";
-  return hasFailed(one) ? `failed (${one.exit_code})` : one.exit_code ? "stopped" : "ended";
+  return hasFailed(one) ? `failed (${one.exit_code})` : (one.ending ?? "ended");
 }
 
-/** ffmpeg leaves with 255 when it is asked to end; above 128 a signal has ended it. */
 function hasFailed(one) {
-  return !one.is_running && one.exit_code > 0 && one.exit_code <= 128;
+  return one.ending === "failed";
 }
 
 function framesOf(one) {
@@ -62,7 +61,7 @@ const workloads = new Table(find("workloads"), {
   isOver: (one) => !one.is_running,
   sort: { field: "power_watts", isDown: true },
   sparklines,
-  empty: "Nothing has been seen yet.",
+  empty: "No workload yet.",
   columns: [
     { field: "workload", title: "Name", kind: "name", isText: true, show: nameOf },
     { field: "kind", title: "Kind", isText: true, show: (one) => (one.kind === "pseudo" ? "host" : one.kind) },
@@ -71,7 +70,7 @@ const workloads = new Table(find("workloads"), {
     { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
     { field: "cpu_cores", title: "CPU cores", show: (one) => number(one.cpu_cores) },
     { field: "memory_bytes", title: "Memory", show: (one) => bytes(one.memory_bytes) },
-    { field: "energy_cost", title: "Cost of energy", show: (one) => money(one.energy_cost, currency) },
+    { field: "energy_cost", title: "Energy cost", show: (one) => money(one.energy_cost, currency) },
     { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
     { field: "image", title: "Image", isText: true, show: (one) => one.image ?? "" },
   ],
@@ -85,13 +84,13 @@ const scenarios = new Table(find("scenarios"), {
   empty: "No result file has been read.",
   columns: [
     { field: "scenario", title: "Scenario", kind: "name", isText: true, show: (one) => one.scenario },
-    { field: "is_on_front", title: "Front", isText: true, value: (one) => (one.is_on_front ? 0 : 1), show: (one) => (one.is_on_front ? "◆" : "") },
+    { field: "is_on_front", title: "Pareto front", isText: true, value: (one) => (one.is_on_front ? 0 : 1), show: (one) => (one.is_on_front ? "◆" : "") },
     { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
     { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
-    { field: "joules_per_frame", title: "A frame", show: (one) => joules(one.joules_per_frame) },
+    { field: "joules_per_frame", title: "J/frame", show: (one) => joules(one.joules_per_frame) },
     { field: "cost", title: "Cost", show: (one) => money(one.cost, one.currency ?? currency) },
     { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
-    { field: "energy_basis", title: "Joules by", isText: true, show: (one) => ({ measured: "meter", model: "estimate", file: "the file" })[one.energy_basis] ?? "–" },
+    { field: "energy_basis", title: "Source", isText: true, show: (one) => ({ measured: "measured", model: "estimate", file: "result file" })[one.energy_basis] ?? "–" },
   ],
 });
 
@@ -99,12 +98,12 @@ const sources = new Table(find("sources"), {
   key: (one) => one.source,
   sort: { field: "source", isDown: false },
   sparklines,
-  empty: "No source has been asked yet.",
+  empty: "No source has been read yet.",
   columns: [
     { field: "source", title: "Source", kind: "name", isText: true, show: (one) => one.source },
     { field: "is_up", title: "State", isText: true, value: (one) => (one.is_up ? 1 : 0), show: (one) => ({ up: "works", down: "down", absent: "not available" })[one.state], mark: (one) => ({ up: "good", down: "bad", absent: "" })[one.state] },
-    { field: "problem", title: "Why", isText: true, isFixed: true, isLong: true, show: (one) => one.problem ?? "" },
-    { field: "fix", title: "What helps", isText: true, isFixed: true, isLong: true, show: (one) => one.fix || (one.is_up ? "" : "ffwatt check") },
+    { field: "problem", title: "Problem", isText: true, isFixed: true, isLong: true, show: (one) => one.problem ?? "" },
+    { field: "fix", title: "Fix", isText: true, isFixed: true, isLong: true, show: (one) => one.fix || (one.is_up ? "" : "ffwatt check") },
   ],
 });
 
@@ -126,7 +125,7 @@ function showLegend(parts) {
   for (const [part, output] of legend) write(output, watts((parts ?? now)[part]));
 }
 
-// --- What the agent says
+// --- Answers of the agent
 
 function show(answer) {
   last = answer;
@@ -141,7 +140,7 @@ function show(answer) {
   power.element.setAttribute("aria-label", `Power of the host over the last ten minutes; now ${watts(answer.host.power_watts)}`);
   if (!power.chart.cursor.idx) showLegend();
   notices(answer.notices);
-  // What is folded is worth a row when there is something in it.
+  // A folded workload gets a row only if it has energy.
   workloads.set(answer.workloads.filter((one) => !one.workload.startsWith("(") || one.energy_joules > 0));
   transcodes.set(answer.transcodes);
   scenarios.set(answer.scenarios);
@@ -149,8 +148,8 @@ function show(answer) {
   if (answer.scenarios.length > 0) front.set(answer.scenarios);
   sources.set(answer.sources);
   const { cpu_source, energy_source, is_estimated, idle_policy } = answer.method;
-  const energy = energy_source ? `energy by ${energy_source}${is_estimated ? " (an estimate)" : ""}` : "no energy";
-  write(find("method"), `CPU time by ${cpu_source}, ${energy}; who pays for the idle machine: ${idle_policy}.`);
+  const energy = energy_source ? `energy from ${energy_source}${is_estimated ? " (an estimate)" : ""}` : "energy unknown";
+  write(find("method"), `CPU time from ${cpu_source}, ${energy}; idle energy: ${idle_policy}.`);
   write(find("about"), `ffwatt ${answer.agent_version}`);
   count();
 }
@@ -159,14 +158,14 @@ function notices(all) {
   const box = find("notices");
   const texts = all.map((one) => {
     const since = known(one.since_unix_seconds) ? `Since ${clock(one.since_unix_seconds)}.` : "";
-    const fix = one.fix ?? (one.finding === "energy_is_estimated" ? "`ffwatt check` says what would help." : "");
+    const fix = one.fix ?? (one.finding === "energy_is_estimated" ? "`ffwatt check` reports what helps." : "");
     return [one.text, since, fix].filter((words) => words !== "").join(" ");
   });
   if (box.dataset.texts === texts.join("\n")) return;
   box.dataset.texts = texts.join("\n");
   box.replaceChildren(...all.map((one, index) => {
     const notice = element("p", { class: "notice", "data-finding": one.finding });
-    // Words between backticks are what one types.
+    // Text between backticks is a command.
     texts[index].split("`").forEach((text, place) => notice.append(place % 2 ? element("code", {}, text) : text));
     return notice;
   }));
@@ -204,7 +203,7 @@ async function ask(path) {
   return body;
 }
 
-/** Runs what it is given at most once a `pause`, never twice at once. */
+/** Runs `work` at most once per `pause`, and never twice at the same time. */
 function paced(pause, work) {
   let isBusy = false;
   let next = 0;
@@ -225,8 +224,8 @@ function paced(pause, work) {
 const askFigures = paced(900, async () => {
   show(await ask("snapshot?include=workloads,transcodes,scenarios"));
   const shown = clock(last.time_unix_seconds);
-  // An agent that no longer ticks answers all the same.
-  if (last.age > 3 * last.tick_seconds) state("stale", `the agent has not updated for ${last.age} s: these figures are of ${shown}`);
+  // An agent without ticks still answers.
+  if (last.age > 3 * last.tick_seconds) state("stale", `the agent has not updated for ${last.age} s: the figures are of ${shown}`);
   else state("live", `tick ${last.tick} · ${shown}`);
 });
 const askPower = paced(1900, async () => power.set(await ask("series?range=10m&steps=300")));
@@ -239,7 +238,7 @@ const askLines = paced(4900, async () => {
 });
 
 function askAll(isUrgent) {
-  // Whoever does not look is not shown anything.
+  // A hidden page is not updated.
   if (document.hidden && !isUrgent) return;
   askFigures(isUrgent);
   askPower(isUrgent);
@@ -253,7 +252,7 @@ function state(name, text) {
 }
 
 function lost() {
-  const since = last ? `: these figures are of ${clock(last.time_unix_seconds)}` : "";
+  const since = last ? `: the figures are of ${clock(last.time_unix_seconds)}` : "";
   state("lost", `no connection to the agent${since}; trying again`);
 }
 
@@ -263,12 +262,12 @@ function listen() {
   events.addEventListener("tick", () => askAll(false));
   events.addEventListener("error", () => {
     lost();
-    // A refused connection is tried again by itself; an answer that is an error is not.
+    // The browser repeats a refused connection, but not a request that was answered with an error.
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
   });
 }
 
-// Where there are no ticks, nothing else asks.
+// Without ticks, only this timer requests figures.
 setInterval(() => { if (!document.hidden && document.body.dataset.state !== "lost") askFigures(); }, 2000);
 
 document.addEventListener("visibilitychange", () => askAll(!document.hidden));
@@ -299,7 +298,7 @@ find("theme").addEventListener("click", () => {
   try {
     localStorage.setItem("theme", name);
   } catch {
-    // Then it is forgotten with the page.
+    // The theme is then lost with the page.
   }
   theme(name);
 });

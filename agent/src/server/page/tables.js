@@ -1,4 +1,4 @@
-// Tables that are sorted, filtered, and changed in place: a row is made once, and only what is new is written.
+// Tables with sorting, filter and updates in place: a row is made once, and only changed text is written.
 "use strict";
 
 function element(name, attributes = {}, ...children) {
@@ -8,7 +8,7 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Sets text if it is another. Text is all that ever comes from the host: no name can be markup. */
+/** Sets changed text. Data of the host is only ever set as text, so a name cannot be markup. */
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -118,7 +118,7 @@ class Table {
     return row;
   }
 
-  /** Rows that match, in order. Those that stay where they are are not touched. */
+  /** Matching rows, in order. Rows at the right position are not touched. */
   arrange() {
     const column = this.columns.find((one) => one.field === this.sort.field);
     const value = column.value ?? ((item) => item[column.field]);
@@ -126,7 +126,7 @@ class Table {
     const wanted = this.items.filter(isWanted);
     wanted.sort((one, other) => {
       const [a, b] = [value(one), value(other)];
-      // What is not known comes last, whichever way.
+      // Unknown values are last in both orders.
       if (!known(a) || !known(b)) return known(b) - known(a);
       const order = typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a - b;
       return this.sort.isDown ? -order : order;
@@ -145,7 +145,7 @@ class Table {
     }
     if (wanted.length === 0) {
       this.nothing ??= element("tr", {}, element("td", { class: "empty", colspan: String(this.columns.length) }));
-      write(this.nothing.firstChild, this.items.length === 0 ? this.empty : "Nothing matches the filter.");
+      write(this.nothing.firstChild, this.items.length === 0 ? this.empty : "No row matches the filter.");
       this.body.append(this.nothing);
     }
   }

@@ -16,35 +16,39 @@ fn endless(chunks: &'static [&'static str]) -> Body {
     Body::from_stream(sent.chain(stream::pending()))
 }
 
-fn post_to(board: &Arc<Board>, body: Body) -> JoinHandle<StatusCode> {
+fn post_to(registry: &Arc<ProgressRegistry>, body: Body) -> JoinHandle<StatusCode> {
     let sender = Sender { id: "a".to_owned(), connection: None };
-    let ticket = board.open(sender, MonoTime(0));
-    tokio::spawn(async move { read(ticket, None, body).await.status() })
+    let stream = registry.open(sender, MonoTime(0));
+    tokio::spawn(async move { answered(read(stream, None, body).await) })
 }
 
-fn board() -> Arc<Board> {
-    Arc::new(Board::new(|| {}))
+fn answered(answer: Result<StatusCode, RefusedPost>) -> StatusCode {
+    answer.unwrap_or_else(|refused| refused.status)
+}
+
+fn registry() -> Arc<ProgressRegistry> {
+    Arc::new(ProgressRegistry::new(|| {}))
 }
 
 const JUST_UNDER: Duration = Duration::from_millis(9_999);
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_is_answered_after_ten_seconds() {
-    let board = board();
-    let mut silent = post_to(&board, endless(&[]));
+    let registry = registry();
+    let mut silent = post_to(&registry, endless(&[]));
     assert!(timeout(JUST_UNDER, &mut silent).await.is_err(), "not before");
-    assert_eq!(board.pending().len(), 1);
+    assert_eq!(registry.pending().len(), 1);
     assert_eq!(silent.await.unwrap(), StatusCode::REQUEST_TIMEOUT);
-    assert_eq!((board.pending().len(), board.refused()), (0, 1));
+    assert_eq!((registry.pending().len(), registry.refused()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_speaks_or_has_a_transcode_is_waited_for() {
-    let board = board();
-    let mut speaking = post_to(&board, endless(&["frame=1\nprogress=continue\n"]));
-    let mut matched = post_to(&board, endless(&[]));
-    let (number, _) = board.pending().pop().unwrap();
-    assert!(board.accept(number, MonoTime(0)));
+    let registry = registry();
+    let mut speaking = post_to(&registry, endless(&["frame=1\nprogress=continue\n"]));
+    let mut matched = post_to(&registry, endless(&[]));
+    let (number, _) = registry.pending().pop().unwrap();
+    assert!(registry.accept(number, MonoTime(0)));
     let hours = Duration::from_hours(2);
     assert!(timeout(hours, &mut speaking).await.is_err());
     assert!(timeout(hours, &mut matched).await.is_err());
@@ -60,10 +64,10 @@ async fn a_refusal_is_told_at_once() {
         (Refusal::Taken, StatusCode::CONFLICT),
         (Refusal::Crowded, StatusCode::SERVICE_UNAVAILABLE),
     ] {
-        let board = board();
-        let post = post_to(&board, endless(&["frame=1\n"]));
-        let (number, _) = board.pending().pop().unwrap();
-        board.refuse(number, refusal);
+        let registry = registry();
+        let post = post_to(&registry, endless(&["frame=1\n"]));
+        let (number, _) = registry.pending().pop().unwrap();
+        registry.refuse(number, refusal);
         let answer = timeout(Duration::from_millis(1), post).await;
         assert_eq!(answer.unwrap().unwrap(), expected, "{refusal:?}");
     }
@@ -71,11 +75,11 @@ async fn a_refusal_is_told_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn two_hundred_and_fifty_six_silent_posts_do_not_shut_out_the_next() {
-    let board = board();
-    let silent: Vec<_> = (0..256).map(|_| post_to(&board, endless(&[]))).collect();
-    let next = post_to(&board, Body::from("frame=1\nprogress=end\n"));
-    let (number, _) = board.pending().pop().unwrap();
-    assert!(board.accept(number, MonoTime(0)));
+    let registry = registry();
+    let silent: Vec<_> = (0..256).map(|_| post_to(&registry, endless(&[]))).collect();
+    let next = post_to(&registry, Body::from("frame=1\nprogress=end\n"));
+    let (number, _) = registry.pending().pop().unwrap();
+    assert!(registry.accept(number, MonoTime(0)));
     assert_eq!(next.await.unwrap(), StatusCode::NO_CONTENT);
     let mut statuses = Vec::new();
     for post in silent {
@@ -87,13 +91,13 @@ async fn two_hundred_and_fifty_six_silent_posts_do_not_shut_out_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_has_ended_is_answered_when_its_transcode_is_known() {
-    let board = board();
-    let mut known = post_to(&board, Body::from("frame=1\nprogress=end\n"));
+    let registry = registry();
+    let mut known = post_to(&registry, Body::from("frame=1\nprogress=end\n"));
     assert!(timeout(JUST_UNDER, &mut known).await.is_err(), "its socket is still there to be looked at");
-    let (number, _) = board.pending().pop().unwrap();
-    board.refuse(number, Refusal::Unknown);
+    let (number, _) = registry.pending().pop().unwrap();
+    registry.refuse(number, Refusal::Unknown);
     assert_eq!(known.await.unwrap(), StatusCode::NOT_FOUND);
-    let undecided = post_to(&board, Body::from("frame=1\nprogress=end\n"));
+    let undecided = post_to(&registry, Body::from("frame=1\nprogress=end\n"));
     assert_eq!(undecided.await.unwrap(), StatusCode::ACCEPTED);
-    assert!(board.take().iter().any(|(_, post)| post.last.is_some()), "the tick decides");
+    assert!(registry.take().iter().any(|(_, post)| post.last.is_some()), "the tick decides");
 }

@@ -69,7 +69,7 @@ pub(crate) struct BpfMeter {
     room: usize,
     torn_reads: u64,
     reattached: u64,
-    lead: Lead,
+    clock_offset: KernelClockOffset,
     /// Whether tasks are charged by their cgroup in cgroup v1 as well: then a cgroup may be a part of many keys.
     has_legacy: bool,
     problem: Option<SourceError>,
@@ -78,9 +78,9 @@ pub(crate) struct BpfMeter {
 /// Offset of the kernel's clock to the agent's own, in nanoseconds: in a time namespace (`time_namespaces(7)`) they
 /// differ.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lead(i64);
+struct KernelClockOffset(i64);
 
-impl Lead {
+impl KernelClockOffset {
     /// A smaller difference is read latency, not a time-namespace offset.
     const SAME: u64 = 1_000_000_000;
 
@@ -131,6 +131,7 @@ impl BpfMeter {
 
     /// Whether the programs miss switches, on every CPU. The reader waited for its tick, and a wait is a switch; to be sure, it waits
     /// once more.
+    #[expect(clippy::disallowed_methods, reason = "a wait is a context switch, which is what is tested")]
     fn missed_switches(&self, clocks: &[CpuClock]) -> Result<bool, SourceError> {
         if !has_no_switch(clocks) {
             return Ok(false);
@@ -148,10 +149,10 @@ impl BpfMeter {
         Ok(())
     }
 
-    fn find_lead(&self, clock: &dyn Clock) -> Result<Lead, SourceError> {
+    fn find_clock_offset(&self, clock: &dyn Clock) -> Result<KernelClockOffset, SourceError> {
         self.flush(&self.read_clocks()?, true)?;
         let flushed = self.read_clocks()?.iter().map(|clock| clock.flushed_mono).max().unwrap_or(0);
-        Ok(Lead::between(MonoTime(flushed), clock.now()))
+        Ok(KernelClockOffset::between(MonoTime(flushed), clock.now()))
     }
 
     fn read_entries(&self) -> Result<Vec<(ConsumerKey, Vec<CpuTime>)>, SourceError> {
@@ -189,7 +190,7 @@ impl CpuMeter for BpfMeter {
 
     fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
         // Taken before the clocks are read: a CPU that is found asleep has slept at least until now.
-        let at = self.lead.kernel(clock.now());
+        let at = self.clock_offset.kernel(clock.now());
         let clocks = self.read_clocks()?;
         let missed_switches = self.missed_switches(&clocks)?;
         if missed_switches {
@@ -212,9 +213,9 @@ impl CpuMeter for BpfMeter {
             self.accounts.place_cpu(cpu, place);
         }
         let mut window = self.accounts.close(&reading);
-        (window.start, window.end) = (self.lead.own(window.start), self.lead.own(window.end));
+        (window.start, window.end) = (self.clock_offset.own(window.start), self.clock_offset.own(window.end));
         // Without switches all time would be charged to the tasks at the flush.
-        Ok(if missed_switches { window.of_nobody() } else { window })
+        Ok(if missed_switches { window.without_claimants() } else { window })
     }
 
     fn events_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -231,7 +232,7 @@ impl CpuMeter for BpfMeter {
             | LifecycleEvent::CgroupRemoved { at, .. }
             | LifecycleEvent::Exec { at, .. }
             | LifecycleEvent::Exit { at, .. }) = event;
-            *at = self.lead.own(*at);
+            *at = self.clock_offset.own(*at);
         }
         events
     }
@@ -389,8 +390,8 @@ mod tests {
     #[test]
     fn clocks_that_differ_are_told_apart_from_looks_that_take_a_moment() {
         let at = MonoTime(10_000_000_000);
-        assert_eq!(Lead::between(at, MonoTime(at.0 + 5_000_000)).kernel(at), at);
-        let behind = Lead::between(at, MonoTime(at.0 + 7_200_000_000_000));
+        assert_eq!(KernelClockOffset::between(at, MonoTime(at.0 + 5_000_000)).kernel(at), at);
+        let behind = KernelClockOffset::between(at, MonoTime(at.0 + 7_200_000_000_000));
         assert_eq!(behind.kernel(MonoTime(7_210_000_000_000)), at);
         assert_eq!(behind.own(at), MonoTime(7_210_000_000_000));
         assert_eq!(behind.kernel(at), MonoTime(0), "before the machine began there is no time");

@@ -288,7 +288,7 @@ fn word(data: &[u8], at: usize) -> Option<u32> {
 }
 
 fn invalid() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the kernel's BTF is not as it should be")
+    io::Error::new(io::ErrorKind::InvalidData, "the kernel's BTF is invalid")
 }
 
 #[cfg(test)]

@@ -1,16 +1,12 @@
-//! Fixture hosts for unit tests of energy sources: sysfs trees and a clock that a test moves.
+//! Fixture hosts for unit tests of energy sources: sysfs trees.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use agent_core::time::{MonoTime, WallTime};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use tempfile::TempDir;
 
-use crate::clock::Clock;
 use crate::host::HostRoots;
 
 /// Writes files, with their folders. Contents get the newline that sysfs ends its files with.
@@ -143,29 +139,4 @@ pub(crate) fn without_capabilities<T: Send>(lost: CapabilitySet, work: impl FnOn
         });
         thread.join().unwrap()
     })
-}
-
-/// A clock that a test moves.
-#[derive(Debug, Default)]
-pub(crate) struct ManualClock(AtomicU64);
-
-impl ManualClock {
-    /// Moves on.
-    pub(crate) fn advance(&self, duration: Duration) {
-        self.0.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> MonoTime {
-        MonoTime(self.0.load(Ordering::Relaxed))
-    }
-
-    fn wall(&self) -> WallTime {
-        WallTime(0.0)
-    }
-
-    fn suspended(&self) -> Duration {
-        Duration::ZERO
-    }
 }

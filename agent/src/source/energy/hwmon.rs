@@ -45,7 +45,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     for sensor in found.sensors {
         let Some(zone) = zone(&sensor.driver, &sensor.label) else {
             notes.push(format!(
-                "{} of {} ({:?}) is left out: it is not known what it counts",
+                "{} of {} ({:?}) is left out: its meaning is not known",
                 sensor.input.display(),
                 sensor.driver,
                 sensor.label
@@ -95,14 +95,14 @@ fn zone(driver: &str, label: &str) -> Option<Zone> {
     }
 }
 
-/// What there is in the class folder.
-struct Found {
+/// Energy sensors in the class folder, and notes about other files.
+struct Sensors {
     sensors: Vec<Sensor>,
     notes: Vec<String>,
 }
 
-fn find(class: &Path) -> Result<Found, SourceError> {
-    let mut found = Found { sensors: Vec::new(), notes: Vec::new() };
+fn find(class: &Path) -> Result<Sensors, SourceError> {
+    let mut found = Sensors { sensors: Vec::new(), notes: Vec::new() };
     for device in list(class)? {
         // A monitor that goes while it is looked at has no sensors.
         let Ok(files) = list(&device) else { continue };

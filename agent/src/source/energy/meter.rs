@@ -100,7 +100,7 @@ impl EnergyMeter {
         let (reader, mirrors, corrected) = (Reader::default(), MirrorWatch::new(kind), Vec::new());
         let mut meter = Self { kind, zones, reader, mirrors, notes, corrected };
         let mut reading = meter.read(clock);
-        meter.rest();
+        meter.stop_reader();
         if reading.zones.is_empty() && reading.withheld.is_empty() {
             let nothing = || SourceError::unavailable(format!("no {kind} energy counter was found"), "");
             return Err(reading.failures.drain(..).next().map_or_else(nothing, |(_, error)| error));
@@ -208,6 +208,10 @@ impl EnergyMeter {
     }
 
     /// Reads possibly mirrored counters, each between two readings of the other.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a counter has a new value after a millisecond; only suspected pairs wait"
+    )]
     fn compare_mirrors(&mut self, clock: &dyn Clock, events: &mut Vec<(Zone, CounterEvent)>) {
         for (leader, follower) in self.mirrors.pairs() {
             for _ in 0..COMPARISONS {
@@ -304,8 +308,8 @@ impl EnergyMeter {
     }
 
     /// Ends the reader thread until the next reading, which must have the rights of that time.
-    pub(crate) fn rest(&mut self) {
-        self.reader.rest();
+    pub(crate) fn stop_reader(&mut self) {
+        self.reader.stop_reader();
     }
 
     /// Longest time between readings without a missed wrap: a quarter of the shortest wrap time at the
@@ -353,7 +357,7 @@ impl OpenZone {
             return Err(error);
         }
         if answers == 0 {
-            let doing = format!("read the {} counter: its CPUs are off line", self.zone);
+            let doing = format!("read the {} counter: its CPUs are offline", self.zone);
             return Err(SourceError::transient(doing, std::io::ErrorKind::NotFound.into()));
         }
         // The middle of the duration is closer to the true time than either end.

@@ -30,7 +30,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
         Vendor::Intel => &registers::INTEL,
         Vendor::Amd => &registers::AMD,
         Vendor::Other => {
-            let what = "this processor's maker is not known to have energy registers";
+            let what = "the vendor of this processor has no known energy registers";
             return Err(SourceError::unavailable(what, ""));
         }
     };
@@ -95,7 +95,7 @@ impl Probe<'_> {
         let units = match access.read_once(self.layout.unit) {
             Ok(Some(units)) => units,
             Ok(None) => {
-                self.notes.push(format!("package {scope} has no CPU to be read on, left out"));
+                self.notes.push(format!("package {scope} has no CPU with a readable register, left out"));
                 return Ok(());
             }
             Err(cause) => return Err(self.no_unit(&access.folder, cause)),
@@ -113,7 +113,7 @@ impl Probe<'_> {
                     self.add_zone(scope, Domain::Core, exponent, register, cores);
                 }
                 None => self.notes.push(format!(
-                    "which CPUs of package {scope} share a core is not known, its cores are left out"
+                    "the cores of package {scope} are left out: it is not known which CPUs share a core"
                 )),
             }
         }
@@ -149,8 +149,8 @@ impl Probe<'_> {
         let path = folder.display();
         match cause.kind() {
             io::ErrorKind::PermissionDenied => SourceError::unavailable(
-                format!("the msr devices in {path} may not be read: {cause}"),
-                "run the agent as root with CAP_SYS_RAWIO, or prefer powercap, which needs less",
+                format!("no permission to read the msr devices in {path}: {cause}"),
+                "run the agent as root with CAP_SYS_RAWIO, or use powercap, which needs fewer rights",
             ),
             _ if register::is_not_implemented(&cause) => {
                 let what = format!("this processor has no energy unit register ({:#x})", self.layout.unit);

@@ -41,7 +41,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
         search.add_events(&cores, Domain::Core, "energy-core")?;
     }
     if search.zones.is_empty() {
-        let what = format!("{} has no event that counts", devices.join("power").display());
+        let what = format!("{} has no energy event", devices.join("power").display());
         return Err(search.failure.unwrap_or_else(|| processor.unavailable(&what, "")));
     }
     EnergyMeter::start(EnergySourceKind::Perf, search.zones, search.notes, clock)

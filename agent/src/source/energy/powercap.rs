@@ -118,7 +118,7 @@ fn no_folder(class: &Path, processor: Processor, cause: io::Error) -> SourceErro
             processor.unavailable(&format!("{path} is missing: the kernel has no powercap"), LOAD_DRIVER)
         }
         io::ErrorKind::PermissionDenied => {
-            SourceError::unavailable(format!("{path} may not be listed"), MAY_READ)
+            SourceError::unavailable(format!("no permission to list {path}"), MAY_READ)
         }
         _ => SourceError::transient(format!("list {path}"), cause),
     }
@@ -127,12 +127,12 @@ fn no_folder(class: &Path, processor: Processor, cause: io::Error) -> SourceErro
 fn no_zones(class: &Path, folders: &tree::Folders, processor: Processor, notes: &[String]) -> SourceError {
     let path = class.display();
     if folders.zones.is_empty() && folders.dangling {
-        return SourceError::unavailable(format!("the zones of {path} lead nowhere"), UNMASK);
+        return SourceError::unavailable(format!("the zones of {path} are broken links"), UNMASK);
     }
     if folders.zones.is_empty() {
         return processor.unavailable(&format!("{path} has no RAPL zones"), LOAD_DRIVER);
     }
-    SourceError::unavailable(format!("{path} has no zone that is known: {}", notes.join("; ")), "")
+    SourceError::unavailable(format!("{path} has no known zone: {}", notes.join("; ")), "")
 }
 
 /// A meter without permission for any zone is not failing: it is unavailable.

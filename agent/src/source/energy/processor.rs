@@ -85,10 +85,7 @@ impl Processor {
     /// The error of missing counters, with this hint, except on a virtual machine.
     pub(super) fn unavailable(self, what: &str, hint: &str) -> SourceError {
         if self.is_virtual {
-            SourceError::unavailable(
-                format!("{what} (a virtual machine that no RAPL is passed through to)"),
-                "",
-            )
+            SourceError::unavailable(format!("{what} (a virtual machine without passed-through RAPL)"), "")
         } else {
             SourceError::unavailable(what, hint)
         }

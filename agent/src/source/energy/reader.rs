@@ -56,7 +56,7 @@ struct Thread {
 impl Reader {
     /// Ends the waiting thread; the next reading starts another. A thread has the rights of the thread that started it, so none may
     /// remain before rights are given up. A thread that a counter blocks ends after its answer.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn stop_reader(&mut self) {
         if let Some(Thread { orders, work, .. }) = self.thread.take() {
             drop(orders);
             if work.join().is_err() {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use agent_core::units::MicroJoules;
 
-use super::fixture::{self, ManualClock, cpuinfo, host};
+use super::fixture::{self, cpuinfo, host};
 use super::*;
+use crate::clock::manual::TestClock;
 
 /// A CPU without a known place.
 const CPU: (&str, &str) = ("sys/devices/system/cpu/cpu0/online", "1");
@@ -13,7 +14,7 @@ const CPU: (&str, &str) = ("sys/devices/system/cpu/cpu0/online", "1");
 #[test]
 fn what_cannot_be_opened_says_why_and_what_helps() {
     let (root, roots) = host(&[("proc/cpuinfo", &cpuinfo("GenuineIntel", 6, 158, "fpu")), CPU]);
-    let (clock, hardware) = (ManualClock::default(), HostEnergy::new(roots, EnergyOptions::default()));
+    let (clock, hardware) = (TestClock::default(), HostEnergy::new(roots, EnergyOptions::default()));
     let kinds = || EnergySourceKind::ALL.into_iter().filter(|kind| kind.is_measured());
     for kind in kinds() {
         let error = hardware.open(kind, &clock).err().unwrap();
@@ -48,7 +49,7 @@ fn bounds() {
 fn readings_carry_the_time_they_were_taken() {
     let (root, roots) = host(&[CPU]);
     fixture::two_socket(root.path());
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let hardware = HostEnergy::new(roots, EnergyOptions::default());
     let mut meter = hardware.open(EnergySourceKind::Powercap, &clock).unwrap();
     clock.advance(Duration::from_secs(3));

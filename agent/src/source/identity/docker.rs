@@ -84,7 +84,7 @@ pub(crate) async fn probe(socket: &Path) -> Result<String, SourceError> {
 }
 
 async fn connect(socket: &Path) -> Result<Docker, SourceError> {
-    let hint = "start the engine, or say where its socket is with [containers] docker_socket / podman_socket";
+    let hint = "start the engine, or set its socket with [containers] docker_socket / podman_socket";
     if let Err(error) = std::fs::metadata(socket) {
         return Err(match error.kind() {
             io::ErrorKind::NotFound => {
@@ -117,7 +117,7 @@ async fn hear(docker: &Docker, tell: &impl Fn(EngineEvent) -> bool) -> Result<()
     let options = EventsOptionsBuilder::default().since(&since.to_string()).filters(&filters).build();
     let mut events = Box::pin(docker.events(Some(options)));
     while let Some(event) = events.next().await {
-        let event = event.map_err(|error| failed("hear the engine's events", &error))?;
+        let event = event.map_err(|error| failed("receive the engine's events", &error))?;
         if let Some(event) = translate(event)
             && !tell(event)
         {

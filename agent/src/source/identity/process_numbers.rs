@@ -64,8 +64,9 @@ impl ProcessNumbers {
             if self.procfs == Some(self.own) { "encoders outside of this namespace" } else { "encoders" };
         Some(SourceError::unavailable(
             format!(
-                "the agent runs in a PID namespace of its own: it is process {} for the kernel and {seen} in procfs; encoders that \
-                 started before it are charged with their container, and {unknown} have no command line",
+                "the agent runs in its own PID namespace (process {} in the kernel, {seen} in procfs): \
+                 encoders that started before the agent are charged with their container, and {unknown} \
+                 have no command line",
                 meter.0
             ),
             "run the agent in the host's PID namespace (`docker run --pid=host`, `pid: host` in compose)",

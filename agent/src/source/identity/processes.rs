@@ -17,8 +17,9 @@ use crate::source::cgroup_tree::Controller;
 /// Longest name that the kernel keeps (`TASK_COMM_LEN` less the terminating zero).
 const NAME_LIMIT: usize = 15;
 
-/// Longest part of a command line that is read; an encoder's settings are usually much shorter.
-const COMMAND_LINE_LIMIT: u64 = 256 * 1024;
+/// Longest part of a command line that is read: the kernel's limit for the arguments and the environment of a program is a quarter of
+/// the stack's (`execve(2)`), 2 MiB unless the administrator has raised it.
+const COMMAND_LINE_LIMIT: u64 = 2 * 1024 * 1024;
 
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +71,8 @@ pub(crate) fn kept_name(name: &str) -> &str {
     &name[..end]
 }
 
-/// Running processes of these names.
-pub(crate) fn named(roots: &HostRoots, names: &[String]) -> Vec<Running> {
-    let is_wanted = |comm: &str| names.iter().any(|name| kept_name(name) == comm);
+/// Running processes whose name, as the kernel keeps it, is wanted.
+pub(crate) fn named(roots: &HostRoots, is_wanted: impl Fn(&str) -> bool) -> Vec<Running> {
     numbers(roots)
         .into_iter()
         .filter_map(|id| {

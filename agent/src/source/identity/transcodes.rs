@@ -14,6 +14,7 @@ use agent_core::model::transcode::{
     EarlierTranscode, Encode, ExitStatus, Observation, ProcessIdentity, TranscodeId, TranscodeIdentity,
 };
 use agent_core::model::workload::WorkloadId;
+use agent_core::model::written::WrittenPaths;
 use agent_core::time::WallTime;
 
 /// Most simultaneous transcodes. Further ones are charged with their workload only.
@@ -66,16 +67,24 @@ pub(crate) struct Transcodes {
     running: HashMap<ProcessId, TranscodeId>,
     all: HashMap<TranscodeId, Transcode>,
     next: u32,
+    /// Names of `cpu.tracked`: labels may show them.
+    names: Vec<String>,
 }
 
 impl Transcodes {
+    pub(crate) fn new(names: Vec<String>) -> Self {
+        Self { names, ..Self::default() }
+    }
+
     /// Adds a tracked process that has started.
     pub(crate) fn started(&mut self, started: Started<'_>) -> TranscodeId {
         let Started { process, local, start_time, at, workload, command_line } = started;
         let id = TranscodeId(self.next);
         self.next += 1;
         let key = format!("{}-{}", process.0, at.0 as u64).into();
-        let identity = TranscodeIdentity { key, encode: Arc::new(encode(command_line)) };
+        let written = WrittenPaths::of(command_line);
+        let encode = Arc::new(encode(command_line, &self.names));
+        let identity = TranscodeIdentity { key, encode, written };
         let transcode = Transcode {
             identity,
             workload,
@@ -96,7 +105,8 @@ impl Transcodes {
     /// Replaces the program of a tracked process, such as a wrapper that execs the encoder: it is the same transcode.
     pub(crate) fn became(&mut self, id: TranscodeId, command_line: &[u8]) {
         if let Some(transcode) = self.all.get_mut(&id) {
-            transcode.identity.encode = Arc::new(encode(command_line));
+            transcode.identity.encode = Arc::new(encode(command_line, &self.names));
+            transcode.identity.written = WrittenPaths::of(command_line);
         }
     }
 
@@ -191,8 +201,8 @@ impl Transcodes {
     }
 }
 
-fn encode(cmdline: &[u8]) -> Encode {
-    let parsed = command_line::parse(cmdline);
+fn encode(cmdline: &[u8], names: &[String]) -> Encode {
+    let parsed = command_line::parse(cmdline, names);
     Encode {
         codec: parsed.codec(),
         standard: parsed.codec_standard(),
@@ -202,6 +212,9 @@ fn encode(cmdline: &[u8]) -> Encode {
         bitrate: parsed.bitrate().map(|bitrate| bitrate.0),
         outputs: parsed.output_count(),
         renditions: parsed.rendition_count(),
+        encoded_renditions: parsed.encoded_renditions(),
+        copied_streams: parsed.copied_streams(),
+        counted_renditions: parsed.counted_renditions(),
         is_live: parsed.is_live(),
         program: parsed.program,
     }

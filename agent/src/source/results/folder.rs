@@ -3,9 +3,9 @@
 //! The newest by name counts: names contain their time (`test_results_20260203_101112.json`). A file that cannot be read, because
 //! it is half written or broken, does not replace the last readable one; it is tried again when it changes.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::source::SourceError;
@@ -26,7 +26,7 @@ struct Version {
 }
 
 /// A folder of result files.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Folder {
     path: PathBuf,
     last: Option<(PathBuf, Version)>,
@@ -61,9 +61,7 @@ impl Folder {
             return Ok(None);
         };
         let path = self.path.join(name);
-        let transient = |cause| SourceError::transient(format!("read {}", path.display()), cause);
-        let mut file = File::open(&path).map_err(transient)?;
-        let metadata = file.metadata().map_err(transient)?;
+        let (file, metadata) = open(&path)?;
         let version = Version {
             inode: metadata.ino(),
             bytes: metadata.len(),
@@ -74,13 +72,17 @@ impl Folder {
         }
         // Noted before it is parsed: a file that cannot be parsed is tried again only when it changes.
         self.last = Some((path.clone(), version));
-        if !metadata.is_file() || version.bytes > MAX_BYTES {
-            let what = format!("{} is no result file: {} bytes", path.display(), version.bytes);
-            return Err(SourceError::broken(what));
-        }
-        let mut bytes = Vec::new();
-        Read::by_ref(&mut file).take(MAX_BYTES).read_to_end(&mut bytes).map_err(transient)?;
-        Ok(Some(ResultFile { path, bytes }))
+        content(&path, file, &metadata).map(|bytes| Some(ResultFile { path, bytes }))
+    }
+
+    /// Whether the last call has found a file.
+    pub fn has_file(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// The path of the newest file, as far as the folder can be listed.
+    pub fn newest_path(&self) -> PathBuf {
+        self.newest().ok().flatten().map_or_else(|| self.path.clone(), |name| self.path.join(name))
     }
 
     /// The name that sorts last.
@@ -95,6 +97,32 @@ impl Folder {
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         Ok(names.filter(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX)).max())
     }
+}
+
+/// Reads a file that is named.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, SourceError> {
+    let (file, metadata) = open(path)?;
+    content(path, file, &metadata)
+}
+
+fn open(path: &Path) -> Result<(File, Metadata), SourceError> {
+    let transient = |cause| SourceError::transient(format!("read {}", path.display()), cause);
+    // A pipe without a writer would keep the reader waiting.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(transient)?;
+    let metadata = file.metadata().map_err(transient)?;
+    Ok((file, metadata))
+}
+
+fn content(path: &Path, file: File, metadata: &Metadata) -> Result<Vec<u8>, SourceError> {
+    if !metadata.is_file() || metadata.len() > MAX_BYTES {
+        let what = format!("{} is no result file: {} bytes", path.display(), metadata.len());
+        return Err(SourceError::broken(what));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| SourceError::transient(format!("read {}", path.display()), cause))?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

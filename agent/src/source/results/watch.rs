@@ -46,6 +46,7 @@ impl FolderWatch {
     }
 
     /// Waits for a change, at most for `longest`.
+    #[expect(clippy::disallowed_methods, reason = "the results thread lets a writer finish")]
     pub(crate) fn wait(&self, longest: Duration) -> io::Result<Seen> {
         let timeout = Timespec::try_from(longest).ok();
         match poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], timeout.as_ref()) {

@@ -20,7 +20,7 @@ use tests::simulator::{Machine, Simulator, Truth, wall};
 
 use super::windows::{Reading, read, truths};
 use super::{PARENT, Stage, names, stage};
-use xtask::process::{run, say};
+use xtask::process::{output, run, say};
 use xtask::{install, root};
 
 /// Workloads of one process each, so that the process's power is the workload's.
@@ -63,6 +63,8 @@ int open64(const char *path, int flags, ...) {
 #[derive(Debug, Default)]
 pub(super) struct Compared {
     pub(super) seconds: f64,
+    /// Versions of `node_exporter` and Scaphandre; empty for a tool that could not be built.
+    pub(super) versions: [String; 2],
     /// Relative error of ffwatt's host energy.
     pub(super) host: f64,
     /// Relative error of `node_exporter`'s host energy.
@@ -89,7 +91,7 @@ pub(super) fn install_scaphandre(root: &Path) -> Option<PathBuf> {
     let tools = root.join("target/tools");
     let program = tools.join("bin/scaphandre");
     if !program.is_file() {
-        say("Scaphandre is built, to be compared with (minutes)");
+        say("Scaphandre is being built for the comparison (minutes)");
         let mut install = Command::new(env!("CARGO"));
         install.args(SCAPHANDRE).arg("--root").arg(&tools);
         if let Err(error) = run(&mut install) {
@@ -120,6 +122,7 @@ pub(super) fn compare(
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let ports = [Ports::free()?.main, Ports::free()?.rapl];
     let _exporter = node_exporter(&stage.simulator.path(), ports[0])?;
+    let other_version = scaphandre.as_deref().map(version_of).transpose()?.unwrap_or_default();
     let other = scaphandre
         .map(|program| start_scaphandre(&program, &stage.simulator.path(), &folder, ports[1]))
         .transpose()?;
@@ -132,6 +135,10 @@ pub(super) fn compare(
         ))
     };
     eventually("node_exporter", Duration::from_secs(20), || by_exporter().ok())?;
+    let own_page = Exposition::parse(&http::get(ports[0], "/metrics")?.text())?;
+    let build =
+        own_page.find("node_exporter_build_info", &[]).next().context("node_exporter has no version")?;
+    let versions = [build.label("version").to_owned(), other_version];
     if other.is_some() {
         let power = || scaphandre_says(ports[1]).ok()?.sum("scaph_host_power_microwatts", &[]);
         eventually("Scaphandre's power of the host", Duration::from_secs(30), || {
@@ -177,11 +184,18 @@ pub(super) fn compare(
     };
     Ok(Compared {
         seconds,
+        versions,
         host: error(last.host - first.host, to.host - from.host),
         node_exporter: error(after.0 - before.0, after.1 - before.1),
         scaphandre_host: has_other.then(|| error(sums.host, end.host - begin.host)),
         workloads: COMPARED.iter().enumerate().map(workload).collect(),
     })
+}
+
+/// The version that a program prints after its name.
+fn version_of(program: &Path) -> anyhow::Result<String> {
+    let text = output(Command::new(program).arg("--version"))?;
+    Ok(text.split_whitespace().nth(1).context("a program prints its name and version")?.to_owned())
 }
 
 /// The truth of a moment ago, because the last step may not be complete.

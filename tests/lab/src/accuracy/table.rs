@@ -23,16 +23,17 @@ impl Report {
     pub(super) fn new(seconds: u64) -> anyhow::Result<Self> {
         let mut text = String::from(
             "# Accuracy\n\n\
-             Written by `cargo xtask accuracy`. A simulated host: real processes in real cgroups, an energy counter that advances \
-             every millisecond by a power model over the kernel's own accounting of their CPU time, in steps of 61 µJ, above an idle power of 12 W. So \
-             the true joules of each workload are known. The agent is the release build; the agent, the simulator and whoever \
-             scrapes are part of the machine. The truth is a cgroup's `cpu.stat` of all CPUs' `cpuacct.usage_percpu`, sampled every \
-             millisecond: a task that runs is in it only up to the scheduler's last tick (4 ms at 250 Hz), so in 100 ms \
-             it is itself no better than that, and in 1 s, of a workload that runs for some tens of milliseconds, as the encodes \
-             here do (9 W × 0.04 s), it may be off by a few percent.\n\n",
+             Written by `cargo xtask accuracy`. The host is simulated: real processes run in real cgroups, and an energy counter advances \
+             every millisecond by a power model of the CPU time that the kernel accounts to them. The counter has steps of 61 µJ, and an idle power \
+             of 12 W. The true energy of each workload is therefore known. The agent is the release build. The agent, the simulator and the \
+             scrapers are part of the simulated host.\n\n\
+             The truth has errors of its own. It is a cgroup's `cpu.stat` as a part of all CPUs' `cpuacct.usage_percpu`, sampled every \
+             millisecond. The kernel adds the CPU time of a running task only at a scheduler tick (4 ms at 250 Hz). So the truth of a window of \
+             100 ms is not better than that; in a window of 1 s it may be wrong by a few percent for a workload that runs for some tens of \
+             milliseconds, as the encodes do (9 W × 0.04 s).\n\n",
         );
         writeln!(text, "{}, {seconds} s a run.\n", day_and_machine()?)?;
-        text.push_str("## Error by workload\n\nOf each window's energy above idle, relative to the truth. `bias`: the mean error with its sign. `covered`: windows whose error was within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
+        text.push_str("## Error by workload\n\nError of the energy above idle in each window, relative to the truth. `bias`: the mean error with its sign. `covered`: windows with an error within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
         Ok(Self { text, json: Map::new() })
     }
 
@@ -100,13 +101,15 @@ impl Report {
             error.map_or_else(|| "–".to_owned(), |error| format!("{:+.2} %", error * 100.0))
         };
         let mut table = format!(
-            "## Others on the same counters\n\nIn one run, `linear`, {:.0} s. The host's energy: ffwatt {}, node_exporter {}, \
-             Scaphandre {}.\n\nScaphandre gives the whole host's power, idle or not, to processes by their use of all CPUs; so its figures are \
-             held against the truth by that definition as well.\n\n\
-             | workload | true, above idle | ffwatt | Scaphandre | Scaphandre, by its own definition |\n|---|---|---|---|---|\n",
+            "## Other tools on the same counters\n\nOne run of `linear`, {:.0} s. Errors of the host's energy: ffwatt {}, node_exporter {} {}, \
+             Scaphandre {} {}.\n\nScaphandre divides the power of the whole host, idle power included, among processes by their part of the CPU \
+             time of all CPUs. The last column compares it with the truth by that definition.\n\n\
+             | workload | true energy above idle | ffwatt | Scaphandre | Scaphandre, by its own definition |\n|---|---|---|---|---|\n",
             all.seconds,
             percent(Some(all.host)),
+            all.versions[0],
             percent(Some(all.node_exporter)),
+            all.versions[1],
             percent(all.scaphandre_host),
         );
         for one in &all.workloads {
@@ -130,7 +133,7 @@ impl Report {
             .collect();
         self.json.insert("jobs".to_owned(), Value::Array(jobs));
         let mut table = String::from(
-            "## Short jobs\n\nBusy for so long, in a cgroup made for each and removed after it, beside an encode; tick of 1 s. `captured`: CPU time under the jobs' own names, of the kernel's `cpu.stat`.\n\n\
+            "## Short jobs\n\nEach job is busy for this length, in a cgroup of its own that exists as long as the job, beside an encode. Tick of 1 s. `captured`: CPU time under the names of the jobs, relative to the kernel's `cpu.stat`.\n\n\
              | length | jobs | captured | named |\n|---|---|---|---|\n",
         );
         for one in all {
@@ -154,9 +157,9 @@ impl Report {
             .collect();
         self.json.insert("counters".to_owned(), Value::Array(counters));
         let mut table = String::from(
-            "## Counters in trouble\n\nOne with a range of 50 J that goes around every two seconds, and others to which something \
-             happens in the middle of the run. What is drawn in the tick in which a counter is set back is not known, and not made up.\n\n\
-             | the counter | seen by the agent | true energy | ffwatt's less the truth |\n|---|---|---|---|\n",
+            "## Faults of counters\n\nThe first counter has a range of 50 J, and wraps every two seconds. Each of the others has a fault in the \
+             middle of the run. The energy between the last reading and a reset is unknown; the agent counts the new position of the counter.\n\n\
+             | the counter | times seen by the agent | true energy | error |\n|---|---|---|---|\n",
         );
         for one in all {
             table.extend([format!(

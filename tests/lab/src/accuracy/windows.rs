@@ -166,8 +166,8 @@ pub(super) struct Counter {
 pub(super) fn counters(machine: Machine, binary: &Path) -> anyhow::Result<Vec<Counter>> {
     let around = Machine { range: 50_000_000, ..machine };
     let troubles = [
-        ("goes around", "ffwatt_energy_wraps_total", Trouble::None, around, "1s"),
-        ("is set back", "ffwatt_energy_resets_total", Trouble::Reset, machine, "100ms"),
+        ("wraps", "ffwatt_energy_wraps_total", Trouble::None, around, "1s"),
+        ("is reset", "ffwatt_energy_resets_total", Trouble::Reset, machine, "100ms"),
         ("stands still for 3 s", "ffwatt_energy_resets_total", Trouble::Stall, machine, "1s"),
         ("cannot be read for 3 s", "ffwatt_source_errors_total", Trouble::Unreadable, machine, "1s"),
     ];

@@ -21,19 +21,14 @@ const SIZES: [usize; 2] = [100, 1000];
 /// Longer than the history, which is a quarter of an hour.
 const LENGTH: Duration = Duration::from_mins(20);
 
-/// Measures and appends its section.
-pub(super) fn measure(
-    binary: &Path,
-    root: &Path,
-    text: &mut String,
-    json: &mut Map<String, Value>,
-) -> anyhow::Result<()> {
+/// Measures; returns its section.
+pub(super) fn measure(binary: &Path, root: &Path, json: &mut Map<String, Value>) -> anyhow::Result<String> {
     dist::run_all(dist::Options { binary_only: true, debug: false })?;
     let builds = [("release build", binary.to_owned()), ("static build", root.join("target/dist/ffwatt"))];
     let minutes = LENGTH.as_secs() / 60;
     let mut section = format!(
-        "## Memory\n\nAfter {minutes} minutes, tick of 1 s, each cgroup with one process that wakes up every second. `anonymous`: what \
-         the agent has allocated; the rest of `resident` is its program and the tables it shares with the kernel.\n\n\
+        "## Memory\n\nAfter {minutes} minutes. Tick of 1 s; each cgroup has one process that wakes up every second. `anonymous`: the memory that \
+         the agent has allocated. The rest of `resident` is its program and the tables that it shares with the kernel.\n\n\
          | cgroups | build | resident | anonymous | largest |\n|---|---|---|---|---|\n"
     );
     let (mut cgroups, mut parents, mut all) = (Vec::new(), Vec::new(), Vec::new());
@@ -66,10 +61,8 @@ pub(super) fn measure(
                 "largest_bytes": largest }));
         }
     }
-    section.push('\n');
-    text.push_str(&section);
     json.insert("memory".to_owned(), Value::Array(all));
-    Ok(())
+    Ok(section)
 }
 
 /// A figure of `/proc/<pid>/status`.

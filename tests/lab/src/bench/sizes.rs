@@ -45,9 +45,9 @@ const CHILDREN: &str = r#"
 "#;
 
 /// Measures and appends its sections.
-pub(super) fn measure(binary: &Path, text: &mut String, json: &mut Map<String, Value>) -> anyhow::Result<()> {
-    text.push_str(
-        "## By number of cgroups\n\nEach with one process that wakes up every second. CPU is of one core; scrapes are of port 9510 by four scrapers at once.\n\n\
+pub(super) fn measure(binary: &Path, json: &mut Map<String, Value>) -> anyhow::Result<String> {
+    let mut text = String::from(
+        "## Number of cgroups\n\nEach cgroup has one process that wakes up every second. CPU is relative to one core. Four scrapers read port 9510 at once.\n\n\
          | cgroups | CPU, tick 1 s | CPU, tick 100 ms | resident | scrape p50 | scrape p99 | payload |\n|---|---|---|---|---|---|---|\n",
     );
     let (mut cgroups, mut parents, mut all, mut ports) = (Vec::new(), Vec::new(), Vec::new(), String::new());
@@ -82,11 +82,10 @@ pub(super) fn measure(binary: &Path, text: &mut String, json: &mut Map<String, V
         all.push(json!({ "cgroups": size, "cpu_tick_1s": cpu, "cpu_tick_100ms": quick_cpu, "resident_bytes": resident,
             "scrape_p50_seconds": main.median.as_secs_f64(), "scrape_p99_seconds": main.late.as_secs_f64(), "payload_bytes": main.payload }));
     }
-    say(&ports);
     text.push('\n');
     text.push_str(&ports);
     json.insert("sizes".to_owned(), Value::Array(all));
-    Ok(())
+    Ok(text)
 }
 
 /// Starts the children, and waits until each is in its cgroup.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tests::agent::Agent;
 use tests::command::{Owned, now};
 
-use xtask::process::{output, say};
+use xtask::process::output;
 use xtask::{build_ebpf, install, root};
 
 /// Runs with the agent and without, in turns.
@@ -126,16 +126,14 @@ impl Drop for Counting {
     }
 }
 
-/// Measures and appends its section.
-pub(super) fn measure(binary: &Path, text: &mut String, json: &mut Map<String, Value>) -> anyhow::Result<()> {
+/// Measures; returns its section.
+pub(super) fn measure(binary: &Path, json: &mut Map<String, Value>) -> anyhow::Result<String> {
     install::packages("measuring switches", &["linux-perf", "stress-ng"])?;
-    let mut section = String::from("## Switches of tasks\n\n");
+    let mut section = String::from("## Context switches\n\n");
     let by_kernel = counted(binary, &mut section)?;
     let by_time = in_turns(binary, &mut section)?;
     json.insert("switches".to_owned(), json!({ "counted_by_kernel": by_kernel, "in_turns": by_time }));
-    say(&section);
-    text.push_str(&section);
-    Ok(())
+    Ok(section)
 }
 
 fn counted(binary: &Path, section: &mut String) -> anyhow::Result<Vec<Value>> {
@@ -144,9 +142,10 @@ fn counted(binary: &Path, section: &mut String) -> anyhow::Result<Vec<Value>> {
     let agent = super::spawn(binary, &["--interval=1s"])?;
     let mut floor = Floor::start(&root()?, &object)?;
     section.push_str(
-        "By the kernel's own count (`kernel.bpf_stats_enabled`), on the same switches: a program that does nothing, one that keeps a timestamp, and the agent's. \
-         `of the floor`: what the agent's takes beyond nothing, by what the timestamp takes beyond nothing.\n\n\
-         | load | nothing | a timestamp | the agent's | of the floor |\n|---|---|---|---|---|\n",
+        "Run time of eBPF programs at each context switch, by the kernel's count (`kernel.bpf_stats_enabled`). Three programs run at the same \
+         switches: an empty one, one that stores a timestamp, and the agent's. `ratio`: the agent's time over the timestamp's, both less \
+         the empty program's.\n\n\
+         | load | empty | timestamp | agent | ratio |\n|---|---|---|---|---|\n",
     );
     let mut all = Vec::new();
     for load in &LOADS {
@@ -182,7 +181,7 @@ fn of_agent(agent: &Agent) -> anyhow::Result<Cost> {
 fn in_turns(binary: &Path, section: &mut String) -> anyhow::Result<Vec<Value>> {
     writeln!(
         section,
-        "What the same loads take longer, {ROUNDS} runs without the agent and {ROUNDS} with it, in turns; each with its neighbour, median of the differences (and the middle half of them):\n\n\
+        "Increase of the run time of the same loads. {ROUNDS} runs without the agent alternate with {ROUNDS} runs beside it; `longer` is the median of the differences of neighbours, with their middle half:\n\n\
          | load | without | with | longer |\n|---|---|---|---|"
     )?;
     let mut all = Vec::new();

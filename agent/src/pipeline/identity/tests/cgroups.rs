@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn a_stranger_is_looked_for_though_it_came_too_soon_after_a_walk() {
     let mut agent = Agent::new();
-    agent.identities.last_walk = Some(agent.clock.0.plus(Duration::from_millis(900)));
+    agent.identities.last_walk = Some(agent.clock.now().plus(Duration::from_millis(900)));
     agent.tick(&[(77, None)], &[(77, "/late")]);
     assert_eq!(agent.workloads(), [shown("cgroup 77", true)], "charged under its number meanwhile");
     agent.tick(&[(77, None)], &[(77, "/late")]);
@@ -90,7 +90,7 @@ fn one_that_runs_is_found_again_in_the_crowd() {
     agent.tick(&[(1000, None)], &there);
     assert!(agent.workloads().contains(&shown("/user/1000", true)));
     // The same right after a walk: its number is its name until the next.
-    agent.identities.last_walk = Some(agent.clock.0.plus(Duration::from_millis(500)));
+    agent.identities.last_walk = Some(agent.clock.now().plus(Duration::from_millis(500)));
     let late = [there.as_slice(), &[(500, "/late")]].concat();
     agent.tick(&[(500, None)], &late);
     assert!(agent.workloads().contains(&shown("cgroup 500", true)));
@@ -146,7 +146,7 @@ fn cgroups_of_which_the_removals_were_lost_open_no_accounts() {
         agent.made(id, &format!("/user/{id}"));
     }
     // The next walk is a second after the last.
-    agent.identities.last_walk = Some(agent.clock.0.plus(Duration::from_millis(500)));
+    agent.identities.last_walk = Some(agent.clock.now().plus(Duration::from_millis(500)));
     agent.lost = 2000;
     agent.tick(&[], &[]);
     assert_eq!(agent.workloads(), []);

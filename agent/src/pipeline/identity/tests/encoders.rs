@@ -10,10 +10,10 @@ fn a_wrapper_and_what_it_becomes_are_one_transcode_to_the_end() {
     agent.process(7, 500, "real-encoder", "ffmpeg -i a -c:v libx265 b");
     agent.exec(7, true);
     agent.tick(&[(1, Some(7))], &[]);
-    assert_eq!(agent.transcodes(), [transcode("7-1000100", Some("libx265"), true)]);
+    assert_eq!(agent.transcodes(), [transcode("7-1800000100", Some("libx265"), true)]);
     agent.exit(7);
     agent.ticks(3);
-    assert_eq!(agent.transcodes(), [transcode("7-1000100", Some("libx265"), false)]);
+    assert_eq!(agent.transcodes(), [transcode("7-1800000100", Some("libx265"), false)]);
     assert!(!agent.meter.tracked.contains(&ProcessId(7)));
 }
 
@@ -39,11 +39,11 @@ fn an_encoder_that_procfs_never_showed_is_ended_by_the_kernels_word_only() {
     agent.exec(7, false);
     agent.lost = 1;
     agent.ticks(4);
-    assert_eq!(agent.transcodes(), [transcode("7-1000100", None, true)]);
+    assert_eq!(agent.transcodes(), [transcode("7-1800000100", None, true)]);
     agent.meter.ended.insert(ProcessId(7));
     agent.lost = 2;
     agent.ticks(4);
-    assert_eq!(agent.transcodes(), [transcode("7-1000100", None, false)]);
+    assert_eq!(agent.transcodes(), [transcode("7-1800000100", None, false)]);
 }
 
 #[test]
@@ -76,8 +76,10 @@ fn a_number_that_another_encoder_has_now_is_another_transcode() {
         for _ in 0..4 {
             agent.tick(&[(1, Some(7))], &[]);
         }
-        let expected =
-            [transcode("7-1000100", Some("libx264"), false), transcode("7-1000101", Some("libx265"), true)];
+        let expected = [
+            transcode("7-1800000100", Some("libx264"), false),
+            transcode("7-1800000101", Some("libx265"), true),
+        ];
         assert_eq!(agent.transcodes(), expected);
         assert_eq!(agent.meter.tracked, [ProcessId(7)].into());
         assert_eq!(agent.meter.forgotten, [], "the second one uses the entry of the first");
@@ -97,7 +99,7 @@ fn an_encoder_of_which_the_start_was_lost_is_found() {
     );
     agent.tick(&[(1, Some(7))], &[]);
     let [(key, codec, runs)] = &agent.transcodes()[..] else { panic!("{:?}", agent.transcodes()) };
-    assert_eq!((key.as_str(), codec.as_deref(), *runs), ("7-1000099", Some("libx264"), true));
+    assert_eq!((key.as_str(), codec.as_deref(), *runs), ("7-1800000099", Some("libx264"), true));
 }
 
 #[test]
@@ -112,7 +114,8 @@ fn where_procfs_counts_in_another_way_no_number_is_looked_up_in_it() {
     agent.exec_known_as(900, Some(3), false);
     agent.lost = 1;
     agent.ticks(3);
-    let expected = [transcode("7-1000100", None, true), transcode("900-1000100", Some("libx265"), true)];
+    let expected =
+        [transcode("7-1800000100", None, true), transcode("900-1800000100", Some("libx265"), true)];
     assert_eq!(agent.transcodes(), expected);
 }
 
@@ -129,7 +132,7 @@ fn an_encoder_that_ran_before_is_of_the_workload_by_which_the_kernel_charges_it(
     // One starts another program before its first CPU time arrives.
     agent.exec(9, true);
     agent.exit(9);
-    assert_eq!(agent.transcodes(), [transcode("9-1000100", Some("libx264"), false)]);
+    assert_eq!(agent.transcodes(), [transcode("9-1800000100", Some("libx264"), false)]);
     agent.exit(8);
     for id in [8, 9] {
         agent.gone(id);

@@ -36,31 +36,13 @@ pub(super) fn key(workload: &WorkloadSnapshot) -> String {
 impl Books {
     /// Checks a snapshot; `told` are the cgroups that ran in its tick, with their sockets.
     pub(super) fn enter(&mut self, now: &SharedSnapshot, length: Duration, told: &[(CgroupId, usize)]) {
-        Self::sums_close(now);
+        sums_close(now);
         if let Some(before) = self.last.clone() {
             no_total_goes_down(&before, now);
             self.nobody_pays_who_did_not_run(&before, now, told);
         }
         self.what_is_missing_is_said(now, length);
         self.last = Some(now.clone());
-    }
-
-    fn sums_close(now: &Snapshot) {
-        for (index, of) in now.zones.iter().enumerate() {
-            // Charges under former labels are in the ended account.
-            let earlier =
-                |one: &WorkloadSnapshot| one.series.earlier.zones.get(index).map(ZoneCharges::energy);
-            let shown: MicroJoules = now
-                .workloads
-                .iter()
-                .map(|one| energy_of(one, index).saturating_sub(earlier(one).unwrap_or(MicroJoules::ZERO)))
-                .sum();
-            let ended = now.ended.workloads.zones.get(index).map_or(MicroJoules::ZERO, ZoneCharges::energy);
-            assert_eq!(shown + ended, of.total, "tick {}: {}", now.tick, of.zone);
-            let by_source: MicroJoules = of.by_source.iter().map(|(_, energy)| *energy).sum();
-            assert_eq!(by_source, of.total, "tick {}: {} by source", now.tick, of.zone);
-            assert_eq!(of.residual, 0);
-        }
     }
 
     pub(super) fn nobody_pays_who_did_not_run(
@@ -124,7 +106,24 @@ impl Books {
     }
 }
 
-pub(super) fn no_total_goes_down(before: &Snapshot, now: &Snapshot) {
+pub(in crate::pipeline::tests) fn sums_close(now: &Snapshot) {
+    for (index, of) in now.zones.iter().enumerate() {
+        // Charges under former labels are in the ended account.
+        let earlier = |one: &WorkloadSnapshot| one.series.earlier.zones.get(index).map(ZoneCharges::energy);
+        let shown: MicroJoules = now
+            .workloads
+            .iter()
+            .map(|one| energy_of(one, index).saturating_sub(earlier(one).unwrap_or(MicroJoules::ZERO)))
+            .sum();
+        let ended = now.ended.workloads.zones.get(index).map_or(MicroJoules::ZERO, ZoneCharges::energy);
+        assert_eq!(shown + ended, of.total, "tick {}: {}", now.tick, of.zone);
+        let by_source: MicroJoules = of.by_source.iter().map(|(_, energy)| *energy).sum();
+        assert_eq!(by_source, of.total, "tick {}: {} by source", now.tick, of.zone);
+        assert_eq!(of.residual, 0);
+    }
+}
+
+pub(in crate::pipeline::tests) fn no_total_goes_down(before: &Snapshot, now: &Snapshot) {
     for (before, now) in before.zones.iter().zip(&now.zones) {
         assert!(before.zone == now.zone && before.total <= now.total, "{before:?} {now:?}");
         for (source, energy) in &before.by_source {

@@ -8,7 +8,7 @@ use super::super::*;
 use super::ZONES;
 use super::books::Books;
 use super::events::{Happening, PROCESSES, SLOTS, Start, Step, Work};
-use crate::config::{EnergyChoice, Span};
+use crate::config::{EnergyChoice, HumanDuration};
 use crate::source::energy::scripted::ScriptedCounter;
 use crate::source::identity::docker::EngineEvent;
 
@@ -36,7 +36,7 @@ impl Life {
         config.attribution.idle_watts = start.idle_watts.map(f64::from);
         config.attribution.max_workloads = start.max_workloads;
         let is_near_end = start.is_near_end;
-        config.attribution.keep_ended = Span(Duration::from_secs(10));
+        config.attribution.keep_ended = HumanDuration(Duration::from_secs(10));
         let hardware = ScriptedHardware::default();
         for (number, zone) in (1..).zip(ZONES) {
             let apart = 7_000_000_000 * number;

@@ -10,13 +10,13 @@ use crate::source::identity::processes;
 
 /// Mounted cgroup hierarchies of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Followed {
+pub(super) struct MountedHierarchies {
     is_unified: bool,
     /// The controller of cgroup v1, and the number of its hierarchy.
     legacy: Option<(Controller, u32)>,
 }
 
-impl Followed {
+impl MountedHierarchies {
     /// Finds the hierarchies. Where none is visible, tasks are charged by cgroup v2.
     pub(super) fn find(roots: &HostRoots) -> Self {
         let Ok(tree) = CgroupTree::find(roots) else { return Self { is_unified: true, legacy: None } };
@@ -41,11 +41,12 @@ impl Followed {
                 Ok((Hierarchies { unified: u32::from(self.is_unified), legacy: number }, None))
             }
             Some(_) if self.is_unified => {
-                let why = "the kernel does not tell its types (BTF)";
+                let why = "the kernel does not provide its types (BTF)";
                 Ok((Hierarchies::UNIFIED, Some(cgroup_tree::legacy_is_not_followed(why))))
             }
             Some(_) => Err(SourceError::unavailable(
-                "the host has cgroup v1 only, and the kernel does not tell its types (BTF), without which eBPF programs see no cgroup of v1",
+                "the host has cgroup v1 only, and the kernel does not provide its types (BTF), which \
+                 eBPF programs need to see cgroups of v1",
                 "boot with cgroup v2 (`systemd.unified_cgroup_hierarchy=1`), or a kernel with CONFIG_DEBUG_INFO_BTF; until then cgroups \
                  are polled",
             )),
@@ -74,10 +75,10 @@ mod tests {
 
     #[test]
     fn without_types_cgroup_v1_alone_is_a_failure_and_beside_v2_a_problem() {
-        let both = Followed { is_unified: true, legacy: Some((Controller::Cpuacct, 2)) };
-        let legacy = Followed { is_unified: false, ..both };
-        let unified = Followed { is_unified: true, legacy: None };
-        let told = |followed: Followed, types: &KernelTypes| {
+        let both = MountedHierarchies { is_unified: true, legacy: Some((Controller::Cpuacct, 2)) };
+        let legacy = MountedHierarchies { is_unified: false, ..both };
+        let unified = MountedHierarchies { is_unified: true, legacy: None };
+        let told = |followed: MountedHierarchies, types: &KernelTypes| {
             followed
                 .hierarchies(types)
                 .map(|(hierarchies, problem)| (hierarchies.unified, hierarchies.legacy, problem.is_some()))

@@ -18,10 +18,11 @@ use crate::clock::Clock;
 use crate::host::{CpuTopology, HostRoots};
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
-use crate::source::cpu::bpf::hierarchies::Followed;
+use crate::source::cpu::bpf::hierarchies::MountedHierarchies;
 use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
-use crate::source::cpu::bpf::{BpfMeter, Lead};
+use crate::source::cpu::bpf::{BpfMeter, KernelClockOffset};
 use crate::source::cpu::btf::KernelTypes;
+use crate::source::identity::tracked;
 use crate::source::{GRANT, SourceError, chain};
 
 /// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
@@ -48,7 +49,7 @@ const RING_BYTES: u32 = 1024 * 1024;
 /// Options of the eBPF meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Names of the programs that are charged separately from the rest of their cgroup.
+    /// Names of further programs that are charged separately from the rest of their cgroup.
     pub tracked: Vec<String>,
     /// Entries of the accounting map: cgroups and tracked processes that have run and not been dropped.
     pub max_consumers: u32,
@@ -67,14 +68,14 @@ pub(super) fn load(
 ) -> Result<BpfMeter, SourceError> {
     if !is_built_in() {
         return Err(SourceError::unavailable(
-            "this build carries no eBPF programs",
+            "this build contains no eBPF programs",
             "build it with `cargo xtask build-ebpf && cargo build --release`",
         ));
     }
     let kernel = roots.kernel_release().unwrap_or_else(|| "of unknown release".to_owned());
     // The types of the running kernel are in its own sysfs. Offsets from any other file would be read as addresses.
     let btf = HostRoots::default().sys.join("kernel/btf/vmlinux");
-    let followed = Followed::find(roots);
+    let followed = MountedHierarchies::find(roots);
     let types = kernel_types(&btf, followed.controller());
     let (hierarchies, problem) = followed.hierarchies(&types)?;
     let Loaded { mut ebpf, is_typed } = match load_object(&types, hierarchies, roots, options) {
@@ -117,12 +118,12 @@ pub(super) fn load(
         room: options.max_consumers as usize,
         torn_reads: 0,
         reattached: 0,
-        lead: Lead::default(),
+        clock_offset: KernelClockOffset::default(),
         has_legacy: hierarchies.legacy != 0,
         problem,
     };
     meter.track(own)?;
-    meter.lead = meter.find_lead(clock)?;
+    meter.clock_offset = meter.find_clock_offset(clock)?;
     // The first reading only begins the accounts.
     meter.read(clock)?;
     Ok(meter)
@@ -235,9 +236,9 @@ fn fill_tracked_names(ebpf: &mut Ebpf, names: &[String]) -> Result<(), SourceErr
         .map_mut("TRACKED_NAMES")
         .ok_or_else(|| SourceError::broken("the eBPF object has no TRACKED_NAMES"))?;
     let mut map: HashMap<_, [u8; COMM_LEN], u8> = HashMap::try_from(map).map_err(|error| {
-        SourceError::broken(format!("TRACKED_NAMES is not the map it should be: {error}"))
+        SourceError::broken(format!("TRACKED_NAMES is not a map of the right kind: {error}"))
     })?;
-    for name in names {
+    for name in tracked::names(names) {
         map.insert(comm(name), 1, 0)
             .map_err(|error| SourceError::broken(format!("cannot track programs named {name:?}: {error}")))?;
     }
@@ -308,7 +309,7 @@ fn load_error(error: &EbpfError, kernel: &str) -> SourceError {
         );
     }
     SourceError::unavailable(
-        format!("the kernel ({kernel}) does not take the eBPF maps: {}", chain(error)),
+        format!("the kernel ({kernel}) refused the eBPF maps: {}", chain(error)),
         "Linux 5.10 or newer with CONFIG_BPF_SYSCALL is needed",
     )
 }

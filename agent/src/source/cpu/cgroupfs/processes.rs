@@ -10,6 +10,7 @@ use crate::host::HostRoots;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::LifecycleEvent;
 use crate::source::identity::processes;
+use crate::source::identity::tracked::is_tracked;
 
 /// CPU time of one tracked process since the last poll.
 pub(super) struct ProcessUse {
@@ -31,7 +32,8 @@ struct Seen {
 /// The tracked processes at the last poll.
 pub(super) struct Processes {
     roots: HostRoots,
-    names: HashSet<String>,
+    /// Names of `cpu.tracked`.
+    names: Vec<String>,
     tracked: HashSet<ProcessId>,
     known: HashMap<ProcessId, Seen>,
     has_polled: bool,
@@ -39,10 +41,9 @@ pub(super) struct Processes {
 
 impl Processes {
     pub(super) fn new(roots: &HostRoots, names: &[String]) -> Self {
-        let names = names.iter().map(|name| processes::kept_name(name).to_owned()).collect();
         Self {
             roots: roots.clone(),
-            names,
+            names: names.to_vec(),
             tracked: HashSet::new(),
             known: HashMap::new(),
             has_polled: false,
@@ -79,7 +80,7 @@ impl Processes {
                 events.push(LifecycleEvent::Exit { at, process: id, status: None });
             }
             let before = self.known.get(&id);
-            if !self.names.contains(&stat.comm) && !self.tracked.contains(&id) {
+            if !is_tracked(&stat.comm, &self.names) && !self.tracked.contains(&id) {
                 continue;
             }
             let Some(cgroup) = tree.of_process(&self.roots, id) else { continue };
@@ -91,7 +92,7 @@ impl Processes {
                 None => 0,
             };
             let polls = before.map_or(1, |before| before.polls.saturating_add(1));
-            let is_begun = polls == 1 && self.names.contains(&stat.comm);
+            let is_begun = polls == 1 && is_tracked(&stat.comm, &self.names);
             // A wrapper with the encoder's own name has become the encoder by the second poll: the command line is read once more.
             let has_become = before.is_some_and(|before| before.comm != stat.comm || polls == 2);
             if is_begun || has_become {

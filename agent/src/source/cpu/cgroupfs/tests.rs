@@ -1,38 +1,22 @@
 //! Tests that the sums of polling are exact too, on a fixture host.
 
-use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use agent_core::time::WallTime;
-
 use super::*;
-
-struct Hand(Cell<u64>);
-
-impl Clock for Hand {
-    fn now(&self) -> MonoTime {
-        MonoTime(self.0.get())
-    }
-    fn wall(&self) -> WallTime {
-        WallTime(0.0)
-    }
-    fn suspended(&self) -> Duration {
-        Duration::ZERO
-    }
-}
+use crate::clock::manual::TestClock;
 
 struct Host {
     root: tempfile::TempDir,
-    clock: Hand,
+    clock: TestClock,
 }
 
-const SECOND: u64 = 1_000_000_000;
+const SECOND: Duration = Duration::from_secs(1);
 
 impl Host {
     fn new() -> Self {
-        let host = Self { root: tempfile::tempdir().unwrap(), clock: Hand(Cell::new(0)) };
+        let host = Self { root: tempfile::tempdir().unwrap(), clock: TestClock::default() };
         host.write("cgroup/cgroup.controllers", "");
         for cpu in ["cpu0", "cpu1"] {
             host.write(&format!("sys/devices/system/cpu/{cpu}/topology/physical_package_id"), "0\n");
@@ -108,7 +92,7 @@ fn children_are_taken_off_their_parents_and_the_rest_is_the_roots() {
     host.used("a", 100);
     host.used("a/b", 50);
     let mut meter = host.meter();
-    host.clock.0.set(SECOND);
+    host.clock.advance(SECOND);
     host.idle([50, 50]);
     host.used("a", 500);
     host.used("a/b", 350);
@@ -127,7 +111,7 @@ fn the_time_of_a_cgroup_that_is_gone_is_nobodys() {
     host.used("a", 0);
     host.used("a/b", 0);
     let mut meter = host.meter();
-    host.clock.0.set(SECOND);
+    host.clock.advance(SECOND);
     host.idle([0, 0]);
     host.used("a", 700);
     let removed = host.id("a/b");
@@ -145,7 +129,7 @@ fn a_tracked_process_is_told_apart_within_its_cgroup() {
     let host = Host::new();
     host.used("a", 0);
     let mut meter = host.meter();
-    host.clock.0.set(SECOND);
+    host.clock.advance(SECOND);
     host.idle([0, 0]);
     host.used("a", 800);
     host.process(42, "ffmpeg", "a", 50);
@@ -163,11 +147,11 @@ fn a_tracked_process_is_told_apart_within_its_cgroup() {
 }
 
 const EXIT: LifecycleEvent =
-    LifecycleEvent::Exit { at: MonoTime(SECOND), process: ProcessId(42), status: None };
+    LifecycleEvent::Exit { at: MonoTime(SECOND.as_nanos() as u64), process: ProcessId(42), status: None };
 
 fn exec(cgroup: CgroupId, was_tracked: bool) -> LifecycleEvent {
     LifecycleEvent::Exec {
-        at: MonoTime(SECOND),
+        at: MonoTime(SECOND.as_nanos() as u64),
         process: ProcessId(42),
         local: None,
         was_tracked,
@@ -181,7 +165,7 @@ fn a_number_that_is_used_again_is_another_process() {
     let host = Host::new();
     host.used("a", 0);
     let mut meter = host.meter();
-    host.clock.0.set(SECOND);
+    host.clock.advance(SECOND);
     host.process(42, "ffmpeg", "a", 10);
     meter.read(&host.clock).unwrap();
     let cgroup = host.id("a");
@@ -205,7 +189,7 @@ fn an_encoder_that_becomes_another_program_is_told_apart_until_it_ends() {
     let host = Host::new();
     host.used("a", 0);
     let mut meter = host.meter();
-    host.clock.0.set(SECOND);
+    host.clock.advance(SECOND);
     host.process(42, "ffmpeg", "a", 10);
     meter.read(&host.clock).unwrap();
     meter.track(ProcessId(42)).unwrap();
@@ -223,7 +207,7 @@ fn cgroups_that_used_more_than_the_coarse_clock_saw_are_right() {
     let host = Host::new();
     host.used("a", 0);
     let mut meter = host.meter();
-    host.clock.0.set(SECOND / 10);
+    host.clock.advance(SECOND / 10);
     host.idle([10, 10]);
     host.used("a", 4);
     let window = meter.read(&host.clock).unwrap();

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use agent_core::units::MicroJoules;
 
-use super::super::fixture::{ManualClock, host, write_tree};
+use super::super::fixture::{host, write_tree};
 use super::super::{EnergyHardware, EnergyOptions, HostEnergy};
 use super::*;
+use crate::clock::manual::TestClock;
 
 const CPU: (&str, &str) = ("sys/devices/system/cpu/cpu0/online", "1");
 const KIND: EnergySourceKind = EnergySourceKind::Hwmon;
@@ -32,7 +33,7 @@ fn sockets_of_amd_energy_are_packages() {
         ("sys/class/hwmon/hwmon3/energy66_label", "Esocket1"),
         ("sys/class/hwmon/hwmon3/energy66_input", "9000000"),
     ]);
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let mut meter = HostEnergy::new(roots, EnergyOptions::default()).open(KIND, &clock).unwrap();
     assert_eq!(meter.zones(), [package(0), package(1)]);
     assert!(meter.notes().iter().any(|note| note.contains("Ecore000")), "{:?}", meter.notes());
@@ -59,7 +60,7 @@ fn meters_of_a_platform_are_its_parts() {
         ("sys/class/hwmon/hwmon2/name", "aem1"),
         ("sys/class/hwmon/hwmon2/energy1_input", "200"),
     ]);
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let mut meter = HostEnergy::new(roots, EnergyOptions::default()).open(KIND, &clock).unwrap();
     assert_eq!(meter.zones(), [PLATFORM]);
     meter.read(&clock);
@@ -74,7 +75,7 @@ fn meters_of_a_platform_are_its_parts() {
 fn other_sensors_are_named_and_left_out() {
     let (root, roots) = host(&[CPU]);
     let hardware = HostEnergy::new(roots, EnergyOptions::default());
-    let why = |hardware: &HostEnergy| hardware.open(KIND, &ManualClock::default()).err().unwrap().to_string();
+    let why = |hardware: &HostEnergy| hardware.open(KIND, &TestClock::default()).err().unwrap().to_string();
     assert!(why(&hardware).contains("class/hwmon is missing"), "{}", why(&hardware));
     write_tree(
         root.path(),

@@ -10,7 +10,7 @@ use agent_core::model::energy::{CounterEvent, Domain, Scope};
 use agent_core::units::Watts;
 
 use super::*;
-use crate::source::energy::fixture::ManualClock;
+use crate::clock::manual::TestClock;
 
 /// A counter with scripted answers, one for each reading.
 struct Script(VecDeque<Answer>);
@@ -48,13 +48,13 @@ fn totals(reading: &EnergyReading) -> Vec<(Domain, u64)> {
     reading.zones.iter().map(|(_, zone)| (zone.zone.domain, zone.total.0)).collect()
 }
 
-fn start(zones: Vec<ZoneMeter>, clock: &ManualClock) -> Result<EnergyMeter, SourceError> {
+fn start(zones: Vec<ZoneMeter>, clock: &TestClock) -> Result<EnergyMeter, SourceError> {
     EnergyMeter::start(EnergySourceKind::Powercap, zones, vec![], clock)
 }
 
 #[test]
 fn a_failure_hides_no_other_counter_and_loses_no_energy() {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let package = zone(Domain::Package, vec![part(&[Count(0), Count(10), Fails, Count(40)])]);
     let dram = zone(Domain::Dram, vec![part(&[Count(0), Count(1), Count(2), Count(3)])]);
     let mut meter = start(vec![dram, package], &clock).unwrap();
@@ -70,7 +70,7 @@ fn a_failure_hides_no_other_counter_and_loses_no_energy() {
 
 #[test]
 fn cores_are_summed_and_sleeping_ones_left_out() {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let awake = part(&[Count(5), Count(5), Count(105), Count(205), Offline]);
     let sleeping = part(&[Count(7), Count(7), Offline, Count(8), Offline]);
     let mut meter = start(vec![zone(Domain::Core, vec![awake, sleeping])], &clock).unwrap();
@@ -84,7 +84,7 @@ fn cores_are_summed_and_sleeping_ones_left_out() {
 
 #[test]
 fn a_meter_that_never_answered_does_not_start() {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let failing = zone(Domain::Package, vec![part(&[Fails])]);
     let error = start(vec![failing], &clock).err().unwrap();
     assert_eq!(error.chain(), "cannot read it: timed out");
@@ -93,7 +93,7 @@ fn a_meter_that_never_answered_does_not_start() {
 
 #[test]
 fn a_meter_starts_when_some_zone_answers() {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let failing = zone(Domain::Package, vec![part(&[Fails])]);
     let working = zone(Domain::Dram, vec![part(&[Count(1)])]);
     assert_eq!(start(vec![failing, working], &clock).unwrap().zones().len(), 2);
@@ -101,7 +101,7 @@ fn a_meter_starts_when_some_zone_answers() {
 
 #[test]
 fn wraps_and_resets_are_told_by_zone() {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let end = 1_000_000_000_000;
     let package = part(&[Count(end - 5), Count(end - 5), Count(5), Count(end / 2), Count(end / 2 + 9)]);
     let mut meter = start(vec![zone(Domain::Package, vec![package])], &clock).unwrap();
@@ -116,14 +116,14 @@ fn wraps_and_resets_are_told_by_zone() {
 
 #[test]
 fn counters_are_read_four_times_a_wrap() {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let meter = start(vec![zone(Domain::Package, vec![part(&[Count(1)])])], &clock).unwrap();
     assert_eq!(meter.longest_gap(), Some(Duration::from_secs(250)));
 }
 
 #[test]
 fn a_rebaseline_forgets_the_time_asleep() {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let package = part(&[Count(0), Count(0), Count(50), Count(7), Count(10)]);
     let mut meter = start(vec![zone(Domain::Package, vec![package])], &clock).unwrap();
     meter.read(&clock);
@@ -136,7 +136,7 @@ fn a_rebaseline_forgets_the_time_asleep() {
 
 #[test]
 fn what_comes_later_is_taken_over_and_what_cannot_be_read_gets_another_way() {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let package = zone(Domain::Package, vec![part(&[Count(0), Count(10), Fails, Count(70)])]);
     let mut meter = start(vec![package], &clock).unwrap();
     meter.read(&clock);
@@ -165,7 +165,7 @@ fn follow(
     registers: &[&Arc<AtomicU64>],
     advance: &[(&Arc<AtomicU64>, u64)],
 ) -> (EnergyMeter, Vec<(usize, usize)>) {
-    let clock = ManualClock::default();
+    let clock = TestClock::default();
     let of_package = |(package, register): (usize, &&Arc<AtomicU64>)| {
         let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, None, Watts(1000.0));
         let part = Part { raw: Box::new(Register(Arc::clone(register))), counter };

@@ -12,8 +12,9 @@ use expect_test::{Expect, expect};
 use tempfile::TempDir;
 
 use super::super::EnergyReading;
-use super::super::fixture::{ANY_FILE, ManualClock, cpuinfo, forbid, host, without_capabilities, write_tree};
+use super::super::fixture::{ANY_FILE, cpuinfo, forbid, host, without_capabilities, write_tree};
 use super::*;
+use crate::clock::manual::TestClock;
 
 /// Energy unit 2⁻¹⁴ J, beside the usual units of power and time.
 const UNIT_14: u64 = 0xA_0E03;
@@ -30,7 +31,7 @@ struct Host {
     folder: TempDir,
     roots: HostRoots,
     topology: CpuTopology,
-    clock: ManualClock,
+    clock: TestClock,
 }
 
 impl Host {
@@ -39,7 +40,7 @@ impl Host {
         let (folder, roots) = host(&[("proc/cpuinfo", cpuinfo)]);
         let places: Vec<_> =
             places.iter().map(|(package, die)| CpuPlace { package: *package, die: *die }).collect();
-        Self { folder, roots, topology: CpuTopology::from_places(&places), clock: ManualClock::default() }
+        Self { folder, roots, topology: CpuTopology::from_places(&places), clock: TestClock::default() }
     }
 
     /// Sets registers of a CPU. Devices are sparse files: AMD's registers are beyond 3 GB.
@@ -286,7 +287,10 @@ fn cores_that_cannot_be_told_apart_are_not_counted() {
     }
     let meter = host.open_spread().unwrap();
     assert_eq!(zones(&meter), ["package-0"]);
-    assert_eq!(meter.notes(), ["which CPUs of package 0 share a core is not known, its cores are left out"]);
+    assert_eq!(
+        meter.notes(),
+        ["the cores of package 0 are left out: it is not known which CPUs share a core"]
+    );
 }
 
 #[test]
@@ -376,7 +380,7 @@ fn a_package_without_a_cpu_on_line_hides_no_other() {
     host.set(1, &[(0x606, UNIT_14), (0x611, 5)]);
     let meter = host.open().unwrap();
     assert_eq!(zones(&meter), ["package-1"]);
-    assert_eq!(meter.notes(), ["package 0 has no CPU to be read on, left out"]);
+    assert_eq!(meter.notes(), ["package 0 has no CPU with a readable register, left out"]);
 }
 
 #[test]
@@ -393,20 +397,20 @@ fn why_not_without_the_device() {
 fn why_not_on_a_virtual_machine() {
     let host = Host::new(&cpuinfo("AuthenticAMD", 25, 17, "fpu hypervisor"), &[(0, 0)]);
     expect![[r"
-        /dev/cpu has no msr device (a virtual machine that no RAPL is passed through to)
+        /dev/cpu has no msr device (a virtual machine without passed-through RAPL)
 
     "]]
     .assert_eq(&host.why_not());
     host.set(0, &[(0x10, 1)]);
     expect![[r"
-        this processor has no energy unit register (0xc0010299) (a virtual machine that no RAPL is passed through to)
+        this processor has no energy unit register (0xc0010299) (a virtual machine without passed-through RAPL)
 
     "]]
     .assert_eq(&host.why_not());
     // KVM answers zero for energy registers.
     host.set(0, &[(0xC001_0299, 0), (0xC001_029B, 0)]).siblings(&[(0, "0")]);
     expect![[r"
-        none of this processor's energy registers counts (a virtual machine that no RAPL is passed through to)
+        none of this processor's energy registers counts (a virtual machine without passed-through RAPL)
 
     "]]
     .assert_eq(&host.why_not());
@@ -419,8 +423,8 @@ fn why_not_without_permission() {
     forbid(&host.roots.dev.join("cpu/0/msr"));
     let text = without_capabilities(ANY_FILE, || host.why_not());
     expect![[r"
-        the msr devices in /dev/cpu may not be read: Permission denied (os error 13)
-        run the agent as root with CAP_SYS_RAWIO, or prefer powercap, which needs less
+        no permission to read the msr devices in /dev/cpu: Permission denied (os error 13)
+        run the agent as root with CAP_SYS_RAWIO, or use powercap, which needs fewer rights
     "]]
     .assert_eq(&text);
 }
@@ -429,7 +433,7 @@ fn why_not_without_permission() {
 fn why_not_on_other_processors() {
     let host = Host::new("CPU implementer\t: 0x41\n", &[(0, 0)]);
     expect![[r"
-        this processor's maker is not known to have energy registers
+        the vendor of this processor has no known energy registers
 
     "]]
     .assert_eq(&host.why_not());

@@ -78,5 +78,5 @@ fn read(path: &Path) -> Result<Option<String>, SourceError> {
 }
 
 fn nonsense(path: &Path, expected: &str) -> SourceError {
-    SourceError::broken(format!("{} does not say {expected}", path.display()))
+    SourceError::broken(format!("{} does not contain {expected}", path.display()))
 }

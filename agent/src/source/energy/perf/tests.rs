@@ -74,7 +74,7 @@ fn nonsense_is_named() {
     }
     write_event(&root, PMU, "energy-pkg", "event=0x02", SCALE);
     write_tree(root.path(), &[(&format!("{PMU}/events/energy-pkg.unit"), "Watts")]);
-    assert!(pmu.event("energy-pkg").unwrap_err().chain().ends_with(".unit does not say Joules"));
+    assert!(pmu.event("energy-pkg").unwrap_err().chain().ends_with(".unit does not contain Joules"));
     for file in ["type", "cpumask"] {
         write_tree(root.path(), &[(&format!("{PMU}/{file}"), "junk")]);
         assert_eq!(Pmu::read(&root.path().join(PMU)).unwrap_err().reason(), Reason::Broken, "{file}");
@@ -117,14 +117,14 @@ fn why_not_without_the_pmu() {
     "]]
     .assert_eq(&why_not(&root, &roots));
     write_tree(root.path(), &[("proc/cpuinfo", &cpuinfo("GenuineIntel", 6, 158, "hypervisor"))]);
-    assert!(why_not(&root, &roots).contains("(a virtual machine that no RAPL is passed through to)"));
+    assert!(why_not(&root, &roots).contains("(a virtual machine without passed-through RAPL)"));
 }
 
 #[test]
 fn why_not_with_events_the_kernel_does_not_know() {
     let (root, roots) = host(&[(&format!("{PMU}/type"), "4000000000"), (&format!("{PMU}/cpumask"), "0")]);
     expect![[r"
-        /sys/bus/event_source/devices/power has no event that counts
+        /sys/bus/event_source/devices/power has no energy event
 
     "]]
     .assert_eq(&why_not(&root, &roots));
@@ -266,7 +266,7 @@ fn an_event_that_is_not_there_is_noted() {
     assert_eq!(meter.zones().len(), 1);
     let notes = meter.notes().join("\n").replace(&root.path().display().to_string(), "");
     expect![[r"
-        /sys/bus/event_source/devices/power/events/energy-ram does not say event=NUMBER, left out
+        /sys/bus/event_source/devices/power/events/energy-ram does not contain event=NUMBER, left out
         the kernel does not open energy-psys on CPU 0: Invalid argument (os error 22), left out"]]
     .assert_eq(&notes);
 }

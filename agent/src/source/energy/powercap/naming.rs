@@ -37,7 +37,7 @@ pub(super) fn name(folders: &Folders, processor: Processor) -> (Vec<NamedZone>, 
             let known = named.iter().position(|known| known.zone == zone);
             match known {
                 Some(known) if known < before || zone.domain != Domain::Psys => {
-                    notes.push(format!("{id} is {zone} again, left out"));
+                    notes.push(format!("{id} repeats {zone}, left out"));
                 }
                 _ => named.push(NamedZone { zone, folder: folder.clone() }),
             }

@@ -12,23 +12,24 @@ use tempfile::TempDir;
 
 use super::super::EnergyReading;
 use super::super::fixture::{
-    self, ANY_FILE, CLIENT_RANGE, DRAM_RANGE, ManualClock, RAPL, SERVER_RANGE, allow, cpuinfo, forbid, host,
-    link_zones, without_capabilities, write_tree, write_zone,
+    self, ANY_FILE, CLIENT_RANGE, DRAM_RANGE, RAPL, SERVER_RANGE, allow, cpuinfo, forbid, host, link_zones,
+    without_capabilities, write_tree, write_zone,
 };
 use super::*;
+use crate::clock::manual::TestClock;
 use crate::host::CpuTopology;
 
 struct Host {
     folder: TempDir,
     roots: HostRoots,
-    clock: ManualClock,
+    clock: TestClock,
 }
 
 impl Host {
     fn new(build: impl FnOnce(&Path)) -> Self {
         let (folder, roots) = host(&[]);
         build(folder.path());
-        Self { folder, roots, clock: ManualClock::default() }
+        Self { folder, roots, clock: TestClock::default() }
     }
 
     fn open(&self) -> Result<EnergyMeter, SourceError> {
@@ -135,8 +136,8 @@ fn the_same_package_by_mmio_is_left_out() {
             package-0
             dram-0
             psys
-            # intel-rapl-mmio:0 is package-0 again, left out
-            # intel-rapl-mmio:1 is psys again, left out
+            # intel-rapl-mmio:0 repeats package-0, left out
+            # intel-rapl-mmio:1 repeats psys, left out
         "]],
     );
 }
@@ -169,7 +170,7 @@ fn on_amd_dies_are_one_package_and_a_core_is_not_all_cores() {
         &expect![[r"
             package-0
             # intel-rapl:0:0 counts one core of many on AMD, left out
-            # intel-rapl:1 is package-0 again, left out
+            # intel-rapl:1 repeats package-0, left out
             # intel-rapl:1:0 counts one core of many on AMD, left out
         "]],
     );
@@ -469,7 +470,7 @@ fn why_not_without_the_folder() {
     let guest = cpuinfo("GenuineIntel", 6, 158, "fpu hypervisor");
     let guest = Host::new(|root| write_tree(root, &[("proc/cpuinfo", &guest)]));
     expect![[r"
-        /sys/class/powercap is missing: the kernel has no powercap (a virtual machine that no RAPL is passed through to)
+        /sys/class/powercap is missing: the kernel has no powercap (a virtual machine without passed-through RAPL)
 
     "]]
     .assert_eq(&guest.why_not());
@@ -495,7 +496,7 @@ fn why_not_where_a_container_engine_hides_it() {
         fs::remove_dir_all(root.join("sys/devices/virtual/powercap")).unwrap();
     });
     expect![[r"
-        the zones of /sys/class/powercap lead nowhere
+        the zones of /sys/class/powercap are broken links
         container engines hide powercap: mount the host's sysfs into the container and name it with --path.sysfs
     "]]
     .assert_eq(&masked.why_not());
@@ -508,7 +509,7 @@ fn why_not_with_strange_zones_only() {
         link_zones(root);
     });
     expect![[r"
-        /sys/class/powercap has no zone that is known: the name of intel-rapl:0 is not known, left out
+        /sys/class/powercap has no known zone: the name of intel-rapl:0 is not known, left out
 
     "]]
     .assert_eq(&strange.why_not());

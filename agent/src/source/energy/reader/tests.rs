@@ -10,9 +10,9 @@ const HANGING: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package }
 const WORKING: Zone = Zone { scope: Scope::Package(0), domain: Domain::Dram };
 
 /// A counter that answers when a test gives the answer.
-struct Patient(Receiver<u64>);
+struct BlockingCounter(Receiver<u64>);
 
-impl RawCounter for Patient {
+impl RawCounter for BlockingCounter {
     fn read(&mut self) -> Count {
         Ok(self.0.recv().ok())
     }
@@ -20,7 +20,7 @@ impl RawCounter for Patient {
 
 fn patient() -> (Sender<u64>, Counters) {
     let (tell, told) = channel();
-    (tell, Counters::Here(vec![Box::new(Patient(told))]))
+    (tell, Counters::Here(vec![Box::new(BlockingCounter(told))]))
 }
 
 fn value(counts: Result<Vec<Count>, SourceError>) -> Option<u64> {
@@ -28,6 +28,7 @@ fn value(counts: Result<Vec<Count>, SourceError>) -> Option<u64> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the reader has no event to wait for")]
 fn a_counter_that_hangs_is_late_and_the_others_are_read() {
     let (mut reader, (told_late, mut hanging), (told, mut working)) =
         (Reader::default(), patient(), patient());
@@ -65,19 +66,20 @@ fn a_counter_that_panics_costs_nobody_else() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the kernel has no event to wait for")]
 fn a_reader_at_rest_has_no_thread_and_reads_on_with_another() {
-    struct Who;
-    impl RawCounter for Who {
+    struct ThreadNumber;
+    impl RawCounter for ThreadNumber {
         fn read(&mut self) -> Count {
             // The number of the reading thread, by the kernel.
             Ok(Some(rustix::thread::gettid().as_raw_nonzero().get() as u64))
         }
     }
     let mut reader = Reader::default();
-    let mut counters = Counters::Here(vec![Box::new(Who)]);
+    let mut counters = Counters::Here(vec![Box::new(ThreadNumber)]);
     let first = value(reader.read(WORKING, &mut counters)).unwrap();
     assert_eq!(value(reader.read(WORKING, &mut counters)), Some(first));
-    reader.rest();
+    reader.stop_reader();
     // The kernel removes it from its list a moment after it has ended.
     let task = format!("/proc/self/task/{first}");
     let is_gone = || {

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 mod tests;
 
 /// Most accepted connections.
-const MAX_PLACES: usize = 256;
+const MAX_ACCEPTED: usize = 256;
 
 /// Most connections that wait for a verdict.
 const MAX_WAITING: usize = 256;
@@ -87,7 +87,7 @@ pub(crate) enum Refusal {
 struct Entry {
     sender: Sender,
     opened: MonoTime,
-    has_spoken: bool,
+    has_sent: bool,
     /// Its last block that was not taken yet, and the block's time.
     last: Option<(Block, MonoTime)>,
     is_open: bool,
@@ -99,7 +99,7 @@ impl Entry {
         *self.verdict.borrow() == Verdict::Pending
     }
 
-    fn has_place(&self) -> bool {
+    fn is_accepted(&self) -> bool {
         self.is_open && *self.verdict.borrow() == Verdict::Matched
     }
 
@@ -108,7 +108,7 @@ impl Entry {
     }
 
     fn is_silent(&self, now: MonoTime) -> bool {
-        !self.has_spoken && now.since(self.opened) >= SILENCE_LIMIT
+        !self.has_sent && now.since(self.opened) >= SILENCE_LIMIT
     }
 }
 
@@ -122,10 +122,10 @@ pub(crate) struct Post {
 }
 
 /// All connections.
-pub(crate) struct Board {
+pub(crate) struct ProgressRegistry {
     entries: Mutex<Entries>,
     /// Called for each new connection: a short encode may end before the next tick, and then its socket is gone.
-    bell: Box<dyn Fn() + Send + Sync>,
+    notify: Box<dyn Fn() + Send + Sync>,
 }
 
 #[derive(Debug, Default)]
@@ -145,7 +145,7 @@ impl Entries {
     }
 
     /// Refuses one of the connections for which this is true, if there are `limit` of them: the one with the least `rank`.
-    fn make_room<R: Ord>(
+    fn enforce_limit<R: Ord>(
         &mut self,
         limit: usize,
         is_one: impl Fn(&Entry) -> bool,
@@ -162,31 +162,31 @@ impl Entries {
     }
 }
 
-impl fmt::Debug for Board {
+impl fmt::Debug for ProgressRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Board").field("entries", &self.entries).finish_non_exhaustive()
+        f.debug_struct("ProgressRegistry").field("entries", &self.entries).finish_non_exhaustive()
     }
 }
 
-impl Board {
-    /// An empty board.
-    pub(crate) fn new(bell: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { entries: Mutex::default(), bell: Box::new(bell) }
+impl ProgressRegistry {
+    /// An empty registry.
+    pub(crate) fn new(notify: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { entries: Mutex::default(), notify: Box::new(notify) }
     }
 
     /// Adds a waiting connection. Where too many wait already, one of them is refused.
-    pub(crate) fn open(self: &Arc<Self>, sender: Sender, now: MonoTime) -> Ticket {
+    pub(crate) fn open(self: &Arc<Self>, sender: Sender, now: MonoTime) -> ProgressStream {
         let (verdict, receiver) = watch::channel(Verdict::Pending);
         let mut entries = self.lock();
-        entries.make_room(MAX_WAITING, Entry::is_waiting, |entry| entry.sender.is_loopback());
-        entries.make_room(MAX_CLOSED, Entry::is_over, |_| ());
+        entries.enforce_limit(MAX_WAITING, Entry::is_waiting, |entry| entry.sender.is_loopback());
+        entries.enforce_limit(MAX_CLOSED, Entry::is_over, |_| ());
         let number = entries.next;
         entries.next += 1;
-        let entry = Entry { sender, opened: now, has_spoken: false, last: None, is_open: true, verdict };
+        let entry = Entry { sender, opened: now, has_sent: false, last: None, is_open: true, verdict };
         entries.all.insert(number, entry);
         drop(entries);
-        (self.bell)();
-        Ticket { board: Arc::clone(self), number, verdict: receiver }
+        (self.notify)();
+        ProgressStream { registry: Arc::clone(self), number, verdict: receiver }
     }
 
     /// Takes new blocks, by connection. Closed connections are returned once more, and dropped.
@@ -211,9 +211,9 @@ impl Board {
     /// the connection is refused and the result is `false`.
     pub(crate) fn accept(&self, number: u64, now: MonoTime) -> bool {
         let mut entries = self.lock();
-        let places = || entries.all.iter().filter(|(_, entry)| entry.has_place());
-        if places().count() >= MAX_PLACES {
-            let silent = places().find(|(_, entry)| entry.is_silent(now)).map(|(number, _)| *number);
+        let accepted = || entries.all.iter().filter(|(_, entry)| entry.is_accepted());
+        if accepted().count() >= MAX_ACCEPTED {
+            let silent = accepted().find(|(_, entry)| entry.is_silent(now)).map(|(number, _)| *number);
             let Some(silent) = silent else {
                 entries.refuse(number, Refusal::Crowded);
                 return false;
@@ -256,23 +256,23 @@ impl Board {
 
 /// A listener's handle of one connection; dropped when the connection ends.
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    board: Arc<Board>,
+pub(crate) struct ProgressStream {
+    registry: Arc<ProgressRegistry>,
     number: u64,
     verdict: watch::Receiver<Verdict>,
 }
 
-impl Ticket {
+impl ProgressStream {
     /// Notes that the connection has sent something.
-    pub(crate) fn hear(&self) {
-        if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
-            entry.has_spoken = true;
+    pub(crate) fn mark_received(&self) {
+        if let Some(entry) = self.registry.lock().all.get_mut(&self.number) {
+            entry.has_sent = true;
         }
     }
 
     /// Replaces the last block.
-    pub(crate) fn tell(&self, block: Block, now: MonoTime) {
-        if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
+    pub(crate) fn set_block(&self, block: Block, now: MonoTime) {
+        if let Some(entry) = self.registry.lock().all.get_mut(&self.number) {
             entry.last = Some((block, now));
         }
     }
@@ -287,14 +287,14 @@ impl Ticket {
     }
 
     /// Refuses the connection because it is silent.
-    pub(crate) fn give_up(&self) {
-        self.board.refuse(self.number, Refusal::Silent);
+    pub(crate) fn refuse_silent(&self) {
+        self.registry.refuse(self.number, Refusal::Silent);
     }
 }
 
-impl Drop for Ticket {
+impl Drop for ProgressStream {
     fn drop(&mut self) {
-        if let Some(entry) = self.board.lock().all.get_mut(&self.number) {
+        if let Some(entry) = self.registry.lock().all.get_mut(&self.number) {
             entry.is_open = false;
         }
     }

@@ -6,7 +6,7 @@ use crate::units::Pixels;
 /// Number of simultaneous encodes: as the file says, else the number before `stream` in the name, else one.
 ///
 /// A number at the beginning of a name does not count: "5 Mbps Stream" is one stream.
-pub fn streams(scenario: &Scenario) -> u32 {
+pub(super) fn streams(scenario: &Scenario) -> u32 {
     scenario.streams.filter(|streams| *streams > 0).or_else(|| streams_in(&scenario.name)).unwrap_or(1)
 }
 
@@ -19,15 +19,15 @@ fn streams_in(name: &str) -> Option<u32> {
 }
 
 /// Label of a scenario that measures the host without an encode.
-pub const BASELINE: &str = "baseline";
+pub(super) const BASELINE: &str = "baseline";
 
 /// Whether the scenario measures the host without an encode.
-pub fn is_baseline(scenario: &Scenario) -> bool {
+pub(super) fn is_baseline(scenario: &Scenario) -> bool {
     scenario.name.to_ascii_lowercase().contains(BASELINE)
 }
 
 /// The encoded pictures: the renditions, else the scenario's one picture.
-pub fn pictures(scenario: &Scenario) -> Vec<Picture> {
+pub(super) fn pictures(scenario: &Scenario) -> Vec<Picture> {
     if !scenario.outputs.is_empty() {
         return scenario.outputs.clone();
     }
@@ -39,7 +39,7 @@ pub fn pictures(scenario: &Scenario) -> Vec<Picture> {
 }
 
 /// Encoded pixels: as counted, else by size, rate and time. Not times the number of streams, as upstream has it.
-pub fn pixels(scenario: &Scenario) -> Option<Pixels> {
+pub(super) fn pixels(scenario: &Scenario) -> Option<Pixels> {
     if let Some(pixels) = scenario.pixels {
         return Some(pixels);
     }
@@ -51,7 +51,7 @@ pub fn pixels(scenario: &Scenario) -> Option<Pixels> {
 }
 
 /// Encoded frames: as counted, else by rate and time, over all renditions.
-pub fn frames(scenario: &Scenario) -> Option<f64> {
+pub(super) fn frames(scenario: &Scenario) -> Option<f64> {
     if let Some(frames) = scenario.frames.filter(|frames| *frames > 0) {
         return Some(frames as f64);
     }
@@ -61,18 +61,18 @@ pub fn frames(scenario: &Scenario) -> Option<f64> {
 }
 
 /// The renditions as a label, largest first: `1920x1080@30,1280x720@30`.
-pub fn ladder(scenario: &Scenario) -> String {
+pub(super) fn ladder(scenario: &Scenario) -> String {
     let mut pictures = pictures(scenario);
     if pictures.is_empty() {
         return "unknown".to_owned();
     }
     pictures.sort_by_key(|picture| std::cmp::Reverse((picture.width, picture.height)));
-    let name = |picture: &Picture| format!("{}x{}@{}", picture.width, picture.height, picture.frame_rate);
+    let name = |picture: &Picture| format!("{}@{}", picture.size_name(), picture.frame_rate);
     pictures.iter().map(name).collect::<Vec<_>>().join(",")
 }
 
 /// `cpu` or `gpu`, by the file or the name of the encoder.
-pub fn encoder_type(scenario: &Scenario) -> String {
+pub(super) fn encoder_type(scenario: &Scenario) -> String {
     if let Some(given) = &scenario.encoder_type {
         return given.clone();
     }
@@ -82,12 +82,12 @@ pub fn encoder_type(scenario: &Scenario) -> String {
 }
 
 /// Pixels of a picture of this size, such as `1280x720`.
-pub fn area(size: &str) -> Option<f64> {
+pub(super) fn area(size: &str) -> Option<f64> {
     Picture::size(size).map(|(width, height)| f64::from(width) * f64::from(height))
 }
 
 /// The name in the spelling of the quality and cost families.
-pub fn label(scenario: &Scenario) -> String {
+pub(super) fn label(scenario: &Scenario) -> String {
     scenario.name.replace(' ', "_").replace('"', "")
 }
 

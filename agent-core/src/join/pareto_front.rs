@@ -3,7 +3,7 @@
 use crate::model::joined::ScenarioFigures;
 
 /// Scenarios for which no other has more VMAF for fewer joules, the cheapest first; with their VMAF and joules.
-pub fn front(all: &[ScenarioFigures]) -> Vec<(&ScenarioFigures, f64, f64)> {
+pub fn pareto_front(all: &[ScenarioFigures]) -> Vec<(&ScenarioFigures, f64, f64)> {
     let mut points: Vec<(&ScenarioFigures, f64, f64)> = all
         .iter()
         .filter_map(|figures| Some((figures, figures.vmaf?.0, figures.energy?.energy.joules())))

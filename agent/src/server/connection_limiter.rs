@@ -13,16 +13,16 @@ use tokio::task::AbortHandle;
 
 /// The permits of one listener.
 #[derive(Clone, Debug)]
-pub(super) struct Crowd {
-    shared: Arc<Mutex<Seats>>,
+pub(super) struct ConnectionLimiter {
+    shared: Arc<Mutex<Permits>>,
 }
 
 #[derive(Debug, Default)]
-struct Seats {
+struct Permits {
     limit: usize,
     /// Counts all events: a clock for "longest".
     now: u64,
-    taken: HashMap<u64, Sitter>,
+    taken: HashMap<u64, Holder>,
 }
 
 /// Activity of a connection; the least is closed first.
@@ -34,14 +34,14 @@ enum Activity {
 }
 
 #[derive(Debug)]
-struct Sitter {
+struct Holder {
     activity: Activity,
     since: u64,
     /// Handle to end it; unknown between taking the permit and starting.
     end: Option<AbortHandle>,
 }
 
-impl Seats {
+impl Permits {
     fn tick(&mut self) -> u64 {
         self.now += 1;
         self.now
@@ -50,46 +50,46 @@ impl Seats {
 
 /// A permit of one connection; released when dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
-    crowd: Crowd,
+pub(super) struct Permit {
+    limiter: ConnectionLimiter,
     id: u64,
     ends: Option<Ends>,
 }
 
-/// As long as this lives, the connection is answering a request.
+/// A request that is being answered; as long as it exists, its connection is active.
 #[derive(Debug)]
-pub(super) struct Answering(Arc<Seat>);
+pub(super) struct ActiveRequest(Arc<Permit>);
 
-impl Crowd {
+impl ConnectionLimiter {
     pub(super) fn new(limit: usize) -> Self {
-        Self { shared: Arc::new(Mutex::new(Seats { limit, ..Seats::default() })) }
+        Self { shared: Arc::new(Mutex::new(Permits { limit, ..Permits::default() })) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seats> {
+    fn lock(&self) -> MutexGuard<'_, Permits> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a permit for a connection, if necessary from another one.
-    pub(super) fn sit(&self, ends: Option<Ends>) -> Seat {
-        let mut seats = self.lock();
-        if seats.taken.len() >= seats.limit {
-            let longest = seats.taken.iter().min_by_key(|(_, sitter)| (sitter.activity, sitter.since));
+    pub(super) fn acquire(&self, ends: Option<Ends>) -> Permit {
+        let mut permits = self.lock();
+        if permits.taken.len() >= permits.limit {
+            let longest = permits.taken.iter().min_by_key(|(_, holder)| (holder.activity, holder.since));
             if let Some(id) = longest.map(|(id, _)| *id)
-                && let Some(Sitter { end: Some(end), .. }) = seats.taken.remove(&id)
+                && let Some(Holder { end: Some(end), .. }) = permits.taken.remove(&id)
             {
                 end.abort();
             }
         }
-        let id = seats.tick();
-        seats.taken.insert(id, Sitter { activity: Activity::Idle, since: id, end: None });
-        drop(seats);
-        Seat { crowd: self.clone(), id, ends }
+        let id = permits.tick();
+        permits.taken.insert(id, Holder { activity: Activity::Idle, since: id, end: None });
+        drop(permits);
+        Permit { limiter: self.clone(), id, ends }
     }
 
     /// Registers the handle by which the connection of this permit can be ended.
-    pub(super) fn introduce(&self, id: u64, end: AbortHandle) {
+    pub(super) fn register(&self, id: u64, end: AbortHandle) {
         match self.lock().taken.get_mut(&id) {
-            Some(sitter) => sitter.end = Some(end),
+            Some(holder) => holder.end = Some(end),
             // Already ended, or displaced before it began.
             None => end.abort(),
         }
@@ -101,7 +101,7 @@ impl Crowd {
     }
 }
 
-impl Seat {
+impl Permit {
     pub(super) fn id(&self) -> u64 {
         self.id
     }
@@ -117,28 +117,28 @@ impl Seat {
     }
 
     fn mark(&self, activity: Activity) {
-        let mut seats = self.crowd.lock();
-        let now = seats.tick();
-        if let Some(sitter) = seats.taken.get_mut(&self.id) {
-            (sitter.activity, sitter.since) = (activity, now);
+        let mut permits = self.limiter.lock();
+        let now = permits.tick();
+        if let Some(holder) = permits.taken.get_mut(&self.id) {
+            (holder.activity, holder.since) = (activity, now);
         }
     }
 }
 
-impl Drop for Seat {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.crowd.lock().taken.remove(&self.id);
+        self.limiter.lock().taken.remove(&self.id);
     }
 }
 
-impl Answering {
-    pub(super) fn begin(seat: &Arc<Seat>) -> Self {
-        seat.mark(Activity::Answered);
-        Self(Arc::clone(seat))
+impl ActiveRequest {
+    pub(super) fn begin(permit: &Arc<Permit>) -> Self {
+        permit.mark(Activity::Answered);
+        Self(Arc::clone(permit))
     }
 }
 
-impl Drop for Answering {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.0.mark(Activity::Idle);
     }
@@ -155,59 +155,59 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_one_who_waits_longest_goes_and_those_who_are_answered_stay() {
-        let crowd = Crowd::new(2);
-        let (first, second) = (Arc::new(crowd.sit(None)), Arc::new(crowd.sit(None)));
+    async fn the_longest_idle_connection_is_closed_and_active_ones_stay() {
+        let limiter = ConnectionLimiter::new(2);
+        let (first, second) = (Arc::new(limiter.acquire(None)), Arc::new(limiter.acquire(None)));
         let ((one, end_one), (two, end_two)) = (task(), task());
-        crowd.introduce(first.id(), end_one);
-        crowd.introduce(second.id(), end_two);
-        let answering = Answering::begin(&first);
-        let third = crowd.sit(None);
-        assert!(two.await.unwrap_err().is_cancelled(), "the first is being answered, so the second goes");
+        limiter.register(first.id(), end_one);
+        limiter.register(second.id(), end_two);
+        let active = ActiveRequest::begin(&first);
+        let third = limiter.acquire(None);
+        assert!(two.await.unwrap_err().is_cancelled(), "the first is active, so the second is closed");
         drop(second);
-        assert_eq!(crowd.len(), 2, "a seat that was lost is not given up twice");
+        assert_eq!(limiter.len(), 2, "a displaced permit is not released twice");
         let (three, end_three) = task();
-        crowd.introduce(third.id(), end_three);
-        drop(answering);
-        let _fourth = crowd.sit(None);
-        assert!(three.await.unwrap_err().is_cancelled(), "the first has asked something since");
+        limiter.register(third.id(), end_three);
+        drop(active);
+        let _fourth = limiter.acquire(None);
+        assert!(three.await.unwrap_err().is_cancelled(), "the first was active later");
         assert!(!one.is_finished());
     }
 
     #[tokio::test]
-    async fn when_all_are_answered_the_oldest_goes() {
-        let crowd = Crowd::new(1);
-        let seat = Arc::new(crowd.sit(None));
+    async fn when_all_are_active_the_oldest_is_closed() {
+        let limiter = ConnectionLimiter::new(1);
+        let permit = Arc::new(limiter.acquire(None));
         let (task, end) = task();
-        crowd.introduce(seat.id(), end);
-        let _answering = Answering::begin(&seat);
-        let _next = crowd.sit(None);
+        limiter.register(permit.id(), end);
+        let _active = ActiveRequest::begin(&permit);
+        let _next = limiter.acquire(None);
         assert!(task.await.unwrap_err().is_cancelled());
     }
 
     #[tokio::test]
-    async fn one_that_posts_for_a_transcode_outlasts_those_that_are_answered() {
-        let crowd = Crowd::new(2);
-        let (kept, other) = (Arc::new(crowd.sit(None)), Arc::new(crowd.sit(None)));
+    async fn a_connection_with_a_transcode_is_closed_after_active_ones() {
+        let limiter = ConnectionLimiter::new(2);
+        let (kept, other) = (Arc::new(limiter.acquire(None)), Arc::new(limiter.acquire(None)));
         let ((one, end_one), (two, end_two)) = (task(), task());
-        crowd.introduce(kept.id(), end_one);
-        crowd.introduce(other.id(), end_two);
-        let _answering = [Answering::begin(&kept), Answering::begin(&other)];
+        limiter.register(kept.id(), end_one);
+        limiter.register(other.id(), end_two);
+        let _active = [ActiveRequest::begin(&kept), ActiveRequest::begin(&other)];
         kept.keep();
-        let _next = crowd.sit(None);
+        let _next = limiter.acquire(None);
         assert!(two.await.unwrap_err().is_cancelled());
         assert!(!one.is_finished());
     }
 
     #[tokio::test]
-    async fn one_that_was_pushed_out_before_it_began_never_begins() {
-        let crowd = Crowd::new(1);
-        let first = crowd.sit(None);
-        let _second = crowd.sit(None);
+    async fn a_connection_that_is_displaced_before_it_begins_never_begins() {
+        let limiter = ConnectionLimiter::new(1);
+        let first = limiter.acquire(None);
+        let _second = limiter.acquire(None);
         let (task, end) = task();
-        crowd.introduce(first.id(), end);
+        limiter.register(first.id(), end);
         assert!(task.await.unwrap_err().is_cancelled());
         drop(first);
-        assert_eq!(crowd.len(), 1);
+        assert_eq!(limiter.len(), 1);
     }
 }

@@ -7,6 +7,7 @@ use agent_core::attribution::ZoneWindow;
 use agent_core::attribution::demand::Demand;
 use agent_core::attribution::idle::IdleLearner;
 use agent_core::attribution::idle::regression::{IdleEstimate, Regression};
+use agent_core::attribution::totals::Totals;
 use agent_core::model::cpu::CpuWindow;
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
 use agent_core::model::finding::FindingCode;
@@ -14,9 +15,10 @@ use agent_core::model::snapshot::{IdleOrigin, IdlePower};
 use agent_core::time::MonoTime;
 use agent_core::units::Watts;
 
-use super::Pipeline;
-use super::state_dir::{CalibratedIdle, CalibrationVersion, StateDir};
+use super::EnergyAccounting;
 use crate::config::Config;
+use crate::pipeline::findings::FindingTracker;
+use crate::pipeline::state_dir::{CalibratedIdle, CalibrationVersion, StateDir};
 
 /// Interval in which the file of calibrated powers is checked.
 const LOOK: Duration = Duration::from_secs(5);
@@ -27,19 +29,60 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The same in ticks, for long ticks.
 const PATIENT_TICKS: u32 = 3;
 
+/// Time after the start in which idle power may be unknown without a finding.
+pub(super) fn patience(interval: Duration) -> Duration {
+    PATIENCE.max(interval * PATIENT_TICKS)
+}
+
 /// Idle powers of all zones, by origin.
 #[derive(Debug)]
-pub(super) struct IdleBook {
+pub(super) struct IdleTracker {
     configured: Option<Watts>,
     calibrated: BTreeMap<Zone, CalibratedIdle>,
     /// Version of the file that they are from, and the time of the last check.
     file: (CalibrationVersion, Option<MonoTime>),
     learner: IdleLearner,
+    /// The folder of the kept files.
+    state: StateDir,
 }
 
-impl IdleBook {
-    pub(super) fn new(configured: Option<Watts>, learner: IdleLearner) -> Self {
-        Self { configured, calibrated: BTreeMap::new(), file: Default::default(), learner }
+impl IdleTracker {
+    pub(super) fn new(configured: Option<Watts>, state: StateDir) -> Self {
+        let learner = IdleLearner::new(state.load_idle());
+        Self { configured, calibrated: BTreeMap::new(), file: Default::default(), learner, state }
+    }
+
+    /// Learns from a window, unless its energy or duration is doubtful.
+    pub(super) fn learn(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
+        let ZoneWindow { zone, energy, duration } = window;
+        if !is_sound {
+            self.learner.interrupt(zone);
+        } else if self.learner.observe(zone, energy, duration, demand.utilisation(zone.scope)) {
+            self.keep();
+        }
+    }
+
+    /// Writes the learned powers to the state folder.
+    pub(super) fn keep(&self) {
+        self.state.save_idle(self.learner.learned());
+    }
+
+    /// Follows the file of `ffwatt calibrate`: takes new results, and drops removed ones.
+    pub(super) fn follow_calibration(&mut self, now: MonoTime) {
+        let (version, looked) = &mut self.file;
+        if looked.is_some_and(|looked| now.since(looked) < LOOK) {
+            return;
+        }
+        *looked = Some(now);
+        let found = self.state.calibration_version();
+        if *version == found {
+            return;
+        }
+        *version = found;
+        self.calibrated = self.state.load_calibration();
+        for (zone, idle) in &self.calibrated {
+            tracing::info!(%zone, power = %idle.power, "calibrated idle power is used");
+        }
     }
 
     /// Idle power observed on a quiet host, or estimated instead.
@@ -60,44 +103,12 @@ impl IdleBook {
 /// Idle powers of these zones that an agent would have at its start, from the kept files.
 pub(crate) fn known_idle(config: &Config, zones: &[Zone]) -> Vec<(Zone, IdlePower)> {
     let state = StateDir::look(&config.state_dirs(), &config.roots(), zones);
-    let mut book = IdleBook::new(None, IdleLearner::new(state.load_idle()));
-    book.calibrated = state.load_calibration();
+    let mut book = IdleTracker::new(None, state);
+    book.calibrated = book.state.load_calibration();
     zones.iter().filter_map(|zone| Some((*zone, book.by_observation(*zone)?))).collect()
 }
 
-impl Pipeline {
-    /// Learns from a window, unless its energy or duration is doubtful.
-    pub(super) fn learn_idle(&mut self, window: ZoneWindow, is_sound: bool, demand: &Demand) {
-        let ZoneWindow { zone, energy, duration } = window;
-        if !is_sound {
-            self.idle.learner.interrupt(zone);
-        } else if self.idle.learner.observe(zone, energy, duration, demand.utilisation(zone.scope)) {
-            self.keep_idle();
-        }
-    }
-
-    pub(super) fn keep_idle(&self) {
-        self.state.save_idle(self.idle.learner.learned());
-    }
-
-    /// Follows the file of `ffwatt calibrate`: takes new results, and drops removed ones.
-    pub(super) fn follow_calibration(&mut self, now: MonoTime) {
-        let (version, looked) = &mut self.idle.file;
-        if looked.is_some_and(|looked| now.since(looked) < LOOK) {
-            return;
-        }
-        *looked = Some(now);
-        let found = self.state.calibration_version();
-        if *version == found {
-            return;
-        }
-        *version = found;
-        self.idle.calibrated = self.state.load_calibration();
-        for (zone, idle) in &self.idle.calibrated {
-            tracing::info!(%zone, power = %idle.power, "calibrated idle power is used");
-        }
-    }
-
+impl EnergyAccounting {
     /// Power of a zone without running tasks, and its origin. The configured power is that of a package: its dies share it.
     pub(super) fn idle_power(&self, zone: Zone, window: &CpuWindow) -> Option<IdlePower> {
         if let Some(power) = self.idle.configured.filter(|_| zone.domain == Domain::Package) {
@@ -108,23 +119,28 @@ impl Pipeline {
             let power = Watts(power.0 / parts as f64);
             return Some(IdlePower { power, origin: IdleOrigin::Configured, standard_error: None });
         }
-        if self.energy.kind() == Some(EnergySourceKind::Model) {
-            let power = self.energy.model.idle_power(window, window.end.since(window.start), zone)?;
+        if self.source.kind() == Some(EnergySourceKind::Model) {
+            let power = self.source.model.idle_power(window, window.end.since(window.start), zone)?;
             return Some(IdlePower { power, origin: IdleOrigin::Model, standard_error: None });
         }
         self.idle.by_observation(zone)
     }
 
     /// Reports idle powers that are unknown or estimated.
-    pub(super) fn find_about_idle(&mut self, window: &CpuWindow) {
-        let patience = PATIENCE.max(self.interval * PATIENT_TICKS);
-        let is_measured = self.energy.kind().is_some_and(EnergySourceKind::is_measured);
-        if !is_measured || self.clock.now().since(self.totals.created().mono) < patience {
+    pub(super) fn find_about_idle(
+        &self,
+        window: &CpuWindow,
+        now: MonoTime,
+        totals: &Totals,
+        findings: &mut FindingTracker,
+    ) {
+        let is_measured = self.source.kind().is_some_and(EnergySourceKind::is_measured);
+        if !is_measured || now.since(totals.created().mono) < self.idle_patience {
             return;
         }
         let (mut unknown, mut estimated) = (Vec::new(), Vec::new());
-        for zone in self.totals.zones() {
-            if !self.totals.counts(*zone) || !self.energy.gives(*zone, false) {
+        for zone in totals.zones() {
+            if !totals.counts(*zone) || !self.source.gives(*zone, false) {
                 continue;
             }
             match self.idle_power(*zone, window) {
@@ -143,7 +159,7 @@ impl Pipeline {
             [(FindingCode::IdlePowerNotKnown, unknown), (FindingCode::IdlePowerIsEstimated, estimated)]
         {
             if !zones.is_empty() {
-                self.findings.report(code, "host", &zones.join("; "));
+                findings.report(code, "host", &zones.join("; "));
             }
         }
     }

@@ -1,0 +1,77 @@
+//! Reads the speed and the bitrate that the command line asks of an encoder.
+//!
+//! Only words of the table of presets and small numbers are taken: any other word may be a part of an address or a key.
+
+use crate::ffmpeg::command_line::BitsPerSecond;
+use crate::ffmpeg::command_line::bitrate;
+use crate::ffmpeg::command_line::encoder::Encoder;
+use crate::ffmpeg::command_line::encoder::rows::{PRESETS, Speed};
+
+/// Options of ffmpeg with parameters of a library: `name=value:name=value`.
+const PARAMETERS: [&str; 6] =
+    ["x264-params", "x264opts", "x265-params", "svtav1-params", "vvenc-params", "kvazaar-params"];
+
+/// Parameters with a bitrate in thousands of bits per second.
+const KILOBITS: [(&str, &str); 4] = [
+    ("x264-params", "bitrate"),
+    ("x264opts", "bitrate"),
+    ("x265-params", "bitrate"),
+    ("svtav1-params", "tbr"),
+];
+
+/// The requested speed of an encoder. `of` gives the value of an option.
+pub(super) fn preset<'a>(encoder: &Encoder, of: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
+    let in_parameters = || PARAMETERS.iter().find_map(|option| parameter(of(option)?, "preset"));
+    if let Some(preset) = of("preset").or_else(in_parameters) {
+        // What is asked for but is in no table is not the default either.
+        return word(preset);
+    }
+    for speed in encoder.row.speed {
+        match speed {
+            Speed::Number(option) => {
+                if let Some(value) = of(option) {
+                    return small_number(value).map(|number| format!("{option}={number}"));
+                }
+            }
+            Speed::Word(option) => {
+                if let Some(value) = of(option) {
+                    return word(value);
+                }
+            }
+        }
+    }
+    encoder.row.default_preset.map(str::to_owned)
+}
+
+/// A word of the table, or a small number.
+pub(super) fn word(text: &str) -> Option<String> {
+    let known = PRESETS.into_iter().find(|known| known.eq_ignore_ascii_case(text));
+    known.map(str::to_owned).or_else(|| small_number(text).map(|number| number.to_string()))
+}
+
+pub(super) fn small_number(text: &str) -> Option<i16> {
+    text.parse().ok().filter(|number: &i16| (-99..=999).contains(number))
+}
+
+/// The bitrate that the encoder aims at; `None` where it aims at a quality.
+pub(super) fn asked_bitrate<'a>(
+    encoder: &Encoder,
+    of: impl Fn(&str) -> Option<&'a str>,
+) -> Option<BitsPerSecond> {
+    let in_parameters = |name: &str| PARAMETERS.iter().find_map(|option| parameter(of(option)?, name));
+    let mut quality = encoder.row.quality.iter();
+    // A negative quality is none.
+    let has_quality = quality.any(|option| of(option).is_some_and(|value| !value.starts_with('-')));
+    if has_quality || in_parameters("crf").is_some() || in_parameters("qp").is_some() {
+        return None;
+    }
+    let kilobits =
+        KILOBITS.iter().find_map(|(option, name)| bitrate::parse_kilobits(parameter(of(option)?, name)?));
+    kilobits.or_else(|| bitrate::parse(of("b")?))
+}
+
+/// The value of a name in `name=value:name=value`.
+fn parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let mut parts = text.rsplit([':', ',']).filter_map(|part| part.split_once('='));
+    parts.find(|(key, _)| key.trim() == name).map(|(_, value)| value)
+}

@@ -1,0 +1,92 @@
+//! Finds an ffmpeg, the ffprobe beside it, and the capabilities of both.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::quality::QualityError;
+
+/// An ffmpeg and its capabilities.
+#[derive(Clone, Debug)]
+pub(crate) struct Tools {
+    pub(super) ffmpeg: PathBuf,
+    /// The ffprobe of the same build; `None` where there is none.
+    pub(super) ffprobe: Option<PathBuf>,
+    /// Whether ffmpeg has libvmaf.
+    pub has_vmaf: bool,
+    /// Whether ffmpeg has the filter xpsnr, from 7.1 on.
+    pub(super) has_xpsnr: bool,
+    /// The option that keeps every frame: `-fps_mode` from 5.1 on, `-vsync` before.
+    pub(super) frame_mode: &'static str,
+    /// The option that reads a filter graph from a file: `-/filter_complex` from 7.0 on.
+    pub(super) graph_file: &'static str,
+}
+
+impl Tools {
+    /// Queries the capabilities of an ffmpeg.
+    pub(crate) fn find(ffmpeg: &str) -> Result<Self, QualityError> {
+        let filters = printed(Path::new(ffmpeg), &["-filters"])?;
+        let has = |name: &str| filters.split_whitespace().any(|word| word == name);
+        let has_vmaf = has("libvmaf");
+        if !has_vmaf {
+            tracing::warn!(
+                "{ffmpeg} has no libvmaf, so VMAF is left out: `pip install imageio-ffmpeg` carries an ffmpeg that has it; \
+                 name it with --ffmpeg or quality.ffmpeg"
+            );
+        }
+        let help = printed(Path::new(ffmpeg), &["-h", "long"])?;
+        // Comparisons run in another folder.
+        let path = Path::new(ffmpeg);
+        let ffmpeg =
+            if ffmpeg.contains('/') { fs::canonicalize(path).unwrap_or(path.into()) } else { path.into() };
+        Ok(Self {
+            ffprobe: probes(path).into_iter().chain(probes(&ffmpeg)).find(|probe| runs(probe)),
+            ffmpeg,
+            has_vmaf,
+            has_xpsnr: has("xpsnr"),
+            frame_mode: if help.contains("-fps_mode") { "-fps_mode" } else { "-vsync" },
+            graph_file: if help.contains("-filter_complex_script") {
+                "-filter_complex_script"
+            } else {
+                "-/filter_complex"
+            },
+        })
+    }
+}
+
+fn printed(ffmpeg: &Path, arguments: &[&str]) -> Result<String, QualityError> {
+    let output = Command::new(ffmpeg)
+        .arg("-hide_banner")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| QualityError::NoProgram { program: ffmpeg.display().to_string(), cause })?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Paths at which the ffprobe of an ffmpeg may be: `ffmpeg-7` has `ffprobe-7` or `ffprobe` beside it.
+fn probes(ffmpeg: &Path) -> Vec<PathBuf> {
+    let name = ffmpeg.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let absolute = |name: &str| {
+        let beside = ffmpeg.with_file_name(name);
+        if ffmpeg.components().count() > 1 { fs::canonicalize(&beside).unwrap_or(beside) } else { beside }
+    };
+    vec![absolute(&name.replace("ffmpeg", "ffprobe")), absolute("ffprobe")]
+}
+
+fn runs(probe: &Path) -> bool {
+    let version = Command::new(probe).arg("-version").stdin(Stdio::null()).output();
+    version.is_ok_and(|output| output.stdout.starts_with(b"ffprobe"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ffprobe_of_a_build_has_its_suffix() {
+        assert_eq!(probes(Path::new("ffmpeg")), [PathBuf::from("ffprobe"), PathBuf::from("ffprobe")]);
+        let beside = ["/no/such/ffprobe-7", "/no/such/ffprobe"].map(PathBuf::from);
+        assert_eq!(probes(Path::new("/no/such/ffmpeg-7")), beside);
+    }
+}
