@@ -1,6 +1,6 @@
 //! Parses pixel formats of the filter `format`, as far as they say how colour is subsampled.
 
-use crate::ffmpeg::command_line::filter::syntax::Options;
+use crate::ffmpeg::command_line::filter::syntax::{Filter, Options};
 use crate::ffmpeg::command_line::frame::Chroma;
 
 /// Formats that every filter takes that keeps the format.
@@ -39,4 +39,10 @@ pub(super) fn chroma(options: &Options) -> Option<Chroma> {
         known.map(|(_, horizontal, vertical)| Chroma { horizontal: *horizontal, vertical: *vertical })
     };
     formats.split('|').map(of_one).reduce(|all, one| all.filter(|_| all == one)).flatten()
+}
+
+/// Whether a filter takes a format with four pixels to a chroma sample, which filters before it may then have too.
+pub(super) fn is_coarse(filter: &Filter) -> bool {
+    let formats = filter.options.get(&["pix_fmts"], 0).unwrap_or_default();
+    filter.name == "format" && ["410", "411"].iter().any(|ratio| formats.contains(ratio))
 }

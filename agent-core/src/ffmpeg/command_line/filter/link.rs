@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::ffmpeg::command_line::filter::syntax::Filter;
-use crate::ffmpeg::command_line::filter::{Pad, resize};
+use crate::ffmpeg::command_line::filter::{Pad, format, resize};
 
 /// Where an input of a filter comes from.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +110,7 @@ impl<'a> Links<'a> {
                 }
             }
         }
+        let is_coarse = filters.iter().any(format::is_coarse);
         let mut pads: Vec<Vec<Pad>> = vec![Vec::new(); filters.len()];
         // In the order of the text, which is the order in which open inputs take streams.
         let mut ready: Vec<usize> = (0..filters.len()).rev().filter(|number| missing[*number] == 0).collect();
@@ -120,6 +121,9 @@ impl<'a> Links<'a> {
             };
             let inputs: Vec<Pad> = self.inputs[number].iter().map(input).collect();
             pads[number] = resize::apply(&filters[number], &inputs, self.outputs[number]);
+            if is_coarse {
+                resize::without_fine_sides(&filters[number], &mut pads[number]);
+            }
             for follower in &followers[number] {
                 missing[*follower] -= 1;
                 if missing[*follower] == 0 {

@@ -56,6 +56,15 @@ pub(super) fn first(filters: &[Filter], input: Frame) -> Frame {
     Frame { chroma, ..input }
 }
 
+/// The outputs of a filter that cuts to whole chroma samples, in a graph where these may be four pixels wide or high.
+pub(super) fn without_fine_sides(filter: &Filter, pads: &mut [Pad]) {
+    let whole = |side: Option<u32>| side.filter(|side| side % 4 == 0);
+    let cuts = filter.name == "crop" || filter.name.starts_with("pad");
+    for pad in pads.iter_mut().filter(|pad| cuts && pad.frame.chroma.is_none()) {
+        pad.frame = pad.frame.with_sides(whole(pad.frame.width), whole(pad.frame.height));
+    }
+}
+
 /// The outputs of a filter.
 pub(super) fn apply(filter: &Filter, inputs: &[Pad], count: usize) -> Vec<Pad> {
     let (name, options) = (filter.name.as_str(), &filter.options);

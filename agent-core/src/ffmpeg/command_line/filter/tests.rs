@@ -48,6 +48,14 @@ fn odd_sides_of_a_crop_need_the_pixel_format() {
 }
 
 #[test]
+fn a_crop_before_a_format_of_four_pixels_to_a_sample() {
+    assert_eq!(name("scale=640:360,crop=102:54,format=yuv410p", FULL_HD), None);
+    assert_eq!(name("scale=640:360,crop=102:52,format=yuv422p", FULL_HD).as_deref(), Some("102x52"));
+    assert_eq!(name("scale=640:360,crop=104:52,format=yuv411p", FULL_HD).as_deref(), Some("104x52"));
+    assert_eq!(name("format=yuv420p,crop=102:52,format=yuv410p", FULL_HD).as_deref(), Some("102x52"));
+}
+
+#[test]
 fn scaling_in_hardware() {
     for scale in ["scale_vaapi", "scale_cuda", "scale_qsv", "scale_npp", "scale_vt", "scale_vulkan"] {
         assert_eq!(name(&format!("{scale}=w=1280:h=-2:format=nv12"), FULL_HD).as_deref(), Some("1280x720"));
