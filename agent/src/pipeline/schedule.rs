@@ -75,7 +75,7 @@ impl Schedule {
         let has_slept = self.asleep > before + READ_APART;
         if has_slept {
             let slept = self.asleep.saturating_sub(before);
-            tracing::info!(?slept, "the machine slept: energy counters begin anew");
+            tracing::info!(?slept, "the host was suspended: the energy counters restart");
         }
         has_slept
     }

@@ -42,11 +42,11 @@ impl Report {
         match crate::results::prices(config) {
             Ok(prices) => {
                 let (per_kwh, carbon) = (prices.tariff.joule.0 * 3.6e6, prices.carbon.0);
-                let detail = format!("{per_kwh:.4} {} and {carbon} g CO2 a kWh", prices.currency);
+                let detail = format!("{per_kwh:.4} {}/kWh and {carbon} g CO2e/kWh", prices.currency);
                 self.add("results", "prices", State::Ok, detail, "");
             }
             Err(error) => {
-                self.add("results", "prices", State::Fatal, crate::source::chain(&error), "correct that key");
+                self.add("results", "prices", State::Fatal, crate::source::chain(&error), "correct the key");
             }
         }
         let opened = config.state_dirs().into_iter().map(|folder| Ledger::open_for_reading(&folder));
@@ -54,10 +54,10 @@ impl Report {
         match tried.next() {
             Some(Ok(bytes)) => self.add("results", "ledger", State::Ok, format!("{} kB", bytes / 1024), ""),
             None | Some(Err(LedgerError::Missing { .. })) => {
-                self.add("results", "ledger", State::Ok, "not begun yet", "");
+                self.add("results", "ledger", State::Ok, "not created yet", "");
             }
             Some(Err(error)) => {
-                let fix = "without it nothing is kept over a restart";
+                let fix = "without the ledger, no history survives a restart";
                 self.add("results", "ledger", State::Problem, crate::source::chain(&error), fix);
             }
         }
