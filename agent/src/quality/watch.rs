@@ -99,22 +99,24 @@ impl Watcher {
             return None;
         }
         let pair = pair_of(transcode)?;
-        let output = pair.distorted.as_os_str().as_encoded_bytes();
-        let is_writer = self.writers.contains(key) || transcode.identity.written.contains(output);
+        let is_writer = self.writers.contains(key) || names_output(transcode, &pair);
         let scenario = transcode.workload.details.scenario().map(str::to_owned);
         is_writer.then(|| Job { key: Arc::clone(key), started: transcode.started, scenario, pair })
     }
 
     /// Notes that a running transcode writes the output of its labels, where the command line does not say it: `pipe:1` in a shell's
-    /// redirection.
+    /// redirection. Only then are the open files of the process read, at each tick.
     fn look(&mut self, transcode: &TranscodeSnapshot) {
         let key = &transcode.identity.key;
         if transcode.ended.is_some() || self.writers.contains(key) {
             return;
         }
-        let process = transcode.observation.process.as_ref().map(|identity| identity.process);
-        let writes = |pair: Pair| Some(open_files::writes(&self.roots, process?, &pair.distorted));
-        if pair_of(transcode).and_then(writes) == Some(true) {
+        let Some((pair, process)) = pair_of(transcode).zip(transcode.observation.process.as_ref()) else {
+            return;
+        };
+        if !names_output(transcode, &pair)
+            && open_files::writes(&self.roots, process.process, &pair.distorted)
+        {
             self.writers.insert(Arc::clone(key));
         }
     }
@@ -132,6 +134,11 @@ impl Drop for Watcher {
         // Its ffmpeg ends with it; the thread does not panic.
         let _ = self.thread.take().map(JoinHandle::join);
     }
+}
+
+/// Whether the command line names the output.
+fn names_output(transcode: &TranscodeSnapshot, pair: &Pair) -> bool {
+    transcode.identity.written.contains(pair.distorted.as_os_str().as_encoded_bytes())
 }
 
 fn pair_of(transcode: &TranscodeSnapshot) -> Option<Pair> {

@@ -71,7 +71,7 @@ pub(crate) fn kept_name(name: &str) -> &str {
     &name[..end]
 }
 
-/// Running processes whose name, as the kernel keeps it, is wanted.
+/// Running processes with a wanted name. The kernel keeps the first 15 bytes of a name.
 pub(crate) fn named(roots: &HostRoots, is_wanted: impl Fn(&str) -> bool) -> Vec<Running> {
     numbers(roots)
         .into_iter()

@@ -1,7 +1,7 @@
 //! Table of the filters that keep the size of their first input.
 //!
-//! Made of the filters that `ffmpeg -filters` lists as video to video: in the table are those whose output had the input's size when ffmpeg
-//! 5.1 ran them, and their relatives of hardware. A filter that is in no table makes the size unknown.
+//! The table has the video filters of `ffmpeg -filters` that kept the size of their input when ffmpeg 5.1 ran them, and the filters
+//! that do the same in hardware. A filter that is in no table makes the size unknown.
 
 /// What is known of a filter's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
