@@ -18,6 +18,7 @@ pub mod ffmpeg;
 pub mod host;
 pub mod http;
 pub mod image;
+pub mod length;
 pub mod namespace;
 pub mod prometheus;
 pub mod rapl;

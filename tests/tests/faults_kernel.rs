@@ -18,17 +18,13 @@ use tests::agent::{Agent, binary};
 use tests::cgroup::Cgroup;
 use tests::command::{eventually, output};
 use tests::exposition::Exposition;
+use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
 
 fn agent(more: &[&str]) -> Agent {
     Agent::start(&[&FLAGS[..], more].concat()).unwrap()
-}
-
-/// The first value, or the second when the long form is selected.
-fn scale<T>(short: T, long: T) -> T {
-    if std::env::var_os("FFWATT_LONG").is_some() { long } else { short }
 }
 
 fn burn(cgroup: &Cgroup, seconds: f64) -> Child {
@@ -215,7 +211,7 @@ fn an_agent_that_is_stopped_for_a_while_knows_who_ran() {
     let cgroup = Cgroup::make("ffwatt-test/while-stopped").unwrap();
     agent.wait_ticks(1).unwrap();
     stop(&agent);
-    let seconds = scale(3.0, 30.0);
+    let seconds = short_or_long(3.0, 30.0);
     burn(&cgroup, seconds).wait().unwrap();
     agent.signal(Signal::CONT).unwrap();
     let after = agent.wait_ticks(2).unwrap();

@@ -22,6 +22,7 @@ use tests::agent::{Agent, binary};
 use tests::cgroup::{Cgroup, root};
 use tests::command::{Owned, eventually};
 use tests::exposition::Exposition;
+use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
@@ -90,7 +91,7 @@ fn a_storm_of_cgroups_takes_no_memory_and_nothing_from_others() {
     let before = agent.wait_ticks(1).unwrap();
     let mut worker = Owned(busy.command("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
     // As many as in ten seconds, or a minute, on a machine that does 11,000 a second.
-    let rounds = if std::env::var_os("FFWATT_LONG").is_some() { 60 } else { 10 };
+    let rounds = short_or_long(10, 60);
     let mut most = 0.0_f64;
     let mut kernel = Vec::new();
     for round in 0..rounds {

@@ -16,6 +16,7 @@ use serde_json::Value;
 use tests::agent::binary;
 use tests::cgroup::Cgroup;
 use tests::command::{Owned, eventually};
+use tests::length::short_or_long;
 use tests::namespace::Namespace;
 use tests::prometheus::Prometheus;
 
@@ -30,7 +31,7 @@ const CGROUPS: u32 = 3;
 
 /// Length of a tick and a scrape, and of a job, in milliseconds.
 fn lengths() -> (u64, u64) {
-    if std::env::var_os("FFWATT_LONG").is_some() { (1000, 40_000) } else { (200, 8000) }
+    short_or_long((200, 8000), (1000, 40_000))
 }
 
 /// The agent and a Prometheus that scrapes it at every tick.

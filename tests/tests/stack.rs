@@ -18,6 +18,7 @@ use tests::command::{Owned, eventually, output};
 use tests::engine::Engine;
 use tests::ffmpeg;
 use tests::image;
+use tests::length::short_or_long;
 use tests::namespace::Namespace;
 use tests::prometheus::Prometheus;
 use tests::rapl::LiveRapl;
@@ -396,7 +397,7 @@ fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
         eventually(query, patience, || (!prometheus.query(query).unwrap().is_empty()).then_some(())).unwrap();
     };
     // A dozen scrapes, or those of a quarter of an hour.
-    let scrapes = if std::env::var_os("FFWATT_LONG").is_some() { 180 } else { 12 };
+    let scrapes = short_or_long(12, 180);
     let healthy = format!("sum_over_time(up{{job=\"ffwatt\"}}[20m]) >= {scrapes}");
     scraped(&healthy, Duration::from_mins(20));
     let absent = prometheus.query("ffwatt_source_state{state=\"absent\"} == 1").unwrap();

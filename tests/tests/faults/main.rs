@@ -74,8 +74,3 @@ fn energy_of(scrape: &Exposition, workload: &str) -> f64 {
     let labels = [("workload", workload), ("package", "0"), ("domain", "package")];
     scrape.sum("ffwatt_workload_energy_joules_total", &labels).unwrap_or(0.0)
 }
-
-/// The first value, or the second when the long form is selected.
-fn scale<T>(short: T, long: T) -> T {
-    if std::env::var_os("FFWATT_LONG").is_some() { long } else { short }
-}

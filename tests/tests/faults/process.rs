@@ -10,18 +10,17 @@ use tests::agent::{Agent, binary};
 use tests::command::{eventually, output};
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, Host};
+use tests::length::short_or_long;
 
 use crate::past::Past;
-use crate::{
-    BEGIN, STEP, STEP_JOULES, agent, assert_closed, energy_of, package_energy, resets, scale, start,
-};
+use crate::{BEGIN, STEP, STEP_JOULES, agent, assert_closed, energy_of, package_energy, resets, start};
 
 #[test]
 fn killed_at_any_moment_again_and_again_it_counts_nothing_twice_and_loses_a_tick_at_most() {
     let (mut host, folder) = (Host::client().unwrap(), tempfile::tempdir().unwrap());
     let state = format!("--state-dir={}", folder.path().display());
     let flags = ["--energy.source=powercap", "--interval=100ms", "--results.rescan=100ms", &state];
-    let kills = scale(25, 100);
+    let kills = short_or_long(25, 100);
     let (mut counter, mut before, mut kept) = (BEGIN, 0, 0);
     for round in 0..kills {
         let agent = start(&host, &flags);
@@ -59,7 +58,7 @@ fn an_agent_that_is_stopped_for_a_while_charges_what_it_missed() {
     let mut host = Host::client().unwrap();
     // As busy and with the same power in both forms: less would be an idle host, with idle power.
     // The fixture's other CPU time is not idle between two steps: far less than that of nginx.
-    let (seconds, steps, milliseconds) = scale((2, 20, 5000), (30, 300, 75_000));
+    let (seconds, steps, milliseconds) = short_or_long((2, 20, 5000), (30, 300, 75_000));
     let agent = agent(&host, &["--energy.source=powercap"]);
     host.set_energy("intel-rapl:0", BEGIN + STEP).unwrap();
     let before = agent.wait_ticks(2).unwrap();

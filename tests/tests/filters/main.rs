@@ -10,6 +10,7 @@ mod referee;
 
 use crate::generator::Generator;
 use crate::referee::{Case, Counts, judge};
+use tests::length::short_or_long;
 
 /// Chains in the shapes that people write, one a line.
 const CHAINS: &str = include_str!("chains.txt");
@@ -55,7 +56,7 @@ fn graphs_of_several_inputs() {
 
 #[test]
 fn random_chains() {
-    let count = if std::env::var_os("FFWATT_LONG").is_some() { 2000 } else { 200 };
+    let count = short_or_long(200, 2000);
     let mut generator = Generator::new(0x5EED);
     let cases = (0..count).map(|_| {
         let (input, chain) = (generator.input(), generator.chain());
