@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tempfile::TempDir;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -99,7 +100,7 @@ pub(crate) fn run(
         } else if let (Some(scratch), Target::Folder(folder), false) =
             (&encodes.scratch, target, scenario.is_baseline())
         {
-            let reference = scratch.join("source.mkv");
+            let reference = scratch.path().join("source.mkv");
             match scoring::score(scenario, folder, &reference, &options.ffmpeg, &config.quality, stop) {
                 Ok(quality) => outcome.quality = quality,
                 Err(QualityError::Stopped) => ending = Ending::Stopped,
@@ -164,7 +165,7 @@ fn one(
 #[derive(Debug)]
 struct Encodes {
     /// A temporary folder, for files that only scoring needs.
-    scratch: Option<PathBuf>,
+    scratch: Option<TempDir>,
     target: Target,
 }
 
@@ -177,11 +178,12 @@ impl Encodes {
         if !options.is_scored {
             return Ok(Self { scratch: None, target: options.target.clone() });
         }
-        let scratch = std::env::temp_dir().join(format!("ffwatt-bench-{}", std::process::id()));
-        fs::create_dir(&scratch)
-            .map_err(|cause| BenchError::io(format!("make {}", scratch.display()), cause))?;
+        let made = tempfile::Builder::new().prefix("ffwatt-bench-").tempdir();
+        let scratch = made.map_err(|cause| {
+            BenchError::io(format!("make a folder in {}", std::env::temp_dir().display()), cause)
+        })?;
         let target = match &options.target {
-            Target::Null => Target::Folder(scratch.clone()),
+            Target::Null => Target::Folder(scratch.path().to_owned()),
             target => target.clone(),
         };
         Ok(Self { scratch: Some(scratch), target })
@@ -190,17 +192,10 @@ impl Encodes {
     /// Removes files that only scoring needed.
     fn clear(&self, scenario: &Scenario) {
         let Some(scratch) = &self.scratch else { return };
-        for file in command::files(scenario, scratch) {
+        for file in command::files(scenario, scratch.path()) {
             // A file may not have been written, and encodes to a server have none here.
             let _ = fs::remove_file(file);
         }
-    }
-}
-
-impl Drop for Encodes {
-    fn drop(&mut self) {
-        // A failure leaves only temporary files.
-        let _ = self.scratch.as_ref().map(fs::remove_dir_all);
     }
 }
 

@@ -1,31 +1,34 @@
 //! A temporary folder of a comparison, removed when dropped.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::clock::{Clock, SystemClock};
+use tempfile::TempDir;
+
 use crate::quality::QualityError;
 
-/// A temporary folder that is removed when dropped.
+/// A temporary folder that is removed when dropped. Only its owner can read it.
 #[derive(Debug)]
-pub(super) struct TemporaryFolder(PathBuf);
+pub(super) struct TemporaryFolder(TempDir);
 
 impl TemporaryFolder {
     pub(super) fn open() -> Result<Self, QualityError> {
-        // Unique on this host for as long as this process lives.
-        let name = format!("ffwatt-quality-{}-{}", std::process::id(), SystemClock.now().0);
-        let folder = std::env::temp_dir().join(name);
-        let made = fs::create_dir(&folder);
-        made.map_err(|cause| QualityError::io(format!("make {}", folder.display()), cause))?;
-        Ok(Self(folder))
+        let made = tempfile::Builder::new()
+            .prefix("ffwatt-quality-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir();
+        made.map(Self).map_err(|cause| {
+            QualityError::io(format!("make a folder in {}", std::env::temp_dir().display()), cause)
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path().join(name)
     }
 
     pub(super) fn write(&self, name: &str, text: &str) -> Result<(), QualityError> {
@@ -45,9 +48,38 @@ impl TemporaryFolder {
     }
 }
 
-impl Drop for TemporaryFolder {
-    fn drop(&mut self) {
-        // A failure leaves only temporary files.
-        let _ = fs::remove_dir_all(&self.0);
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn folders_of_the_same_moment_differ() {
+        let (threads, rounds) = (4, 500);
+        let barrier = Barrier::new(threads);
+        let open = || {
+            let folders = (0..rounds).map(|_| {
+                barrier.wait();
+                TemporaryFolder::open().unwrap()
+            });
+            folders.collect::<Vec<_>>()
+        };
+        let folders = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        let paths: BTreeSet<&Path> = folders.iter().map(TemporaryFolder::path).collect();
+        assert_eq!(paths.len(), threads * rounds);
+    }
+
+    #[test]
+    fn a_folder_is_private_and_ends_with_its_owner() {
+        let folder = TemporaryFolder::open().unwrap();
+        let path = folder.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        drop(folder);
+        assert!(!path.exists());
     }
 }
