@@ -77,13 +77,13 @@ impl FindingCode {
             Self::NoEnergy => (
                 "no_energy",
                 "No source of energy works on this host: {detail}. Energy, power and cost are not known.",
-                "ffwatt check",
+                "run ffwatt check: it names what is missing and the command that helps",
             ),
             Self::EnergyIsEstimated => (
                 "energy_is_estimated",
                 "Energy is estimated from CPU use: {detail}. Estimated joules can be compared with each \
                  other, not with measured joules.",
-                "ffwatt check",
+                "run ffwatt check: it names what is missing and the command that helps",
             ),
             Self::CountersStandStill => (
                 "counters_stand_still",

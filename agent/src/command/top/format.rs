@@ -3,6 +3,9 @@
 const PREFIXES: [(f64, &str); 7] =
     [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")];
 
+/// Smaller amounts of money or CO2e are shown as less than this.
+const SMALLEST_AMOUNT: f64 = 0.0001;
+
 /// An unknown figure.
 pub(super) const UNKNOWN: &str = "–";
 
@@ -24,6 +27,27 @@ pub(super) fn with_unit(value: Option<f64>, unit: &str) -> String {
     let fits = |(factor, _): &&(f64, &str)| value.abs() >= factor * 0.9995;
     let (factor, prefix) = PREFIXES.iter().find(fits).unwrap_or(&PREFIXES[PREFIXES.len() - 1]);
     format!("{} {prefix}{unit}", digits(value / factor))
+}
+
+/// Money: 12.30 USD, 0.0015 USD, <0.0001 USD.
+pub(super) fn money(value: Option<f64>, currency: &str) -> String {
+    amount(value, currency, |value| format!("{value:.2} {currency}"))
+}
+
+/// Mass of CO2e: 1.23 kg, 12.3 g, 0.0033 g, <0.0001 g.
+pub(super) fn grams(value: Option<f64>) -> String {
+    amount(value, "g", |value| with_unit(Some(value), "g"))
+}
+
+/// An amount in the unit of a budget, without the prefixes milli, micro and nano. `large` formats a hundredth of the unit and more.
+fn amount(value: Option<f64>, unit: &str, large: impl Fn(f64) -> String) -> String {
+    shown(value, |value| match value.abs() {
+        0.0 => format!("0 {unit}"),
+        size if size < SMALLEST_AMOUNT => format!("<{SMALLEST_AMOUNT} {unit}"),
+        size if size < 0.01 => format!("{value:.4} {unit}"),
+        size if size < 1.0 => format!("{value:.2} {unit}"),
+        _ => large(value),
+    })
 }
 
 /// Watts are compared with each other, so all have one unit.
@@ -71,6 +95,22 @@ mod tests {
         }
         assert_eq!(watts(Some(0.004)), "0.00 W");
         assert_eq!(bytes(Some(53_100_000)), "50.6 MiB");
+    }
+
+    #[test]
+    fn money_and_co2e_have_the_unit_of_a_budget() {
+        let table = [
+            (Some(0.0), "0 USD", "0 g"),
+            (Some(999e-9), "<0.0001 USD", "<0.0001 g"),
+            (Some(0.001_51), "0.0015 USD", "0.0015 g"),
+            (Some(0.012), "0.01 USD", "0.01 g"),
+            (Some(12.3), "12.30 USD", "12.3 g"),
+            (Some(1234.0), "1234.00 USD", "1.23 kg"),
+            (None, "–", "–"),
+        ];
+        for (value, expected, mass) in table {
+            assert_eq!((money(value, "USD"), grams(value)), (expected.to_owned(), mass.to_owned()));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use agent_core::model::transcode::TranscodeEnding;
 
 use crate::api::{Answer, Prices, Transcode, Workload};
-use crate::command::top::format::{bytes, digits, shown, text, watts, with_unit};
+use crate::command::top::format::{bytes, digits, grams, money, shown, text, watts, with_unit};
 
 /// Longest name in a table.
 const LONGEST_NAME: usize = 32;
@@ -175,8 +175,8 @@ fn transcode(one: &Transcode, prices: &Prices) -> Row {
         figure(told.speed_ratio, |value| shown(value, |speed| format!("{speed:.2}x"))),
         figure(frames, |value| shown(value, |frames| format!("{frames:.0}"))),
         figure(figures.vmaf_score, |value| shown(value, |vmaf| format!("{vmaf:.1}"))),
-        figure(figures.cost, |value| with_unit(value, &prices.currency)),
-        figure(figures.carbon_grams, |value| with_unit(value, "g")),
+        figure(figures.cost, |value| money(value, &prices.currency)),
+        figure(figures.carbon_grams, grams),
     ];
     Row {
         key: one.transcode.clone(),
@@ -195,8 +195,8 @@ fn workload(one: &Workload, prices: &Prices) -> Row {
         figure(one.energy_joules, |value| with_unit(value, "J")),
         figure(Some(one.cpu_cores), |value| shown(value, digits)),
         Cell { text: bytes(memory), value: memory.map(|memory| memory as f64) },
-        figure(one.energy_cost, |value| with_unit(value, &prices.currency)),
-        figure(one.carbon_grams, |value| with_unit(value, "g")),
+        figure(one.energy_cost, |value| money(value, &prices.currency)),
+        figure(one.carbon_grams, grams),
     ];
     let key = format!("{}\n{}", one.workload, one.id);
     Row { key, cells, is_over: !one.is_running, is_alarming: false }

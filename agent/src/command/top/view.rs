@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as TableRow, Table, TableState, Wrap};
 
 use crate::api::{Answer, Notice, Transcode};
-use crate::command::top::format::{digits, shown, text, watts, with_unit};
+use crate::command::top::format::{digits, grams, money, shown, text, watts, with_unit};
 use crate::command::top::keys::State;
 use crate::command::top::rows::{Column, Kind, Row, encode_of, state_of};
 
@@ -248,9 +248,9 @@ fn detail_lines(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, 
             "cost",
             format!(
                 "{}, {} per hour of output, {} CO2e",
-                with_unit(figures.cost, currency),
-                with_unit(figures.cost_per_output_hour, currency),
-                with_unit(figures.carbon_grams, "g")
+                money(figures.cost, currency),
+                money(figures.cost_per_output_hour, currency),
+                grams(figures.carbon_grams)
             ),
         ),
     ]

@@ -1,7 +1,7 @@
-// How are figures written, and which colour is whose?
+// Formats figures with their units, and assigns colours to names.
 "use strict";
 
-/** Three digits that tell, and no more: 0.42, 4.23, 42.3, 423. */
+/** Three significant digits: 0.42, 4.23, 42.3, 423. */
 function digits(value) {
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
@@ -22,7 +22,6 @@ function withUnit(value, unit) {
 // Watts are compared with each other: all of them in one unit.
 const watts = (value) => (known(value) ? `${digits(value)} W` : "–");
 const joules = (value) => withUnit(value, "J");
-const grams = (value) => withUnit(value, "g");
 const number = (value) => (known(value) ? digits(value) : "–");
 const percent = (ratio) => (known(ratio) ? `${(ratio * 100).toFixed(0)} %` : "–");
 const speed = (ratio) => (known(ratio) ? `${ratio.toFixed(2)}×` : "–");
@@ -33,12 +32,19 @@ function bytes(value) {
   return value >= 2 ** 30 ? `${digits(value / 2 ** 30)} GiB` : `${digits(value / 2 ** 20)} MiB`;
 }
 
-/** Money; an encode's is small: 4.51 µUSD. */
-function money(value, currency) {
+const SMALLEST_AMOUNT = 0.0001;
+
+/** An amount in the unit of a budget, without the prefixes milli, micro and nano: 0.0015 USD, <0.0001 g. `large` formats 1 and more. */
+function amount(value, unit, large) {
   if (!known(value)) return "–";
-  if (value === 0) return `0 ${currency}`;
-  return Math.abs(value) >= 0.01 ? `${value.toFixed(2)} ${currency}` : withUnit(value, currency);
+  const size = Math.abs(value);
+  if (size === 0) return `0 ${unit}`;
+  if (size < SMALLEST_AMOUNT) return `<${SMALLEST_AMOUNT} ${unit}`;
+  return size < 1 ? `${value.toFixed(size < 0.01 ? 4 : 2)} ${unit}` : large(value);
 }
+
+const money = (value, currency) => amount(value, currency, (value) => `${value.toFixed(2)} ${currency}`);
+const grams = (value) => amount(value, "g", (value) => withUnit(value, "g"));
 
 const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
 

@@ -33,7 +33,7 @@ const transcodes = new Table(find("transcodes"), {
     { field: "frames", title: "Frames", show: framesOf, mark: (one) => (one.dropped_frames > 0 ? "alarm" : "") },
     { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
     { field: "cost", title: "Cost", show: (one) => money(one.cost, currency) },
-    { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
+    { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
   ],
 });
 
@@ -71,7 +71,7 @@ const workloads = new Table(find("workloads"), {
     { field: "cpu_cores", title: "CPU cores", show: (one) => number(one.cpu_cores) },
     { field: "memory_bytes", title: "Memory", show: (one) => bytes(one.memory_bytes) },
     { field: "energy_cost", title: "Energy cost", show: (one) => money(one.energy_cost, currency) },
-    { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
+    { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
     { field: "image", title: "Image", isText: true, show: (one) => one.image ?? "" },
   ],
 });
@@ -89,7 +89,7 @@ const scenarios = new Table(find("scenarios"), {
     { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
     { field: "joules_per_frame", title: "J/frame", show: (one) => joules(one.joules_per_frame) },
     { field: "cost", title: "Cost", show: (one) => money(one.cost, one.currency ?? currency) },
-    { field: "carbon_grams", title: "CO₂", show: (one) => grams(one.carbon_grams) },
+    { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
     { field: "energy_basis", title: "Source", isText: true, show: (one) => ({ measured: "measured", model: "estimate", file: "result file" })[one.energy_basis] ?? "–" },
   ],
 });
@@ -158,8 +158,8 @@ function notices(all) {
   const box = find("notices");
   const texts = all.map((one) => {
     const since = known(one.since_unix_seconds) ? `Since ${clock(one.since_unix_seconds)}.` : "";
-    const fix = one.fix ?? (one.finding === "energy_is_estimated" ? "`ffwatt check` reports what helps." : "");
-    return [one.text, since, fix].filter((words) => words !== "").join(" ");
+    const fix = one.fix ?? "";
+    return [one.text, since, fix === "" ? "" : `Fix: ${fix}`].filter((words) => words !== "").join(" ");
   });
   if (box.dataset.texts === texts.join("\n")) return;
   box.dataset.texts = texts.join("\n");
