@@ -6,6 +6,7 @@
 mod map;
 mod output;
 mod pace;
+mod target;
 
 use std::collections::HashMap;
 
@@ -115,6 +116,11 @@ fn split<'a>(arguments: impl Iterator<Item = &'a str>) -> Files<'a> {
             "i" => files.add_input(&std::mem::take(&mut options), value),
             "filter_complex" | "lavfi" if name.is_in_file => {}
             "filter_complex" | "lavfi" => files.graphs.push(value),
+            "target" => {
+                for (name, value) in target::options(value) {
+                    options.push(&OptionName::parse(name), value);
+                }
+            }
             _ => options.push(&name, value),
         }
     }

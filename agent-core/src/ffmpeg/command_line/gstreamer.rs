@@ -168,6 +168,9 @@ fn preset(encoder: &Encoder, properties: &[(&str, &str)]) -> Option<String> {
 }
 
 fn asked_bitrate(encoder: &Encoder, properties: &[(&str, &str)]) -> Option<BitsPerSecond> {
+    if preset::aims_at_quality(|name| property(properties, name)) {
+        return None;
+    }
     let asked = BITRATES.iter().find_map(|name| property(properties, name))?;
     match encoder.row.unit {
         Unit::Bits => bitrate::parse(asked),

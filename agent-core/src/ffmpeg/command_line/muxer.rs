@@ -46,6 +46,8 @@ pub(super) fn default(format: Option<&str>, url: &str) -> Default {
     let suffix = suffix(url).unwrap_or_default().to_ascii_lowercase();
     let by_suffix = || table::muxer_of_suffix(&suffix);
     let found = match format {
+        // Its muxer has the name of the one for video.
+        None if suffix == "mka" => return Default::None,
         // Segments have the format of their suffix.
         None | Some("segment" | "ssegment" | "stream_segment") => by_suffix(),
         Some("tee" | "fifo") => None,

@@ -19,6 +19,12 @@ const KILOBITS: [(&str, &str); 4] = [
     ("svtav1-params", "tbr"),
 ];
 
+/// Options of the mode of rate control. x264enc of `GStreamer` has it in `pass`, which is the number of the pass in ffmpeg.
+const MODES: [&str; 4] = ["rc", "rc_mode", "rc-mode", "rate-control"];
+
+/// Modes with a constant quantizer or quality: NVENC, AMF, VAAPI, Quick Sync Video, Rockchip, x264enc.
+const CONSTANT_QUALITY: [&str; 7] = ["constqp", "cqp", "icq", "la_icq", "fixqp", "qual", "quant"];
+
 /// The requested speed of an encoder. `of` gives the value of an option.
 pub(super) fn preset<'a>(encoder: &Encoder, of: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
     let in_parameters = || PARAMETERS.iter().find_map(|option| parameter(of(option)?, "preset"));
@@ -62,12 +68,22 @@ pub(super) fn asked_bitrate<'a>(
     let mut quality = encoder.row.quality.iter();
     // A negative quality is none.
     let has_quality = quality.any(|option| of(option).is_some_and(|value| !value.starts_with('-')));
-    if has_quality || in_parameters("crf").is_some() || in_parameters("qp").is_some() {
+    if has_quality || aims_at_quality(&of) || in_parameters("crf").is_some() || in_parameters("qp").is_some()
+    {
         return None;
     }
     let kilobits =
         KILOBITS.iter().find_map(|(option, name)| bitrate::parse_kilobits(parameter(of(option)?, name)?));
     kilobits.or_else(|| bitrate::parse(of("b")?))
+}
+
+/// Whether the mode of rate control ignores a bitrate: one with a constant quantizer or quality. A number means another mode in each
+/// encoder, so the bitrate is not known.
+pub(super) fn aims_at_quality<'a>(of: impl Fn(&str) -> Option<&'a str>) -> bool {
+    let is_constant = |mode: &str| CONSTANT_QUALITY.iter().any(|known| known.eq_ignore_ascii_case(mode));
+    let is_number = |mode: &str| mode.parse::<i64>().is_ok_and(|number| number >= 0);
+    MODES.iter().any(|option| of(option).is_some_and(|mode| is_constant(mode) || is_number(mode)))
+        || of("pass").is_some_and(is_constant)
 }
 
 /// The value of a name in `name=value:name=value`.

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{check, parse, words};
+use super::{BitsPerSecond, check, parse, words};
 
 #[test]
 fn an_option_that_has_a_value_in_some_versions_is_decided_by_the_next_word() {
@@ -236,4 +236,62 @@ fn a_program_of_any_name_is_ffmpeg_where_the_line_says_so() {
     check("/bin/sh /usr/local/bin/ffmpeg -i a.mp4 -c:v libx264 b.mp4", &expect![", 0 of 0"]);
     check("docker exec box ffmpeg -i a.mp4 -c:v libx264 b.mp4", &expect![", 0 of 0"]);
     check("worker --port 80 a.mp4", &expect![", 0 of 0"]);
+}
+
+#[test]
+fn a_target_sets_encoder_format_size_and_bitrate() {
+    check(
+        "ffmpeg -i in.avi -target pal-dvd out.mpg",
+        &expect!["ffmpeg, mpeg2video, standard mpeg2, by cpu, size 720x576, 6000000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i in.avi -target ntsc-svcd out.mpg",
+        &expect!["ffmpeg, mpeg2video, standard mpeg2, by cpu, size 480x480, 2040000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i in.avi -target film-vcd out.mpg",
+        &expect!["ffmpeg, mpeg1video, standard mpeg1, by cpu, size 352x240, 1150000 bit/s, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i in.avi -target pal-dv50 out",
+        &expect!["ffmpeg, dvvideo, standard dvvideo, by cpu, size 720x576, 1 of 1"],
+    );
+    check(
+        "ffmpeg -i in.avi -vf scale=640:480 -target dvd -b:v 4M out.vob",
+        &expect!["ffmpeg, mpeg2video, standard mpeg2, by cpu, 4000000 bit/s, 1 of 1"],
+    );
+}
+
+#[test]
+fn a_mode_of_constant_quality_has_no_bitrate() {
+    for line in [
+        "ffmpeg -i in.mp4 -c:v h264_nvenc -rc constqp -b:v 4M out.mp4",
+        "ffmpeg -i in.mp4 -c:v hevc_vaapi -rc_mode CQP -b:v 4M out.mp4",
+        "ffmpeg -i in.mp4 -c:v h264_amf -rc cqp -b:v 4M out.mp4",
+        "ffmpeg -i in.mp4 -c:v h264_vaapi -rc_mode 1 -b:v 4M out.mp4",
+        "gst-launch-1.0 filesrc ! x264enc pass=quant bitrate=4000 ! fakesink",
+        "gst-launch-1.0 filesrc ! vah264enc rate-control=cqp bitrate=4000 ! fakesink",
+        "gst-launch-1.0 filesrc ! nvh264enc rc-mode=constqp bitrate=4000 ! fakesink",
+    ] {
+        let found = parse(words(line).join("\0").as_bytes(), &[]);
+        assert_eq!((found.encoded_renditions(), found.bitrate()), (1, None), "{line}");
+    }
+    for line in [
+        "ffmpeg -i in.mp4 -c:v h264_nvenc -rc vbr_minqp -b:v 4M out.mp4",
+        "ffmpeg -i in.mp4 -c:v hevc_vaapi -rc_mode VBR -b:v 4M out.mp4",
+        "ffmpeg -i in.mp4 -c:v libx264 -pass 1 -b:v 4M out.mp4",
+        "gst-launch-1.0 filesrc ! x264enc pass=cbr bitrate=4000 ! fakesink",
+    ] {
+        let found = parse(words(line).join("\0").as_bytes(), &[]);
+        assert_eq!(found.bitrate(), Some(BitsPerSecond(4_000_000)), "{line}");
+    }
+}
+
+#[test]
+fn a_matroska_file_for_sound_gets_no_video() {
+    check("ffmpeg -i in.mp4 out.mka", &expect!["ffmpeg, 0 of 1"]);
+    check(
+        "ffmpeg -i in.mp4 -f matroska out.mka",
+        &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, 1 of 1"],
+    );
 }
