@@ -41,7 +41,8 @@ pub(super) fn preset<'a>(encoder: &Encoder, of: impl Fn(&str) -> Option<&'a str>
             }
             Speed::Word(option) => {
                 if let Some(value) = of(option) {
-                    return word(value);
+                    // A number is a time in some of these options.
+                    return listed(value);
                 }
             }
         }
@@ -51,8 +52,13 @@ pub(super) fn preset<'a>(encoder: &Encoder, of: impl Fn(&str) -> Option<&'a str>
 
 /// A word of the table, or a small number.
 pub(super) fn word(text: &str) -> Option<String> {
+    listed(text).or_else(|| small_number(text).map(|number| number.to_string()))
+}
+
+/// A word of the table.
+fn listed(text: &str) -> Option<String> {
     let known = PRESETS.into_iter().find(|known| known.eq_ignore_ascii_case(text));
-    known.map(str::to_owned).or_else(|| small_number(text).map(|number| number.to_string()))
+    known.map(str::to_owned)
 }
 
 pub(super) fn small_number(text: &str) -> Option<i16> {

@@ -15,6 +15,8 @@ struct Grammar {
     is_kilobits: bool,
     /// Options with which a bitrate is no target.
     quality: &'static [&'static str],
+    /// The option of the mode of rate control, and its values with which a bitrate is a target; "" stands for a missing option.
+    mode: (&'static str, &'static [&'static str]),
     size: &'static [&'static str],
     width: &'static [&'static str],
     height: &'static [&'static str],
@@ -23,11 +25,18 @@ struct Grammar {
 
 /// Options as of x264 164, x265 3.5, SVT-AV1 1.4, aomenc 3.6, rav1e 0.5 and vvenc 1.7.
 const GRAMMARS: [Grammar; 6] = [
-    Grammar { size: &["input-res"], output: &["o", "output"], ..like_x264("x264") },
+    Grammar {
+        bitrate: &["bitrate", "B"],
+        quality: &["crf", "qp", "q"],
+        size: &["input-res"],
+        output: &["o", "output"],
+        ..like_x264("x264")
+    },
     Grammar { size: &["input-res"], output: &["o", "output"], ..like_x264("x265") },
     Grammar {
         bitrate: &["tbr"],
         quality: &["crf", "q", "qp"],
+        mode: ("rc", &["1", "2"]),
         width: &["w", "width"],
         height: &["h", "height"],
         output: &["b", "output"],
@@ -38,6 +47,7 @@ const GRAMMARS: [Grammar; 6] = [
         speed: &["cpu-used"],
         bitrate: &["target-bitrate"],
         quality: &[],
+        mode: ("end-usage", &["", "vbr", "cbr", "cq", "0", "1", "2"]),
         width: &["w", "width"],
         height: &["h", "height"],
         output: &["o", "output"],
@@ -69,6 +79,7 @@ const fn like_x264(program: &'static str) -> Grammar {
         bitrate: &["bitrate"],
         is_kilobits: true,
         quality: &["crf", "qp"],
+        mode: ("", &[""]),
         size: &[],
         width: &[],
         height: &[],
@@ -112,7 +123,10 @@ pub(super) fn read_encoder<'a>(program: &str, arguments: impl Iterator<Item = &'
         let number = preset::small_number(options.last(grammar.speed)?)?;
         Some(format!("{}={number}", grammar.speed.first()?))
     };
-    let asked = options.last(grammar.bitrate).filter(|_| options.last(grammar.quality).is_none());
+    let (mode, with_target) = grammar.mode;
+    let is_target = options.last(grammar.quality).is_none()
+        && with_target.contains(&options.last(&[mode]).unwrap_or_default());
+    let asked = options.last(grammar.bitrate).filter(|_| is_target);
     let parsed =
         |text: &str| if grammar.is_kilobits { bitrate::parse_kilobits(text) } else { bitrate::parse(text) };
     let sides = || {

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::check;
+use super::{check, parse, words};
 
 #[test]
 fn gstreamer_pipelines() {
@@ -102,4 +102,24 @@ fn handbrake() {
     );
     check("HandBrakeCLI -i in.mkv -o out.mp4 -Z 'Fast 1080p30'", &expect!["HandBrakeCLI, 1 of 1"]);
     check("HandBrakeCLI -i in.mkv --scan", &expect!["HandBrakeCLI, 0 of 0"]);
+}
+
+#[test]
+fn the_bitrate_of_an_encoder_program_counts_only_where_it_is_a_target() {
+    let bitrate =
+        |line: &str| parse(words(line).join("\0").as_bytes(), &[]).bitrate().map(|bitrate| bitrate.0);
+    assert_eq!(bitrate("x264 -B 1000 -o out.264 in.y4m"), Some(1_000_000));
+    assert_eq!(bitrate("x264 -q 20 -B 1000 -o out.264 in.y4m"), None);
+    assert_eq!(bitrate("SvtAv1EncApp -i in.y4m --tbr 1800 -b out.ivf"), None);
+    assert_eq!(bitrate("SvtAv1EncApp -i in.y4m --rc 2 --tbr 1800 -b out.ivf"), Some(1_800_000));
+    assert_eq!(bitrate("aomenc --end-usage=q --cq-level=30 --target-bitrate=900 -o out.ivf in.y4m"), None);
+    assert_eq!(bitrate("aomenc --end-usage=cbr --target-bitrate=900 -o out.ivf in.y4m"), Some(900_000));
+}
+
+#[test]
+fn a_deadline_in_microseconds_is_no_preset() {
+    let preset = |line: &str| parse(words(line).join("\0").as_bytes(), &[]).preset();
+    assert_eq!(preset("gst-launch-1.0 filesrc ! vp8enc deadline=1 ! fakesink"), None);
+    assert_eq!(preset("ffmpeg -i in.mp4 -c:v libvpx -deadline 1000000 out.webm"), None);
+    assert_eq!(preset("ffmpeg -i in.mp4 -c:v libvpx -deadline good out.webm").as_deref(), Some("good"));
 }
