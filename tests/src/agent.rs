@@ -106,6 +106,9 @@ pub struct Agent {
     folder: tempfile::TempDir,
 }
 
+/// Numbers of poll(2) and ppoll(2) on x86-64.
+const POLLS: [&str; 2] = ["7", "271"];
+
 impl Agent {
     /// Starts the agent with these flags on free ports, and waits for its first tick. The environment is empty but for `PATH`.
     pub fn start(flags: &[&str]) -> anyhow::Result<Self> {
@@ -253,6 +256,34 @@ impl Agent {
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let pid = Pid::from_raw(i32::try_from(self.child.id())?).context("a child has a process id")?;
         kill_process(pid, signal).context("cannot signal the agent")
+    }
+
+    /// Changes what the agent reads, in one step for it: it is stopped in its wait for the next tick, so that no tick reads a part of the
+    /// change.
+    pub fn between_ticks<T>(&self, change: impl FnOnce() -> T) -> anyhow::Result<T> {
+        eventually("the agent waits for its next tick", START_PATIENCE, || {
+            self.signal(Signal::STOP).ok()?;
+            eventually("it is stopped", START_PATIENCE, || self.stopped_in()).ok().filter(|call| {
+                let is_waiting = POLLS.contains(&call.as_str());
+                // A failure shows in the next round.
+                is_waiting || self.signal(Signal::CONT).is_err()
+            })
+        })?;
+        let done = change();
+        self.signal(Signal::CONT)?;
+        Ok(done)
+    }
+
+    /// Number of the system call in which the thread of the ticks is stopped (`proc_pid_syscall(5)`); `None` while it runs.
+    fn stopped_in(&self) -> Option<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).ok()?;
+        let file = |task: &Path, name| fs::read_to_string(task.join(name)).ok();
+        let mut tasks = tasks.filter_map(|task| Some(task.ok()?.path()));
+        let task = tasks.find(|task| file(task, "comm").is_some_and(|name| name.trim_end() == "pipeline"))?;
+        let stat = file(&task, "stat")?;
+        let is_stopped = stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
+        let call = file(&task, "syscall").filter(|_| is_stopped)?;
+        Some(call.split_whitespace().next()?.to_owned())
     }
 
     /// Ends it as an operator would; returns its exit status and its log.

@@ -42,8 +42,12 @@ fn figures_of_a_tick_are_those_of_its_metrics() {
     let mut host = Host::client().unwrap();
     let agent = agent(&host, "--interval=2s");
     agent.wait_ticks(1).unwrap();
-    host.set_energy("intel-rapl:0", 13_000_000).unwrap();
-    host.step(&[(CGROUPS[0], 700), (CGROUPS[1], 100)]).unwrap();
+    agent
+        .between_ticks(|| {
+            host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+            host.step(&[(CGROUPS[0], 700), (CGROUPS[1], 100)]).unwrap();
+        })
+        .unwrap();
     agent.wait_ticks(2).unwrap();
     let (scrape, answer) = eventually("both are of one tick", Duration::from_secs(30), || {
         let before = agent.ticks().ok()?;

@@ -16,7 +16,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use expect_test::expect_file;
-use rustix::process::Signal;
 use tests::agent::Agent;
 use tests::command::eventually;
 use tests::counting::Counting;
@@ -65,10 +64,7 @@ fn live(host: &mut Host, flags: &[&str], step: impl FnOnce(&mut Host)) -> Agent 
         own.iter().map(String::as_str).chain(["--interval=1s"]).chain(flags.iter().copied()).collect();
     let agent = Agent::start(&flags).unwrap();
     agent.wait_ticks(1).unwrap();
-    // After a tick, and while the agent is stopped: the next tick sees all of it or nothing.
-    agent.signal(Signal::STOP).unwrap();
-    step(host);
-    agent.signal(Signal::CONT).unwrap();
+    agent.between_ticks(|| step(host)).unwrap();
     agent.wait_ticks(2).unwrap();
     agent
 }

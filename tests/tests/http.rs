@@ -110,8 +110,12 @@ fn many_scrapers_see_the_same_numbers_and_take_nothing_from_each_other() {
     let flags: Vec<&str> = flags.iter().map(String::as_str).chain(["--interval=2s"]).collect();
     let agent = Agent::start(&flags).unwrap();
     agent.wait_ticks(1).unwrap();
-    host.set_energy("intel-rapl:0", 8_000_000).unwrap();
-    host.step(&[("system.slice/nginx.service", 900)]).unwrap();
+    agent
+        .between_ticks(|| {
+            host.set_energy("intel-rapl:0", 8_000_000).unwrap();
+            host.step(&[("system.slice/nginx.service", 900)]).unwrap();
+        })
+        .unwrap();
     agent.wait_ticks(1).unwrap();
     let bodies: Vec<String> = (0..8).map(|_| get(agent.ports.rapl, "/metrics").unwrap().text()).collect();
     let energy: Vec<Option<f64>> = bodies

@@ -42,6 +42,15 @@ impl Stage {
         write(self.results.path(), name, text);
     }
 
+    /// 12 J, a quarter of them charged to nginx.
+    fn work(&mut self) {
+        let change = || {
+            self.host.step(&[(CGROUPS[0], 300), (CGROUPS[1], 100)]).unwrap();
+            self.host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+        };
+        self.agent.between_ticks(change).unwrap();
+    }
+
     fn until(&self, port: u16, what: &str, ask: impl Fn(&Exposition) -> bool) -> Exposition {
         let found = tests::command::eventually(what, Duration::from_secs(10), || {
             let scrape = self.agent.scrape_port(port).ok()?;
@@ -70,9 +79,7 @@ fn a_scenario_has_the_joules_of_its_workload_on_every_port() {
     stage.agent.wait_ticks(5).unwrap();
     // In the middle of ticks without charges: within a tick energy flows evenly.
     let start = now() - 0.5;
-    // 12 J, a quarter of them charged to nginx.
-    stage.host.step(&[(CGROUPS[0], 300), (CGROUPS[1], 100)]).unwrap();
-    stage.host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+    stage.work();
     stage.agent.wait_ticks(3).unwrap();
     let end = now();
     stage.write(
@@ -133,8 +140,7 @@ fn what_was_charged_before_a_kill_is_known_after_it() {
     let mut stage = Stage::set(&[&flag, "--price.per-kwh=1", "--budget.kwh-per-month=100"]);
     stage.agent.wait_ticks(2).unwrap();
     let start = now();
-    stage.host.step(&[(CGROUPS[0], 300), (CGROUPS[1], 100)]).unwrap();
-    stage.host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+    stage.work();
     stage.agent.wait_ticks(10).unwrap();
     let end = now();
     // Until a tick after the end is written.

@@ -183,8 +183,12 @@ fn once_prints_and_ends_and_says_what_is_wrong() {
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let agent = Agent::start(&flags).unwrap();
     agent.wait_ticks(1).unwrap();
-    host.set_energy("intel-rapl:0", 13_000_000).unwrap();
-    host.step(&[(CGROUPS[0], 700), (CGROUPS[1], 100)]).unwrap();
+    agent
+        .between_ticks(|| {
+            host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+            host.step(&[(CGROUPS[0], 700), (CGROUPS[1], 100)]).unwrap();
+        })
+        .unwrap();
     agent.wait_ticks(2).unwrap();
     let text = output(&mut top(agent.ports.main, &["--once", "--sort", "energy"])).unwrap();
     let names = ["4f1c0a7be95d", "nginx.service", "idle"];

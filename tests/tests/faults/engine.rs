@@ -29,8 +29,12 @@ fn serve(socket: &Path, answer: impl Fn(UnixStream) + Send + Sync + 'static) -> 
 
 /// A step of the host while the engine is in this state: all but the name is known.
 fn live_on(host: &mut Host, agent: &Agent) -> Exposition {
-    host.step(&[(CGROUPS[0], 400)]).unwrap();
-    host.set_energy("intel-rapl:0", BEGIN + STEP).unwrap();
+    agent
+        .between_ticks(|| {
+            host.step(&[(CGROUPS[0], 400)]).unwrap();
+            host.set_energy("intel-rapl:0", BEGIN + STEP).unwrap();
+        })
+        .unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&scrape), STEP_JOULES);
     let id = [("id", "4f1c0a7be95d"), ("workload", "4f1c0a7be95d")];

@@ -46,8 +46,12 @@ fn a_disk_that_fills_up_costs_nothing_that_is_not_written_when_there_is_room_aga
 
     disk.fill("filler").unwrap();
     for number in 2..5 {
-        host.step(&[(CGROUPS[1], 100)]).unwrap();
-        host.set_energy("intel-rapl:0", BEGIN + number * STEP).unwrap();
+        agent
+            .between_ticks(|| {
+                host.step(&[(CGROUPS[1], 100)]).unwrap();
+                host.set_energy("intel-rapl:0", BEGIN + number * STEP).unwrap();
+            })
+            .unwrap();
         agent.wait_ticks(1).unwrap();
     }
     until_kept(&agent, false);
@@ -169,9 +173,13 @@ fn what_has_ended_or_is_beyond_the_limit_is_not_written_twice() {
     let agent = agent(&host, &flags);
     let mut total = 0;
     for round in 0..3 {
-        host.step(&[(CGROUPS[0], 400), (CGROUPS[1], 100 * (round + 1)), (CGROUPS[2], 300)]).unwrap();
         total += STEP;
-        host.set_energy("intel-rapl:0", BEGIN + total).unwrap();
+        agent
+            .between_ticks(|| {
+                host.step(&[(CGROUPS[0], 400), (CGROUPS[1], 100 * (round + 1)), (CGROUPS[2], 300)]).unwrap();
+                host.set_energy("intel-rapl:0", BEGIN + total).unwrap();
+            })
+            .unwrap();
         agent.wait_ticks(2).unwrap();
     }
     let other = energy_of(&agent.scrape().unwrap(), "(other)");

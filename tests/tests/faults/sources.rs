@@ -179,8 +179,12 @@ fn a_cgroup_file_that_cannot_be_read_is_not_the_end() {
     fs::write(host.path(&format!("cgroup/{}/cpu.stat", CGROUPS[1])), "usage_usec many\n").unwrap();
     fs::remove_file(host.path(&format!("cgroup/{}/cpu.stat", CGROUPS[2]))).unwrap();
     agent.wait_ticks(2).unwrap();
-    host.step(&[(CGROUPS[0], 400), (CGROUPS[1], 100), (CGROUPS[2], 100)]).unwrap();
-    host.set_energy("intel-rapl:0", 1_000_000 + STEP).unwrap();
+    agent
+        .between_ticks(|| {
+            host.step(&[(CGROUPS[0], 400), (CGROUPS[1], 100), (CGROUPS[2], 100)]).unwrap();
+            host.set_energy("intel-rapl:0", 1_000_000 + STEP).unwrap();
+        })
+        .unwrap();
     let after = agent.wait_ticks(2).unwrap();
     assert_closed(&after);
     assert_eq!(package_energy(&after), STEP_JOULES);

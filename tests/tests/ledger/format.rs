@@ -65,8 +65,12 @@ fn the_ledger_goes_on_after_two_to_the_22_subjects() {
     database(state.path()).execute(last, ()).unwrap();
     let agent = agent(&host, state.path(), &[]);
     for number in 1..=3 {
-        host.step(&[(CGROUPS[0], 100), (CGROUPS[2], 100)]).unwrap();
-        host.set_energy("intel-rapl:0", 1_000_000 + number * STEP).unwrap();
+        agent
+            .between_ticks(|| {
+                host.step(&[(CGROUPS[0], 100), (CGROUPS[2], 100)]).unwrap();
+                host.set_energy("intel-rapl:0", 1_000_000 + number * STEP).unwrap();
+            })
+            .unwrap();
         agent.wait_ticks(2).unwrap();
     }
     agent
@@ -102,11 +106,15 @@ fn a_row_that_the_database_refuses_costs_that_row_only() {
         host.encoder(process, cgroup, birth, std::time::Duration::ZERO).unwrap();
     }
     agent.wait_ticks(2).unwrap();
-    host.step(&[(CGROUPS[0], 100), (CGROUPS[1], 300)]).unwrap();
-    for (process, cgroup) in [(4242, CGROUPS[0]), (4343, CGROUPS[1])] {
-        host.encoder(process, cgroup, birth, std::time::Duration::from_millis(100)).unwrap();
-    }
-    host.set_energy("intel-rapl:0", 1_000_000 + STEP).unwrap();
+    agent
+        .between_ticks(|| {
+            host.step(&[(CGROUPS[0], 100), (CGROUPS[1], 300)]).unwrap();
+            for (process, cgroup) in [(4242, CGROUPS[0]), (4343, CGROUPS[1])] {
+                host.encoder(process, cgroup, birth, std::time::Duration::from_millis(100)).unwrap();
+            }
+            host.set_energy("intel-rapl:0", 1_000_000 + STEP).unwrap();
+        })
+        .unwrap();
     agent.wait_ticks(2).unwrap();
     for process in [4242, 4343] {
         host.end_encoder(process).unwrap();

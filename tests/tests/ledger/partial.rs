@@ -12,10 +12,16 @@ const JOULE: u64 = 1_000_000;
 
 /// Half a second of CPU time of the encoder alone, and 5 J.
 fn work(host: &mut Host, agent: &Agent, birth: Duration, steps: u64) {
-    host.step(&[(CGROUPS[0], 500)]).unwrap();
-    host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(500 * steps)).unwrap();
-    host.set_energy("intel-rapl:0", JOULE + 5 * JOULE * steps).unwrap();
+    let used = Duration::from_millis(500 * steps);
+    agent.between_ticks(|| encode(host, birth, 500, used, JOULE + 5 * JOULE * steps)).unwrap();
     agent.wait_ticks(2).unwrap();
+}
+
+/// CPU time of the encoder alone in milliseconds, its total, and the counter's new value.
+fn encode(host: &mut Host, birth: Duration, milliseconds: u64, used: Duration, counter: u64) {
+    host.step(&[(CGROUPS[0], milliseconds)]).unwrap();
+    host.encoder(4242, CGROUPS[0], birth, used).unwrap();
+    host.set_energy("intel-rapl:0", counter).unwrap();
 }
 
 #[test]
@@ -26,17 +32,15 @@ fn a_transcode_older_than_the_agent_is_marked_and_has_no_mean_over_time_it_was_n
     host.encoder(4242, CGROUPS[0], birth, Duration::from_secs(20)).unwrap();
     let before = now();
     let agent = agent(&host, state.path(), &[]);
-    host.step(&[(CGROUPS[0], 500)]).unwrap();
-    host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(20_500)).unwrap();
-    host.set_energy("intel-rapl:0", 6 * JOULE).unwrap();
+    let used = Duration::from_millis(20_500);
+    agent.between_ticks(|| encode(&mut host, birth, 500, used, 6 * JOULE)).unwrap();
     agent.wait_ticks(2).unwrap();
     // It posts 900 frames of which 300 were encoded while it was observed; the energy of the first 600 is unknown.
     post(&agent, 600);
     agent.until("the first word", |_| transcode(&agent, 4242)?["frames"].as_u64()).unwrap();
     agent.wait_ticks(1).unwrap();
-    host.step(&[(CGROUPS[0], 600)]).unwrap();
-    host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(21_100)).unwrap();
-    host.set_energy("intel-rapl:0", 12 * JOULE).unwrap();
+    let used = Duration::from_millis(21_100);
+    agent.between_ticks(|| encode(&mut host, birth, 600, used, 12 * JOULE)).unwrap();
     agent.wait_ticks(2).unwrap();
     post(&agent, 900);
     agent
@@ -118,15 +122,12 @@ fn outlives(signal: Signal) {
     first.stop_by(signal).unwrap();
     let gone = now();
     // No agent observes this second and these 7 J.
-    host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(1500)).unwrap();
-    host.step(&[(CGROUPS[0], 500)]).unwrap();
-    host.set_energy("intel-rapl:0", 18 * JOULE).unwrap();
+    encode(&mut host, birth, 500, Duration::from_millis(1500), 18 * JOULE);
     std::thread::sleep(Duration::from_secs(1));
     let second = agent(&host, state.path(), &[]);
     let back = now();
-    host.step(&[(CGROUPS[0], 500)]).unwrap();
-    host.encoder(4242, CGROUPS[0], birth, Duration::from_secs(2)).unwrap();
-    host.set_energy("intel-rapl:0", 23 * JOULE).unwrap();
+    let used = Duration::from_secs(2);
+    second.between_ticks(|| encode(&mut host, birth, 500, used, 23 * JOULE)).unwrap();
     second.wait_ticks(2).unwrap();
     let after = transcode(&second, 4242).unwrap();
     for same in ["transcode", "started_unix_seconds"] {

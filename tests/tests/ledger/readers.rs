@@ -54,9 +54,13 @@ fn a_report_needs_no_write_access_and_leaves_nothing_whatever_the_agent_does() {
     let birth = crate::uptime();
     host.encoder(4242, CGROUPS[0], birth, Duration::ZERO).unwrap();
     first.wait_ticks(2).unwrap();
-    host.step(&[(CGROUPS[0], 100)]).unwrap();
-    host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(100)).unwrap();
-    host.set_energy("intel-rapl:0", 6_000_000).unwrap();
+    first
+        .between_ticks(|| {
+            host.step(&[(CGROUPS[0], 100)]).unwrap();
+            host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(100)).unwrap();
+            host.set_energy("intel-rapl:0", 6_000_000).unwrap();
+        })
+        .unwrap();
     first.wait_ticks(2).unwrap();
     host.end_encoder(4242).unwrap();
     first

@@ -37,9 +37,13 @@ fn a_corrected_file_is_matched_anew_and_a_better_rule_beats_a_remembered_worse_o
     host.encoder(4242, CGROUPS[0], birth, std::time::Duration::ZERO).unwrap();
     first.wait_ticks(2).unwrap();
     // 12 J: 9 to the container and the encoder in it, 3 to nginx.
-    host.step(&[(CGROUPS[0], 300), (CGROUPS[1], 100)]).unwrap();
-    host.encoder(4242, CGROUPS[0], birth, std::time::Duration::from_millis(300)).unwrap();
-    host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+    first
+        .between_ticks(|| {
+            host.step(&[(CGROUPS[0], 300), (CGROUPS[1], 100)]).unwrap();
+            host.encoder(4242, CGROUPS[0], birth, std::time::Duration::from_millis(300)).unwrap();
+            host.set_energy("intel-rapl:0", 13_000_000).unwrap();
+        })
+        .unwrap();
     first.wait_ticks(3).unwrap();
     let window = (start, now());
     host.end_encoder(4242).unwrap();
