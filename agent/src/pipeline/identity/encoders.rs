@@ -96,12 +96,16 @@ impl Encoders {
         let Exec { at, process, local, was_tracked, cgroup } = exec;
         let local = self.numbers.in_procfs(process, local);
         if let Some(id) = self.transcodes.of(process) {
-            let is_same = self.transcodes.get(id).is_some_and(|known| {
-                was_tracked && known.ended.is_none() && !is_another(known, local, context.roots)
-            });
-            if is_same {
+            let known = self.transcodes.get(id).filter(|known| known.ended.is_none());
+            // Its CPU time was read before the event of its start.
+            let is_late = known.is_some_and(|known| at <= known.noticed);
+            let is_same = |known| was_tracked && !is_another(known, local, context.roots);
+            if is_late || known.is_some_and(is_same) {
                 let command_line = local.map(|local| processes::command_line(context.roots, local));
-                self.transcodes.became(id, &command_line.unwrap_or_default());
+                let command_line = command_line.unwrap_or_default();
+                if !(is_late && command_line.is_empty()) {
+                    self.transcodes.became(id, &command_line);
+                }
                 return;
             }
             // The event of its end was lost.
@@ -169,7 +173,9 @@ impl Encoders {
             (None, None) => context.clock.wall(),
         };
         let command_line = command_line.unwrap_or_default();
-        let started = Started { process, local, start_time, at, workload, command_line: &command_line };
+        let noticed = context.clock.now();
+        let started =
+            Started { process, local, start_time, at, noticed, workload, command_line: &command_line };
         let id = self.transcodes.started(started);
         let identity = self.identity_of(id);
         if was_found {

@@ -26,6 +26,7 @@ fn transcode(is_live: bool) -> Transcode {
         local: Some(ProcessId(7)),
         start_time: None,
         started: WallTime(1000.0),
+        noticed: START,
         ended: None,
         status: None,
         consumers: Vec::new(),

@@ -15,7 +15,7 @@ use agent_core::model::transcode::{
 };
 use agent_core::model::workload::WorkloadId;
 use agent_core::model::written::WrittenPaths;
-use agent_core::time::WallTime;
+use agent_core::time::{MonoTime, WallTime};
 
 /// Most simultaneous transcodes. Further ones are charged with their workload only.
 const ROOM: usize = 8192;
@@ -30,6 +30,8 @@ pub(crate) struct Started<'a> {
     pub start_time: Option<u64>,
     /// Start time.
     pub at: WallTime,
+    /// Time at which the agent noticed it.
+    pub noticed: MonoTime,
     /// The workload in which it started.
     pub workload: WorkloadId,
     /// As in `/proc/…/cmdline`; empty when it ended before it could be read.
@@ -50,6 +52,8 @@ pub(crate) struct Transcode {
     pub start_time: Option<u64>,
     /// Start time.
     pub started: WallTime,
+    /// Time at which the agent noticed it: an event of its start that is older belongs to it.
+    pub noticed: MonoTime,
     /// End time.
     pub ended: Option<WallTime>,
     /// Exit status, where the kernel reports it.
@@ -78,10 +82,10 @@ impl Transcodes {
 
     /// Adds a tracked process that has started.
     pub(crate) fn started(&mut self, started: Started<'_>) -> TranscodeId {
-        let Started { process, local, start_time, at, workload, command_line } = started;
+        let Started { process, local, start_time, at, noticed, workload, command_line } = started;
         let id = TranscodeId(self.next);
         self.next += 1;
-        let key = format!("{}-{}", process.0, at.0 as u64).into();
+        let key = self.key(process, at);
         let written = WrittenPaths::of(command_line);
         let encode = Arc::new(encode(command_line, &self.names));
         let identity = TranscodeIdentity { key, encode, written };
@@ -92,6 +96,7 @@ impl Transcodes {
             local,
             start_time,
             started: at,
+            noticed,
             ended: None,
             status: None,
             consumers: Vec::new(),
@@ -100,6 +105,15 @@ impl Transcodes {
         self.all.insert(id, transcode);
         self.running.insert(process, id);
         id
+    }
+
+    /// A key that no kept transcode has: the number of a process may be used twice in a second.
+    fn key(&self, process: ProcessId, at: WallTime) -> Arc<str> {
+        let key = format!("{}-{}", process.0, at.0 as u64);
+        let is_free = |key: &str| self.all.values().all(|one| &*one.identity.key != key);
+        let further = (2_u32..).map(|number| format!("{key}-{number}"));
+        let mut keys = std::iter::once(key.clone()).chain(further);
+        keys.find(|key| is_free(key)).unwrap_or(key).into()
     }
 
     /// Replaces the program of a tracked process, such as a wrapper that execs the encoder: it is the same transcode.
@@ -230,7 +244,15 @@ mod tests {
 
     fn start(book: &mut Transcodes, at: f64, command_line: &[u8]) -> TranscodeId {
         let (process, at) = (ProcessId(7), WallTime(at));
-        book.started(Started { process, local: None, start_time: None, at, workload: WORKLOAD, command_line })
+        book.started(Started {
+            process,
+            local: None,
+            start_time: None,
+            at,
+            noticed: MonoTime(0),
+            workload: WORKLOAD,
+            command_line,
+        })
     }
 
     #[test]
@@ -265,6 +287,18 @@ mod tests {
         assert_ne!(first, second);
         book.release(first);
         assert_eq!(book.of(ProcessId(7)), Some(second), "releasing the first leaves the second alone");
+    }
+
+    #[test]
+    fn two_runs_under_one_number_in_one_second_have_two_keys() {
+        let mut book = Transcodes::default();
+        let mut ids = Vec::new();
+        for begin in [1000.1, 1000.4, 1000.8] {
+            ids.push(start(&mut book, begin, X264));
+            book.ended(ProcessId(7), WallTime(begin + 0.1), None);
+        }
+        let keys = ids.iter().map(|id| book.get(*id).unwrap().identity.key.to_string()).collect::<Vec<_>>();
+        assert_eq!(keys, ["7-1000", "7-1000-2", "7-1000-3"]);
     }
 
     #[test]

@@ -87,6 +87,35 @@ fn a_number_that_another_encoder_has_now_is_another_transcode() {
 }
 
 #[test]
+fn an_encoder_whose_cpu_time_arrives_before_its_start_is_one_transcode() {
+    for ends_early in [false, true] {
+        let mut agent = Agent::new();
+        let at = MonoTime(agent.clock.now().0 + SECOND / 2);
+        if !ends_early {
+            agent.process(7, 10_050, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
+        }
+        agent.tick(&[(1, Some(7))], &[]);
+        let process = ProcessId(7);
+        let cgroup = CgroupId(ROOT_CGROUP);
+        agent.event(LifecycleEvent::Exec {
+            at,
+            process,
+            local: None,
+            was_tracked: false,
+            cgroup,
+            legacy: None,
+        });
+        agent.tick(&[(1, Some(7))], &[]);
+        let codec = (!ends_early).then_some("libx264");
+        let [(_, found, true)] = &agent.transcodes()[..] else { panic!("{:?}", agent.transcodes()) };
+        assert_eq!(found.as_deref(), codec);
+        agent.exit(7);
+        agent.ticks(3);
+        assert_eq!(agent.transcodes().iter().map(|(_, _, runs)| *runs).collect::<Vec<_>>(), [false]);
+    }
+}
+
+#[test]
 fn an_encoder_of_which_the_start_was_lost_is_found() {
     let mut agent = Agent::new();
     agent.tick(&[], &[]);
