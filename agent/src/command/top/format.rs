@@ -3,7 +3,7 @@
 const PREFIXES: [(f64, &str); 7] =
     [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")];
 
-/// Smaller amounts of money or CO2e are shown as less than this.
+/// Smaller amounts of money or `CO2e` are shown as less than this.
 const SMALLEST_AMOUNT: f64 = 0.0001;
 
 /// An unknown figure.
@@ -34,7 +34,7 @@ pub(super) fn money(value: Option<f64>, currency: &str) -> String {
     amount(value, currency, |value| format!("{value:.2} {currency}"))
 }
 
-/// Mass of CO2e: 1.23 kg, 12.3 g, 0.0033 g, <0.0001 g.
+/// Mass of `CO2e`: 1.23 kg, 12.3 g, 0.0033 g, <0.0001 g.
 pub(super) fn grams(value: Option<f64>) -> String {
     amount(value, "g", |value| with_unit(Some(value), "g"))
 }
