@@ -10,6 +10,8 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod error;
+mod files;
 mod host;
 mod misspelt;
 

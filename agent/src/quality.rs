@@ -42,6 +42,8 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::error::chain;
+use crate::files::ReplaceError;
 
 pub(crate) use compare::{Comparison, Terms, compare};
 pub(crate) use options::{Options, command, options};
@@ -102,6 +104,9 @@ pub(crate) enum QualityError {
         #[source]
         cause: std::io::Error,
     },
+    /// The result file cannot be replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
 }
 
 impl QualityError {
@@ -157,7 +162,7 @@ pub(crate) fn run(
             (Err(QualityError::Stopped), _) => return Err(QualityError::Stopped),
             (Err(error), _) => {
                 all_well = false;
-                tracing::error!("{}", crate::source::chain(&error));
+                tracing::error!("{}", chain(&error));
             }
             (Ok(_), None) => {}
         }

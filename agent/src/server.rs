@@ -142,12 +142,6 @@ impl Bound {
     }
 }
 
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 /// Serves one connection of a listener over any stream, until it ends or `stop` is true.
 pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,

@@ -24,9 +24,10 @@ use tempfile::TempDir;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::error::chain;
+use crate::files::ReplaceError;
 use crate::host::HostRoots;
 use crate::quality::QualityError;
-use crate::source::chain;
 
 pub(crate) use batch::BatchError;
 pub use batch::count_scenarios;
@@ -54,6 +55,9 @@ pub(crate) enum BenchError {
         #[source]
         cause: std::io::Error,
     },
+    /// The result file cannot be replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
 }
 
 impl BenchError {
