@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod child;
 mod clock;
 mod error;
 mod files;
