@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::process::Child;
-use std::thread;
 use std::time::Duration;
 
 use tests::agent::binary;
-use tests::command::eventually;
+use tests::command::{eventually, pause};
 use tests::exposition::Exposition;
 use tests::simulator::{Machine, Trouble};
 use tests::stage::Stage;
@@ -92,15 +91,15 @@ fn endure(machine: Machine, trouble: Trouble, interval: &str) {
     let stage = stage(machine, interval);
     let first = account(&stage.agent.wait_ticks(3).unwrap());
     let mut before = job(&stage, "before");
-    thread::sleep(PAUSE);
+    pause(PAUSE);
     stage.simulator.set_trouble(trouble);
     before.wait().unwrap();
-    thread::sleep(PAUSE);
+    pause(PAUSE);
     assert_closed(&stage.agent.scrape().unwrap());
     job(&stage, "inside").wait().unwrap();
-    thread::sleep(PAUSE);
+    pause(PAUSE);
     let mut after = job(&stage, "after");
-    thread::sleep(PAUSE);
+    pause(PAUSE);
     stage.simulator.set_trouble(Trouble::None);
     after.wait().unwrap();
     let scrape = stage.agent.wait_ticks(4).unwrap();
@@ -141,7 +140,7 @@ fn a_reset_loses_what_was_counted_in_its_own_tick_before_it_and_no_more() {
     for name in ["before", "inside"] {
         stage.agent.wait_ticks(1).unwrap();
         let tick = account(&stage.agent.scrape().unwrap()).at;
-        thread::sleep(Duration::from_millis(300));
+        pause(Duration::from_millis(300));
         stage.simulator.set_trouble(Trouble::Reset);
         let reset = eventually("the reset", Duration::from_secs(5), || stage.simulator.take_reset()).unwrap();
         lost_from.push((tick, reset));

@@ -18,7 +18,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tests::agent::{Agent, Ports, binary, program};
 use tests::cgroup::{Cgroup, finish};
-use tests::command::{eventually, output};
+use tests::command::{eventually, output, pause};
 use tests::exposition::Exposition;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
@@ -156,7 +156,7 @@ fn a_thread_that_never_switches_is_counted_at_every_tick() {
             ticks += 1;
         }
         last = Some((tick, before));
-        std::thread::sleep(Duration::from_millis(10));
+        pause(Duration::from_millis(10));
     }
     worker.kill().unwrap();
     worker.wait().unwrap();
@@ -268,7 +268,7 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
     }
     for _ in 0..20 {
         assert_closed(&agent.scrape().unwrap());
-        std::thread::sleep(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
     }
     for child in children {
         finish(child).unwrap();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tests::agent::Agent;
+use tests::command::pause;
 use tests::host::{CGROUPS, Host};
 
 use crate::{agent, database, json, now, report, transcode, uptime};
@@ -121,7 +122,7 @@ fn outlives(signal: Signal) {
     host.encoder(4242, CGROUPS[0], birth, Duration::from_millis(1500)).unwrap();
     host.step(&[(CGROUPS[0], 500)]).unwrap();
     host.set_energy("intel-rapl:0", 18 * JOULE).unwrap();
-    std::thread::sleep(Duration::from_secs(1));
+    pause(Duration::from_secs(1));
     let second = agent(&host, state.path(), &[]);
     let back = now();
     host.step(&[(CGROUPS[0], 500)]).unwrap();
