@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tests::agent::binary;
 use tests::command::{eventually, pause};
-use tests::exposition::Exposition;
+use tests::exposition::{Exposition, assert_closed};
 use tests::simulator::{Machine, Trouble};
 use tests::stage::Stage;
 
@@ -56,12 +56,6 @@ fn account(scrape: &Exposition) -> Account {
 
 fn job(stage: &Stage, name: &str) -> Child {
     stage.command(name, SECOND).unwrap().spawn().unwrap()
-}
-
-#[track_caller]
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
 }
 
 /// Compares the agent's charges between two ticks with the truth.
