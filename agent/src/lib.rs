@@ -9,7 +9,10 @@
 
 #![forbid(unsafe_code)]
 
+mod child;
 mod clock;
+mod error;
+mod files;
 mod host;
 mod misspelt;
 

@@ -11,7 +11,6 @@
 
 mod alignment;
 mod bars;
-mod cause;
 mod compare;
 mod findings;
 mod format;
@@ -32,6 +31,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -42,6 +42,8 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::error::chain;
+use crate::files::ReplaceError;
 
 pub(crate) use compare::{Comparison, Terms, compare};
 pub(crate) use options::{Options, command, options};
@@ -102,6 +104,9 @@ pub(crate) enum QualityError {
         #[source]
         cause: std::io::Error,
     },
+    /// The result file cannot be replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
 }
 
 impl QualityError {
@@ -126,7 +131,7 @@ pub(crate) fn run(
     stop: &AtomicBool,
     out: &mut dyn Write,
 ) -> Result<bool, QualityError> {
-    let tools = Tools::find(options.ffmpeg.as_deref().unwrap_or(&config.quality.ffmpeg))?;
+    let tools = Tools::find(options.ffmpeg.as_deref().unwrap_or(&config.quality.ffmpeg), stop)?;
     let timeout = options.timeout.unwrap_or(config.quality.timeout).0;
     let bar = ProgressBar::new(0);
     // Every user would see an invalid template; the plain bar is sufficient.
@@ -157,7 +162,7 @@ pub(crate) fn run(
             (Err(QualityError::Stopped), _) => return Err(QualityError::Stopped),
             (Err(error), _) => {
                 all_well = false;
-                tracing::error!("{}", crate::source::chain(&error));
+                tracing::error!("{}", chain(&error));
             }
             (Ok(_), None) => {}
         }
@@ -183,6 +188,11 @@ pub(crate) fn length(
     let attempt = process::Attempt { terms, begin: SystemClock.now() };
     let seconds = probe::probe(tools, &probe::absolute(path)?, &attempt)?.seconds;
     Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
+}
+
+/// Runs an ffmpeg that writes this file, on the terms of a comparison.
+pub(crate) fn generate(command: &mut Command, file: &Path, terms: &Terms<'_>) -> Result<(), QualityError> {
+    process::run(command, file, &process::Attempt { terms, begin: SystemClock.now() }, |_| {}).map(drop)
 }
 
 fn claim<'a>(next: &AtomicUsize, pairs: &'a [Pair]) -> Option<(usize, &'a Pair)> {

@@ -91,6 +91,16 @@ impl ListenError {
 /// The last snapshot; `None` before the first.
 pub(crate) type Snapshots = watch::Receiver<Option<SharedSnapshot>>;
 
+/// The sources of the answers of all listeners.
+#[derive(Clone, Debug)]
+pub(crate) struct AnswerSources {
+    pub snapshots: Snapshots,
+    pub options: Options,
+    pub addresses: Arc<Addresses>,
+    /// Takes the posts of encoders.
+    pub registry: Arc<ProgressRegistry>,
+}
+
 /// A listener that is open but does not answer yet.
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -122,14 +132,12 @@ impl Bound {
     /// Answers until `stop` is true; then finishes open requests.
     pub(crate) async fn serve(
         self,
-        snapshots: Snapshots,
-        options: Options,
-        directory: Arc<Addresses>,
-        registry: Arc<ProgressRegistry>,
+        sources: AnswerSources,
         authenticator: Authenticator,
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let mut router = router(self.listener, snapshots, options, directory, &stop);
+        let AnswerSources { snapshots, options, addresses, registry } = sources;
+        let mut router = router(self.listener, snapshots, options, addresses, &stop);
         let mut authenticator = authenticator.at(self.address()?.ip());
         if self.listener == Listener::Main {
             router = router.merge(posting(registry, stop.clone()));
@@ -140,12 +148,6 @@ impl Bound {
         accept::serve(socket, router, authenticator, stop).await;
         Ok(())
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Serves one connection of a listener over any stream, until it ends or `stop` is true.

@@ -78,7 +78,7 @@ impl SourceError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        chain(self)
+        crate::error::chain(self)
     }
 
     /// The command or setting that would help; empty when there is none.
@@ -95,14 +95,3 @@ impl SourceError {
 pub(crate) const GRANT: &str = "start the systemd unit of the package, or run it as root, or as a binary of a group: \
     `F=$(command -v ffwatt); sudo groupadd -f ffwatt && sudo chgrp ffwatt $F && sudo chmod 0750 $F && \
     sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep $F`";
-
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}

@@ -1,13 +1,19 @@
 //! Makes and removes real cgroups on the running kernel.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::command::eventually;
+
+/// Folders of the cgroups that this process has made and not yet removed.
+static HELD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// The cgroup v2 hierarchy, on pure and on hybrid hosts.
 pub fn root() -> anyhow::Result<PathBuf> {
@@ -24,7 +30,7 @@ pub fn cpu_stat(folder: &Path) -> anyhow::Result<Duration> {
     Ok(Duration::from_micros(line.trim().parse()?))
 }
 
-/// A cgroup; its processes are killed and it is removed when dropped.
+/// A cgroup; when dropped, its processes are killed, and it is removed with its parents, as far as these are empty.
 #[derive(Debug)]
 pub struct Cgroup {
     folder: PathBuf,
@@ -36,8 +42,13 @@ impl Cgroup {
     /// Makes a cgroup at this path within the hierarchy.
     pub fn make(path: &str) -> anyhow::Result<Self> {
         let folder = root()?.join(path.trim_start_matches('/'));
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make the cgroup {}", folder.display()))?;
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.clone());
+        // Another process may remove an empty parent at the same time.
+        let made = eventually("the cgroup is made", Duration::from_secs(10), || {
+            let made = fs::create_dir_all(&folder);
+            (!made.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)).then_some(made)
+        })?;
+        made.with_context(|| format!("cannot make the cgroup {}", folder.display()))?;
         Ok(Self { folder, path: format!("/{}", path.trim_start_matches('/')) })
     }
 
@@ -79,7 +90,51 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
         }
         kill_all(folder);
         fs::remove_dir(folder).ok()
-    })
+    })?;
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(folder);
+    remove_empty_parents(folder, &root()?);
+    Ok(())
+}
+
+/// Removes the parents of a cgroup, the nearest first, up to one that is not empty or that this process made for itself.
+pub fn remove_empty_parents(folder: &Path, root: &Path) {
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    for parent in folder.ancestors().skip(1).take_while(|parent| *parent != root) {
+        if held.contains(parent) || fs::remove_dir(parent).is_err() {
+            break;
+        }
+    }
+}
+
+/// Parents of containers' cgroups: an engine makes them, in each hierarchy, and leaves them behind. Removed when dropped.
+#[derive(Debug)]
+pub struct ContainerParents<'a>(pub &'a [&'a str]);
+
+impl Drop for ContainerParents<'_> {
+    fn drop(&mut self) {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        // An engine may resolve a relative path from its own cgroup.
+        let own = own.lines().filter_map(|line| line.rsplit_once(":/").map(|(_, path)| path));
+        let bases: BTreeSet<&str> = own.chain([""]).collect();
+        let roots = mounts.lines().filter_map(|line| {
+            let mut words = line.split(' ').skip(1);
+            let (root, kind) = (words.next()?, words.next()?);
+            matches!(kind, "cgroup" | "cgroup2").then_some(Path::new(root))
+        });
+        for root in roots {
+            for (base, parent) in
+                bases.iter().flat_map(|base| self.0.iter().map(move |parent| (base, parent)))
+            {
+                let folder = root.join(base).join(parent);
+                // The engine removes the container's own cgroup after its end.
+                let _ = eventually("the containers' cgroups are gone", Duration::from_secs(10), || {
+                    (!folder.exists() || fs::remove_dir(&folder).is_ok()).then_some(())
+                });
+                remove_empty_parents(&folder, &root.join(base));
+            }
+        }
+    }
 }
 
 fn kill_all(folder: &Path) {

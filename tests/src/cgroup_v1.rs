@@ -107,11 +107,6 @@ impl Drop for LegacyCgroup {
         let _ = eventually("the cgroup is removed", Duration::from_secs(10), || {
             fs::remove_dir(&self.folder).is_ok().then_some(())
         });
-        // Other tests may still have cgroups in a parent.
-        for parent in self.folder.ancestors().skip(1).take_while(|parent| *parent != self.root) {
-            if fs::remove_dir(parent).is_err() {
-                break;
-            }
-        }
+        cgroup::remove_empty_parents(&self.folder, &self.root);
     }
 }

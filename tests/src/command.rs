@@ -42,7 +42,7 @@ pub fn eventually<T>(
         if waited > patience {
             bail!("{what}: not within {patience:?}");
         }
-        std::thread::sleep(Duration::from_millis(20));
+        pause(Duration::from_millis(20));
         waited += began.elapsed().min(LONGEST_ROUND);
     }
 }
@@ -63,6 +63,12 @@ impl Drop for Owned {
 pub fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// Lets this much time pass: a part of a measurement, or of a fault. A test waits for a state with [`eventually`] instead.
+#[expect(clippy::disallowed_methods, reason = "the only sleep of the tests")]
+pub fn pause(length: Duration) {
+    std::thread::sleep(length);
 }
 
 /// Now. The harness is not the agent: it may read the clock.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::command::now;
+use crate::command::{now, pause};
 use crate::host::Host;
 
 /// Interval in which they advance.
@@ -43,7 +43,7 @@ impl Counting {
                     // A counter that cannot be written stands still, and the test fails for that.
                     let _ = file.write_all_at(text.as_bytes(), 0);
                 }
-                std::thread::sleep(STEP);
+                pause(STEP);
             }
         };
         Ok(Self { stop, thread: Some(std::thread::spawn(run)) })

@@ -98,6 +98,15 @@ impl Exposition {
     }
 }
 
+/// Checks that the sum of all charges is the energy of the host, in each package and domain.
+#[track_caller]
+pub fn assert_closed(scrape: &Exposition) {
+    let residuals = scrape.residuals();
+    assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
+    let shown: Vec<_> = scrape.all("ffwatt_attribution_residual_joules").map(|sample| sample.value).collect();
+    assert!(shown.iter().all(|left| left.abs() < f64::EPSILON), "{shown:?}");
+}
+
 fn parse_sample(line: &str) -> Option<Sample> {
     let name_end = line.find(['{', ' '])?;
     let name = line[..name_end].to_owned();

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::command::pause;
+
 /// A container's id, for the fixture's cgroups.
 pub const CONTAINER: &str = "4f1c0a7be95d26b8c3d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5";
 
@@ -310,7 +312,7 @@ impl Host {
                 fs::write(&new, text)
                     .and_then(|()| fs::rename(&new, &stat))
                     .context("cannot write proc/stat")?;
-                std::thread::sleep(IDLE_PAUSE);
+                pause(IDLE_PAUSE);
             }
             Ok(())
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::command::now;
+use crate::command::{now, pause};
 use crate::host::CLIENT_RANGE;
 
 /// Zones and their watts.
@@ -50,7 +50,7 @@ impl LiveRapl {
         let count = move || {
             let begin = now();
             while !told.load(Ordering::Relaxed) {
-                std::thread::sleep(STEP);
+                pause(STEP);
                 for (counter, watts) in &mut counters {
                     if is_broken.load(Ordering::Relaxed) {
                         counter.spoil();

@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 
 use crate::cgroup;
-use crate::command::now;
+use crate::command::{now, pause};
 use crate::rapl::{Counter, link_the_rest};
 use topology::link_with_parts;
 
@@ -270,7 +270,7 @@ fn advance(machine: Machine, counters: &mut [Counter], all: &File, each: &[File]
     let mut refreshed = now();
     let mut steps: u32 = 0;
     while !shared.stop.load(Ordering::Relaxed) {
-        std::thread::sleep(STEP);
+        pause(STEP);
         let seconds = last.elapsed().as_secs_f64();
         last = now();
         let usages = (by_part(all, parts), each.iter().map(usage).collect::<Vec<f64>>());

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::agent::{Agent, Ports, binary};
-use tests::command::eventually;
+use tests::command::{eventually, pause};
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, CLIENT_RANGE, Host, PowercapZone};
 
@@ -87,7 +87,7 @@ fn live(host: &Host, load: fn(f64) -> f64, is_over: &AtomicBool) {
     let container = format!("cgroup/{}/cpu.stat", CGROUPS[0]);
     let counted = [&container, "cgroup/system.slice/cpu.stat", "cgroup/cpu.stat"];
     while !is_over.load(Ordering::Relaxed) {
-        thread::sleep(STEP);
+        pause(STEP);
         let now = begin.elapsed().as_secs_f64();
         let (load, passed) = (load(now), now - last);
         last = now;

@@ -9,13 +9,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
-use tests::command::{Owned, eventually};
+use tests::command::{Owned, eventually, pause};
 use tests::exposition::Exposition;
 
 const FLAGS: [&str; 4] =
@@ -71,7 +70,7 @@ fn tick(cgroups: usize) -> Tick {
     })
     .unwrap();
     let before = agent.ticks().unwrap();
-    thread::sleep(COUNTED);
+    pause(COUNTED);
     let ticks = (agent.ticks().unwrap() - before) as f64;
     kill_process(Pid::from_child(&strace), Signal::INT).unwrap();
     strace.wait().unwrap();

@@ -6,12 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::process::Child;
-use std::thread;
 use std::time::Duration;
 
 use tests::agent::binary;
-use tests::command::eventually;
-use tests::exposition::Exposition;
+use tests::command::{eventually, pause};
+use tests::exposition::{Exposition, assert_closed};
 use tests::simulator::{Machine, Trouble};
 use tests::stage::Stage;
 
@@ -59,12 +58,6 @@ fn job(stage: &Stage, name: &str) -> Child {
     stage.command(name, SECOND).unwrap().spawn().unwrap()
 }
 
-#[track_caller]
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
-}
-
 /// Compares the agent's charges between two ticks with the truth.
 fn compare(stage: &Stage, first: &Account, last: &Account, trouble: Trouble) {
     // The simulator records the truth a step after the tick.
@@ -92,15 +85,15 @@ fn endure(machine: Machine, trouble: Trouble, interval: &str) {
     let stage = stage(machine, interval);
     let first = account(&stage.agent.wait_ticks(3).unwrap());
     let mut before = job(&stage, "before");
-    thread::sleep(PAUSE);
+    pause(PAUSE);
     stage.simulator.set_trouble(trouble);
     before.wait().unwrap();
-    thread::sleep(PAUSE);
+    pause(PAUSE);
     assert_closed(&stage.agent.scrape().unwrap());
     job(&stage, "inside").wait().unwrap();
-    thread::sleep(PAUSE);
+    pause(PAUSE);
     let mut after = job(&stage, "after");
-    thread::sleep(PAUSE);
+    pause(PAUSE);
     stage.simulator.set_trouble(Trouble::None);
     after.wait().unwrap();
     let scrape = stage.agent.wait_ticks(4).unwrap();
@@ -141,7 +134,7 @@ fn a_reset_loses_what_was_counted_in_its_own_tick_before_it_and_no_more() {
     for name in ["before", "inside"] {
         stage.agent.wait_ticks(1).unwrap();
         let tick = account(&stage.agent.scrape().unwrap()).at;
-        thread::sleep(Duration::from_millis(300));
+        pause(Duration::from_millis(300));
         stage.simulator.set_trouble(Trouble::Reset);
         let reset = eventually("the reset", Duration::from_secs(5), || stage.simulator.take_reset()).unwrap();
         lost_from.push((tick, reset));

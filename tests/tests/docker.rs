@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use tests::agent::Agent;
+use tests::cgroup::ContainerParents;
 use tests::command::eventually;
 use tests::engine::Engine;
 use tests::exposition::Exposition;
@@ -127,6 +128,7 @@ fn an_encode_in_a_container_has_name_image_labels_energy_and_a_transcode() {
 
 #[test]
 fn a_container_below_a_parent_of_its_own_is_a_container_when_the_agent_comes_before_or_after_it() {
+    let _parents = ContainerParents(&["encoders", "tenants/acme", "lxc"]);
     let engine = engine();
     let containers = [("encoder-1", "encoders"), ("encoder-2", "/tenants/acme"), ("encoder-3", "/lxc")];
     let loops = format!("while :; do {BURN}; sleep 0.02; done");

@@ -17,7 +17,7 @@ use rustix::process::Signal;
 use tests::agent::{Agent, binary};
 use tests::cgroup::Cgroup;
 use tests::command::{eventually, output};
-use tests::exposition::Exposition;
+use tests::exposition::{Exposition, assert_closed};
 use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
@@ -38,12 +38,6 @@ fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
 
 fn count(scrape: &Exposition, name: &str) -> f64 {
     scrape.sum(name, &[]).unwrap()
-}
-
-#[track_caller]
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
 }
 
 /// Stops it, and waits until it is stopped.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tests::agent::Agent;
-use tests::command::eventually;
+use tests::command::{eventually, pause};
 use tests::exposition::Exposition;
 use tests::host::Host;
 use tests::http::{get, request};
@@ -118,7 +118,7 @@ fn a_header_that_does_not_end_is_not_waited_for() {
     // A byte a second is activity; that does not help.
     let dripping = std::thread::spawn(move || {
         while drops.write_all(b"a").is_ok() {
-            std::thread::sleep(Duration::from_secs(1));
+            pause(Duration::from_secs(1));
         }
     });
     for stream in [&mut silent, &mut slow] {

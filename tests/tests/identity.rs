@@ -21,7 +21,7 @@ use rustix::process::Signal;
 use tests::agent::{Agent, binary};
 use tests::cgroup::{Cgroup, root};
 use tests::command::{Owned, eventually};
-use tests::exposition::Exposition;
+use tests::exposition::{Exposition, assert_closed};
 use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
@@ -57,12 +57,6 @@ fn cpu_of(scrape: &Exposition, workload: &str) -> f64 {
 
 fn kept(scrape: &Exposition, what: &str) -> f64 {
     scrape.sum("ffwatt_kept_entries", &[("what", what)]).unwrap()
-}
-
-#[track_caller]
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
 }
 
 /// Key and whether it runs of each transcode of a program.

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::agent::Agent;
+use tests::command::pause;
 use tests::host::Host;
 
 /// Power of the fixture, in microjoules per millisecond: 10 W.
@@ -29,7 +30,7 @@ fn count(host: &Mutex<Host>, is_reset: &AtomicBool, is_over: &AtomicBool) -> Dur
         host.lock().unwrap().set_energy("intel-rapl:0", base + u64::try_from(drawn).unwrap()).unwrap();
         longest = longest.max(stepped.elapsed());
         stepped = Instant::now();
-        thread::sleep(Duration::from_millis(5));
+        pause(Duration::from_millis(5));
     }
     longest
 }

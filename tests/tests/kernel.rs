@@ -18,8 +18,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tests::agent::{Agent, Ports, binary, program};
 use tests::cgroup::{Cgroup, finish};
-use tests::command::{eventually, output};
-use tests::exposition::Exposition;
+use tests::command::{eventually, output, pause};
+use tests::exposition::{Exposition, assert_closed};
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const ENERGY: &str = "ffwatt_workload_energy_joules_total";
@@ -44,14 +44,6 @@ fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
 /// CPU seconds of a cgroup by the kernel's own accounting.
 fn kernel_of(cgroup: &Cgroup) -> f64 {
     cgroup.cpu_stat().unwrap().as_secs_f64()
-}
-
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(!residuals.is_empty());
-    assert!(residuals.values().all(|left| *left == 0), "{residuals:?}");
-    let shown: Vec<_> = scrape.all("ffwatt_attribution_residual_joules").map(|sample| sample.value).collect();
-    assert!(shown.iter().all(|left| left.abs() < f64::EPSILON), "{shown:?}");
 }
 
 #[test]
@@ -156,7 +148,7 @@ fn a_thread_that_never_switches_is_counted_at_every_tick() {
             ticks += 1;
         }
         last = Some((tick, before));
-        std::thread::sleep(Duration::from_millis(10));
+        pause(Duration::from_millis(10));
     }
     worker.kill().unwrap();
     worker.wait().unwrap();
@@ -268,7 +260,7 @@ fn the_sums_close_in_every_scrape_under_a_storm_of_forks() {
     }
     for _ in 0..20 {
         assert_closed(&agent.scrape().unwrap());
-        std::thread::sleep(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
     }
     for child in children {
         finish(child).unwrap();

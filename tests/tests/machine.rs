@@ -21,7 +21,7 @@ use past::Past;
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::{eventually, output};
-use tests::exposition::Exposition;
+use tests::exposition::{Exposition, assert_closed};
 use tests::rapl::LiveRapl;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
@@ -51,12 +51,6 @@ fn assert_same(agent: &Agent, cgroup: &Cgroup) -> Exposition {
     assert!((ours / kernel - 1.0).abs() < 0.03, "kernel {kernel}, ffwatt {ours}");
     assert_closed(&scrape);
     scrape
-}
-
-#[track_caller]
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use tests::agent::{Agent, binary};
-use tests::command::{Owned, eventually, output};
+use tests::command::{Owned, eventually, output, pause};
 use tests::engine::Engine;
 use tests::host::Host;
 use tests::{ffmpeg, http, image};
@@ -153,7 +153,7 @@ fn two_hundred_containers_can_be_sorted_and_filtered() {
                 if is_over.load(Ordering::Relaxed) {
                     return;
                 }
-                thread::sleep(Duration::from_millis(100));
+                pause(Duration::from_millis(100));
             }
         });
         let _ends = Ends(&is_over);

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use tests::agent::Agent;
+use tests::command::pause;
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, Host};
 use tests::referee;
@@ -133,7 +134,7 @@ fn a_scenario_has_the_joules_of_its_workload_on_every_port() {
 fn what_was_charged_before_a_kill_is_known_after_it() {
     // The ledger's buckets begin at whole tens of seconds, and energy flows evenly within one: all of this is to be in one.
     while now() % 10.0 > 4.0 {
-        std::thread::sleep(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
     }
     let state = tempfile::tempdir().unwrap();
     let flag = format!("--state-dir={}", state.path().display());

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::agent::binary;
-use tests::command::{Owned, eventually, output};
+use tests::command::{Owned, eventually, output, pause};
 use tests::engine::Engine;
 use tests::ffmpeg;
 use tests::image;
@@ -280,7 +280,7 @@ fn every_panel_variable_rule_and_alert_has_data() {
     assert!(stack.prometheus.query("ffwatt_attribution_residual_joules != 0").unwrap().is_empty());
     if let Some(folder) = std::env::var_os("FFWATT_SERIES") {
         // Long enough for lines in the pictures.
-        std::thread::sleep(Duration::from_mins(1));
+        pause(Duration::from_mins(1));
         write_series(&stack.prometheus, Path::new(&folder));
     }
 }

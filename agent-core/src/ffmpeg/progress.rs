@@ -30,7 +30,7 @@ impl Lines {
             self.extend(&bytes[..end])?;
             bytes = &bytes[end + 1..];
             let line = std::mem::take(&mut self.line);
-            if let Some(block) = self.take(&String::from_utf8_lossy(&line)) {
+            if let Some(block) = self.line(&String::from_utf8_lossy(&line)) {
                 last = Some(block);
             }
         }
@@ -46,7 +46,8 @@ impl Lines {
         Ok(())
     }
 
-    fn take(&mut self, line: &str) -> Option<Block> {
+    /// Parses a whole line; returns the block that it completes, if any.
+    pub fn line(&mut self, line: &str) -> Option<Block> {
         let (key, value) = line.split_once('=')?;
         let value = value.trim();
         let block = &mut self.block;

@@ -92,9 +92,17 @@ pub fn figures(run: &Run, found: &[Found], prices: &Prices) -> Vec<ScenarioFigur
             Some(Observation { streams: scenario_defaults::streams(scenario), power: found.energy?.mean? })
         })
         .collect();
-    let model = Model::fit(&observations);
+    let context = RunContext { run: &run.id, baseline, model: Model::fit(&observations), prices };
     let all = run.scenarios.iter().zip(found);
-    all.map(|(scenario, found)| one(&run.id, scenario, found, baseline, model.as_ref(), prices)).collect()
+    all.map(|(scenario, found)| one(scenario, found, &context)).collect()
+}
+
+/// Properties of a run that the figures of each of its scenarios need.
+struct RunContext<'a> {
+    run: &'a str,
+    baseline: Option<&'a Found>,
+    model: Option<Model>,
+    prices: &'a Prices,
 }
 
 /// Energy of a scenario: attributed where the history covers its whole window, else the file's own. `basis` is the source of
@@ -167,14 +175,8 @@ fn from_file(scenario: &Scenario) -> Option<ScenarioEnergy> {
     })
 }
 
-fn one(
-    run: &str,
-    scenario: &Scenario,
-    found: &Found,
-    baseline: Option<&Found>,
-    model: Option<&Model>,
-    prices: &Prices,
-) -> ScenarioFigures {
+fn one(scenario: &Scenario, found: &Found, context: &RunContext<'_>) -> ScenarioFigures {
+    let RunContext { run, baseline, model, prices } = context;
     let is_baseline = scenario_defaults::is_baseline(scenario);
     let duration = scenario.duration();
     let energy = found.energy;
@@ -188,7 +190,7 @@ fn one(
         names: names(run, scenario),
         duration,
         net: baseline.and_then(|baseline| net(found, baseline, duration?)),
-        predicted: model.filter(|_| !is_baseline).map(|model| {
+        predicted: model.as_ref().filter(|_| !is_baseline).map(|model| {
             let prediction = model.predict(scenario_defaults::streams(scenario));
             PredictedPower { power: prediction.power, low: prediction.low, high: prediction.high }
         }),

@@ -24,9 +24,10 @@ use tempfile::TempDir;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::error::chain;
+use crate::files::ReplaceError;
 use crate::host::HostRoots;
 use crate::quality::QualityError;
-use crate::source::chain;
 
 pub(crate) use batch::BatchError;
 pub use batch::count_scenarios;
@@ -35,6 +36,7 @@ pub(crate) use options::{Options, command, options};
 use encode::{Encode, Outcome};
 use file::ResultFile;
 use plan::Scenario;
+use scoring::Scoring;
 
 /// Interval in which running encodes are checked.
 const POLL: Duration = Duration::from_millis(50);
@@ -54,6 +56,9 @@ pub(crate) enum BenchError {
         #[source]
         cause: std::io::Error,
     },
+    /// The result file cannot be replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
 }
 
 impl BenchError {
@@ -91,7 +96,9 @@ pub(crate) fn run(
     for (index, scenario) in scenarios.iter().enumerate() {
         bar.set_message(format!("{}/{} {}", index + 1, scenarios.len(), scenario.name));
         let target = &encodes.target;
-        let Some(mut outcome) = one(scenario, options, target, &roots, stop, &bar)? else {
+        let Some(mut outcome) =
+            one(scenario, &Conditions { options, target, roots: &roots, stop, bar: &bar })?
+        else {
             ending = Ending::Stopped;
             break;
         };
@@ -101,7 +108,8 @@ pub(crate) fn run(
             (&encodes.scratch, target, scenario.is_baseline())
         {
             let reference = scratch.path().join("source.mkv");
-            match scoring::score(scenario, folder, &reference, &options.ffmpeg, &config.quality, stop) {
+            let (ffmpeg, config, reference) = (&*options.ffmpeg, &config.quality, &reference);
+            match scoring::score(scenario, &Scoring { folder, reference, ffmpeg, config, stop }) {
                 Ok(quality) => outcome.quality = quality,
                 Err(QualityError::Stopped) => ending = Ending::Stopped,
                 Err(error) => {
@@ -128,16 +136,21 @@ pub(crate) fn run(
     Ok(ending)
 }
 
+/// Conditions that all scenarios of a bench share.
+struct Conditions<'a> {
+    options: &'a Options,
+    target: &'a Target,
+    roots: &'a HostRoots,
+    /// Ends a scenario when it becomes true.
+    stop: &'a AtomicBool,
+    /// Advances with every second.
+    bar: &'a ProgressBar,
+}
+
 /// Runs one scenario; `None` when it was stopped.
 #[expect(clippy::disallowed_methods, reason = "a bench waits for its encodes")]
-fn one(
-    scenario: &Scenario,
-    options: &Options,
-    target: &Target,
-    roots: &HostRoots,
-    stop: &AtomicBool,
-    bar: &ProgressBar,
-) -> Result<Option<Outcome>, BenchError> {
+fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcome>, BenchError> {
+    let Conditions { options, target, roots, stop, bar } = *conditions;
     let mut encode = Encode::start(scenario, options, target, roots)?;
     let wait = |time: Duration, encode: &mut Encode| {
         let clock = SystemClock;

@@ -31,7 +31,8 @@ use crate::privileges::{self, Outcome, Plan};
 use crate::progress::ProgressRegistry;
 use crate::results::{self, Change, ResultsWorker};
 use crate::server::{
-    AccessFile, Addresses, AuthConfig, Authenticator, Bound, ListenError, Summary, connection_limit,
+    AccessFile, Addresses, AnswerSources, AuthConfig, Authenticator, Bound, ListenError, Summary,
+    connection_limit,
 };
 use crate::source::identity::docker::{self, Engine};
 
@@ -160,20 +161,17 @@ async fn run_async(
     };
     let worker = ResultsWorker::new(config, parts);
     let (stop, stopped) = watch::channel(false);
-    let addresses = Arc::new(addresses);
+    let sources = AnswerSources {
+        snapshots: snapshots.clone(),
+        options: Options { zone_names: config.compat.zones },
+        addresses: Arc::new(addresses),
+        registry,
+    };
     let mut tasks = JoinSet::new();
-    let options = Options { zone_names: config.compat.zones };
     let authenticator =
         Authenticator::new(auth_config.clone(), connection_limit(bound.len()), &config.listen.host_names);
     for listener in bound {
-        tasks.spawn(listener.serve(
-            snapshots.clone(),
-            options,
-            Arc::clone(&addresses),
-            Arc::clone(&registry),
-            authenticator.clone(),
-            stopped.clone(),
-        ));
+        tasks.spawn(listener.serve(sources.clone(), authenticator.clone(), stopped.clone()));
     }
     let following = access.map(|access| tokio::spawn(access.follow()));
     let engines: Vec<_> =
@@ -183,7 +181,7 @@ async fn run_async(
     let (changes, changed) = mpsc::channel();
     let joining = thread::Builder::new().name("results".to_owned()).spawn(move || worker.run(&changed));
     let joining = joining.context("cannot start the results thread")?;
-    announce(&addresses, auth_config.summary());
+    announce(&sources.addresses, auth_config.summary());
     let supervisor = tokio::spawn(tell_supervisor(snapshots.clone()));
     let mut alive = watch_end(ticking);
     let ended_early = loop {

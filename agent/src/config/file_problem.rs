@@ -100,7 +100,7 @@ mod tests {
             "\u{feff}CANARY \0 \u{7}",
         ] {
             let said = parse(&text.replace("CANARY", CANARY)).unwrap_err();
-            let said = crate::source::chain(&said);
+            let said = crate::error::chain(&said);
             assert!(!said.contains(CANARY), "{text:?}: {said}");
             let helps = said.contains("line ") || said.contains("cpu.tracked");
             assert!(helps && said.len() > 20, "{text:?}: {said}");
@@ -116,7 +116,7 @@ mod tests {
             ("[listen]\nprot = 5\n", &["line 2, column 1", "\"prot\"", "`port`"]),
             ("interval\n", &["line 1", "not valid TOML", "expected"]),
         ] {
-            let said = crate::source::chain(&parse(text).unwrap_err());
+            let said = crate::error::chain(&parse(text).unwrap_err());
             assert!(words.iter().all(|word| said.contains(word)), "{text:?}: {said}");
         }
     }

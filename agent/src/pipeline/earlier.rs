@@ -9,9 +9,9 @@ use std::sync::Arc;
 use agent_core::model::cpu::ProcessId;
 use agent_core::model::transcode::{EarlierTranscode, ProcessIdentity};
 
+use crate::error::chain;
 use crate::host::HostRoots;
 use crate::ledger::{Ledger, LedgerError};
-use crate::source::chain;
 
 /// Transcodes that have not been continued yet.
 #[derive(Debug, Default)]

@@ -12,6 +12,8 @@ use agent_core::units::Watts;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde::{Deserialize, Serialize};
 
+use crate::error::chain;
+use crate::files;
 use crate::host::{HostRoots, KernelFileSystem};
 
 mod calibration;
@@ -193,17 +195,17 @@ impl StateDir {
         }
         let learned = learned.iter().map(|(zone, lows)| write_zone(*zone, lows)).collect();
         let file = IdleFile { version: VERSION, machine: self.machine.clone(), learned };
-        if let Err(error) = write_whole(&folder.join(IDLE_FILE), &file) {
-            tracing::warn!(folder = %folder.display(), %error, "cannot store the learned idle power");
+        if let Err(error) = write_whole(&folder.join(IDLE_FILE), &file, None) {
+            let error = chain(&error);
+            tracing::warn!(folder = %folder.display(), error, "cannot store the learned idle power");
         }
     }
 }
 
 pub(crate) fn is_writable(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let probe = folder.join(".probe");
-    fs::write(&probe, b"")?;
-    fs::remove_file(probe)
+    // A file without a name: the folder may belong to another user, who could have put a link at any name.
+    tempfile::tempfile_in(folder).map(drop)
 }
 
 /// Whether a folder could be made and written to, without doing either: by its nearest existing parent.
@@ -229,11 +231,8 @@ fn read_idle(path: &Path) -> io::Result<Option<IdleFile>> {
     serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from)
 }
 
-/// Writes a file so that a reader sees the old or the new one, never a part.
-fn write_whole(path: &Path, file: &impl Serialize) -> io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, serde_json::to_vec(file).map_err(io::Error::from)?)?;
-    fs::rename(new, path)
+fn write_whole(path: &Path, file: &impl Serialize, mode: Option<u32>) -> io::Result<()> {
+    Ok(files::replace(path, &serde_json::to_vec(file)?, mode)?)
 }
 
 fn parse_zone(zone: &IdleZone) -> Option<(Zone, DailyLows)> {

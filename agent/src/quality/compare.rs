@@ -124,7 +124,7 @@ impl Task<'_> {
         let mut tried = Vec::new();
         for plan in plans {
             let printed = measure::run(self, &plan, &pairing.first(TRIAL), &[Metric::Psnr], &|_| {})?;
-            let psnr = scores::psnr(&printed.said).map_or(0.0, |psnr| psnr.0);
+            let psnr = scores::psnr(&printed.messages.said).map_or(0.0, |psnr| psnr.0);
             tried.push((psnr, plan));
         }
         Ok(tried.into_iter().max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, plan)| plan))
@@ -137,7 +137,7 @@ impl Task<'_> {
         let mut metrics = vec![Metric::Psnr, Metric::Ssim];
         metrics.extend(self.tools.has_vmaf.then(|| Metric::Vmaf(model.clone())));
         metrics.extend(self.tools.has_xpsnr.then_some(Metric::Xpsnr));
-        let said = measure::run(self, plan, pairing, &metrics, &|frames| bar.inc(frames))?.said;
+        let said = measure::run(self, plan, pairing, &metrics, &|frames| bar.inc(frames))?.messages.said;
         Ok(Scores {
             vmaf: scores::vmaf(&self.folder.read("vmaf.json")?, &model),
             psnr: scores::psnr(&said),

@@ -1,7 +1,9 @@
 //! Runs metrics over paired frames, all in one run of ffmpeg.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use agent_core::ffmpeg::progress::Lines;
+use agent_core::model::progress::Block;
 
 use crate::quality::QualityError;
 use crate::quality::compare::Task;
@@ -27,11 +29,12 @@ pub(super) fn run(
     for number in 0..metrics.len() {
         command.args(["-map", &format!("[o{number}]"), "-f", "null", "-"]);
     }
-    let before = AtomicU64::new(0);
+    let (mut before, mut progress) = (0, Lines::default());
     // Logs have plain names in a folder of their own: no path needs to be escaped.
     let printed = process::run(command.current_dir(folder.path()), &task.distorted, &task.attempt, |line| {
-        if let Some(frames) = line.strip_prefix("frame=").and_then(|text| text.trim().parse::<u64>().ok()) {
-            advanced(frames.saturating_sub(before.fetch_max(frames, Ordering::Relaxed)));
+        if let Some(Block { frames: Some(frames), .. }) = progress.line(line) {
+            advanced(frames.saturating_sub(before));
+            before = before.max(frames);
         }
     })?;
     let (frames, pairs) = (folder.read("psnr.log")?.lines().count(), pairing.alignment.pairs.len());

@@ -7,7 +7,6 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::quality::cause::cause;
 use crate::quality::process::{Attempt, Ended, finish};
 use crate::quality::{QualityError, Tools};
 
@@ -40,7 +39,7 @@ pub(super) struct Video {
 pub(super) fn probe(tools: &Tools, path: &Path, attempt: &Attempt<'_>) -> Result<Video, QualityError> {
     let wrong = |problem: String| QualityError::Input { path: path.to_path_buf(), problem };
     let failure = |ended: &Ended| {
-        let problem = cause(&ended.errors).unwrap_or_else(|| "cannot be read".to_owned());
+        let problem = ended.printed.messages.cause().unwrap_or_else(|| "cannot be read".to_owned());
         let name = format!("{}: ", path.display());
         // Some messages begin with the name, with or without the protocol.
         let problem = problem.strip_prefix("file:").unwrap_or(&problem);
@@ -63,7 +62,7 @@ pub(super) fn probe(tools: &Tools, path: &Path, attempt: &Attempt<'_>) -> Result
     command.args(["-hide_banner", "-nostdin", "-i"]).arg(path);
     // It ends with an error, because it has no output.
     let ended = finish(&mut command, path, attempt, |_| {})?;
-    let said = &ended.printed.said;
+    let said = &ended.printed.messages.said;
     if !said.iter().any(|line| line.starts_with("Input #")) {
         return Err(failure(&ended));
     }

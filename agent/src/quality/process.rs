@@ -1,27 +1,21 @@
 //! Runs an ffmpeg or ffprobe at the lowest priority, until it ends, a user stops it, or its time is over.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::Ordering;
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use agent_core::time::MonoTime;
+use indicatif::ProgressBar;
 use rustix::process::{Pid, setpriority_process};
 
+use crate::child::{Messages, Unfinished, lines, wait};
 use crate::clock::{Clock, SystemClock};
-use crate::quality::cause::{cause, is_error};
 use crate::quality::{QualityError, Terms};
 
 /// The lowest priority: encodes on the same host have precedence.
 pub(super) const LOWEST_PRIORITY: i32 = 19;
-
-/// Interval in which a running process is checked.
-const POLL: Duration = Duration::from_millis(20);
-
-/// Most lines that are kept of each kind: a damaged file has an error for each picture.
-const MAX_LINES: usize = 200;
 
 /// One comparison: its terms and its start.
 pub(super) struct Attempt<'a> {
@@ -33,8 +27,7 @@ pub(super) struct Attempt<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Printed {
     pub(super) output: String,
-    /// The last lines of the error stream.
-    pub(super) said: Vec<String>,
+    pub(super) messages: Messages,
 }
 
 /// Output of a process, and whether it ended well.
@@ -42,8 +35,6 @@ pub(super) struct Printed {
 pub(super) struct Ended {
     pub(super) is_good: bool,
     pub(super) printed: Printed,
-    /// The first errors; where no line is marked as an error, the last lines.
-    pub(super) errors: Vec<String>,
 }
 
 /// Runs a command on a file; `read` is called with each line of its output.
@@ -51,14 +42,34 @@ pub(super) fn run(
     command: &mut Command,
     path: &Path,
     attempt: &Attempt<'_>,
-    read: impl Fn(&str) + Send,
+    read: impl FnMut(&str) + Send,
 ) -> Result<Printed, QualityError> {
     let ended = finish(command, path, attempt, read)?;
     if ended.is_good {
         return Ok(ended.printed);
     }
-    let problem = cause(&ended.errors).unwrap_or_else(|| "ffmpeg failed and said nothing".to_owned());
+    let problem =
+        ended.printed.messages.cause().unwrap_or_else(|| "ffmpeg failed and said nothing".to_owned());
     Err(QualityError::Compare { path: path.to_path_buf(), problem })
+}
+
+/// Output of a program that is asked about itself, whatever its status.
+pub(super) fn query(
+    command: &mut Command,
+    limit: Duration,
+    stop: &AtomicBool,
+) -> Result<String, QualityError> {
+    let bar = ProgressBar::hidden();
+    let terms = Terms { timeout: limit, is_neg: false, stop, bar: &bar, started: &|_| {} };
+    let program = command.get_program().to_string_lossy().into_owned();
+    let attempt = Attempt { terms: &terms, begin: SystemClock.now() };
+    match finish(command, Path::new(&program), &attempt, |_| {}) {
+        Err(QualityError::Timeout { .. }) => {
+            let cause = io::Error::new(io::ErrorKind::TimedOut, format!("no answer after {limit:?}"));
+            Err(QualityError::NoProgram { program, cause })
+        }
+        result => Ok(result?.printed.output),
+    }
 }
 
 /// Runs a command on a file until its end, good or not.
@@ -66,7 +77,7 @@ pub(super) fn finish(
     command: &mut Command,
     path: &Path,
     attempt: &Attempt<'_>,
-    read: impl Fn(&str) + Send,
+    mut read: impl FnMut(&str) + Send,
 ) -> Result<Ended, QualityError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|cause| {
@@ -82,62 +93,39 @@ pub(super) fn finish(
     std::thread::scope(|scope| {
         let output = scope.spawn(move || {
             let mut text = String::new();
-            for line in lines(output) {
+            for line in output.into_iter().flat_map(|pipe| lines(pipe, u64::MAX)) {
                 read(&line);
                 text.push_str(&line);
                 text.push('\n');
             }
             text
         });
-        let errors = scope.spawn(move || listen(errors));
-        let is_good = wait(&mut child, path, attempt)?;
-        let (said, marked) = errors.join().unwrap_or_default();
-        let errors = if marked.is_empty() { said.clone() } else { marked };
-        Ok(Ended { is_good, errors, printed: Printed { output: output.join().unwrap_or_default(), said } })
+        let messages = scope.spawn(move || errors.map(Messages::read).unwrap_or_default());
+        let Terms { timeout, stop, .. } = *attempt.terms;
+        let status = wait(&mut child, attempt.begin.plus(timeout), stop).map_err(|why| match why {
+            Unfinished::Late => QualityError::Timeout { path: path.to_path_buf(), limit: timeout },
+            Unfinished::Stopped => QualityError::Stopped,
+            Unfinished::Unknown(cause) => QualityError::io("wait for ffmpeg", cause),
+        })?;
+        let (output, messages) = (output.join().unwrap_or_default(), messages.join().unwrap_or_default());
+        Ok(Ended { is_good: status.success(), printed: Printed { output, messages } })
     })
 }
 
-fn wait(child: &mut Child, path: &Path, attempt: &Attempt<'_>) -> Result<bool, QualityError> {
-    let Terms { timeout, stop, .. } = *attempt.terms;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(status.success()),
-            Ok(None) => {}
-            Err(cause) => return Err(QualityError::io("wait for ffmpeg", cause)),
-        }
-        let is_late = SystemClock.now().since(attempt.begin) > timeout;
-        let is_stopped = stop.load(Ordering::Relaxed);
-        if is_late || is_stopped {
-            // It may have just ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(if is_late {
-                QualityError::Timeout { path: path.to_path_buf(), limit: timeout }
-            } else {
-                QualityError::Stopped
-            });
-        }
-        std::thread::sleep(POLL);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::chain;
 
-/// Lines of a pipe; bytes that are not UTF-8 are replaced.
-fn lines(pipe: Option<impl Read>) -> impl Iterator<Item = String> {
-    let lines = pipe.into_iter().flat_map(|pipe| BufReader::new(pipe).split(b'\n').map_while(Result::ok));
-    lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned())
-}
-
-/// The last lines of an error stream, and the first lines that are marked as errors.
-fn listen(pipe: Option<impl Read>) -> (Vec<String>, Vec<String>) {
-    let (mut said, mut marked) = (VecDeque::new(), Vec::new());
-    for line in lines(pipe) {
-        if is_error(&line) && marked.len() < MAX_LINES {
-            marked.push(line.clone());
-        }
-        if said.len() == MAX_LINES {
-            said.pop_front();
-        }
-        said.push_back(line);
+    #[test]
+    fn a_program_that_does_not_answer_is_an_error() {
+        let ask = |arguments: [&str; 2], limit| {
+            let mut command = Command::new("sh");
+            query(command.args(arguments), limit, &AtomicBool::new(false))
+        };
+        let error = ask(["-c", "exec sleep 600"], Duration::ZERO).unwrap_err();
+        assert!(chain(&error).ends_with("no answer after 0ns"), "{}", chain(&error));
+        let said = ask(["-c", "echo text; exit 3"], Duration::from_secs(500));
+        assert_eq!(said.unwrap(), "text\n");
     }
-    (said.into(), marked)
 }

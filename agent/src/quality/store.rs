@@ -1,11 +1,11 @@
 //! Writes scores into a result file.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
+use crate::files;
 use crate::quality::QualityError;
 use crate::quality::scores::{Scores, number_or_inf};
 
@@ -48,15 +48,8 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
         // The share of an earlier encode does not hold for this one.
         None => entry.remove(COVERED),
     };
-    let new = path.with_extension("json.new");
     let text = serde_json::to_vec_pretty(&document).map_err(|error| failed("write", error.into()))?;
-    let mut file = File::create(&new).map_err(|cause| failed("write beside", cause))?;
-    let copied = fs::metadata(path).and_then(|metadata| file.set_permissions(metadata.permissions()));
-    copied
-        .and_then(|()| file.write_all(&text))
-        .and_then(|()| file.sync_all())
-        .map_err(|cause| failed("write beside", cause))?;
-    fs::rename(&new, path).map_err(|cause| failed("replace", cause))
+    Ok(files::replace(path, &text, None)?)
 }
 
 #[cfg(test)]

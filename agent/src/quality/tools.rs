@@ -2,9 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crate::quality::QualityError;
+use crate::quality::process::query;
+
+/// Time for an answer of ffmpeg about itself: it takes a tenth of a second of CPU time, which is long at the lowest priority.
+const QUERY_LIMIT: Duration = Duration::from_mins(5);
 
 /// An ffmpeg and its capabilities.
 #[derive(Clone, Debug)]
@@ -24,8 +30,11 @@ pub(crate) struct Tools {
 
 impl Tools {
     /// Queries the capabilities of an ffmpeg.
-    pub(crate) fn find(ffmpeg: &str) -> Result<Self, QualityError> {
-        let filters = printed(Path::new(ffmpeg), &["-filters"])?;
+    pub(crate) fn find(ffmpeg: &str, stop: &AtomicBool) -> Result<Self, QualityError> {
+        let printed = |arguments: &[&str]| {
+            query(Command::new(ffmpeg).arg("-hide_banner").args(arguments), QUERY_LIMIT, stop)
+        };
+        let filters = printed(&["-filters"])?;
         let has = |name: &str| filters.split_whitespace().any(|word| word == name);
         let has_vmaf = has("libvmaf");
         if !has_vmaf {
@@ -34,13 +43,13 @@ impl Tools {
                  name it with --ffmpeg or quality.ffmpeg"
             );
         }
-        let help = printed(Path::new(ffmpeg), &["-h", "long"])?;
+        let help = printed(&["-h", "long"])?;
         // Comparisons run in another folder.
         let path = Path::new(ffmpeg);
         let ffmpeg =
             if ffmpeg.contains('/') { fs::canonicalize(path).unwrap_or(path.into()) } else { path.into() };
         Ok(Self {
-            ffprobe: probes(path).into_iter().chain(probes(&ffmpeg)).find(|probe| runs(probe)),
+            ffprobe: probes(path).into_iter().chain(probes(&ffmpeg)).find(|probe| runs(probe, stop)),
             ffmpeg,
             has_vmaf,
             has_xpsnr: has("xpsnr"),
@@ -54,16 +63,6 @@ impl Tools {
     }
 }
 
-fn printed(ffmpeg: &Path, arguments: &[&str]) -> Result<String, QualityError> {
-    let output = Command::new(ffmpeg)
-        .arg("-hide_banner")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|cause| QualityError::NoProgram { program: ffmpeg.display().to_string(), cause })?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 /// Paths at which the ffprobe of an ffmpeg may be: `ffmpeg-7` has `ffprobe-7` or `ffprobe` beside it.
 fn probes(ffmpeg: &Path) -> Vec<PathBuf> {
     let name = ffmpeg.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -74,9 +73,9 @@ fn probes(ffmpeg: &Path) -> Vec<PathBuf> {
     vec![absolute(&name.replace("ffmpeg", "ffprobe")), absolute("ffprobe")]
 }
 
-fn runs(probe: &Path) -> bool {
-    let version = Command::new(probe).arg("-version").stdin(Stdio::null()).output();
-    version.is_ok_and(|output| output.stdout.starts_with(b"ffprobe"))
+fn runs(probe: &Path, stop: &AtomicBool) -> bool {
+    let version = query(Command::new(probe).arg("-version"), QUERY_LIMIT, stop);
+    version.is_ok_and(|version| version.starts_with("ffprobe"))
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ fn score(
             return Err(QualityError::Input { path: path.clone(), problem });
         }
     }
-    let tools = Tools::find(&config.ffmpeg)?;
+    let tools = Tools::find(&config.ffmpeg, stop)?;
     let bar = ProgressBar::hidden();
     let terms = Terms { timeout: config.timeout.0, is_neg: false, stop, bar: &bar, started };
     let comparison = compare(&tools, &job.pair, &terms)?;

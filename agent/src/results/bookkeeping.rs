@@ -22,10 +22,10 @@ use jiff::{Timestamp, ToSpan, Unit};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
+use crate::error::chain;
 use crate::ledger::{self, Buckets, Ledger, LedgerError, Refused};
 use crate::pipeline::is_writable;
 use crate::results::bookkeeping::rows::Rows;
-use crate::source::chain;
 
 /// Interval in which old rows are deleted, and budgets are added up.
 const SLOW_PERIOD: Duration = Duration::from_mins(1);

@@ -9,8 +9,8 @@ use agent_core::model::snapshot::Snapshot;
 use agent_core::model::transcode::Output;
 
 use super::bookkeeping::Bookkeeper;
+use crate::error::chain;
 use crate::quality::Watcher;
-use crate::source::chain;
 
 /// Scores of transcodes, and the watcher that computes them.
 #[derive(Debug, Default)]

@@ -268,7 +268,7 @@ fn it_ends_when_nobody_is_left_to_tell_it_of_changes() {
 fn priced(change: impl FnOnce(&mut config::Price)) -> Result<Prices, String> {
     let mut config = Config::default();
     change(&mut config.price);
-    prices(&config).map_err(|error| crate::source::chain(&error))
+    prices(&config).map_err(|error| crate::error::chain(&error))
 }
 
 #[test]

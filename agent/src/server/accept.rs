@@ -124,7 +124,7 @@ pub(super) async fn serve(
                 let permit = limiter.acquire(own.map(|own| Ends { peer, own }));
                 let id = permit.id();
                 let connection =
-                    connection(stream, peer, router.clone(), authenticator.clone(), permit, stop.clone());
+                    connection((stream, peer), router.clone(), authenticator.clone(), permit, stop.clone());
                 limiter.register(id, connections.spawn(connection));
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -153,8 +153,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Serves one connection, from its handshake to its end. Errors of the other side are not logged.
 async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+    (stream, peer): (TcpStream, SocketAddr),
     router: Router,
     authenticator: Authenticator,
     permit: Permit,

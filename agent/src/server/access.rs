@@ -176,7 +176,7 @@ impl AccessFile {
                     self.publisher.send_replace(Arc::new(access));
                 }
                 Err(error) => {
-                    let problem = crate::server::chain(&error);
+                    let problem = crate::error::chain(&error);
                     tracing::error!(file = %self.path.display(), "{problem}: the access rules do not change");
                 }
             }

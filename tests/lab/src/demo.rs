@@ -8,13 +8,12 @@ mod needs;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
-use tests::command::now;
+use tests::command::{now, pause};
 use tests::engine::Engine;
 use tests::exposition::Exposition;
 use tests::image;
@@ -241,7 +240,7 @@ fn watch(agent: &Agent, length: Duration) -> anyhow::Result<()> {
     let began = now();
     let mut before = Figures::of(&agent.scrape()?);
     while began.elapsed() + Duration::from_secs(2) < length {
-        thread::sleep(Duration::from_secs(2));
+        pause(Duration::from_secs(2));
         let after = Figures::of(&agent.scrape()?);
         let seconds = after.at - before.at;
         if seconds <= 0.0 {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::agent::binary;
+use tests::command::pause;
 use tests::counting::Counting;
 use tests::host::Host;
 
@@ -60,7 +61,7 @@ fn while_busy<T>(host: &Host, work: impl FnOnce() -> T) -> T {
                 }
                 let cpu = |number: u32| format!("cpu{number} {ticks} 0 0 7000 0 0 0 0 0 0\n");
                 host.write("proc/stat", &format!("cpu  0 0 0 0 0 0 0 0 0 0\n{}{}", cpu(0), cpu(1))).unwrap();
-                thread::sleep(Duration::from_millis(20));
+                pause(Duration::from_millis(20));
             }
         });
         let done = work();

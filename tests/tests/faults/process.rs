@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tests::agent::{Agent, binary};
-use tests::command::{eventually, output};
+use tests::command::{eventually, output, pause};
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, Host};
 use tests::length::short_or_long;
@@ -29,7 +29,7 @@ fn killed_at_any_moment_again_and_again_it_counts_nothing_twice_and_loses_a_tick
         host.set_energy("intel-rapl:0", counter).unwrap();
         // Between immediately and well after the tick that contains it: another delay in each round. Sometimes at a time when it is
         // certainly written.
-        std::thread::sleep(Duration::from_millis(round * 37 % 250));
+        pause(Duration::from_millis(round * 37 % 250));
         let is_late = round % 5 == 0;
         if is_late {
             let written = || (Past::open(folder.path()).host() == before + STEP).then_some(());
@@ -68,7 +68,7 @@ fn an_agent_that_is_stopped_for_a_while_charges_what_it_missed() {
     eventually("it is stopped", Duration::from_secs(10), || is_stopped(agent.pid()).then_some(())).unwrap();
     host.step(&[(CGROUPS[1], milliseconds)]).unwrap();
     host.set_energy("intel-rapl:0", BEGIN + (1 + steps) * STEP).unwrap();
-    std::thread::sleep(Duration::from_secs(seconds));
+    pause(Duration::from_secs(seconds));
     agent.signal(Signal::CONT).unwrap();
     let after = agent
         .until("it has caught up", |scrape| {

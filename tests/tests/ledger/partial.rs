@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tests::agent::Agent;
+use tests::command::pause;
 use tests::host::{CGROUPS, Host};
 
 use crate::{agent, database, json, now, report, transcode, uptime};
@@ -123,7 +124,7 @@ fn outlives(signal: Signal) {
     let gone = now();
     // No agent observes this second and these 7 J.
     encode(&mut host, birth, 500, Duration::from_millis(1500), 18 * JOULE);
-    std::thread::sleep(Duration::from_secs(1));
+    pause(Duration::from_secs(1));
     let second = agent(&host, state.path(), &[]);
     let back = now();
     let used = Duration::from_secs(2);

@@ -8,8 +8,11 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: u32 = 3600;
 
 /// Lengths of a quiet and of a busy window over days. Six quiet hours have the stretches of [`QUIET_DAY`].
-const QUIET: Duration = Duration::from_mins(1);
-const BUSY: Duration = Duration::from_hours(1);
+const QUIET: Duration = Duration::from_mins(if cfg!(miri) { 60 } else { 1 });
+const BUSY: Duration = Duration::from_hours(if cfg!(miri) { 2 } else { 1 });
+
+/// Busy days in a row.
+const BUSY_DAYS: u32 = if cfg!(miri) { 2 } else { 30 };
 
 fn feed(learner: &mut IdleLearner, watts: u64, utilisation: Option<f64>, seconds: u32) {
     feed_windows(learner, watts, utilisation, (seconds, SECOND));
@@ -122,9 +125,9 @@ fn a_host_that_is_idle_on_sundays_only_keeps_what_sundays_say() {
 fn busy_weeks_contradict_nothing() {
     let mut learner = IdleLearner::default();
     day(&mut learner, 30, 6);
-    (0..30).for_each(|_| day(&mut learner, 90, 0));
-    // Half an hour of quiet at another power is not enough evidence for a day.
-    feed(&mut learner, 45, Some(0.04), HOUR / 2);
-    (0..30).for_each(|_| day(&mut learner, 90, 0));
+    (0..BUSY_DAYS).for_each(|_| day(&mut learner, 90, 0));
+    // Half as much quiet, at another power, is not enough evidence for a day.
+    feed(&mut learner, 45, Some(0.04), QUIET_DAY / 2 * SUSTAINED.as_secs() as u32);
+    (0..BUSY_DAYS).for_each(|_| day(&mut learner, 90, 0));
     assert_eq!(learner.power(ZONE), Some(Watts(30.0)));
 }

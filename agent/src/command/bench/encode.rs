@@ -1,16 +1,19 @@
 //! Runs the ffmpegs of a scenario, follows their progress, and reports failures and streams that fall behind.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use agent_core::ffmpeg::progress::Lines;
+use agent_core::model::progress::Block;
 use agent_core::model::scenario::Quality;
 use agent_core::time::{MonoTime, WallTime};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::child::{self, MAX_LINE, Messages};
 use crate::clock::{Clock, SystemClock};
 use crate::command::bench::cgroup::Cgroup;
 use crate::command::bench::command::{self, Stream};
@@ -33,8 +36,16 @@ const LEAST_LAG: Duration = Duration::from_secs(1);
 struct Progress {
     frames: u64,
     dropped: u64,
-    /// Written output, in microseconds of playing time.
-    written: i64,
+    /// Playing time of the written output.
+    written: Duration,
+}
+
+impl Progress {
+    fn take(&mut self, block: &Block) {
+        self.frames = block.frames.unwrap_or(self.frames);
+        self.dropped = block.dropped.unwrap_or(self.dropped);
+        self.written = block.output_time.unwrap_or(self.written);
+    }
 }
 
 /// A running scenario. Its processes end with it.
@@ -55,7 +66,7 @@ struct Process {
     progress: Arc<Mutex<Progress>>,
     started: MonoTime,
     readers: Vec<JoinHandle<()>>,
-    errors: Arc<Mutex<String>>,
+    messages: Arc<Mutex<Messages>>,
 }
 
 /// Result of a scenario.
@@ -152,10 +163,9 @@ impl Encode {
             let before: u64 = self.begun.1.iter().map(of).sum();
             (!now.is_empty()).then_some(total.saturating_sub(before))
         };
-        let speeds = self.processes.iter().zip(&now).filter_map(|(process, now)| {
+        let speeds = self.processes.iter().zip(&now).map(|(process, now)| {
             let elapsed = told.since(process.started);
-            let written = Duration::from_micros(u64::try_from(now.written).ok()?);
-            Some((written.as_secs_f64() / elapsed.as_secs_f64(), elapsed.saturating_sub(written)))
+            (now.written.as_secs_f64() / elapsed.as_secs_f64(), elapsed.saturating_sub(now.written))
         });
         let slowest = speeds.min_by(|(one, _), (other, _)| one.total_cmp(other));
         if let (true, None, Some((speed, lag))) = (self.is_paced, &problem, slowest)
@@ -201,17 +211,20 @@ impl Process {
         let started = SystemClock.now();
         let mut child = command.spawn().map_err(|cause| BenchError::io(format!("start {ffmpeg}"), cause))?;
         let progress = Arc::new(Mutex::new(Progress::default()));
-        let errors = Arc::new(Mutex::new(String::new()));
+        let messages = Arc::new(Mutex::new(Messages::default()));
         let mut readers = Vec::new();
         if let Some(output) = child.stdout.take() {
             let progress = Arc::clone(&progress);
             readers.push(std::thread::spawn(move || follow(output, &progress)));
         }
         if let Some(output) = child.stderr.take() {
-            let errors = Arc::clone(&errors);
-            readers.push(std::thread::spawn(move || collect(output, &errors)));
+            let messages = Arc::clone(&messages);
+            readers.push(std::thread::spawn(move || {
+                let read = Messages::read(output);
+                *messages.lock().unwrap_or_else(PoisonError::into_inner) = read;
+            }));
         }
-        Ok(Self { child, progress, started, readers, errors })
+        Ok(Self { child, progress, started, readers, messages })
     }
 
     /// The reason why it does not run, when it should.
@@ -223,9 +236,9 @@ impl Process {
         };
         // Its messages are complete once it has ended.
         self.join();
-        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = errors.lines().next_back().unwrap_or("no error message");
-        Some(format!("ffmpeg ended ({status}): {last}"))
+        let cause = self.messages.lock().unwrap_or_else(PoisonError::into_inner).cause();
+        let cause = cause.as_deref().unwrap_or("no error message");
+        Some(format!("ffmpeg ended ({status}): {cause}"))
     }
 
     fn tell_to_end(&mut self) {
@@ -237,15 +250,9 @@ impl Process {
     }
 
     /// Waits for its end, and kills it after the grace time.
-    #[expect(clippy::disallowed_methods, reason = "a bench waits for the end of its encodes")]
     fn end(&mut self) {
-        let clock = SystemClock;
-        let begin = clock.now();
-        while matches!(self.child.try_wait(), Ok(None)) && clock.now().since(begin) < GRACE {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Its status does not matter: it was told to end.
+        let _ = child::wait(&mut self.child, SystemClock.now().plus(GRACE), &AtomicBool::new(false));
         self.join();
     }
 
@@ -264,32 +271,37 @@ impl Drop for Process {
     }
 }
 
-/// Follows `key=value` lines, a block of them each time; see `-progress` in ffmpeg(1).
+/// Follows the progress of an ffmpeg until its end; a figure that a block does not have stays as it was.
 fn follow(output: ChildStdout, progress: &Mutex<Progress>) {
-    for line in BufReader::new(output).lines().map_while(Result::ok) {
-        let Some((key, value)) = line.split_once('=') else { continue };
-        let value = value.trim();
-        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
-        match key {
-            "frame" => progress.frames = value.parse().unwrap_or(progress.frames),
-            "drop_frames" => progress.dropped = value.parse().unwrap_or(progress.dropped),
-            "out_time_us" => progress.written = value.parse().unwrap_or(progress.written),
-            _ => {}
-        }
+    let mut parsed = Lines::default();
+    for block in child::lines(output, MAX_LINE).filter_map(|line| parsed.line(&line)) {
+        progress.lock().unwrap_or_else(PoisonError::into_inner).take(&block);
     }
 }
 
-/// Keeps the last part of its messages.
-fn collect(output: ChildStderr, errors: &Mutex<String>) {
-    const MOST: usize = 16 << 10;
-    let mut output = BufReader::new(output);
-    let mut line = Vec::new();
-    while output.by_ref().take(MOST as u64).read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
-        let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
-        if errors.len() > MOST {
-            errors.clear();
-        }
-        errors.push_str(&String::from_utf8_lossy(&line));
-        line.clear();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_encode_has_the_cause_as_its_problem() {
+        let script = "echo '[libx264 @ 0x1] Error setting preset fastest' >&2
+            echo 'Conversion failed!' >&2; exit 3";
+        let mut process = Process::start("sh", &["-c".to_owned(), script.to_owned()], None).unwrap();
+        process.child.wait().unwrap();
+        let expected = "ffmpeg ended (exit status: 3): Error setting preset fastest";
+        assert_eq!(process.problem().as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn progress_is_that_of_the_last_whole_block() {
+        let script = "yes | head -c 100000 | tr -d '\\n'
+            printf '\\nframe=5\\ndrop_frames=1\\nout_time_us=2000000\\nprogress=continue\\n'
+            printf 'frame=7\\nout_time_us=N/A\\nprogress=end\\nframe=9\\n'";
+        let mut process = Process::start("sh", &["-c".to_owned(), script.to_owned()], None).unwrap();
+        process.child.wait().unwrap();
+        process.join();
+        let progress = *process.progress.lock().unwrap();
+        assert_eq!((progress.frames, progress.dropped, progress.written), (7, 1, Duration::from_secs(2)));
     }
 }

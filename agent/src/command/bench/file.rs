@@ -1,7 +1,6 @@
 //! Writes a result file in upstream's schema, whole after every scenario.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use agent_core::model::scenario::Picture;
@@ -12,6 +11,7 @@ use crate::command::bench::BenchError;
 use crate::command::bench::command::largest;
 use crate::command::bench::encode::Outcome;
 use crate::command::bench::plan::Scenario;
+use crate::files;
 use crate::quality::number_or_inf;
 
 /// A result file to which scenarios are added.
@@ -40,12 +40,9 @@ impl ResultFile {
     pub(super) fn add(&mut self, scenario: &Scenario, outcome: &Outcome) -> Result<(), BenchError> {
         self.scenarios.push(entry(scenario, outcome));
         let document = json!({ "test_date": self.date, "scenarios": self.scenarios });
-        let failed = |cause| BenchError::io(format!("write {}", self.path.display()), cause);
-        let text = serde_json::to_vec_pretty(&document).map_err(|error| failed(error.into()))?;
-        let new = self.path.with_extension("json.new");
-        let mut file = File::create(&new).map_err(failed)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&new, &self.path).map_err(failed)
+        let text = serde_json::to_vec_pretty(&document)
+            .map_err(|error| BenchError::io(format!("write {}", self.path.display()), error.into()))?;
+        Ok(files::replace(&self.path, &text, None)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Scores a scenario's encodes by comparison with the source, which ffmpeg generates once more.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -12,22 +12,30 @@ use indicatif::ProgressBar;
 use crate::command::bench::command;
 use crate::command::bench::plan::Scenario;
 use crate::config;
-use crate::quality::{Pair, QualityError, Terms, Tools, compare};
+use crate::quality::{self, Pair, QualityError, Terms, Tools, compare};
 
-/// Mean scores of all streams and renditions of a scenario, whose files are in `folder`; their source is generated into `reference`.
-pub(super) fn score(
-    scenario: &Scenario,
-    folder: &Path,
-    reference: &Path,
-    ffmpeg: &str,
-    config: &config::Quality,
-    stop: &AtomicBool,
-) -> Result<Quality, QualityError> {
-    let tools = Tools::find(&config.ffmpeg)?;
+/// Files and programs of a scoring.
+pub(super) struct Scoring<'a> {
+    /// Has the encodes.
+    pub(super) folder: &'a Path,
+    /// The source of the encodes is generated into this file.
+    pub(super) reference: &'a Path,
+    /// Generates the source.
+    pub(super) ffmpeg: &'a str,
+    pub(super) config: &'a config::Quality,
+    /// Ends the scoring when it becomes true.
+    pub(super) stop: &'a AtomicBool,
+}
+
+/// Mean scores of all streams and renditions of a scenario.
+pub(super) fn score(scenario: &Scenario, scoring: &Scoring<'_>) -> Result<Quality, QualityError> {
+    let Scoring { folder, reference, ffmpeg, config, stop } = *scoring;
+    let tools = Tools::find(&config.ffmpeg, stop)?;
     let encodes = command::files(scenario, folder);
     let bar = ProgressBar::hidden();
     let terms = Terms { timeout: config.timeout.0, is_neg: false, stop, bar: &bar, started: &|_| {} };
-    draw(scenario, reference, ffmpeg, longest(&tools, &encodes, &terms))?;
+    let length = longest(&tools, &encodes, &terms);
+    quality::generate(&mut source(scenario, reference, ffmpeg, length), reference, &terms)?;
     let mut all = Vec::new();
     for distorted in encodes {
         let pair = Pair { reference: reference.to_path_buf(), distorted };
@@ -54,27 +62,17 @@ pub(super) fn score(
 
 /// Needed length of the source; encodes of a live source are as long as they took.
 fn longest(tools: &Tools, encodes: &[PathBuf], terms: &Terms<'_>) -> Duration {
-    let lengths =
-        encodes.iter().filter_map(|encode| crate::quality::length(tools, encode, terms).ok().flatten());
+    let lengths = encodes.iter().filter_map(|encode| quality::length(tools, encode, terms).ok().flatten());
     lengths.max().unwrap_or(Duration::from_secs(1))
 }
 
-/// Generates the source of the scenario's encoders, without loss.
-#[expect(clippy::disallowed_methods, reason = "ffmpeg generates the source")]
-fn draw(scenario: &Scenario, file: &Path, ffmpeg: &str, length: Duration) -> Result<(), QualityError> {
+/// The ffmpeg that generates the source of the scenario's encoders, without loss.
+#[expect(clippy::disallowed_methods, reason = "`quality::generate` runs it with a deadline")]
+fn source(scenario: &Scenario, file: &Path, ffmpeg: &str, length: Duration) -> Command {
     let source = command::source(command::largest(scenario));
-    let output = Command::new(ffmpeg)
-        .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i", &source, "-t"])
-        .arg(length.as_secs_f64().to_string())
-        .args(["-c:v", "ffv1", "-pix_fmt", "yuv420p"])
-        .arg(file)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|cause| QualityError::NoProgram { program: ffmpeg.to_owned(), cause })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let problem = said.lines().next_back().unwrap_or("ffmpeg failed without an error message").to_owned();
-    Err(QualityError::Compare { path: file.to_path_buf(), problem })
+    let mut command = Command::new(ffmpeg);
+    command.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+error", "-y"]);
+    command.args(["-f", "lavfi", "-i", &source, "-t"]).arg(length.as_secs_f64().to_string());
+    command.args(["-c:v", "ffv1", "-pix_fmt", "yuv420p"]).arg(file);
+    command
 }

@@ -2,8 +2,8 @@
 
 use super::{Report, State};
 use crate::config::Config;
+use crate::error::chain;
 use crate::server::AccessFile;
-use crate::source::chain;
 
 impl Report {
     pub(super) fn check_access(&mut self, config: &Config) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::pinned;
 use crate::config::Config;
+use crate::error::chain;
 use crate::server;
-use crate::source::chain;
 
 /// Time limit for the agent's answer.
 const PATIENCE: Duration = Duration::from_secs(3);

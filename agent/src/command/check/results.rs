@@ -46,7 +46,7 @@ impl Report {
                 self.add("results", "prices", State::Ok, detail, "");
             }
             Err(error) => {
-                self.add("results", "prices", State::Fatal, crate::source::chain(&error), "correct the key");
+                self.add("results", "prices", State::Fatal, crate::error::chain(&error), "correct the key");
             }
         }
         let opened = config.state_dirs().into_iter().map(|folder| Ledger::open_for_reading(&folder));
@@ -58,7 +58,7 @@ impl Report {
             }
             Some(Err(error)) => {
                 let fix = "without the ledger, no history survives a restart";
-                self.add("results", "ledger", State::Problem, crate::source::chain(&error), fix);
+                self.add("results", "ledger", State::Problem, crate::error::chain(&error), fix);
             }
         }
     }

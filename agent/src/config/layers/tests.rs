@@ -28,7 +28,7 @@ fn resolve(
     let (folder, layers) = layers(file, environment, flags);
     layers
         .resolve()
-        .map_err(|error| crate::source::chain(&error).replace(&folder.path().display().to_string(), "DIR"))
+        .map_err(|error| crate::error::chain(&error).replace(&folder.path().display().to_string(), "DIR"))
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use agent_core::attribution::idle::calibration::Calibration;
@@ -94,12 +94,9 @@ impl StateDir {
         };
         let calibrated = measured.iter().map(zone).collect();
         let machine = self.machine.clone();
-        write_whole(
-            &path,
-            &CalibrationFile { version: VERSION, machine, measured_unix_seconds: at.0, calibrated },
-        )?;
+        let file = CalibrationFile { version: VERSION, machine, measured_unix_seconds: at.0, calibrated };
         // The agent may run as another user.
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+        write_whole(&path, &file, Some(0o644))?;
         Ok(path)
     }
 
@@ -127,6 +124,7 @@ fn parse(of: &CalibratedZone) -> Option<(Zone, CalibratedIdle)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::time::Duration;
 
     use super::super::tests::{PACKAGE, PLATFORM, ZONES, host};
@@ -172,6 +170,25 @@ mod tests {
         assert_eq!(state.load_calibration(), [(PACKAGE, kept(12.5))].into());
         assert_eq!(state.forget_calibration().unwrap(), Some(path));
         assert_eq!((state.forget_calibration().unwrap(), state.load_calibration()), (None, BTreeMap::new()));
+    }
+
+    /// The folder may belong to the user of the agent, and `ffwatt calibrate` may run as root.
+    #[test]
+    fn links_in_the_folder_are_not_followed() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let secret = other.path().join("secret");
+        fs::write(&secret, "secret").unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+        for name in [".probe", "calibration.json", "calibration.new", "idle.json", "idle.new"] {
+            symlink(&secret, folder.path().join(name)).unwrap();
+        }
+        let (_proc, roots) = host("A", "0x1", "6.1");
+        let state = StateDir::open(&[folder.path().to_path_buf()], &roots, &ZONES);
+        state.keep_calibration(&[(PACKAGE, measured(12.5))], WallTime(1.0)).unwrap();
+        state.save_idle(&[(PACKAGE, super::super::tests::lows(12.0))].into());
+        assert_eq!(state.load_calibration(), [(PACKAGE, kept(12.5))].into());
+        assert_eq!(fs::read(&secret).unwrap(), b"secret");
+        assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -15,7 +15,8 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::StreamExt;
 
 use crate::clock::{Clock, SystemClock};
-use crate::source::{SourceError, chain};
+use crate::error::chain;
+use crate::source::SourceError;
 
 /// Time limit of one request.
 const REQUEST_TIMEOUT_SECONDS: u64 = 10;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tests::agent::Ports;
 use tests::cgroup;
-use tests::command::{Owned, eventually};
+use tests::command::{Owned, eventually, pause};
 use tests::exposition::Exposition;
 use tests::http;
 use tests::simulator::{Machine, Simulator, Truth, wall};
@@ -142,7 +142,7 @@ pub(super) fn compare(
     if other.is_some() {
         let power = || scaphandre_says(ports[1]).ok()?.sum("scaph_host_power_microwatts", &[]);
         eventually("Scaphandre's power of the host", Duration::from_secs(30), || {
-            thread::sleep(BETWEEN);
+            pause(BETWEEN);
             power()
         })?;
     }
@@ -152,7 +152,7 @@ pub(super) fn compare(
         (reading(&stage)?, truth_now(&stage.simulator)?, by_exporter()?, cpu()?);
     let (mut sums, mut last) = (Sums::default(), wall());
     while wall() - begin.at < time.as_secs_f64() {
-        thread::sleep(BETWEEN);
+        pause(BETWEEN);
         if other.is_some() {
             add(&mut sums, &scaphandre_says(ports[1])?, &mut last)?;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tests::agent::Agent;
-use tests::command::{eventually, now};
+use tests::command::{eventually, now, pause};
 use tests::exposition::Exposition;
 use tests::simulator::{Machine, Simulator, Trouble, Truth};
 
@@ -76,7 +76,7 @@ fn follow(agent: &Agent, length: Duration) -> anyhow::Result<(Vec<Reading>, i128
         if readings.last().is_none_or(|last| reading.at > last.at) {
             readings.push(reading);
         }
-        std::thread::sleep(Duration::from_millis(30));
+        pause(Duration::from_millis(30));
     }
     Ok((readings, residual))
 }
@@ -90,7 +90,7 @@ pub(super) fn measure(
     time: Duration,
 ) -> anyhow::Result<Found> {
     let stage = stage(machine, binary, &names(), &[&format!("--interval={interval}")])?;
-    std::thread::sleep(WARM_UP);
+    pause(WARM_UP);
     let (readings, residual) = follow(&stage.agent, time)?;
     let mut found = Found { residual, ..Found::default() };
     if let (Some(first), Some(last)) = (readings.first(), readings.last()) {
@@ -183,7 +183,7 @@ pub(super) fn counters(machine: Machine, binary: &Path) -> anyhow::Result<Vec<Co
 }
 
 fn counter(stage: &Stage, what: &'static str, metric: &str, trouble: Trouble) -> anyhow::Result<Counter> {
-    std::thread::sleep(Duration::from_secs(2));
+    pause(Duration::from_secs(2));
     let scrape = |what: &str| -> anyhow::Result<(Reading, f64)> {
         eventually(what, Duration::from_secs(5), || {
             let scrape = stage.agent.scrape().ok()?;
@@ -191,11 +191,11 @@ fn counter(stage: &Stage, what: &'static str, metric: &str, trouble: Trouble) ->
         })
     };
     let (first, before) = scrape("a first reading")?;
-    std::thread::sleep(Duration::from_secs(4));
+    pause(Duration::from_secs(4));
     stage.simulator.set_trouble(trouble);
-    std::thread::sleep(Duration::from_secs(3));
+    pause(Duration::from_secs(3));
     stage.simulator.set_trouble(Trouble::None);
-    std::thread::sleep(Duration::from_secs(4));
+    pause(Duration::from_secs(4));
     let (last, after) = scrape("a last reading")?;
     let (from, to) = truths(&stage.simulator, &first, &last)?;
     let total = to.host - from.host;

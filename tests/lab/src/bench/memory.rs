@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
+use tests::command::pause;
 
 use super::sizes::{PARENT, populate};
 use super::spawn;
@@ -41,7 +41,7 @@ pub(super) fn measure(binary: &Path, root: &Path, json: &mut Map<String, Value>)
         let start =
             |(name, binary): &(&'static str, PathBuf)| Ok((*name, spawn(binary, &["--interval=1s"])?));
         let agents = builds.iter().map(start).collect::<anyhow::Result<Vec<_>>>()?;
-        thread::sleep(LENGTH);
+        pause(LENGTH);
         for (name, agent) in &agents {
             let shown = agent.scrape()?.all("ffwatt_workload_cpu_seconds_total").count();
             anyhow::ensure!(shown >= size, "{shown} workloads of {size} have series");

@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde_json::{Map, Value, json};
 use tests::agent::{Agent, Ports};
 use tests::cgroup::{self, Cgroup};
-use tests::command::{Owned, now};
+use tests::command::{Owned, now, pause};
 use tests::http;
 
 use super::spawn;
@@ -109,9 +109,9 @@ fn cpu(agent: &Agent) -> anyhow::Result<f64> {
     let used = || -> anyhow::Result<f64> {
         agent.scrape()?.sum("process_cpu_seconds_total", &[]).context("no CPU time")
     };
-    thread::sleep(Duration::from_secs(2));
+    pause(Duration::from_secs(2));
     let (before, begin) = (used()?, now());
-    thread::sleep(WATCH);
+    pause(WATCH);
     Ok((used()? - before) / begin.elapsed().as_secs_f64())
 }
 

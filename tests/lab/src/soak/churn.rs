@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::Signal;
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
-use tests::command::eventually;
+use tests::command::{eventually, pause};
 use tests::engine::Engine;
 use tests::rapl::LiveRapl;
 
@@ -102,41 +101,41 @@ impl Churn {
                 // A stopped agent does not answer.
                 let _held = prober.hold();
                 agent.signal(Signal::STOP)?;
-                thread::sleep(FAULT);
+                pause(FAULT);
                 agent.signal(Signal::CONT)?;
                 self.counts.stops += 1;
                 Ok("stopped and resumed")
             }
             1 => {
                 self.rapl.set_broken(true);
-                thread::sleep(FAULT);
+                pause(FAULT);
                 self.rapl.set_broken(false);
                 Ok("counters that show nonsense")
             }
             2 => {
                 self.engine.signal(Signal::STOP)?;
-                thread::sleep(FAULT);
+                pause(FAULT);
                 self.engine.signal(Signal::CONT)?;
                 Ok("an engine that hangs")
             }
             3 => {
                 let away = self.results.with_extension("away");
                 fs::rename(&self.results, &away).context("cannot move the results")?;
-                thread::sleep(FAULT);
+                pause(FAULT);
                 fs::rename(&away, &self.results).context("cannot move the results back")?;
                 Ok("results that vanish")
             }
             4 => {
                 let broken = r#"{"scenarios":[{"name":"half of it","dur"#;
                 fs::write(self.results.join(format!("test_results_{round:08}.json")), broken)?;
-                thread::sleep(FAULT);
+                pause(FAULT);
                 let whole = r#"{"scenarios":[{"name":"soak libx264","duration":5,"vmaf_score":90}]}"#;
                 fs::write(self.results.join(format!("test_results_{round:08}.json")), whole)?;
                 Ok("half a result file")
             }
             _ => {
                 agent.signal(Signal::HUP)?;
-                thread::sleep(FAULT);
+                pause(FAULT);
                 Ok("a reload")
             }
         }

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tests::agent::Ports;
-use tests::command::now;
+use tests::command::{now, pause};
 use tests::http;
 
 /// Pause between two scrapes.
@@ -50,7 +50,7 @@ impl Prober {
                     return;
                 }
                 told.scrape(port);
-                thread::sleep(PAUSE);
+                pause(PAUSE);
             }
         });
         Self { shared, thread: Some(thread) }

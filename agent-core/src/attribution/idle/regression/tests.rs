@@ -8,7 +8,7 @@ use super::*;
 const TICK: Duration = Duration::from_secs(if cfg!(miri) { 15 } else { 1 });
 
 /// Length of a tick over days.
-const LONG_TICK: Duration = Duration::from_secs(if cfg!(miri) { 1800 } else { 1 });
+const LONG_TICK: Duration = Duration::from_secs(if cfg!(miri) { 3600 } else { 1 });
 
 /// Cases of a property: half an hour of ticks each.
 const CASES: u32 = if cfg!(miri) { 1 } else { 64 };
@@ -94,7 +94,7 @@ proptest! {
         busy in 0.5..1.5_f64,
         exponent in 0.98..1.02_f64,
         noise in 0.0..0.002_f64,
-        tick in prop::sample::select(if cfg!(miri) { vec![5000_u64] } else { vec![250, 1000, 2000] }),
+        tick in prop::sample::select(if cfg!(miri) { vec![10_000_u64] } else { vec![250, 1000, 2000] }),
         seed in any::<u64>(),
     ) {
         let package = Package { idle, busy: idle * busy, exponent, noise, seed, ..PACKAGE };
@@ -155,7 +155,7 @@ fn two_kinds_of_load_that_take_turns_are_uncertain() {
 #[test]
 fn single_wrong_windows_do_not_tilt_it() {
     let mut regression = Regression::default();
-    let windows = if cfg!(miri) { 180 } else { 600 };
+    let windows = if cfg!(miri) { 120 } else { 600 };
     for (window, (energy, utilisation)) in
         PACKAGE.ticks(windows * TICK.as_secs() as u32, TICK).into_iter().enumerate()
     {

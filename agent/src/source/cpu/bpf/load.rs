@@ -15,6 +15,7 @@ use rustix::fs::{major, minor};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::clock::Clock;
+use crate::error::{causes, chain};
 use crate::host::{CpuTopology, HostRoots};
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::accounts::Accounts;
@@ -23,7 +24,7 @@ use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
 use crate::source::cpu::bpf::{BpfMeter, KernelClockOffset};
 use crate::source::cpu::btf::KernelTypes;
 use crate::source::identity::tracked;
-use crate::source::{GRANT, SourceError, chain};
+use crate::source::{GRANT, SourceError};
 
 /// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ffwatt-ebpf"));
@@ -288,17 +289,8 @@ fn raise_memlock() -> bool {
 }
 
 fn is_permission(error: &EbpfError) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    let mut errors = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    errors.any(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 fn load_error(error: &EbpfError, kernel: &str) -> SourceError {

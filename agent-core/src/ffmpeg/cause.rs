@@ -20,14 +20,14 @@ const CONSEQUENCES: [&str; 15] = [
 ];
 
 /// The first line that names a cause, without the address of the part that wrote the line; else the first line.
-pub(super) fn cause(lines: &[String]) -> Option<String> {
+pub fn cause(lines: &[String]) -> Option<String> {
     let lines: Vec<&str> = lines.iter().map(|line| plain(line)).filter(|line| !line.is_empty()).collect();
     let is_cause = |line: &&&str| !CONSEQUENCES.iter().any(|words| line.contains(words));
     lines.iter().find(is_cause).or(lines.first()).map(|line| (*line).to_owned())
 }
 
 /// Whether ffmpeg marks a line as an error, at the log level `level+info`.
-pub(super) fn is_error(line: &str) -> bool {
+pub fn is_error(line: &str) -> bool {
     ["[error] ", "[fatal] ", "[panic] "].iter().any(|mark| line.contains(mark))
 }
 
