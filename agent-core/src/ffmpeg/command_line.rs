@@ -176,6 +176,13 @@ impl CommandLine {
         self.is_live
     }
 
+    /// All text that is shown of this command line: no word of it may be a secret.
+    pub fn labels(&self) -> impl Iterator<Item = String> {
+        let program = Some(self.program.clone());
+        let labels = [self.codec(), self.codec_standard(), self.hardware(), self.preset(), self.resolution()];
+        labels.into_iter().chain([program]).flatten()
+    }
+
     fn only_copies(&self) -> bool {
         !self.renditions.is_empty() && self.encodes().next().is_none()
     }
