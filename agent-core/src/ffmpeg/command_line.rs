@@ -19,6 +19,7 @@ mod muxer;
 mod option;
 mod preset;
 pub mod program;
+pub mod script;
 mod standalone;
 
 use crate::ffmpeg::command_line::encoder::Encoder;
