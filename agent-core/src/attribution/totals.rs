@@ -172,6 +172,11 @@ impl Totals {
         self.workloads.close_unused(id)
     }
 
+    /// As [`Self::close_unused_workload`], for a transcode.
+    pub fn close_unused_transcode(&mut self, id: TranscodeId) -> bool {
+        self.transcodes.close_unused(id)
+    }
+
     /// Numbers of kept workloads and transcodes: at most the limit with series of their own, and the living ones beyond it.
     pub fn kept(&self) -> (usize, usize) {
         (self.workloads.len(), self.transcodes.len())

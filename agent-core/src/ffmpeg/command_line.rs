@@ -19,6 +19,7 @@ mod muxer;
 mod option;
 mod preset;
 pub mod program;
+pub mod script;
 mod standalone;
 
 use crate::ffmpeg::command_line::encoder::Encoder;
@@ -174,6 +175,13 @@ impl CommandLine {
     /// network other than HTTP.
     pub fn is_live(&self) -> bool {
         self.is_live
+    }
+
+    /// All text that is shown of this command line: no word of it may be a secret.
+    pub fn labels(&self) -> impl Iterator<Item = String> {
+        let program = Some(self.program.clone());
+        let labels = [self.codec(), self.codec_standard(), self.hardware(), self.preset(), self.resolution()];
+        labels.into_iter().chain([program]).flatten()
     }
 
     fn only_copies(&self) -> bool {

@@ -79,6 +79,9 @@ pub(super) fn text() -> String {
     text.push_str(
         "\nThe line decides whether it is one of ffmpeg: a tracked program of another name with `-i` and a value is read as ffmpeg. Shells, `env`, `nice`, `docker` \
          and other programs that run a program are not read.\n\n\
+         A script under the name of an encoder is no transcode: the encoder that it runs is one, and so is a program that it execs. \
+         The same holds for a tracked process of which another one descends that has the same arguments. The CPU time of such a wrapper stays with its workload. \
+         A script that `cpu.tracked` names is a transcode, because it may encode by itself.\n\n\
          Some services have the encoder inside their own process: OBS, OvenMediaEngine, LiveKit egress, Ant Media Server, Wowza Streaming Engine. Their energy is that of \
          their container or unit. Their name in `cpu.tracked` makes each run of the service one transcode, with energy and CPU time, and without codec, preset and size.\n\n\
          ## What is read\n\n| field | source | absent when |\n|---|---|---|\n",

@@ -5,6 +5,7 @@
 
 mod cgroups;
 mod encoders;
+mod wrappers;
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -26,17 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// All text that is returned for a command line.
 fn labels(line: &[u8]) -> Vec<String> {
     let found = parse(line, &[]);
     assert!(found.rendition_count() <= line.len() + 1 && found.output_count() <= line.len() + 1);
-    let labels = [
-        found.codec(),
-        found.codec_standard(),
-        found.hardware(),
-        found.preset(),
-        found.resolution(),
-        Some(found.program),
-    ];
-    labels.into_iter().flatten().collect()
+    found.labels().collect()
 }

@@ -3,24 +3,9 @@
 //! Elements and their properties are read in the order of the command line; see gst-launch-1.0(1). Caps give the size, `!` only links.
 
 use crate::ffmpeg::command_line::encoder::Encoder;
-use crate::ffmpeg::command_line::encoder::rows::Unit;
+use crate::ffmpeg::command_line::encoder::rows::{PRESETS, Unit, X264_SPEEDS};
 use crate::ffmpeg::command_line::frame::{self, Frame};
 use crate::ffmpeg::command_line::{BitsPerSecond, CommandLine, Rendition, Work, bitrate, preset};
-
-/// `speed-preset` of x264enc and x265enc by number.
-const SPEEDS: [&str; 11] = [
-    "none",
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-    "placebo",
-];
 
 /// Sources that deliver in real time.
 const LIVE_SOURCES: [&str; 17] = [
@@ -159,10 +144,13 @@ fn encoder_of(element: &str) -> Option<Encoder> {
 }
 
 fn preset(encoder: &Encoder, properties: &[(&str, &str)]) -> Option<String> {
-    let by_number = |value: &str| value.parse().ok().and_then(|number: usize| SPEEDS.get(number).copied());
-    let asked = property(properties, "speed-preset").map(|value| by_number(value).unwrap_or(value));
-    match asked {
-        Some(word) => preset::word(word),
+    // x264enc and x265enc take a number too: 0 is none, and the names follow in their order.
+    let by_number = |value: &str| match value.parse::<usize>().ok()? {
+        0 => Some("none"),
+        number => PRESETS[..X264_SPEEDS].get(number - 1).copied(),
+    };
+    match property(properties, "speed-preset") {
+        Some(asked) => preset::word(by_number(asked).unwrap_or(asked)),
         None => preset::preset(encoder, |name| property(properties, name)),
     }
 }

@@ -38,9 +38,9 @@ const KNOWN_PREFIXES: [&str; 8] =
     ["jellyfin", "tdarr", "emby", "plex", "nvidia", "static", "unmanic", "kodi"];
 
 /// Programs that run other programs: their own name says nothing of the line's grammar.
-const RUNNERS: [&str; 20] = [
+const RUNNERS: [&str; 24] = [
     "sh", "bash", "dash", "ash", "zsh", "busybox", "env", "nice", "ionice", "chrt", "taskset", "timeout",
-    "nohup", "setsid", "stdbuf", "sudo", "docker", "podman", "python3", "ssh",
+    "nohup", "setsid", "stdbuf", "sudo", "docker", "podman", "ssh", "perl", "ruby", "node", "php", "lua",
 ];
 
 /// The grammar of a program of this name; `None` for other programs.

@@ -14,6 +14,7 @@ use agent_core::time::{MonoTime, WallTime};
 use crate::host::HostRoots;
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::identity::cgroups::Cgroups;
+use crate::pipeline::identity::wrappers::{self, Wrappers};
 use crate::pipeline::identity::{Context, SILENT_TICKS};
 use crate::source::cpu::{CpuMeter, Tracking};
 use crate::source::identity::process_numbers::ProcessNumbers;
@@ -32,6 +33,8 @@ pub(super) struct Encoders {
     /// Encoders that were found running and are no transcodes yet, because procfs does not show their cgroup. Their next CPU time
     /// does.
     waiting: HashSet<ProcessId>,
+    /// Tracked processes that are no transcodes, because they only run one.
+    wrappers: Wrappers,
     /// Transcodes of the agent's previous run.
     earlier: EarlierTranscodes,
     /// Ended transcodes whose last CPU time may still arrive, with the number of ticks without any.
@@ -57,8 +60,17 @@ impl Encoders {
         numbers: ProcessNumbers,
         earlier: EarlierTranscodes,
     ) -> Self {
-        let (transcodes, ending) = (Transcodes::new(names.clone()), HashMap::new());
-        Self { transcodes, own, numbers, names, waiting: HashSet::new(), earlier, ending, evicted: 0 }
+        Self {
+            transcodes: Transcodes::new(names.clone()),
+            own,
+            numbers,
+            names,
+            waiting: HashSet::new(),
+            wrappers: Wrappers::default(),
+            earlier,
+            ending: HashMap::new(),
+            evicted: 0,
+        }
     }
 
     /// Whether the process is the agent itself.
@@ -77,7 +89,9 @@ impl Encoders {
         if !self.numbers.are_shared() {
             return;
         }
-        let known = |running: &Running| self.transcodes.of(running.id).is_some() || self.is_agent(running.id);
+        let known = |Running { id, .. }: &Running| {
+            self.transcodes.of(*id).is_some() || self.wrappers.contains(*id) || self.is_agent(*id)
+        };
         let mut found = processes::named(context.roots, |comm| is_tracked(comm, &self.names));
         found.retain(|running| !known(running));
         self.waiting = found.iter().map(|running| running.id).collect();
@@ -128,8 +142,8 @@ impl Encoders {
         status: Option<ExitStatus>,
         cpu: &mut dyn CpuMeter,
     ) {
-        if self.waiting.remove(&process) {
-            // It ended before it became a transcode: its last CPU time is charged to the workload.
+        if self.waiting.remove(&process) || self.wrappers.remove(process) {
+            // It ended before it became a transcode, or was none: its last CPU time is charged to the workload.
             stop_tracking(process, cpu);
         }
         self.end(process, ended, status);
@@ -151,7 +165,8 @@ impl Encoders {
         context: &mut Context<'_>,
     ) -> Option<TranscodeId> {
         let was_found = self.waiting.remove(&process);
-        if !self.transcodes.has_room() {
+        self.wrappers.remove(process);
+        if !self.transcodes.has_room(self.wrappers.len()) {
             self.evicted += 1;
             stop_tracking(process, context.cpu);
             return None;
@@ -162,8 +177,13 @@ impl Encoders {
         }
         let start_time = local.and_then(|local| processes::start_time(context.roots, local));
         let command_line = local.map(|local| processes::command_line(context.roots, local));
-        let by_procfs = || start_time.zip(local).map(|(start_time, id)| Running { id, start_time });
-        let at = match (at, by_procfs()) {
+        let command_line = command_line.unwrap_or_default();
+        let by_procfs = start_time.zip(local).map(|(start_time, id)| Running { id, start_time });
+        if workload != Pseudo::Ffwatt.id() && self.is_wrapper(by_procfs, &command_line, context.roots) {
+            self.wrappers.insert(process, by_procfs);
+            return None;
+        }
+        let at = match (at, by_procfs) {
             (Some(at), _) => on_the_wall(at, context),
             (None, Some(running)) => {
                 let uptime = Duration::from_nanos(context.clock.now().0) + context.clock.suspended();
@@ -172,7 +192,9 @@ impl Encoders {
             }
             (None, None) => context.clock.wall(),
         };
-        let command_line = command_line.unwrap_or_default();
+        if let Some(running) = by_procfs {
+            self.retire_wrappers(running, &command_line, context);
+        }
         let noticed = context.clock.now();
         let started =
             Started { process, local, start_time, at, noticed, workload, command_line: &command_line };
@@ -187,6 +209,29 @@ impl Encoders {
             context.totals.open_transcode(id);
         }
         Some(id)
+    }
+
+    /// Whether a process only runs an encoder: one that may start later, or that is a transcode already.
+    fn is_wrapper(&self, running: Option<Running>, line: &[u8], roots: &HostRoots) -> bool {
+        let has_encoder = |running| wrappers::has_encoder(running, line, &self.transcodes, roots);
+        wrappers::is_script(line, &self.names) || running.is_some_and(has_encoder)
+    }
+
+    /// Ends transcodes that only run a new encoder with this line. One that has been charged keeps its charges, without an encode.
+    fn retire_wrappers(&mut self, encoder: Running, line: &[u8], context: &mut Context<'_>) {
+        for id in wrappers::around(encoder, line, &self.transcodes, context.roots) {
+            let Some(transcode) = self.transcodes.get(id).filter(|_| !self.is_own(id)) else { continue };
+            let (process, local, start_time) = (transcode.process, transcode.local, transcode.start_time);
+            let running = start_time.zip(local).map(|(start_time, id)| Running { id, start_time });
+            self.transcodes.ended(process, context.clock.wall(), None);
+            self.transcodes.became(id, &[]);
+            context.totals.end_transcode(id, context.clock.now());
+            if context.totals.close_unused_transcode(id) {
+                self.transcodes.close(id);
+            }
+            self.transcodes.release(id);
+            self.wrappers.insert(process, running);
+        }
     }
 
     /// The process of a transcode, for the agent's next run.
@@ -210,6 +255,7 @@ impl Encoders {
                 context.cpu.forget(Consumer::Tasks { cgroup, process: Some(process) });
                 return None;
             }
+            None if self.wrappers.contains(process) => return None,
             // The event of its start was lost: procfs still shows its command line, if it still exists.
             None => self.begin(process, self.numbers.in_procfs(process, None), None, workload, context)?,
         };
@@ -228,6 +274,9 @@ impl Encoders {
         let over: Vec<ProcessId> = over.map(|(_, transcode)| transcode.process).collect();
         for process in over {
             self.end(process, context.clock.wall(), None);
+        }
+        for process in self.wrappers.gone(context.roots) {
+            self.exit(process, context.clock.wall(), None, context.cpu);
         }
         self.find_running(context, cgroups);
     }
@@ -314,9 +363,9 @@ impl Encoders {
         self.transcodes.running().filter(|(id, _)| !self.is_own(*id))
     }
 
-    /// Number of kept transcodes.
+    /// Number of kept transcodes and wrappers.
     pub(super) fn len(&self) -> usize {
-        self.transcodes.len()
+        self.transcodes.len() + self.wrappers.len()
     }
 
     /// Number of processes that were not tracked because there were too many.

@@ -2,6 +2,7 @@
 
 mod cgroups;
 mod encoders;
+mod wrappers;
 
 use std::collections::HashSet;
 use std::fs;
@@ -164,11 +165,17 @@ impl Agent {
 
     /// Adds a process to procfs.
     fn process(&self, id: u32, start_time: u64, comm: &str, command_line: &str) {
+        self.child(1, id, start_time, comm, command_line);
+    }
+
+    /// Adds a process of this parent to procfs.
+    fn child(&self, parent: u32, id: u32, start_time: u64, comm: &str, command_line: &str) {
         let folder = self.proc.path().join(id.to_string());
         fs::create_dir_all(&folder).unwrap();
         let (zeros, rest) = ("0 ".repeat(16), "0 ".repeat(30));
-        fs::write(folder.join("stat"), format!("{id} ({comm}) S 1 {zeros}1 {start_time} {rest}\n")).unwrap();
-        fs::write(folder.join("cmdline"), command_line.replace(' ', "\0")).unwrap();
+        fs::write(folder.join("stat"), format!("{id} ({comm}) S {parent} {zeros}1 {start_time} {rest}\n"))
+            .unwrap();
+        fs::write(folder.join("cmdline"), format!("{command_line} ").replace(' ', "\0")).unwrap();
     }
 
     fn gone(&self, id: u32) {

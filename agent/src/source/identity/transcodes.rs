@@ -124,9 +124,9 @@ impl Transcodes {
         }
     }
 
-    /// Whether one more transcode may run.
-    pub(crate) fn has_room(&self) -> bool {
-        self.running.len() < ROOM
+    /// Whether one more transcode may run, beside this many other tracked processes.
+    pub(crate) fn has_room(&self, others: usize) -> bool {
+        self.running.len() + others < ROOM
     }
 
     /// Number of transcodes that run or have an account.

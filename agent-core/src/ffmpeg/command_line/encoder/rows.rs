@@ -61,6 +61,9 @@ const GST: &[Speed] = &[
     Speed::Word("deadline"),
 ];
 
+/// Number of the speeds of x264 and x265: they are the first of [`PRESETS`], slowest last, in the order of their numbers.
+pub(in crate::ffmpeg::command_line) const X264_SPEEDS: usize = 10;
+
 /// Words that choose a speed, of all encoders. A preset that is neither one of these nor a small number is not shown.
 pub const PRESETS: [&str; 47] = [
     // x264, x265, vvenc, kvazaar, QSV

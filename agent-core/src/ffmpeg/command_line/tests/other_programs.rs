@@ -26,6 +26,13 @@ fn gstreamer_pipelines() {
         "gst-launch-1.0 videotestsrc ! vp9enc target-bitrate=1000000 cpu-used=8 ! webmmux ! filesink location=o",
         &expect!["gst-launch-1.0, vp9enc, standard vp9, by cpu, preset cpu-used=8, 1000000 bit/s, 1 of 1"],
     );
+    for (number, expected) in
+        [(0, Some("none")), (1, Some("ultrafast")), (10, Some("placebo")), (11, Some("11"))]
+    {
+        let line = format!("gst-launch-1.0 videotestsrc ! x264enc speed-preset={number} ! fakesink");
+        let found = super::parse(super::words(&line).join("\0").as_bytes(), &[]);
+        assert_eq!(found.preset().as_deref(), expected, "{number}");
+    }
     check(
         "gst-launch-1.0 audiotestsrc ! voaacenc ! mp4mux ! filesink location=o.mp4",
         &expect!["gst-launch-1.0, 0 of 1"],

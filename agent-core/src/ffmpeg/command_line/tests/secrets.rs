@@ -83,18 +83,8 @@ const PROGRAMS: [&str; 10] = [
     "Plex Transcoder",
 ];
 
-/// All text that is returned for a command line.
 fn labels(line: &[u8]) -> Vec<String> {
-    let found = parse(line, &[]);
-    let labels = [
-        found.codec(),
-        found.codec_standard(),
-        found.hardware(),
-        found.preset(),
-        found.resolution(),
-        Some(found.program),
-    ];
-    labels.into_iter().flatten().collect()
+    parse(line, &[]).labels().collect()
 }
 
 proptest! {
