@@ -99,6 +99,10 @@ impl Exposition {
 }
 
 /// Checks that the sum of all charges is the energy of the host, in each package and domain.
+///
+/// # Panics
+///
+/// When the sum is another one, or when there is no energy.
 #[track_caller]
 pub fn assert_closed(scrape: &Exposition) {
     let residuals = scrape.residuals();
