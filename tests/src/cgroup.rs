@@ -88,7 +88,7 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
         if !folder.exists() {
             return Some(());
         }
-        kill_all(folder);
+        clear(folder);
         fs::remove_dir(folder).ok()
     })?;
     HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(folder);
@@ -134,6 +134,17 @@ impl Drop for ContainerParents<'_> {
                 remove_empty_parents(&folder, &root.join(base));
             }
         }
+    }
+}
+
+/// Ends the processes of a cgroup, and removes the cgroups in it: those that a test that failed has not removed.
+fn clear(folder: &Path) {
+    kill_all(folder);
+    let children = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    for child in children.filter(|path| path.is_dir()) {
+        clear(&child);
+        // It may still have processes that end.
+        let _ = fs::remove_dir(child);
     }
 }
 

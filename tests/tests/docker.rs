@@ -140,6 +140,11 @@ fn a_container_below_a_parent_of_its_own_is_a_container_when_the_agent_comes_bef
         })
     };
     let expect = |agent: &Agent, ids: &[String]| {
+        eventually("all containers are known", Duration::from_secs(30), || {
+            let docker = agent.scrape_port(agent.ports.docker).ok()?;
+            (docker.sum("docker_containers_total", &[]) == Some(3.0)).then_some(())
+        })
+        .unwrap();
         for ((name, _), id) in containers.iter().zip(ids) {
             let key = [("workload", *name), ("kind", "docker"), ("id", &id[..12])];
             agent
