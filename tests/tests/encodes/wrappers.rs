@@ -139,8 +139,12 @@ fn check_end(agent: &Agent, mut wrapped: Wrapped) {
     for (wrapper, _) in &mut wrapped.wrappers {
         wrapper.0.wait().unwrap();
     }
-    eventually("all have ended", Duration::from_secs(30), || (running(agent)?.is_empty()).then_some(()))
-        .unwrap();
+    let mut last = None;
+    let ended = eventually("all have ended", Duration::from_secs(30), || {
+        last = own(agent, &wrapped);
+        last.as_ref()?.is_empty().then_some(())
+    });
+    ended.unwrap_or_else(|error| panic!("{error:#}: still shown: {last:?}\n{}", agent.log()));
 }
 
 #[test]

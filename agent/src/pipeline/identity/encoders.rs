@@ -172,8 +172,8 @@ impl Encoders {
             return None;
         }
         let start_time = local.and_then(|local| processes::start_time(context.roots, local));
-        let command_line = local.map(|local| processes::command_line(context.roots, local));
-        let command_line = command_line.unwrap_or_default();
+        let command_line =
+            local.map(|local| processes::command_line(context.roots, local)).unwrap_or_default();
         let by_procfs = start_time.zip(local).map(|(start_time, id)| Running { id, start_time });
         if workload != Pseudo::Ffwatt.id() && self.is_wrapper(by_procfs, &command_line, context.roots) {
             self.wrappers.insert(process, by_procfs);
@@ -215,8 +215,7 @@ impl Encoders {
     fn retire_wrappers(&mut self, encoder: Running, line: &[u8], context: &mut Context<'_>) {
         for id in wrappers::around(encoder, line, &self.transcodes, context.roots) {
             let Some(transcode) = self.transcodes.get(id).filter(|_| !self.is_own(id)) else { continue };
-            let (process, local, start_time) = (transcode.process, transcode.local, transcode.start_time);
-            let running = start_time.zip(local).map(|(start_time, id)| Running { id, start_time });
+            let (process, running) = (transcode.process, transcode.in_procfs());
             self.transcodes.ended(process, context.clock.wall(), None);
             self.transcodes.became(id, &[]);
             context.totals.end_transcode(id, context.clock.now());
