@@ -30,8 +30,7 @@ pub(super) struct Encoders {
     numbers: ProcessNumbers,
     /// Names of `cpu.tracked`.
     names: Vec<String>,
-    /// Encoders that were found running and are no transcodes yet, because procfs does not show their cgroup. Their next CPU time
-    /// does.
+    /// Encoders that were found running, and are no transcodes until their next CPU time shows their cgroup.
     waiting: HashSet<ProcessId>,
     /// Tracked processes that are no transcodes, because they only run one.
     wrappers: Wrappers,
@@ -83,8 +82,7 @@ impl Encoders {
         self.numbers.in_procfs(process, local)
     }
 
-    /// Tracks running encoders that are unknown: those older than the agent, and those whose event was lost. Not where procfs
-    /// has another numbering.
+    /// Tracks unknown encoders: those older than the agent, and those whose event was lost. Not where procfs numbers otherwise.
     pub(super) fn find_running(&mut self, context: &mut Context<'_>, cgroups: &mut Cgroups) {
         if !self.numbers.are_shared() {
             return;
@@ -110,6 +108,11 @@ impl Encoders {
         let Exec { at, process, local, was_tracked, cgroup } = exec;
         let local = self.numbers.in_procfs(process, local);
         if let Some(id) = self.transcodes.of(process) {
+            // It was found running before its event was read, and may have ended since.
+            let found = self.transcodes.get(id).and_then(|known| known.observation.from);
+            if found.is_some_and(|found| on_the_wall(at, context) <= found) {
+                return;
+            }
             let is_same = self.transcodes.get(id).is_some_and(|known| {
                 was_tracked && known.ended.is_none() && !is_another(known, local, context.roots)
             });
