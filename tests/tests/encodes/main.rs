@@ -86,9 +86,9 @@ fn compare(agent: &Agent, processes: &[(Entry, Owned)]) {
                 continue;
             }
             if shown.is_some() {
-                wrong += 1
+                wrong += 1;
             } else {
-                absent += 1
+                absent += 1;
             }
             writeln!(table, "{} | {field} | expected {expected:?} | shown {shown:?}", entry.title).unwrap();
         }

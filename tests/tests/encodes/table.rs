@@ -60,8 +60,9 @@ fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for (index, part) in line.split('\'').enumerate() {
         let mut pieces = part.split(if index % 2 == 0 { ' ' } else { '\'' });
-        let word = words.last_mut();
-        word.into_iter().for_each(|word| word.push_str(pieces.next().unwrap_or_default()));
+        if let Some(word) = words.last_mut() {
+            word.push_str(pieces.next().unwrap_or_default());
+        }
         words.extend(pieces.map(str::to_owned));
     }
     words.retain(|word| !word.is_empty());

@@ -1,4 +1,4 @@
-//! Recognizes command lines of wrappers: of a script that an interpreter runs, and of a program that runs an encoder with its own arguments.
+//! Recognizes command lines of wrappers: of scripts, and of programs that run an encoder with their own arguments.
 
 use crate::ffmpeg::command_line::program::is_runner;
 

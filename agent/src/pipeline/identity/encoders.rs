@@ -30,8 +30,7 @@ pub(super) struct Encoders {
     numbers: ProcessNumbers,
     /// Names of `cpu.tracked`.
     names: Vec<String>,
-    /// Encoders that were found running and are no transcodes yet, because procfs does not show their cgroup. Their next CPU time
-    /// does.
+    /// Encoders that were found running, and are no transcodes until their next CPU time shows their cgroup.
     waiting: HashSet<ProcessId>,
     /// Tracked processes that are no transcodes, because they only run one.
     wrappers: Wrappers,
@@ -83,8 +82,7 @@ impl Encoders {
         self.numbers.in_procfs(process, local)
     }
 
-    /// Tracks running encoders that are unknown: those older than the agent, and those whose event was lost. Not where procfs
-    /// has another numbering.
+    /// Tracks unknown encoders: those older than the agent, and those whose event was lost. Not where procfs numbers otherwise.
     pub(super) fn find_running(&mut self, context: &mut Context<'_>, cgroups: &mut Cgroups) {
         if !self.numbers.are_shared() {
             return;
@@ -110,16 +108,17 @@ impl Encoders {
         let Exec { at, process, local, was_tracked, cgroup } = exec;
         let local = self.numbers.in_procfs(process, local);
         if let Some(id) = self.transcodes.of(process) {
-            let known = self.transcodes.get(id).filter(|known| known.ended.is_none());
-            // Its CPU time was read before the event of its start.
-            let is_late = known.is_some_and(|known| at <= known.noticed);
-            let is_same = |known| was_tracked && !is_another(known, local, context.roots);
-            if is_late || known.is_some_and(is_same) {
+            let known = self.transcodes.get(id);
+            // It was found before the event of its start was read, and may have ended since.
+            if known.is_some_and(|known| at < known.noticed) {
+                return;
+            }
+            let is_same = known.is_some_and(|known| {
+                was_tracked && known.ended.is_none() && !is_another(known, local, context.roots)
+            });
+            if is_same {
                 let command_line = local.map(|local| processes::command_line(context.roots, local));
-                let command_line = command_line.unwrap_or_default();
-                if !(is_late && command_line.is_empty()) {
-                    self.transcodes.became(id, &command_line);
-                }
+                self.transcodes.became(id, &command_line.unwrap_or_default());
                 return;
             }
             // The event of its end was lost.
@@ -175,9 +174,11 @@ impl Encoders {
         if !track(process, context.cpu) {
             return None;
         }
+        // Before procfs is read: what it shows is then newer than any event before this time.
+        let noticed = context.clock.now();
         let start_time = local.and_then(|local| processes::start_time(context.roots, local));
-        let command_line = local.map(|local| processes::command_line(context.roots, local));
-        let command_line = command_line.unwrap_or_default();
+        let command_line =
+            local.map(|local| processes::command_line(context.roots, local)).unwrap_or_default();
         let by_procfs = start_time.zip(local).map(|(start_time, id)| Running { id, start_time });
         if workload != Pseudo::Ffwatt.id() && self.is_wrapper(by_procfs, &command_line, context.roots) {
             self.wrappers.insert(process, by_procfs);
@@ -195,7 +196,6 @@ impl Encoders {
         if let Some(running) = by_procfs {
             self.retire_wrappers(running, &command_line, context);
         }
-        let noticed = context.clock.now();
         let started =
             Started { process, local, start_time, at, noticed, workload, command_line: &command_line };
         let id = self.transcodes.started(started);
@@ -221,8 +221,7 @@ impl Encoders {
     fn retire_wrappers(&mut self, encoder: Running, line: &[u8], context: &mut Context<'_>) {
         for id in wrappers::around(encoder, line, &self.transcodes, context.roots) {
             let Some(transcode) = self.transcodes.get(id).filter(|_| !self.is_own(id)) else { continue };
-            let (process, local, start_time) = (transcode.process, transcode.local, transcode.start_time);
-            let running = start_time.zip(local).map(|(start_time, id)| Running { id, start_time });
+            let (process, running) = (transcode.process, transcode.in_procfs());
             self.transcodes.ended(process, context.clock.wall(), None);
             self.transcodes.became(id, &[]);
             context.totals.end_transcode(id, context.clock.now());

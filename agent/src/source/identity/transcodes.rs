@@ -17,6 +17,8 @@ use agent_core::model::workload::WorkloadId;
 use agent_core::model::written::WrittenPaths;
 use agent_core::time::{MonoTime, WallTime};
 
+use crate::source::identity::processes::Running;
+
 /// Most simultaneous transcodes. Further ones are charged with their workload only.
 const ROOM: usize = 8192;
 
@@ -62,6 +64,13 @@ pub(crate) struct Transcode {
     pub consumers: Vec<Consumer>,
     /// The observed part of its life.
     pub observation: Observation,
+}
+
+impl Transcode {
+    /// Its process in procfs, where known.
+    pub(crate) fn in_procfs(&self) -> Option<Running> {
+        Some(Running { id: self.local?, start_time: self.start_time? })
+    }
 }
 
 /// All transcodes that run or have an account.

@@ -116,6 +116,23 @@ fn an_encoder_whose_cpu_time_arrives_before_its_start_is_one_transcode() {
 }
 
 #[test]
+fn the_start_of_an_encoder_that_was_found_and_has_ended_is_no_second_one() {
+    let mut agent = Agent::new();
+    agent.process(7, 9999, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
+    let at = agent.clock.now();
+    agent.ask(Identities::begin);
+    agent.tick(&[(1, Some(7))], &[]);
+    agent.gone(7);
+    let process = ProcessId(7);
+    let cgroup = CgroupId(ROOT_CGROUP);
+    agent.event(LifecycleEvent::Exec { at, process, local: None, was_tracked: false, cgroup, legacy: None });
+    agent.exit(7);
+    agent.ticks(1);
+    let [(_, codec, runs)] = &agent.transcodes()[..] else { panic!("{:?}", agent.transcodes()) };
+    assert_eq!((codec.as_deref(), *runs), (Some("libx264"), false));
+}
+
+#[test]
 fn an_encoder_of_which_the_start_was_lost_is_found() {
     let mut agent = Agent::new();
     agent.tick(&[], &[]);
