@@ -6,6 +6,7 @@ use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::encoder::rows::Unit;
 use crate::ffmpeg::command_line::frame::{self, Frame};
 use crate::ffmpeg::command_line::{BitsPerSecond, CommandLine, Rendition, Work, bitrate, preset};
+use crate::model::transcode::FrameCount;
 
 /// `speed-preset` of x264enc and x265enc by number.
 const SPEEDS: [&str; 11] = [
@@ -62,7 +63,7 @@ pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> CommandLine 
     CommandLine {
         outputs: pipeline.sinks,
         is_live: pipeline.is_live,
-        counted: (pipeline.renditions.len() == 1).then_some(1),
+        frame_count: (pipeline.renditions.len() == 1).then_some(FrameCount::ONE),
         renditions: pipeline.renditions,
         ..CommandLine::default()
     }
