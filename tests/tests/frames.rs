@@ -150,7 +150,7 @@ fn joules_per_frame_are_joules_of_the_frames_that_were_encoded() {
         command.args(["-nostdin", "-v", "error", "-progress", &url, "-readrate", "4"]);
         command.args(options.split_whitespace()).current_dir(folder.path()).stdin(Stdio::null());
         let mut child = Owned(command.spawn().unwrap());
-        let status = eventually(run.name, Duration::from_secs(60), || child.0.try_wait().unwrap()).unwrap();
+        let status = eventually(run.name, Duration::from_mins(1), || child.0.try_wait().unwrap()).unwrap();
         assert!(status.success(), "{}", run.name);
         let expected: u64 = run.encoded.iter().map(|encoded| frames(folder.path(), encoded)).sum();
         assert!(expected > 0, "{}", run.name);
