@@ -25,6 +25,7 @@ mod standalone;
 use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::frame::Frame;
 use crate::ffmpeg::command_line::program::Grammar;
+use crate::model::transcode::FrameCount;
 use crate::text::bounded;
 
 /// Longest label value, in characters.
@@ -45,8 +46,8 @@ pub struct CommandLine {
     renditions: Vec<Rendition>,
     /// Whether an input arrives in real time.
     is_live: bool,
-    /// Encoded renditions for which the frames of ffmpeg's progress hold.
-    counted: Option<usize>,
+    /// Frames of the encoded renditions, by the program's progress.
+    frame_count: Option<FrameCount>,
 }
 
 /// One video stream of an output.
@@ -89,7 +90,7 @@ pub fn parse(cmdline: &[u8], tracked: &[String]) -> CommandLine {
         Some(Grammar::Gstreamer) => gstreamer::read(arguments),
         Some(Grammar::HandBrake) => standalone::read_handbrake(arguments),
         Some(Grammar::Encoder) => standalone::read_encoder(name, arguments),
-        None => CommandLine { counted: Some(1), ..CommandLine::default() },
+        None => CommandLine { frame_count: Some(FrameCount::ONE), ..CommandLine::default() },
     };
     let shown = match grammar {
         _ if tracked.iter().any(|tracked| tracked == name) => bounded(name, MAX_CHARACTERS),
@@ -165,10 +166,10 @@ impl CommandLine {
         self.rendition_count() - self.encoded_renditions()
     }
 
-    /// Number of encoded renditions that have as many frames as the program's progress says. `None` where a rendition has or may have
-    /// another number, and where nothing is encoded. A program of unknown grammar is taken to encode one.
-    pub fn counted_renditions(&self) -> Option<usize> {
-        self.counted
+    /// Frames of the encoded renditions, by the program's progress. `None` where a rendition may have another number, and where nothing
+    /// is encoded. A program of unknown grammar is taken to encode one rendition.
+    pub fn frame_count(&self) -> Option<FrameCount> {
+        self.frame_count
     }
 
     /// Whether an input of ffmpeg arrives in real time, by options and addresses: `-re`, a device, a stream of the

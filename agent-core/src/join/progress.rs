@@ -8,12 +8,16 @@ use crate::units::Pixels;
 /// Output by the transcode's progress posts; else by a comparison with its source.
 ///
 /// ffmpeg posts the frames of its first video stream, encoded or copied. They are multiplied by the number of encoded renditions that have
-/// as many; where that number is unknown, so are the frames.
+/// as many, and renditions of one frame are added; where a rendition may have another number, the frames are unknown.
 pub fn output(progress: &Progress, encode: &Encode, compared: Output) -> Output {
     let block = &progress.block;
-    let counted = block.frames.zip(encode.counted_renditions);
-    let frames = counted.map(|(frames, renditions)| frames.saturating_mul(renditions as u64));
-    let picture = |sizes: &str| area(sizes, encode.counted_renditions?);
+    let has_every_frame = block.duplicated == Some(0) && block.dropped == Some(0);
+    let count = encode.frame_count.filter(|count| !count.needs_every_frame || has_every_frame);
+    let frames = block.frames.zip(count).map(|(frames, count)| {
+        frames.saturating_mul(count.renditions as u64).saturating_add(frames.min(1) * count.stills as u64)
+    });
+    // The few pixels of stills are unknown, and so is the sum with them.
+    let picture = |sizes: &str| area(sizes, count.filter(|count| count.stills == 0)?.renditions);
     let picture = encode.resolution.as_deref().and_then(picture);
     let pixels = block.frames.zip(picture).map(|(frames, area)| Pixels(frames as f64 * area));
     // A comparison is of one file: its frames are all that were encoded only where nothing else was.
@@ -41,6 +45,7 @@ mod tests {
 
     use super::*;
     use crate::model::progress::Block;
+    use crate::model::transcode::FrameCount;
 
     fn progress(frames: u64) -> Progress {
         let output_time = Some(Duration::from_secs(2));
@@ -51,8 +56,8 @@ mod tests {
     }
 
     fn encode(resolution: &str, renditions: usize) -> Encode {
-        let (resolution, counted_renditions) = (Some(resolution.to_owned()), Some(renditions));
-        Encode { resolution, renditions, counted_renditions, ..Encode::default() }
+        let frame_count = Some(FrameCount { renditions, ..FrameCount::default() });
+        Encode { resolution: Some(resolution.to_owned()), renditions, frame_count, ..Encode::default() }
     }
 
     #[test]
@@ -73,8 +78,31 @@ mod tests {
         assert_eq!(output(&progress(50), &mixed, Output::default()).frames, None);
         let compared = Output { frames: Some(50), ..Output::default() };
         assert_eq!(output(&progress(50), &mixed, compared).frames, None, "of the file that was compared");
-        let with_copy = Encode { counted_renditions: Some(1), ..mixed };
+        let with_copy = Encode { frame_count: Some(FrameCount::ONE), ..mixed.clone() };
         assert_eq!(output(&progress(50), &with_copy, Output::default()).frames, Some(50));
+    }
+
+    #[test]
+    fn a_still_is_one_frame_however_many_the_video_has() {
+        let count = FrameCount { renditions: 2, stills: 1, needs_every_frame: false };
+        let with_poster = Encode { frame_count: Some(count), ..encode("640x360", 3) };
+        let whole = output(&progress(50), &with_poster, Output::default());
+        assert_eq!((whole.frames, whole.pixels), (Some(101), None));
+        assert_eq!(output(&progress(0), &with_poster, Output::default()).frames, Some(0), "before the first");
+    }
+
+    #[test]
+    fn formats_that_may_repeat_frames_count_while_none_is_repeated_or_dropped() {
+        let count = FrameCount { renditions: 2, stills: 0, needs_every_frame: true };
+        let mixed = Encode { frame_count: Some(count), ..encode("640x360", 2) };
+        let frames = |duplicated, dropped| {
+            let block = Block { duplicated, dropped, ..progress(50).block };
+            output(&Progress { block, ..Progress::default() }, &mixed, Output::default()).frames
+        };
+        assert_eq!(frames(Some(0), Some(0)), Some(100));
+        for (duplicated, dropped) in [(Some(1), Some(0)), (Some(0), Some(1)), (None, None)] {
+            assert_eq!(frames(duplicated, dropped), None);
+        }
     }
 
     #[test]

@@ -39,11 +39,26 @@ pub struct Encode {
     pub encoded_renditions: usize,
     /// Number of video streams over all outputs of which packets are copied.
     pub copied_streams: usize,
-    /// Encoded renditions that each have as many frames as the encoder's progress says. `None` where one has or may have another number,
-    /// and where nothing is encoded.
-    pub counted_renditions: Option<usize>,
+    /// Frames of all encoded renditions, by the encoder's progress. `None` where they are unknown, and where nothing is encoded.
+    pub frame_count: Option<FrameCount>,
     /// Whether an input arrives in real time: an encoder that falls behind loses pictures.
     pub is_live: bool,
+}
+
+/// How many frames all encoded renditions have when the encoder's progress says a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameCount {
+    /// Encoded renditions that have as many frames as the progress says.
+    pub renditions: usize,
+    /// Encoded renditions of one frame.
+    pub stills: usize,
+    /// Whether the count holds only while no frame is repeated or dropped: some renditions may do it, and others not.
+    pub needs_every_frame: bool,
+}
+
+impl FrameCount {
+    /// One rendition, which the progress is of.
+    pub const ONE: Self = Self { renditions: 1, stills: 0, needs_every_frame: false };
 }
 
 /// Identity of a transcode in metrics, API and page. Cheap to clone: snapshots share it.

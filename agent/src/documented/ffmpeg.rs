@@ -48,7 +48,9 @@ const FIELDS: [[&str; 3]; 11] = [
     [
         "frames",
         "The frames of ffmpeg's progress, once for each encoded rendition that takes the same pictures as the first video stream",
-        "No progress; nothing is encoded; a rendition has another `-r`, `-frames`, `-t`, `-ss`, input, or a filter that changes the rate",
+        "No progress; nothing is encoded; a rendition has another `-r`, `-frames`, `-t`, `-ss`, input, or a filter that changes the rate; \
+         the first output is a copy and options select a part of the input; formats differ and frames are repeated or dropped. \
+         An output of pictures is counted where it is the first output, and `-frames:v 1` is one frame",
     ],
     [
         "live",

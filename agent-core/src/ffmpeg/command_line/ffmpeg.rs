@@ -80,10 +80,10 @@ pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> CommandLine 
         streams.extend(output.streams(&inputs, &mut graph));
     }
     let is_live = inputs.iter().any(|input| input.is_live);
-    let counted = pace::counted(&streams, &graphs);
+    let frame_count = pace::frame_count(&streams, &inputs, &graphs);
     let renditions = streams.into_iter().map(|stream| stream.rendition);
     let renditions = renditions.filter(|rendition| rendition.work != Work::Decode).collect();
-    CommandLine { outputs: count, renditions, is_live, counted, ..CommandLine::default() }
+    CommandLine { outputs: count, renditions, is_live, frame_count, ..CommandLine::default() }
 }
 
 /// Splits the words as `split_commandline()` in ffmpeg's `fftools/cmdutils.c` does.

@@ -6,6 +6,7 @@ use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::encoder::rows::{PRESETS, Unit, X264_SPEEDS};
 use crate::ffmpeg::command_line::frame::{self, Frame};
 use crate::ffmpeg::command_line::{BitsPerSecond, CommandLine, Rendition, Work, bitrate, preset};
+use crate::model::transcode::FrameCount;
 
 /// Sources that deliver in real time.
 const LIVE_SOURCES: [&str; 17] = [
@@ -47,7 +48,7 @@ pub(super) fn read<'a>(arguments: impl Iterator<Item = &'a str>) -> CommandLine 
     CommandLine {
         outputs: pipeline.sinks,
         is_live: pipeline.is_live,
-        counted: (pipeline.renditions.len() == 1).then_some(1),
+        frame_count: (pipeline.renditions.len() == 1).then_some(FrameCount::ONE),
         renditions: pipeline.renditions,
         ..CommandLine::default()
     }

@@ -41,6 +41,11 @@ const PICTURES: [(&str, &str); 17] = [
     ("tiff", "tiff"),
 ];
 
+/// Name of the muxer, by `-f`, else by the suffix of the file's name; `None` for an unknown one.
+pub(super) fn name<'a>(format: Option<&'a str>, url: &str) -> Option<&'a str> {
+    format.or_else(|| table::muxer_of_suffix(&suffix(url)?.to_ascii_lowercase()).map(|(name, _)| name))
+}
+
 /// The default by the name of the muxer (`-f`), else by the suffix of the file's name (`av_guess_codec()` in libavformat/format.c).
 pub(super) fn default(format: Option<&str>, url: &str) -> Default {
     let suffix = suffix(url).unwrap_or_default().to_ascii_lowercase();

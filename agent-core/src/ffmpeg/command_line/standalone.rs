@@ -3,6 +3,7 @@
 use crate::ffmpeg::command_line::encoder::Encoder;
 use crate::ffmpeg::command_line::frame::{self, Frame};
 use crate::ffmpeg::command_line::{BitsPerSecond, CommandLine, Rendition, Work, bitrate, preset};
+use crate::model::transcode::FrameCount;
 
 /// Names of the options of one program.
 struct Grammar {
@@ -150,7 +151,7 @@ pub(super) fn read_handbrake<'a>(arguments: impl Iterator<Item = &'a str>) -> Co
         return CommandLine {
             outputs: 1,
             renditions: vec![rendition],
-            counted: Some(1),
+            frame_count: Some(FrameCount::ONE),
             ..CommandLine::default()
         };
     };
@@ -170,7 +171,7 @@ fn one(
     CommandLine {
         outputs: usize::from(is_written),
         renditions: vec![rendition],
-        counted: Some(1),
+        frame_count: Some(FrameCount::ONE),
         ..CommandLine::default()
     }
 }

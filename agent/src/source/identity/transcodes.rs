@@ -237,7 +237,7 @@ fn encode(cmdline: &[u8], names: &[String]) -> Encode {
         renditions: parsed.rendition_count(),
         encoded_renditions: parsed.encoded_renditions(),
         copied_streams: parsed.copied_streams(),
-        counted_renditions: parsed.counted_renditions(),
+        frame_count: parsed.frame_count(),
         is_live: parsed.is_live(),
         program: parsed.program,
     }

@@ -1,6 +1,6 @@
 //! Finds the streams that an output of ffmpeg takes from the inputs: `-map`, and the choice without it.
 
-use crate::ffmpeg::command_line::ffmpeg::Options;
+use crate::ffmpeg::command_line::ffmpeg::{Options, pace};
 use crate::ffmpeg::command_line::filter::{self, Graph};
 use crate::ffmpeg::command_line::frame::Frame;
 use crate::ffmpeg::command_line::{live, muxer};
@@ -10,6 +10,8 @@ pub(super) struct Input {
     pub(super) frame: Frame,
     pub(super) has_video: bool,
     pub(super) is_live: bool,
+    /// Whether a decoder gives other frames than a copy has: the options select a part of the input.
+    pub(super) is_partial: bool,
 }
 
 /// Whether a stream is video.
@@ -38,15 +40,22 @@ impl Input {
         let is_paced = options.last("re").is_some()
             || options.last("readrate").is_some_and(|rate| rate.parse::<f64>().is_ok_and(|rate| rate > 0.0));
         let is_live = is_paced || live::is_live(format, url);
+        let is_partial = pace::selects_part(|option| options.last(option).is_some());
         if format == Some("lavfi") {
             let source = filter::source(url);
-            return Self { frame: source.unwrap_or(Frame::UNKNOWN), has_video: source.is_some(), is_live };
+            return Self {
+                frame: source.unwrap_or(Frame::UNKNOWN),
+                has_video: source.is_some(),
+                is_live,
+                is_partial,
+            };
         }
         let size = options.last("video_size").or_else(|| options.last("s"));
         Self {
             frame: size.and_then(Frame::parse).unwrap_or(Frame::UNKNOWN),
             has_video: options.last("vn").is_none() && !muxer::has_only_sound(format, url),
             is_live,
+            is_partial,
         }
     }
 }

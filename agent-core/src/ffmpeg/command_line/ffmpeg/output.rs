@@ -86,7 +86,8 @@ impl<'a> Output<'a> {
         (among_video, among_all): (usize, usize),
     ) -> Option<Written<'a>> {
         let of = |base: &str| self.options.of(base, among_video, among_all);
-        let pace = Pace::new(&of, stream.input);
+        let format = muxer::name(self.options.last("f"), self.url);
+        let pace = Pace::new(&of, stream.input, format);
         let named = match (of("c"), of_format) {
             // The stream cannot be video after all.
             (_, muxer::Default::None) if muxer::has_only_sound(self.options.last("f"), self.url) => {

@@ -202,27 +202,48 @@ fn encoded_and_copied_streams_are_told_apart() {
 
 #[test]
 fn renditions_that_have_the_frames_of_the_progress() {
-    let counted = |line: &str| parse(words(line).join("\0").as_bytes(), &[]).counted_renditions();
+    let counted = |line: &str| {
+        let count = parse(words(line).join("\0").as_bytes(), &[]).frame_count()?;
+        Some((count.renditions, count.stills, count.needs_every_frame))
+    };
+    let (one, two) = (Some((1, 0, false)), Some((2, 0, false)));
+    let one_of_copy = Some((1, 0, true));
     for (line, expected) in [
-        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4", Some(1)),
-        ("ffmpeg -i a.mp4 -r 10 -c:v libx264 b.mp4", Some(1)),
-        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4 -c copy c.mp4", Some(1)),
-        ("ffmpeg -i a.mp4 -c copy c.mp4 -c:v libx264 b.mp4", Some(1)),
-        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4 -s 640x360 -c:v libx264 c.mp4", Some(2)),
+        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4", one),
+        ("ffmpeg -i a.mp4 -r 10 -c:v libx264 b.mp4", one),
+        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4 -c copy c.mp4", one),
+        ("ffmpeg -i a.mp4 -c copy c.mp4 -c:v libx264 b.mp4", one_of_copy),
+        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4 -s 640x360 -c:v libx264 c.mp4", two),
         ("ffmpeg -i a.mp4 -c copy c.mp4 -r 1 shot%d.jpg", None),
-        ("ffmpeg -i a.mp4 -r 1 shot%d.jpg -c copy c.mp4", Some(1)),
+        ("ffmpeg -i a.mp4 -r 1 shot%d.jpg -c copy c.mp4", one),
         ("ffmpeg -i a.mp4 -c copy c.mp4 -vf fps=1/10 shot%d.jpg", None),
-        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4 -frames:v 1 cover.jpg", None),
+        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4 -frames:v 1 cover.jpg", Some((1, 1, false))),
         ("ffmpeg -i a.mp4 -i b.mp4 -map 0:v -c:v libx264 c.mp4 -map 1:v -c:v libx264 d.mp4", None),
         (
             "ffmpeg -i a.mp4 -filter_complex [0:v]split[a][b] -map [a] -c:v libx264 b.mp4 -map [b] -c:v libx264 c.mp4",
-            Some(2),
+            two,
         ),
-        ("ffmpeg -i a.mp4 -filter_complex [0:v]fps=25,split[a][b] -map [a] b.mp4 -map [b] c.mp4", Some(2)),
+        ("ffmpeg -i a.mp4 -filter_complex [0:v]fps=25,split[a][b] -map [a] b.mp4 -map [b] c.mp4", two),
         ("ffmpeg -i a.mp4 -filter_complex [0:v]split[a][x];[x]fps=10[b] -map [a] b.mp4 -map [b] c.mp4", None),
         ("ffmpeg -i a.mp4 -c copy b.mp4", None),
         ("ffmpeg -i a.mp4 -f rawvideo b.yuv -r 5 -c:v libx264 c.mp4", None),
-        ("unknown a b c", Some(1)),
+        (
+            "ffmpeg -i a.mp4 -c copy c.mp4 -vframes 1 -vf select=gt(scene\\,0.4) cover.jpg",
+            Some((0, 1, false)),
+        ),
+        ("ffmpeg -i a.mp4 -frames:v 1 cover.jpg -c:v libx264 b.mp4", None),
+        ("ffmpeg -i a.mp4 -frames:v 1 cover.jpg -c copy b.mp4", one),
+        // A copy begins and ends at other packets.
+        ("ffmpeg -ss 3 -i a.mp4 -c copy c.mp4 -c:v libx264 b.mp4", None),
+        ("ffmpeg -i a.mp4 -t 3 -c copy c.mp4 -t 3 -c:v libx264 b.mp4", None),
+        ("ffmpeg -sseof -3 -i a.mp4 -c:v libx264 b.mp4 -c copy c.mp4", one),
+        ("ffmpeg -skip_frame nokey -i a.mp4 -c copy c.mp4 -c:v libx264 b.mp4", None),
+        // Some formats have frames repeated.
+        ("ffmpeg -i a.mp4 -c:v libx264 -f flv rtmp://host/a -c:v libx264 b.mp4", Some((2, 0, true))),
+        ("ffmpeg -i a.mp4 -c:v libx264 b.mp4 -c:v libx264 -f hls c.m3u8", None),
+        ("ffmpeg -i a.mp4 -fps_mode cfr -c:v libx264 b.mp4 -fps_mode cfr -c:v libx264 -f hls c.m3u8", two),
+        ("ffmpeg -i a.mp4 -c copy c.mp4 shot%d.jpg", None),
+        ("unknown a b c", one),
     ] {
         assert_eq!(counted(line), expected, "{line}");
     }
