@@ -5,6 +5,7 @@
 
 mod cgroups;
 mod encoders;
+mod tracking;
 mod wrappers;
 
 use std::collections::HashSet;

@@ -14,6 +14,7 @@ use agent_core::time::{MonoTime, WallTime};
 use crate::host::HostRoots;
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::identity::cgroups::Cgroups;
+use crate::pipeline::identity::tracking::{stop_tracking, track};
 use crate::pipeline::identity::wrappers::{self, Wrappers};
 use crate::pipeline::identity::{Context, SILENT_TICKS};
 use crate::source::cpu::{CpuMeter, Tracking};
@@ -378,25 +379,6 @@ fn is_another(transcode: &Transcode, local: Option<ProcessId>, roots: &HostRoots
     match (local, transcode.start_time) {
         (Some(local), Some(start_time)) => processes::start_time(roots, local) != Some(start_time),
         _ => false,
-    }
-}
-
-/// Tracks a process. Returns whether it is tracked from now on.
-fn track(process: ProcessId, cpu: &mut dyn CpuMeter) -> bool {
-    let tracked = cpu.track(process);
-    if let Err(error) = &tracked {
-        tracing::warn!(
-            process = process.0,
-            "cannot track an encoder; its energy stays with its workload: {}",
-            error.chain()
-        );
-    }
-    tracked.is_ok()
-}
-
-fn stop_tracking(process: ProcessId, cpu: &mut dyn CpuMeter) {
-    if let Err(error) = cpu.untrack(process) {
-        tracing::warn!(process = process.0, "cannot stop tracking a process: {}", error.chain());
     }
 }
 
