@@ -89,7 +89,7 @@ pub(crate) enum QualityError {
     #[error("stopped")]
     Stopped,
     /// The result file cannot be used.
-    #[error("the result file {path}: {problem}", path = path.display())]
+    #[error("the result file {path} {problem}", path = path.display())]
     ResultFile {
         path: PathBuf,
         /// The problem.
@@ -172,10 +172,11 @@ pub(crate) fn run(
             tracing::info!("{finding}");
         }
     }
+    // First: where the result file refuses the scores, they are not lost.
+    print(&comparisons, options.as_json, out).map_err(|cause| QualityError::io("write the scores", cause))?;
     if let (Some((file, scenario)), [(_, comparison)]) = (&options.result, &comparisons[..]) {
         store::write(file, scenario, &comparison.scores)?;
     }
-    print(&comparisons, options.as_json, out).map_err(|cause| QualityError::io("write the scores", cause))?;
     Ok(all_well)
 }
 

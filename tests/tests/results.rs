@@ -345,7 +345,7 @@ fn the_next_bad_file_is_told_too() {
         });
         found.unwrap_or_else(|error| panic!("{error}: {name}: {}", stage.agent.log()));
         let log = stage.agent.log();
-        let told = |line: &&str| line.contains(&name) && line.contains("cannot be read");
+        let told = |line: &&str| line.contains(&name) && line.contains("is refused");
         assert_eq!(log.lines().filter(told).count(), 1, "once: {log}");
     }
 }

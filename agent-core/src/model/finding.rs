@@ -148,7 +148,7 @@ impl FindingCode {
             ),
             Self::ResultFileUnreadable => (
                 "result_file_unreadable",
-                "The result file {subject} cannot be read: {detail}. The figures of the last readable file stay.",
+                "A result file is refused: {detail}. The figures of the last readable file stay.",
                 "ffwatt results check {subject}",
             ),
             Self::ResultValueRefused => (

@@ -19,6 +19,16 @@ impl FindingTracker {
         self.found.insert((code, subject.to_owned()), detail.to_owned());
     }
 
+    /// As [`Self::report`], but another detail makes another finding: it is logged, and has a time of its own.
+    pub(crate) fn report_by_detail(&mut self, code: FindingCode, subject: &str, detail: &str) {
+        let key = (code, subject.to_owned());
+        let has_changed = |known: &Finding| *known != Finding::new(code, subject, detail, known.since);
+        if self.current.get(&key).is_some_and(has_changed) {
+            self.current.remove(&key);
+        }
+        self.report(code, subject, detail);
+    }
+
     /// Ends a tick: findings that were not reported in it no longer hold.
     pub(crate) fn settle(&mut self, wall: WallTime) {
         let found = std::mem::take(&mut self.found);
@@ -61,5 +71,15 @@ mod tests {
         tracker.report(FindingCode::CounterUnreadable, "core-0", "again");
         tracker.settle(WallTime(5.0));
         assert_eq!(tracker.current()[0].since, WallTime(5.0), "it is found anew");
+    }
+
+    #[test]
+    fn another_detail_can_be_another_finding() {
+        let mut tracker = FindingTracker::default();
+        for (second, detail) in [(1, "no JSON"), (2, "no JSON"), (3, "no list"), (4, "no list")] {
+            tracker.report_by_detail(FindingCode::ResultFileUnreadable, "a.json", detail);
+            tracker.settle(WallTime(f64::from(second)));
+        }
+        assert_eq!(tracker.current()[0].since, WallTime(3.0));
     }
 }

@@ -3,28 +3,29 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::files;
 use crate::quality::QualityError;
 use crate::quality::scores::{Scores, number_or_inf};
+use crate::source::results;
 
 /// Key of the share of the source's frames that the scores cover.
 const COVERED: &str = "quality_covered_ratio";
 
-/// Writes scores into the scenario of this name. Everything else in the file stays as it is; a reader sees the old file
-/// or the new one.
+/// Writes scores into the scenario of this name. All other values stay; words that JSON does not have, such as `NaN`, become text, and
+/// the encoding becomes UTF-8. A reader sees the old file or the new one.
 pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), QualityError> {
     let wrong = |problem: String| QualityError::ResultFile { path: path.to_path_buf(), problem };
     let failed = |doing: &str, cause| QualityError::io(format!("{doing} {}", path.display()), cause);
     let text = fs::read(path).map_err(|cause| failed("read", cause))?;
-    let mut document: Value =
-        serde_json::from_slice(&text).map_err(|error| wrong(format!("not (yet) whole JSON: {error}")))?;
-    let entries = document.get_mut("scenarios").and_then(Value::as_array_mut);
-    let entries = entries.ok_or_else(|| wrong("no list \"scenarios\"".to_owned()))?;
-    let named = |entry: &&mut Value| entry.get("name").and_then(Value::as_str) == Some(scenario);
-    let entry = entries.iter_mut().find(named).and_then(Value::as_object_mut);
-    let entry = entry.ok_or_else(|| wrong(format!("no scenario {scenario:?}")))?;
+    let (mut document, is_garbled): (Value, _) =
+        results::read_json(&text).map_err(|error| wrong(error.to_string()))?;
+    if is_garbled {
+        return Err(wrong("has bytes that are no characters; write it as UTF-8".to_owned()));
+    }
+    let entry =
+        entry(&mut document, scenario).ok_or_else(|| wrong(format!("has no scenario {scenario:?}")))?;
     let vmaf = scores.vmaf.as_ref();
     for (name, value) in [
         ("vmaf_score", vmaf.map(|vmaf| Value::from(vmaf.mean.0))),
@@ -50,6 +51,23 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     };
     let text = serde_json::to_vec_pretty(&document).map_err(|error| failed("write", error.into()))?;
     Ok(files::replace(path, &text, None)?)
+}
+
+/// The scenario of this name: in the list `scenarios` or a list in place of the file, or in an object of scenarios by their names.
+fn entry<'a>(document: &'a mut Value, scenario: &str) -> Option<&'a mut Map<String, Value>> {
+    let is_named = |entry: &Value| entry.get("name").and_then(Value::as_str) == Some(scenario);
+    let entries = if document.is_array() { document } else { document.get_mut("scenarios")? };
+    let entry = match entries {
+        Value::Array(entries) => entries.iter_mut().find(|entry| is_named(entry)),
+        Value::Object(_) if is_named(entries) => Some(entries),
+        Value::Object(entries) => {
+            let own = |(key, entry): &(&String, &Value)| is_named(entry) || *key == scenario;
+            let key = entries.iter().find(own).map(|(key, _)| key.clone())?;
+            entries.get_mut(&key)
+        }
+        _ => None,
+    };
+    entry?.as_object_mut()
 }
 
 #[cfg(test)]
@@ -83,5 +101,46 @@ mod tests {
         fs::write(&path, &before[..20]).unwrap();
         assert!(write(&path, "b", &scores).unwrap_err().to_string().contains("whole JSON"));
         assert_eq!(fs::read(&path).unwrap(), &before[..20], "a file that is no JSON is left alone");
+    }
+
+    #[test]
+    fn a_file_with_values_that_json_does_not_have_keeps_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test_results_1.json");
+        let scores = Scores { ssim: Some(Ratio(0.5)), ..Scores::default() };
+        let text = r#"{"scenarios":[{"name":"a","duration":NaN,"fps":-Infinity,},{"name":"b"}]}"#;
+        let wide: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [text.as_bytes(), format!("\u{feff}{text}").as_bytes(), &wide] {
+            fs::write(&path, bytes).unwrap();
+            write(&path, "b", &scores).unwrap();
+            let after: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            let [first, second] = [0, 1].map(|index| after["scenarios"][index].clone());
+            assert_eq!(first, serde_json::json!({"name": "a", "duration": "NaN", "fps": "-Infinity"}));
+            assert_eq!((&second["name"], &second["ssim_score"]), (&"b".into(), &0.5.into()));
+        }
+        let garbled = b"{\"scenarios\":[{\"name\":\"b\",\"note\":\"caf\xe9\"}]}";
+        fs::write(&path, garbled).unwrap();
+        assert!(write(&path, "b", &scores).unwrap_err().to_string().contains("UTF-8"));
+        assert_eq!(fs::read(&path).unwrap(), garbled);
+    }
+
+    #[test]
+    fn scenarios_in_other_shapes_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test_results_1.json");
+        let scores = Scores { ssim: Some(Ratio(0.5)), ..Scores::default() };
+        for text in [
+            r#"[{"name":"a"},{"name":"b"}]"#,
+            r#"{"scenarios":{"a":{"x":1},"b":{"x":2}}}"#,
+            r#"{"scenarios":{"1":{"name":"a"},"2":{"name":"b"}}}"#,
+            r#"{"scenarios":{"name":"b","x":1}}"#,
+        ] {
+            fs::write(&path, text).unwrap();
+            write(&path, "b", &scores).unwrap();
+            let after = fs::read_to_string(&path).unwrap();
+            assert_eq!(after.matches("ssim_score").count(), 1, "{after}");
+        }
+        fs::write(&path, r#"{"scenarios":3}"#).unwrap();
+        assert!(write(&path, "b", &scores).is_err());
     }
 }

@@ -127,15 +127,15 @@ impl ResultFiles {
         false
     }
 
-    /// Each problem is logged once, when it appears.
+    /// Each problem is logged once, when it appears; a file that is bad in another way has another problem.
     fn report(&mut self, wall: WallTime) {
         if let Some((path, why)) = &self.unreadable {
             let subject = path.display().to_string();
-            self.findings.report(FindingCode::ResultFileUnreadable, &subject, why);
+            self.findings.report_by_detail(FindingCode::ResultFileUnreadable, &subject, why);
         }
         let (path, problems) = &self.problems;
         for (subject, detail) in values(path, problems) {
-            self.findings.report(FindingCode::ResultValueRefused, &subject, &detail);
+            self.findings.report_by_detail(FindingCode::ResultValueRefused, &subject, &detail);
         }
         self.findings.settle(wall);
     }

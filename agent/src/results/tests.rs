@@ -166,6 +166,18 @@ fn a_bad_file_that_is_removed_is_no_finding() {
 }
 
 #[test]
+fn a_file_that_is_bad_in_another_way_is_another_finding() {
+    let mut desk = Desk::new();
+    let mut since = Vec::new();
+    for text in ["{", "{", r#"{"scenarios":3}"#] {
+        desk.write("test_results_1.json", text);
+        since.push(desk.look().findings[0].since);
+        desk.scene.tick(SECOND);
+    }
+    assert!(since[0] == since[1] && since[1].0 < since[2].0, "{since:?}");
+}
+
+#[test]
 fn findings_of_a_file_have_a_bound_and_the_last_one_counts_the_others() {
     let mut desk = Desk::new();
     let all: Vec<String> =

@@ -139,6 +139,22 @@ fn check_progress(agent: &Agent, wrapped: &Wrapped) {
     }
 }
 
+/// Ends the encoders, and waits until the agent shows none of them.
+fn check_end(agent: &Agent, mut wrapped: Wrapped) {
+    for (_, stdin) in &mut wrapped.wrappers {
+        drop(stdin.take());
+    }
+    for (wrapper, _) in &mut wrapped.wrappers {
+        wrapper.0.wait().unwrap();
+    }
+    let mut last = None;
+    let ended = eventually("all have ended", Duration::from_secs(30), || {
+        last = own(agent, &wrapped);
+        last.as_ref()?.is_empty().then_some(())
+    });
+    ended.unwrap_or_else(|error| panic!("{error:#}: still shown: {last:?}\n{}", agent.log()));
+}
+
 #[test]
 fn wrappers_that_start_later() {
     for source in ["bpf", "cgroupfs"] {
@@ -146,6 +162,7 @@ fn wrappers_that_start_later() {
         let wrapped = start();
         check(&agent, &wrapped);
         check_progress(&agent, &wrapped);
+        check_end(&agent, wrapped);
     }
 }
 

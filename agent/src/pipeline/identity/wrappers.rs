@@ -86,7 +86,9 @@ pub(super) fn has_encoder(wrapper: Running, line: &[u8], transcodes: &Transcodes
                     && script::has_arguments_of(line, &processes::command_line(roots, local))
             })
     };
-    transcodes.running().any(|(_, transcode)| is_encoder(transcode))
+    // Most encoders have no children, and each check of a transcode reads several files.
+    processes::has_children(roots, wrapper.id) != Some(false)
+        && transcodes.running().any(|(_, transcode)| is_encoder(transcode))
 }
 
 /// The parent of a process, its parent, and so on.

@@ -82,6 +82,16 @@ pub(crate) fn named(roots: &HostRoots, is_wanted: impl Fn(&str) -> bool) -> Vec<
         .collect()
 }
 
+/// Whether a process has children (`/proc/<pid>/task/<tid>/children`); `None` when it is gone, and on a kernel without
+/// `CONFIG_PROC_CHILDREN`.
+pub(crate) fn has_children(roots: &HostRoots, id: ProcessId) -> Option<bool> {
+    let mut threads = fs::read_dir(roots.process(id.0, "task")).ok()?;
+    threads.try_fold(false, |found, thread| {
+        let children = fs::read(thread.ok()?.path().join("children")).ok()?;
+        Some(found || !children.is_empty())
+    })
+}
+
 /// The agent's own number in procfs.
 pub(crate) fn own(roots: &HostRoots) -> Option<ProcessId> {
     let link = fs::read_link(roots.proc.join("self")).ok()?;
@@ -134,6 +144,18 @@ mod tests {
         assert_eq!(kept_name("gst-launch-1.0"), "gst-launch-1.0");
         assert_eq!(kept_name("a-very-long-program"), "a-very-long-pro");
         assert_eq!(kept_name("vierzehn-zeicheä"), "vierzehn-zeiche");
+    }
+
+    #[test]
+    fn a_process_with_and_without_children() {
+        let roots = HostRoots::default();
+        #[expect(clippy::disallowed_methods, reason = "the test ends it")]
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let found = [std::process::id(), child.id()].map(|id| has_children(&roots, ProcessId(id)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found, [Some(true), Some(false)]);
+        assert_eq!(has_children(&roots, ProcessId(u32::MAX)), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use agent_core::text::bounded;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Keys in messages are no longer than this many characters.
 pub(super) const MAX_KEY: usize = 64;
@@ -30,7 +30,7 @@ pub(super) enum Json {
 
 /// The reason why bytes are no JSON. It quotes nothing of the file.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum JsonError {
+pub(crate) enum JsonError {
     /// The encoding is not read.
     #[error("is UTF-32; write it as UTF-8")]
     Encoding,
@@ -40,7 +40,7 @@ pub(super) enum JsonError {
 }
 
 /// A value, and whether some bytes are no text in the encoding of the file.
-pub(super) fn read(bytes: &[u8]) -> Result<(Json, bool), JsonError> {
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, bool), JsonError> {
     let text = decode::text(bytes).ok_or(JsonError::Encoding)?;
     let value = match serde_json::from_str(&text) {
         Ok(value) => value,

@@ -49,7 +49,7 @@ pub struct ScenarioReview {
 /// A file's run, and the review of the file.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), SourceError> {
     let broken = |why: String| SourceError::broken(format!("{} {why}", path.display()));
-    let (document, is_garbled) = json::read(bytes).map_err(|error| broken(error.to_string()))?;
+    let (document, is_garbled) = json::read::<Json>(bytes).map_err(|error| broken(error.to_string()))?;
     let scenarios = scenarios(&document).ok_or_else(|| broken("has no list \"scenarios\"".to_owned()))?;
     let mut review = Review::default();
     let mut run = Run { id: id(path), scenarios: Vec::new() };
