@@ -8,7 +8,8 @@
 )]
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -186,5 +187,34 @@ fn an_independent_tool_has_the_same_scores() {
         let (found, expected) = (found[metric].as_f64().unwrap(), referee.pointer(path).unwrap());
         // It rounds to three digits.
         assert!((found - expected.as_f64().unwrap()).abs() < 1e-3, "{metric}: {found}, not {expected}");
+    }
+}
+
+/// The Python package `easyvmaf` brings both sides to the picture of the model, and knows the NEG models.
+#[test]
+fn another_independent_tool_has_the_same_vmaf_by_both_models() {
+    let clips = tests::clips::Clips::new().unwrap();
+    let encoder = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
+    // It scales all other sizes.
+    let picture = "testsrc2=size=1920x1080:rate=25:duration=0.6";
+    clips.run(&format!("-f lavfi -i {picture} {encoder} -crf 5 source.mp4")).unwrap();
+    clips.run(&format!("-i source.mp4 {encoder} -crf 35 encode.mp4")).unwrap();
+    let with_vmaf = ffmpeg::with_vmaf().unwrap();
+    // It takes the ffmpeg of the path.
+    symlink(&with_vmaf, clips.path("ffmpeg")).unwrap();
+    let python = PathBuf::from(std::env::var_os("FFWATT_PYTHON").unwrap());
+    let path = format!("{}:{}", clips.folder().display(), std::env::var("PATH").unwrap());
+    let mut referee = Command::new(python.with_file_name("easyvmaf"));
+    referee.current_dir(clips.folder()).env("PATH", path).args(["--vmaf-version", "0.6"]);
+    output(referee.args(["-d", "encode.mp4", "-r", "source.mp4"])).unwrap();
+    let summary = fs::read(clips.path("encode_vmaf_summary.json")).unwrap();
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    let (source, encode) = (clips.path("source.mp4"), clips.path("encode.mp4"));
+    for (name, options) in [("vmaf_hd", &[][..]), ("vmaf_hd_neg", &["--vmaf-neg"][..])] {
+        let pair = ["--ffmpeg", &with_vmaf, &source, &encode];
+        let [found] = &scores(&[&pair[..], options].concat())[..] else { panic!() };
+        let found = found["vmaf"].as_f64().unwrap();
+        let expected = summary["vmaf"]["scores"][name].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-3, "{name}: {found}, not {expected}");
     }
 }

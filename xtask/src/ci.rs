@@ -34,9 +34,13 @@ const PACKAGES: [&str; 17] = [
     "strace",
 ];
 
-/// The strict OpenMetrics parser, and an ffmpeg with libvmaf.
-const PYTHON_PACKAGES: [&str; 3] =
-    ["prometheus_client==0.26.0", "imageio-ffmpeg==0.8.1", "ffmpeg-quality-metrics==3.13.0"];
+/// The strict OpenMetrics parser, an ffmpeg with libvmaf, and two tools that score on their own.
+const PYTHON_PACKAGES: [&str; 4] = [
+    "prometheus_client==0.26.0",
+    "imageio-ffmpeg==0.8.1",
+    "ffmpeg-quality-metrics==3.13.0",
+    "easyvmaf==5.0.0",
+];
 
 /// Runs all tests, or only those that need neither root nor tools.
 pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
