@@ -258,6 +258,13 @@ impl Agent {
         kill_process(pid, signal).context("cannot signal the agent")
     }
 
+    /// Stops it, and waits until it is stopped.
+    pub fn suspend(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)?;
+        let process = PathBuf::from(format!("/proc/{}", self.pid()));
+        eventually("it is stopped", Duration::from_secs(10), || is_stopped(&process).then_some(()))
+    }
+
     /// Changes what the agent reads, in one step for it: it is stopped in its wait for the next tick, so that no tick reads a part of the
     /// change.
     pub fn between_ticks<T>(&self, change: impl FnOnce() -> T) -> anyhow::Result<T> {
@@ -280,9 +287,7 @@ impl Agent {
         let file = |task: &Path, name| fs::read_to_string(task.join(name)).ok();
         let mut tasks = tasks.filter_map(|task| Some(task.ok()?.path()));
         let task = tasks.find(|task| file(task, "comm").is_some_and(|name| name.trim_end() == "pipeline"))?;
-        let stat = file(&task, "stat")?;
-        let is_stopped = stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
-        let call = file(&task, "syscall").filter(|_| is_stopped)?;
+        let call = file(&task, "syscall").filter(|_| is_stopped(&task))?;
         Some(call.split_whitespace().next()?.to_owned())
     }
 
@@ -303,6 +308,12 @@ impl Agent {
             .with_context(|| format!("its log: {}", self.log()))?;
         Ok((status, self.log()))
     }
+}
+
+/// Whether the process or thread of this folder of procfs is stopped by a signal.
+fn is_stopped(folder: &Path) -> bool {
+    let stat = fs::read_to_string(folder.join("stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
 }
 
 impl Drop for Agent {

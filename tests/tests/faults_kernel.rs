@@ -11,12 +11,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::time::Duration;
 
 use rustix::process::Signal;
 use tests::agent::{Agent, binary};
 use tests::cgroup::Cgroup;
-use tests::command::{eventually, output};
+use tests::command::output;
 use tests::exposition::{Exposition, assert_closed};
 use tests::length::short_or_long;
 
@@ -38,17 +37,6 @@ fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
 
 fn count(scrape: &Exposition, name: &str) -> f64 {
     scrape.sum(name, &[]).unwrap()
-}
-
-/// Stops it, and waits until it is stopped.
-fn stop(agent: &Agent) {
-    agent.signal(Signal::STOP).unwrap();
-    let stat = format!("/proc/{}/stat", agent.pid());
-    eventually("it is stopped", Duration::from_secs(10), || {
-        let stat = fs::read_to_string(&stat).ok()?;
-        stat.rsplit_once(") ")?.1.starts_with('T').then_some(())
-    })
-    .unwrap();
 }
 
 #[test]
@@ -97,7 +85,7 @@ fn twenty_thousand_cgroups_come_and_go_in_bursts() {
 fn events_that_find_no_room_are_counted_and_a_walk_makes_up_for_them() {
     let agent = agent(&[]);
     assert_eq!(count(&agent.wait_ticks(1).unwrap(), "ffwatt_lost_events_total"), 0.0);
-    stop(&agent);
+    agent.suspend().unwrap();
     // More than a megabyte of events, which nothing reads.
     let long = "x".repeat(200);
     let parent = Cgroup::make("ffwatt-test/overrun").unwrap();
@@ -204,7 +192,7 @@ fn an_agent_that_is_stopped_for_a_while_knows_who_ran() {
     let agent = agent(&[]);
     let cgroup = Cgroup::make("ffwatt-test/while-stopped").unwrap();
     agent.wait_ticks(1).unwrap();
-    stop(&agent);
+    agent.suspend().unwrap();
     let seconds = short_or_long(3.0, 30.0);
     burn(&cgroup, seconds).wait().unwrap();
     agent.signal(Signal::CONT).unwrap();

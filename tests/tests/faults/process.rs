@@ -47,12 +47,6 @@ fn killed_at_any_moment_again_and_again_it_counts_nothing_twice_and_loses_a_tick
     println!("{kills} kills: {kept} steps of energy kept, the others lost with the tick they were in");
 }
 
-/// Whether all threads of a process are stopped.
-fn is_stopped(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
-}
-
 #[test]
 fn an_agent_that_is_stopped_for_a_while_charges_what_it_missed() {
     let mut host = Host::client().unwrap();
@@ -64,8 +58,7 @@ fn an_agent_that_is_stopped_for_a_while_charges_what_it_missed() {
     let before = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&before), STEP_JOULES);
     let missed = |scrape: &Exposition| scrape.sum("ffwatt_missed_ticks_total", &[]).unwrap();
-    agent.signal(Signal::STOP).unwrap();
-    eventually("it is stopped", Duration::from_secs(10), || is_stopped(agent.pid()).then_some(())).unwrap();
+    agent.suspend().unwrap();
     host.step(&[(CGROUPS[1], milliseconds)]).unwrap();
     host.set_energy("intel-rapl:0", BEGIN + (1 + steps) * STEP).unwrap();
     pause(Duration::from_secs(seconds));

@@ -10,7 +10,7 @@ use super::*;
 
 /// Compares all known figures of a command line with the expected ones. Words are split at spaces; `'…'` keeps them together.
 fn check(line: &str, expected: &Expect) {
-    let found = parse(words(line).join("\0").as_bytes(), &[]);
+    let found = read(line);
     let mut parts = vec![found.program.clone()];
     let facts = [
         ("", found.codec()),
@@ -31,6 +31,11 @@ fn check(line: &str, expected: &Expect) {
     expected.assert_eq(&parts.join(", "));
 }
 
+/// Reads a command line that [`words`] splits.
+fn read(line: &str) -> CommandLine {
+    parse(words(line).join("\0").as_bytes(), &[])
+}
+
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (index, part) in line.split('\'').enumerate() {
@@ -45,7 +50,7 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn inputs_that_come_at_their_own_pace() {
-    let is_live = |line: &str| parse(words(line).join("\0").as_bytes(), &[]).is_live();
+    let is_live = |line: &str| read(line).is_live();
     for line in [
         "ffmpeg -re -i in.mp4 out.mp4",
         "ffmpeg -readrate 1 -i in.mp4 out.mp4",
@@ -375,7 +380,7 @@ fn options_that_are_no_files() {
 fn labels_are_cut_and_printable() {
     let output = |number: u32| format!("-s {}x100 -c:v libx264 {number}.mp4", number + 100);
     let outputs: Vec<String> = (0..50).map(output).collect();
-    let found = parse(words(&format!("ffmpeg -i a.mp4 {}", outputs.join(" "))).join("\0").as_bytes(), &[]);
+    let found = read(&format!("ffmpeg -i a.mp4 {}", outputs.join(" ")));
     let size = found.resolution().unwrap();
     assert_eq!((size.chars().count(), size.ends_with('…')), (64, true), "{size}");
     assert_eq!((found.output_count(), found.rendition_count()), (50, 50));

@@ -152,9 +152,14 @@ impl Agent {
     }
 
     fn exec_known_as(&mut self, process: u32, local: Option<u32>, was_tracked: bool) {
-        let (at, process, local) = (self.clock.now(), ProcessId(process), local.map(ProcessId));
+        self.meter.tracked.insert(ProcessId(process));
+        self.exec_event(self.clock.now(), process, local, was_tracked);
+    }
+
+    /// The event alone, of an earlier time.
+    fn exec_event(&mut self, at: MonoTime, process: u32, local: Option<u32>, was_tracked: bool) {
+        let (process, local) = (ProcessId(process), local.map(ProcessId));
         let cgroup = CgroupId(ROOT_CGROUP);
-        self.meter.tracked.insert(process);
         self.event(LifecycleEvent::Exec { at, process, local, was_tracked, cgroup, legacy: None });
     }
 

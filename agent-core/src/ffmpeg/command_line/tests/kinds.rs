@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{BitsPerSecond, check, parse, words};
+use super::{BitsPerSecond, check, read};
 
 #[test]
 fn an_option_that_has_a_value_in_some_versions_is_decided_by_the_next_word() {
@@ -89,7 +89,7 @@ fn sound_alone_has_no_video() {
         "ffmpeg -i a.m4a -c:v libx264 out.mkv",
         "ffmpeg -vn -i a.mkv out.mkv",
     ] {
-        let found = parse(words(line).join("\0").as_bytes(), &[]);
+        let found = read(line);
         assert_eq!(
             (found.codec(), found.codec_standard(), found.rendition_count()),
             (None, None, 0),
@@ -115,7 +115,7 @@ fn the_picture_comes_from_the_input_that_has_one() {
 
 #[test]
 fn live_inputs() {
-    let is_live = |line: &str| parse(words(line).join("\0").as_bytes(), &[]).is_live();
+    let is_live = |line: &str| read(line).is_live();
     for input in [
         "-i rtsps://camera:7441/x",
         "-i srt://:9000",
@@ -160,7 +160,7 @@ fn pictures_have_the_encoder_of_their_suffix() {
 fn a_quality_that_wins_over_the_bitrate() {
     let bitrate = |options: &str| {
         let line = format!("ffmpeg -i a.mp4 {options} out.mkv");
-        parse(words(&line).join("\0").as_bytes(), &[]).bitrate().map(|bitrate| bitrate.0)
+        read(&line).bitrate().map(|bitrate| bitrate.0)
     };
     for (options, expected) in [
         ("-c:v libx264 -b:v 2M -crf 22", None),
@@ -203,7 +203,7 @@ fn encoded_and_copied_streams_are_told_apart() {
 #[test]
 fn renditions_that_have_the_frames_of_the_progress() {
     let counted = |line: &str| {
-        let count = parse(words(line).join("\0").as_bytes(), &[]).frame_count()?;
+        let count = read(line).frame_count()?;
         Some((count.renditions, count.stills, count.needs_every_frame))
     };
     let (one, two) = (Some((1, 0, false)), Some((2, 0, false)));
@@ -294,7 +294,7 @@ fn a_mode_of_constant_quality_has_no_bitrate() {
         "gst-launch-1.0 filesrc ! vah264enc rate-control=cqp bitrate=4000 ! fakesink",
         "gst-launch-1.0 filesrc ! nvh264enc rc-mode=constqp bitrate=4000 ! fakesink",
     ] {
-        let found = parse(words(line).join("\0").as_bytes(), &[]);
+        let found = read(line);
         assert_eq!((found.encoded_renditions(), found.bitrate()), (1, None), "{line}");
     }
     for line in [
@@ -303,7 +303,7 @@ fn a_mode_of_constant_quality_has_no_bitrate() {
         "ffmpeg -i in.mp4 -c:v libx264 -pass 1 -b:v 4M out.mp4",
         "gst-launch-1.0 filesrc ! x264enc pass=cbr bitrate=4000 ! fakesink",
     ] {
-        let found = parse(words(line).join("\0").as_bytes(), &[]);
+        let found = read(line);
         assert_eq!(found.bitrate(), Some(BitsPerSecond(4_000_000)), "{line}");
     }
 }

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{check, parse, words};
+use super::{check, read};
 
 #[test]
 fn gstreamer_pipelines() {
@@ -30,7 +30,7 @@ fn gstreamer_pipelines() {
         [(0, Some("none")), (1, Some("ultrafast")), (10, Some("placebo")), (11, Some("11"))]
     {
         let line = format!("gst-launch-1.0 videotestsrc ! x264enc speed-preset={number} ! fakesink");
-        let found = super::parse(super::words(&line).join("\0").as_bytes(), &[]);
+        let found = read(&line);
         assert_eq!(found.preset().as_deref(), expected, "{number}");
     }
     check(
@@ -51,7 +51,7 @@ fn units_of_bitrates_of_elements() {
         ("videotestsrc ! avenc_mpeg4 bitrate=900000 ! fakesink", Some(900_000)),
         ("videotestsrc ! svtav1enc target-bitrate=1500 preset=8 ! fakesink", Some(1_500_000)),
     ] {
-        let found = super::parse(super::words(&format!("gst-launch-1.0 {line}")).join("\0").as_bytes(), &[]);
+        let found = read(&format!("gst-launch-1.0 {line}"));
         assert_eq!(found.bitrate().map(|bitrate| bitrate.0), bits, "{line}");
         assert_eq!(found.encoded_renditions(), 1, "{line}");
     }
@@ -113,8 +113,7 @@ fn handbrake() {
 
 #[test]
 fn the_bitrate_of_an_encoder_program_counts_only_where_it_is_a_target() {
-    let bitrate =
-        |line: &str| parse(words(line).join("\0").as_bytes(), &[]).bitrate().map(|bitrate| bitrate.0);
+    let bitrate = |line: &str| read(line).bitrate().map(|bitrate| bitrate.0);
     assert_eq!(bitrate("x264 -B 1000 -o out.264 in.y4m"), Some(1_000_000));
     assert_eq!(bitrate("x264 -q 20 -B 1000 -o out.264 in.y4m"), None);
     assert_eq!(bitrate("SvtAv1EncApp -i in.y4m --tbr 1800 -b out.ivf"), None);
@@ -125,7 +124,7 @@ fn the_bitrate_of_an_encoder_program_counts_only_where_it_is_a_target() {
 
 #[test]
 fn a_deadline_in_microseconds_is_no_preset() {
-    let preset = |line: &str| parse(words(line).join("\0").as_bytes(), &[]).preset();
+    let preset = |line: &str| read(line).preset();
     assert_eq!(preset("gst-launch-1.0 filesrc ! vp8enc deadline=1 ! fakesink"), None);
     assert_eq!(preset("ffmpeg -i in.mp4 -c:v libvpx -deadline 1000000 out.webm"), None);
     assert_eq!(preset("ffmpeg -i in.mp4 -c:v libvpx -deadline good out.webm").as_deref(), Some("good"));

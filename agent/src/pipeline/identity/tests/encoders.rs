@@ -95,16 +95,7 @@ fn an_encoder_whose_cpu_time_arrives_before_its_start_is_one_transcode() {
             agent.process(7, 10_050, "ffmpeg", "ffmpeg -i a -c:v libx264 b");
         }
         agent.tick(&[(1, Some(7))], &[]);
-        let process = ProcessId(7);
-        let cgroup = CgroupId(ROOT_CGROUP);
-        agent.event(LifecycleEvent::Exec {
-            at,
-            process,
-            local: None,
-            was_tracked: false,
-            cgroup,
-            legacy: None,
-        });
+        agent.exec_event(at, 7, None, false);
         agent.tick(&[(1, Some(7))], &[]);
         let codec = (!ends_early).then_some("libx264");
         let [(_, found, true)] = &agent.transcodes()[..] else { panic!("{:?}", agent.transcodes()) };
@@ -123,9 +114,7 @@ fn the_start_of_an_encoder_that_was_found_and_has_ended_is_no_second_one() {
     agent.ask(Identities::begin);
     agent.tick(&[(1, Some(7))], &[]);
     agent.gone(7);
-    let process = ProcessId(7);
-    let cgroup = CgroupId(ROOT_CGROUP);
-    agent.event(LifecycleEvent::Exec { at, process, local: None, was_tracked: false, cgroup, legacy: None });
+    agent.exec_event(at, 7, None, false);
     agent.exit(7);
     agent.ticks(1);
     let [(_, codec, runs)] = &agent.transcodes()[..] else { panic!("{:?}", agent.transcodes()) };
