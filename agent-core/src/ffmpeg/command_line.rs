@@ -77,7 +77,7 @@ pub fn parse(cmdline: &[u8], tracked: &[String]) -> CommandLine {
     let text = text.strip_suffix('\0').unwrap_or(&text);
     let mut arguments = text.split('\0');
     let name = arguments.next().unwrap_or_default();
-    let name = name.rsplit('/').next().unwrap_or_default();
+    let name = file_name(name);
     // A program may be given any name: then the line decides.
     let by_line = || {
         let is_ffmpeg =
@@ -98,6 +98,11 @@ pub fn parse(cmdline: &[u8], tracked: &[String]) -> CommandLine {
         None => String::new(),
     };
     CommandLine { program: shown, ..found }
+}
+
+/// The last part of a path.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 impl CommandLine {

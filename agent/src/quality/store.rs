@@ -22,7 +22,7 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     let (mut document, is_garbled): (Value, _) =
         results::read_json(&text).map_err(|error| wrong(error.to_string()))?;
     if is_garbled {
-        return Err(wrong("has bytes that are no characters; write it as UTF-8".to_owned()));
+        return Err(wrong(results::GARBLED.to_owned()));
     }
     let entry =
         entry(&mut document, scenario).ok_or_else(|| wrong(format!("has no scenario {scenario:?}")))?;

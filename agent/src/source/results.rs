@@ -11,7 +11,7 @@ mod watch;
 
 pub use folder::Folder;
 pub(crate) use folder::read_file;
-pub(crate) use json::read as read_json;
+pub(crate) use json::{GARBLED, read as read_json};
 pub(crate) use prices::read as read_prices;
 pub use schema::parse;
 pub(crate) use schema::{Problem, Problems, Review};

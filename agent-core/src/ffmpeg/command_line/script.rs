@@ -1,5 +1,6 @@
 //! Recognizes command lines of wrappers: of scripts, and of programs that run an encoder with their own arguments.
 
+use crate::ffmpeg::command_line::file_name;
 use crate::ffmpeg::command_line::program::is_runner;
 
 /// Names of the program and of the script that it runs, without their folders; `None` for a program that runs no other one. The kernel puts
@@ -20,8 +21,7 @@ pub fn has_arguments_of(cmdline: &[u8], encoder: &[u8]) -> bool {
 }
 
 fn name(word: &[u8]) -> String {
-    let text = String::from_utf8_lossy(word);
-    text.rsplit('/').next().unwrap_or_default().to_owned()
+    file_name(&String::from_utf8_lossy(word)).to_owned()
 }
 
 #[cfg(test)]

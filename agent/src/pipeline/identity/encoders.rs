@@ -228,8 +228,9 @@ impl Encoders {
             context.totals.end_transcode(id, context.clock.now());
             if context.totals.close_unused_transcode(id) {
                 self.transcodes.close(id);
+            } else {
+                self.transcodes.release(id);
             }
-            self.transcodes.release(id);
             self.wrappers.insert(process, running);
         }
     }

@@ -17,6 +17,9 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAcces
 /// Keys in messages are no longer than this many characters.
 pub(super) const MAX_KEY: usize = 64;
 
+/// The problem of a file of which [`read`] says that some bytes are no text.
+pub(crate) const GARBLED: &str = "has bytes that are no characters; write it as UTF-8";
+
 /// A JSON value. Objects keep their order and their repeated keys.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {

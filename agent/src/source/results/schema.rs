@@ -54,7 +54,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), SourceError> {
     let mut review = Review::default();
     let mut run = Run { id: id(path), scenarios: Vec::new() };
     if is_garbled {
-        review.problems.add(None, "the text", "has bytes that are no characters; write it as UTF-8");
+        review.problems.add(None, "the text", json::GARBLED);
     }
     for name in document.repeated() {
         review.problems.add(None, &name, fields::REPEATED);
