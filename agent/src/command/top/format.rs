@@ -39,7 +39,7 @@ pub(super) fn grams(value: Option<f64>) -> String {
     amount(value, "g", |value| with_unit(Some(value), "g"))
 }
 
-/// An amount in the unit of a budget, without the prefixes milli, micro and nano. `large` formats a hundredth of the unit and more.
+/// An amount in the unit of a budget, without the prefixes milli, micro and nano. `large` formats 1 and more.
 fn amount(value: Option<f64>, unit: &str, large: impl Fn(f64) -> String) -> String {
     shown(value, |value| match value.abs() {
         0.0 => format!("0 {unit}"),

@@ -15,7 +15,7 @@ const OPTIONS: [&str; 9] = ["r", "fpsmax", "frames", "t", "to", "ss", "fps_mode"
 /// in decoding order. `skip_frame` selects what is decoded, and not what is copied.
 const PARTS: [&str; 5] = ["ss", "sseof", "t", "to", "skip_frame"];
 
-/// Formats whose streams may have a variable frame rate in current versions (`AVFMT_VARIABLE_FPS`, and `avi` by name in
+/// Container formats that may have a variable frame rate in current versions (`AVFMT_VARIABLE_FPS`, and `avi` by name in
 /// `fftools/ffmpeg_mux_init.c`). Frames are repeated for other formats, which the progress of these versions tells of the first
 /// stream only; ffmpeg 5.1 repeats frames for MP4 too, and its progress tells it of all streams.
 const VARIABLE: [&str; 10] =
