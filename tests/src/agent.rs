@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::command::{eventually, output};
 use crate::exposition::Exposition;
 use crate::http::{self, Answer};
+use crate::port;
 
 /// Time limit for the first tick, on a loaded host.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -59,24 +58,15 @@ impl Ports {
         .into()
     }
 
-    /// Ports that were free a moment ago, below those that the kernel assigns to connections, which could otherwise take one of them
-    /// in the meantime.
+    /// Reserved ports: see [`port::reserve`].
     pub fn free() -> anyhow::Result<Self> {
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        // Test binaries run side by side: each begins at another port.
-        let begin = (std::process::id() % 600) as u16 * 20;
-        let mut ports = (0..u16::MAX).filter_map(|_| {
-            let port = 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-            TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
-        });
-        let mut port = || ports.next().context("no port below 32000 is free");
         Ok(Self {
-            rapl: port()?,
-            docker: port()?,
-            results: port()?,
-            qoe: port()?,
-            cost: port()?,
-            main: port()?,
+            rapl: port::reserve()?,
+            docker: port::reserve()?,
+            results: port::reserve()?,
+            qoe: port::reserve()?,
+            cost: port::reserve()?,
+            main: port::reserve()?,
         })
     }
 }
