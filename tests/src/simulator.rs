@@ -92,6 +92,14 @@ impl Machine {
 
     /// A counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other.
     pub const TWO_SOCKETS: Self = Self { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..Self::LINEAR };
+
+    /// Number of packages: all dies are in one.
+    pub(crate) fn packages(&self) -> usize {
+        match self.part {
+            Part::Socket => self.parts.len(),
+            Part::Die => 1,
+        }
+    }
 }
 
 /// Fault of a counter.

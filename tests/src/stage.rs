@@ -52,7 +52,7 @@ impl Stage {
         let names: Vec<&str> = workloads.iter().map(|(name, _)| *name).collect();
         let simulator = Simulator::start(machine, parent, &names)?;
         let sysfs = format!("--path.sysfs={}", simulator.path().display());
-        let idle = format!("--attribution.idle-watts={}", machine.idle / parts as f64);
+        let idle = format!("--attribution.idle-watts={}", machine.idle / machine.packages() as f64);
         let fixed = [
             sysfs.as_str(),
             "--path.cgroupfs=/sys/fs/cgroup",
