@@ -65,6 +65,13 @@ impl Cgroup {
         command
     }
 
+    /// A command that keeps one CPU busy inside, for this many seconds.
+    pub fn burn(&self, seconds: f64) -> Command {
+        let mut command = self.command("timeout");
+        command.args([&seconds.to_string(), "sh", "-c", "while :; do :; done"]);
+        command
+    }
+
     /// CPU time of the cgroup by the kernel's own accounting.
     pub fn cpu_stat(&self) -> anyhow::Result<Duration> {
         cpu_stat(&self.folder)

@@ -11,7 +11,7 @@ use tests::agent::{Agent, binary};
 use tests::cgroup::{Cgroup, finish};
 use tests::cgroup_v1::{Host, LegacyCgroup};
 use tests::command::Owned;
-use tests::exposition::Exposition;
+use tests::exposition::{Exposition, assert_closed};
 
 const ID: &str = "5ea1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4e6f7a8";
 
@@ -48,11 +48,6 @@ fn cpu_of(scrape: &Exposition, workload: &str, kind: &str) -> f64 {
 
 fn assert_is(what: &str, ours: f64, kernel: f64, tolerance: f64) {
     assert!(kernel > 0.1 && (ours - kernel).abs() < tolerance, "{what}: kernel {kernel}, ffwatt {ours}");
-}
-
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(!residuals.is_empty() && residuals.values().all(|left| *left == 0), "{residuals:?}");
 }
 
 /// Tolerance of a source, in CPU seconds: eBPF counts every switch, from its first instruction in the cgroup.

@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 
 use rustix::process::Signal;
 use tests::agent::{Agent, binary};
@@ -24,11 +24,6 @@ const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--
 
 fn agent(more: &[&str]) -> Agent {
     Agent::start(&[&FLAGS[..], more].concat()).unwrap()
-}
-
-fn burn(cgroup: &Cgroup, seconds: f64) -> Child {
-    let mut command = cgroup.command("timeout");
-    command.args([&seconds.to_string(), "sh", "-c", "while :; do :; done"]).spawn().unwrap()
 }
 
 fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
@@ -52,7 +47,7 @@ fn twenty_thousand_cgroups_come_and_go_in_bursts() {
             fs::create_dir(folder).unwrap();
         }
         let busy = Cgroup::make(&format!("ffwatt-test/burst-{burst}/busy")).unwrap();
-        burn(&busy, 0.1).wait().unwrap();
+        busy.burn(0.1).status().unwrap();
         kernel.push((busy.path.clone(), busy.cpu_stat().unwrap().as_secs_f64()));
         assert_closed(&agent.scrape().unwrap());
         for folder in &folders {
@@ -94,7 +89,7 @@ fn events_that_find_no_room_are_counted_and_a_walk_makes_up_for_them() {
         fs::create_dir(folder).unwrap();
     }
     let late = Cgroup::make("ffwatt-test/late").unwrap();
-    burn(&late, 0.3).wait().unwrap();
+    late.burn(0.3).status().unwrap();
     agent.signal(Signal::CONT).unwrap();
     agent
         .until("the loss is counted", |scrape| {
@@ -120,7 +115,7 @@ fn an_accounting_map_that_was_full_has_room_again_when_who_filled_it_is_gone() {
     let crowd: Vec<Cgroup> =
         (0..96).map(|number| Cgroup::make(&format!("ffwatt-test/crowd-{number}")).unwrap()).collect();
     for cgroup in &crowd {
-        burn(cgroup, 0.02).wait().unwrap();
+        cgroup.burn(0.02).status().unwrap();
     }
     let during = agent.wait_ticks(2).unwrap();
     assert!(count(&during, "ffwatt_lost_charges_total") > 0.0);
@@ -131,7 +126,7 @@ fn an_accounting_map_that_was_full_has_room_again_when_who_filled_it_is_gone() {
         .until("there is room", |scrape| (count(scrape, "ffwatt_bpf_map_entries") < 40.0).then_some(()))
         .unwrap();
     let late = Cgroup::make("ffwatt-test/after-the-crowd").unwrap();
-    burn(&late, 0.3).wait().unwrap();
+    late.burn(0.3).status().unwrap();
     let after = agent.wait_ticks(2).unwrap();
     let (seconds, ours) = (late.cpu_stat().unwrap().as_secs_f64(), cpu_of(&after, &late.path).unwrap());
     assert!((ours / seconds - 1.0).abs() < 0.1, "kernel {seconds}, ffwatt {ours}");
@@ -159,7 +154,7 @@ fn detach(agent: &Agent, tracepoint: &str) {
 fn programs_that_are_lost_are_noticed_and_put_back() {
     let agent = agent(&[]);
     let cgroup = Cgroup::make("ffwatt-test/detached").unwrap();
-    let mut worker = burn(&cgroup, 60.0);
+    let mut worker = cgroup.burn(60.0).spawn().unwrap();
     let before =
         agent.until("it is charged", |scrape| cpu_of(scrape, &cgroup.path).filter(|cpu| *cpu > 0.5)).unwrap();
     let unattributed = |scrape: &Exposition| cpu_of(scrape, "unattributed").unwrap_or(0.0);
@@ -194,7 +189,7 @@ fn an_agent_that_is_stopped_for_a_while_knows_who_ran() {
     agent.wait_ticks(1).unwrap();
     agent.suspend().unwrap();
     let seconds = short_or_long(3.0, 30.0);
-    burn(&cgroup, seconds).wait().unwrap();
+    cgroup.burn(seconds).status().unwrap();
     agent.signal(Signal::CONT).unwrap();
     let after = agent.wait_ticks(2).unwrap();
     let (kernel, ours) = (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&after, &cgroup.path).unwrap());
@@ -209,7 +204,7 @@ fn an_agent_that_is_stopped_for_a_while_knows_who_ran() {
 fn two_agents_on_one_host_both_know() {
     let agents = [agent(&[]), agent(&["--interval=300ms"])];
     let cgroup = Cgroup::make("ffwatt-test/two").unwrap();
-    burn(&cgroup, 2.0).wait().unwrap();
+    cgroup.burn(2.0).status().unwrap();
     let kernel = cgroup.cpu_stat().unwrap().as_secs_f64();
     for agent in &agents {
         let scrape = agent.wait_ticks(2).unwrap();
@@ -241,7 +236,7 @@ fn an_agent_whose_clocks_are_not_the_kernels_is_right_all_the_same() {
         (at, scrape.all(CPU).map(|sample| sample.value).sum::<f64>())
     };
     let (begin, used) = elapsed(&agent.wait_ticks(1).unwrap());
-    burn(&cgroup, 2.0).wait().unwrap();
+    cgroup.burn(2.0).status().unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
     let (kernel, ours) = (cgroup.cpu_stat().unwrap().as_secs_f64(), cpu_of(&scrape, &cgroup.path).unwrap());
     assert!((ours / kernel - 1.0).abs() < 0.02, "kernel {kernel}, ffwatt {ours}");

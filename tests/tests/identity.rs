@@ -358,10 +358,7 @@ fn where_only_a_part_of_the_hierarchy_is_to_be_seen_nothing_outside_is_taken_for
     agent.wait_ready().unwrap();
     assert_eq!(agent.scrape().unwrap().sum("ffwatt_source_up", &[("source", "cgroups")]), Some(0.0));
     let job = Cgroup::make("ffwatt-test/outside").unwrap();
-    let burn = || {
-        let mut command = job.command("timeout");
-        command.args(["0.3", "sh", "-c", "while :; do :; done"]).spawn().unwrap().wait().unwrap();
-    };
+    let burn = || job.burn(0.3).status().unwrap();
     burn();
     // Longer than a walk, and than the time after which ended entries are dropped.
     agent.wait_ticks(10).unwrap();
@@ -387,8 +384,7 @@ fn a_cgroup_deeper_than_the_kernel_tells_is_known_by_its_path() {
     assert!(deep.path.len() > 1500);
     // As long as a walk may be delayed: until then the cgroup would be known by its number.
     agent.wait_ticks(8).unwrap();
-    let mut command = deep.command("timeout");
-    command.args(["0.5", "sh", "-c", "while :; do :; done"]).spawn().unwrap().wait().unwrap();
+    deep.burn(0.5).status().unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
     let known = scrape.all("ffwatt_workload_info").filter(|info| info.label("kind") == "cgroup");
     let known: Vec<&str> = known.map(|info| info.label("workload")).collect();

@@ -31,12 +31,6 @@ fn agent(more: &[&str]) -> Agent {
     Agent::start(&[&FLAGS[..], more].concat()).unwrap()
 }
 
-/// A shell that burns CPU for this long.
-fn burn(cgroup: &Cgroup, seconds: f64) -> Child {
-    let mut command = cgroup.command("timeout");
-    command.args([&seconds.to_string(), "sh", "-c", "while :; do :; done"]).spawn().unwrap()
-}
-
 fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
     scrape.sum(CPU, &[("workload", workload)])
 }
@@ -50,7 +44,7 @@ fn kernel_of(cgroup: &Cgroup) -> f64 {
 fn the_cpu_seconds_of_a_busy_cgroup_are_the_kernels_within_half_a_percent() {
     let agent = agent(&[]);
     let cgroup = Cgroup::make("ffwatt-test/busy").unwrap();
-    let workers = [burn(&cgroup, 5.0), burn(&cgroup, 5.0)];
+    let workers = [cgroup.burn(5.0).spawn().unwrap(), cgroup.burn(5.0).spawn().unwrap()];
     for mut worker in workers {
         worker.wait().unwrap();
     }
@@ -85,7 +79,7 @@ fn a_kernel_that_does_not_tell_its_types_is_read_without_them() {
         let programs = ["switch", "untyped_switch"].map(|name| (name, is_there(name)));
         assert_eq!(programs, ["switch", "untyped_switch"].map(|name| (name, name == program)), "{list:?}");
         let cgroup = Cgroup::make(&format!("ffwatt-test/{program}")).unwrap();
-        burn(&cgroup, 2.0).wait().unwrap();
+        cgroup.burn(2.0).status().unwrap();
         let scrape = agent.wait_ticks(2).unwrap();
         let (kernel, ours) = (kernel_of(&cgroup), cpu_of(&scrape, &cgroup.path).unwrap());
         println!("{program}: kernel {kernel:.4} s, ffwatt {ours:.4} s");
@@ -101,7 +95,7 @@ fn two_hundred_jobs_of_50_ms_are_all_captured_under_their_names() {
     let mut kernel: BTreeMap<String, f64> = BTreeMap::new();
     for number in 0..200 {
         let cgroup = Cgroup::make(&format!("ffwatt-test/job-{number}")).unwrap();
-        burn(&cgroup, 0.05).wait().unwrap();
+        cgroup.burn(0.05).status().unwrap();
         kernel.insert(cgroup.path.clone(), kernel_of(&cgroup));
         cgroup.remove().unwrap();
     }
@@ -350,7 +344,7 @@ fn a_full_accounting_map_is_counted_and_its_time_is_not_lost() {
     let cgroups: Vec<Cgroup> =
         (0..16).map(|number| Cgroup::make(&format!("ffwatt-test/full-{number}")).unwrap()).collect();
     for cgroup in &cgroups {
-        burn(cgroup, 0.1).wait().unwrap();
+        cgroup.burn(0.1).status().unwrap();
     }
     let scrape = agent.wait_ticks(2).unwrap();
     assert!(scrape.sum("ffwatt_lost_charges_total", &[]).unwrap() > 0.0);
@@ -398,7 +392,7 @@ fn without_bpf_it_polls_and_says_so() {
     ])
     .unwrap();
     let cgroup = Cgroup::make("ffwatt-test/polled").unwrap();
-    burn(&cgroup, 3.0).wait().unwrap();
+    cgroup.burn(3.0).status().unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
     let info = scrape.all("ffwatt_attribution_info").next().unwrap();
     assert_eq!(info.label("cpu_source"), "cgroupfs");
