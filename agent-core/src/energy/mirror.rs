@@ -192,13 +192,23 @@ impl MirrorWatch {
         let package = Zone { domain: Domain::Package, ..zone };
         if let Some(track) = self.tracks.get(&package) {
             return if track.agreed >= CONFIRMED {
-                Standing::MirrorOf(Zone { domain: zone.domain, ..track.leader })
+                Standing::MirrorOf(Zone { domain: zone.domain, ..self.leader_of(track) })
             } else {
                 Standing::Suspected
             };
         }
-        let leads = |track: &Track| track.leader == package && track.agreed < CONFIRMED;
+        let leads = |track: &Track| track.agreed < CONFIRMED && self.leader_of(track) == package;
         if self.tracks.values().any(leads) { Standing::Suspected } else { Standing::Own }
+    }
+
+    /// The leader of a track. It may have been found to mirror another after the track began: then that one leads. Ends, because a
+    /// leader is always less than its follower.
+    fn leader_of(&self, track: &Track) -> Zone {
+        let mut leader = track.leader;
+        while let Some(further) = self.tracks.get(&leader).filter(|track| track.agreed >= CONFIRMED) {
+            leader = further.leader;
+        }
+        leader
     }
 }
 

@@ -73,6 +73,20 @@ fn one_counter_shown_three_times_is_counted_once() {
 }
 
 #[test]
+fn a_mirror_that_others_follow_leads_them_to_its_own_leader() {
+    let mut watch = watch();
+    // The register advances between the first readings of packages 0 and 1.
+    read(&mut watch, &[(BEGIN - 300_000, 0), (BEGIN, 0), (BEGIN, 0)]);
+    assert_eq!(watch.pairs(), [(zone(1), zone(2))]);
+    for second in 1..6 {
+        let counted = second * 60_000_000;
+        read(&mut watch, &[(BEGIN, counted), (BEGIN, counted), (BEGIN, counted)]);
+    }
+    let expected = [Standing::Own, Standing::MirrorOf(zone(0)), Standing::MirrorOf(zone(0))];
+    assert_eq!(standings(&watch), expected);
+}
+
+#[test]
 fn two_physical_counters_shown_twice_each_stay_two() {
     let mut watch = watch();
     for second in 0..6 {
