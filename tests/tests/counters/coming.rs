@@ -5,7 +5,7 @@ use std::fs;
 use tests::counting::Counting;
 use tests::host::{CGROUPS, Host};
 
-use crate::{agent, assert_closed, energy, has_finding, zone};
+use crate::{agent, assert_no_residual, energy, has_finding, zone};
 
 #[test]
 fn powercap_that_comes_after_the_start_is_measured_from_then_on() {
@@ -30,7 +30,7 @@ fn powercap_that_comes_after_the_start_is_measured_from_then_on() {
         "what was estimated stays, and nothing is added"
     );
     assert!(energy(&after, "0", "powercap") > energy(&change, "0", "powercap"));
-    assert_closed(&after);
+    assert_no_residual(&after);
     assert!(!has_finding(&after, "energy_is_estimated", "host"));
     let up = |source| after.sum("ffwatt_source_up", &[("source", source)]);
     assert_eq!((up("powercap"), up("model")), (Some(1.0), None));
@@ -59,7 +59,7 @@ fn the_zone_of_a_second_socket_that_comes_late_is_read_and_until_then_it_is_said
         .unwrap();
     let after = agent.wait_ticks(2).unwrap();
     assert!(!has_finding(&after, "socket_without_counter", "socket 1"));
-    assert_closed(&after);
+    assert_no_residual(&after);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_zone_that_goes_has_no_power_and_comes_back_under_another_number() {
         let is_counted = energy(scrape, "1", "powercap").is_some_and(|energy| energy > 1.0);
         (is_counted && !has_finding(scrape, "package_unreadable", "package-1")).then(|| scrape.clone())
     });
-    assert_closed(&after.unwrap());
+    assert_no_residual(&after.unwrap());
 }
 
 #[test]
@@ -104,5 +104,5 @@ fn a_cpu_of_socket_1_that_comes_on_line_late_counts_as_socket_1() {
     let after = agent.scrape().unwrap();
     let nginx = after.sum("ffwatt_workload_energy_joules_total", &of_nginx).unwrap_or(0.0);
     assert!(nginx > 0.0, "who runs on socket 1 draws on its energy: {nginx} J");
-    assert_closed(&after);
+    assert_no_residual(&after);
 }

@@ -8,7 +8,7 @@ use tests::counting::Counting;
 use tests::exposition::Exposition;
 use tests::host::Host;
 
-use crate::{agent, assert_closed, energy, finding, has_finding, snapshot, zone};
+use crate::{agent, assert_no_residual, energy, finding, has_finding, snapshot, zone};
 
 /// A file whose every reading fails with an I/O error.
 const UNREADABLE: &str = "/proc/self/mem";
@@ -31,7 +31,7 @@ fn counters_that_never_move_are_not_0_watts_and_auto_estimates_instead() {
         let change = agent.until("the next source is used", |scrape| {
             energy(scrape, "0", "model").filter(|energy| *energy > 0.0).map(|_| scrape.clone())
         });
-        assert_closed(&change.unwrap());
+        assert_no_residual(&change.unwrap());
         let after = agent.wait_ticks(1).unwrap();
         assert!(has_finding(&after, "counters_stand_still", "powercap"));
         assert!(has_finding(&after, "energy_is_estimated", "host"));
@@ -98,14 +98,14 @@ fn eight_sockets_show_one_counter(begin: u64) {
         let named = zones[1..].iter().all(|zone| text.contains(zone.name));
         (has_finding(scrape, code, "package-1") && named).then(|| scrape.clone())
     });
-    assert_closed(&after.unwrap());
+    assert_no_residual(&after.unwrap());
     let after = agent.wait_ticks(2).unwrap();
     assert!(energy(&after, "1", "powercap").unwrap() > 0.0);
     for mirror in ["3", "5", "7", "9", "11", "13", "15"] {
         assert_eq!(energy(&after, mirror, "powercap"), None, "package {mirror}");
     }
     assert!(snapshot(&agent)["host"]["power_watts"].as_f64().unwrap() < 120.0);
-    assert_closed(&after);
+    assert_no_residual(&after);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn fresh_sockets_under_nearly_the_same_load_are_two() {
     for _ in 0..8 {
         let scrape = agent.wait_ticks(1).unwrap();
         assert!(!has_finding(&scrape, "counters_mirror_one_another", "package-0"));
-        assert_closed(&scrape);
+        assert_no_residual(&scrape);
     }
     let scrape = agent.scrape().unwrap();
     for package in ["0", "1"] {
@@ -149,7 +149,7 @@ fn cores_and_memory_are_not_the_host_when_the_package_cannot_be_read() {
     assert!(rapl.sum("rapl_power_watts", &[("zone", "core_0")]).is_some(), "what can be read is shown");
     let text = finding(&snapshot, "package_unreadable")["text"].as_str().unwrap().to_owned();
     assert!(text.contains("energy_uj"), "it names the path: {text}");
-    assert_closed(&scrape);
+    assert_no_residual(&scrape);
 }
 
 #[test]

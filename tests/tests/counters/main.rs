@@ -16,7 +16,7 @@ mod doubtful;
 
 use serde_json::Value;
 use tests::agent::Agent;
-use tests::exposition::Exposition;
+use tests::exposition::{Exposition, assert_no_residual};
 use tests::host::{CLIENT_RANGE, Host, PowercapZone};
 
 /// A zone of the powercap interface.
@@ -41,12 +41,6 @@ fn has_finding(scrape: &Exposition, code: &str, subject: &str) -> bool {
 fn energy(scrape: &Exposition, package: &str, source: &str) -> Option<f64> {
     let labels = [("package", package), ("domain", "package"), ("source", source)];
     scrape.sum("ffwatt_host_energy_joules_total", &labels)
-}
-
-#[track_caller]
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(residuals.values().all(|residual| *residual == 0), "{residuals:?}");
 }
 
 fn snapshot(agent: &Agent) -> Value {

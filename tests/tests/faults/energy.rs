@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Mode, mknodat};
 use tests::host::{CGROUPS, Host};
 
 use crate::{
-    BEGIN, STEP, STEP_JOULES, agent, assert_closed, energy_of, errors, is_up, package_energy, resets,
+    BEGIN, STEP, STEP_JOULES, agent, assert_no_residual, energy_of, errors, is_up, package_energy, resets,
 };
 
 const ZONE: &str = "intel-rapl:0";
@@ -59,7 +59,7 @@ fn a_counter_that_hangs_stops_neither_tick_nor_scrape_nor_the_other_counters() {
     assert_eq!(during.sum("ffwatt_host_energy_joules_total", &platform), Some(STEP_JOULES));
     assert!(errors(&during, "powercap", "timeout") > 0.0);
     assert_eq!(is_up(&during, "powercap"), Some(true), "the others work");
-    assert_closed(&during);
+    assert_no_residual(&during);
     let waiting = agent.threads().unwrap().len();
     agent.wait_ticks(5).unwrap();
     assert_eq!(agent.threads().unwrap().len(), waiting, "one thread waits, however long");
@@ -71,7 +71,7 @@ fn a_counter_that_hangs_stops_neither_tick_nor_scrape_nor_the_other_counters() {
         })
         .unwrap();
     let after = agent.wait_ticks(2).unwrap();
-    assert_closed(&after);
+    assert_no_residual(&after);
     let nginx = energy_of(&after, "nginx.service");
     assert!(nginx > 0.0, "who ran meanwhile pays: {nginx} J");
     assert_eq!(resets(&after), Some(0.0));
@@ -89,7 +89,7 @@ fn a_counter_that_hangs_from_the_start_leaves_no_thread_with_rights_and_counts_w
     let during = agent.wait_ticks(3).unwrap();
     let platform = [("domain", "psys")];
     assert_eq!(during.sum("ffwatt_host_energy_joules_total", &platform), Some(STEP_JOULES));
-    assert_closed(&during);
+    assert_no_residual(&during);
     let mut names = Vec::new();
     for status in agent.threads().unwrap() {
         let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
@@ -116,7 +116,7 @@ fn when_every_counter_hangs_the_agent_goes_on_and_ends_when_told() {
     let zones = ["intel-rapl:0", "intel-rapl:0:0", "intel-rapl:0:1", "intel-rapl:1"];
     let _hanging = zones.map(|zone| Hanging::make(&host, zone));
     agent.until("it is said", |scrape| is_up(scrape, "powercap").filter(|up| !up)).unwrap();
-    assert_closed(&agent.wait_ticks(3).unwrap());
+    assert_no_residual(&agent.wait_ticks(3).unwrap());
     assert!(agent.stop().unwrap().0.success());
 }
 
@@ -138,14 +138,14 @@ fn a_pipe_in_a_counters_place_is_no_energy_and_hangs_nothing() {
     place("energy_uj", FileType::Fifo);
     let during = agent.wait_ticks(3).unwrap();
     assert_eq!(package_energy(&during), STEP_JOULES);
-    assert_closed(&during);
+    assert_no_residual(&during);
     // A folder can be opened, and not read.
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     let during = agent.wait_ticks(3).unwrap();
     assert_eq!(package_energy(&during), STEP_JOULES);
     assert!(errors(&during, "powercap", "io") > 0.0);
-    assert_closed(&during);
+    assert_no_residual(&during);
     assert!(agent.log().contains("energy_uj"), "{}", agent.log());
 
     fs::remove_dir(&file).unwrap();
@@ -154,5 +154,5 @@ fn a_pipe_in_a_counters_place_is_no_energy_and_hangs_nothing() {
     let after = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&after), 2.0 * STEP_JOULES);
     assert_eq!(resets(&after), Some(0.0));
-    assert_closed(&after);
+    assert_no_residual(&after);
 }

@@ -10,7 +10,7 @@ use tests::agent::Agent;
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, Host};
 
-use crate::{BEGIN, STEP, STEP_JOULES, agent, assert_closed, errors, is_up, package_energy};
+use crate::{BEGIN, STEP, STEP_JOULES, agent, assert_no_residual, errors, is_up, package_energy};
 
 /// A socket on which every connection gets this answer. Counts connections.
 fn serve(socket: &Path, answer: impl Fn(UnixStream) + Send + Sync + 'static) -> Arc<AtomicUsize> {
@@ -39,7 +39,7 @@ fn live_on(host: &mut Host, agent: &Agent) -> Exposition {
     assert_eq!(package_energy(&scrape), STEP_JOULES);
     let id = [("id", "4f1c0a7be95d"), ("workload", "4f1c0a7be95d")];
     assert_eq!(scrape.sum("ffwatt_workload_cpu_seconds_total", &id), Some(0.4), "by its id");
-    assert_closed(&scrape);
+    assert_no_residual(&scrape);
     scrape
 }
 
@@ -98,6 +98,6 @@ fn an_engine_that_never_answers_is_given_up_and_costs_only_the_names() {
         .until("it is given up", |scrape| is_up(scrape, "docker").filter(|up| !up).map(|_| scrape.clone()))
         .unwrap();
     assert!(errors(&after, "docker", "timeout") > 0.0, "{}", agent.log());
-    assert_closed(&agent.wait_ticks(2).unwrap());
+    assert_no_residual(&agent.wait_ticks(2).unwrap());
     assert!(agent.stop().unwrap().0.success(), "it ends although it is waiting for the engine");
 }

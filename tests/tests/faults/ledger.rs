@@ -11,7 +11,7 @@ use tests::exposition::Exposition;
 use tests::host::{CGROUPS, Host};
 
 use crate::past::Past;
-use crate::{BEGIN, STEP, STEP_JOULES, agent, assert_closed, energy_of, package_energy};
+use crate::{BEGIN, STEP, STEP_JOULES, agent, assert_no_residual, energy_of, package_energy};
 
 fn on(host: &Host, folder: &Path) -> Agent {
     let folder = format!("--state-dir={}", folder.display());
@@ -57,13 +57,13 @@ fn a_disk_that_fills_up_costs_nothing_that_is_not_written_when_there_is_room_aga
     until_kept(&agent, false);
     let during = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&during), 4.0 * STEP_JOULES, "the present does not care");
-    assert_closed(&during);
+    assert_no_residual(&during);
     assert!(agent.log().contains("ledger.db") && agent.log().contains("tried again"), "{}", agent.log());
 
     fs::remove_file(disk.path().join("filler")).unwrap();
     until_kept(&agent, true);
     until_written(&agent, disk.path(), 4 * STEP);
-    assert_closed(&agent.wait_ticks(1).unwrap());
+    assert_no_residual(&agent.wait_ticks(1).unwrap());
     assert!(agent.stop().unwrap().0.success());
 }
 
@@ -75,7 +75,7 @@ fn an_agent_that_starts_on_a_full_disk_keeps_what_it_counts_until_there_is_room(
     host.set_energy("intel-rapl:0", BEGIN + STEP).unwrap();
     let during = agent.wait_ticks(2).unwrap();
     assert_eq!((is_kept(&during), package_energy(&during)), (Some(false), STEP_JOULES));
-    assert_closed(&during);
+    assert_no_residual(&during);
     fs::remove_file(disk.path().join("filler")).unwrap();
     until_kept(&agent, true);
     until_written(&agent, disk.path(), STEP);
@@ -89,7 +89,7 @@ fn an_agent_that_may_not_write_its_state_says_so_and_runs() {
     host.set_energy("intel-rapl:0", BEGIN + STEP).unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
     assert_eq!((is_kept(&scrape), package_energy(&scrape)), (Some(false), STEP_JOULES));
-    assert_closed(&scrape);
+    assert_no_residual(&scrape);
     assert!(agent.log().contains("--state-dir"), "{}", agent.log());
 }
 
@@ -107,7 +107,7 @@ fn a_ledger_that_is_damaged_in_its_middle_is_set_aside_and_begun_anew() {
     file.write_all_at(&vec![0xa5; length - 4096], 4096).unwrap();
     let during = on(&host, folder.path());
     host.set_energy("intel-rapl:0", BEGIN + 2 * STEP).unwrap();
-    assert_closed(&during.wait_ticks(2).unwrap());
+    assert_no_residual(&during.wait_ticks(2).unwrap());
     until_kept(&during, true);
     until_written(&during, folder.path(), STEP);
     assert!(during.log().contains("ledger.db.damaged-"), "{}", during.log());
@@ -129,7 +129,7 @@ fn a_state_folder_that_is_removed_is_made_again() {
     host.set_energy("intel-rapl:0", BEGIN + 2 * STEP).unwrap();
     let after = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&after), 2.0 * STEP_JOULES);
-    assert_closed(&after);
+    assert_no_residual(&after);
     // The bucket that was being filled is written whole; older ones were removed with the folder.
     agent.until("the new energy is written", |_| (Past::open(&folder).host() >= STEP).then_some(())).unwrap();
     Past::open(&folder).assert_sound();
@@ -144,7 +144,7 @@ fn two_agents_do_not_write_one_ledger_and_the_second_takes_over() {
     for agent in [&first, &second] {
         let scrape = agent.wait_ticks(2).unwrap();
         assert_eq!(package_energy(&scrape), STEP_JOULES, "both see it");
-        assert_closed(&scrape);
+        assert_no_residual(&scrape);
     }
     until_written(&first, folder.path(), STEP);
     assert_eq!(is_kept(&second.scrape().unwrap()), Some(false));
@@ -194,7 +194,7 @@ fn what_has_ended_or_is_beyond_the_limit_is_not_written_twice() {
         .then_some(ended)
     });
     let scrape = agent.scrape().unwrap();
-    assert_closed(&scrape);
+    assert_no_residual(&scrape);
     assert_eq!(energy_of(&scrape, "(other)"), other, "what shared a series stays in it");
     assert!(ended.unwrap() + other <= package_energy(&scrape) + 1e-6);
     until_written(&agent, folder.path(), total);

@@ -21,7 +21,7 @@ mod results;
 mod sources;
 
 use tests::agent::Agent;
-use tests::exposition::Exposition;
+use tests::exposition::{Exposition, assert_no_residual};
 use tests::host::Host;
 
 const PACKAGE: [(&str, &str); 2] = [("package", "0"), ("domain", "package")];
@@ -61,12 +61,6 @@ fn is_up(scrape: &Exposition, source: &str) -> Option<bool> {
 
 fn errors(scrape: &Exposition, source: &str, reason: &str) -> f64 {
     scrape.sum("ffwatt_source_errors_total", &[("source", source), ("reason", reason)]).unwrap_or(0.0)
-}
-
-#[track_caller]
-fn assert_closed(scrape: &Exposition) {
-    let residuals = scrape.residuals();
-    assert!(residuals.values().all(|residual| *residual == 0), "{residuals:?}");
 }
 
 /// A workload's energy in the package.

@@ -13,7 +13,7 @@ use tests::host::{CGROUPS, Host};
 use tests::length::short_or_long;
 
 use crate::past::Past;
-use crate::{BEGIN, STEP, STEP_JOULES, agent, assert_closed, energy_of, package_energy, resets, start};
+use crate::{BEGIN, STEP, STEP_JOULES, agent, assert_no_residual, energy_of, package_energy, resets, start};
 
 #[test]
 fn killed_at_any_moment_again_and_again_it_counts_nothing_twice_and_loses_a_tick_at_most() {
@@ -68,7 +68,7 @@ fn an_agent_that_is_stopped_for_a_while_charges_what_it_missed() {
             (package_energy(scrape) == (1 + steps) as f64 * STEP_JOULES).then(|| scrape.clone())
         })
         .unwrap();
-    assert_closed(&after);
+    assert_no_residual(&after);
     let after = agent.wait_ticks(1).unwrap();
     assert!(missed(&after) > missed(&before), "what was missed is counted");
     assert_eq!(resets(&after), Some(0.0));
@@ -98,11 +98,11 @@ fn an_agent_without_a_free_file_descriptor_goes_on_counting_and_answers_again_wh
     limit("1024");
     let after = agent.until("it answers again", |scrape| Some(scrape.clone())).unwrap();
     assert_eq!(package_energy(&after), 2.0 * STEP_JOULES);
-    assert_closed(&after);
+    assert_no_residual(&after);
     host.set_energy("intel-rapl:0", BEGIN + 3 * STEP).unwrap();
     let after = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&after), 3.0 * STEP_JOULES);
-    assert_closed(&after);
+    assert_no_residual(&after);
     assert!(agent.stop().unwrap().0.success());
 }
 
@@ -165,7 +165,7 @@ fn a_neighbour_that_eats_the_cgroups_memory_costs_the_agent_nothing() {
     assert!(!glutton.wait().unwrap().success(), "the kernel has ended it");
     let after = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&after), STEP_JOULES);
-    assert_closed(&after);
+    assert_no_residual(&after);
     let resident = after.sum("process_resident_memory_bytes", &[]).unwrap();
     assert!(resident < f64::from(128 << 20), "{resident} bytes");
     assert!(agent.stop().unwrap().0.success());
@@ -193,7 +193,7 @@ fn an_agent_that_the_kernel_kills_for_its_memory_starts_again_with_its_past() {
 
     let after = agent(&host, &flags);
     host.set_energy("intel-rapl:0", BEGIN + 2 * STEP).unwrap();
-    assert_closed(&after.wait_ticks(2).unwrap());
+    assert_no_residual(&after.wait_ticks(2).unwrap());
     eventually("it goes on", Duration::from_secs(10), || (past().host() == 2 * STEP).then_some(())).unwrap();
     past().assert_sound();
 }

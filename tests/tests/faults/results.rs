@@ -9,7 +9,7 @@ use tests::disk::Disk;
 use tests::exposition::Exposition;
 use tests::host::Host;
 
-use crate::{agent, assert_closed};
+use crate::{agent, assert_no_residual};
 
 const RESULT: &str = "test_results_1.json";
 
@@ -44,7 +44,7 @@ fn a_folder_that_vanishes_leaves_the_last_results_and_is_found_again() {
     let agent = on(&host, &folder);
     until(&agent, "first");
     fs::remove_dir_all(&folder).unwrap();
-    assert_closed(&agent.wait_ticks(3).unwrap());
+    assert_no_residual(&agent.wait_ticks(3).unwrap());
     assert!(has(&results(&agent), "first"), "the last good one stays");
     // A folder that is made again may not be readable at first.
     fs::create_dir(&folder).unwrap();
@@ -68,7 +68,7 @@ fn a_file_that_a_full_disk_cut_short_leaves_the_last_results() {
     let up = |scrape: &Exposition| scrape.sum("results_exporter_up", &[]);
     agent.until("the file is known to be broken", |_| up(&results(&agent)).filter(|up| *up == 0.0)).unwrap();
     assert!(has(&results(&agent), "first"));
-    assert_closed(&agent.wait_ticks(1).unwrap());
+    assert_no_residual(&agent.wait_ticks(1).unwrap());
     fs::remove_file(disk.path().join("filler")).unwrap();
     fs::write(&second, &whole).unwrap();
     until(&agent, "second");
@@ -83,5 +83,5 @@ fn a_folder_that_cannot_be_written_is_read_all_the_same() {
     fs::write(disk.path().join("new"), "").unwrap_err();
     let agent = on(&host, disk.path());
     until(&agent, "first");
-    assert_closed(&agent.wait_ticks(1).unwrap());
+    assert_no_residual(&agent.wait_ticks(1).unwrap());
 }

@@ -4,7 +4,9 @@ use std::fs;
 
 use tests::host::{CGROUPS, CLIENT_RANGE, Host};
 
-use crate::{PACKAGE, STEP, STEP_JOULES, agent, assert_closed, energy_of, is_up, package_energy, resets};
+use crate::{
+    PACKAGE, STEP, STEP_JOULES, agent, assert_no_residual, energy_of, is_up, package_energy, resets,
+};
 
 #[test]
 fn a_zone_that_vanishes_and_returns_loses_nothing_and_whoever_ran_meanwhile_pays() {
@@ -23,7 +25,7 @@ fn a_zone_that_vanishes_and_returns_loses_nothing_and_whoever_ran_meanwhile_pays
     host.step(&[(CGROUPS[1], 200)]).unwrap();
     let during = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&during), STEP_JOULES, "the total stays where it was");
-    assert_closed(&during);
+    assert_no_residual(&during);
     assert!(agent.log().contains("intel-rapl:0"), "the log names the zone: {}", agent.log());
 
     fs::rename(&away, &folder).unwrap();
@@ -31,7 +33,7 @@ fn a_zone_that_vanishes_and_returns_loses_nothing_and_whoever_ran_meanwhile_pays
     let after = agent.wait_ticks(3).unwrap();
     assert_eq!(package_energy(&after), 3.0 * STEP_JOULES, "what was counted meanwhile comes when it is back");
     assert_eq!(is_up(&after, "powercap"), Some(true));
-    assert_closed(&after);
+    assert_no_residual(&after);
     let nginx = energy_of(&after, "nginx.service");
     assert!(nginx > 0.0, "who ran while nothing could be read pays: {nginx} J");
 }
@@ -50,13 +52,13 @@ fn garbage_in_a_counter_is_no_energy() {
         let during = agent.wait_ticks(2).unwrap();
         assert_eq!(package_energy(&during), STEP_JOULES, "{garbage:?}");
         assert_eq!(resets(&during), Some(0.0), "{garbage:?}");
-        assert_closed(&during);
+        assert_no_residual(&during);
     }
     assert!(agent.log().contains("energy_uj"), "{}", agent.log());
     fs::write(host.path(&file), format!("{:<20}\n", 1_000_000 + 2 * STEP)).unwrap();
     let after = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&after), 2.0 * STEP_JOULES);
-    assert_closed(&after);
+    assert_no_residual(&after);
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn of_a_counter_that_jumps_back_what_it_counted_since_is_added_and_it_is_said() 
     host.set_energy("intel-rapl:0", 10_000 + STEP).unwrap();
     let after = agent.wait_ticks(2).unwrap();
     assert_eq!(package_energy(&after), energy + 0.01 + STEP_JOULES);
-    assert_closed(&after);
+    assert_no_residual(&after);
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn a_counter_that_goes_around_loses_nothing() {
     // The range is that of the highest value; the wrap is one step of 61 µJ longer.
     let energy = package_energy(&after);
     assert!((energy - STEP_JOULES - 61e-6).abs() <= 1e-6, "{energy} J");
-    assert_closed(&after);
+    assert_no_residual(&after);
 }
 
 #[test]
@@ -148,7 +150,7 @@ fn cgroups_never_seen_before_are_workloads_by_their_path() {
         assert!(seconds.is_some_and(|seconds| (seconds - 0.1).abs() < 1e-9), "{name}: {seconds:?}");
     }
     tests::referee::promtool(&agent.get(agent.ports.main, "/metrics").unwrap().text()).unwrap();
-    assert_closed(&scrape);
+    assert_no_residual(&scrape);
 }
 
 #[test]
@@ -163,7 +165,7 @@ fn ten_thousand_cgroups_are_shown_up_to_the_limit_and_nothing_is_lost() {
     }
     host.set_energy("intel-rapl:0", 1_000_000 + STEP).unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
-    assert_closed(&scrape);
+    assert_no_residual(&scrape);
     assert_eq!(package_energy(&scrape), STEP_JOULES);
     let shown = scrape.find("ffwatt_workload_cpu_seconds_total", &[("kind", "cgroup")]).count() as f64;
     let others = scrape.sum("ffwatt_workloads_folded", &[]).unwrap();
@@ -186,7 +188,7 @@ fn a_cgroup_file_that_cannot_be_read_is_not_the_end() {
         })
         .unwrap();
     let after = agent.wait_ticks(2).unwrap();
-    assert_closed(&after);
+    assert_no_residual(&after);
     assert_eq!(package_energy(&after), STEP_JOULES);
     assert_eq!(after.sum("ffwatt_workload_cpu_seconds_total", &[("workload", "nginx.service")]), Some(0.1));
 }
