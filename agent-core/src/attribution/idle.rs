@@ -7,9 +7,12 @@
 //! estimators of speech (R. Martin, IEEE Trans. SAP 9:5, 2001). So the figure falls at once, and rises when a week has
 //! contradicted it: a week, because load has a daily and a weekly rhythm, and a host may be idle on Sundays only.
 //!
+//! A window in which the integrated GPU works teaches nothing either: see [`graphics`].
+//!
 //! A host that is never quiet has an estimate by [`regression`]. A user can have the power measured at once: [`calibration`].
 
 pub mod calibration;
+pub mod graphics;
 mod moments;
 pub mod regression;
 

@@ -33,6 +33,8 @@ pub enum FindingCode {
     IdlePowerNotKnown,
     /// Idle power is estimated from a busy host.
     IdlePowerIsEstimated,
+    /// The energy of a busy integrated GPU is charged by CPU time.
+    IntegratedGpuByCpuTime,
     /// A result file cannot be read.
     ResultFileUnreadable,
     /// A value of a result file is left out.
@@ -43,7 +45,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NoEnergy,
         Self::EnergyIsEstimated,
         Self::CountersStandStill,
@@ -56,6 +58,7 @@ impl FindingCode {
         Self::DramUnitCorrected,
         Self::IdlePowerNotKnown,
         Self::IdlePowerIsEstimated,
+        Self::IntegratedGpuByCpuTime,
         Self::ResultFileUnreadable,
         Self::ResultValueRefused,
         Self::Stalled,
@@ -145,6 +148,12 @@ impl FindingCode {
                 "The idle power of this host is estimated by regression of power on CPU use, because the host has not been \
                  quiet for 10 s: {detail}.",
                 "run ffwatt calibrate while the host is quiet, or set attribution.idle_watts",
+            ),
+            Self::IntegratedGpuByCpuTime => (
+                "integrated_gpu_by_cpu_time",
+                "The integrated GPU of {subject} draws {detail}, and its energy is charged by CPU time. Encodes on the GPU get \
+                 too little of it, other workloads too much; idle power is not learned meanwhile.",
+                "compare encodes on this GPU only by the energy of the host, without other load",
             ),
             Self::ResultFileUnreadable => (
                 "result_file_unreadable",

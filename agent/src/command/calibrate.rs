@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
-use agent_core::attribution::idle::LOW_UTILISATION;
 use agent_core::attribution::idle::calibration::{Calibration, NotCalibrated};
+use agent_core::attribution::idle::{LOW_UTILISATION, graphics};
 use agent_core::model::energy::Domain;
 use agent_core::model::snapshot::IdleOrigin;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -138,6 +138,9 @@ fn line(of: &ZoneCalibration, period: Duration) -> String {
             quiet.as_secs(),
             period.as_secs()
         ),
+        Err(NotCalibrated::GraphicsBusy { power }) => {
+            format!("{name:<12}not measured: the integrated GPU draws {power}")
+        }
         Err(NotCalibrated::Unknown) => {
             format!("{name:<12}not measured: its counter did not move, or could not be read")
         }
@@ -147,12 +150,19 @@ fn line(of: &ZoneCalibration, period: Duration) -> String {
 /// The reason why nothing is kept.
 fn refusal(measured: &[ZoneCalibration]) -> String {
     let is_busy = |zone: &ZoneCalibration| matches!(zone.result, Err(NotCalibrated::Busy { .. }));
+    let uses_gpu = |zone: &ZoneCalibration| matches!(zone.result, Err(NotCalibrated::GraphicsBusy { .. }));
     if measured.iter().any(is_busy) {
         format!(
             "this host is busy: its CPUs must be at most {:.0} % busy in three quarters of the time. \
              Nothing was stored; stop the workloads (ffwatt top shows them), then run ffwatt calibrate \
              again",
             LOW_UTILISATION.percent()
+        )
+    } else if measured.iter().any(uses_gpu) {
+        format!(
+            "the integrated GPU is busy: it must draw at most {} on average. Nothing was stored; stop the \
+             encodes on the GPU, then run ffwatt calibrate again",
+            graphics::AT_REST
         )
     } else {
         "a package could not be measured, so nothing was stored; ffwatt check reports the state of its \
@@ -268,6 +278,13 @@ mod tests {
             measured(Err(NotCalibrated::Busy { utilisation: Ratio(0.62), quiet: Duration::from_secs(3) }));
         assert!(line(&busy[0], PERIOD).contains("62 % busy, 3 of 30 s quiet"), "{}", line(&busy[0], PERIOD));
         assert!(refusal(&busy).starts_with("this host is busy"));
+        let gpu = measured(Err(NotCalibrated::GraphicsBusy { power: Watts(15.0) }));
+        assert!(
+            line(&gpu[0], PERIOD).ends_with("the integrated GPU draws 15.00 W"),
+            "{}",
+            line(&gpu[0], PERIOD)
+        );
+        assert!(refusal(&gpu).starts_with("the integrated GPU is busy"), "{}", refusal(&gpu));
         let unknown = measured(Err(NotCalibrated::Unknown));
         assert!(refusal(&unknown).contains("ffwatt check"));
     }

@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use agent_core::attribution::demand::{Claimant, Demand};
-use agent_core::attribution::idle::calibration::{Calibration, CalibrationWindow, NotCalibrated, calibrate};
+use agent_core::attribution::idle::calibration::{
+    Calibration, CalibrationWindow, NotCalibrated, calibrate_zone,
+};
 use agent_core::model::energy::{EnergySourceKind, Zone};
 use agent_core::model::workload::Pseudo;
 use agent_core::time::MonoTime;
@@ -101,10 +103,9 @@ impl Calibrating {
         }
         let mirrors = self.energy.mirrored();
         let is_own = |zone: &Zone| mirrors.iter().all(|(mirror, _)| mirror != zone);
-        let own = self.windows.iter().filter(|(zone, _)| is_own(zone));
-        Ok(own
-            .map(|(zone, windows)| ZoneCalibration { zone: *zone, result: calibrate(windows, period) })
-            .collect())
+        let own = self.windows.keys().filter(|zone| is_own(zone));
+        let result = |zone: &Zone| calibrate_zone(*zone, &self.windows, period);
+        Ok(own.map(|zone| ZoneCalibration { zone: *zone, result: result(zone) }).collect())
     }
 
     /// Writes the result to the file that the agent reads; returns its path.

@@ -1,6 +1,7 @@
 //! Turns a tick's energy readings into charges, and follows the source of energy.
 
 mod find;
+mod graphics;
 mod idle;
 mod probe;
 mod silence;
@@ -19,13 +20,14 @@ use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReadi
 use agent_core::model::reservation::Reservations;
 use agent_core::time::MonoTime;
 use agent_core::units::{CpuTime, MicroJoules, Watts};
+use graphics::GraphicsTracker;
 use idle::IdleTracker;
 use source::Active;
 
 use super::findings::FindingTracker;
 use super::sources::HealthTracker;
 use super::state_dir::StateDir;
-use super::zones::{Moment, ZoneTracker};
+use super::zones::{Closed, Moment, ZoneTracker};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::source::energy::{EnergyMeter, EnergyReading};
@@ -37,8 +39,16 @@ pub(super) struct EnergyAccounting {
     source: EnergySource,
     zones: ZoneTracker,
     idle: IdleTracker,
+    graphics: GraphicsTracker,
     idle_patience: Duration,
     policy: IdlePolicy,
+}
+
+/// The closed window of one counter, and the size of the counter's step.
+#[derive(Debug)]
+struct ClosedZone {
+    closed: Closed,
+    quantum: MicroJoules,
 }
 
 /// CPU times of a tick, and the claims that follow from them.
@@ -62,6 +72,7 @@ impl EnergyAccounting {
             source,
             zones: ZoneTracker::default(),
             idle: IdleTracker::new(config.attribution.idle_watts.map(Watts), state),
+            graphics: GraphicsTracker::default(),
             idle_patience: idle::patience(config.interval.0),
             policy: config.attribution.idle_policy.into(),
         }
@@ -131,6 +142,7 @@ impl EnergyAccounting {
     ) {
         self.find_about_energy(window, now, findings);
         self.find_about_idle(window, now, totals, findings);
+        self.graphics.report(now, findings);
     }
 
     fn take_baseline(&mut self, kind: EnergySourceKind, reading: &EnergyReading, clock: &dyn Clock) {
@@ -171,7 +183,11 @@ impl EnergyAccounting {
             // The estimate begins with the first window, not with the second.
             let baseline = ZoneReading { total, ..reading };
             self.zones.baseline(window.start, &baseline, EnergySourceKind::Model);
-            self.charge_zone(EnergySourceKind::Model, (window.end, reading), claims, charging);
+            if let Some(closed) =
+                self.close_zone(EnergySourceKind::Model, (window.end, reading), claims, charging)
+            {
+                self.charge_closed(EnergySourceKind::Model, closed, claims, charging);
+            }
         }
     }
 
@@ -196,8 +212,22 @@ impl EnergyAccounting {
         let demand = moved.as_ref().unwrap_or(demand);
         let busy: CpuTime = window.places.iter().map(PlaceWindow::busy).sum();
         self.source.silence.observe(charging.clock.now(), reading.has_moved, busy);
-        for reading in self.take_reading(kind, reading, demand, charging) {
-            self.charge_zone(kind, reading, Claims { window, demand }, charging);
+        let claims = Claims { window, demand };
+        let readings = self.take_reading(kind, reading, demand, charging).into_iter();
+        let closed: Vec<_> =
+            readings.filter_map(|reading| self.close_zone(kind, reading, claims, charging)).collect();
+        self.learn(&closed, demand, charging.clock.now());
+        for closed in closed {
+            self.charge_closed(kind, closed, claims, charging);
+        }
+    }
+
+    /// Learns idle power from the windows of a tick, of all counters together: the power of one shows whether the others are idle.
+    fn learn(&mut self, closed: &[ClosedZone], demand: &Demand, now: MonoTime) {
+        self.graphics.observe(closed.iter().map(|zone| zone.closed.window), now);
+        for ClosedZone { closed, .. } in closed {
+            let is_sound = closed.is_sound && !self.graphics.affects(closed.window.zone, now);
+            self.idle.learn(closed.window, is_sound, closed.owed.as_ref().unwrap_or(demand));
         }
     }
 
@@ -234,26 +264,35 @@ impl EnergyAccounting {
         reading.zones
     }
 
-    fn charge_zone(
+    /// Closes the window of a counter that was read; `None` where the counter gives no energy at this tick.
+    fn close_zone(
         &mut self,
         kind: EnergySourceKind,
         (at, reading): (MonoTime, ZoneReading),
         Claims { window, demand }: Claims<'_>,
         charging: &mut Charging<'_>,
-    ) {
+    ) -> Option<ClosedZone> {
         charging.totals.zone_index(reading.zone);
         let idle = self.idle_power(reading.zone, window).map(|idle| idle.power);
         let tick = window.end.since(window.start);
         let moment = Moment { at, cpu_at: window.end, demand, tick, idle };
-        let Some(closed) = self.zones.close(&reading, kind, moment) else { return };
+        let closed = self.zones.close(&reading, kind, moment)?;
+        Some(ClosedZone { closed, quantum: reading.quantum })
+    }
+
+    /// Splits the energy of a closed window.
+    fn charge_closed(
+        &mut self,
+        kind: EnergySourceKind,
+        ClosedZone { closed, quantum }: ClosedZone,
+        Claims { window, demand }: Claims<'_>,
+        charging: &mut Charging<'_>,
+    ) {
         let demand = closed.owed.as_ref().unwrap_or(demand);
         let zone = closed.window;
-        if kind.is_measured() {
-            self.idle.learn(zone, closed.is_sound, demand);
-        }
         let idle_power = self.idle_power(zone.zone, window).map(|idle| idle.power);
         let charges = attribution::attribute(zone, demand, idle_power, self.policy, charging.reservations);
-        let quality = Quality { source: kind, quantum: reading.quantum, skew: closed.skew };
+        let quality = Quality { source: kind, quantum, skew: closed.skew };
         let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
         let dynamic: MicroJoules = charges.iter().filter(is_dynamic).map(|charge| charge.energy).sum();
         let bound = |charge: Charge| {

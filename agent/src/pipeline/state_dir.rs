@@ -24,8 +24,9 @@ pub(super) use calibration::{CalibratedIdle, CalibrationVersion};
 
 const IDLE_FILE: &str = "idle.json";
 
-/// Version 1 did not have this number, and kept wrong figures from a counter's reset for ever.
-const VERSION: u32 = 2;
+/// Version 1 did not have this number, and kept wrong figures from a counter's reset for ever. Version 2 has figures of hosts on which only
+/// the integrated GPU worked.
+const VERSION: u32 = 3;
 
 /// The stored file.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,8 +1,10 @@
 //! Measures the idle power of a zone from windows of a short quiet period.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::attribution::idle::LOW_UTILISATION;
+use crate::attribution::idle::{LOW_UTILISATION, graphics};
+use crate::model::energy::Zone;
 use crate::units::{MicroJoules, Ratio, Watts};
 
 /// The share of the period that must be quiet. Periodic background tasks of an idle host may run in the period too.
@@ -44,12 +46,16 @@ pub enum NotCalibrated {
         /// The part of the period that was quiet.
         quiet: Duration,
     },
+    /// The integrated GPU worked.
+    GraphicsBusy {
+        /// Mean power of the GPU over the period.
+        power: Watts,
+    },
     /// Its counter did not move, or could not be read, for too much of the period.
     Unknown,
 }
 
-/// Computes the idle power from the windows of a period of this length.
-pub fn calibrate(windows: &[CalibrationWindow], period: Duration) -> Result<Calibration, NotCalibrated> {
+fn calibrate(windows: &[CalibrationWindow], period: Duration) -> Result<Calibration, NotCalibrated> {
     let needed = period.mul_f64(MOSTLY.0);
     let known: Vec<_> = windows.iter().filter(|window| window.energy > MicroJoules::ZERO).collect();
     let lasted =
@@ -78,6 +84,25 @@ pub fn calibrate(windows: &[CalibrationWindow], period: Duration) -> Result<Cali
     })
 }
 
+/// Computes the idle power of a zone from the windows of all counters in a period of this length. While the integrated GPU works, only
+/// the cores have a figure.
+pub fn calibrate_zone(
+    zone: Zone,
+    windows: &BTreeMap<Zone, Vec<CalibrationWindow>>,
+    period: Duration,
+) -> Result<Calibration, NotCalibrated> {
+    for (gpu, of_gpu) in windows {
+        let energy: MicroJoules = of_gpu.iter().map(|window| window.energy).sum();
+        let power = energy.over(of_gpu.iter().map(|window| window.duration).sum());
+        if let Some(power) = power.filter(|power| graphics::is_busy(*gpu, *power))
+            && graphics::is_affected(zone, gpu.scope)
+        {
+            return Err(NotCalibrated::GraphicsBusy { power });
+        }
+    }
+    calibrate(windows.get(&zone).map_or(&[], Vec::as_slice), period)
+}
+
 fn utilisation(windows: &[&CalibrationWindow]) -> Ratio {
     let seconds: f64 = windows.iter().map(|window| window.duration.as_secs_f64()).sum();
     let busy = windows.iter().map(|window| window.utilisation.0 * window.duration.as_secs_f64());
@@ -87,6 +112,7 @@ fn utilisation(windows: &[&CalibrationWindow]) -> Ratio {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::energy::{Domain, Scope};
 
     const PERIOD: Duration = Duration::from_secs(30);
 
@@ -123,6 +149,29 @@ mod tests {
         };
         assert!((utilisation.0 - 0.3).abs() < 1e-9, "{utilisation:?}");
         assert_eq!(quiet, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_busy_gpu_leaves_no_figure_but_for_the_cores() {
+        let zone = |domain| Zone { scope: Scope::Package(0), domain };
+        let of = |gpu: f64| {
+            BTreeMap::from([
+                (zone(Domain::Package), seconds(30, 4.0 + gpu, 0.01)),
+                (zone(Domain::Core), seconds(30, 1.0, 0.01)),
+                (zone(Domain::Uncore), seconds(30, gpu, 0.01)),
+            ])
+        };
+        let (busy, resting) = (of(15.0), of(0.2));
+        let gpu = NotCalibrated::GraphicsBusy { power: Watts(15.0) };
+        assert_eq!(calibrate_zone(zone(Domain::Package), &busy, PERIOD), Err(gpu));
+        assert_eq!(calibrate_zone(zone(Domain::Uncore), &busy, PERIOD), Err(gpu));
+        for (windows, domain, watts) in
+            [(&busy, Domain::Core, 1.0), (&resting, Domain::Package, 4.2), (&resting, Domain::Uncore, 0.2)]
+        {
+            let power = calibrate_zone(zone(domain), windows, PERIOD).unwrap().power;
+            assert!((power.0 - watts).abs() < 1e-6, "{domain}: {power}");
+        }
+        assert_eq!(calibrate_zone(zone(Domain::Dram), &resting, PERIOD), Err(NotCalibrated::Unknown));
     }
 
     #[test]

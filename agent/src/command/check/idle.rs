@@ -1,4 +1,4 @@
-//! Checks whether idle power is known to the next agent: configured, calibrated or learned before.
+//! Checks whether idle power is known to the next agent (configured, calibrated or learned before), and whether a GPU is in the package.
 
 use agent_core::model::energy::{Domain, Zone};
 
@@ -12,6 +12,7 @@ impl Report {
         if zones.is_empty() {
             return;
         }
+        self.check_integrated_gpu(zones);
         if let Some(watts) = config.attribution.idle_watts {
             self.add("energy", "idle", State::Ok, format!("{watts} W per package, as configured"), "");
             return;
@@ -36,6 +37,16 @@ impl Report {
                 unknown.join(", ")
             );
             self.add("energy", "idle", State::Note, detail, "run ffwatt calibrate while the host is quiet");
+        }
+    }
+
+    /// Says how the energy of an integrated GPU is charged, where a counter shows it.
+    fn check_integrated_gpu(&mut self, zones: &[Zone]) {
+        if zones.iter().any(|zone| zone.domain == Domain::Uncore) {
+            let detail = "the package includes the integrated GPU (uncore), whose energy is charged by CPU time: encodes \
+                          by QSV or VAAPI get too little of it, other workloads too much";
+            let help = "compare such encodes only by the energy of the host, without other load";
+            self.add("energy", "gpu", State::Note, detail.to_owned(), help);
         }
     }
 }

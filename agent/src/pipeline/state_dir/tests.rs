@@ -53,7 +53,7 @@ fn a_damaged_file_or_one_of_another_version_is_learned_anew() {
     let (_proc, roots) = host("A", "0x1", "6.1");
     let state = StateDir::open(&[folder.path().to_path_buf()], &roots, &ZONES);
     let old = r#"{"cpu_model":"A","zones":[{"domain":"package","package":0,"watts":1.0}]}"#;
-    for text in ["", "{", "[]", old, r#"{"version":2}"#, r#"{"version":3,"machine":{},"learned":[]}"#] {
+    for text in ["", "{", "[]", old, r#"{"version":3}"#, r#"{"version":4,"machine":{},"learned":[]}"#] {
         fs::write(folder.path().join(IDLE_FILE), text).unwrap();
         assert!(state.load_idle().is_empty(), "{text}");
     }

@@ -2,6 +2,7 @@
 
 use agent_core::model::energy::EnergySourceKind;
 use agent_core::model::finding::FindingCode;
+use agent_core::model::snapshot::IdleOrigin;
 
 use super::*;
 use crate::source::energy::fixture::host;
@@ -200,4 +201,43 @@ fn the_host_is_opened_as_it_is_configured() {
     assert!(error.to_string().contains("cgroupfs"), "{error}");
     config.path.sysfs = folder.path().join("nothing");
     assert!(open(&config).err().unwrap().hint().contains("--path.sysfs"));
+}
+
+/// A second in which the integrated GPU draws this power and one process a twentieth of a CPU.
+fn second_with_gpu(scene: &mut Scene, watts: f64) -> SharedSnapshot {
+    scene.run(10, None, 0, SECOND / 20);
+    scene.draw(zone(Domain::Package, 0), 4.0 + watts, SECOND);
+    scene.draw(zone(Domain::Uncore, 0), watts, SECOND);
+    scene.tick(SECOND)
+}
+
+fn with_an_integrated_gpu() -> Scene {
+    let hardware = ScriptedHardware::default();
+    hardware.add(zone(Domain::Package, 0), 7_000_000, RANGE);
+    hardware.add(zone(Domain::Uncore, 0), 9_000_000, RANGE);
+    Scene::new(&Config::default(), hardware)
+}
+
+fn idle_watts(snapshot: &Snapshot, domain: Domain) -> Option<f64> {
+    let of = snapshot.zones.iter().find(|of| of.zone == zone(domain, 0))?;
+    of.idle_power.filter(|idle| idle.origin == IdleOrigin::Learned).map(|idle| idle.power.0)
+}
+
+#[test]
+fn a_busy_gpu_teaches_no_idle_power_and_is_said() {
+    let mut scene = with_an_integrated_gpu();
+    let busy = (0..60).map(|_| second_with_gpu(&mut scene, 15.0)).last().unwrap();
+    assert_eq!((idle_watts(&busy, Domain::Package), idle_watts(&busy, Domain::Uncore)), (None, None));
+    let said = |snapshot: &Snapshot| {
+        let mut findings = snapshot.findings.iter();
+        findings.find(|one| one.code == FindingCode::IntegratedGpuByCpuTime).map(|one| one.sentence.clone())
+    };
+    assert!(said(&busy).unwrap().contains("package-0 draws 15.00 W"), "{:?}", said(&busy));
+    let resting = (0..70).map(|_| second_with_gpu(&mut scene, 0.2)).last().unwrap();
+    let learned = idle_watts(&resting, Domain::Package).unwrap();
+    assert!((learned - 4.2).abs() < 0.01, "{learned}");
+    assert_eq!(said(&resting), None);
+    // The idle power of before stays, whatever the GPU does.
+    let again = (0..60).map(|_| second_with_gpu(&mut scene, 15.0)).last().unwrap();
+    assert_eq!(idle_watts(&again, Domain::Package), Some(learned));
 }
