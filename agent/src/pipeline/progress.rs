@@ -147,8 +147,16 @@ impl ProgressTracker {
         }
         if self.registry.accept(number, now) {
             self.matched.insert(number, id);
+            // The encode may be over, or post nothing more for a long time.
+            if let Some((block, at)) = self.registry.take_block(number) {
+                self.apply(number, id, block, at);
+            }
         }
         true
+    }
+
+    fn apply(&mut self, number: u64, id: TranscodeId, block: Block, at: MonoTime) {
+        self.live.entry(id).or_insert_with(|| Live::new(number, at)).hear(number, block, at);
     }
 
     /// Takes new blocks from the registry.
@@ -157,9 +165,8 @@ impl ProgressTracker {
         let open: HashSet<u64> =
             posts.iter().filter(|(_, post)| post.is_open).map(|(number, _)| *number).collect();
         for (number, post) in posts {
-            if let (Some(id), Some((block, at))) = (self.matched.get(&number), post.last) {
-                let live = self.live.entry(*id).or_insert_with(|| Live::new(number, at));
-                live.hear(number, block, at);
+            if let (Some(&id), Some((block, at))) = (self.matched.get(&number), post.last) {
+                self.apply(number, id, block, at);
             }
         }
         self.matched.retain(|number, _| open.contains(number));

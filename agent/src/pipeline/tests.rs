@@ -1,6 +1,7 @@
 //! Tests the whole pipeline, with a scripted clock, CPU meter and energy counters.
 
 mod examples;
+mod posts;
 mod properties;
 mod replay;
 
@@ -134,6 +135,7 @@ pub(crate) struct Scene {
     pipeline: Pipeline,
     pub(crate) mailbox: Mailbox,
     pub(crate) snapshots: watch::Receiver<Option<SharedSnapshot>>,
+    registry: Arc<ProgressRegistry>,
     _joined: watch::Sender<Arc<Joined>>,
     folder: TempDir,
 }
@@ -170,9 +172,10 @@ impl Scene {
         let (mailbox, inbox) = mailbox().unwrap();
         let (publisher, snapshots) = watch::channel(None);
         let (joined_sender, joined) = watch::channel(Arc::new(Joined::default()));
-        let links = Links { inbox, publisher, joined, registry: Arc::new(ProgressRegistry::new(|| {})) };
+        let registry = Arc::new(ProgressRegistry::new(|| {}));
+        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry) };
         let pipeline = Pipeline::new(config, parts, links);
-        Self { clock, cpu, hardware, pipeline, mailbox, snapshots, _joined: joined_sender, folder }
+        Self { clock, cpu, hardware, pipeline, mailbox, snapshots, registry, _joined: joined_sender, folder }
     }
 
     /// Two packages with memory, far from the end of their range.

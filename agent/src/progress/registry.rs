@@ -189,15 +189,22 @@ impl ProgressRegistry {
         ProgressStream { registry: Arc::clone(self), number, verdict: receiver }
     }
 
-    /// Takes new blocks, by connection. Closed connections are returned once more, and dropped.
+    /// Takes new blocks, by connection. Closed connections are returned once more, and dropped. A connection without a verdict keeps its
+    /// last block, and stays after it has closed, until the pipeline decides about it.
     pub(crate) fn take(&self) -> Vec<(u64, Post)> {
         let mut entries = self.lock();
         let mut taken = Vec::with_capacity(entries.all.len());
         for (number, entry) in &mut entries.all {
-            taken.push((*number, Post { last: entry.last.take(), is_open: entry.is_open }));
+            let last = if entry.is_waiting() { None } else { entry.last.take() };
+            taken.push((*number, Post { last, is_open: entry.is_open }));
         }
-        entries.all.retain(|_, entry| entry.is_open);
+        entries.all.retain(|_, entry| !entry.is_over());
         taken
+    }
+
+    /// Takes the last block of a connection, and the block's time.
+    pub(crate) fn take_block(&self, number: u64) -> Option<(Block, MonoTime)> {
+        self.lock().all.get_mut(&number)?.last.take()
     }
 
     /// Senders of connections without a verdict, the oldest first.

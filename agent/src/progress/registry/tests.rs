@@ -42,9 +42,10 @@ fn the_last_block_is_taken_once_and_a_closed_connection_is_given_once_more() {
     stream.set_block(block(2), MonoTime(2));
     assert_eq!(verdict(&stream), Verdict::Pending);
     let (number, post) = registry.take().pop().unwrap();
-    assert_eq!(post.last, Some((block(2), MonoTime(2))));
+    assert_eq!((post.last, post.is_open), (None, true), "it is kept until the transcode is known");
     assert!(registry.accept(number, second(0)));
     assert_eq!(registry.pending(), []);
+    assert_eq!(registry.take()[0].1.last, Some((block(2), MonoTime(2))));
     assert_eq!(registry.take()[0].1.last, None);
     assert_eq!(verdict(&stream), Verdict::Matched);
     stream.set_block(block(3), MonoTime(3));
@@ -121,6 +122,24 @@ fn a_silent_connection_keeps_its_place_until_another_wants_it() {
         posts.iter().any(|(number, post)| *number == of_closed && post.last.is_some()),
         "its last word counts"
     );
+}
+
+#[test]
+fn a_connection_that_closes_before_its_verdict_keeps_its_block_and_its_place() {
+    let registry = Arc::new(ProgressRegistry::new(|| {}));
+    for number in 0..2 * MAX_WAITING as u64 {
+        registry.open(local(), second(0)).set_block(block(number), second(0));
+    }
+    assert_eq!(registry.take().len(), MAX_WAITING, "they are bounded");
+    let pending: Vec<u64> = registry.pending().iter().map(|(number, _)| *number).collect();
+    let (kept, dropped) = (pending[0], pending[1]);
+    assert!(registry.accept(kept, second(0)));
+    assert_eq!(registry.take_block(kept), Some((block(kept), second(0))));
+    assert_eq!(registry.take_block(kept), None);
+    registry.refuse(dropped, Refusal::Unknown);
+    assert_eq!(registry.take_block(dropped), None);
+    registry.take();
+    assert_eq!(registry.take().len(), MAX_WAITING - 2, "a verdict ends it");
 }
 
 #[test]
