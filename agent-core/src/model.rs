@@ -12,5 +12,6 @@ pub mod reservation;
 pub mod scenario;
 pub mod snapshot;
 pub mod transcode;
+pub mod vmaf_model;
 pub mod workload;
 pub mod written;

@@ -29,8 +29,8 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 pub use buckets::Buckets;
-pub(crate) use read::Group;
 pub use read::Grouping;
+pub(crate) use read::{Group, GroupScore};
 pub(crate) use transcodes::State;
 pub(crate) use write::{Refused, scenarios};
 

@@ -213,7 +213,7 @@ fn print(all: &[(&Pair, Comparison)], as_json: bool, out: &mut dyn Write) -> std
                 "vmaf": vmaf.map(|vmaf| vmaf.mean.0),
                 "vmaf_harmonic_mean": vmaf.and_then(|vmaf| vmaf.harmonic_mean).map(|vmaf| vmaf.0),
                 "vmaf_first_percentile": vmaf.and_then(|vmaf| vmaf.first_percentile).map(|vmaf| vmaf.0),
-                "vmaf_model": vmaf.map(|vmaf| &vmaf.model),
+                "vmaf_model": vmaf.map(|vmaf| vmaf.model.name()),
                 "psnr_db": scores.psnr.map(scores::number_or_inf),
                 "ssim": scores.ssim.map(|ssim| ssim.0),
                 "xpsnr_db": scores.xpsnr.map(scores::number_or_inf),
@@ -235,7 +235,7 @@ fn print(all: &[(&Pair, Comparison)], as_json: bool, out: &mut dyn Write) -> std
     let mut models = BTreeSet::new();
     for (pair, Comparison { scores, .. }) in all {
         let vmaf = scores.vmaf.as_ref();
-        models.extend(vmaf.map(|vmaf| vmaf.model.as_str()));
+        models.extend(vmaf.map(|vmaf| vmaf.model.name()));
         let shown = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
         };

@@ -195,6 +195,7 @@ fn one(scenario: &Scenario, found: &Found, context: &RunContext<'_>) -> Scenario
             PredictedPower { power: prediction.power, low: prediction.low, high: prediction.high }
         }),
         vmaf: scenario.quality.vmaf,
+        vmaf_model: scenario.quality.vmaf_model,
         psnr: scenario.quality.psnr,
         ssim: scenario.quality.ssim,
         quality_took: scenario.quality.took,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::model::finding::Finding;
 use crate::model::health::Kept;
 use crate::model::transcode::Output;
+use crate::model::vmaf_model::VmafModel;
 use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
 
 /// The last run, joined with energy.
@@ -128,6 +129,8 @@ pub struct ScenarioFigures {
     pub predicted: Option<PredictedPower>,
     /// Quality scores.
     pub vmaf: Option<Vmaf>,
+    /// The model of the VMAF score, where known.
+    pub vmaf_model: Option<VmafModel>,
     /// PSNR.
     pub psnr: Option<Decibels>,
     /// SSIM.

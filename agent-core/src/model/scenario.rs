@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::vmaf_model::VmafModel;
 use crate::time::WallTime;
 use crate::units::{Decibels, MicroJoules, Pixels, Ratio, Vmaf, Watts};
 
@@ -77,6 +78,8 @@ pub struct Picture {
 pub struct Quality {
     /// VMAF.
     pub vmaf: Option<Vmaf>,
+    /// The model of that score, where known.
+    pub vmaf_model: Option<VmafModel>,
     /// PSNR.
     pub psnr: Option<Decibels>,
     /// SSIM, 0 to 1.

@@ -36,6 +36,8 @@ pub(crate) struct Scenario {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vmaf_score: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub vmaf_model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub psnr_decibels: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssim_score: Option<f64>,
@@ -78,6 +80,7 @@ fn scenario_of(figures: &ScenarioFigures) -> Scenario {
         joules_per_frame: figures.efficiency.joules_per_frame,
         joules_per_megapixel: figures.efficiency.joules_per_megapixel,
         vmaf_score: figures.vmaf.map(|vmaf| vmaf.0),
+        vmaf_model: figures.vmaf_model.map(|model| model.name().to_owned()),
         psnr_decibels: figures.psnr.map(|psnr| psnr.0).filter(|psnr| psnr.is_finite()),
         ssim_score: figures.ssim.map(|ssim| ssim.0),
         quality_covered_ratio: figures.covered.map(|share| share.0),

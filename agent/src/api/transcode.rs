@@ -102,6 +102,8 @@ pub(crate) struct Figures {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vmaf_score: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub vmaf_model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub psnr_decibels: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssim_score: Option<f64>,
@@ -182,6 +184,7 @@ fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
     let scores = Figures {
         quality_covered_ratio: quality.covered.map(|share| share.0),
         vmaf_score: quality.vmaf.map(|vmaf| vmaf.0),
+        vmaf_model: quality.vmaf_model.map(|model| model.name().to_owned()),
         // JSON has no infinity: identical pictures have an SSIM of 1, and no PSNR.
         psnr_decibels: quality.psnr.map(|psnr| psnr.0).filter(|psnr| psnr.is_finite()),
         ssim_score: quality.ssim.map(|ssim| ssim.0),

@@ -134,6 +134,7 @@ pub(crate) fn run(
         match options.form {
             Form::Text => {
                 text::groups(&groups, prices, out)?;
+                text::scores(&groups, out)?;
                 text::notes(&groups, ledger.running_total()?, out)?;
             }
             Form::Csv => csv::groups(&groups, out)?,

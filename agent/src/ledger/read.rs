@@ -1,13 +1,15 @@
 //! Reads sums and rows of the ledger: the host's energy, transcodes, and transcodes in groups.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use agent_core::join::history::Charge;
+use agent_core::model::vmaf_model::VmafModel;
 use agent_core::time::WallTime;
 use agent_core::units::{CpuTime, MicroJoules};
 use rusqlite::{Row, params};
 
-use crate::ledger::schema::{WITH_CHARGES, start_of};
+use crate::ledger::schema::{WITH_CHARGES, WITH_MODELS, start_of};
 use crate::ledger::write::NANOSECONDS_PER_MICROSECOND;
 use crate::ledger::{Ledger, LedgerError};
 
@@ -39,6 +41,19 @@ pub struct Group {
     pub energy: MicroJoules,
     /// Their CPU time.
     pub cpu: CpuTime,
+    /// Their VMAF, separately for each model.
+    pub scored: Vec<GroupScore>,
+}
+
+/// VMAF of the transcodes of a group that were scored by one model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GroupScore {
+    /// The model; `None` where an older version recorded the score.
+    pub model: Option<VmafModel>,
+    /// Number of transcodes.
+    pub transcodes: u64,
+    /// Mean of their scores.
+    pub mean: f64,
 }
 
 /// Host's charges since a bucket's start, in the present table and in the older one. One look-up for each bucket.
@@ -85,7 +100,25 @@ impl Ledger {
         } else {
             ("0.0", "0", "1")
         };
+        let scores = || {
+            let model = if self.version >= WITH_MODELS { "vmaf_model" } else { "NULL" };
+            let mut statement = self.connection.prepare_cached(&format!(
+                "SELECT {column}, {model}, count(vmaf), avg(vmaf) FROM transcode
+                 WHERE ended >= ?1 AND ended <= ?2 AND {is_over} AND vmaf IS NOT NULL
+                 GROUP BY {column}, {model} ORDER BY count(vmaf) DESC, {model}"
+            ))?;
+            let score = |row: &Row<'_>| {
+                let model = row.get::<_, Option<String>>(1)?.and_then(|name| VmafModel::of(&name));
+                Ok((text(row, 0)?, GroupScore { model, transcodes: whole(row, 2)?, mean: row.get(3)? }))
+            };
+            let rows = statement.query_map(params![from.0, to.0], score)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
         let read = || {
+            let mut scored: BTreeMap<String, Vec<GroupScore>> = BTreeMap::new();
+            for (name, score) in scores()? {
+                scored.entry(name).or_default().push(score);
+            }
             let mut statement = self.connection.prepare_cached(&format!(
                 "SELECT {column}, count(*), coalesce(sum({is_partial}), 0), sum(ended - started), sum({unobserved}),
                         sum(energy), sum(cpu) FROM transcode
@@ -93,8 +126,10 @@ impl Ledger {
             ))?;
             let group = |row: &Row<'_>| {
                 let (seconds, unobserved): (f64, f64) = (row.get(3)?, row.get(4)?);
+                let name = text(row, 0)?;
                 Ok(Group {
-                    name: text(row, 0)?,
+                    scored: scored.remove(&name).unwrap_or_default(),
+                    name,
                     transcodes: whole(row, 1)?,
                     partly_observed: whole(row, 2)?,
                     seconds,

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::ledger::{BUCKET_SECONDS, LedgerError};
 
 /// One step each, from nothing to the newest version. Steps that have been released are never changed.
-pub(super) const MIGRATIONS: [&str; 3] = ["
+pub(super) const MIGRATIONS: [&str; 4] = ["
     CREATE TABLE subject (
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,          -- host, workload, transcode
@@ -93,6 +93,8 @@ pub(super) const MIGRATIONS: [&str; 3] = ["
     -- What the file named when the scenario was matched; empty: nothing, NULL: not known.
     ALTER TABLE scenario ADD COLUMN container TEXT;
     ALTER TABLE scenario ADD COLUMN transcode TEXT;
+", "
+    ALTER TABLE transcode ADD COLUMN vmaf_model TEXT; -- NULL where it is not known
 "];
 
 /// The oldest version that can be read without a migration.
@@ -100,6 +102,9 @@ const OLDEST_READABLE: i64 = 2;
 
 /// The version with `charge` in place of `bucket`, and with the states of transcodes.
 pub(super) const WITH_CHARGES: i64 = 3;
+
+/// The version with the VMAF models of transcodes.
+pub(super) const WITH_MODELS: i64 = 4;
 
 /// Charges of the buckets from ?1 to before ?2, which are the slots from ?3 to before ?4 of the older table.
 const OLD_CHARGES: &str =
@@ -155,7 +160,7 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
 }
 
 /// The newest version.
-pub(super) const NEWEST: i64 = WITH_CHARGES;
+pub(super) const NEWEST: i64 = WITH_MODELS;
 
 /// Migrates a file to the newest version.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {

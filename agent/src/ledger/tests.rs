@@ -9,6 +9,7 @@ use agent_core::model::cpu::ProcessId;
 use agent_core::model::joined::{Matched, ScenarioEnergy};
 use agent_core::model::scenario::Scenario;
 use agent_core::model::transcode::Output;
+use agent_core::model::vmaf_model::VmafModel;
 use agent_core::units::{Decibels, Vmaf};
 
 use super::*;
@@ -90,8 +91,12 @@ fn writing_again_counts_nothing_twice() {
 fn a_score_that_comes_later_stays_when_the_row_is_written_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = open(folder.path());
-    let quality =
-        Quality { vmaf: Some(Vmaf(93.5)), psnr: Some(Decibels(f64::INFINITY)), ..Quality::default() };
+    let quality = Quality {
+        vmaf: Some(Vmaf(93.5)),
+        vmaf_model: Some(VmafModel::Uhd),
+        psnr: Some(Decibels(f64::INFINITY)),
+        ..Quality::default()
+    };
     let output = Output { frames: Some(250), quality, ..Output::default() };
     ledger.score("7-1", NOW, &output).unwrap();
     let rows = |ledger: &Ledger| ledger.transcodes(WallTime(0.0), WallTime(f64::MAX), 10).unwrap();
@@ -114,6 +119,39 @@ fn a_ledger_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
     drop(old);
     let rows = open(folder.path()).transcodes(WallTime(0.0), NOW, 10).unwrap();
     assert_eq!((rows[0].energy.0, rows[0].frames, rows[0].quality), (42, None, Quality::default()));
+}
+
+#[test]
+fn a_ledger_without_models_is_read_as_it_is_and_then_gets_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = Connection::open(folder.path().join(FILE)).unwrap();
+    for migration in &schema::MIGRATIONS[..3] {
+        old.execute_batch(migration).unwrap();
+    }
+    old.execute_batch(
+        "INSERT INTO transcode (key, started, ended, workload, scenario, codec, preset, resolution, energy, cpu, vmaf)
+         VALUES ('7-1', 5.0, 7.0, 'w', '', 'libx264', '', '', 42, 7, 90.0),
+                ('8-1', 5.0, 6.0, 'w', '', 'libx264', '', '', 42, 7, 80.0); PRAGMA user_version = 3;",
+    )
+    .unwrap();
+    drop(old);
+    let by_codec = |ledger: &Ledger| ledger.groups(WallTime(0.0), NOW, Grouping::Codec).unwrap();
+    let score = |model, transcodes, mean| GroupScore { model, transcodes, mean };
+    let reader = Ledger::open_for_reading(folder.path()).unwrap();
+    assert_eq!((reader.version, reader.running().unwrap()), (3, Vec::new()));
+    let rows = reader.transcodes(WallTime(0.0), NOW, 10).unwrap();
+    assert_eq!((rows[0].quality.vmaf, rows[0].quality.vmaf_model), (Some(Vmaf(90.0)), None));
+    assert_eq!(by_codec(&reader)[0].scored, [score(None, 2, 85.0)]);
+    drop(reader);
+    let mut ledger = open(folder.path());
+    let quality =
+        Quality { vmaf: Some(Vmaf(95.0)), vmaf_model: Some(VmafModel::StandardNeg), ..Quality::default() };
+    ledger.score("8-1", WallTime(5.0), &Output { quality, ..Output::default() }).unwrap();
+    let rows = ledger.transcodes(WallTime(0.0), NOW, 10).unwrap();
+    let models: Vec<_> = rows.iter().map(|row| (row.key.as_str(), row.quality.vmaf_model)).collect();
+    assert_eq!(models, [("7-1", None), ("8-1", Some(VmafModel::StandardNeg))]);
+    let scored = [score(None, 1, 90.0), score(Some(VmafModel::StandardNeg), 1, 95.0)];
+    assert_eq!(by_codec(&ledger)[0].scored, scored, "scores of two models have no common mean");
 }
 
 #[test]

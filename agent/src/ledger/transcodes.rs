@@ -6,12 +6,13 @@ use agent_core::model::scenario::Quality;
 use agent_core::model::transcode::{
     EarlierTotals, EarlierTranscode, Observation, Output, ProcessIdentity, SeenOutput,
 };
+use agent_core::model::vmaf_model::VmafModel;
 use agent_core::time::WallTime;
 use agent_core::units::{CpuTime, Decibels, MicroJoules, Ratio, Vmaf};
 use rusqlite::{Row, Transaction, params};
 
 use crate::ledger::read::{seconds, text, whole};
-use crate::ledger::schema::WITH_CHARGES;
+use crate::ledger::schema::{WITH_CHARGES, WITH_MODELS};
 use crate::ledger::write::number;
 use crate::ledger::{Ledger, LedgerError, TranscodeRow};
 
@@ -41,14 +42,19 @@ impl State {
     }
 }
 
-/// Columns in the order of [`row`].
-const COLUMNS: &str = "key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
-     frames, vmaf, psnr, ssim, state, observed_from, unobserved, seen_energy, seen_frames, seen_seconds, process, birth, boot";
-
-/// The same for a file that lacks some of them.
-const OLD_COLUMNS: &str =
-    "key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
-     frames, vmaf, psnr, ssim, 'ended', NULL, 0.0, NULL, NULL, NULL, NULL, NULL, NULL";
+/// Columns in the order of [`row`], in a file of this version: older files lack some of them.
+fn columns(version: i64) -> String {
+    let state = if version >= WITH_CHARGES {
+        "state, observed_from, unobserved, seen_energy, seen_frames, seen_seconds, process, birth, boot"
+    } else {
+        "'ended', NULL, 0.0, NULL, NULL, NULL, NULL, NULL, NULL"
+    };
+    let model = if version >= WITH_MODELS { "vmaf_model" } else { "NULL" };
+    format!(
+        "key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
+         frames, vmaf, psnr, ssim, {state}, {model}"
+    )
+}
 
 impl Ledger {
     /// Transcodes that ended in a window, or that have totals of a time in it, the latest first.
@@ -58,7 +64,7 @@ impl Ledger {
         to: WallTime,
         most: u32,
     ) -> Result<Vec<TranscodeRow>, LedgerError> {
-        let columns = if self.version >= WITH_CHARGES { COLUMNS } else { OLD_COLUMNS };
+        let columns = columns(self.version);
         let read = || {
             let mut statement = self.connection.prepare_cached(&format!(
                 "SELECT {columns} FROM transcode WHERE ended >= ?1 AND ended <= ?2 ORDER BY ended DESC LIMIT ?3"
@@ -79,7 +85,7 @@ impl Ledger {
     }
 
     fn running_rows(&self) -> rusqlite::Result<Vec<TranscodeRow>> {
-        let select = format!("SELECT {COLUMNS} FROM transcode WHERE state = 'running'");
+        let select = format!("SELECT {} FROM transcode WHERE state = 'running'", columns(self.version));
         let mut statement = self.connection.prepare_cached(&select)?;
         statement.query_map((), row)?.collect()
     }
@@ -111,7 +117,7 @@ impl Ledger {
     pub fn score(&mut self, key: &str, started: WallTime, output: &Output) -> Result<(), LedgerError> {
         let quality = output.quality;
         let written = self.connection.execute(
-            "UPDATE transcode SET frames = coalesce(frames, ?3), vmaf = ?4, psnr = ?5, ssim = ?6 WHERE key = ?1 AND started = ?2",
+            "UPDATE transcode SET frames = coalesce(frames, ?3), vmaf = ?4, psnr = ?5, ssim = ?6, vmaf_model = ?7 WHERE key = ?1 AND started = ?2",
             params![
                 key,
                 started.0,
@@ -119,6 +125,7 @@ impl Ledger {
                 quality.vmaf.map(|vmaf| vmaf.0),
                 quality.psnr.map(|psnr| psnr.0),
                 quality.ssim.map(|ssim| ssim.0),
+                quality.vmaf_model.map(VmafModel::name),
             ],
         );
         written.map(|_| ()).map_err(|cause| self.failed(cause))
@@ -131,13 +138,13 @@ pub(super) fn write_transcode(transaction: &Transaction<'_>, row: &TranscodeRow)
         "INSERT INTO transcode
          (key, started, ended, workload, scenario, codec, preset, resolution, exit, energy, cpu, measured,
           frames, vmaf, psnr, ssim, state, observed_from, unobserved, seen_energy, seen_frames, seen_seconds,
-          process, birth, boot)
+          process, birth, boot, vmaf_model)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-          ?23, ?24, ?25)
+          ?23, ?24, ?25, ?26)
          ON CONFLICT DO UPDATE SET
          ended = ?3, workload = ?4, scenario = ?5, codec = ?6, preset = ?7, resolution = ?8, exit = ?9, energy = ?10,
          cpu = ?11, measured = ?12, frames = CASE WHEN ?19 > 0 THEN ?13 ELSE coalesce(?13, frames) END,
-         vmaf = coalesce(?14, vmaf), psnr = coalesce(?15, psnr), ssim = coalesce(?16, ssim), state = ?17,
+         vmaf_model = CASE WHEN ?14 IS NULL THEN vmaf_model ELSE ?26 END, vmaf = coalesce(?14, vmaf), psnr = coalesce(?15, psnr), ssim = coalesce(?16, ssim), state = ?17,
          observed_from = ?18, unobserved = ?19, seen_energy = ?20, seen_frames = ?21, seen_seconds = ?22,
          process = ?23, birth = ?24, boot = ?25",
     )?;
@@ -169,6 +176,7 @@ pub(super) fn write_transcode(transaction: &Transaction<'_>, row: &TranscodeRow)
         process.map(|process| process.process.0),
         process.map(|process| number(process.birth)),
         process.map(|process| &*process.boot),
+        row.quality.vmaf_model.map(VmafModel::name),
     ])?;
     Ok(())
 }
@@ -201,6 +209,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<TranscodeRow> {
         frames: count(12)?,
         quality: Quality {
             vmaf: row.get::<_, Option<f64>>(13)?.and_then(Vmaf::new),
+            vmaf_model: row.get::<_, Option<String>>(25)?.and_then(|name| VmafModel::of(&name)),
             psnr: row.get::<_, Option<f64>>(14)?.map(Decibels),
             ssim: row.get::<_, Option<f64>>(15)?.map(Ratio),
             took: None,

@@ -135,11 +135,11 @@ impl Task<'_> {
         bar.inc_length(pairing.alignment.pairs.len() as u64);
         let model = model(plan.size, self.attempt.terms.is_neg);
         let mut metrics = vec![Metric::Psnr, Metric::Ssim];
-        metrics.extend(self.tools.has_vmaf.then(|| Metric::Vmaf(model.clone())));
+        metrics.extend(self.tools.has_vmaf.then(|| Metric::Vmaf(model)));
         metrics.extend(self.tools.has_xpsnr.then_some(Metric::Xpsnr));
         let said = measure::run(self, plan, pairing, &metrics, &|frames| bar.inc(frames))?.messages.said;
         Ok(Scores {
-            vmaf: scores::vmaf(&self.folder.read("vmaf.json")?, &model),
+            vmaf: scores::vmaf(&self.folder.read("vmaf.json")?, model),
             psnr: scores::psnr(&said),
             ssim: scores::ssim(&said),
             xpsnr: scores::xpsnr(&said),

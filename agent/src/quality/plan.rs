@@ -1,5 +1,7 @@
 //! Plans the filter graphs of a comparison from the properties of both videos.
 
+use agent_core::model::vmaf_model::VmafModel;
+
 use crate::quality::alignment::rate;
 use crate::quality::format::{Samples, range};
 use crate::quality::geometry::{Area, Geometry};
@@ -53,15 +55,19 @@ pub(super) enum Metric {
     Psnr,
     Ssim,
     /// By this model.
-    Vmaf(String),
+    Vmaf(VmafModel),
     Xpsnr,
 }
 
 /// The model of VMAF for a picture of this size; `is_neg` ignores gain by enhancement (No Enhancement Gain).
-pub(super) fn model(size: (u64, u64), is_neg: bool) -> String {
+pub(super) fn model(size: (u64, u64), is_neg: bool) -> VmafModel {
     let is_large = size.0 > LARGE.0 || size.1 > LARGE.1;
-    let name = if is_large { "vmaf_4k_v0.6.1" } else { "vmaf_v0.6.1" };
-    if is_neg { format!("{name}neg") } else { name.to_owned() }
+    match (is_large, is_neg) {
+        (false, false) => VmafModel::Standard,
+        (true, false) => VmafModel::Uhd,
+        (false, true) => VmafModel::StandardNeg,
+        (true, true) => VmafModel::UhdNeg,
+    }
 }
 
 impl Plan {
@@ -177,7 +183,8 @@ impl Metric {
             Self::Ssim => "ssim=shortest=1".to_owned(),
             Self::Xpsnr => "xpsnr=shortest=1".to_owned(),
             Self::Vmaf(model) => {
-                format!("libvmaf=log_fmt=json:log_path=vmaf.json:shortest=1:model=version={model}")
+                let name = model.name();
+                format!("libvmaf=log_fmt=json:log_path=vmaf.json:shortest=1:model=version={name}")
             }
         }
     }
@@ -215,10 +222,10 @@ mod tests {
 
     #[test]
     fn the_model_is_that_of_the_size() {
-        assert_eq!(model((1920, 1080), false), "vmaf_v0.6.1");
-        assert_eq!(model((3840, 2160), false), "vmaf_4k_v0.6.1");
-        assert_eq!(model((2160, 3840), true), "vmaf_4k_v0.6.1neg");
-        assert_eq!(model((1280, 720), true), "vmaf_v0.6.1neg");
+        assert_eq!(model((1920, 1080), false).name(), "vmaf_v0.6.1");
+        assert_eq!(model((3840, 2160), false).name(), "vmaf_4k_v0.6.1");
+        assert_eq!(model((2160, 3840), true).name(), "vmaf_4k_v0.6.1neg");
+        assert_eq!(model((1280, 720), true).name(), "vmaf_v0.6.1neg");
     }
 
     #[test]

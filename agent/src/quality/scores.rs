@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use agent_core::model::scenario::Quality;
+use agent_core::model::vmaf_model::VmafModel;
 use agent_core::units::{Decibels, Ratio, Vmaf};
 use serde_json::Value;
 
@@ -27,8 +28,7 @@ pub(crate) struct Scores {
 /// VMAF of a video.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct VmafScores {
-    /// The model: `vmaf_v0.6.1`.
-    pub model: String,
+    pub model: VmafModel,
     /// Mean over all frames.
     pub mean: Vmaf,
     /// Harmonic mean over all frames, as libvmaf computes it: of VMAF + 1, minus 1.
@@ -42,6 +42,7 @@ impl Scores {
     pub(crate) fn quality(&self) -> Quality {
         Quality {
             vmaf: self.vmaf.as_ref().map(|vmaf| vmaf.mean),
+            vmaf_model: self.vmaf.as_ref().map(|vmaf| vmaf.model),
             psnr: self.psnr,
             ssim: self.ssim,
             took: Some(self.took),
@@ -51,14 +52,14 @@ impl Scores {
 }
 
 /// Reads libvmaf's JSON log.
-pub(super) fn vmaf(log: &str, model: &str) -> Option<VmafScores> {
+pub(super) fn vmaf(log: &str, model: VmafModel) -> Option<VmafScores> {
     let value: Value = serde_json::from_str(log).ok()?;
     let pooled = value.get("pooled_metrics")?.get("vmaf")?;
     let score = |name: &str| Vmaf::new(pooled.get(name)?.as_f64()?);
     let frames = value.get("frames").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let frames = frames.iter().filter_map(|frame| frame.get("metrics")?.get("vmaf")?.as_f64()).collect();
     Some(VmafScores {
-        model: model.to_owned(),
+        model,
         mean: score("mean")?,
         harmonic_mean: score("harmonic_mean"),
         first_percentile: percentile(frames, 0.01).and_then(Vmaf::new),
@@ -131,7 +132,7 @@ mod tests {
     fn the_log_of_libvmaf() {
         let log = r#"{"frames":[{"metrics":{"vmaf":90}},{"metrics":{"vmaf":80}}],
             "pooled_metrics":{"vmaf":{"min":80,"mean":85,"harmonic_mean":84.7}}}"#;
-        let found = vmaf(log, "vmaf_v0.6.1").unwrap();
+        let found = vmaf(log, VmafModel::Standard).unwrap();
         assert_eq!((found.mean, found.harmonic_mean), (Vmaf(85.0), Some(Vmaf(84.7))));
         assert!((found.first_percentile.unwrap().0 - 80.1).abs() < 1e-9, "{found:?}");
         assert_eq!(percentile(Vec::new(), 0.01), None);
@@ -141,7 +142,7 @@ mod tests {
     fn a_log_that_is_cut_off_is_no_score() {
         assert_eq!(psnr(&["[info] PSNR y:1 average:".to_owned()]), None);
         assert_eq!(ssim(&[]), None);
-        assert_eq!(vmaf("{\"pooled_metrics\":", ""), None);
+        assert_eq!(vmaf("{\"pooled_metrics\":", VmafModel::Standard), None);
         assert_eq!(number_or_inf(Decibels(f64::INFINITY)), "inf");
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::metrics::catalog::{Kind, Listener, Metric, Samples};
 use crate::model::joined::{BudgetFigures, ScenarioFigures};
 use crate::model::snapshot::Snapshot;
+use crate::model::vmaf_model::VmafModel;
 
 pub(super) const METRICS: &[Metric] = &[
     Metric {
@@ -12,8 +13,17 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Info,
         unit: None,
         help: "Properties of a scenario: how its energy was matched, and whether it is measured, \
-            estimated or taken from the result file.",
-        labels: &["scenario", "run_id", "matched", "basis", "encoder", "preset", "output_ladder"],
+            estimated or taken from the result file. vmaf_model: model of its VMAF score.",
+        labels: &[
+            "scenario",
+            "run_id",
+            "matched",
+            "basis",
+            "encoder",
+            "preset",
+            "output_ladder",
+            "vmaf_model",
+        ],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for scenario in &snapshot.joined.scenarios {
@@ -28,6 +38,7 @@ pub(super) const METRICS: &[Metric] = &[
                     &names.encoder,
                     &names.preset,
                     &names.ladder,
+                    scenario.vmaf_model.map_or("", VmafModel::name),
                 ];
                 samples.whole(labels.map(Cow::Borrowed), 1);
             }

@@ -6,6 +6,7 @@ use crate::metrics::catalog::{Kind, Listener, Metric, Samples};
 use crate::model::account::Account;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
 use crate::model::transcode::ExitStatus;
+use crate::model::vmaf_model::VmafModel;
 use crate::model::workload::Pseudo;
 
 const LABELS: &[&str] = &["transcode", "workload", "scenario", "codec", "preset", "resolution"];
@@ -42,7 +43,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_transcode_info",
         kind: Kind::Info,
         unit: None,
-        help: "Settings of a transcode, from its command line. renditions: number of its video streams; encoded_renditions: of those that it encodes; copied_streams: of those whose packets it copies.",
+        help: "Settings of a transcode, from its command line. renditions: number of its video streams; encoded_renditions: of those that it encodes; copied_streams: of those whose packets it copies. vmaf_model: model of its VMAF score, once it is scored.",
         labels: &[
             "transcode",
             "workload",
@@ -58,6 +59,7 @@ pub(super) const METRICS: &[Metric] = &[
             "renditions",
             "encoded_renditions",
             "copied_streams",
+            "vmaf_model",
         ],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -80,6 +82,7 @@ pub(super) const METRICS: &[Metric] = &[
                         encode.renditions.to_string().into(),
                         encode.encoded_renditions.to_string().into(),
                         encode.copied_streams.to_string().into(),
+                        transcode.output.quality.vmaf_model.map_or("", VmafModel::name).into(),
                     ],
                     1,
                 );

@@ -81,6 +81,7 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
         add("speed", outcome.speed.map(Value::from));
         let quality = outcome.quality;
         add("vmaf_score", quality.vmaf.map(|vmaf| vmaf.0.into()));
+        add("vmaf_model", quality.vmaf_model.map(|model| model.name().into()));
         add("psnr_score", quality.psnr.map(number_or_inf));
         add("ssim_score", quality.ssim.map(|ssim| ssim.0.into()));
         add("quality_covered_ratio", quality.covered.map(|share| share.0.into()));

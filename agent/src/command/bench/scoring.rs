@@ -1,11 +1,13 @@
 //! Scores a scenario's encodes by comparison with the source, which ffmpeg generates once more.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use agent_core::model::scenario::Quality;
+use agent_core::model::vmaf_model::VmafModel;
 use agent_core::units::{Decibels, Ratio, Vmaf};
 use indicatif::ProgressBar;
 
@@ -48,8 +50,12 @@ pub(super) fn score(scenario: &Scenario, scoring: &Scoring<'_>) -> Result<Qualit
         let count = values.len() as f64;
         values.into_iter().sum::<Option<f64>>().map(|sum| sum / count)
     };
+    let models: BTreeSet<VmafModel> =
+        all.iter().filter_map(|scores| Some(scores.vmaf.as_ref()?.model)).collect();
     Ok(Quality {
         vmaf: mean(all.iter().map(|scores| Some(scores.vmaf.as_ref()?.mean.0)).collect()).and_then(Vmaf::new),
+        // Renditions on both sides of the limit have different models.
+        vmaf_model: models.first().copied().filter(|_| models.len() == 1),
         psnr: mean(all.iter().map(|scores| Some(scores.psnr?.0)).collect()).map(Decibels),
         ssim: mean(all.iter().map(|scores| Some(scores.ssim?.0)).collect()).map(Ratio),
         took: Some(all.iter().map(|scores| scores.took).sum()),

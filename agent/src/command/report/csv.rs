@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use agent_core::model::joined::ScenarioFigures;
+use agent_core::model::vmaf_model::VmafModel;
 use serde_json::{Value, json};
 
 use crate::command::report::text::ranked;
-use crate::ledger::Group;
+use crate::ledger::{Group, GroupScore};
 
 /// Upstream's columns.
 const COLUMNS: &str = "name,bitrate,resolution,fps,duration,mean_power_w,median_power_w,total_energy_wh,\
@@ -70,6 +71,7 @@ pub(super) fn run_as_json(all: &[ScenarioFigures], out: &mut dyn Write) -> io::R
             "basis": figures.energy.map(|energy| energy.basis.name()),
             "matched": figures.energy.map(|energy| energy.matched.name()),
             "vmaf": figures.vmaf.map(|vmaf| vmaf.0),
+            "vmaf_model": figures.vmaf_model.map(VmafModel::name),
             "quality_covered_ratio": figures.covered.map(|share| share.0),
             "joules_per_frame": figures.efficiency.joules_per_frame,
             "joules_per_megapixel": figures.efficiency.joules_per_megapixel,
@@ -102,6 +104,10 @@ pub(super) fn groups(groups: &[Group], out: &mut dyn Write) -> io::Result<()> {
 
 /// The same as JSON.
 pub(super) fn groups_as_json(groups: &[Group], out: &mut dyn Write) -> io::Result<()> {
+    let score = |score: &GroupScore| {
+        let model = score.model.map(VmafModel::name);
+        json!({ "model": model, "transcodes": score.transcodes, "mean": score.mean })
+    };
     let entry = |group: &Group| {
         json!({
             "name": group.name,
@@ -111,6 +117,7 @@ pub(super) fn groups_as_json(groups: &[Group], out: &mut dyn Write) -> io::Resul
             "partly_observed_transcodes": group.partly_observed,
             "energy_joules": group.energy.joules(),
             "cpu_seconds": group.cpu.seconds(),
+            "vmaf": group.scored.iter().map(score).collect::<Vec<_>>(),
         })
     };
     print(&groups.iter().map(entry).collect(), out)

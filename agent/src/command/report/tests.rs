@@ -11,7 +11,7 @@ const RUN: &str = r#"{"scenarios":[
  {"name":"x264","start_time":200,"end_time":210,"bitrate":"2500k","resolution":"1280x720","fps":30,
   "power":{"total_energy_joules":100},"vmaf_score":90,"streams":1},
  {"name":"x265","start_time":300,"end_time":310,"bitrate":"2500k","resolution":"1280x720","fps":30,
-  "power":{"total_energy_joules":250},"vmaf_score":95},
+  "power":{"total_energy_joules":250},"vmaf_score":95,"vmaf_model":"vmaf_4k_v0.6.1"},
  {"name":"slow x264","start_time":400,"end_time":410,"bitrate":"2500k","resolution":"1920x1080","fps":30,
   "power":{"total_energy_joules":300},"vmaf_score":92}]}"#;
 
@@ -36,11 +36,11 @@ fn a_run_ranked_by_each_measure_on_its_own() {
     expect![[r"
         test_results_1
 
-        scenario                             joules    watts   J/frame    VMAF         cost   g CO2e  energy by
-        Baseline (Idle)                      50.000    5.000         -       - 0.001391 USD   0.0056  result file
-        x264                                100.000   10.000    0.3333    90.0 0.001392 USD   0.0111  result file
-        x265                                250.000   25.000    0.8333    95.0 0.001397 USD   0.0278  result file
-        slow x264                           300.000   30.000    1.0000    92.0 0.001399 USD   0.0333  result file
+        scenario                             joules    watts   J/frame    VMAF         VMAF model         cost   g CO2e  energy by
+        Baseline (Idle)                      50.000    5.000         -       -                  - 0.001391 USD   0.0056  result file
+        x264                                100.000   10.000    0.3333    90.0                  - 0.001392 USD   0.0111  result file
+        x265                                250.000   25.000    0.8333    95.0     vmaf_4k_v0.6.1 0.001397 USD   0.0278  result file
+        slow x264                           300.000   30.000    1.0000    92.0                  - 0.001399 USD   0.0333  result file
 
         By quality-weighted pixels per joule
            1. x264                                  2.49 M
@@ -103,4 +103,6 @@ fn csv_and_json() {
     let json: serde_json::Value = serde_json::from_str(&report(None, Form::Json).unwrap()).unwrap();
     assert_eq!(json[1]["energy_joules"], 100.0);
     assert!(json[0]["vmaf"].is_null(), "unknown is null");
+    let models = [1, 2].map(|index| json[index]["vmaf_model"].clone());
+    assert_eq!(models, [serde_json::Value::Null, "vmaf_4k_v0.6.1".into()]);
 }

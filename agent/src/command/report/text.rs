@@ -6,6 +6,7 @@ use agent_core::join::cost;
 use agent_core::join::figures::Prices;
 use agent_core::join::pareto_front::pareto_front;
 use agent_core::model::joined::{Efficiency, EnergyBasis, ScenarioFigures};
+use agent_core::model::vmaf_model::VmafModel;
 use agent_core::units::MicroJoules;
 
 use crate::ledger::Group;
@@ -26,8 +27,8 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
     writeln!(out, "{name}\n")?;
     writeln!(
         out,
-        "{:<32}{:>11}{:>9}{:>10}{:>8}{:>13}{:>9}  energy by",
-        "scenario", "joules", "watts", "J/frame", "VMAF", "cost", "g CO2e"
+        "{:<32}{:>11}{:>9}{:>10}{:>8}{:>19}{:>13}{:>9}  energy by",
+        "scenario", "joules", "watts", "J/frame", "VMAF", "VMAF model", "cost", "g CO2e"
     )?;
     for figures in all {
         let energy = figures.energy;
@@ -35,12 +36,13 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
         let total = cost.and_then(|cost| Some((cost.shown()?.0, &*cost.currency)));
         writeln!(
             out,
-            "{:<32}{:>11}{:>9}{:>10}{:>8}{:>13}{:>9}  {}{}",
+            "{:<32}{:>11}{:>9}{:>10}{:>8}{:>19}{:>13}{:>9}  {}{}",
             figures.names.scenario,
             shown(energy.map(|energy| energy.energy.joules()), 3),
             shown(energy.and_then(|energy| Some(energy.mean?.0)), 3),
             shown(figures.efficiency.joules_per_frame, 4),
             shown(figures.vmaf.map(|vmaf| vmaf.0), 1),
+            figures.vmaf_model.map_or("-", VmafModel::name),
             total.map_or_else(|| "-".to_owned(), |(amount, currency)| format!("{amount:.6} {currency}")),
             shown(figures.carbon.map(|carbon| carbon.0), 4),
             energy.map_or("unknown", |energy| match energy.basis {
@@ -144,7 +146,7 @@ pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> 
         "", "transcodes", "seconds", "joules", "watts", "cost", "g CO2e"
     )?;
     for group in groups {
-        let name = if group.name.is_empty() { "(none)" } else { &group.name };
+        let name = titled(group);
         let cost = prices.tariff.energy(group.energy).0 + prices.tariff.cores(group.cpu).0;
         // Energy is of the observed time.
         let watts = (group.observed_seconds > 0.0).then(|| group.energy.joules() / group.observed_seconds);
@@ -160,6 +162,22 @@ pub(super) fn groups(groups: &[Group], prices: &Prices, out: &mut dyn Write) -> 
         )?;
     }
     Ok(())
+}
+
+/// VMAF of the groups: scores of two models cannot be compared, so each model has its own row.
+pub(super) fn scores(groups: &[Group], out: &mut dyn Write) -> io::Result<()> {
+    let mut rows = groups.iter().flat_map(|group| group.scored.iter().map(move |score| (group, score)));
+    let Some(first) = rows.next() else { return Ok(()) };
+    writeln!(out, "\n{:<32}{:>10}{:>12}  model", "", "scored", "mean VMAF")?;
+    for (group, score) in std::iter::once(first).chain(rows) {
+        let model = score.model.map_or("not recorded", VmafModel::name);
+        writeln!(out, "{:<32}{:>10}{:>12.2}  {model}", titled(group), score.transcodes, score.mean)?;
+    }
+    Ok(())
+}
+
+fn titled(group: &Group) -> &str {
+    if group.name.is_empty() { "(none)" } else { &group.name }
 }
 
 /// Notes about transcodes that the table does not contain.

@@ -169,10 +169,12 @@ fn quality(fields: &mut Fields<'_>, has_metadata: bool) -> Quality {
     } else {
         fields.take("vmaf_score", read)
     };
+    let model = fields.take("vmaf_model", value::vmaf_model).filter(|_| vmaf.is_some());
     let ratio =
         |range: std::ops::RangeInclusive<f64>| move |value: &Json| value::within(value, NO_UNITS, &range);
     Quality {
         vmaf,
+        vmaf_model: model,
         psnr: fields.take_unless_zero("psnr_score", value::decibels).map(Decibels),
         ssim: fields.take_unless_zero("ssim_score", ratio(-1.0..=1.0)).map(Ratio),
         took: fields.take_unless_zero(OF_OWN_SCORES, value::duration),

@@ -110,6 +110,7 @@ fn a_bad_value_costs_only_itself_and_is_named() {
         (r#""vmaf_score":[93]"#, "vmaf_score is a list, not a number"),
         (r#""vmaf_score":{"mean":93}"#, "vmaf_score is an object, not a number"),
         (r#""vmaf_score":"good""#, "vmaf_score is text that is no number"),
+        (r#""vmaf_model":"vmaf_b_v0.6.3""#, "vmaf_model is none of vmaf_v0.6.1, vmaf_4k"),
         (r#""psnr_score":-Infinity"#, "psnr_score is infinite"),
         (r#""psnr_score":"1e400""#, "psnr_score is infinite, or too large"),
         (r#""psnr_score":-3"#, "psnr_score is outside 0 to 1000"),

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use agent_core::model::scenario::Picture;
+use agent_core::model::vmaf_model::VmafModel;
 use agent_core::text::bounded;
 use agent_core::time::WallTime;
 use agent_core::units::Vmaf;
@@ -139,6 +140,12 @@ pub(super) fn vmaf(value: &Json, is_own: bool) -> Result<Vmaf, Why> {
     }
     let rounded = if score <= 100.0 + VMAF_ROUNDING { score.min(100.0) } else { score };
     Vmaf::new(rounded).ok_or_else(|| "is outside 0 to 100".into())
+}
+
+/// The model of a VMAF score.
+pub(super) fn vmaf_model(value: &Json) -> Result<VmafModel, Why> {
+    let known = || VmafModel::ALL.map(VmafModel::name).join(", ");
+    VmafModel::of(text(value)?.trim()).ok_or_else(|| format!("is none of {}", known()).into())
 }
 
 /// PSNR of identical pictures is infinite. JSON has no such number, so it is a bare word or text.
