@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::command::{eventually, output};
 use crate::exposition::Exposition;
 use crate::http::{self, Answer};
-use crate::port;
+use crate::{port, variables};
 
 /// Time limit for the first tick, on a loaded host.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -79,6 +79,13 @@ pub fn binary() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("cannot tell where this program is")?;
     let found = own.ancestors().skip(1).map(|folder| folder.join("ffwatt")).find(|path| path.is_file());
     found.context("no built ffwatt beside this program: run `cargo build --package ffwatt` first")
+}
+
+/// A command of the built binary, without the variables of the tests.
+pub fn command() -> anyhow::Result<Command> {
+    let mut command = Command::new(binary()?);
+    variables::hide(&mut command);
+    Ok(command)
 }
 
 /// The kernel's line about an eBPF program, and `None` when there is none of this number.

@@ -26,3 +26,4 @@ pub mod rapl;
 pub mod referee;
 pub mod simulator;
 pub mod stage;
+pub mod variables;

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 use crate::command::{Owned, output};
+use crate::variables;
 
 /// A network and mount namespace with a loopback and a hosts file; removed when dropped.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ impl Namespace {
         let mut command = Command::new("nsenter");
         let target = self.holder.0.id().to_string();
         command.args(["--target", &target, "--net", "--mount", "--"]).arg(program).stdin(Stdio::null());
+        variables::hide(&mut command);
         command
     }
 

@@ -66,7 +66,7 @@ impl Guarded {
 
     /// Whether a container's health check succeeds.
     fn is_ready(&self) -> bool {
-        let mut check = Command::new(binary().unwrap());
+        let mut check = tests::agent::command().unwrap();
         let config = format!("--web.config.file={}", self.file("web.yml").display());
         let port = format!("--listen.port={}", self.agent.ports.main);
         check.env_clear().args(["check", "--ready", &config, &port]).output().unwrap().status.success()
@@ -188,7 +188,7 @@ fn passwords_are_asked_for_everywhere_but_for_health() {
     for secret in [PASSWORD, HASH, &HASH[7..], "c2NyYXBlcjpjb3JyZWN0IGhvcnNl", "scraper:wrong"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
-    let mut shown = Command::new(binary().unwrap());
+    let mut shown = tests::agent::command().unwrap();
     let file = guarded.file("web.yml");
     let shown = output(shown.env_clear().arg("config").arg(format!("--web.config.file={}", file.display())));
     let shown = shown.unwrap();
@@ -268,7 +268,7 @@ fn a_start_with_a_broken_file_fails_and_says_where() {
         let flag = format!("--web.config.file={}", file.display());
         let port = format!("--listen.port={}", ports.main);
         for action in ["run", "check"] {
-            let mut command = Command::new(binary().unwrap());
+            let mut command = tests::agent::command().unwrap();
             let said =
                 command.env_clear().arg(action).args(host.flags()).args([&flag, &port]).output().unwrap();
             let text = [said.stdout, said.stderr].concat();

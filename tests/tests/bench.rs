@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tests::agent::{Agent, binary};
+use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::{Owned, eventually, output};
 use tests::exposition::Exposition;
 use tests::ffmpeg;
 
 fn bench(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).arg("bench");
     command.arg("--output-dir").arg(folder).arg("--cooldown=0").args(arguments);
     command
@@ -119,7 +119,7 @@ fn a_batch_of_four_scenarios_has_its_joules_on_every_port() {
 /// Joules of a workload's transcodes, in the ledger of a state folder.
 fn rows_in(state: &Path, workload: &str) -> f64 {
     let state = format!("--state-dir={}", state.display());
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     let report = output(command.args(["report", "--by=workload", "--json", &state])).unwrap();
     let groups: Value = serde_json::from_str(&report).unwrap();
     let group = groups.as_array().unwrap().iter().find(|group| group["name"] == workload);

@@ -7,14 +7,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tests::agent::{Agent, Ports, binary};
+use tests::agent::{Agent, Ports};
 use tests::command::{eventually, pause};
 use tests::exposition::Exposition;
 use tests::host::{CGROUPS, CLIENT_RANGE, Host, PowercapZone};
@@ -64,7 +64,7 @@ impl LoadedHost {
 
     /// `ffwatt` for the agent at this port.
     fn ffwatt(&self, arguments: &[&str], port: u16) -> Output {
-        let mut command = Command::new(binary().unwrap());
+        let mut command = tests::agent::command().unwrap();
         let port = format!("--listen.port={port}");
         command.env_clear().args(arguments).args(&self.flags).arg(port).output().unwrap()
     }
@@ -187,7 +187,7 @@ fn a_busy_host_is_not_calibrated_and_what_was_kept_stays() {
 #[test]
 fn a_host_without_counters_and_a_folder_that_cannot_be_written_are_refused_at_once() {
     let refused = |flags: &[String], words: &str| {
-        let mut command = Command::new(binary().unwrap());
+        let mut command = tests::agent::command().unwrap();
         let output = command.env_clear().arg("calibrate").args(flags).output().unwrap();
         let error = text(&output.stderr);
         assert!(output.status.code() == Some(1) && error.contains(words), "{error}");

@@ -5,9 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
-use std::process::{Child, Command};
+use std::process::Child;
 
-use tests::agent::{Agent, binary};
+use tests::agent::Agent;
 use tests::cgroup::{Cgroup, finish};
 use tests::cgroup_v1::{Host, LegacyCgroup};
 use tests::command::Owned;
@@ -26,7 +26,7 @@ fn agent(host: &Host, source: &str, more: &[&str]) -> Agent {
 
 fn check(host: &Host, source: &str) -> String {
     let (source, path) = (format!("--cpu.source={source}"), host.flag());
-    let report = Command::new(binary().unwrap()).args(["check", &source, &path]).output().unwrap();
+    let report = tests::agent::command().unwrap().args(["check", &source, &path]).output().unwrap();
     String::from_utf8(report.stdout).unwrap()
 }
 

@@ -21,7 +21,7 @@ use tests::counting::Counting;
 use tests::host::Host;
 
 fn ffwatt(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     command.env_clear().envs(environment.iter().copied()).args(arguments).output().unwrap()
 }
 

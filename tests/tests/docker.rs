@@ -425,7 +425,8 @@ fn the_engine_is_only_ever_asked_and_never_told() {
     agent.until("it is renamed", |scrape| name_of(scrape, &id).filter(|name| name == "two")).unwrap();
     engine.run(&["rm", "--force", "two"]).unwrap();
     agent.wait_ticks(2).unwrap();
-    let check = std::process::Command::new(tests::agent::binary().unwrap())
+    let check = tests::agent::command()
+        .unwrap()
         .env_clear()
         .args(["check", "--containers.docker-socket", socket, "--containers.podman-socket="])
         .arg(format!("--listen.port={}", agent.ports.main + 1))

@@ -171,7 +171,7 @@ fn a_health_check_asks_the_agent_that_runs() {
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let agent = Agent::start(&flags).unwrap();
     let check = |port: u16| {
-        let mut command = std::process::Command::new(tests::agent::binary().unwrap());
+        let mut command = tests::agent::command().unwrap();
         command.env_clear().args(["check", "--ready", &format!("--listen.port={port}")]).output().unwrap()
     };
     assert!(check(agent.ports.main).status.success());

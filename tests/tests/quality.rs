@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tests::agent::binary;
 use tests::command::output;
 use tests::ffmpeg;
 
@@ -42,7 +41,8 @@ impl Clips {
 
 fn quality(arguments: &[&str]) -> Output {
     let path = std::env::var_os("PATH").unwrap();
-    Command::new(binary().unwrap())
+    tests::agent::command()
+        .unwrap()
         .env_clear()
         .env("PATH", path)
         .arg("quality")
@@ -124,7 +124,7 @@ fn scores_of_a_part_are_never_shown_without_the_part() {
         file["scenarios"][0].clone()
     };
     assert_eq!(scenario()["quality_covered_ratio"].as_f64(), Some(0.12));
-    let report = Command::new(binary().unwrap()).env_clear().args(["report", &file]).output().unwrap();
+    let report = tests::agent::command().unwrap().env_clear().args(["report", &file]).output().unwrap();
     let report = text(&report.stdout);
     assert!(report.contains("scores are of 12 % of the source"), "{report}");
     quality(&["--result", &file, "--scenario", "cut", &source, &source]);

@@ -6,10 +6,9 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
-use tests::agent::binary;
 use tests::clips::{Clips, Scores, Side};
 use tests::ffmpeg;
 
@@ -24,7 +23,7 @@ fn clips(picture: &str, options: &str) -> Clips {
 }
 
 fn quality(clips: &Clips, ffmpeg: &str, pair: [&str; 2]) -> Output {
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     command.current_dir(clips.folder()).args(["quality", "--json", "--ffmpeg", ffmpeg, "--"]);
     command.args(pair).output().unwrap()
 }
@@ -228,7 +227,7 @@ fn an_ffmpeg_without_ffprobe_is_sufficient() {
     clips.run(&format!("-i source.mkv {ENCODER} encode.mp4")).unwrap();
     let ffmpeg = ffmpeg::with_vmaf().unwrap();
     let scored = |path: Option<std::ffi::OsString>| {
-        let mut command = Command::new(binary().unwrap());
+        let mut command = tests::agent::command().unwrap();
         command.current_dir(clips.folder()).env_clear().envs(path.map(|path| ("PATH", path)));
         let output =
             command.args(["quality", "--json", "--ffmpeg", &ffmpeg, "source.mkv", "encode.mp4"]).output();
@@ -248,7 +247,7 @@ fn every_file_name_works_and_an_error_is_the_cause() {
     let clips = clips("testsrc2=size=160x90:rate=25:duration=1", "");
     let name = OsStr::from_bytes(b"-a:\xff%d.mkv");
     fs::copy(clips.path("source.mkv"), clips.folder().join(name)).unwrap();
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     command.current_dir(clips.folder()).args(["quality", "--json", "--"]).args([name, name]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
@@ -285,7 +284,7 @@ fn the_model_and_the_worst_frames_are_recorded() {
     assert!(of("xpsnr_db") > 10.0, "{found}");
     let file = clips.path("test_results_1.json");
     fs::write(&file, r#"{"scenarios":[{"name":"a"}]}"#).unwrap();
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     command.current_dir(clips.folder()).args(["quality", "--vmaf-neg", "--result", &file, "--scenario=a"]);
     command.args(["--ffmpeg", &ffmpeg::with_vmaf().unwrap(), "source.mkv", "encode.mp4"]);
     let output = command.output().unwrap();

@@ -3,10 +3,7 @@
 //! Run: together.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::process::Command;
-
 use serde_json::Value;
-use tests::agent::binary;
 use tests::clips::Clips;
 use tests::command::output;
 use tests::ffmpeg;
@@ -43,7 +40,7 @@ fn every_rate_in_every_container_is_paired_by_number() {
         }
         arguments.extend([clips.path("source.mkv"), clips.path("a.mp4")]);
         let found: Vec<Value> = serde_json::from_str(
-            &output(Command::new(binary().unwrap()).arg("quality").args(&arguments)).unwrap(),
+            &output(tests::agent::command().unwrap().arg("quality").args(&arguments)).unwrap(),
         )
         .unwrap();
         let h264 = clips.by_number("source.mp4".into(), "encode.mp4".into(), "yuv420p").unwrap();

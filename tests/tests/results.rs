@@ -9,7 +9,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use tests::agent::Agent;
@@ -305,8 +304,7 @@ fn odd_files_keep_their_good_values_and_name_their_bad_ones() {
             let field = field.rsplit(": ").next().unwrap();
             assert!(stage.agent.log().contains(field), "{field}: {}", stage.agent.log());
         }
-        let check =
-            Command::new(tests::agent::binary().unwrap()).args(["results", "check"]).arg(&path).output();
+        let check = tests::agent::command().unwrap().args(["results", "check"]).arg(&path).output();
         let check = check.unwrap();
         let shown = String::from_utf8(check.stdout).unwrap();
         assert_eq!(check.status.code(), Some(i32::from(!named.is_empty())), "{shown}");

@@ -18,7 +18,7 @@ const HASH: &str = "$2b$04$5vZL1tN2ejMhDSFgUVWTOOZyhsw9m85jFf7byu5/pgP9BHLTUYWrG
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn top(port: u16, arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     command.args(["top", "--url", &format!("http://127.0.0.1:{port}")]).args(arguments);
     command
 }
@@ -153,7 +153,7 @@ fn an_agent_behind_a_certificate_and_a_password_is_asked_too() {
     let authority = folder.path().join("ca.crt").display().to_string();
     let ask = |user: &str, trusts: &[&str]| {
         let url = format!("https://{user}127.0.0.1:{}", agent.ports.main);
-        let mut command = Command::new(binary().unwrap());
+        let mut command = tests::agent::command().unwrap();
         // The host's own authorities did not sign the certificate.
         command.args(["top", "--once", "--url", &url]).args(trusts).env("SSL_CERT_FILE", "/dev/null");
         let said = command.env_remove("SSL_CERT_DIR").output().unwrap();

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::agent::binary;
 use tests::command::pause;
 use tests::counting::Counting;
 use tests::host::Host;
@@ -18,7 +16,7 @@ use crate::zone;
 /// The report, as JSON.
 fn check(host: &Host) -> Value {
     let state = tempfile::tempdir().unwrap();
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     command.env_clear().arg("check").arg("--json").args(host.flags());
     command.arg(format!("--state-dir={}", state.path().display()));
     serde_json::from_slice(&command.output().unwrap().stdout).unwrap()

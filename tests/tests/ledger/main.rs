@@ -17,11 +17,11 @@ mod stale;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
-use tests::agent::{Agent, binary};
+use tests::agent::Agent;
 use tests::host::Host;
 
 /// An agent on a fixture host, with this state folder, after its first whole tick.
@@ -45,7 +45,7 @@ fn database(state: &Path) -> Connection {
 
 /// `ffwatt report` with these arguments.
 fn report(state: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(binary().unwrap());
+    let mut command = tests::agent::command().unwrap();
     command.env_clear().arg("report").arg(format!("--state-dir={}", state.display())).args(arguments);
     command.output().unwrap()
 }

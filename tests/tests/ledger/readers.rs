@@ -105,7 +105,7 @@ fn a_ledger_of_0_1_is_read_by_somebody_without_write_access() {
 fn check_makes_no_folder_and_no_file() {
     let (host, root) = (Host::client().unwrap(), tempfile::tempdir().unwrap());
     let check = |state: &Path| -> String {
-        let mut command = Command::new(binary().unwrap());
+        let mut command = tests::agent::command().unwrap();
         command.arg("check").args(host.flags()).arg(format!("--state-dir={}", state.display()));
         let output = command.env_clear().output().unwrap();
         String::from_utf8(output.stdout).unwrap()

@@ -136,7 +136,7 @@ fn as_nobody(program: &Path) -> Command {
 
 /// Options that take a value, with their number of values, from clap's definition.
 fn options(subcommand: &[&str]) -> Vec<(String, usize)> {
-    let mut help = Command::new(binary().unwrap());
+    let mut help = tests::agent::command().unwrap();
     let help = output(help.args(subcommand).arg("--help").env_clear()).unwrap();
     let option = |line: &str| {
         let line = line.trim_start();
@@ -164,7 +164,7 @@ fn subcommands(installed: &Installed) -> Vec<(Vec<&'static str>, Vec<String>)> {
         (vec!["bench", "batch"], vec![format!("--file={secret}")]),
         (vec!["results", "check"], vec![secret]),
     ];
-    let mut help = Command::new(binary().unwrap());
+    let mut help = tests::agent::command().unwrap();
     let help = output(help.arg("--help").env_clear()).unwrap();
     let listed = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
     for line in listed.lines() {
@@ -242,7 +242,7 @@ fn positional_files_are_opened_with_the_callers_rights() {
 fn no_variable_of_the_callers_counts_in_a_setcap_binary() {
     let installed = Installed::new();
     let before = installed.files();
-    let mut config = Command::new(binary().unwrap());
+    let mut config = tests::agent::command().unwrap();
     let printed = output(config.arg("config").env_clear()).unwrap();
     let names =
         printed.lines().filter_map(|line| line.strip_prefix("# Environment: ")?.split(". Flag").next());

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::thread;
 
-use tests::agent::{Agent, Ports, binary};
+use tests::agent::{Agent, Ports};
 use tests::host::Host;
 
 use super::{CANARY, PATH, answers};
@@ -85,7 +85,7 @@ impl CheckedHost {
     }
 
     fn run(&self, words: &[&str], extra: &[String]) -> String {
-        let mut command = Command::new(binary().unwrap());
+        let mut command = tests::agent::command().unwrap();
         command.args(words).args(&self.flags).args(extra).env_clear().env("PATH", PATH);
         let Output { stdout, stderr, .. } = command.output().unwrap();
         [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
