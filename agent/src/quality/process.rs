@@ -10,7 +10,7 @@ use agent_core::time::MonoTime;
 use indicatif::ProgressBar;
 use rustix::process::{Pid, setpriority_process};
 
-use crate::child::{Messages, Unfinished, lines, wait};
+use crate::child::{ChildGroup, Messages, Unfinished, lines};
 use crate::clock::{Clock, SystemClock};
 use crate::quality::{QualityError, Terms};
 
@@ -80,7 +80,7 @@ pub(super) fn finish(
     mut read: impl FnMut(&str) + Send,
 ) -> Result<Ended, QualityError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|cause| {
+    let mut child = ChildGroup::spawn(command).map_err(|cause| {
         let program = command.get_program().to_string_lossy().into_owned();
         QualityError::NoProgram { program, cause }
     })?;
@@ -89,7 +89,7 @@ pub(super) fn finish(
         // When that is refused, it runs at normal priority.
         let _ = setpriority_process(Some(pid), LOWEST_PRIORITY);
     }
-    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let (output, errors) = (child.output(), child.errors());
     std::thread::scope(|scope| {
         let output = scope.spawn(move || {
             let mut text = String::new();
@@ -102,7 +102,8 @@ pub(super) fn finish(
         });
         let messages = scope.spawn(move || errors.map(Messages::read).unwrap_or_default());
         let Terms { timeout, stop, .. } = *attempt.terms;
-        let status = wait(&mut child, attempt.begin.plus(timeout), stop).map_err(|why| match why {
+        let is_read = || output.is_finished() && messages.is_finished();
+        let status = child.wait(attempt.begin.plus(timeout), stop, is_read).map_err(|why| match why {
             Unfinished::Late => QualityError::Timeout { path: path.to_path_buf(), limit: timeout },
             Unfinished::Stopped => QualityError::Stopped,
             Unfinished::Unknown(cause) => QualityError::io("wait for ffmpeg", cause),
@@ -123,8 +124,11 @@ mod tests {
             let mut command = Command::new("sh");
             query(command.args(arguments), limit, &AtomicBool::new(false))
         };
-        let error = ask(["-c", "exec sleep 600"], Duration::ZERO).unwrap_err();
-        assert!(chain(&error).ends_with("no answer after 0ns"), "{}", chain(&error));
+        // The last ones hold the pipes after the end of the shell, or of its process group.
+        for script in ["exec sleep 600", "sleep 600; true", "sleep 600 &", "setsid sleep 5 &"] {
+            let error = ask(["-c", script], Duration::ZERO).unwrap_err();
+            assert!(chain(&error).ends_with("no answer after 0ns"), "{script}: {}", chain(&error));
+        }
         let said = ask(["-c", "echo text; exit 3"], Duration::from_secs(500));
         assert_eq!(said.unwrap(), "text\n");
     }

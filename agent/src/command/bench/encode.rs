@@ -1,7 +1,8 @@
 //! Runs the ffmpegs of a scenario, follows their progress, and reports failures and streams that fall behind.
 
+use std::io::Read;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -11,9 +12,9 @@ use agent_core::ffmpeg::progress::Lines;
 use agent_core::model::progress::Block;
 use agent_core::model::scenario::Quality;
 use agent_core::time::{MonoTime, WallTime};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use crate::child::{self, MAX_LINE, Messages};
+use crate::child::{self, ChildGroup, MAX_LINE, Messages, Unfinished};
 use crate::clock::{Clock, SystemClock};
 use crate::command::bench::cgroup::Cgroup;
 use crate::command::bench::command::{self, Stream};
@@ -62,7 +63,7 @@ pub(super) struct Encode {
 /// One ffmpeg process.
 #[derive(Debug)]
 struct Process {
-    child: Child,
+    child: ChildGroup,
     progress: Arc<Mutex<Progress>>,
     started: MonoTime,
     readers: Vec<JoinHandle<()>>,
@@ -137,7 +138,7 @@ impl Encode {
 
     /// Whether an encode has ended early.
     pub(super) fn has_ended(&mut self) -> bool {
-        self.processes.iter_mut().any(|process| matches!(process.child.try_wait(), Ok(Some(_)) | Err(_)))
+        self.processes.iter_mut().any(|process| matches!(process.child.has_ended(), Ok(true) | Err(_)))
     }
 
     /// Begins the measured window after the stabilization.
@@ -149,11 +150,12 @@ impl Encode {
     pub(super) fn end(mut self) -> Outcome {
         let told = SystemClock.now();
         let mut problem = self.processes.iter_mut().find_map(Process::problem);
-        for process in &mut self.processes {
+        for process in &self.processes {
             process.tell_to_end();
         }
         for process in &mut self.processes {
-            process.end();
+            // Its status does not matter: it was told to end.
+            let _ = process.end();
         }
         // An encoder writes its buffered frames when it is told to end: the window includes these frames and their energy.
         let ended = SystemClock.wall();
@@ -209,15 +211,16 @@ impl Process {
         command.args(["-c", script, "sh"]).arg(processes).arg(ffmpeg).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = SystemClock.now();
-        let mut child = command.spawn().map_err(|cause| BenchError::io(format!("start {ffmpeg}"), cause))?;
+        let mut child = ChildGroup::spawn(&mut command)
+            .map_err(|cause| BenchError::io(format!("start {ffmpeg}"), cause))?;
         let progress = Arc::new(Mutex::new(Progress::default()));
         let messages = Arc::new(Mutex::new(Messages::default()));
         let mut readers = Vec::new();
-        if let Some(output) = child.stdout.take() {
+        if let Some(output) = child.output() {
             let progress = Arc::clone(&progress);
             readers.push(std::thread::spawn(move || follow(output, &progress)));
         }
-        if let Some(output) = child.stderr.take() {
+        if let Some(output) = child.errors() {
             let messages = Arc::clone(&messages);
             readers.push(std::thread::spawn(move || {
                 let read = Messages::read(output);
@@ -229,50 +232,46 @@ impl Process {
 
     /// The reason why it does not run, when it should.
     fn problem(&mut self) -> Option<String> {
-        let status = match self.child.try_wait() {
-            Ok(None) => return None,
-            Ok(Some(status)) => status.to_string(),
-            Err(error) => error.to_string(),
+        if let Ok(false) = self.child.has_ended() {
+            return None;
+        }
+        // Its messages are complete once no process has its pipes open.
+        let status = match self.end() {
+            Ok(status) => status.to_string(),
+            Err(Unfinished::Unknown(error)) => error.to_string(),
+            Err(Unfinished::Late | Unfinished::Stopped) => "a process that it started went on".to_owned(),
         };
-        // Its messages are complete once it has ended.
-        self.join();
         let cause = self.messages.lock().unwrap_or_else(PoisonError::into_inner).cause();
         let cause = cause.as_deref().unwrap_or("no error message");
         Some(format!("ffmpeg ended ({status}): {cause}"))
     }
 
-    fn tell_to_end(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid) {
-            // It may have just ended.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+    fn tell_to_end(&self) {
+        self.child.signal(Signal::TERM);
     }
 
-    /// Waits for its end, and kills it after the grace time.
-    fn end(&mut self) {
-        // Its status does not matter: it was told to end.
-        let _ = child::wait(&mut self.child, SystemClock.now().plus(GRACE), &AtomicBool::new(false));
-        self.join();
-    }
-
-    fn join(&mut self) {
+    /// Waits for its end, and kills it after the grace time, with all processes that it started.
+    fn end(&mut self) -> Result<ExitStatus, Unfinished> {
+        let is_read = || self.readers.iter().all(JoinHandle::is_finished);
+        let status = self.child.wait(SystemClock.now().plus(GRACE), &AtomicBool::new(false), is_read);
         for reader in self.readers.drain(..) {
             // A reader ends with its pipe, and does not panic.
             let _ = reader.join();
         }
+        status
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.tell_to_end();
-        self.end();
+        // Its status does not matter: it was told to end.
+        let _ = self.end();
     }
 }
 
 /// Follows the progress of an ffmpeg until its end; a figure that a block does not have stays as it was.
-fn follow(output: ChildStdout, progress: &Mutex<Progress>) {
+fn follow(output: impl Read, progress: &Mutex<Progress>) {
     let mut parsed = Lines::default();
     for block in child::lines(output, MAX_LINE).filter_map(|line| parsed.line(&line)) {
         progress.lock().unwrap_or_else(PoisonError::into_inner).take(&block);
@@ -288,9 +287,20 @@ mod tests {
         let script = "echo '[libx264 @ 0x1] Error setting preset fastest' >&2
             echo 'Conversion failed!' >&2; exit 3";
         let mut process = Process::start("sh", &["-c".to_owned(), script.to_owned()], None).unwrap();
-        process.child.wait().unwrap();
+        while !process.child.has_ended().unwrap() {
+            std::thread::yield_now();
+        }
         let expected = "ffmpeg ended (exit status: 3): Error setting preset fastest";
         assert_eq!(process.problem().as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn an_ffmpeg_that_a_script_starts_ends_with_the_script() {
+        let script = "sleep 600 & echo $! >&2; wait";
+        let mut process = Process::start("sh", &["-c".to_owned(), script.to_owned()], None).unwrap();
+        process.tell_to_end();
+        assert!(process.end().is_ok(), "none of them waits for the grace time");
+        assert_eq!(process.readers.len(), 0);
     }
 
     #[test]
@@ -299,8 +309,7 @@ mod tests {
             printf '\\nframe=5\\ndrop_frames=1\\nout_time_us=2000000\\nprogress=continue\\n'
             printf 'frame=7\\nout_time_us=N/A\\nprogress=end\\nframe=9\\n'";
         let mut process = Process::start("sh", &["-c".to_owned(), script.to_owned()], None).unwrap();
-        process.child.wait().unwrap();
-        process.join();
+        assert!(process.end().unwrap().success());
         let progress = *process.progress.lock().unwrap();
         assert_eq!((progress.frames, progress.dropped, progress.written), (7, 1, Duration::from_secs(2)));
     }
