@@ -8,6 +8,8 @@
     reason = "a test may panic, and means equal when it says equal"
 )]
 
+mod scores;
+
 use std::time::Duration;
 
 use tests::agent::Agent;
@@ -15,7 +17,6 @@ use tests::cgroup::ContainerParents;
 use tests::command::eventually;
 use tests::engine::Engine;
 use tests::exposition::Exposition;
-use tests::ffmpeg;
 use tests::image;
 
 const IMAGE: &str = "encoder:1";
@@ -164,78 +165,6 @@ fn a_container_below_a_parent_of_its_own_is_a_container_when_the_agent_comes_bef
     expect(&before, &ids);
     drop(before);
     expect(&agent(&engine), &ids);
-}
-
-#[test]
-fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from() {
-    let engine = engine();
-    let clips = tempfile::tempdir().unwrap();
-    let path = |name: &str| clips.path().join(name).display().to_string();
-    let source = "testsrc2=size=320x180:rate=25:duration=4";
-    ffmpeg::run(&["-f", "lavfi", "-i", source, "-c:v", "ffv1", &path("source.mkv")]).unwrap();
-    let socket = engine.socket().to_str().unwrap().to_owned();
-    let with_vmaf = format!("--quality.ffmpeg={}", ffmpeg::with_vmaf().unwrap());
-    let agent = Agent::start(&[
-        "--cpu.source=bpf",
-        "--energy.source=model",
-        "--containers.docker-socket",
-        &socket,
-        "--containers.podman-socket=",
-        &with_vmaf,
-    ])
-    .unwrap();
-    agent.until("the engine is known", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
-    // CPU time of the agent before its program was attached is not charged: both figures are differences since now.
-    let used = |scrape: &Exposition| {
-        let own = scrape.sum("ffwatt_workload_cpu_seconds_total", &[("workload", "ffwatt")]).unwrap();
-        (own, scrape.sum("process_cpu_seconds_total", &[]).unwrap())
-    };
-    let before = used(&agent.wait_ticks(1).unwrap());
-    let labels = |output: &str| {
-        ["reference=".to_owned() + &path("source.mkv"), "output=".to_owned() + output]
-            .map(|label| format!("ffwatt.{label}"))
-    };
-    let mount = format!("{0}:{0}", clips.path().display());
-    // The second one writes into its container, where the agent does not see it.
-    for (name, written) in [("good", path("good.mkv")), ("lost", "/elsewhere.mkv".to_owned())] {
-        let [reference, output] = labels(&written);
-        let options = ["--name", name, "--volume", &mount, "--label", &reference, "--label", &output];
-        // It runs until the agent has learned its labels.
-        let encode = format!(
-            "ffmpeg -nostdin -v error -re -i {} -c:v libx264 -preset veryfast {written}",
-            path("source.mkv"),
-        );
-        start(&engine, &options, &["sh", "-c", &encode]);
-    }
-    let done = |outcome| [("outcome", outcome)];
-    let scrape = agent
-        .until("one is scored and one is not", |scrape| {
-            let count = |outcome| scrape.sum("ffwatt_quality_comparisons_total", &done(outcome));
-            (count("done") == Some(1.0) && count("failed") == Some(1.0)).then(|| scrape.clone())
-        })
-        .unwrap();
-    let good = [("workload", "good")];
-    assert!(scrape.sum("ffwatt_transcode_vmaf_score", &good).unwrap() > 50.0);
-    assert_eq!(scrape.sum("ffwatt_transcode_frames_total", &good), Some(100.0));
-    let energy = scrape.sum("ffwatt_transcode_energy_joules_total", &good).unwrap();
-    let each = scrape.sum("ffwatt_transcode_joules_per_frame", &good).unwrap();
-    assert!((each - energy / 100.0).abs() < 1e-9, "{each} of {energy}");
-    let per_hour = scrape.sum("ffwatt_transcode_cost_per_output_hour", &good).unwrap();
-    let cost = scrape.sum("ffwatt_transcode_cost", &good).unwrap();
-    assert!((per_hour / (cost * 900.0) - 1.0).abs() < 0.02, "{per_hour} for an hour, {cost} for 4 s");
-    assert!(scrape.sum("ffwatt_transcode_carbon_grams", &good).unwrap() > 0.0);
-    assert_eq!(scrape.sum("ffwatt_transcode_vmaf_score", &[("workload", "lost")]), None);
-    assert!(
-        agent.log().contains("elsewhere.mkv") && agent.log().contains("mount its folder"),
-        "{}",
-        agent.log()
-    );
-    // Comparing is the agent's own work: no transcode of a workload, and charged to the agent.
-    assert_eq!(scrape.all("ffwatt_transcode_info").count(), 2);
-    let now = used(&scrape);
-    let (own, process) = (now.0 - before.0, now.1 - before.1);
-    assert!(own > process + 0.1, "{own} s on its bill, {process} s its own process's");
-    assert!(scrape.residuals().values().all(|left| *left == 0));
 }
 
 #[test]
