@@ -161,7 +161,9 @@ pub mod event_kind {
     pub const EXIT: u32 = 4;
 }
 
-/// States of a thread-group id in the map of tracked processes, one byte each.
+/// States of a thread-group id in the map of tracked processes, one byte each: the state, and the last [`stop_signal`] for [`ON`].
+///
+/// [`ON`]: tracking::ON
 pub mod tracking {
     /// The process is charged with its cgroup.
     pub const OFF: u8 = 0;
@@ -169,6 +171,38 @@ pub mod tracking {
     pub const ON: u8 = 1;
     /// The process has ended. Its last CPU time is charged to it; the next process with this number is another one.
     pub const ENDED: u8 = 2;
+
+    const SIGNAL_SHIFT: u32 = 2;
+
+    /// The state in a byte of the map.
+    pub const fn state(byte: u8) -> u8 {
+        byte & ((1 << SIGNAL_SHIFT) - 1)
+    }
+
+    /// The signal in a byte of the map.
+    pub const fn signal(byte: u8) -> u8 {
+        byte >> SIGNAL_SHIFT
+    }
+
+    /// The byte of a process that is charged separately, and that was last sent this signal.
+    pub const fn on(signal: u8) -> u8 {
+        ON | (signal << SIGNAL_SHIFT)
+    }
+}
+
+/// Signals by which users and service managers end a process.
+pub mod stop_signal {
+    /// No such signal was sent.
+    pub const NONE: u8 = 0;
+    /// Signals before this moment were not seen.
+    pub const NOT_KNOWN: u8 = 63;
+    /// `SIGKILL`, which the kernel sends as well.
+    pub const KILL: u8 = 9;
+
+    /// Whether this is SIGHUP, SIGINT, SIGQUIT, SIGKILL or SIGTERM: the numbers of x86, ARM and RISC-V (`signal(7)`).
+    pub const fn is_one(signal: u64) -> bool {
+        matches!(signal, 1..=3 | 9 | 15)
+    }
 }
 
 /// The head of every life-cycle event; cgroup events are followed by a zero-terminated path.
@@ -188,7 +222,9 @@ pub struct EventHeader {
     /// Wait status as in `wait(2)`, valid when `has_status` is 1.
     pub status: u32,
     /// Whether the kernel showed the exit status.
-    pub has_status: u32,
+    pub has_status: u16,
+    /// The last of [`stop_signal`] that was sent to the process; 0 for events other than `EXIT`.
+    pub stop_signal: u16,
     /// Thread-group id in the agent's own PID namespace; 0 for a process that is not in it, and for events other than `EXEC`.
     pub local_tgid: u32,
     /// 1 when the process was tracked before this `EXEC`: the same process, with another program.

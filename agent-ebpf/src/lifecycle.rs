@@ -1,7 +1,9 @@
-//! Reports life-cycle events: cgroups that are made and removed, tracked processes that start a program and end.
+//! Reports life-cycle events: cgroups that are made and removed, tracked processes that start a program and end, and the signals that
+//! end them.
 
 use agent_common::{
-    COMM_LEN, EventHeader, KernelOffsets, UNKNOWN_OFFSET, event_kind, is_named_ffmpeg, loss, tracking,
+    COMM_LEN, EventHeader, KernelOffsets, UNKNOWN_OFFSET, event_kind, is_named_ffmpeg, loss, stop_signal,
+    tracking,
 };
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, bpf_pidns_info};
 use aya_ebpf::helpers::generated::bpf_get_ns_current_pid_tgid;
@@ -13,7 +15,7 @@ use aya_ebpf::programs::RawTracePointContext;
 
 use crate::account::current_cgroups;
 use crate::maps::{EVENTS, LOSSES, SCRATCH, TRACKED_NAMES, hierarchies, offsets, pid_namespace};
-use crate::tracked::{set_state, state};
+use crate::tracked::{byte, note_signal, set_state, state};
 
 /// Bytes in the ring buffer above which a cgroup's event wakes the agent. Otherwise cgroups that are made at full speed would
 /// wake it for each event.
@@ -102,7 +104,8 @@ pub(crate) fn exec_event() {
 pub(crate) fn exit_event(context: &RawTracePointContext) {
     let pid_tgid = bpf_get_current_pid_tgid();
     let tgid = (pid_tgid >> 32) as u32;
-    if state(tgid) != tracking::ON {
+    let byte = byte(tgid);
+    if tracking::state(byte) != tracking::ON {
         return;
     }
     let task: *const u8 = context.arg(0);
@@ -120,7 +123,43 @@ pub(crate) fn exit_event(context: &RawTracePointContext) {
         header.status = status;
         header.has_status = 1;
     }
+    header.stop_signal = u16::from(tracking::signal(byte));
     emit(header);
+}
+
+/// `TRACE_SIGNAL_IGNORED` and `TRACE_SIGNAL_OVERFLOW_FAIL` of `include/trace/events/signal.h`: the process does not get the signal.
+const NOT_DELIVERED: [u64; 2] = [1, 3];
+
+/// `signal_generate(int sig, struct kernel_siginfo *, struct task_struct *, int group, int result)`.
+#[inline(always)]
+pub(crate) fn signal_event(context: &RawTracePointContext) {
+    let signal = context.arg::<u64>(0) as u32;
+    let result = u64::from(context.arg::<u64>(4) as u32);
+    if !stop_signal::is_one(u64::from(signal)) || result == NOT_DELIVERED[0] || result == NOT_DELIVERED[1] {
+        return;
+    }
+    let signal = signal as u8;
+    let task: *const u8 = context.arg(2);
+    let Some(tgid) = read::<u32>(task, offsets().task_tgid) else { return };
+    // The kernel kills when memory is short, and all processes of a PID namespace that ends.
+    if signal == stop_signal::KILL && is_sent_by_kernel(context.arg::<u64>(1)) {
+        return;
+    }
+    note_signal(tgid, signal);
+}
+
+/// Whether the kernel itself sends a signal: `SEND_SIG_PRIV`, or a `si_code` above 0 (`SI_FROMUSER`).
+#[inline(always)]
+fn is_sent_by_kernel(info: u64) -> bool {
+    const SEND_SIG_NOINFO: u64 = 0;
+    const SEND_SIG_PRIV: u64 = 1;
+    /// Offset of `si_code`, a part of the ABI (`include/uapi/asm-generic/siginfo.h`).
+    const CODE: u32 = 8;
+    match info {
+        SEND_SIG_NOINFO => false,
+        SEND_SIG_PRIV => true,
+        _ => read::<i32>(info as *const u8, CODE).is_none_or(|code| code > 0),
+    }
 }
 
 /// The current process's number in the agent's own PID namespace; 0 when it is not in it.
@@ -147,6 +186,7 @@ fn header(kind: u32) -> EventHeader {
         tgid: 0,
         status: 0,
         has_status: 0,
+        stop_signal: 0,
         local_tgid: 0,
         was_tracked: 0,
     }

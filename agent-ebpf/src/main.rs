@@ -74,6 +74,12 @@ fn process_exit(context: RawTracePointContext) {
     lifecycle::exit_event(&context);
 }
 
+/// A signal was sent.
+#[raw_tracepoint(tracepoint = "signal_generate")]
+fn signal(context: RawTracePointContext) {
+    lifecycle::signal_event(&context);
+}
+
 /// Some helpers (`bpf_probe_read_kernel` among them) are for GPL-compatible programs only.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]

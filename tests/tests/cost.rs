@@ -120,7 +120,9 @@ fn the_programs_are_short() {
     let legacy = if has_legacy { 96 } else { 0 };
     // As the kernel runs them, eight bytes each. `switch` and `flush` have no loop: no switch of tasks takes more. `process_exec` compares
     // the names of programs, once for each program that starts.
-    for (name, most) in [("switch", 256), ("flush", 352), ("process_exec", 480), ("process_exit", 192)] {
+    for (name, most) in
+        [("switch", 256), ("flush", 352), ("process_exec", 480), ("process_exit", 192), ("signal", 160)]
+    {
         let most = most + legacy;
         let said = programs.values().find(|said| said.contains(&format!(" name {name} ")));
         let said = said.unwrap_or_else(|| panic!("{name} is not there: {programs:?}"));

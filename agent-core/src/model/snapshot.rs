@@ -12,7 +12,7 @@ use crate::model::health::{DurationHistogram, Kept, MeterHealth, ProcessUse, Sou
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::prices::EnergyPrice;
 use crate::model::progress::{PostCounts, Progress};
-use crate::model::transcode::{ExitStatus, Observation, Output, SeenOutput, TranscodeIdentity};
+use crate::model::transcode::{Observation, Output, ProcessEnd, SeenOutput, TranscodeIdentity};
 use crate::model::workload::Identity;
 use crate::time::{MonoTime, WallTime};
 use crate::units::{Bytes, CpuTime, MicroJoules, Ratio, Watts};
@@ -256,8 +256,8 @@ pub struct TranscodeSnapshot {
     pub started: WallTime,
     /// End of the transcode.
     pub ended: Option<WallTime>,
-    /// Exit status, where the kernel reports it.
-    pub status: Option<ExitStatus>,
+    /// Exit status and stop signal, where the kernel reports them.
+    pub exit: Option<ProcessEnd>,
     /// Progress, as posted; `None` where it does not post.
     pub progress: Option<Progress>,
     /// Output, as far as it is known.

@@ -181,18 +181,53 @@ impl ExitStatus {
             signal => Self::Signal(signal as u8),
         }
     }
+}
 
-    /// What the status tells about the end of an encoder. A signal that an encoder handles is in no status.
+/// The last signal by which a user or a service manager asked a process to end: SIGHUP, SIGINT, SIGQUIT, SIGTERM, or a SIGKILL that the
+/// kernel itself did not send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StopRequest {
+    /// Nobody watched the signals.
+    #[default]
+    Unknown,
+    /// No such signal was sent.
+    Never,
+    /// This signal, by its number.
+    Signal(u8),
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessEnd {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// The signal that it was sent before.
+    pub stop: StopRequest,
+}
+
+impl From<ExitStatus> for ProcessEnd {
+    fn from(status: ExitStatus) -> Self {
+        Self { status, stop: StopRequest::Unknown }
+    }
+}
+
+impl ProcessEnd {
+    /// What the end tells about an encoder. A signal that an encoder handles is in no status.
     pub fn ending(self) -> TranscodeEnding {
-        match self {
-            Self::Code(0) => TranscodeEnding::Ended,
-            // SIGHUP, SIGINT, SIGQUIT, SIGTERM (signal(7)): a user or a service manager sends them.
-            Self::Signal(1..=3 | 15) => TranscodeEnding::Stopped,
-            // ffmpeg exits with 255 after SIGINT and SIGTERM (`received_nb_signals`, fftools/ffmpeg.c). From version 7 on, also after the
-            // error EPERM: it exits with the low byte of its error. SIGKILL is sent by a user, by an engine after its patience, and
-            // by the kernel when memory is short.
-            Self::Code(255) | Self::Signal(9) => TranscodeEnding::StoppedOrFailed,
-            Self::Code(_) | Self::Signal(_) => TranscodeEnding::Failed,
+        match (self.status, self.stop) {
+            (ExitStatus::Code(0), _) => TranscodeEnding::Ended,
+            // SIGHUP, SIGINT, SIGQUIT, SIGTERM (signal(7)): a user or a service manager sends them. ffmpeg exits with 255 after SIGINT and
+            // SIGTERM (`received_nb_signals`, fftools/ffmpeg.c).
+            (ExitStatus::Signal(1..=3 | 15), _)
+            | (ExitStatus::Code(255), StopRequest::Signal(_))
+            | (ExitStatus::Signal(9), StopRequest::Signal(9)) => TranscodeEnding::Stopped,
+            // From version 7 on, ffmpeg exits with 255 also after the error EPERM: with the low byte of its error. SIGKILL is sent by a
+            // user, by an engine after its patience, by the kernel when memory is short, and by the kernel to all processes of a container
+            // that ends.
+            (ExitStatus::Code(255), StopRequest::Unknown) | (ExitStatus::Signal(9), _) => {
+                TranscodeEnding::StoppedOrFailed
+            }
+            (ExitStatus::Code(_) | ExitStatus::Signal(_), _) => TranscodeEnding::Failed,
         }
     }
 }
@@ -206,7 +241,7 @@ pub enum TranscodeEnding {
     Stopped,
     /// By an error.
     Failed,
-    /// By one of the two; the exit status does not tell which.
+    /// By one of the two; neither the exit status nor a signal tells which.
     StoppedOrFailed,
 }
 
@@ -247,7 +282,25 @@ mod tests {
             (ExitStatus::Signal(9), "stopped or failed"),
             (ExitStatus::Signal(11), "failed"),
         ] {
-            assert_eq!(status.ending().name(), expected, "{status:?}");
+            assert_eq!(ProcessEnd::from(status).ending().name(), expected, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn the_signal_before_the_end_tells_a_stopped_encoder_from_a_failed_one() {
+        for (status, stop, expected) in [
+            (ExitStatus::Code(255), StopRequest::Signal(2), "stopped"),
+            (ExitStatus::Code(255), StopRequest::Signal(15), "stopped"),
+            (ExitStatus::Code(255), StopRequest::Never, "failed"),
+            (ExitStatus::Signal(9), StopRequest::Signal(9), "stopped"),
+            // By the kernel, for one of two reasons.
+            (ExitStatus::Signal(9), StopRequest::Never, "stopped or failed"),
+            (ExitStatus::Signal(9), StopRequest::Signal(15), "stopped or failed"),
+            (ExitStatus::Code(0), StopRequest::Signal(15), "ended"),
+            (ExitStatus::Code(1), StopRequest::Never, "failed"),
+            (ExitStatus::Signal(15), StopRequest::Never, "stopped"),
+        ] {
+            assert_eq!(ProcessEnd { status, stop }.ending().name(), expected, "{status:?} {stop:?}");
         }
     }
 }

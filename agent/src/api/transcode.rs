@@ -149,8 +149,8 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
             resolution: encode.resolution.clone(),
             bitrate_bits_per_second: encode.bitrate,
             ended_unix_seconds: transcode.ended.map(|ended| ended.0),
-            ending: transcode.status.map(|status| status.ending().name().to_owned()),
-            exit_code: transcode.status.map(|status| match status {
+            ending: transcode.exit.map(|exit| exit.ending().name().to_owned()),
+            exit_code: transcode.exit.map(|exit| match exit.status {
                 ExitStatus::Code(code) => u64::from(code),
                 // The shell's convention.
                 ExitStatus::Signal(signal) => 128 + u64::from(signal),

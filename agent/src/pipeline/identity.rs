@@ -116,8 +116,8 @@ impl Identities {
                 let exec = Exec { at, process, local, was_tracked, cgroup };
                 self.encoders.exec(exec, context, &mut self.cgroups);
             }
-            LifecycleEvent::Exit { at, process, status } => {
-                self.encoders.exit(process, on_the_wall(at, context), status, context.cpu);
+            LifecycleEvent::Exit { at, process, exit } => {
+                self.encoders.exit(process, on_the_wall(at, context), exit, context.cpu);
             }
         }
     }

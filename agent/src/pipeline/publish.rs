@@ -140,7 +140,7 @@ impl Publisher {
                     series: series(entry),
                     started: transcode.started,
                     ended: transcode.ended,
-                    status: transcode.status,
+                    exit: transcode.exit,
                     progress: progress.cloned(),
                     output,
                     observation: observation.clone(),

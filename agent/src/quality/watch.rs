@@ -94,7 +94,7 @@ impl Watcher {
     /// The job of a transcode that ended well and wrote the output of its labels; `None` for others, and for jobs in the queue.
     fn wanted(&self, transcode: &TranscodeSnapshot) -> Option<Job> {
         let key = &transcode.identity.key;
-        let is_good = matches!(transcode.status, None | Some(ExitStatus::Code(0)));
+        let is_good = matches!(transcode.exit.map(|exit| exit.status), None | Some(ExitStatus::Code(0)));
         if transcode.ended.is_none() || !is_good || self.seen.contains(key) {
             return None;
         }
@@ -232,7 +232,7 @@ mod tests {
             series: SeriesSnapshot::default(),
             started: WallTime(1000.0),
             ended: Some(WallTime(1010.0)),
-            status: Some(ExitStatus::Code(0)),
+            exit: Some(ExitStatus::Code(0).into()),
             progress: None,
             output: Output::default(),
             observation: Observation::default(),
@@ -260,10 +260,10 @@ mod tests {
         let mut one = transcode("ffmpeg -i in.mp4 out.mp4", OUTPUT);
         assert!(watcher().wanted(&one).is_some());
         for status in [ExitStatus::Code(1), ExitStatus::Code(255), ExitStatus::Signal(9)] {
-            one.status = Some(status);
+            one.exit = Some(status.into());
             assert!(watcher().wanted(&one).is_none(), "{status:?}");
         }
-        (one.status, one.ended) = (Some(ExitStatus::Code(0)), None);
+        (one.exit, one.ended) = (Some(ExitStatus::Code(0).into()), None);
         assert!(watcher().wanted(&one).is_none(), "it still runs");
     }
 

@@ -11,7 +11,7 @@ use std::os::fd::BorrowedFd;
 
 use agent_core::model::cpu::{CgroupId, Consumer, CpuSourceKind, CpuWindow, ProcessId};
 use agent_core::model::health::MeterHealth;
-use agent_core::model::transcode::ExitStatus;
+use agent_core::model::transcode::ProcessEnd;
 use agent_core::time::MonoTime;
 
 use crate::clock::Clock;
@@ -118,7 +118,7 @@ pub(crate) enum LifecycleEvent {
         at: MonoTime,
         /// The process.
         process: ProcessId,
-        /// Exit status; `None` where the kernel does not report it.
-        status: Option<ExitStatus>,
+        /// Exit status and stop signal; `None` where the kernel does not report them.
+        exit: Option<ProcessEnd>,
     },
 }

@@ -8,6 +8,8 @@
     reason = "a test may panic, and means equal when it says equal"
 )]
 
+mod endings;
+
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io::Write;
@@ -374,7 +376,7 @@ fn nothing_is_left_in_the_kernel_however_it_ends() {
     for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
         let agent = agent(&[]);
         let programs = agent.programs().unwrap();
-        assert_eq!(programs.len(), 7, "{programs:?}");
+        assert_eq!(programs.len(), 8, "{programs:?}");
         let _ = agent.stop_by(signal).unwrap();
         eventually("the programs are gone", Duration::from_secs(5), || {
             programs.keys().all(|number| program(*number).is_none()).then_some(())

@@ -155,7 +155,7 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
-                match transcode.status {
+                match transcode.exit.map(|exit| exit.status) {
                     Some(ExitStatus::Code(code)) => samples.whole(key(transcode), u64::from(code)),
                     Some(ExitStatus::Signal(signal)) => {
                         samples.whole(key(transcode), SIGNAL_BASE + u64::from(signal));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agent_core::attribution::totals::Totals;
 use agent_core::model::cpu::{CgroupId, Consumer, ProcessId};
-use agent_core::model::transcode::{ExitStatus, ProcessIdentity, TranscodeId};
+use agent_core::model::transcode::{ProcessEnd, ProcessIdentity, TranscodeId};
 use agent_core::model::workload::{Pseudo, WorkloadId};
 use agent_core::time::{MonoTime, WallTime};
 
@@ -139,18 +139,18 @@ impl Encoders {
         &mut self,
         process: ProcessId,
         ended: WallTime,
-        status: Option<ExitStatus>,
+        exit: Option<ProcessEnd>,
         cpu: &mut dyn CpuMeter,
     ) {
         if self.waiting.remove(&process) || self.wrappers.remove(process) {
             // It ended before it became a transcode, or was none: its last CPU time is charged to the workload.
             stop_tracking(process, cpu);
         }
-        self.end(process, ended, status);
+        self.end(process, ended, exit);
     }
 
-    fn end(&mut self, process: ProcessId, ended: WallTime, status: Option<ExitStatus>) {
-        if let Some(id) = self.transcodes.ended(process, ended, status) {
+    fn end(&mut self, process: ProcessId, ended: WallTime, exit: Option<ProcessEnd>) {
+        if let Some(id) = self.transcodes.ended(process, ended, exit) {
             self.ending.insert(id, 0);
         }
     }

@@ -164,8 +164,8 @@ impl Agent {
     }
 
     fn exit(&mut self, process: u32) {
-        let (process, status) = (ProcessId(process), Some(ExitStatus::Code(0)));
-        self.event(LifecycleEvent::Exit { at: self.clock.now(), process, status });
+        let (process, exit) = (ProcessId(process), Some(ExitStatus::Code(0).into()));
+        self.event(LifecycleEvent::Exit { at: self.clock.now(), process, exit });
     }
 
     /// Adds a process to procfs.

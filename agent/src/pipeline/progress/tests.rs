@@ -28,7 +28,7 @@ fn transcode(is_live: bool) -> Transcode {
         started: WallTime(1000.0),
         noticed: START,
         ended: None,
-        status: None,
+        exit: None,
         consumers: Vec::new(),
         observation: agent_core::model::transcode::Observation::default(),
     }

@@ -104,7 +104,7 @@ fn row(transcode: &TranscodeSnapshot, snapshot: &Snapshot, basis: EnergyBasis) -
         codec: text(&encode.codec),
         preset: text(&encode.preset),
         resolution: text(&encode.resolution),
-        exit: transcode.status.map(|status| match status {
+        exit: transcode.exit.map(|exit| match exit.status {
             ExitStatus::Code(code) => i64::from(code),
             ExitStatus::Signal(signal) => 128 + i64::from(signal),
         }),

@@ -33,7 +33,7 @@ use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 pub(crate) use load::Options;
 
 /// The attached programs, by their names in the object.
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 9] = [
     "switch",
     "untyped_switch",
     "flush",
@@ -42,6 +42,7 @@ const PROGRAMS: [&str; 8] = [
     "cgroup_rmdir",
     "process_exec",
     "process_exit",
+    "signal",
 ];
 
 /// Attempts to read the map consistently before the missing time is counted as unknown.
@@ -57,6 +58,8 @@ pub(crate) struct BpfMeter {
     links: Vec<Box<dyn Any + Send>>,
     /// Whether switches are read by the kernel's types (BTF).
     is_typed: bool,
+    /// Whether the signals to encoders are seen.
+    sees_signals: bool,
     kernel: String,
     clocks: PerCpuArray<MapData, CpuClock>,
     times: PerCpuHashMap<MapData, ConsumerKey, CpuTime>,
@@ -145,6 +148,8 @@ impl BpfMeter {
         tracing::warn!("the kernel no longer runs the eBPF programs: they are attached again");
         self.links.clear();
         self.links = load::attach(&mut self.ebpf, self.is_typed, &self.kernel)?;
+        // Signals were missed meanwhile, and encoders that run now may have got them.
+        self.sees_signals = false;
         self.reattached += 1;
         Ok(())
     }
@@ -225,7 +230,7 @@ impl CpuMeter for BpfMeter {
     fn events(&mut self, _clock: &dyn Clock) -> Vec<LifecycleEvent> {
         let mut events = Vec::new();
         while let Some(item) = self.ring.next() {
-            events.extend(lifecycle::decode(&item));
+            events.extend(lifecycle::decode(&item, self.sees_signals));
         }
         for event in &mut events {
             let (LifecycleEvent::CgroupMade { at, .. }
@@ -293,7 +298,7 @@ impl CpuMeter for BpfMeter {
 
     fn tracking(&self, process: ProcessId) -> Option<Tracking> {
         let page = self.tracked.get(&(process.0 / TRACKED_PAGE), 0).ok()?;
-        match page[(process.0 % TRACKED_PAGE) as usize] {
+        match tracking::state(page[(process.0 % TRACKED_PAGE) as usize]) {
             tracking::OFF => Some(Tracking::Off),
             tracking::ON => Some(Tracking::On),
             tracking::ENDED => Some(Tracking::Ended),

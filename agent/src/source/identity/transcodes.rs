@@ -11,7 +11,7 @@ use std::time::Duration;
 use agent_core::ffmpeg::command_line;
 use agent_core::model::cpu::{CgroupId, Consumer, ProcessId};
 use agent_core::model::transcode::{
-    EarlierTranscode, Encode, ExitStatus, Observation, ProcessIdentity, TranscodeId, TranscodeIdentity,
+    EarlierTranscode, Encode, Observation, ProcessEnd, ProcessIdentity, TranscodeId, TranscodeIdentity,
 };
 use agent_core::model::workload::WorkloadId;
 use agent_core::model::written::WrittenPaths;
@@ -58,8 +58,8 @@ pub(crate) struct Transcode {
     pub noticed: MonoTime,
     /// End time.
     pub ended: Option<WallTime>,
-    /// Exit status, where the kernel reports it.
-    pub status: Option<ExitStatus>,
+    /// Exit status and stop signal, where the kernel reports them.
+    pub exit: Option<ProcessEnd>,
     /// Keys of its CPU time: one for each cgroup it has been in.
     pub consumers: Vec<Consumer>,
     /// The observed part of its life.
@@ -107,7 +107,7 @@ impl Transcodes {
             started: at,
             noticed,
             ended: None,
-            status: None,
+            exit: None,
             consumers: Vec::new(),
             observation: Observation::default(),
         };
@@ -174,12 +174,12 @@ impl Transcodes {
         &mut self,
         process: ProcessId,
         ended: WallTime,
-        status: Option<ExitStatus>,
+        exit: Option<ProcessEnd>,
     ) -> Option<TranscodeId> {
         let id = *self.running.get(&process)?;
         let transcode = self.all.get_mut(&id)?;
         transcode.ended.get_or_insert(ended);
-        transcode.status = transcode.status.or(status);
+        transcode.exit = transcode.exit.or(exit);
         Some(id)
     }
 
@@ -245,6 +245,8 @@ fn encode(cmdline: &[u8], names: &[String]) -> Encode {
 
 #[cfg(test)]
 mod tests {
+    use agent_core::model::transcode::ExitStatus;
+
     use super::*;
 
     const X264: &[u8] = b"ffmpeg\0-i\0in.mp4\0-c:v\0libx264\0-preset\0fast\0out.mp4\0";
@@ -271,11 +273,11 @@ mod tests {
         let transcode = book.get(id).unwrap();
         assert_eq!(&*transcode.identity.key, "7-1000");
         assert_eq!(transcode.identity.encode.codec.as_deref(), Some("libx264"));
-        assert_eq!(book.ended(ProcessId(7), WallTime(1010.0), Some(ExitStatus::Code(0))), Some(id));
+        assert_eq!(book.ended(ProcessId(7), WallTime(1010.0), Some(ExitStatus::Code(0).into())), Some(id));
         assert_eq!(book.of(ProcessId(7)), Some(id), "its last CPU time may still come");
         book.release(id);
         assert_eq!(book.of(ProcessId(7)), None);
-        assert_eq!(book.get(id).unwrap().status, Some(ExitStatus::Code(0)));
+        assert_eq!(book.get(id).unwrap().exit, Some(ExitStatus::Code(0).into()));
     }
 
     #[test]

@@ -101,9 +101,8 @@ impl Life {
             }
             Happening::Ended { process } => {
                 if self.encoders[process].take().is_some() {
-                    let (at, status) = (scene.clock.now(), Some(ExitStatus::Code(0)));
-                    let event =
-                        LifecycleEvent::Exit { at, process: ProcessId(1000 + process as u32), status };
+                    let (at, exit) = (scene.clock.now(), Some(ExitStatus::Code(0).into()));
+                    let event = LifecycleEvent::Exit { at, process: ProcessId(1000 + process as u32), exit };
                     scene.cpu.script(|script| script.events.push(event));
                 }
             }

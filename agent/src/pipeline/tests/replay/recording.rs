@@ -78,8 +78,8 @@ fn happen(scene: &Scene, statement: &[&str]) {
             script(LifecycleEvent::Exec { at, process, local, was_tracked, cgroup, legacy });
         }
         ["exit", process, code] => {
-            let status = Some(ExitStatus::Code(code.parse().unwrap()));
-            script(LifecycleEvent::Exit { at, process: ProcessId(number(process) as u32), status });
+            let exit = Some(ExitStatus::Code(code.parse().unwrap()).into());
+            script(LifecycleEvent::Exit { at, process: ProcessId(number(process) as u32), exit });
         }
         ["used", cgroup, process, package, time] => {
             let process = (process != "-").then(|| number(process) as u32);

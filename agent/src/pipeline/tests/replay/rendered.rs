@@ -65,7 +65,7 @@ fn named(identity: &Identity) -> String {
 }
 
 fn transcode(of: &TranscodeSnapshot) -> String {
-    let state = match (of.ended, of.status) {
+    let state = match (of.ended, of.exit.map(|exit| exit.status)) {
         (None, _) => "runs".to_owned(),
         (Some(_), Some(ExitStatus::Code(code))) => format!("ended with code {code}"),
         (Some(_), status) => format!("ended with {status:?}"),

@@ -1,8 +1,8 @@
 //! Decodes life-cycle events from the ring buffer.
 
-use agent_common::{EventHeader, event_kind};
+use agent_common::{EventHeader, event_kind, stop_signal};
 use agent_core::model::cpu::{CgroupId, ProcessId};
-use agent_core::model::transcode::ExitStatus;
+use agent_core::model::transcode::{ExitStatus, ProcessEnd, StopRequest};
 use agent_core::time::MonoTime;
 
 use crate::source::cpu::LifecycleEvent;
@@ -12,8 +12,8 @@ const HEADER: usize = size_of::<EventHeader>();
 /// Longest path that the kernel does not cut in its tracepoints (`TRACE_CGROUP_PATH_LEN`, the terminating zero included).
 const LONGEST_WHOLE_PATH: usize = 1024 - 2;
 
-/// Decodes one event; `None` for invalid bytes.
-pub(super) fn decode(bytes: &[u8]) -> Option<LifecycleEvent> {
+/// Decodes one event; `None` for invalid bytes. `sees_signals` tells whether the program that notes signals is attached.
+pub(super) fn decode(bytes: &[u8], sees_signals: bool) -> Option<LifecycleEvent> {
     let header = header(bytes)?;
     let at = MonoTime(header.at);
     let legacy = (header.legacy != 0).then_some(CgroupId::legacy(header.legacy));
@@ -30,16 +30,27 @@ pub(super) fn decode(bytes: &[u8]) -> Option<LifecycleEvent> {
             legacy,
         },
         event_kind::EXIT => {
-            let status = (header.has_status == 1).then(|| ExitStatus::from_wait_status(header.status));
-            LifecycleEvent::Exit { at, process: ProcessId(header.tgid), status }
+            let stop = if sees_signals { stop_request(header.stop_signal) } else { StopRequest::Unknown };
+            let exit = (header.has_status == 1)
+                .then(|| ProcessEnd { status: ExitStatus::from_wait_status(header.status), stop });
+            LifecycleEvent::Exit { at, process: ProcessId(header.tgid), exit }
         }
         _ => return None,
     })
 }
 
+fn stop_request(signal: u16) -> StopRequest {
+    match u8::try_from(signal) {
+        Ok(stop_signal::NONE) => StopRequest::Never,
+        Ok(signal) if stop_signal::is_one(signal.into()) => StopRequest::Signal(signal),
+        _ => StopRequest::Unknown,
+    }
+}
+
 fn header(bytes: &[u8]) -> Option<EventHeader> {
     let bytes = bytes.get(..HEADER)?;
     let long = |at: usize| Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let half = |at: usize| Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
     let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     Some(EventHeader {
         at: long(0)?,
@@ -48,7 +59,8 @@ fn header(bytes: &[u8]) -> Option<EventHeader> {
         kind: word(24)?,
         tgid: word(28)?,
         status: word(32)?,
-        has_status: word(36)?,
+        has_status: half(36)?,
+        stop_signal: half(38)?,
         local_tgid: word(40)?,
         was_tracked: word(44)?,
     })
@@ -65,6 +77,10 @@ fn path(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decode(bytes: &[u8]) -> Option<LifecycleEvent> {
+        super::decode(bytes, true)
+    }
 
     fn event(kind: u32, tail: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -97,12 +113,32 @@ mod tests {
             ),
             (
                 event_kind::EXIT,
-                LifecycleEvent::Exit { at, process: ProcessId(42), status: Some(ExitStatus::Code(1)) },
+                LifecycleEvent::Exit {
+                    at,
+                    process: ProcessId(42),
+                    exit: Some(ProcessEnd { status: ExitStatus::Code(1), stop: StopRequest::Never }),
+                },
             ),
         ];
         for (kind, expected) in table {
             assert_eq!(decode(&event(kind, b"/a b\0rest")), Some(expected));
         }
+    }
+
+    #[test]
+    fn the_signal_of_an_end_is_known_only_where_signals_are_seen() {
+        let stop = |signal: u16, sees_signals| {
+            let mut bytes = event(event_kind::EXIT, b"");
+            bytes[38..40].copy_from_slice(&signal.to_ne_bytes());
+            match super::decode(&bytes, sees_signals) {
+                Some(LifecycleEvent::Exit { exit: Some(exit), .. }) => exit.stop,
+                other => panic!("no end with a status: {other:?}"),
+            }
+        };
+        assert_eq!(stop(15, true), StopRequest::Signal(15));
+        assert_eq!(stop(0, true), StopRequest::Never);
+        assert_eq!(stop(stop_signal::NOT_KNOWN.into(), true), StopRequest::Unknown);
+        assert_eq!(stop(0, false), StopRequest::Unknown);
     }
 
     #[test]

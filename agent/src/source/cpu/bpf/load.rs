@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use agent_common::{COMM_LEN, CpuClock, Hierarchies, PidNamespace, TRACKED_PAGE, order};
+use agent_common::{COMM_LEN, CpuClock, Hierarchies, PidNamespace, TRACKED_PAGE, UNKNOWN_OFFSET, order};
 use agent_core::model::cpu::ProcessId;
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
@@ -40,6 +40,9 @@ const ATTACHED: [(&str, &str); 4] = [
 /// The program at every switch, by the kernel's types; the next constant is the one without.
 const SWITCH: (&str, &str) = ("switch", "sched_switch");
 const UNTYPED_SWITCH: (&str, &str) = ("untyped_switch", "sched_switch");
+
+/// The program at every signal. It needs the kernel's types, and only the ends of transcodes need it.
+const SIGNAL: (&str, &str) = ("signal", "signal_generate");
 
 /// Programs that run only on request.
 const ON_DEMAND: [&str; 2] = ["flush", "control"];
@@ -97,7 +100,10 @@ pub(super) fn load(
     for (name, _) in attached(is_typed) {
         program(&mut ebpf, name)?.load().map_err(|error| attach_error(name, error, &kernel))?;
     }
-    let links = attach(&mut ebpf, is_typed, &kernel)?;
+    let mut links = attach(&mut ebpf, is_typed, &kernel)?;
+    let signals = attach_signal(&mut ebpf, &types);
+    let sees_signals = signals.is_some();
+    links.extend(signals);
     let clocks: PerCpuArray<MapData, CpuClock> = take(&mut ebpf, "CPU_CLOCK")?;
     let cpus = clocks
         .get(&0, 0)
@@ -112,6 +118,7 @@ pub(super) fn load(
         ebpf,
         links,
         is_typed,
+        sees_signals,
         kernel,
         accounts,
         roots: roots.clone(),
@@ -149,6 +156,24 @@ pub(super) fn attach(
         links.push(Box::new(link.map_err(|error| attach_error(name, error, kernel))?));
     }
     Ok(links)
+}
+
+/// Attaches the program at every signal; `None` where the kernel does not allow it. Then a stopped encode and a failed one have one name.
+fn attach_signal(ebpf: &mut Ebpf, types: &KernelTypes) -> Option<Box<dyn Any + Send>> {
+    if types.offsets.task_tgid == UNKNOWN_OFFSET {
+        return None;
+    }
+    let (name, tracepoint) = SIGNAL;
+    let program = program(ebpf, name).ok()?;
+    let link =
+        program.load().and_then(|()| program.attach(tracepoint)).and_then(|link| program.take_link(link));
+    match link {
+        Ok(link) => Some(Box::new(link)),
+        Err(error) => {
+            tracing::debug!("signals to encoders are not seen: {}", chain(&error));
+            None
+        }
+    }
 }
 
 /// The raw tracepoint programs that are attached.

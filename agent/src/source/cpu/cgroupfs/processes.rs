@@ -77,7 +77,7 @@ impl Processes {
                 // Another process has the number now: it is not tracked for the former one.
                 self.known.remove(&id);
                 self.tracked.remove(&id);
-                events.push(LifecycleEvent::Exit { at, process: id, status: None });
+                events.push(LifecycleEvent::Exit { at, process: id, exit: None });
             }
             let before = self.known.get(&id);
             if !is_tracked(&stat.comm, &self.names) && !self.tracked.contains(&id) {
@@ -115,7 +115,7 @@ impl Processes {
         }
         for id in self.known.keys().filter(|id| !now.contains_key(id)) {
             self.tracked.remove(id);
-            events.push(LifecycleEvent::Exit { at, process: *id, status: None });
+            events.push(LifecycleEvent::Exit { at, process: *id, exit: None });
         }
         self.known = now;
         self.has_polled = true;

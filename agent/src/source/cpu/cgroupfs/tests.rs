@@ -147,7 +147,7 @@ fn a_tracked_process_is_told_apart_within_its_cgroup() {
 }
 
 const EXIT: LifecycleEvent =
-    LifecycleEvent::Exit { at: MonoTime(SECOND.as_nanos() as u64), process: ProcessId(42), status: None };
+    LifecycleEvent::Exit { at: MonoTime(SECOND.as_nanos() as u64), process: ProcessId(42), exit: None };
 
 fn exec(cgroup: CgroupId, was_tracked: bool) -> LifecycleEvent {
     LifecycleEvent::Exec {
