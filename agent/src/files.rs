@@ -1,11 +1,12 @@
-//! Atomic replacement of a file: a reader, or the host after a loss of power, finds the old or the new content, never a part.
+//! Atomic replacement of a file: a reader, or the host after a loss of power, finds the old or the new content, never a part. And
+//! temporary folders.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// The reason why a file was not replaced, or why a loss of power may bring the old one back.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,25 @@ impl From<ReplaceError> for io::Error {
     fn from(error: ReplaceError) -> Self {
         Self::new(error.cause.kind(), error)
     }
+}
+
+/// A temporary folder could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make a folder in {place}", place = place.display())]
+pub(crate) struct TemporaryFolderError {
+    place: PathBuf,
+    #[source]
+    cause: io::Error,
+}
+
+/// Makes a temporary folder that is removed when dropped. Its name is random after the prefix, and only its owner can read it.
+pub(crate) fn temporary_folder(prefix: &str) -> Result<TempDir, TemporaryFolderError> {
+    let place = std::env::temp_dir();
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(&place)
+        .map_err(|cause| TemporaryFolderError { place, cause })
 }
 
 /// Replaces a file, or makes it. The new file has this mode; without one, the mode and the owner of the old file, or the mode of any
@@ -103,6 +123,15 @@ mod tests {
         replace(&path, b"other", Some(0o604)).unwrap();
         assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"other".to_vec(), 0o604));
         assert_eq!(names(folder.path()), ["file"], "nothing stays beside");
+    }
+
+    #[test]
+    fn a_temporary_folder_is_private_and_ends_with_its_owner() {
+        let folder = temporary_folder("ffwatt-test-").unwrap();
+        let path = folder.path().to_owned();
+        assert_eq!(mode(&path), 0o700);
+        drop(folder);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -43,7 +43,7 @@ use serde_json::{Value, json};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::chain;
-use crate::files::ReplaceError;
+use crate::files::{ReplaceError, TemporaryFolderError};
 
 pub(crate) use compare::{Comparison, Terms, compare};
 pub(crate) use options::{Options, command, options};
@@ -107,6 +107,9 @@ pub(crate) enum QualityError {
     /// The result file cannot be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
+    /// There is no temporary folder.
+    #[error(transparent)]
+    TemporaryFolder(#[from] TemporaryFolderError),
 }
 
 impl QualityError {

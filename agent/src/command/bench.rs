@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::chain;
-use crate::files::ReplaceError;
+use crate::files::{self, ReplaceError, TemporaryFolderError};
 use crate::host::HostRoots;
 use crate::quality::QualityError;
 
@@ -47,6 +47,9 @@ pub(crate) enum BenchError {
     /// The batch file cannot be used.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// There is no temporary folder.
+    #[error(transparent)]
+    TemporaryFolder(#[from] TemporaryFolderError),
     /// A file or program cannot be used.
     #[error("cannot {doing}")]
     Io {
@@ -191,10 +194,7 @@ impl Encodes {
         if !options.is_scored {
             return Ok(Self { scratch: None, target: options.target.clone() });
         }
-        let made = tempfile::Builder::new().prefix("ffwatt-bench-").tempdir();
-        let scratch = made.map_err(|cause| {
-            BenchError::io(format!("make a folder in {}", std::env::temp_dir().display()), cause)
-        })?;
+        let scratch = files::temporary_folder("ffwatt-bench-")?;
         let target = match &options.target {
             Target::Null => Target::Folder(scratch.path().to_owned()),
             target => target.clone(),

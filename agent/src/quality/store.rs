@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::files;
 use crate::quality::QualityError;
@@ -24,8 +24,9 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     if is_garbled {
         return Err(wrong(results::GARBLED.to_owned()));
     }
-    let entry =
-        entry(&mut document, scenario).ok_or_else(|| wrong(format!("has no scenario {scenario:?}")))?;
+    let pointer = results::pointer(&text, scenario).map_err(|error| wrong(error.to_string()))?;
+    let entry = pointer.and_then(|pointer| document.pointer_mut(&pointer)?.as_object_mut());
+    let entry = entry.ok_or_else(|| wrong(format!("has no scenario {scenario:?}")))?;
     let vmaf = scores.vmaf.as_ref();
     for (name, value) in [
         ("vmaf_score", vmaf.map(|vmaf| Value::from(vmaf.mean.0))),
@@ -51,23 +52,6 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     };
     let text = serde_json::to_vec_pretty(&document).map_err(|error| failed("write", error.into()))?;
     Ok(files::replace(path, &text, None)?)
-}
-
-/// The scenario of this name: in the list `scenarios` or a list in place of the file, or in an object of scenarios by their names.
-fn entry<'a>(document: &'a mut Value, scenario: &str) -> Option<&'a mut Map<String, Value>> {
-    let is_named = |entry: &Value| entry.get("name").and_then(Value::as_str) == Some(scenario);
-    let entries = if document.is_array() { document } else { document.get_mut("scenarios")? };
-    let entry = match entries {
-        Value::Array(entries) => entries.iter_mut().find(|entry| is_named(entry)),
-        Value::Object(_) if is_named(entries) => Some(entries),
-        Value::Object(entries) => {
-            let own = |(key, entry): &(&String, &Value)| is_named(entry) || *key == scenario;
-            let key = entries.iter().find(own).map(|(key, _)| key.clone())?;
-            entries.get_mut(&key)
-        }
-        _ => None,
-    };
-    entry?.as_object_mut()
 }
 
 #[cfg(test)]
@@ -134,11 +118,23 @@ mod tests {
             r#"{"scenarios":{"a":{"x":1},"b":{"x":2}}}"#,
             r#"{"scenarios":{"1":{"name":"a"},"2":{"name":"b"}}}"#,
             r#"{"scenarios":{"name":"b","x":1}}"#,
+            r#"{"scenarios":[{"x":1},{"name":"a"},{"name":"b"}]}"#,
         ] {
             fs::write(&path, text).unwrap();
             write(&path, "b", &scores).unwrap();
             let after = fs::read_to_string(&path).unwrap();
             assert_eq!(after.matches("ssim_score").count(), 1, "{after}");
+        }
+        // Names are those that the figures have.
+        for (text, name, pointer) in [
+            (r#"[{"name":"b"},{"name":"b"}]"#, "b (2)", "/1"),
+            (r#"[{"name":"b"},{}]"#, "scenario 1", "/1"),
+            (r#"{"scenarios":{"a/b~c":{"x":1}}}"#, "a/b~c", "/scenarios/a~1b~0c"),
+        ] {
+            fs::write(&path, text).unwrap();
+            write(&path, name, &scores).unwrap();
+            let after: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            assert_eq!(after.pointer(pointer).unwrap()["ssim_score"], 0.5, "{after}");
         }
         fs::write(&path, r#"{"scenarios":3}"#).unwrap();
         assert!(write(&path, "b", &scores).is_err());

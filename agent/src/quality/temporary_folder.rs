@@ -1,26 +1,20 @@
 //! A temporary folder of a comparison, removed when dropped.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::files;
 use crate::quality::QualityError;
 
-/// A temporary folder that is removed when dropped. Only its owner can read it.
+/// A temporary folder that is removed when dropped.
 #[derive(Debug)]
 pub(super) struct TemporaryFolder(TempDir);
 
 impl TemporaryFolder {
     pub(super) fn open() -> Result<Self, QualityError> {
-        let made = tempfile::Builder::new()
-            .prefix("ffwatt-quality-")
-            .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir();
-        made.map(Self).map_err(|cause| {
-            QualityError::io(format!("make a folder in {}", std::env::temp_dir().display()), cause)
-        })
+        Ok(Self(files::temporary_folder("ffwatt-quality-")?))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -72,14 +66,5 @@ mod tests {
         });
         let paths: BTreeSet<&Path> = folders.iter().map(TemporaryFolder::path).collect();
         assert_eq!(paths.len(), threads * rounds);
-    }
-
-    #[test]
-    fn a_folder_is_private_and_ends_with_its_owner() {
-        let folder = TemporaryFolder::open().unwrap();
-        let path = folder.path().to_owned();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-        drop(folder);
-        assert!(!path.exists());
     }
 }

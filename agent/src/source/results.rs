@@ -14,5 +14,5 @@ pub(crate) use folder::read_file;
 pub(crate) use json::{GARBLED, read as read_json};
 pub(crate) use prices::read as read_prices;
 pub use schema::parse;
-pub(crate) use schema::{Problem, Problems, Review};
+pub(crate) use schema::{Problem, Problems, Review, pointer};
 pub(crate) use watch::{FolderWatch, Seen};

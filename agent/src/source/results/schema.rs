@@ -18,7 +18,7 @@ use agent_core::time::WallTime;
 pub(crate) use fields::{Problem, Problems};
 
 use crate::source::SourceError;
-use crate::source::results::json::{self, Json};
+use crate::source::results::json::{self, Json, JsonError};
 use value::MAX_TEXT;
 
 /// Most scenarios that are read from one file.
@@ -76,6 +76,29 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), SourceError> {
         review.problems.add(None, "scenarios", why);
     }
     Ok((run, review))
+}
+
+/// Where the scenario of this name stands in the document, as a JSON pointer (RFC 6901). The name is the one that [`parse`] gives it.
+pub(crate) fn pointer(bytes: &[u8], name: &str) -> Result<Option<String>, JsonError> {
+    let (document, _) = json::read::<Json>(bytes)?;
+    let (list, list_pointer) = match &document {
+        Json::List(_) => (Some(&document), ""),
+        _ => (document.get("scenarios"), "/scenarios"),
+    };
+    let mut names = HashSet::new();
+    let scenarios = scenarios(&document).unwrap_or_default().into_iter().take(MAX_SCENARIOS);
+    let mut named = scenarios.filter(|(_, value)| matches!(value, Json::Object(_))).map(|(place, value)| {
+        let is_list = list.is_some_and(|list| std::ptr::eq(list, value));
+        let pointer =
+            if is_list { list_pointer.to_owned() } else { format!("{list_pointer}/{}", escaped(&place)) };
+        (scenario::name(value, &place, &mut names, &mut Problems::default()), pointer)
+    });
+    // All names up to this one are made: a name may have been given to an earlier scenario.
+    Ok(named.find(|(own, _)| own == name).map(|(_, pointer)| pointer))
+}
+
+fn escaped(place: &str) -> String {
+    place.replace('~', "~0").replace('/', "~1")
 }
 
 /// The scenarios with their names or places: of the key `scenarios`, or of a list of objects in its place.

@@ -87,7 +87,12 @@ pub(super) fn read(
 }
 
 /// A name that no other scenario has: two scenarios of one name would be one series.
-fn name(object: &Json, place: &str, names: &mut HashSet<String>, problems: &mut Problems) -> String {
+pub(super) fn name(
+    object: &Json,
+    place: &str,
+    names: &mut HashSet<String>,
+    problems: &mut Problems,
+) -> String {
     // The key of an object of scenarios is a name; the number in a list is not.
     let fallback = || match place.parse::<usize>() {
         Ok(index) => format!("scenario {index}"),
