@@ -6,6 +6,7 @@
 //! sources (agent) ──► attribution ──► join ──► metrics ──► listeners (agent)
 //! ```
 //!
+//! * [`cpu`] makes windows of CPU time from the counts of the eBPF programs.
 //! * [`energy`] makes totals from the counts of energy counters, and [`identity`] makes workloads from cgroup paths.
 //! * [`ffmpeg`] parses command lines and progress of encoders.
 //! * [`attribution`] splits energy over all claimants: total, and exact to the microjoule.
@@ -23,6 +24,7 @@ pub mod apportion;
 pub mod text;
 pub mod model;
 
+pub mod cpu;
 pub mod energy;
 pub mod identity;
 pub mod ffmpeg;

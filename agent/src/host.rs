@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use agent_core::cpu::topology::{CpuTopology, MAX_CPUS};
 use agent_core::model::cpu::CpuPlace;
 use agent_core::units::Bytes;
 
@@ -123,114 +124,49 @@ fn parse_mount(line: &str) -> Option<(&str, &str, &str)> {
     Some((words.next()?, words.next()?, words.next()?))
 }
 
-/// Package and die of each CPU.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CpuTopology {
-    /// Indexed by CPU number; `None` for a number that no CPU has, or one that is off line.
-    cpus: Vec<Option<CpuPlace>>,
-}
-
-impl CpuTopology {
-    /// Reads `devices/system/cpu`. CPUs without a `topology` folder are off line and have no place yet; where none has one, all are in
-    /// package 0.
-    pub(crate) fn read(roots: &HostRoots) -> io::Result<Self> {
-        let folder = roots.sys.join("devices/system/cpu");
-        let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot list {}: {error}", folder.display()))
+/// Reads `devices/system/cpu`. CPUs without a `topology` folder are off line and have no place yet; where none has one, all are in
+/// package 0.
+pub(crate) fn read_topology(roots: &HostRoots) -> io::Result<CpuTopology> {
+    let folder = roots.sys.join("devices/system/cpu");
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("cannot list {}: {error}", folder.display()));
+    let mut cpus = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(named)? {
+        let entry = entry.map_err(named)?;
+        let name = entry.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.strip_prefix("cpu")?.parse::<usize>().ok())
+        else {
+            continue;
         };
-        let mut cpus = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(named)? {
-            let entry = entry.map_err(named)?;
-            let name = entry.file_name();
-            let Some(number) = name.to_str().and_then(|name| name.strip_prefix("cpu")?.parse::<usize>().ok())
-            else {
-                continue;
-            };
-            if number >= MAX_CPUS {
-                continue;
-            }
-            if cpus.len() <= number {
-                cpus.resize(number + 1, None);
-            }
-            cpus[number] = Some(Self::find(roots, number));
+        if number >= MAX_CPUS {
+            continue;
         }
-        if cpus.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                format!("no cpu folders in {}", folder.display()),
-            ));
+        if cpus.len() <= number {
+            cpus.resize(number + 1, None);
         }
-        // A host that does not show the places of its CPUs has one package.
-        let says_nothing = cpus.iter().flatten().all(Option::is_none);
-        let first = CpuPlace { package: 0, die: 0 };
-        let cpus = cpus.into_iter().map(|cpu| cpu.and_then(|place| place.or(says_nothing.then_some(first))));
-        Ok(Self { cpus: cpus.collect() })
+        cpus[number] = Some(cpu_place(roots, number));
     }
-
-    /// The present place of a CPU; `None` while the CPU is off line.
-    pub(crate) fn find(roots: &HostRoots, cpu: usize) -> Option<CpuPlace> {
-        let topology = roots.sys.join(format!("devices/system/cpu/cpu{cpu}/topology"));
-        topology.is_dir().then(|| CpuPlace {
-            package: read_id(&topology.join("physical_package_id")),
-            die: read_id(&topology.join("die_id")),
-        })
+    if cpus.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("no cpu folders in {}", folder.display()),
+        ));
     }
-
-    /// Sets the place of a CPU that had none.
-    pub(crate) fn enter(&mut self, cpu: usize, place: CpuPlace) {
-        if cpu >= MAX_CPUS {
-            return;
-        }
-        if self.cpus.len() <= cpu {
-            self.cpus.resize(cpu + 1, None);
-        }
-        self.cpus[cpu] = Some(place);
-    }
-
-    /// Whether the place of a CPU is known.
-    pub(crate) fn has_place(&self, cpu: usize) -> bool {
-        self.cpus.get(cpu).is_some_and(Option::is_some)
-    }
-
-    /// A topology from its places, for tests.
-    #[cfg(test)]
-    pub(crate) fn from_places(places: &[CpuPlace]) -> Self {
-        Self { cpus: places.iter().copied().map(Some).collect() }
-    }
-
-    /// The place of a CPU; package 0 while it is unknown.
-    pub(crate) fn place(&self, cpu: usize) -> CpuPlace {
-        self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace { package: 0, die: 0 })
-    }
-
-    /// CPU numbers with their places, ascending.
-    pub(crate) fn cpus(&self) -> impl Iterator<Item = (usize, CpuPlace)> + '_ {
-        self.cpus.iter().enumerate().filter_map(|(number, place)| Some((number, (*place)?)))
-    }
-
-    /// Number of CPUs.
-    pub(crate) fn len(&self) -> usize {
-        self.cpus.iter().flatten().count()
-    }
-
-    /// Distinct places, ascending.
-    pub(crate) fn places(&self) -> Vec<CpuPlace> {
-        let mut places: Vec<CpuPlace> = self.cpus.iter().flatten().copied().collect();
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-
-    /// The number of packages.
-    pub(crate) fn packages(&self) -> Vec<u32> {
-        let mut packages: Vec<u32> = self.places().iter().map(|place| place.package).collect();
-        packages.dedup();
-        packages
-    }
+    // A host that does not show the places of its CPUs has one package.
+    let says_nothing = cpus.iter().flatten().all(Option::is_none);
+    let first = CpuPlace { package: 0, die: 0 };
+    let cpus = cpus.into_iter().map(|cpu| cpu.and_then(|place| place.or(says_nothing.then_some(first))));
+    Ok(cpus.collect())
 }
 
-/// `CONFIG_NR_CPUS` is at most 8192 on x86-64 and arm64.
-const MAX_CPUS: usize = 8192;
+/// The present place of a CPU; `None` while the CPU is off line.
+pub(crate) fn cpu_place(roots: &HostRoots, cpu: usize) -> Option<CpuPlace> {
+    let topology = roots.sys.join(format!("devices/system/cpu/cpu{cpu}/topology"));
+    topology.is_dir().then(|| CpuPlace {
+        package: read_id(&topology.join("physical_package_id")),
+        die: read_id(&topology.join("die_id")),
+    })
+}
 
 /// −1 (no such level, as on some virtual machines) and unreadable count as 0.
 fn read_id(path: &Path) -> u32 {

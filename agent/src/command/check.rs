@@ -25,13 +25,14 @@ use serde::Serialize;
 
 use crate::clock::SystemClock;
 use crate::config::{Config, CpuChoice};
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::{self, HostRoots};
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::identity::docker;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::{SourceError, cgroup_namespace};
+use agent_core::cpu::topology::CpuTopology;
 
 pub(crate) use ready::{reachable, ready};
 pub(crate) use running::{Running, find as find_running};
@@ -119,7 +120,7 @@ pub(crate) fn report(config: &Config) -> anyhow::Result<Report> {
         report.check_results(config);
         return Ok(report);
     }
-    match CpuTopology::read(&roots) {
+    match host::read_topology(&roots) {
         Ok(topology) => {
             report.check_cpu(config, &roots, &topology);
             let zones = report.check_energy(config, &roots, &topology);
@@ -171,7 +172,7 @@ impl Report {
                 Ok(mut meter) => {
                     let kernel = roots.kernel_release().unwrap_or_default();
                     let detail =
-                        format!("eBPF programs load and attach on Linux {kernel}, {} CPUs", topology.len());
+                        format!("eBPF programs load and attach on Linux {kernel}, {} CPUs", topology.count());
                     self.add("cpu", "bpf", State::Used, detail, "");
                     if let Some(problem) = ProcessNumbers::find(roots, meter.own_process()).problem() {
                         self.add_error("cpu", "processes", &problem);

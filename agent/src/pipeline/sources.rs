@@ -7,12 +7,13 @@ use agent_core::units::Watts;
 
 use crate::clock::Clock;
 use crate::config::{Config, CpuChoice};
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::{self, HostRoots};
 use crate::source::SourceError;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::cpu::cgroupfs::CgroupfsMeter;
 use crate::source::energy::{EnergyOptions, HostEnergy};
+use agent_core::cpu::topology::CpuTopology;
 
 /// The reason why the agent cannot run at all.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +46,7 @@ impl OpenError {
 }
 
 pub(super) fn topology(roots: &HostRoots) -> Result<CpuTopology, OpenError> {
-    CpuTopology::read(roots).map_err(|cause| OpenError::NoTopology { cause })
+    host::read_topology(roots).map_err(|cause| OpenError::NoTopology { cause })
 }
 
 /// The energy counters of the host, at the configured paths.

@@ -2,7 +2,6 @@
 //!
 //! Two meters implement one contract: the eBPF program (exact) and a poll of the cgroup file system (where BPF is not available).
 
-pub(crate) mod accounts;
 pub(crate) mod bpf;
 pub(crate) mod btf;
 pub(crate) mod cgroupfs;

@@ -26,8 +26,9 @@ use agent_core::time::MonoTime;
 use agent_core::units::Watts;
 
 use crate::clock::Clock;
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::{self, HostRoots};
 use crate::source::SourceError;
+use agent_core::cpu::topology::CpuTopology;
 
 pub(crate) use meter::EnergyMeter;
 
@@ -140,7 +141,7 @@ impl EnergyHardware for HostEnergy {
         let Some(source) = SOURCES.iter().find(|source| source.kind == kind) else {
             return Err(SourceError::unavailable("the model is an estimate, not a meter", ""));
         };
-        let topology = CpuTopology::read(&self.roots)
+        let topology = host::read_topology(&self.roots)
             .map_err(|cause| SourceError::transient("list the host's CPUs", cause))?;
         let place = Place { roots: &self.roots, topology: &topology, options: &self.options, clock };
         (source.open)(&place)

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::source::CodePath;
 
 /// Module, the paths that it does not use, and the reason.
-const FORBIDDEN: [(&str, &[&str], &str); 10] = [
+const FORBIDDEN: [(&str, &[&str], &str); 11] = [
     (
         "agent-core/src/model",
         &[
@@ -18,6 +18,7 @@ const FORBIDDEN: [(&str, &[&str], &str); 10] = [
         ],
         "nouns know no stage",
     ),
+    ("agent-core/src/cpu", &["crate::attribution", "crate::join", "crate::metrics"], "sources come first"),
     ("agent-core/src/energy", &["crate::attribution", "crate::join", "crate::metrics"], "sources come first"),
     (
         "agent-core/src/identity",

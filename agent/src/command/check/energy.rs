@@ -10,9 +10,10 @@ use super::movement::{Standstill, watch};
 use super::{Line, Report, State};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::HostRoots;
 use crate::pipeline;
 use crate::source::energy::{EnergyHardware, EnergyMeter};
+use agent_core::cpu::topology::CpuTopology;
 
 impl Report {
     /// Checks all sources; returns the counters of the one that the agent would use.

@@ -25,10 +25,11 @@ use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 
 use crate::clock::Clock;
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::{self, HostRoots};
 use crate::source::SourceError;
-use crate::source::cpu::accounts::{Accounts, CpuState, Reading};
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
+use agent_core::cpu::accounts::{Accounts, CpuState, Reading};
+use agent_core::cpu::topology::CpuTopology;
 
 pub(crate) use load::Options;
 
@@ -212,8 +213,7 @@ impl CpuMeter for BpfMeter {
         }
         // The place of a CPU is known once it is on line.
         let come: Vec<usize> = self.accounts.unplaced(&reading.states).collect();
-        for (cpu, place) in
-            come.into_iter().filter_map(|cpu| Some((cpu, CpuTopology::find(&self.roots, cpu)?)))
+        for (cpu, place) in come.into_iter().filter_map(|cpu| Some((cpu, host::cpu_place(&self.roots, cpu)?)))
         {
             self.accounts.place_cpu(cpu, place);
         }

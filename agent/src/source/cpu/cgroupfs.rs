@@ -22,10 +22,11 @@ use host::HostClock;
 use processes::Processes;
 
 use crate::clock::Clock;
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::HostRoots;
 use crate::source::SourceError;
 use crate::source::cgroup_tree::{self, CgroupTree, Controller, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent};
+use agent_core::cpu::topology::CpuTopology;
 
 /// The polling meter.
 pub(crate) struct CgroupfsMeter {

@@ -21,8 +21,9 @@ use self::registers::Layout;
 use super::meter::{Part, ZoneMeter};
 use super::processor::{Processor, Vendor};
 use super::{EnergyMeter, EnergyOptions, Place};
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::HostRoots;
 use crate::source::SourceError;
+use agent_core::cpu::topology::CpuTopology;
 
 /// Opens all registers that count.
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {

@@ -19,8 +19,8 @@ use self::pmu::Pmu;
 use super::meter::{Part, ZoneMeter, add_part};
 use super::processor::Processor;
 use super::{EnergyMeter, EnergyOptions, Place};
-use crate::host::CpuTopology;
 use crate::source::SourceError;
+use agent_core::cpu::topology::CpuTopology;
 
 /// Opens every event on one CPU of each package, die or core.
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {

@@ -16,15 +16,16 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::clock::Clock;
 use crate::error::{causes, chain};
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::HostRoots;
 use crate::source::cpu::CpuMeter;
-use crate::source::cpu::accounts::Accounts;
 use crate::source::cpu::bpf::hierarchies::MountedHierarchies;
 use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
 use crate::source::cpu::bpf::{BpfMeter, KernelClockOffset};
 use crate::source::cpu::btf::KernelTypes;
 use crate::source::identity::tracked;
 use crate::source::{GRANT, SourceError};
+use agent_core::cpu::accounts::Accounts;
+use agent_core::cpu::topology::CpuTopology;
 
 /// The object that `cargo xtask build-ebpf` made; empty when the agent was built without it.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ffwatt-ebpf"));

@@ -8,8 +8,9 @@ use agent_core::model::cpu::PlaceWindow;
 use agent_core::time::MonoTime;
 use agent_core::units::CpuTime;
 
-use crate::host::{CpuTopology, HostRoots};
+use crate::host::{self, HostRoots};
 use crate::source::SourceError;
+use agent_core::cpu::topology::CpuTopology;
 
 /// The host's CPUs as of the last poll.
 pub(super) struct HostClock {
@@ -38,7 +39,7 @@ impl HostClock {
         // The place of a CPU is known once it is on line.
         for cpu in now.keys() {
             if !self.topology.has_place(*cpu)
-                && let Some(place) = CpuTopology::find(&self.roots, *cpu)
+                && let Some(place) = host::cpu_place(&self.roots, *cpu)
             {
                 self.topology.enter(*cpu, place);
             }

@@ -63,7 +63,7 @@ impl Host {
     fn meter(&self) -> CgroupfsMeter {
         let at = |name: &str| self.root.path().join(name);
         let roots = HostRoots { proc: at("proc"), sys: at("sys"), dev: at("dev"), cgroup: at("cgroup") };
-        let topology = CpuTopology::read(&roots).unwrap();
+        let topology = crate::host::read_topology(&roots).unwrap();
         CgroupfsMeter::open(&roots, &topology, &["ffmpeg".to_owned()], &self.clock).unwrap()
     }
 

@@ -40,7 +40,7 @@ impl Host {
         let (folder, roots) = host(&[("proc/cpuinfo", cpuinfo)]);
         let places: Vec<_> =
             places.iter().map(|(package, die)| CpuPlace { package: *package, die: *die }).collect();
-        Self { folder, roots, topology: CpuTopology::from_places(&places), clock: TestClock::default() }
+        Self { folder, roots, topology: places.into_iter().map(Some).collect(), clock: TestClock::default() }
     }
 
     /// Sets registers of a CPU. Devices are sparse files: AMD's registers are beyond 3 GB.

@@ -30,7 +30,7 @@ fn write_event(root: &TempDir, pmu: &str, name: &str, terms: &str, scale: &str) 
 fn topology(places: &[(u32, u32)]) -> CpuTopology {
     let places: Vec<_> =
         places.iter().map(|(package, die)| CpuPlace { package: *package, die: *die }).collect();
-    CpuTopology::from_places(&places)
+    places.into_iter().map(Some).collect()
 }
 
 fn try_open(roots: &HostRoots) -> Result<EnergyMeter, SourceError> {

@@ -21,7 +21,7 @@ use super::super::fixture::{
 };
 use super::*;
 use crate::clock::manual::TestClock;
-use crate::host::CpuTopology;
+use agent_core::cpu::topology::CpuTopology;
 
 struct Host {
     folder: TempDir,

@@ -1,23 +1,23 @@
 //! Computes a [`CpuWindow`] from two readings of the accounting map.
 //!
-//! The kernel side only counts up. Pure: the map is read in [`super::bpf`].
+//! The kernel side only counts up. The agent reads the map.
 //!
 //! **Invariant:** in every place, `elapsed = idle + Σ usage`, to the nanosecond. If the map does not add up to the clock,
 //! the missing time is charged to [`Consumer::Unknown`], not dropped.
 
 use std::collections::HashMap;
 
+use crate::model::cpu::CpuPlace;
+use crate::model::cpu::{CgroupId, Consumer, CpuWindow, PlaceWindow, ProcessId, Usage};
+use crate::time::MonoTime;
+use crate::units::CpuTime;
 use agent_common::{CLASS_KERNEL_THREAD, ConsumerKey, CpuClock, CpuTime as Entry, ROOT_CGROUP};
-use agent_core::model::cpu::CpuPlace;
-use agent_core::model::cpu::{CgroupId, Consumer, CpuWindow, PlaceWindow, ProcessId, Usage};
-use agent_core::time::MonoTime;
-use agent_core::units::CpuTime;
 
-use crate::host::CpuTopology;
+use crate::cpu::topology::CpuTopology;
 
 /// Result of the tick's flush for one CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CpuState {
+pub enum CpuState {
     /// Flushed: its counters stand as of then.
     Flushed,
     /// Idle at the last flush and not switched since: nothing to flush, all time since is idle.
@@ -28,7 +28,7 @@ pub(crate) enum CpuState {
 
 /// Counters of all CPUs as read at one tick, indexed by CPU.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reading {
+pub struct Reading {
     /// Time of the flush.
     pub at: MonoTime,
     /// Result of the flush, by CPU.
@@ -69,7 +69,7 @@ struct CpuAccount {
 
 /// State of all windows so far.
 #[derive(Debug)]
-pub(crate) struct Accounts {
+pub struct Accounts {
     topology: CpuTopology,
     places: Vec<CpuPlace>,
     cpus: Vec<CpuAccount>,
@@ -79,33 +79,33 @@ pub(crate) struct Accounts {
 
 impl Accounts {
     /// Empty accounts; `cpus` is the number of values of a map entry.
-    pub(crate) fn new(topology: CpuTopology, cpus: usize) -> Self {
+    pub fn new(topology: CpuTopology, cpus: usize) -> Self {
         let places = topology.places();
         let cpus = vec![CpuAccount::default(); cpus];
         Self { topology, places, cpus, consumed: HashMap::new(), at: MonoTime::default() }
     }
 
     /// CPUs that are on line and whose place is unknown.
-    pub(crate) fn unplaced<'a>(&'a self, states: &'a [CpuState]) -> impl Iterator<Item = usize> + 'a {
+    pub fn unplaced<'a>(&'a self, states: &'a [CpuState]) -> impl Iterator<Item = usize> + 'a {
         let running = states.iter().enumerate().filter(|(_, state)| **state != CpuState::Offline);
         running.map(|(cpu, _)| cpu).filter(|cpu| !self.topology.has_place(*cpu))
     }
 
     /// Sets the place of a CPU that has come on line.
-    pub(crate) fn place_cpu(&mut self, cpu: usize, place: CpuPlace) {
+    pub fn place_cpu(&mut self, cpu: usize, place: CpuPlace) {
         self.topology.enter(cpu, place);
         self.places = self.topology.places();
     }
 
     /// Whether the map adds up to the clock on every CPU that was flushed. If not, an entry was read while its CPU changed
     /// it: read again.
-    pub(crate) fn adds_up(&self, reading: &Reading) -> bool {
+    pub fn adds_up(&self, reading: &Reading) -> bool {
         self.flushed(reading)
             .all(|cpu| !self.cpus[cpu].known || reading.missing(cpu) == self.cpus[cpu].missing)
     }
 
     /// Closes the window that ends with `reading`.
-    pub(crate) fn close(&mut self, reading: &Reading) -> CpuWindow {
+    pub fn close(&mut self, reading: &Reading) -> CpuWindow {
         let mut places: Vec<PlaceWindow> = self
             .places
             .iter()
@@ -152,19 +152,19 @@ impl Accounts {
     }
 
     /// Drops an entry that is being removed from the map.
-    pub(crate) fn forget(&mut self, key: &ConsumerKey) {
+    pub fn forget(&mut self, key: &ConsumerKey) {
         for (account, consumed) in self.cpus.iter_mut().zip(self.consumed.remove(key).unwrap_or_default()) {
             account.missing += consumed;
         }
     }
 
     /// Keys of the entries seen so far and not dropped.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &ConsumerKey> {
+    pub fn keys(&self) -> impl Iterator<Item = &ConsumerKey> {
         self.consumed.keys()
     }
 
     /// Consumers of the entries seen so far and not dropped.
-    pub(crate) fn consumers(&self) -> impl Iterator<Item = Consumer> {
+    pub fn consumers(&self) -> impl Iterator<Item = Consumer> {
         self.consumed.keys().copied().map(consumer)
     }
 

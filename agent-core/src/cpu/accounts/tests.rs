@@ -131,7 +131,7 @@ fn key(cgroup: u64, tracked: u32) -> ConsumerKey {
 
 fn topology() -> CpuTopology {
     let place = |package| CpuPlace { package, die: 0 };
-    CpuTopology::from_places(&[place(0), place(0), place(1)])
+    [place(0), place(0), place(1)].map(Some).into_iter().collect()
 }
 
 #[test]

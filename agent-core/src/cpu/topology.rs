@@ -1,0 +1,68 @@
+//! Places of CPUs: package and die of each.
+
+use crate::model::cpu::CpuPlace;
+
+/// `CONFIG_NR_CPUS` is at most 8192 on x86-64 and arm64.
+pub const MAX_CPUS: usize = 8192;
+
+/// Package and die of each CPU.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CpuTopology {
+    /// Indexed by CPU number; `None` for a number that no CPU has, or one that is off line.
+    cpus: Vec<Option<CpuPlace>>,
+}
+
+/// Places in the order of the CPU numbers.
+impl FromIterator<Option<CpuPlace>> for CpuTopology {
+    fn from_iter<I: IntoIterator<Item = Option<CpuPlace>>>(places: I) -> Self {
+        Self { cpus: places.into_iter().take(MAX_CPUS).collect() }
+    }
+}
+
+impl CpuTopology {
+    /// Sets the place of a CPU that had none.
+    pub fn enter(&mut self, cpu: usize, place: CpuPlace) {
+        if cpu >= MAX_CPUS {
+            return;
+        }
+        if self.cpus.len() <= cpu {
+            self.cpus.resize(cpu + 1, None);
+        }
+        self.cpus[cpu] = Some(place);
+    }
+
+    /// Whether the place of a CPU is known.
+    pub fn has_place(&self, cpu: usize) -> bool {
+        self.cpus.get(cpu).is_some_and(Option::is_some)
+    }
+
+    /// The place of a CPU; package 0 while it is unknown.
+    pub fn place(&self, cpu: usize) -> CpuPlace {
+        self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace { package: 0, die: 0 })
+    }
+
+    /// CPU numbers with their places, ascending.
+    pub fn cpus(&self) -> impl Iterator<Item = (usize, CpuPlace)> + '_ {
+        self.cpus.iter().enumerate().filter_map(|(number, place)| Some((number, (*place)?)))
+    }
+
+    /// Number of CPUs with a place.
+    pub fn count(&self) -> usize {
+        self.cpus.iter().flatten().count()
+    }
+
+    /// Distinct places, ascending.
+    pub fn places(&self) -> Vec<CpuPlace> {
+        let mut places: Vec<CpuPlace> = self.cpus.iter().flatten().copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// The number of packages.
+    pub fn packages(&self) -> Vec<u32> {
+        let mut packages: Vec<u32> = self.places().iter().map(|place| place.package).collect();
+        packages.dedup();
+        packages
+    }
+}
