@@ -294,7 +294,8 @@ impl Directory {
             image: None,
             cgroup: Some(Arc::clone(&root)),
             runtime: found.runtime,
-            pod: found.pod.clone(),
+            pod_uid: found.pod.clone(),
+            kubernetes: None,
             labels: BTreeMap::new(),
         };
         // Users who may make cgroups can give one a container's id. The container's was there first: its id is random.

@@ -134,9 +134,34 @@ pub struct Details {
     /// The software that made the cgroup: `docker`, `containerd`, `systemd`, ….
     pub runtime: &'static str,
     /// Uid of the Kubernetes pod.
-    pub pod: Option<String>,
+    pub pod_uid: Option<String>,
+    /// Names in Kubernetes; `None` outside Kubernetes, and as long as they are unknown.
+    pub kubernetes: Option<Arc<KubernetesNames>>,
     /// The container's labels that begin with `ffwatt.`, without that prefix.
     pub labels: BTreeMap<String, String>,
+}
+
+/// Names of a container in Kubernetes, in the terms of its API.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KubernetesNames {
+    /// Namespace of the pod.
+    pub namespace: Arc<str>,
+    /// Name of the pod.
+    pub pod: Arc<str>,
+    /// Name of the container in the pod's specification.
+    pub container: Arc<str>,
+}
+
+impl KubernetesNames {
+    /// The name of the pod's own cgroup and its sandbox, which no container of a specification can have: it is not lower-case.
+    pub const OVERHEAD: &'static str = "POD";
+}
+
+impl fmt::Display for KubernetesNames {
+    /// As the `workload` label: `<namespace>/<pod>/<container>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.namespace, self.pod, self.container)
+    }
 }
 
 impl Details {

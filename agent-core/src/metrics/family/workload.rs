@@ -87,7 +87,7 @@ pub(super) const METRICS: &[Metric] = &[
                 let text = |value: Option<&'_ str>| Cow::Owned(value.unwrap_or_default().to_owned());
                 let image = text(details.image.as_deref());
                 let scenario = text(details.scenario());
-                let (pod, cgroup) = (text(details.pod.as_deref()), text(details.cgroup.as_deref()));
+                let (pod, cgroup) = (text(details.pod_uid.as_deref()), text(details.cgroup.as_deref()));
                 samples.whole([name, id, kind, image, scenario, details.runtime.into(), pod, cgroup], 1);
             }
         },
