@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::command::{eventually, output};
+use crate::command::{Owned, eventually, output};
 use crate::exposition::Exposition;
 use crate::http::{self, Answer};
 use crate::{port, variables};
@@ -178,6 +178,21 @@ impl Agent {
         Ok(tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok()).collect())
     }
 
+    /// Traces the system calls of every thread with these options of strace, which writes to this file.
+    pub fn trace(&self, options: &[&str], file: &Path) -> anyhow::Result<Trace> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq"]).args(options).arg("-o").arg(file);
+        let strace = strace.args(["-p", &self.pid().to_string()]).stdin(Stdio::null()).spawn();
+        let trace = Trace(Owned(strace.context("cannot start strace")?));
+        eventually("every thread is traced", Duration::from_secs(10), || {
+            let is_traced = |status: &String| {
+                status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+            };
+            self.threads().ok()?.iter().all(is_traced).then_some(())
+        })?;
+        Ok(trace)
+    }
+
     /// Its state folder.
     pub fn state_dir(&self) -> PathBuf {
         self.folder.path().join("state")
@@ -304,6 +319,19 @@ impl Agent {
         let status = eventually("the agent ends", END_PATIENCE, || self.child.try_wait().ok().flatten())
             .with_context(|| format!("its log: {}", self.log()))?;
         Ok((status, self.log()))
+    }
+}
+
+/// A running strace; killed when dropped.
+#[derive(Debug)]
+pub struct Trace(Owned);
+
+impl Trace {
+    /// Ends it, after which its file is complete.
+    pub fn end(mut self) -> anyhow::Result<()> {
+        kill_process(Pid::from_child(&self.0.0), Signal::INT).context("cannot signal strace")?;
+        self.0.0.wait().context("cannot wait for strace")?;
+        Ok(())
     }
 }
 

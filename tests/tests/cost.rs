@@ -8,13 +8,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
-use tests::command::{Owned, eventually, pause};
+use tests::command::{Owned, pause};
 use tests::exposition::Exposition;
 
 const FLAGS: [&str; 4] =
@@ -58,22 +56,11 @@ fn tick(cgroups: usize) -> Tick {
     assert!(entries >= cgroups as f64, "{entries} entries, {cgroups} cgroups");
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("calls");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-c", "-U", "name,calls", "-o"]).arg(&table);
-    strace.args(["-p", &agent.pid().to_string()]).stdin(Stdio::null());
-    let mut strace = strace.spawn().unwrap();
-    eventually("every thread is looked at", Duration::from_secs(10), || {
-        let is_traced = |status: &String| {
-            status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
-        };
-        agent.threads().ok()?.iter().all(is_traced).then_some(())
-    })
-    .unwrap();
+    let trace = agent.trace(&["-c", "-U", "name,calls"], &table).unwrap();
     let before = agent.ticks().unwrap();
     pause(COUNTED);
     let ticks = (agent.ticks().unwrap() - before) as f64;
-    kill_process(Pid::from_child(&strace), Signal::INT).unwrap();
-    strace.wait().unwrap();
+    trace.end().unwrap();
     drop(sleepers);
     let table = fs::read_to_string(&table).unwrap();
     let calls = table.lines().filter_map(|line| {
