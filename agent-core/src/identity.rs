@@ -1,5 +1,7 @@
-//! Identifies cgroups by their paths: the workload of each, and its kind.
+//! Identifies cgroups: the workload of each, its kind, and the names that users know.
 
 pub mod cgroup_path;
 pub mod directory;
+pub mod kubelet_logs;
+pub mod kubernetes;
 pub mod newcomers;

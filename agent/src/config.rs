@@ -19,6 +19,7 @@ use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
 use crate::host::HostRoots;
+use crate::source::identity::kubelet::LogFolders;
 
 pub(crate) use layers::{ConfigError, FILE_VARIABLE, Layers};
 pub use layers::{parse, print};
@@ -106,6 +107,11 @@ impl Config {
             dev: self.path.devfs.clone(),
             cgroup: self.path.cgroupfs.clone().unwrap_or_else(|| self.path.sysfs.join("fs/cgroup")),
         }
+    }
+
+    /// The kubelet's log folders.
+    pub(crate) fn kubelet_logs(&self) -> LogFolders {
+        LogFolders { pods: self.path.podlogs.clone(), containers: self.path.containerlogs.clone() }
     }
 
     /// Folders for the agent's state: the first writable one is used.

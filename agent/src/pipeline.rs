@@ -41,6 +41,7 @@ use wait::{Inbox, Wake};
 
 use crate::clock::Clock;
 use crate::config::{Config, ProgressSenders};
+use crate::source::identity::kubelet::NameRequest;
 
 pub(crate) use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 pub(crate) use energy::known_idle;
@@ -65,6 +66,7 @@ pub(crate) struct Pipeline {
     health: HealthTracker,
     findings: FindingTracker,
     publisher: Publisher,
+    names: Option<NameRequest>,
 }
 
 impl Pipeline {
@@ -82,7 +84,7 @@ impl Pipeline {
     /// Begins with the given parts.
     fn new(config: &Config, parts: Parts, links: Links) -> Self {
         let Parts { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health } = parts;
-        let Links { inbox, publisher, joined, registry } = links;
+        let Links { inbox, publisher, joined, registry, names } = links;
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
             shown: config.attribution.max_workloads as usize,
@@ -101,6 +103,7 @@ impl Pipeline {
             health,
             findings: FindingTracker::default(),
             publisher: Publisher { sender: publisher, joined, prices },
+            names,
             clock,
         };
         pipeline.cpu.begin(&*pipeline.clock, &mut pipeline.totals, &mut pipeline.health);
@@ -149,6 +152,7 @@ impl Pipeline {
         for message in self.inbox.take() {
             match message {
                 Message::Engine { name, event } => self.cpu.engine_event(name, event, &mut self.health),
+                Message::Names { source, event } => self.cpu.names_event(source, event, &mut self.health),
                 Message::Child(process) => {
                     self.cpu.child_started(process, &*self.clock, &mut self.totals);
                 }
@@ -162,7 +166,18 @@ impl Pipeline {
     /// One tick: reads, identifies, charges, retires, publishes. Each step needs the ones before it.
     fn tick(&mut self) {
         let Self {
-            clock, schedule, cpu, energy, totals, labels, progress, figures, health, findings, ..
+            clock,
+            schedule,
+            cpu,
+            energy,
+            totals,
+            labels,
+            progress,
+            figures,
+            health,
+            findings,
+            names,
+            ..
         } = self;
         let clock = &**clock;
         let span = schedule.begin(clock.now());
@@ -189,7 +204,7 @@ impl Pipeline {
         labels.compare(cpu.identities(), totals);
         totals.begin_window(&busy);
         figures.count_containers(&busy, cpu.identities());
-        cpu.demand_engines(health);
+        cpu.demand_names(health, names.as_ref());
 
         energy.follow_calibration(now);
         let reservations = figures.reservations(energy.policy(), cpu.identities());

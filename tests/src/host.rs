@@ -207,6 +207,8 @@ impl Host {
             ("path.sysfs", at("sys")),
             ("path.devfs", at("dev")),
             ("path.cgroupfs", at("cgroup")),
+            ("path.podlogs", String::new()),
+            ("path.containerlogs", String::new()),
             ("cpu.source", "cgroupfs".to_owned()),
             ("containers.docker-socket", String::new()),
             ("containers.podman-socket", String::new()),

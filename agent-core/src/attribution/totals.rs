@@ -167,6 +167,11 @@ impl Totals {
         self.workloads.end(id, at);
     }
 
+    /// Ends the series of a workload whose charges another workload bears from now on. Without series of its own, it has none to end.
+    pub fn withdraw_workload(&mut self, id: WorkloadId, at: MonoTime) {
+        self.workloads.withdraw(id, at);
+    }
+
     /// Closes the account of a workload without charges. `false` when it has charges.
     pub fn close_unused_workload(&mut self, id: WorkloadId) -> bool {
         self.workloads.close_unused(id)

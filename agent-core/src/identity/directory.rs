@@ -1,29 +1,27 @@
 //! Maps cgroups to workloads, and workloads to the names that users know.
 //!
-//! The directory gets cgroups from the kernel's events and from walks, names and images from container engines. No IO. A name may become
-//! known later; until then a workload has the name that its path gives, and a cgroup of unknown path its number.
+//! The directory gets cgroups from the kernel's events and from walks, names and images from container engines, and the names of Kubernetes
+//! from any source that has them. No IO. A name may become known later; until then a workload has the name that its path gives, and a
+//! cgroup of unknown path its number.
 //!
-//! **Bounded:** by [`ROOM`] cgroups that exist, and [`ROOM_REMOVED`] that were removed.
+//! **Bounded:** by [`ROOM`] cgroups that exist, and [`ROOM_REMOVED`] that were removed; names by the limits of `engines` and `pods`.
+
+mod engines;
+mod overhead;
+mod pods;
+mod reported;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::identity::cgroup_path::{self, CgroupIdentity};
+use crate::identity::directory::engines::{kind_by_engine, with_facts};
+use crate::identity::directory::pods::{PodPlace, Pods};
 use crate::model::cpu::CgroupId;
 use crate::model::workload::{Details, Identity, Pseudo, WorkloadId, WorkloadKind};
 
-/// What a container engine reports about a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ContainerFacts {
-    /// Kind of the containers of this engine.
-    pub engine: Option<WorkloadKind>,
-    /// Name of the container, without the leading slash.
-    pub name: String,
-    /// Image of the container, as the user named it.
-    pub image: Option<String>,
-    /// Labels that begin with `ffwatt.`, without that prefix.
-    pub labels: BTreeMap<String, String>,
-}
+pub use engines::ContainerFacts;
+pub use overhead::ChargedTo;
 
 /// Most existing cgroups: as many as the accounting map has entries by default. Tests fill it: Miri has fewer.
 const ROOM: usize = if cfg!(miri) { 256 } else { 16_384 };
@@ -44,6 +42,10 @@ struct WorkloadEntry {
     identity: Identity,
     root: Arc<str>,
     container: Option<String>,
+    /// Its place in a Kubernetes pod.
+    place: Option<PodPlace>,
+    /// The oldest cgroup at its root.
+    first: Option<CgroupId>,
     /// Number of existing cgroups.
     living: usize,
     /// All its known cgroups, removed ones included.
@@ -58,6 +60,7 @@ pub struct Directory {
     by_root: HashMap<Arc<str>, WorkloadId>,
     by_container: HashMap<String, WorkloadId>,
     containers: HashMap<String, ContainerFacts>,
+    pods: Pods,
     /// Kinds and short ids in use: with those two, every workload has series of its own.
     labels: HashSet<(WorkloadKind, Arc<str>)>,
     /// Removed cgroups, the first one first. Some may exist again, or may have been dropped.
@@ -73,8 +76,8 @@ pub struct Directory {
 pub struct Known {
     /// The workload of the cgroup.
     pub workload: WorkloadId,
-    /// Whether the workload is a container: containers are shown before they have used CPU time.
-    pub is_container: bool,
+    /// Whether the workload is shown before it has used CPU time: containers are, in Kubernetes when their names are known.
+    pub is_shown: bool,
 }
 
 impl Default for Directory {
@@ -85,6 +88,7 @@ impl Default for Directory {
             by_root: HashMap::new(),
             by_container: HashMap::new(),
             containers: HashMap::new(),
+            pods: Pods::default(),
             labels: HashSet::new(),
             removed: VecDeque::new(),
             living: 0,
@@ -98,7 +102,7 @@ impl Directory {
     /// Adds a cgroup that exists.
     pub fn cgroup_made(&mut self, id: CgroupId, path: &str) -> Known {
         if let Some(workload) = self.living_at(id, path) {
-            return Known { workload, is_container: self.is_container(workload) };
+            return Known { workload, is_shown: self.is_shown_unused(workload) };
         }
         // The inode number is used again, or the cgroup has moved: the former entry has ended.
         self.forget(id);
@@ -106,12 +110,16 @@ impl Directory {
         let workload = if found.root == "/" { Pseudo::System.id() } else { self.workload_for(&found) };
         if let Some(entry) = self.workloads.get_mut(&workload) {
             entry.living += 1;
+            if *entry.root == *path {
+                entry.first = Some(pods::first(entry.first, id));
+            }
         }
         self.living += 1;
         let root = self.workloads.get(&workload).map(|entry| &entry.root).filter(|root| ***root == *path);
         let path = root.map_or_else(|| path.into(), Arc::clone);
         self.enter(id, CgroupEntry { workload, path: Some(path), removed: false });
-        Known { workload, is_container: self.is_container(workload) }
+        self.made_in_pod(workload);
+        Known { workload, is_shown: self.is_shown_unused(workload) }
     }
 
     /// Marks a cgroup as removed. Returns its workload when that was the last cgroup of it.
@@ -208,32 +216,11 @@ impl Directory {
             self.by_root.remove(&entry.root);
             self.labels.remove(&(entry.identity.kind, entry.identity.id));
             entry.container.and_then(|container| self.by_container.remove(&container));
-        }
-        closed
-    }
-
-    /// Adds a container that an engine has reported, by its full id.
-    pub fn container_known(&mut self, id: &str, facts: ContainerFacts) {
-        if let Some(workload) = self.by_container.get(id).copied() {
-            self.take_kind(workload, &facts);
-            if let Some(entry) = self.workloads.get_mut(&workload) {
-                entry.identity = with_facts(&entry.identity, &facts);
+            if let Some(place) = entry.place {
+                self.leave_pod(workload, &place);
             }
         }
-        self.containers.insert(id.to_owned(), facts);
-    }
-
-    /// Renames a container that an engine has renamed.
-    pub fn container_renamed(&mut self, id: &str, name: &str) {
-        if let Some(facts) = self.containers.get(id) {
-            let facts = ContainerFacts { name: name.to_owned(), ..facts.clone() };
-            self.container_known(id, facts);
-        }
-    }
-
-    /// Removes a container that an engine has removed. Its workload keeps the name it had.
-    pub fn container_removed(&mut self, id: &str) {
-        self.containers.remove(id);
+        closed
     }
 
     /// The identity of a workload.
@@ -259,28 +246,6 @@ impl Directory {
     /// Whether no cgroup is known.
     pub fn is_empty(&self) -> bool {
         self.cgroups.is_empty()
-    }
-
-    fn is_container(&self, id: WorkloadId) -> bool {
-        let entry = self.workloads.get(&id);
-        entry.is_some_and(|entry| entry.container.is_some() || entry.identity.kind.is_container())
-    }
-
-    /// Sets the kind of a workload by its engine: the path may not show it.
-    fn take_kind(&mut self, workload: WorkloadId, facts: &ContainerFacts) {
-        let Some(entry) = self.workloads.get(&workload) else { return };
-        let (before, short) =
-            (entry.identity.clone(), cgroup_path::short_id(&cgroup_path::identify(&entry.root)));
-        let kind = kind_by_engine(before.kind, facts);
-        if kind == before.kind {
-            return;
-        }
-        self.labels.remove(&(before.kind, Arc::clone(&before.id)));
-        let id = self.free_label(kind, &short);
-        let name = if before.name == before.id { Arc::clone(&id) } else { Arc::clone(&before.name) };
-        if let Some(entry) = self.workloads.get_mut(&workload) {
-            entry.identity = Identity { name, id, kind, ..before };
-        }
     }
 
     fn workload_for(&mut self, found: &CgroupIdentity) -> WorkloadId {
@@ -314,8 +279,18 @@ impl Directory {
             self.by_container.insert(container.clone(), id);
         }
         self.by_root.insert(Arc::clone(&root), id);
-        self.workloads
-            .insert(id, WorkloadEntry { identity, root, container, living: 0, cgroups: HashSet::new() });
+        let place = Self::place_for(found);
+        let entry = WorkloadEntry {
+            identity,
+            root,
+            container,
+            place,
+            first: None,
+            living: 0,
+            cgroups: HashSet::new(),
+        };
+        self.workloads.insert(id, entry);
+        self.join_pod(id);
         id
     }
 
@@ -345,46 +320,6 @@ impl Directory {
                 self.evicted += 1;
             }
         }
-    }
-}
-
-/// The kind of a container that an engine has listed. The kubelet's containers are Kubernetes' although Docker runs them: by their names.
-fn kind_by_engine(by_path: WorkloadKind, facts: &ContainerFacts) -> WorkloadKind {
-    let is_told = by_path.is_of_engine();
-    let is_kubelets = by_path == WorkloadKind::Kubernetes && facts.name.starts_with("k8s_");
-    facts.engine.filter(|_| !is_told && !is_kubelets).unwrap_or(by_path)
-}
-
-fn with_facts(identity: &Identity, facts: &ContainerFacts) -> Identity {
-    let runtime = match identity.details.runtime {
-        "" => facts.engine.map_or("", WorkloadKind::name),
-        runtime => runtime,
-    };
-    let details = Details {
-        runtime,
-        image: facts.image.as_deref().map(cgroup_path::bounded),
-        labels: facts
-            .labels
-            .iter()
-            .map(|(key, value)| (cgroup_path::bounded(key), label(key, value)))
-            .collect(),
-        ..Details::clone(&identity.details)
-    };
-    // Kubernetes' container names are the engine's own construction; users know the pod.
-    let name = if identity.kind == WorkloadKind::Kubernetes || facts.name.is_empty() {
-        Arc::clone(&identity.name)
-    } else {
-        cgroup_path::bounded(&facts.name).into()
-    };
-    Identity { name, details: Arc::new(details), ..identity.clone() }
-}
-
-/// A container's label, bounded, because a user may set any text: 100 kB would go into every scrape. Paths must stay whole.
-fn label(key: &str, value: &str) -> String {
-    const LONGEST_PATH: usize = 4096;
-    match key {
-        "reference" | "output" if value.len() <= LONGEST_PATH => value.to_owned(),
-        _ => cgroup_path::bounded(value),
     }
 }
 

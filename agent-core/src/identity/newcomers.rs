@@ -93,6 +93,12 @@ impl Newcomers {
         });
     }
 
+    /// The newcomer with this path.
+    pub fn find(&self, path: &str) -> Option<CgroupId> {
+        let mut all = self.there.iter().chain(&self.removed);
+        all.find(|(_, newcomer)| *newcomer.path == *path).map(|(id, _)| *id)
+    }
+
     /// The path of a newcomer.
     pub fn path(&self, id: CgroupId) -> Option<&str> {
         self.there.get(&id).or_else(|| self.removed.get(&id)).map(|newcomer| &*newcomer.path)

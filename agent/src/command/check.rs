@@ -30,6 +30,7 @@ use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::identity::docker;
+use crate::source::identity::kubelet::{self, Counted, LogFolders};
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::{SourceError, cgroup_namespace};
 use agent_core::cpu::topology::CpuTopology;
@@ -135,6 +136,7 @@ pub(crate) fn report(config: &Config) -> anyhow::Result<Report> {
     for (kind, socket) in config.containers.engines() {
         runtime.block_on(report.check_engine(kind.name(), socket));
     }
+    report.check_kubelet(&config.kubelet_logs());
     report.check_ports(config);
     report.check_access(config);
     report.check_state_dir(config);
@@ -233,6 +235,30 @@ impl Report {
             Err(_) => {
                 let detail = format!("the engine at {} does not answer", socket.display());
                 self.add("names", name, State::Problem, detail, "read the engine's log");
+            }
+        }
+    }
+
+    fn check_kubelet(&mut self, folders: &LogFolders) {
+        if !folders.are_used() {
+            self.add("names", kubelet::SOURCE, State::Absent, "turned off", "");
+            return;
+        }
+        match kubelet::probe(folders) {
+            Ok(Counted { pods, containers }) => {
+                let detail =
+                    format!("names of {pods} pods and {containers} containers, by the kubelet's log folders");
+                self.add("names", kubelet::SOURCE, State::Used, detail, "");
+            }
+            Err(error @ SourceError::Unavailable { .. }) => {
+                self.add("names", kubelet::SOURCE, State::Absent, error.chain(), error.hint());
+            }
+            Err(error) => {
+                let fix = match error.reason() {
+                    Reason::Permission => "give the agent's user the right to list the folder",
+                    _ => "look at the folder",
+                };
+                self.add("names", kubelet::SOURCE, State::Problem, error.chain(), fix);
             }
         }
     }

@@ -35,6 +35,7 @@ use crate::server::{
     connection_limit,
 };
 use crate::source::identity::docker::{self, Engine};
+use crate::source::identity::kubelet::{self, LogFolders, NameRequests};
 
 /// Time in which open requests may finish when the agent ends.
 const GRACE: Duration = Duration::from_secs(3);
@@ -96,6 +97,7 @@ struct Opened {
     join_publisher: watch::Sender<Arc<Joined>>,
     prices: Prices,
     pipeline: Pipeline,
+    names: Option<NameRequests>,
 }
 
 impl Opened {
@@ -119,7 +121,9 @@ impl Opened {
             // An error means that the pipeline has ended.
             notifier.tell(Message::Progress);
         }));
-        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry) };
+        let names = config.kubelet_logs().are_used().then(kubelet::requests).transpose();
+        let (request, names) = names.context("cannot make the requests of names")?.unzip();
+        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry), names: request };
         let pipeline = Pipeline::open(config, clock, prices.clone(), links).map_err(with_hint)?;
         Ok(Self {
             access,
@@ -131,6 +135,7 @@ impl Opened {
             join_publisher,
             prices,
             pipeline,
+            names,
         })
     }
 }
@@ -140,8 +145,18 @@ async fn run_async(
     opened: Opened,
     reload: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<()> {
-    let Opened { access, auth_config, bound, mailbox, registry, snapshots, join_publisher, prices, pipeline } =
-        opened;
+    let Opened {
+        access,
+        auth_config,
+        bound,
+        mailbox,
+        registry,
+        snapshots,
+        join_publisher,
+        prices,
+        pipeline,
+        names,
+    } = opened;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
@@ -174,6 +189,9 @@ async fn run_async(
         tasks.spawn(listener.serve(sources.clone(), authenticator.clone(), stopped.clone()));
     }
     let following = access.map(|access| tokio::spawn(access.follow()));
+    if let Some(requests) = names {
+        follow_kubelet(config.kubelet_logs(), requests, mailbox.clone())?;
+    }
     let engines: Vec<_> =
         engines(config).map(|engine| tokio::spawn(listen_to(engine, mailbox.clone()))).collect();
     let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run());
@@ -274,6 +292,14 @@ fn engines(config: &Config) -> impl Iterator<Item = Engine> {
 async fn listen_to(engine: Engine, mailbox: Mailbox) {
     let name = engine.name;
     docker::listen(engine, |event| mailbox.tell(Message::Engine { name, event })).await;
+}
+
+/// Follows the kubelet's log folders on a thread of its own, until the pipeline ends.
+fn follow_kubelet(folders: LogFolders, requests: NameRequests, mailbox: Mailbox) -> anyhow::Result<()> {
+    let tell = move |event| mailbox.tell(Message::Names { source: kubelet::SOURCE, event });
+    let follow = move || kubelet::follow(&folders, &requests, &SystemClock, tell);
+    thread::Builder::new().name("names".to_owned()).spawn(follow).context("cannot start the names thread")?;
+    Ok(())
 }
 
 fn announce(addresses: &Addresses, access: Summary) {

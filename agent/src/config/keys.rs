@@ -97,6 +97,16 @@ pub(crate) const KEYS: &[Key] = &[
     key("path.devfs", Text, "PATH", "Folder of the host's device files.", Form("path")),
     key("path.cgroupfs", Text, "PATH", "Folder of the host's cgroup file system.", Form("path"))
         .unset("fs/cgroup in path.sysfs"),
+    key("path.podlogs", Text, "PATH", "The kubelet's log folders of pods, for names of pods; empty: none.", Form("path"))
+        .more("Only the names of folders are read."),
+    key(
+        "path.containerlogs",
+        Text,
+        "PATH",
+        "The kubelet's links to logs, for names of containers in pods; empty: none.",
+        Form("path"),
+    )
+    .more("Only the names and targets of links are read."),
     key("cpu.source", Text, "SOURCE", "Source of CPU time.", Words(&["auto", "bpf", "cgroupfs"]))
         .more("bpf is exact, cgroupfs is polled; auto uses bpf where eBPF programs can be loaded."),
     key(

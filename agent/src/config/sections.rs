@@ -105,6 +105,8 @@ pub struct Paths {
     pub sysfs: PathBuf,
     pub devfs: PathBuf,
     pub cgroupfs: Option<PathBuf>,
+    pub podlogs: PathBuf,
+    pub containerlogs: PathBuf,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,7 +239,14 @@ impl Default for LedgerLimits {
 impl Default for Paths {
     fn default() -> Self {
         let roots = HostRoots::default();
-        Self { procfs: roots.proc, sysfs: roots.sys, devfs: roots.dev, cgroupfs: None }
+        Self {
+            procfs: roots.proc,
+            sysfs: roots.sys,
+            devfs: roots.dev,
+            cgroupfs: None,
+            podlogs: PathBuf::from("/var/log/pods"),
+            containerlogs: PathBuf::from("/var/log/containers"),
+        }
     }
 }
 

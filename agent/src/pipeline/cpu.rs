@@ -17,6 +17,7 @@ use crate::host::HostRoots;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::identity::docker::EngineEvent;
+use crate::source::identity::kubelet::{self, NameRequest, NamesEvent};
 
 /// The CPU meter, and the identities of its cgroups and processes.
 pub(super) struct CpuAccounting {
@@ -107,8 +108,27 @@ impl CpuAccounting {
         identities.child_started(process, &mut context);
     }
 
-    /// Marks engines that have containers as needed: without the engine, its containers have no names.
-    pub(super) fn demand_engines(&self, health: &mut HealthTracker) {
+    /// Handles an event of a source of names in Kubernetes.
+    pub(super) fn names_event(
+        &mut self,
+        source: &'static str,
+        event: NamesEvent,
+        health: &mut HealthTracker,
+    ) {
+        self.identities.names_event(source, event, health);
+    }
+
+    /// Marks sources of names that have containers as needed: without the source, its containers have no names. Requests the names of
+    /// unknown pods.
+    pub(super) fn demand_names(&mut self, health: &mut HealthTracker, names: Option<&NameRequest>) {
+        if self.identities.has_pods() {
+            health.demand(kubelet::SOURCE);
+        }
+        if self.identities.take_unknown_pods()
+            && let Some(names) = names
+        {
+            names.send();
+        }
         for kind in WorkloadKind::ENGINES {
             if self.identities.living().any(|(_, identity)| identity.kind == kind) {
                 health.demand(kind.name());

@@ -115,7 +115,7 @@ impl SlowFigures {
             IdlePolicy::Own | IdlePolicy::Proportional => Reservations::default(),
             IdlePolicy::Even | IdlePolicy::Reservation => {
                 let reservation = |id| self.reservations.get(&id).copied().unwrap_or_default();
-                let workloads = identities.living().map(|(id, _)| (id, reservation(id)));
+                let workloads = identities.bearing_idle().map(|id| (id, reservation(id)));
                 Reservations { cpus: self.cpus, workloads: workloads.collect() }
             }
         }

@@ -30,6 +30,7 @@ use crate::pipeline::sources::HealthTracker;
 use crate::source::cgroup_tree::{CgroupTree, Walk};
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use crate::source::identity::docker::EngineEvent;
+use crate::source::identity::kubelet::NamesEvent;
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::identity::transcodes::Transcode;
 
@@ -142,6 +143,35 @@ impl Identities {
         }
     }
 
+    /// Handles an event of a source of names in Kubernetes.
+    pub(super) fn names_event(
+        &mut self,
+        source: &'static str,
+        event: NamesEvent,
+        health: &mut HealthTracker,
+    ) {
+        match event {
+            NamesEvent::Up => health.works(source),
+            NamesEvent::Down(error) => health.failed(source, &error),
+            NamesEvent::Failed(error) => health.note(source, &error),
+            NamesEvent::Reported(reports) => {
+                for report in reports {
+                    self.cgroups.directory.names_reported(report);
+                }
+            }
+        }
+    }
+
+    /// Whether pods of this host exist.
+    pub(super) fn has_pods(&self) -> bool {
+        self.cgroups.directory.has_pods()
+    }
+
+    /// Whether a pod that has come since the last call is unknown.
+    pub(super) fn take_unknown_pods(&mut self) -> bool {
+        self.cgroups.directory.take_unknown_pods()
+    }
+
     /// Looks up a cgroup of unknown path, by a process that is in it.
     fn find_path(
         &mut self,
@@ -226,6 +256,7 @@ impl Identities {
 
     /// Prepares the charge of a window: living workloads can be charged with idle energy. After lost events only a walk shows which live.
     pub(super) fn admit(&mut self, now: MonoTime, totals: &mut Totals) {
+        self.cgroups.open_named(totals);
         if !self.has_lost {
             self.cgroups.admit_living(now, totals);
         }
@@ -247,6 +278,10 @@ impl Identities {
         if transcode.is_some_and(|id| self.encoders.is_own(id)) {
             return Claimant::workload(Pseudo::Ffwatt.id());
         }
+        if transcode.is_some() {
+            self.cgroups.directory.encodes(workload);
+        }
+        let workload = self.cgroups.bearer(workload, context.clock.now(), context.totals);
         Claimant { workload, transcode }
     }
 
@@ -291,6 +326,12 @@ impl Identities {
     /// Workloads with an existing cgroup.
     pub(super) fn living(&self) -> impl Iterator<Item = (WorkloadId, &Identity)> {
         self.cgroups.directory.living()
+    }
+
+    /// Workloads that can bear idle energy.
+    pub(super) fn bearing_idle(&self) -> impl Iterator<Item = WorkloadId> {
+        let directory = &self.cgroups.directory;
+        directory.living().map(|(id, _)| id).filter(|id| directory.bears_idle(*id))
     }
 
     /// Numbers of kept and dropped entries.

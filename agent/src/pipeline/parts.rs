@@ -19,6 +19,7 @@ use crate::host::HostRoots;
 use crate::progress::ProgressRegistry;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
+use crate::source::identity::kubelet::NameRequest;
 use crate::source::identity::process_numbers::ProcessNumbers;
 
 /// The pipeline's ends of the channels to the other threads.
@@ -31,6 +32,8 @@ pub(crate) struct Links {
     pub joined: watch::Receiver<Arc<Joined>>,
     /// Progress that encoders post.
     pub registry: Arc<ProgressRegistry>,
+    /// Requests to the source of names in Kubernetes, where there is one.
+    pub names: Option<NameRequest>,
 }
 
 /// Parts of a pipeline.

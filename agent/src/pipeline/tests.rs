@@ -1,6 +1,7 @@
 //! Tests the whole pipeline, with a scripted clock, CPU meter and energy counters.
 
 mod examples;
+mod kubernetes;
 mod posts;
 mod properties;
 mod replay;
@@ -173,7 +174,7 @@ impl Scene {
         let (publisher, snapshots) = watch::channel(None);
         let (joined_sender, joined) = watch::channel(Arc::new(Joined::default()));
         let registry = Arc::new(ProgressRegistry::new(|| {}));
-        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry) };
+        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry), names: None };
         let pipeline = Pipeline::new(config, parts, links);
         Self { clock, cpu, hardware, pipeline, mailbox, snapshots, registry, _joined: joined_sender, folder }
     }

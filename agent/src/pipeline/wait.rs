@@ -15,6 +15,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use crate::clock::Clock;
 use crate::source::identity::docker::EngineEvent;
+use crate::source::identity::kubelet::NamesEvent;
 
 /// Messages of other tasks to the pipeline.
 #[derive(Debug)]
@@ -25,6 +26,13 @@ pub(crate) enum Message {
         name: &'static str,
         /// The event.
         event: EngineEvent,
+    },
+    /// An event of a source of names in Kubernetes.
+    Names {
+        /// Name of the source.
+        source: &'static str,
+        /// The event.
+        event: NamesEvent,
     },
     /// The agent has started a process, which is charged to the agent.
     Child(ProcessId),

@@ -154,6 +154,13 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         }
     }
 
+    /// Ends the series of a claimant that exists.
+    pub(super) fn withdraw(&mut self, id: Id, at: MonoTime) {
+        if let Some(entry) = self.shown.get_mut(&id) {
+            entry.ended.get_or_insert(at);
+        }
+    }
+
     /// Ends the series of a claimant whose labels have changed, and begins others at 0.
     pub(super) fn relabel(&mut self, id: Id, now: Moment) {
         if let Some(entry) = self.shown.get_mut(&id) {

@@ -109,9 +109,9 @@ pub(super) static RULES: &[Rule] = &[
     rule("kubepods/pod{}", PodUid, Kubernetes, "kubelet"),         // cgroupfs driver, guaranteed
     rule("kubepods/burstable/pod{}", PodUid, Kubernetes, "kubelet"),
     rule("kubepods/besteffort/pod{}", PodUid, Kubernetes, "kubelet"),
-    rule("*kubepods*-pod*.slice/{}", ContainerId, Kubernetes, ""),
-    rule("kubepods/pod*/{}", ContainerId, Kubernetes, ""),
-    rule("kubepods/*/pod*/{}", ContainerId, Kubernetes, ""),
+    rule("*kubepods*-pod*.slice/{}", ContainerId, Kubernetes, "kubelet"), // whichever runtime the kubelet uses
+    rule("kubepods/pod*/{}", ContainerId, Kubernetes, "kubelet"),
+    rule("kubepods/*/pod*/{}", ContainerId, Kubernetes, "kubelet"),
     rule("{}", ContainerId, Cgroup, ""), // below any --cgroup-parent, cgroupfs driver; the engine says whose it is
     rule("machine-qemu\\x2d{}.scope", Guest, Systemd, "libvirt"),
     rule("machine-lxc\\x2d{}.scope", Guest, Systemd, "libvirt"),

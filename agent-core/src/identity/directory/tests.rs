@@ -1,5 +1,9 @@
 //! Tests of the directory: when names become known, and when entries are dropped.
 
+mod kubernetes;
+
+use std::time::Duration;
+
 use super::*;
 use crate::few;
 
@@ -15,6 +19,7 @@ fn facts(name: &str) -> ContainerFacts {
         name: name.to_owned(),
         image: Some("encoder:1".to_owned()),
         labels: [("scenario".to_owned(), "ladder".to_owned())].into(),
+        kubernetes: None,
     }
 }
 
@@ -47,7 +52,7 @@ fn a_container_is_its_engines_wherever_its_cgroup_is() {
         let mut late = Directory::default();
         let known = late.cgroup_made(CgroupId(5), &path);
         let below = late.cgroup_made(CgroupId(6), &format!("{path}/init.scope")).workload;
-        assert!(known.is_container && below == known.workload, "{path}");
+        assert!(below == known.workload && known.is_shown == (parent != pod), "{path}");
         late.container_known(CONTAINER, facts("x264"));
         let mut early = Directory::default();
         early.container_known(CONTAINER, facts("x264"));
@@ -217,6 +222,7 @@ fn what_an_engine_says_is_cut_to_what_a_label_can_bear() {
         name: huge.clone(),
         image: Some(huge.clone()),
         labels: labels.into_iter().chain([path.clone()]).collect(),
+        kubernetes: None,
     };
     directory.container_known(CONTAINER, facts);
     let workload = directory.cgroup_made(CgroupId(5), &docker_path()).workload;

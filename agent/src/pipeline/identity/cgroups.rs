@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use agent_common::ROOT_CGROUP;
 use agent_core::attribution::totals::Totals;
 use agent_core::identity::cgroup_path;
-use agent_core::identity::directory::Directory;
+use agent_core::identity::directory::{ChargedTo, Directory};
 use agent_core::identity::newcomers::{Newcomer, Newcomers};
 use agent_core::model::cpu::{CgroupId, Consumer};
 use agent_core::model::workload::{Pseudo, WorkloadId};
@@ -160,6 +160,32 @@ impl Cgroups {
         workload
     }
 
+    /// The bearer of a workload's charges: the workload itself, or the overhead of its pod. A workload that had series of its own before
+    /// its pod was known has none any more.
+    pub(super) fn bearer(&mut self, workload: WorkloadId, now: MonoTime, totals: &mut Totals) -> WorkloadId {
+        let mut charged_to = self.directory.charged_to(workload, now);
+        if let ChargedTo::OverheadAt(path) = &charged_to
+            && let Some(id) = self.newcomers.find(path)
+            && let Some(newcomer) = self.newcomers.take(id)
+        {
+            // The pod was removed before the tick.
+            self.admit(id, &newcomer, now, totals);
+            charged_to = self.directory.charged_to(workload, now);
+        }
+        let ChargedTo::Overhead(pod) = charged_to else { return workload };
+        totals.withdraw_workload(workload, now);
+        pod
+    }
+
+    /// Shows the containers that have been named since the last call.
+    pub(super) fn open_named(&mut self, totals: &mut Totals) {
+        for workload in self.directory.take_named() {
+            if self.directory.is_living(workload) && self.directory.is_shown_unused(workload) {
+                totals.open_workload(workload, None);
+            }
+        }
+    }
+
     /// Makes workloads of the newcomers that still exist.
     pub(super) fn admit_living(&mut self, now: MonoTime, totals: &mut Totals) {
         for _ in 0..ADMITTED_AT_ONCE {
@@ -173,8 +199,7 @@ impl Cgroups {
 
     fn admit(&mut self, id: CgroupId, newcomer: &Newcomer, now: MonoTime, totals: &mut Totals) -> WorkloadId {
         let known = self.directory.cgroup_made(id, &newcomer.path);
-        // A container is shown before it has used CPU time, every other workload afterwards.
-        if known.is_container {
+        if known.is_shown {
             totals.open_workload(known.workload, newcomer.made);
         } else {
             totals.expect_workload(known.workload, newcomer.made);

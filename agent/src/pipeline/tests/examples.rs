@@ -191,7 +191,8 @@ fn the_host_is_opened_as_it_is_configured() {
         let (_, inbox) = mailbox().unwrap();
         let (publisher, _) = watch::channel(None);
         let (_, joined) = watch::channel(Arc::new(Joined::default()));
-        let links = Links { inbox, publisher, joined, registry: Arc::new(ProgressRegistry::new(|| {})) };
+        let links =
+            Links { inbox, publisher, joined, registry: Arc::new(ProgressRegistry::new(|| {})), names: None };
         Pipeline::open(config, Box::new(TestClock::default()), prices_of_nothing(), links)
     };
     let pipeline = open(&config).unwrap();

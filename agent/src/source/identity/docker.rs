@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_core::identity::directory::ContainerFacts;
+use agent_core::identity::kubernetes::ContainerName;
+use agent_core::model::workload::KubernetesNames;
 use bollard::models::{ContainerSummary, EventMessage};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use bollard::{API_DEFAULT_VERSION, Docker};
@@ -141,13 +143,15 @@ pub fn read_event(json: &[u8]) -> Result<Option<EngineEvent>, serde_json::Error>
 
 fn listed_facts(container: ContainerSummary) -> Option<(String, ContainerFacts)> {
     let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
+    let (id, labels) = (container.id?, container.labels.unwrap_or_default());
     let facts = ContainerFacts {
         engine: None,
         name: name.trim_start_matches('/').to_owned(),
         image: container.image,
-        labels: own_labels(container.labels.unwrap_or_default()),
+        kubernetes: in_kubernetes(&id, &labels),
+        labels: own_labels(labels),
     };
-    Some((container.id?, facts))
+    Some((id, facts))
 }
 
 fn translate(event: EventMessage) -> Option<EngineEvent> {
@@ -159,9 +163,11 @@ fn translate(event: EventMessage) -> Option<EngineEvent> {
         // The attributes of an event include the container's labels.
         "create" | "start" => {
             let image = attributes.remove("image");
+            let kubernetes = in_kubernetes(&id, &attributes);
+            let labels = own_labels(attributes);
             Some(EngineEvent::Known {
                 id,
-                facts: ContainerFacts { engine: None, name, image, labels: own_labels(attributes) },
+                facts: ContainerFacts { engine: None, name, image, labels, kubernetes },
             })
         }
         "rename" => Some(EngineEvent::Renamed { id, name: name.trim_start_matches('/').to_owned() }),
@@ -175,6 +181,17 @@ fn own_labels(labels: impl IntoIterator<Item = (String, String)>) -> BTreeMap<St
         .into_iter()
         .filter_map(|(key, value)| Some((key.strip_prefix("ffwatt.")?.to_owned(), value)))
         .collect()
+}
+
+/// Names in Kubernetes, by the labels of the kubelet's Docker shim (`labels.go` of cri-dockerd). It marks the sandbox by a type.
+fn in_kubernetes(id: &str, labels: &HashMap<String, String>) -> Option<ContainerName> {
+    let label = |name: &str| labels.get(&format!("io.kubernetes.{name}")).map(String::as_str);
+    let container = match label("docker.type") {
+        Some("podsandbox") => KubernetesNames::OVERHEAD,
+        _ => label("container.name")?,
+    };
+    let (namespace, pod, uid) = (label("pod.namespace")?, label("pod.name")?, label("pod.uid")?);
+    ContainerName::new(id, Some(uid), namespace, pod, container)
 }
 
 fn failed(doing: &str, error: &bollard::errors::Error) -> SourceError {
@@ -218,6 +235,31 @@ mod tests {
             ("abc", "x264", Some("encoder:1"))
         );
         assert_eq!(facts.labels, [("scenario".to_owned(), "ladder".to_owned())].into());
+    }
+
+    #[test]
+    fn the_kubelets_labels_are_names_in_kubernetes() {
+        let uid = "90d81341-92de-11e7-8cf2-507b9d4141fa";
+        let names = |container: &[(&str, &str)]| {
+            let pod = [
+                ("io.kubernetes.pod.namespace", "default"),
+                ("io.kubernetes.pod.name", "web-0"),
+                ("io.kubernetes.pod.uid", uid),
+                ("name", "k8s_x"),
+            ];
+            let mut event = event("start", &[&pod[..], container].concat());
+            event.actor.as_mut().unwrap().id = Some("0f".repeat(32));
+            let Some(EngineEvent::Known { facts, .. }) = translate(event) else { panic!() };
+            assert!(facts.labels.is_empty());
+            facts.kubernetes.map(|name| name.names.to_string())
+        };
+        let app = ("io.kubernetes.container.name", "app");
+        let kind = |kind| ("io.kubernetes.docker.type", kind);
+        assert_eq!(names(&[app, kind("container")]).as_deref(), Some("default/web-0/app"));
+        assert_eq!(names(&[app]).as_deref(), Some("default/web-0/app"));
+        assert_eq!(names(&[kind("podsandbox")]).as_deref(), Some("default/web-0/POD"));
+        assert_eq!(names(&[]), None);
+        assert_eq!(names(&[("io.kubernetes.container.name", "any text\n")]), None);
     }
 
     #[test]

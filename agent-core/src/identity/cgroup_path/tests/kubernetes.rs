@@ -48,13 +48,22 @@ fn containers_of_pods() {
         &expect![[r#"Kubernetes "{a}" by cri-o, container {A}, pod {M}"#]],
     );
     // cgroupfs driver (GKE; netdata)
-    check("/kubepods/burstable/pod{P}/{A}", &expect![[r#"Kubernetes "{a}", container {A}, pod {P}"#]]);
+    check(
+        "/kubepods/burstable/pod{P}/{A}",
+        &expect![[r#"Kubernetes "{a}" by kubelet, container {A}, pod {P}"#]],
+    );
     // cgroupfs driver (PEASS-ng #124)
-    check("/kubepods/besteffort/pod{P}/{A}", &expect![[r#"Kubernetes "{a}", container {A}, pod {P}"#]]);
+    check(
+        "/kubepods/besteffort/pod{P}/{A}",
+        &expect![[r#"Kubernetes "{a}" by kubelet, container {A}, pod {P}"#]],
+    );
     // Guaranteed, K3s on cgroup v1 (CJLove/rt-operator)
-    check("/kubepods/pod{P}/{A}", &expect![[r#"Kubernetes "{a}", container {A}, pod {P}"#]]);
+    check("/kubepods/pod{P}/{A}", &expect![[r#"Kubernetes "{a}" by kubelet, container {A}, pod {P}"#]]);
     // Static pod
-    check("/kubepods/burstable/pod{M}/{A}", &expect![[r#"Kubernetes "{a}", container {A}, pod {M}"#]]);
+    check(
+        "/kubepods/burstable/pod{M}/{A}",
+        &expect![[r#"Kubernetes "{a}" by kubelet, container {A}, pod {M}"#]],
+    );
     // CRI-O, cgroupfs (cri-o #812)
     check(
         "/kubepods/burstable/pod{P}/crio-{A}",
@@ -124,7 +133,7 @@ fn what_holds_pods_is_no_pod() {
     // Only nearly a pod
     check("/kubepods/burstable/podman", &expect![[r#"Cgroup "/kubepods/burstable/podman""#]]);
     // Uid of some other shape: the container is still one
-    check("/kubepods/burstable/pod1234/{A}", &expect![[r#"Kubernetes "{a}", container {A}"#]]);
+    check("/kubepods/burstable/pod1234/{A}", &expect![[r#"Kubernetes "{a}" by kubelet, container {A}"#]]);
     // The daemon
     check("/system.slice/kubelet.service", &expect![[r#"Systemd "kubelet.service" by systemd"#]]);
 }
@@ -164,12 +173,12 @@ fn nested() {
     // kind, cgroup v1
     check(
         "/docker/{A}/kubelet/kubepods/besteffort/pod{P}/{B}",
-        &expect![[r#"Kubernetes "{b}", container {B}, pod {P}"#]],
+        &expect![[r#"Kubernetes "{b}" by kubelet, container {B}, pod {P}"#]],
     );
     // minikube, k3d
     check(
         "/docker/{A}/kubepods/burstable/pod{P}/{B}",
-        &expect![[r#"Kubernetes "{b}", container {B}, pod {P}"#]],
+        &expect![[r#"Kubernetes "{b}" by kubelet, container {B}, pod {P}"#]],
     );
     // Docker in a pod
     check(
