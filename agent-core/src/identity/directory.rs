@@ -225,12 +225,17 @@ impl Directory {
 
     /// The identity of a workload.
     pub fn identity(&self, id: WorkloadId) -> Identity {
-        match (id.pseudo(), self.workloads.get(&id)) {
+        match (id.pseudo(), self.known(id)) {
             (Some(pseudo), _) => Identity::pseudo(pseudo),
-            (None, Some(entry)) => entry.identity.clone(),
+            (None, Some(identity)) => identity.clone(),
             // A dropped workload has no account and is shown nowhere; this keeps the function total.
             (None, None) => Identity::pseudo(Pseudo::Unattributed),
         }
+    }
+
+    /// The identity of a workload that has not been dropped and is no pseudo-workload.
+    pub fn known(&self, id: WorkloadId) -> Option<&Identity> {
+        self.workloads.get(&id).map(|entry| &entry.identity)
     }
 
     /// Workloads with an existing cgroup.

@@ -306,11 +306,12 @@ impl Identities {
     ) {
         self.cgroups.close(workloads, cpu);
         self.encoders.close(transcodes);
+        self.cgroups.keep_departed(self.encoders.all().map(|(_, transcode)| transcode.workload));
     }
 
     /// The identity of a workload.
     pub(super) fn identity(&self, id: WorkloadId) -> Identity {
-        self.cgroups.directory.identity(id)
+        self.cgroups.identity(id)
     }
 
     /// One transcode.

@@ -5,6 +5,7 @@ mod kubernetes;
 mod posts;
 mod properties;
 mod replay;
+mod transcodes;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,6 +21,7 @@ use agent_core::model::energy::{Domain, Scope, Zone};
 use agent_core::model::health::MeterHealth;
 use agent_core::model::joined::Joined;
 use agent_core::model::snapshot::{SharedSnapshot, Snapshot, WorkloadSnapshot, ZoneSnapshot};
+use agent_core::model::transcode::ExitStatus;
 use agent_core::model::workload::Pseudo;
 use agent_core::units::{CpuTime, Grams, MicroJoules, Money, Watts};
 use tempfile::TempDir;
@@ -37,7 +39,7 @@ use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use crate::source::energy::scripted::ScriptedHardware;
 use crate::source::identity::process_numbers::ProcessNumbers;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 const AGENT: ProcessId = ProcessId(40);
 const SOCKETS: [CpuPlace; 2] = [CpuPlace { package: 0, die: 0 }, CpuPlace { package: 1, die: 0 }];
 /// 2³² counts of 2⁻¹⁴ J, as the kernel truncates them.
@@ -209,8 +211,23 @@ impl Scene {
         self.cpu.script(|script| script.events.push(LifecycleEvent::CgroupRemoved { at, id }));
     }
 
+    /// Starts an encoder in a cgroup.
+    pub(crate) fn exec(&self, process: u32, cgroup: u64) {
+        let (at, process, cgroup) = (self.clock.now(), ProcessId(process), CgroupId(cgroup));
+        let event =
+            LifecycleEvent::Exec { at, process, local: None, was_tracked: false, cgroup, legacy: None };
+        self.cpu.script(|script| script.events.push(event));
+    }
+
+    /// Ends an encoder.
+    fn exit(&self, process: u32) {
+        let (at, status) = (self.clock.now(), Some(ExitStatus::Code(0)));
+        let event = LifecycleEvent::Exit { at, process: ProcessId(process), status };
+        self.cpu.script(|script| script.events.push(event));
+    }
+
     /// Shows the command line of a process in procfs.
-    fn write_command_line(&self, process: u64, words: &[&str]) {
+    pub(crate) fn write_command_line(&self, process: u64, words: &[&str]) {
         let folder = self.folder.path().join("proc").join(process.to_string());
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("cmdline"), words.join("\0") + "\0").unwrap();

@@ -11,7 +11,7 @@ use agent_core::identity::cgroup_path;
 use agent_core::identity::directory::{ChargedTo, Directory};
 use agent_core::identity::newcomers::{Newcomer, Newcomers};
 use agent_core::model::cpu::{CgroupId, Consumer};
-use agent_core::model::workload::{Pseudo, WorkloadId};
+use agent_core::model::workload::{Identity, Pseudo, WorkloadId};
 use agent_core::time::MonoTime;
 
 use crate::pipeline::identity::SILENT_TICKS;
@@ -25,6 +25,8 @@ const ADMITTED_AT_ONCE: usize = 4096;
 pub(super) struct Cgroups {
     pub(super) directory: Directory,
     newcomers: Newcomers,
+    /// Last identities of dropped workloads, for transcodes that are shown longer than their workload.
+    departed: HashMap<WorkloadId, Identity>,
     /// Removed cgroups whose last CPU time may still arrive, with the number of ticks without any.
     ending: HashMap<CgroupId, u32>,
     /// Cgroups of unknown path that have used CPU time: the next walk searches for them.
@@ -276,14 +278,40 @@ impl Cgroups {
     /// Drops the account and the identity of a workload that was removed without a charge.
     fn close_unused(&mut self, workload: WorkloadId, totals: &mut Totals) {
         if workload.pseudo().is_none() && totals.close_unused_workload(workload) {
-            self.directory.close(workload);
+            self.drop_workload(workload);
+        }
+    }
+
+    /// Drops a workload, but not its identity. Returns its removed cgroups.
+    fn drop_workload(&mut self, workload: WorkloadId) -> Vec<CgroupId> {
+        let identity = self.directory.known(workload).cloned();
+        let closed = self.directory.close(workload);
+        // A workload with an existing cgroup stays.
+        if let Some(identity) = identity.filter(|_| self.directory.known(workload).is_none()) {
+            self.departed.insert(workload, identity);
+        }
+        closed
+    }
+
+    /// The identity of a workload, or the last one of a dropped workload.
+    pub(super) fn identity(&self, id: WorkloadId) -> Identity {
+        let departed = || self.departed.get(&id).cloned();
+        let known = self.directory.known(id).cloned();
+        known.or_else(departed).unwrap_or_else(|| self.directory.identity(id))
+    }
+
+    /// Drops the identities of dropped workloads, except of these.
+    pub(super) fn keep_departed(&mut self, named: impl Iterator<Item = WorkloadId>) {
+        if !self.departed.is_empty() {
+            let named: HashSet<WorkloadId> = named.collect();
+            self.departed.retain(|id, _| named.contains(id));
         }
     }
 
     /// Drops workloads whose accounts have been closed.
     pub(super) fn close(&mut self, workloads: &[WorkloadId], cpu: &mut dyn CpuMeter) {
         for id in workloads {
-            for cgroup in self.directory.close(*id) {
+            for cgroup in self.drop_workload(*id) {
                 self.ending.remove(&cgroup);
                 cpu.forget(Consumer::Tasks { cgroup, process: None });
             }

@@ -364,6 +364,11 @@ impl Encoders {
         self.transcodes.running().filter(|(id, _)| !self.is_own(*id))
     }
 
+    /// Every transcode that runs or has an account; the agent's own included.
+    pub(super) fn all(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
+        self.transcodes.all()
+    }
+
     /// Number of kept transcodes and wrappers.
     pub(super) fn len(&self) -> usize {
         self.transcodes.len() + self.wrappers.len()

@@ -218,6 +218,11 @@ impl Transcodes {
         self.all.get(&id)
     }
 
+    /// Every transcode that runs or has an account.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
+        self.all.iter().map(|(id, transcode)| (*id, transcode))
+    }
+
     /// Every transcode that has not been released.
     pub(crate) fn running(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
         self.running.values().filter_map(|id| Some((*id, self.all.get(id)?)))

@@ -73,9 +73,7 @@ fn happen(scene: &Scene, statement: &[&str]) {
         }
         ["exec", process, cgroup, ref command @ ..] => {
             scene.write_command_line(number(process), command);
-            let (process, cgroup) = (ProcessId(number(process) as u32), CgroupId(number(cgroup)));
-            let (local, was_tracked, legacy) = (None, false, None);
-            script(LifecycleEvent::Exec { at, process, local, was_tracked, cgroup, legacy });
+            scene.exec(number(process) as u32, number(cgroup));
         }
         ["exit", process, code] => {
             let exit = Some(ExitStatus::Code(code.parse().unwrap()).into());
