@@ -4,6 +4,7 @@ pub mod account;
 pub mod cpu;
 pub mod energy;
 pub mod finding;
+pub mod group;
 pub mod health;
 pub mod joined;
 pub mod prices;

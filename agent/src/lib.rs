@@ -31,6 +31,8 @@ mod command;
 
 #[cfg(test)]
 mod documented;
+#[cfg(test)]
+mod kubernetes_names;
 
 pub use command::main;
 

@@ -9,6 +9,7 @@ mod earlier;
 mod energy;
 mod figures;
 mod findings;
+mod groups;
 mod identity;
 mod labels;
 mod parts;
@@ -34,7 +35,7 @@ use identity::Identities;
 use labels::SeriesLabels;
 use parts::Parts;
 use progress::ProgressTracker;
-use publish::{Publisher, Shown};
+use publish::{Publisher, Shown, ShownTranscodes};
 use schedule::Schedule;
 use sources::HealthTracker;
 use wait::{Inbox, Wake};
@@ -67,6 +68,7 @@ pub(crate) struct Pipeline {
     findings: FindingTracker,
     publisher: Publisher,
     names: Option<NameRequest>,
+    max_classes: u32,
 }
 
 impl Pipeline {
@@ -88,6 +90,7 @@ impl Pipeline {
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
             shown: config.attribution.max_workloads as usize,
+            classes: config.attribution.max_classes as usize,
         };
         let identities = Identities::new(cpu.own_process(), config.cpu.tracked.clone(), numbers, earlier);
         let allow_remote = config.progress.accept_from == ProgressSenders::Anywhere;
@@ -104,6 +107,7 @@ impl Pipeline {
             findings: FindingTracker::default(),
             publisher: Publisher { sender: publisher, joined, prices },
             names,
+            max_classes: config.attribution.max_classes,
             clock,
         };
         pipeline.cpu.begin(&*pipeline.clock, &mut pipeline.totals, &mut pipeline.health);
@@ -177,6 +181,8 @@ impl Pipeline {
             health,
             findings,
             names,
+            publisher,
+            max_classes,
             ..
         } = self;
         let clock = &**clock;
@@ -202,6 +208,7 @@ impl Pipeline {
 
         // A changed label begins a new series, and the charges of this tick belong to the new one.
         labels.compare(cpu.identities(), totals);
+        groups::assign(cpu.identities(), totals);
         totals.begin_window(&busy);
         figures.count_containers(&busy, cpu.identities());
         cpu.demand_names(health, names.as_ref());
@@ -223,12 +230,15 @@ impl Pipeline {
         figures.refresh(now, &window, cpu);
         labels.take(cpu.identities(), totals);
         energy.report(&window, clock.now(), totals, findings);
+        groups::report(*max_classes, totals, findings);
         findings.settle(clock.wall());
+        let transcodes = publisher.transcodes(ShownTranscodes { clock, cpu, energy, totals, progress });
+        groups::count(cpu.identities(), &transcodes, totals);
 
         // The snapshot has the duration of its own tick, except for the time of its publication.
         schedule.end(now, clock.now());
         let shown = Shown { clock, schedule, cpu, energy, totals, progress, figures, health, findings };
-        self.publisher.publish(shown, &window, span);
+        publisher.publish(shown, transcodes, &window, span);
         self.totals.published(self.clock.moment());
     }
 }

@@ -4,25 +4,34 @@
 //! the series of a workload that has ended disappear, and their totals are added to the ended account, which is another family;
 //! a workload beyond the limit is in `(other)` from its first charge until it ends.
 //!
+//! Classes of transcodes and namespaces of workloads are further families: each charge is also in the group of its claimant, and groups
+//! do not end.
+//!
 //! **Invariant:** for every zone, Σ series + ended = host, to the microjoule ([`Totals::residual`] is 0), and no series goes down
-//! while it is shown.
+//! while it is shown. Σ classes = Σ transcode series + ended transcodes.
 
 mod accounts;
+mod classes;
+mod groups;
 
 use std::time::Duration;
 
 use accounts::Accounts;
+use classes::Classes;
+use groups::Groups;
 
 use crate::attribution::demand::Claimant;
 use crate::attribution::{Charge, Share};
 use crate::model::account::Account;
 use crate::model::energy::{Domain, Zone};
+use crate::model::group::GroupSnapshot;
 use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Pseudo, WorkloadId};
 use crate::time::{Moment, MonoTime};
 use crate::units::{CpuTime, MicroJoules};
 
 pub use accounts::Entry;
+pub use classes::TranscodeCount;
 
 /// Limits of the shown series, in time and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +40,8 @@ pub struct TotalsLimits {
     pub keep_ended: Duration,
     /// Most workloads, and most transcodes, with series of their own; pseudo-workloads are not counted.
     pub shown: usize,
+    /// Most classes of transcodes, and most namespaces, with totals of their own.
+    pub classes: usize,
 }
 
 /// All accounts, and the host's totals, to which they sum.
@@ -41,6 +52,8 @@ pub struct Totals {
     host: Vec<MicroJoules>,
     workloads: Accounts<WorkloadId>,
     transcodes: Accounts<TranscodeId>,
+    classes: Classes,
+    namespaces: Groups<WorkloadId, 1>,
     /// Times of the last two publications of the totals.
     window: Moment,
     previous: MonoTime,
@@ -58,6 +71,8 @@ impl Totals {
             host: Vec::new(),
             workloads: Accounts::new(limits.shown, &permanent, now),
             transcodes: Accounts::new(limits.shown, &[], now),
+            classes: Classes::new(limits.classes, now.wall),
+            namespaces: Groups::new(limits.classes, now.wall),
             window: now,
             previous: now.mono,
             created: now,
@@ -131,6 +146,8 @@ impl Totals {
     pub fn begin_window(&mut self, used: &[(Claimant, CpuTime)]) {
         self.workloads.begin_window();
         self.transcodes.begin_window();
+        self.classes.begin_window();
+        self.namespaces.begin_window();
         for (claimant, busy) in used {
             let enter = |account: &mut Account| {
                 account.cpu += *busy;
@@ -138,9 +155,11 @@ impl Totals {
             };
             self.workloads.open_for_charge(claimant.workload, self.window);
             self.workloads.charge(claimant.workload, enter);
+            self.namespaces.charge(claimant.workload, enter);
             if let Some(transcode) = claimant.transcode {
                 self.transcodes.open_for_charge(transcode, self.window);
                 self.transcodes.charge(transcode, enter);
+                self.classes.charge(transcode, enter);
             }
         }
     }
@@ -174,12 +193,51 @@ impl Totals {
 
     /// Closes the account of a workload without charges. `false` when it has charges.
     pub fn close_unused_workload(&mut self, id: WorkloadId) -> bool {
-        self.workloads.close_unused(id)
+        let is_unused = self.workloads.close_unused(id);
+        if is_unused {
+            self.namespaces.forget(id);
+        }
+        is_unused
     }
 
     /// As [`Self::close_unused_workload`], for a transcode.
     pub fn close_unused_transcode(&mut self, id: TranscodeId) -> bool {
-        self.transcodes.close_unused(id)
+        let is_unused = self.transcodes.close_unused(id);
+        if is_unused {
+            self.classes.forget(id);
+        }
+        is_unused
+    }
+
+    /// Puts a transcode into the class with these values of [`crate::model::group::CLASS_LABELS`]: later charges and output are of this
+    /// class. A class begins at 0 with its first transcode.
+    pub fn classify(&mut self, id: TranscodeId, labels: [&str; 5]) {
+        self.classes.assign(id, labels, self.window.wall);
+    }
+
+    /// Adds a transcode's output since the last call to its class. Its end counts once.
+    pub fn count_output(&mut self, id: TranscodeId, now: TranscodeCount) {
+        self.classes.count(id, now);
+    }
+
+    /// Puts a workload into a namespace: later charges are of this namespace.
+    pub fn put_in_namespace(&mut self, id: WorkloadId, namespace: &str) {
+        self.namespaces.assign(id, [namespace], self.window.wall);
+    }
+
+    /// Totals of the classes of transcodes, in the order in which they began; those beyond the limit together.
+    pub fn classes(&self) -> impl Iterator<Item = &GroupSnapshot<5>> {
+        self.classes.all()
+    }
+
+    /// Totals of the namespaces, in the order in which they began; those beyond the limit together.
+    pub fn namespaces(&self) -> impl Iterator<Item = &GroupSnapshot<1>> {
+        self.namespaces.all()
+    }
+
+    /// Whether there were more classes, and more namespaces, than have totals of their own.
+    pub fn is_beyond_class_limit(&self) -> (bool, bool) {
+        (self.classes.has_more(), self.namespaces.has_more())
     }
 
     /// Numbers of kept workloads and transcodes: at most the limit with series of their own, and the living ones beyond it.
@@ -222,8 +280,10 @@ impl Totals {
                 }
             };
             self.workloads.charge(charge.claimant.workload, enter);
+            self.namespaces.charge(charge.claimant.workload, enter);
             if let Some(transcode) = charge.claimant.transcode {
                 self.transcodes.charge(transcode, enter);
+                self.classes.charge(transcode, enter);
             }
         }
     }
@@ -234,6 +294,8 @@ impl Totals {
         let (keep, settled) = (self.limits.keep_ended, self.previous);
         let closed = self.workloads.close(now, keep, settled);
         let closed_transcodes = self.transcodes.close(now, keep, settled);
+        self.namespaces.closed(&closed, |id| self.workloads.knows(id));
+        self.classes.closed(&closed_transcodes, |id| self.transcodes.knows(id));
         (closed, closed_transcodes)
     }
 

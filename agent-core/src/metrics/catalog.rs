@@ -127,6 +127,25 @@ pub struct Sample<'a> {
     pub created: Option<WallTime>,
 }
 
+/// Label values of one sample, in the order of [`Metric::labels`].
+pub(crate) trait LabelValues<'a> {
+    /// The values as a list.
+    fn into_values(self) -> Vec<Cow<'a, str>>;
+}
+
+impl<'a, const N: usize> LabelValues<'a> for [Cow<'a, str>; N] {
+    fn into_values(self) -> Vec<Cow<'a, str>> {
+        self.into()
+    }
+}
+
+/// The labels of the claimant, and further ones.
+impl<'a, const A: usize, const B: usize> LabelValues<'a> for ([&'a str; A], [Cow<'a, str>; B]) {
+    fn into_values(self) -> Vec<Cow<'a, str>> {
+        self.0.into_iter().map(Cow::Borrowed).chain(self.1).collect()
+    }
+}
+
 /// Collects the samples of one metric.
 #[derive(Debug, Default)]
 pub struct Samples<'a> {
@@ -135,38 +154,33 @@ pub struct Samples<'a> {
 
 impl<'a> Samples<'a> {
     /// Adds a sample with a number; a number that is not finite is unknown, and left out.
-    pub(crate) fn number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
+    pub(crate) fn number(&mut self, labels: impl LabelValues<'a>, value: f64) {
         if value.is_finite() {
             self.push(labels, Value::Number(value), None);
         }
     }
 
     /// Adds a sample with a number that may be infinite.
-    pub(crate) fn any_number<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: f64) {
+    pub(crate) fn any_number(&mut self, labels: impl LabelValues<'a>, value: f64) {
         if !value.is_nan() {
             self.push(labels, Value::Number(value), None);
         }
     }
 
     /// Adds a sample with a whole number.
-    pub(crate) fn whole<const N: usize>(&mut self, labels: [Cow<'a, str>; N], value: u64) {
+    pub(crate) fn whole(&mut self, labels: impl LabelValues<'a>, value: u64) {
         self.push(labels, Value::Whole(value), None);
     }
 
     /// Adds a sample of a counter that was 0 at a known time.
-    pub(crate) fn counter<const N: usize>(
-        &mut self,
-        labels: [Cow<'a, str>; N],
-        value: f64,
-        created: WallTime,
-    ) {
+    pub(crate) fn counter(&mut self, labels: impl LabelValues<'a>, value: f64, created: WallTime) {
         self.push(labels, Value::Number(value), Some(created));
     }
 
     /// As [`Self::counter`], with a whole number; `None` where the time at which it was 0 is unknown.
-    pub(crate) fn whole_counter<const N: usize>(
+    pub(crate) fn whole_counter(
         &mut self,
-        labels: [Cow<'a, str>; N],
+        labels: impl LabelValues<'a>,
         value: u64,
         created: Option<WallTime>,
     ) {
@@ -174,21 +188,12 @@ impl<'a> Samples<'a> {
     }
 
     /// Adds a histogram.
-    pub(crate) fn histogram<const N: usize>(
-        &mut self,
-        labels: [Cow<'a, str>; N],
-        histogram: &'a DurationHistogram,
-    ) {
+    pub(crate) fn histogram(&mut self, labels: impl LabelValues<'a>, histogram: &'a DurationHistogram) {
         self.push(labels, Value::Histogram(histogram), None);
     }
 
-    fn push<const N: usize>(
-        &mut self,
-        labels: [Cow<'a, str>; N],
-        value: Value<'a>,
-        created: Option<WallTime>,
-    ) {
-        self.samples.push(Sample { labels: labels.into(), value, created });
+    fn push(&mut self, labels: impl LabelValues<'a>, value: Value<'a>, created: Option<WallTime>) {
+        self.samples.push(Sample { labels: labels.into_values(), value, created });
     }
 
     /// All samples.

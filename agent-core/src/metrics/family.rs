@@ -1,11 +1,13 @@
 //! All metrics, one file for each family: a metric's file can be guessed from its name.
 
 pub mod attribution;
+pub mod class;
 pub mod cost;
 pub mod docker;
 pub mod ended;
 pub mod health;
 pub mod host;
+pub mod namespace;
 pub mod output;
 pub mod process;
 pub mod qoe;
@@ -28,6 +30,8 @@ const ALL: &[&[Metric]] = &[
     workload::METRICS,
     transcode::METRICS,
     output::METRICS,
+    class::METRICS,
+    namespace::METRICS,
     ended::METRICS,
     scenario::METRICS,
     attribution::METRICS,

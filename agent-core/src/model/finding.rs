@@ -39,13 +39,15 @@ pub enum FindingCode {
     ResultFileUnreadable,
     /// A value of a result file is left out.
     ResultValueRefused,
+    /// There were more classes of transcodes, or more namespaces, than have counters of their own.
+    ClassLimitReached,
     /// A live encode falls behind its input.
     Stalled,
 }
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NoEnergy,
         Self::EnergyIsEstimated,
         Self::CountersStandStill,
@@ -61,6 +63,7 @@ impl FindingCode {
         Self::IntegratedGpuByCpuTime,
         Self::ResultFileUnreadable,
         Self::ResultValueRefused,
+        Self::ClassLimitReached,
         Self::Stalled,
     ];
 
@@ -164,6 +167,11 @@ impl FindingCode {
                 "result_value_refused",
                 "In the result file {detail}. The rest of the file is read.",
                 "ffwatt results check FILE shows what is read from a file",
+            ),
+            Self::ClassLimitReached => (
+                "class_limit_reached",
+                "There were more than {detail} {subject} since the agent began. The totals of further {subject} are in the group (other).",
+                "raise attribution.max_classes and restart the agent",
             ),
             Self::Stalled => ("stalled", "{detail}", ""),
         }

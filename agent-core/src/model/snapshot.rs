@@ -8,6 +8,7 @@ use crate::model::account::Account;
 use crate::model::cpu::CpuSourceKind;
 use crate::model::energy::{EnergySourceKind, Zone};
 use crate::model::finding::Finding;
+use crate::model::group::{CLASS_LABELS, GroupSnapshot};
 use crate::model::health::{DurationHistogram, Kept, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::prices::EnergyPrice;
@@ -40,6 +41,10 @@ pub struct Snapshot {
     pub transcodes: Vec<TranscodeSnapshot>,
     /// Transcodes beyond the configured number, together.
     pub other_transcodes: Account,
+    /// Classes of transcodes since the agent began, `(other)` included.
+    pub classes: Vec<GroupSnapshot<{ CLASS_LABELS.len() }>>,
+    /// Namespaces of workloads since the agent began, `(other)` included.
+    pub namespaces: Vec<GroupSnapshot<1>>,
     /// Numbers of workloads and transcodes beyond the configured number.
     pub beyond_limit: (usize, usize),
     /// Totals of the series that have disappeared.

@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::cpu::ProcessId;
+use crate::model::group::CLASS_LABELS;
 use crate::model::joined::EnergyBasis;
 use crate::model::scenario::Quality;
+use crate::model::workload::{Identity, KubernetesNames};
 use crate::model::written::WrittenPaths;
+use crate::text::{cut, joined};
 use crate::time::WallTime;
 use crate::units::{CpuTime, MicroJoules, Pixels};
+
+/// Most characters of a label of a class. The sizes of a ladder may be longer.
+const MAX_CLASS_LABEL: usize = 200;
 
 /// A transcode's number within this run of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +76,38 @@ pub struct TranscodeIdentity {
     pub encode: Arc<Encode>,
     /// Files that the command line names as outputs.
     pub written: WrittenPaths,
+}
+
+impl TranscodeIdentity {
+    /// Labels of all series of a transcode.
+    pub const KEY: [&'static str; 5] = joined(["transcode", "workload"], KubernetesNames::LABELS);
+
+    /// Labels of a transcode's counters of energy and CPU time.
+    pub const LABELS: [&'static str; 9] = joined(Self::KEY, ["scenario", "codec", "preset", "resolution"]);
+
+    /// Values of [`Self::KEY`] for a transcode of this workload.
+    pub fn key_labels<'a>(&'a self, workload: &'a Identity) -> [&'a str; 5] {
+        joined([&self.key, &workload.name], workload.details.kubernetes_labels())
+    }
+
+    /// Values of [`Self::LABELS`] for a transcode of this workload.
+    pub fn labels<'a>(&'a self, workload: &'a Identity) -> [&'a str; 9] {
+        joined(self.key_labels(workload), self.settings(workload))
+    }
+
+    /// Values of [`CLASS_LABELS`] for a transcode of this workload, each cut to 200 characters: a class never ends.
+    pub fn class_labels<'a>(&'a self, workload: &'a Identity) -> [&'a str; CLASS_LABELS.len()] {
+        let [namespace, ..] = workload.details.kubernetes_labels();
+        joined([namespace], self.settings(workload)).map(|label| cut(label, MAX_CLASS_LABEL))
+    }
+
+    /// Scenario, codec, preset and resolution.
+    fn settings<'a>(&'a self, workload: &'a Identity) -> [&'a str; 4] {
+        let encode = &self.encode;
+        let settings = [&encode.codec, &encode.preset, &encode.resolution];
+        let [codec, preset, resolution] = settings.map(|value| value.as_deref().unwrap_or_default());
+        [workload.details.scenario().unwrap_or_default(), codec, preset, resolution]
+    }
 }
 
 /// Output of a transcode so far. Unknown is `None`.
@@ -260,6 +298,20 @@ impl TranscodeEnding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::workload::Pseudo;
+
+    #[test]
+    fn labels_of_a_class_are_bounded() {
+        let encode = Encode { resolution: Some("1x1+".repeat(1000)), ..Encode::default() };
+        let identity = TranscodeIdentity {
+            key: "1-1".into(),
+            encode: Arc::new(encode),
+            written: WrittenPaths::default(),
+        };
+        let workload = Identity::pseudo(Pseudo::System);
+        let [.., resolution] = identity.class_labels(&workload);
+        assert_eq!(resolution, "1x1+".repeat(50));
+    }
 
     #[test]
     fn wait_statuses() {

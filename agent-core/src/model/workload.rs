@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::text::joined;
+
 /// Kind of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkloadKind {
@@ -155,6 +157,9 @@ pub struct KubernetesNames {
 impl KubernetesNames {
     /// The name of the pod's own cgroup and its sandbox, which no container of a specification can have: it is not lower-case.
     pub const OVERHEAD: &'static str = "POD";
+
+    /// Labels of series with these names, as cAdvisor and kube-state-metrics have them.
+    pub const LABELS: [&'static str; 3] = ["namespace", "pod", "container"];
 }
 
 impl fmt::Display for KubernetesNames {
@@ -169,9 +174,22 @@ impl Details {
     pub fn scenario(&self) -> Option<&str> {
         self.labels.get("scenario").map(String::as_str)
     }
+
+    /// Values of [`KubernetesNames::LABELS`]: empty outside Kubernetes, and as long as they are unknown.
+    pub fn kubernetes_labels(&self) -> [&str; 3] {
+        self.kubernetes.as_deref().map_or([""; 3], |names| [&names.namespace, &names.pod, &names.container])
+    }
 }
 
 impl Identity {
+    /// Labels of a workload's series.
+    pub const LABELS: [&'static str; 6] = joined(["workload", "id", "kind"], KubernetesNames::LABELS);
+
+    /// Values of [`Self::LABELS`].
+    pub fn labels(&self) -> [&str; 6] {
+        joined([&self.name, &self.id, self.kind.name()], self.details.kubernetes_labels())
+    }
+
     /// The identity of a pseudo-workload.
     pub fn pseudo(pseudo: Pseudo) -> Self {
         Self {

@@ -43,8 +43,10 @@ pub(crate) fn demand(workloads: u32) -> Demand {
 
 /// Totals with accounts of this many containers.
 pub(crate) fn totals(workloads: u32) -> Totals {
-    let mut totals =
-        Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown: 100_000 }, Moment::default());
+    let mut totals = Totals::new(
+        TotalsLimits { keep_ended: Duration::from_mins(2), shown: 100_000, classes: 200 },
+        Moment::default(),
+    );
     for number in 0..workloads {
         totals.open_workload(WorkloadId(FIRST + number), None);
     }
@@ -103,6 +105,8 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         workloads: accounts.map(shown).collect(),
         transcodes: Vec::new(),
         other_transcodes: Account::default(),
+        classes: Vec::new(),
+        namespaces: Vec::new(),
         beyond_limit: (0, 0),
         ended: EndedSnapshot::default(),
         created: WallTime(0.0),

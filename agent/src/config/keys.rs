@@ -186,6 +186,14 @@ pub(crate) const KEYS: &[Key] = &[
     )
     .more("Further ones share the workload (other) until they end."),
     key(
+        "attribution.max_classes",
+        Integer,
+        "NUMBER",
+        "Highest number of classes of transcodes, and of namespaces, with counters of their own.",
+        AtLeast("0"),
+    )
+    .more("Further ones share the class (other)."),
+    key(
         "containers.docker_socket",
         Text,
         "PATH",

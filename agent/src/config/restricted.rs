@@ -31,6 +31,7 @@ const HARMLESS: &[&str] = &[
     "attribution.idle_watts",
     "attribution.keep_ended",
     "attribution.max_workloads",
+    "attribution.max_classes",
     "results.rescan",
     "price.per_kwh",
     "price.per_cpu_hour",

@@ -133,6 +133,7 @@ pub struct Attribution {
     pub idle_watts: Option<f64>,
     pub keep_ended: HumanDuration,
     pub max_workloads: u32,
+    pub max_classes: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -275,6 +276,7 @@ impl Default for Attribution {
             idle_watts: None,
             keep_ended: HumanDuration(Duration::from_mins(2)),
             max_workloads: 1000,
+            max_classes: 200,
         }
     }
 }

@@ -324,6 +324,11 @@ impl Identities {
         self.encoders.running()
     }
 
+    /// Every transcode that runs or has an account; not the agent's own.
+    pub(super) fn transcodes(&self) -> impl Iterator<Item = (TranscodeId, &Transcode)> {
+        self.encoders.all().filter(|(id, _)| !self.encoders.is_own(*id))
+    }
+
     /// Workloads with an existing cgroup.
     pub(super) fn living(&self) -> impl Iterator<Item = (WorkloadId, &Identity)> {
         self.cgroups.directory.living()

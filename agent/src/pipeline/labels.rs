@@ -3,11 +3,10 @@
 //! Labels change when a name is learned late, a container is renamed, or a wrapper becomes the encoder.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use agent_core::attribution::totals::Totals;
-use agent_core::model::transcode::{Encode, TranscodeId};
-use agent_core::model::workload::{Identity, WorkloadId, WorkloadKind};
+use agent_core::model::transcode::{TranscodeId, TranscodeIdentity};
+use agent_core::model::workload::{Identity, WorkloadId};
 
 use crate::pipeline::identity::Identities;
 
@@ -15,7 +14,7 @@ use crate::pipeline::identity::Identities;
 #[derive(Debug, Default)]
 pub(super) struct SeriesLabels {
     workloads: HashMap<WorkloadId, Identity>,
-    transcodes: HashMap<TranscodeId, (Identity, Arc<Encode>)>,
+    transcodes: HashMap<TranscodeId, (TranscodeIdentity, Identity)>,
 }
 
 impl SeriesLabels {
@@ -23,13 +22,13 @@ impl SeriesLabels {
     /// in the new series.
     pub(super) fn compare(&self, identities: &Identities, totals: &mut Totals) {
         for (id, before) in &self.workloads {
-            if workload(before) != workload(&identities.identity(*id)) {
+            if before.labels() != identities.identity(*id).labels() {
                 totals.relabel_workload(*id);
             }
         }
-        for (id, (identity, encode)) in &self.transcodes {
+        for (id, (before, workload)) in &self.transcodes {
             let now = of_transcode(*id, identities);
-            if now.is_some_and(|now| transcode(identity, encode) != transcode(&now.0, &now.1)) {
+            if now.is_some_and(|(now, its)| before.labels(workload) != now.labels(&its)) {
                 totals.relabel_transcode(*id);
             }
         }
@@ -43,23 +42,7 @@ impl SeriesLabels {
     }
 }
 
-fn of_transcode(id: TranscodeId, identities: &Identities) -> Option<(Identity, Arc<Encode>)> {
+fn of_transcode(id: TranscodeId, identities: &Identities) -> Option<(TranscodeIdentity, Identity)> {
     let transcode = identities.transcode(id)?;
-    Some((identities.identity(transcode.workload), Arc::clone(&transcode.identity.encode)))
-}
-
-/// Labels of a workload's counters.
-fn workload(identity: &Identity) -> (&str, &str, WorkloadKind) {
-    (&identity.name, &identity.id, identity.kind)
-}
-
-/// Labels of a transcode's counters, besides its key.
-fn transcode<'a>(workload: &'a Identity, encode: &'a Encode) -> [Option<&'a str>; 5] {
-    [
-        Some(&workload.name),
-        workload.details.scenario(),
-        encode.codec.as_deref(),
-        encode.preset.as_deref(),
-        encode.resolution.as_deref(),
-    ]
+    Some((transcode.identity.clone(), identities.identity(transcode.workload)))
 }

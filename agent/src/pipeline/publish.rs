@@ -14,6 +14,7 @@ use agent_core::model::joined::Joined;
 use agent_core::model::snapshot::{
     EndedSnapshot, Method, SeriesSnapshot, SharedSnapshot, Snapshot, TranscodeSnapshot, WorkloadSnapshot,
 };
+use agent_core::model::transcode::TranscodeId;
 use agent_core::model::workload::WorkloadId;
 use tokio::sync::watch;
 
@@ -47,14 +48,37 @@ pub(super) struct Shown<'a> {
     pub(super) findings: &'a FindingTracker,
 }
 
+/// Parts of the pipeline that the transcodes of a snapshot show.
+#[derive(Clone, Copy)]
+pub(super) struct ShownTranscodes<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) cpu: &'a CpuAccounting,
+    pub(super) energy: &'a EnergyAccounting,
+    pub(super) totals: &'a totals::Totals,
+    pub(super) progress: &'a ProgressTracker,
+}
+
 impl Publisher {
-    /// Publishes the snapshot of a tick.
-    pub(super) fn publish(&self, shown: Shown<'_>, window: &CpuWindow, span: TickSpan) {
-        let snapshot = self.snapshot(shown, window, span.to.since(span.from));
+    /// Publishes the snapshot of a tick, with these transcodes.
+    pub(super) fn publish(
+        &self,
+        shown: Shown<'_>,
+        transcodes: Vec<(TranscodeId, TranscodeSnapshot)>,
+        window: &CpuWindow,
+        span: TickSpan,
+    ) {
+        let transcodes = transcodes.into_iter().map(|(_, transcode)| transcode).collect();
+        let snapshot = self.snapshot(shown, transcodes, window, span.to.since(span.from));
         self.sender.send_replace(Some(Arc::new(snapshot)));
     }
 
-    fn snapshot(&self, shown: Shown<'_>, window: &CpuWindow, duration: Duration) -> Snapshot {
+    fn snapshot(
+        &self,
+        shown: Shown<'_>,
+        transcodes: Vec<TranscodeSnapshot>,
+        window: &CpuWindow,
+        duration: Duration,
+    ) -> Snapshot {
         let Shown { clock, schedule, cpu, energy, totals, progress, figures, health, findings } = shown;
         let (ended_workloads, ended_transcodes) = totals.ended();
         let policy = energy.policy();
@@ -73,8 +97,10 @@ impl Publisher {
             },
             zones: energy.zone_snapshots(window, totals),
             workloads: shown.workloads(),
-            transcodes: self.transcodes(shown),
+            transcodes,
             other_transcodes: totals.other_transcodes().account.clone(),
+            classes: totals.classes().cloned().collect(),
+            namespaces: totals.namespaces().cloned().collect(),
             beyond_limit: totals.beyond_limit(),
             ended: EndedSnapshot { workloads: ended_workloads.clone(), transcodes: ended_transcodes.clone() },
             created: totals.created().wall,
@@ -103,8 +129,9 @@ impl Publisher {
         accounts.into_iter().chain(shown.cpu.identities().kept()).collect()
     }
 
-    fn transcodes(&self, shown: Shown<'_>) -> Vec<TranscodeSnapshot> {
-        let Shown { totals, progress, .. } = shown;
+    /// Figures of the transcodes that have series of their own.
+    pub(super) fn transcodes(&self, shown: ShownTranscodes<'_>) -> Vec<(TranscodeId, TranscodeSnapshot)> {
+        let ShownTranscodes { totals, progress, .. } = shown;
         let identities = shown.cpu.identities();
         let joined = self.joined.borrow().clone();
         let zones = totals.zones();
@@ -133,7 +160,7 @@ impl Publisher {
                 };
                 let seen = join::transcode::seen(observation, charge, progress, &output);
                 let figures = || join::transcode::figures(charge, observed, &seen, &output, &self.prices);
-                Some(TranscodeSnapshot {
+                let snapshot = TranscodeSnapshot {
                     identity: transcode.identity.clone(),
                     workload: identities.identity(transcode.workload),
                     account: entry.account.clone(),
@@ -146,7 +173,8 @@ impl Publisher {
                     observation: observation.clone(),
                     seen,
                     figures: has_energy.then(figures),
-                })
+                };
+                Some((id, snapshot))
             })
             .collect()
     }

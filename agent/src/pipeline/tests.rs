@@ -221,8 +221,8 @@ impl Scene {
 
     /// Ends an encoder.
     fn exit(&self, process: u32) {
-        let (at, status) = (self.clock.now(), Some(ExitStatus::Code(0)));
-        let event = LifecycleEvent::Exit { at, process: ProcessId(process), status };
+        let (at, exit) = (self.clock.now(), Some(ExitStatus::Code(0).into()));
+        let event = LifecycleEvent::Exit { at, process: ProcessId(process), exit };
         self.cpu.script(|script| script.events.push(event));
     }
 

@@ -71,6 +71,11 @@ impl<Id: Copy + Eq + Hash> Accounts<Id> {
         self.beyond.len()
     }
 
+    /// Whether a claimant has an account, or is expected to get one.
+    pub(super) fn knows(&self, id: Id) -> bool {
+        self.shown.contains_key(&id) || self.beyond.contains_key(&id) || self.expected.contains_key(&id)
+    }
+
     /// Number of accounts and lives that are kept.
     pub(super) fn len(&self) -> usize {
         self.shown.len() + self.beyond.len() + self.expected.len()

@@ -1,5 +1,6 @@
 //! Tests of the begin and end of series, and a property test over random histories.
 
+mod groups;
 mod history;
 
 use std::time::Duration;
@@ -19,7 +20,7 @@ fn moment(seconds: u64) -> Moment {
 }
 
 fn totals(shown: usize) -> Totals {
-    Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown }, moment(0))
+    Totals::new(TotalsLimits { keep_ended: Duration::from_mins(2), shown, classes: 200 }, moment(0))
 }
 
 fn dynamic(workload: WorkloadId, energy: u64) -> (Charge, MicroJoules) {

@@ -8,6 +8,8 @@ use crate::model::account::Account;
 use crate::model::joined::{TranscodeCost, TranscodeFigures};
 use crate::model::progress::Block;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
+use crate::model::transcode::TranscodeIdentity;
+use crate::text::joined;
 use crate::time::WallTime;
 
 pub(super) const METRICS: &[Metric] = &[
@@ -16,12 +18,12 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: None,
         help: "Frames that a transcode has encoded, over all encoded renditions, by its progress. Absent without progress, without an encoded rendition, and where the renditions may have different numbers of frames.",
-        labels: KEY,
+        labels: &TranscodeIdentity::KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
                 if let Some(frames) = transcode.output.frames {
-                    samples.whole_counter(key(transcode), frames, created(transcode));
+                    samples.whole_counter((key(transcode), []), frames, created(transcode));
                 }
             }
         },
@@ -31,7 +33,7 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: None,
         help: "Frames that a transcode has dropped to keep its rate, as the transcode reports.",
-        labels: KEY,
+        labels: &TranscodeIdentity::KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| told(snapshot, samples, |block| block.dropped),
     },
@@ -40,7 +42,7 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: None,
         help: "Frames that a transcode has duplicated to keep its rate, as the transcode reports.",
-        labels: KEY,
+        labels: &TranscodeIdentity::KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| told(snapshot, samples, |block| block.duplicated),
     },
@@ -74,7 +76,7 @@ pub(super) const METRICS: &[Metric] = &[
         |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
                 if let Some(psnr) = transcode.output.quality.psnr {
-                    samples.any_number(key(transcode), psnr.0);
+                    samples.any_number((key(transcode), []), psnr.0);
                 }
             }
         },
@@ -165,16 +167,22 @@ pub(super) const METRICS: &[Metric] = &[
     },
 ];
 
-const KEY: &[&str] = &["transcode", "workload"];
-
 type Fill = for<'a> fn(&'a Snapshot, crate::metrics::Options, &mut Samples<'a>);
 
 const fn gauge(name: &'static str, unit: Option<&'static str>, help: &'static str, fill: Fill) -> Metric {
-    Metric { name, kind: Kind::Gauge, unit, help, labels: KEY, listener: Listener::Main, fill }
+    Metric {
+        name,
+        kind: Kind::Gauge,
+        unit,
+        help,
+        labels: &TranscodeIdentity::KEY,
+        listener: Listener::Main,
+        fill,
+    }
 }
 
 const fn money(name: &'static str, help: &'static str, fill: Fill) -> Metric {
-    let labels = &["transcode", "workload", "currency"];
+    let labels = const { &joined::<_, _, 6>(TranscodeIdentity::KEY, ["currency"]) };
     Metric { name, kind: Kind::Gauge, unit: None, help, labels, listener: Listener::Main, fill }
 }
 
@@ -185,7 +193,7 @@ fn each<'a>(
 ) {
     for transcode in &snapshot.transcodes {
         if let Some(value) = value(transcode) {
-            samples.number(key(transcode), value);
+            samples.number((key(transcode), []), value);
         }
     }
 }
@@ -193,7 +201,7 @@ fn each<'a>(
 fn told<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, count: impl Fn(&Block) -> Option<u64>) {
     for transcode in &snapshot.transcodes {
         if let Some(count) = transcode.progress.as_ref().and_then(|progress| count(&progress.block)) {
-            samples.whole_counter(key(transcode), count, created(transcode));
+            samples.whole_counter((key(transcode), []), count, created(transcode));
         }
     }
 }
@@ -219,8 +227,8 @@ fn costs<'a>(
     for transcode in &snapshot.transcodes {
         for cost in transcode.figures.iter().flat_map(|figures| &figures.costs) {
             if let Some(amount) = amount(cost) {
-                let [key, workload] = key(transcode);
-                samples.number([key, workload, Cow::Borrowed(&*cost.currency)], amount);
+                let currency = [Cow::Borrowed(&*cost.currency)];
+                samples.number((key(transcode), currency), amount);
             }
         }
     }

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use crate::metrics::catalog::{Kind, Listener, Metric, Samples};
 use crate::model::account::Account;
 use crate::model::snapshot::{Snapshot, TranscodeSnapshot};
-use crate::model::transcode::ExitStatus;
+use crate::model::transcode::{ExitStatus, TranscodeIdentity};
 use crate::model::vmaf_model::VmafModel;
 use crate::model::workload::Pseudo;
-
-const LABELS: &[&str] = &["transcode", "workload", "scenario", "codec", "preset", "resolution"];
+use crate::text::joined;
 
 /// Base of exit codes for signals, by the shell's convention.
 const SIGNAL_BASE: u64 = 128;
@@ -20,7 +19,7 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Some("joules"),
         help: "Energy charged to a transcode since its series began, in joules of the domains that add up (package and dram).",
-        labels: LABELS,
+        labels: &TranscodeIdentity::LABELS,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
@@ -35,7 +34,7 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Some("seconds"),
         help: "CPU time of a transcode, in seconds.",
-        labels: LABELS,
+        labels: &TranscodeIdentity::LABELS,
         listener: Listener::Main,
         fill: |snapshot, _, samples| each(snapshot, samples, |account| account.cpu.seconds()),
     },
@@ -44,48 +43,45 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Info,
         unit: None,
         help: "Settings of a transcode, from its command line. renditions: number of its video streams; encoded_renditions: of those that it encodes; copied_streams: of those whose packets it copies. vmaf_model: model of its VMAF score, once it is scored.",
-        labels: &[
-            "transcode",
-            "workload",
-            "id",
-            "program",
-            "codec",
-            "codec_standard",
-            "hardware",
-            "preset",
-            "resolution",
-            "bitrate_bps",
-            "outputs",
-            "renditions",
-            "encoded_renditions",
-            "copied_streams",
-            "vmaf_model",
-        ],
+        labels: &joined::<_, _, 18>(
+            TranscodeIdentity::KEY,
+            [
+                "id",
+                "program",
+                "codec",
+                "codec_standard",
+                "hardware",
+                "preset",
+                "resolution",
+                "bitrate_bps",
+                "outputs",
+                "renditions",
+                "encoded_renditions",
+                "copied_streams",
+                "vmaf_model",
+            ],
+        ),
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
                 let encode = &transcode.identity.encode;
                 let text = |value: &'_ Option<String>| Cow::Owned(value.clone().unwrap_or_default());
-                samples.whole(
-                    [
-                        (&*transcode.identity.key).into(),
-                        (&*transcode.workload.name).into(),
-                        (&*transcode.workload.id).into(),
-                        encode.program.as_str().into(),
-                        text(&encode.codec),
-                        text(&encode.standard),
-                        text(&encode.hardware),
-                        text(&encode.preset),
-                        text(&encode.resolution),
-                        encode.bitrate.map(|bitrate| bitrate.to_string()).unwrap_or_default().into(),
-                        encode.outputs.to_string().into(),
-                        encode.renditions.to_string().into(),
-                        encode.encoded_renditions.to_string().into(),
-                        encode.copied_streams.to_string().into(),
-                        transcode.output.quality.vmaf_model.map_or("", VmafModel::name).into(),
-                    ],
-                    1,
-                );
+                let settings = [
+                    (&*transcode.workload.id).into(),
+                    encode.program.as_str().into(),
+                    text(&encode.codec),
+                    text(&encode.standard),
+                    text(&encode.hardware),
+                    text(&encode.preset),
+                    text(&encode.resolution),
+                    encode.bitrate.map(|bitrate| bitrate.to_string()).unwrap_or_default().into(),
+                    encode.outputs.to_string().into(),
+                    encode.renditions.to_string().into(),
+                    encode.encoded_renditions.to_string().into(),
+                    encode.copied_streams.to_string().into(),
+                    transcode.output.quality.vmaf_model.map_or("", VmafModel::name).into(),
+                ];
+                samples.whole((key(transcode), settings), 1);
             }
         },
     },
@@ -94,11 +90,11 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         unit: None,
         help: "Whether a transcode still runs (1) or has ended (0).",
-        labels: &["transcode", "workload"],
+        labels: &TranscodeIdentity::KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
-                samples.whole(key(transcode), u64::from(transcode.ended.is_none()));
+                samples.whole((key(transcode), []), u64::from(transcode.ended.is_none()));
             }
         },
     },
@@ -107,11 +103,11 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         unit: Some("seconds"),
         help: "Start time of a transcode, in seconds since 1970.",
-        labels: &["transcode", "workload"],
+        labels: &TranscodeIdentity::KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
-                samples.number(key(transcode), transcode.started.0);
+                samples.number((key(transcode), []), transcode.started.0);
             }
         },
     },
@@ -120,12 +116,12 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         unit: Some("seconds"),
         help: "End time of a transcode, in seconds since 1970.",
-        labels: &["transcode", "workload"],
+        labels: &TranscodeIdentity::KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
                 if let Some(ended) = transcode.ended {
-                    samples.number(key(transcode), ended.0);
+                    samples.number((key(transcode), []), ended.0);
                 }
             }
         },
@@ -136,12 +132,12 @@ pub(super) const METRICS: &[Metric] = &[
         unit: Some("seconds"),
         help: "Time during which no agent observed a transcode, in seconds. Absent where the transcode \
             was observed from start to end.",
-        labels: &["transcode", "workload"],
+        labels: &TranscodeIdentity::KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
                 if !transcode.observation.is_whole() {
-                    samples.number(key(transcode), transcode.observation.missing.as_secs_f64());
+                    samples.number((key(transcode), []), transcode.observation.missing.as_secs_f64());
                 }
             }
         },
@@ -151,14 +147,14 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         unit: None,
         help: "Exit code of a transcode that ended; 128 plus the signal's number when a signal ended it.",
-        labels: &["transcode", "workload"],
+        labels: &TranscodeIdentity::KEY,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for transcode in &snapshot.transcodes {
                 match transcode.exit.map(|exit| exit.status) {
-                    Some(ExitStatus::Code(code)) => samples.whole(key(transcode), u64::from(code)),
+                    Some(ExitStatus::Code(code)) => samples.whole((key(transcode), []), u64::from(code)),
                     Some(ExitStatus::Signal(signal)) => {
-                        samples.whole(key(transcode), SIGNAL_BASE + u64::from(signal));
+                        samples.whole((key(transcode), []), SIGNAL_BASE + u64::from(signal));
                     }
                     None => {}
                 }
@@ -176,29 +172,18 @@ pub(super) const METRICS: &[Metric] = &[
     },
 ];
 
-pub(super) fn key(transcode: &TranscodeSnapshot) -> [Cow<'_, str>; 2] {
-    [(&*transcode.identity.key).into(), (&*transcode.workload.name).into()]
+/// Values of [`TranscodeIdentity::KEY`].
+pub(super) fn key(transcode: &TranscodeSnapshot) -> [&str; 5] {
+    transcode.identity.key_labels(&transcode.workload)
 }
 
 /// Adds one sample for each transcode, and one for all those beyond the limit.
 fn each<'a>(snapshot: &'a Snapshot, samples: &mut Samples<'a>, value: impl Fn(&Account) -> f64) {
     for transcode in &snapshot.transcodes {
-        let [key, workload] = key(transcode);
-        let encode = &transcode.identity.encode;
-        let text = |value: &'a Option<String>| Cow::Borrowed(value.as_deref().unwrap_or_default());
-        let scenario = transcode.workload.details.scenario().unwrap_or_default();
-        let labels = [
-            key,
-            workload,
-            scenario.into(),
-            text(&encode.codec),
-            text(&encode.preset),
-            text(&encode.resolution),
-        ];
+        let labels = transcode.identity.labels(&transcode.workload);
         let series = &transcode.series;
-        samples.counter(labels, value(&transcode.account.since(&series.earlier)), series.created);
+        samples.counter((labels, []), value(&transcode.account.since(&series.earlier)), series.created);
     }
-    let (other, empty) = (Pseudo::Other.name(), || Cow::Borrowed(""));
-    let labels = [other.into(), other.into(), empty(), empty(), empty(), empty()];
-    samples.counter(labels, value(&snapshot.other_transcodes), snapshot.created);
+    let other = joined::<_, _, 9>([Pseudo::Other.name(); 2], [""; 7]);
+    samples.counter((other, []), value(&snapshot.other_transcodes), snapshot.created);
 }

@@ -8,6 +8,7 @@ use crate::metrics::family::host::zone_labels;
 use crate::model::account::Account;
 use crate::model::snapshot::{Snapshot, WorkloadSnapshot};
 use crate::model::workload::Identity;
+use crate::text::joined;
 use crate::units::MicroJoules;
 
 pub(super) const METRICS: &[Metric] = &[
@@ -16,11 +17,10 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Some("joules"),
         help: "Energy charged to a workload since its series began, in joules; with ffwatt_ended_energy_joules_total it sums to ffwatt_host_energy_joules_total, per package and domain, exactly.",
-        labels: &["workload", "id", "kind", "package", "domain", "share"],
+        labels: &joined::<_, _, 9>(Identity::LABELS, ["package", "domain", "share"]),
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for workload in &snapshot.workloads {
-                let [name, id, kind] = labels(&workload.identity);
                 let is_idle = is_only_idle(&workload.identity);
                 let account = counted(workload);
                 for (index, zone) in snapshot.zones.iter().enumerate() {
@@ -33,8 +33,7 @@ pub(super) const METRICS: &[Metric] = &[
                     {
                         if may_grow || energy > MicroJoules::ZERO {
                             let [package, domain] = zone_labels(zone);
-                            let labels =
-                                [name.clone(), id.clone(), kind.clone(), package, domain, share.into()];
+                            let labels = (workload.identity.labels(), [package, domain, share.into()]);
                             samples.counter(labels, energy.joules(), workload.series.created);
                         }
                     }
@@ -47,12 +46,12 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Some("seconds"),
         help: "CPU time of a workload, in seconds.",
-        labels: &["workload", "id", "kind"],
+        labels: &Identity::LABELS,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for workload in snapshot.workloads.iter().filter(|workload| !is_only_idle(&workload.identity)) {
                 let cpu = counted(workload).cpu.seconds();
-                samples.counter(labels(&workload.identity), cpu, workload.series.created);
+                samples.counter((workload.identity.labels(), []), cpu, workload.series.created);
             }
         },
     },
@@ -61,14 +60,13 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Some("joules"),
         help: "Sum of the bounds on the error of each tick's charge to a workload, in joules.",
-        labels: &["workload", "id", "kind", "domain"],
+        labels: &joined::<_, _, 7>(Identity::LABELS, ["domain"]),
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for workload in &snapshot.workloads {
                 for (domain, uncertainty) in uncertainties(snapshot, &counted(workload)) {
-                    let [name, id, kind] = labels(&workload.identity);
-                    let created = workload.series.created;
-                    samples.counter([name, id, kind, domain.into()], uncertainty.joules(), created);
+                    let labels = (workload.identity.labels(), [domain.into()]);
+                    samples.counter(labels, uncertainty.joules(), workload.series.created);
                 }
             }
         },
@@ -78,17 +76,17 @@ pub(super) const METRICS: &[Metric] = &[
         kind: Kind::Info,
         unit: None,
         help: "Properties of a workload.",
-        labels: &["workload", "id", "kind", "image", "scenario", "runtime", "pod", "cgroup"],
+        labels: &joined::<_, _, 11>(Identity::LABELS, ["image", "scenario", "runtime", "pod_uid", "cgroup"]),
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             for workload in snapshot.workloads.iter().filter(|workload| !workload.identity.id.is_empty()) {
-                let [name, id, kind] = labels(&workload.identity);
                 let details = &workload.identity.details;
                 let text = |value: Option<&'_ str>| Cow::Owned(value.unwrap_or_default().to_owned());
                 let image = text(details.image.as_deref());
                 let scenario = text(details.scenario());
                 let (pod, cgroup) = (text(details.pod_uid.as_deref()), text(details.cgroup.as_deref()));
-                samples.whole([name, id, kind, image, scenario, details.runtime.into(), pod, cgroup], 1);
+                let properties = [image, scenario, details.runtime.into(), pod, cgroup];
+                samples.whole((workload.identity.labels(), properties), 1);
             }
         },
     },
@@ -116,11 +114,6 @@ pub(super) fn uncertainties(snapshot: &Snapshot, account: &Account) -> BTreeMap<
         *domains.entry(zone.zone.domain.name()).or_default() += charges.uncertainty;
     }
     domains
-}
-
-/// The labels `workload`, `id` and `kind`.
-pub(super) fn labels(identity: &Identity) -> [Cow<'_, str>; 3] {
-    [(&*identity.name).into(), (&*identity.id).into(), identity.kind.name().into()]
 }
 
 /// The pseudo-workload `idle` has no dynamic energy.

@@ -102,7 +102,7 @@ impl Agent {
         std::os::unix::fs::symlink(own.to_string(), proc.path().join("self")).unwrap();
         let roots = HostRoots { proc: proc.path().to_path_buf(), ..HostRoots::default() };
         let numbers = ProcessNumbers::find(&roots, Some(AGENT));
-        let limits = TotalsLimits { keep_ended: Duration::from_mins(2), shown: 1000 };
+        let limits = TotalsLimits { keep_ended: Duration::from_mins(2), shown: 1000, classes: 200 };
         Self {
             identities: Identities::new(
                 Some(AGENT),

@@ -1,6 +1,8 @@
-//! Tests the transcodes of a snapshot: their names.
+//! Tests the transcodes of a snapshot: their names, and the counters of their classes.
 
 use std::collections::BTreeSet;
+
+use agent_core::model::finding::FindingCode;
 
 use super::*;
 use crate::config::HumanDuration;
@@ -80,4 +82,73 @@ fn a_transcode_of_a_workload_beyond_the_limit_has_its_name() {
     scene.exit(ENCODER);
     scene.remove_cgroup(11);
     assert_eq!(names_until_closed(&mut scene), BTreeSet::from([name]));
+}
+
+/// Labels, joules of packages, and jobs of each class.
+fn classes(snapshot: &Snapshot) -> Vec<(String, u64, u64)> {
+    let counts = |zone: usize| snapshot.zones[zone].zone.domain == Domain::Package;
+    let shown = snapshot.classes.iter().map(|class| {
+        let joules = class.totals.account.energy(counts).0 / 1_000_000;
+        (class.labels.join(" ").trim().to_owned(), joules, class.totals.jobs)
+    });
+    shown.collect()
+}
+
+fn class(labels: &str, joules: u64, jobs: u64) -> (String, u64, u64) {
+    (labels.to_owned(), joules, jobs)
+}
+
+const OTHERS: &str = "(other) (other) (other) (other) (other)";
+
+#[test]
+fn a_class_keeps_the_energy_of_transcodes_that_have_ended() {
+    let mut scene = scene(1000);
+    assert!(scene.tick(SECOND).classes.is_empty(), "no transcode, no class");
+    for process in [ENCODER, ENCODER + 1] {
+        scene.write_command_line(
+            u64::from(process),
+            &["ffmpeg", "-i", "in.mp4", "-c:v", "libx264", "out.mp4"],
+        );
+    }
+    scene.exec(ENCODER, 10);
+    let first = encode_in(&mut scene, 10);
+    assert_eq!(classes(&first), [class("libx264 medium", 40, 0), class(OTHERS, 0, 0)]);
+    scene.exit(ENCODER);
+    names_until_closed(&mut scene);
+    scene.exec(ENCODER + 1, 10);
+    scene.run(10, Some(ENCODER + 1), 0, SECOND);
+    scene.draw(zone(Domain::Package, 0), 30.0, SECOND);
+    let second = scene.tick(SECOND);
+    assert_eq!(classes(&second), [class("libx264 medium", 70, 1), class(OTHERS, 0, 0)]);
+}
+
+#[test]
+fn classes_beyond_the_limit_share_one_and_a_finding_says_so() {
+    let mut config = Config::default();
+    config.attribution.max_classes = 0;
+    let mut scene = Scene::server(&config);
+    scene.make_cgroup(10, &container_path(10));
+    let has_finding = |snapshot: &Snapshot| {
+        snapshot
+            .findings
+            .iter()
+            .any(|one| one.code == FindingCode::ClassLimitReached && one.subject == "classes")
+    };
+    assert!(!has_finding(&scene.tick(SECOND)));
+    scene.exec(ENCODER, 10);
+    let shown = encode_in(&mut scene, 10);
+    assert_eq!(classes(&shown), [class(OTHERS, 40, 0)]);
+    assert!(has_finding(&shown), "{:?}", shown.findings);
+}
+
+#[test]
+fn a_transcode_without_series_of_its_own_is_in_its_class() {
+    let mut scene = scene(0);
+    scene.exec(ENCODER, 10);
+    let during = encode_in(&mut scene, 10);
+    assert!(during.transcodes.is_empty(), "no transcode has series of its own");
+    assert_eq!(classes(&during), [class("", 40, 0), class(OTHERS, 0, 0)]);
+    scene.exit(ENCODER);
+    let jobs: Vec<u64> = (0..5).map(|_| classes(&scene.tick(SECOND))[0].2).collect();
+    assert_eq!(jobs, [1; 5]);
 }

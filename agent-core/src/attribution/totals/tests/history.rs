@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use proptest::prelude::*;
 
+use super::groups::{GroupTick, GroupWatch, group_tick};
 use super::*;
 use crate::attribution::{IdlePolicy, ZoneWindow, attribute, demand::Demand};
 use crate::model::cpu::CpuPlace;
@@ -29,10 +30,11 @@ struct Tick {
     energies: Vec<(u32, usize, u64)>,
     /// Workloads that are charged for earlier CPU time.
     owing: Vec<u32>,
+    groups: GroupTick,
     is_scraped: bool,
 }
 
-const WORKLOADS: u32 = 8;
+pub(super) const WORKLOADS: u32 = 8;
 const DOMAINS: [Domain; 5] = [Domain::Package, Domain::Core, Domain::Uncore, Domain::Dram, Domain::Psys];
 
 fn tick() -> impl Strategy<Value = Tick> {
@@ -42,13 +44,15 @@ fn tick() -> impl Strategy<Value = Tick> {
         prop::collection::vec((0..WORKLOADS, 0..3u32, 0..2u32, 0..2_000_000_000u64), 0..8),
         prop::collection::vec((0..2u32, 0..DOMAINS.len(), 0..100_000_000u64), 0..6),
         prop::collection::vec(0..WORKLOADS, 0..2),
+        group_tick(),
         any::<bool>(),
     )
-        .prop_map(|(events, uses, energies, owing, is_scraped)| Tick {
+        .prop_map(|(events, uses, energies, owing, groups, is_scraped)| Tick {
             events,
             uses,
             energies,
             owing,
+            groups,
             is_scraped,
         })
 }
@@ -100,6 +104,7 @@ struct Watch {
     cpu: u64,
     transcodes: u64,
     transcode_cpu: u64,
+    groups: GroupWatch,
 }
 
 fn happen(totals: &mut Totals, watch: &mut Watch, event: (u32, Event), now: MonoTime) {
@@ -156,6 +161,7 @@ fn charge(
         prop_assert_eq!(sum, window.energy);
         let of_transcodes = charges.iter().filter(|charge| charge.claimant.transcode.is_some());
         watch.transcodes += of_transcodes.map(|charge| charge.energy.0).sum::<u64>();
+        charges.iter().for_each(|charge| watch.groups.charged(*charge));
         let charges: Vec<_> = charges.into_iter().map(|charge| (charge, MicroJoules(1))).collect();
         totals.charge(zone, window.energy, &charges);
     }
@@ -187,6 +193,7 @@ fn check(
     let transcodes: Vec<Account> = transcodes.chain([ended, other]).collect();
     prop_assert_eq!(transcodes.iter().map(energy).sum::<u64>(), watch.transcodes);
     prop_assert_eq!(transcodes.iter().map(|account| account.cpu.0).sum::<u64>(), watch.transcode_cpu);
+    watch.groups.check(totals, &transcodes, totals.limits.classes)?;
     prop_assert!(shown.iter().filter(|(id, ..)| id.pseudo().is_none()).count() <= limit);
     prop_assert!(totals.transcodes().count() <= limit);
 
@@ -248,19 +255,23 @@ proptest! {
     #[test]
     fn every_joule_is_in_one_series_once(
         limit in 0..5usize,
+        classes in 0..4usize,
         keep in 0..4u64,
         policy in prop::sample::select(&IdlePolicy::ALL),
         idle in prop::option::of(0.0..50.0f64),
         ticks in prop::collection::vec(tick(), 1..if cfg!(miri) { 6 } else { 25 }),
     ) {
-        let limits = TotalsLimits { keep_ended: Duration::from_secs(keep), shown: limit };
+        let limits = TotalsLimits { keep_ended: Duration::from_secs(keep), shown: limit, classes };
         let mut totals = Totals::new(limits, moment(0));
         let mut watch = Watch::default();
         for (number, tick) in ticks.iter().enumerate() {
             let between = MonoTime(moment(number as u64).mono.0 + 500_000_000);
             tick.events.iter().for_each(|event| happen(&mut totals, &mut watch, *event, between));
+            watch.groups.happen(&mut totals, &tick.groups, classes);
             charge(&mut totals, &mut watch, tick, policy, idle)?;
-            let (closed, _) = publish(&mut totals, number as u64 + 1);
+            watch.groups.post(&mut totals, &tick.groups);
+            let (closed, closed_transcodes) = publish(&mut totals, number as u64 + 1);
+            watch.groups.closed(&closed_transcodes);
             check(&totals, &mut watch, tick, limit, &closed)?;
             if tick.is_scraped {
                 scrape(&totals, &mut watch, number + 1);

@@ -1,8 +1,9 @@
 //! Checks each snapshot against the ones before it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
-use agent_core::model::account::ZoneCharges;
+use agent_core::model::account::{Account, ZoneCharges};
 use agent_core::model::workload::WorkloadKind;
 
 use super::super::*;
@@ -37,6 +38,7 @@ impl Books {
     /// Checks a snapshot; `told` are the cgroups that ran in its tick, with their sockets.
     pub(super) fn enter(&mut self, now: &SharedSnapshot, length: Duration, told: &[(CgroupId, usize)]) {
         sums_close(now);
+        classes_close(now);
         if let Some(before) = self.last.clone() {
             no_total_goes_down(&before, now);
             self.nobody_pays_who_did_not_run(&before, now, told);
@@ -123,7 +125,40 @@ pub(in crate::pipeline::tests) fn sums_close(now: &Snapshot) {
     }
 }
 
+/// The classes have the charges of all transcodes, ended ones included, in each zone.
+fn classes_close(now: &Snapshot) {
+    if now.classes.is_empty() {
+        assert!(now.transcodes.is_empty(), "each transcode has a class");
+        return;
+    }
+    let shown = now.transcodes.iter().map(|one| one.account.since(&one.series.earlier));
+    let all: Vec<_> =
+        shown.chain([&now.other_transcodes, &now.ended.transcodes].map(Cow::Borrowed)).collect();
+    for (index, of) in now.zones.iter().enumerate() {
+        let energy = |account: &Account| account.zones.get(index).map_or(0, |charges| charges.energy().0);
+        let classes: u64 = now.classes.iter().map(|class| energy(&class.totals.account)).sum();
+        assert_eq!(classes, all.iter().map(|one| energy(one)).sum::<u64>(), "tick {}: {}", now.tick, of.zone);
+    }
+    let classes: u64 = now.classes.iter().map(|class| class.totals.account.cpu.0).sum();
+    assert_eq!(classes, all.iter().map(|one| one.cpu.0).sum::<u64>(), "tick {}", now.tick);
+}
+
+/// No counter of a class goes down, and none disappears.
+fn no_class_goes_down(before: &Snapshot, now: &Snapshot) {
+    for before in &before.classes {
+        let later = now.classes.iter().find(|class| class.labels == before.labels);
+        let (before, later) = (&before.totals, &later.expect("a class stays").totals);
+        assert!(before.jobs <= later.jobs && before.output.frames <= later.output.frames);
+        assert!(before.account.cpu <= later.account.cpu && before.output.length <= later.output.length);
+        for (index, charges) in before.account.zones.iter().enumerate() {
+            let later = later.account.zones[index];
+            assert!(charges.dynamic <= later.dynamic && charges.idle <= later.idle, "{before:?} {later:?}");
+        }
+    }
+}
+
 pub(in crate::pipeline::tests) fn no_total_goes_down(before: &Snapshot, now: &Snapshot) {
+    no_class_goes_down(before, now);
     for (before, now) in before.zones.iter().zip(&now.zones) {
         assert!(before.zone == now.zone && before.total <= now.total, "{before:?} {now:?}");
         for (source, energy) in &before.by_source {

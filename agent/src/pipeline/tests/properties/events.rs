@@ -52,6 +52,7 @@ pub(super) struct Start {
     pub(super) policy: IdleChoice,
     pub(super) idle_watts: Option<u8>,
     pub(super) max_workloads: u32,
+    pub(super) max_classes: u32,
 }
 
 pub(super) const SLOTS: usize = 5;
@@ -62,12 +63,13 @@ pub(super) fn start() -> impl Strategy<Value = Start> {
         [IdleChoice::Own, IdleChoice::Proportional, IdleChoice::Even, IdleChoice::Reservation].as_slice();
     let policy = proptest::sample::select(policies);
     let limit = prop_oneof![Just(1000_u32), 0..4_u32];
-    (any::<bool>(), policy, proptest::option::of(0..200_u8), limit).prop_map(
-        |(is_near_end, policy, idle_watts, max_workloads)| Start {
+    (any::<bool>(), policy, proptest::option::of(0..200_u8), limit, 0..4_u32).prop_map(
+        |(is_near_end, policy, idle_watts, max_workloads, max_classes)| Start {
             is_near_end,
             policy,
             idle_watts,
             max_workloads,
+            max_classes,
         },
     )
 }

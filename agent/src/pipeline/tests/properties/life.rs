@@ -1,7 +1,6 @@
 //! Simulates a host with random events, and keeps the truth that the pipeline has to find.
 
 use agent_core::identity::directory::ContainerFacts;
-use agent_core::model::transcode::ExitStatus;
 use agent_core::model::workload::WorkloadKind;
 
 use super::super::*;
@@ -35,6 +34,7 @@ impl Life {
         config.attribution.idle_policy = start.policy;
         config.attribution.idle_watts = start.idle_watts.map(f64::from);
         config.attribution.max_workloads = start.max_workloads;
+        config.attribution.max_classes = start.max_classes;
         let is_near_end = start.is_near_end;
         config.attribution.keep_ended = HumanDuration(Duration::from_secs(10));
         let hardware = ScriptedHardware::default();
@@ -73,7 +73,10 @@ impl Life {
             }
             Happening::Named { slot, name } => {
                 if let Some(cgroup) = self.slots[slot] {
-                    let facts = ContainerFacts { name: format!("web-{name}"), ..ContainerFacts::default() };
+                    // The scenario is a label of the class.
+                    let labels = BTreeMap::from([("scenario".to_owned(), format!("scenario-{name}"))]);
+                    let name = format!("web-{name}");
+                    let facts = ContainerFacts { name, labels, ..ContainerFacts::default() };
                     self.tell(EngineEvent::Known { id: container_id(cgroup), facts });
                 }
             }
@@ -86,24 +89,12 @@ impl Life {
             Happening::Started { process, slot } if self.encoders[process].is_none() => {
                 if let Some(cgroup) = self.slots[slot] {
                     self.encoders[process] = Some(cgroup);
-                    let (at, cgroup) = (scene.clock.now(), CgroupId(cgroup));
-                    let process = ProcessId(1000 + process as u32);
-                    let event = LifecycleEvent::Exec {
-                        at,
-                        process,
-                        local: None,
-                        was_tracked: false,
-                        cgroup,
-                        legacy: None,
-                    };
-                    scene.cpu.script(|script| script.events.push(event));
+                    scene.exec(1000 + process as u32, cgroup);
                 }
             }
             Happening::Ended { process } => {
                 if self.encoders[process].take().is_some() {
-                    let (at, exit) = (scene.clock.now(), Some(ExitStatus::Code(0).into()));
-                    let event = LifecycleEvent::Exit { at, process: ProcessId(1000 + process as u32), exit };
-                    scene.cpu.script(|script| script.events.push(event));
+                    scene.exit(1000 + process as u32);
                 }
             }
             Happening::Moved { process, slot } => {
