@@ -8,6 +8,9 @@ const WATTS: &str = r#"rate(ffwatt_workload_energy_joules_total{instance=~"$inst
 
 const CONTAINERS: &str = r#"rate(ffwatt_workload_energy_joules_total{instance=~"$instance", domain=~"package|dram", kind!="pseudo"}[$__rate_interval])"#;
 
+const CONTAINERS_ENERGY: &str =
+    r#"ffwatt_workload_energy_joules_total{instance=~"$instance", domain=~"package|dram", kind!="pseudo"}"#;
+
 const HOST: &str = r#"rate(ffwatt_host_energy_joules_total{instance=~"$instance", domain=~"package|dram"}[$__rate_interval])"#;
 
 /// Settings of transcodes, to join with their figures.
@@ -50,11 +53,21 @@ pub(crate) fn dashboard() -> Dashboard {
                 .size(8, 10),
             bars("Highest power now", "watt", "The ten containers, units and cgroups with the highest power.")
                 .query(format!("topk(10, sum by (workload) ({CONTAINERS}))"), "{{workload}}"),
-            bars("Highest energy in the time range", "joule", "Energy since the start of the time range, without \
-                energy before the first scrape of a workload.").query(
-                r#"topk(10, sum by (workload) (increase(ffwatt_workload_energy_joules_total{instance=~"$instance", domain=~"package|dram", kind!="pseudo"}[$__range])))"#,
+            bars("Highest energy in the time range", "joule", "Energy since the start of the time range. A workload \
+                that began within it counts with all its energy, also with energy before its first scrape.").query(
+                format!("topk(10, sum by (workload) ({}))", energy(CONTAINERS_ENERGY)),
                 "{{workload}}",
             ),
+            bars("Energy by class", "joule", "Energy of the transcodes with the same settings since the start of the time range. \
+                These counters never end, so they include transcodes that no scrape saw.").query(
+                r#"topk(10, sum by (namespace, scenario, codec, preset, resolution) (increase(ffwatt_class_energy_joules_total{instance=~"$instance"}[$__range])))"#,
+                "{{namespace}} {{scenario}} {{codec}} {{preset}} {{resolution}}",
+            ),
+            lines("Power by class", "watt", "Power of the transcodes with the same settings, over five minutes.")
+                .query(
+                    r#"sum by (namespace, scenario, codec, preset, resolution) (class:ffwatt_power:watts{instance=~"$instance"}) > 0"#,
+                    "{{namespace}} {{scenario}} {{codec}} {{preset}} {{resolution}}",
+                ),
             lines("CPU time", "none", "Busy CPUs of each workload.").query(
                 r#"sum by (workload) (rate(ffwatt_workload_cpu_seconds_total{instance=~"$instance"}[$__rate_interval])) > 0.001"#,
                 "{{workload}}",
@@ -93,6 +106,14 @@ pub(crate) fn dashboard() -> Dashboard {
                 .size(24, 10),
         ],
     }
+}
+
+/// Growth of a counter in the time range. `increase()` does not count the value of a series at its first sample; for a series that began
+/// within the range, its last value is its growth.
+fn energy(metric: &str) -> String {
+    format!(
+        "(increase({metric}[$__range]) and {metric} offset $__range) or (last_over_time({metric}[$__range]) unless {metric} offset $__range)"
+    )
 }
 
 fn of_pseudo(name: &str) -> String {

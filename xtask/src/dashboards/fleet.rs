@@ -34,6 +34,8 @@ pub(crate) fn dashboard() -> Dashboard {
                 .range(0.0, 1.0),
             bars("Workloads with the highest power", "watt", "The fifteen workloads with the highest power on all hosts.")
                 .query(r#"topk(15, sum by (workload, instance) (workload:ffwatt_power:watts{instance=~"$instance", kind!="pseudo"}))"#, "{{workload}} on {{instance}}"),
+            lines("Power by namespace", "watt", "Power charged to the workloads of each Kubernetes namespace, ended ones included.")
+                .query(r#"sum by (namespace) (rate(ffwatt_namespace_energy_joules_total{instance=~"$instance", domain=~"package|dram"}[$__rate_interval]))"#, "{{namespace}}"),
             lines("Expected power in one hour", "watt", "Linear trend of the last half hour, one hour ahead.")
                 .query(r#"instance:ffwatt_power:watts_in_1h{instance=~"$instance"}"#, "{{instance}}")
                 .query(r#"sum(instance:ffwatt_power:watts{instance=~"$instance"})"#, "all, now"),
