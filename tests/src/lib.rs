@@ -24,6 +24,7 @@ pub mod port;
 pub mod prometheus;
 pub mod rapl;
 pub mod referee;
+pub mod scraped;
 pub mod simulator;
 pub mod stage;
 pub mod variables;

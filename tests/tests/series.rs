@@ -8,17 +8,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::Value;
-use tests::agent::binary;
 use tests::cgroup::Cgroup;
-use tests::command::{Owned, eventually};
 use tests::length::short_or_long;
 use tests::namespace::Namespace;
-use tests::prometheus::Prometheus;
+use tests::scraped::Scraped;
 
 const HOST: &str = r#"ffwatt_host_energy_joules_total{domain="package"}"#;
 const WORKLOADS: &str = r#"ffwatt_workload_energy_joules_total{domain="package"}"#;
@@ -32,39 +27,6 @@ const CGROUPS: u32 = 3;
 /// Length of a tick and a scrape, and of a job, in milliseconds.
 fn lengths() -> (u64, u64) {
     short_or_long((200, 8000), (1000, 40_000))
-}
-
-/// The agent and a Prometheus that scrapes it at every tick.
-struct Stack<'a> {
-    prometheus: Prometheus<'a>,
-    _agent: Owned,
-    _folder: tempfile::TempDir,
-}
-
-fn start(namespace: &Namespace, tick: u64) -> Stack<'_> {
-    let folder = tempfile::tempdir().unwrap();
-    let in_folder = |name: &str| folder.path().join(name).display().to_string();
-    let configuration = format!(
-        "global: {{scrape_interval: {tick}ms, scrape_timeout: {tick}ms}}\n\
-         scrape_configs: [{{job_name: ffwatt, static_configs: [{{targets: ['localhost:9510']}}]}}]\n"
-    );
-    fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
-    let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
-    agent.args([
-        &format!("--interval={tick}ms"),
-        "--attribution.keep-ended=10s",
-        &format!("--state-dir={}", in_folder("state")),
-        "--containers.docker-socket=",
-        "--containers.podman-socket=",
-    ]);
-    let log = fs::File::create(folder.path().join("log")).unwrap();
-    let agent = Owned(agent.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-    let prometheus = Prometheus::start(namespace, folder.path()).unwrap();
-    eventually("the host is scraped", Duration::from_secs(30), || {
-        prometheus.value(&format!("count({HOST})")).ok()
-    })
-    .unwrap_or_else(|error| panic!("{error}: {}", fs::read_to_string(in_folder("log")).unwrap()));
-    Stack { prometheus, _agent: agent, _folder: folder }
 }
 
 /// One CPU kept busy by jobs that follow each other.
@@ -164,7 +126,8 @@ fn assert_created(
 fn workloads_never_grow_by_more_than_the_host() {
     let (tick, job) = lengths();
     let namespace = Namespace::start(&[]).unwrap();
-    let stack = start(&namespace, tick);
+    // A scrape at every tick.
+    let stack = Scraped::start(&namespace, tick, &[&format!("--interval={tick}ms")]).unwrap();
     let now = || stack.prometheus.value("vector(time())").unwrap();
     let begin = now();
     run_jobs(job);
