@@ -126,7 +126,7 @@ pub struct Identity {
     pub details: Arc<Details>,
 }
 
-/// Further details of a workload; shown on the info metric only.
+/// Further details of a workload. Except for the names in Kubernetes and the scenario, only the info metric shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
     /// Image of the container.

@@ -68,7 +68,8 @@ impl Classes {
         };
         // An encoder may post any number.
         totals.output.frames = totals.output.frames.saturating_add(output.frames - before.frames);
-        totals.output.length = totals.output.length.saturating_add(output.length - before.length);
+        totals.output.length =
+            totals.output.length.saturating_add(output.length.saturating_sub(before.length));
         totals.jobs += u64::from(now.has_ended && !counted.is_job);
         *counted = Counted { output, is_job: counted.is_job || now.has_ended };
     }
