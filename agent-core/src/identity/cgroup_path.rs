@@ -37,7 +37,7 @@ pub struct CgroupIdentity {
     /// characters.
     pub name: String,
     /// The software that made the cgroup: `docker`, `buildkit`, `podman`, `containerd`, `cri-o`, `kubelet`, `nspawn`, `lxc`,
-    /// `libvirt`, `garden`, `mesos`, `slurm`, `ffrtmp`, `systemd`, or empty where the path does not show it.
+    /// `libvirt`, `garden`, `mesos`, `slurm`, `nomad`, `ffrtmp`, `systemd`, or empty where the path does not show it.
     pub runtime: &'static str,
 }
 

@@ -17,7 +17,9 @@ pub(super) fn of(rule: &Rule, captured: &str, unit: &str) -> String {
         Holds::Name => captured.to_owned(),
         Holds::Machine => unescaped(captured),
         Holds::Guest => guest(captured),
-        Holds::Build | Holds::Handle | Holds::Job | Holds::SlurmJob => format!("{}/{captured}", rule.runtime),
+        Holds::Build | Holds::Handle | Holds::Job | Holds::SlurmJob | Holds::NomadTask => {
+            format!("{}/{captured}", rule.runtime)
+        }
         Holds::UnitName | Holds::SliceName => unescaped(unit),
     };
     bounded(&name)

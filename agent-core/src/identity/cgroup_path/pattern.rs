@@ -64,6 +64,10 @@ impl Holds {
             Self::Build => text.len() == 25 && all(&|byte| is_digit(byte) || byte.is_ascii_lowercase()),
             // A UUID; Cloud Foundry's are cut short.
             Self::Handle => (28..=36).contains(&text.len()) && all(&|byte| is_hex(byte) || byte == b'-'),
+            Self::NomadTask => {
+                let allocation = text.split_once('.').filter(|(_, task)| !task.is_empty());
+                allocation.is_some_and(|(uuid, _)| uuid.len() == 36 && Self::Handle.accepts(uuid))
+            }
             Self::SlurmJob => match text.strip_prefix("job_") {
                 Some(number) => !number.is_empty() && number.bytes().all(is_digit),
                 None => text.len() == 14 && text.starts_with('s') && text.bytes().skip(1).all(is_sluid_digit),

@@ -1,6 +1,8 @@
 //! Table of rules: the path segments of each container runtime, of systemd, of batch systems and of virtual machines.
 
-use Holds::{Build, ContainerId, Guest, Handle, Job, Machine, Name, PodUid, SliceName, SlurmJob, UnitName};
+use Holds::{
+    Build, ContainerId, Guest, Handle, Job, Machine, Name, NomadTask, PodUid, SliceName, SlurmJob, UnitName,
+};
 use WorkloadKind::{Cgroup, Containerd, Crio, Docker, Kubernetes, Podman, Systemd};
 
 use crate::identity::cgroup_path::pattern;
@@ -40,6 +42,8 @@ pub(super) enum Holds {
     Job,
     /// Directory of a Slurm job: `job_<number>`, or since Slurm 26.05 its SLUID.
     SlurmJob,
+    /// Allocation and task of Nomad: `<UUID>.<task>`.
+    NomadTask,
     /// Name of a systemd unit, without its type.
     UnitName,
     /// Name of a systemd slice, without its type.
@@ -62,7 +66,7 @@ impl Holds {
     pub(super) fn rank(self) -> Rank {
         match self {
             UnitName | SliceName => Rank::Unit,
-            Job | SlurmJob => Rank::Job,
+            Job | SlurmJob | NomadTask => Rank::Job,
             ContainerId | PodUid | Name | Machine | Guest | Build | Handle => Rank::Container,
         }
     }
@@ -127,6 +131,10 @@ pub(super) static RULES: &[Rule] = &[
     rule("mesos/{}", Handle, Cgroup, "mesos"),
     rule("*slurmstepd.scope/{}", SlurmJob, Cgroup, "slurm"), // cgroup v2
     rule("slurm*/uid_*/{}", SlurmJob, Cgroup, "slurm"),      // cgroup v1
+    rule("nomad.slice/{}.scope", NomadTask, Cgroup, "nomad"), // cgroup v2, Nomad 1.3 to 1.6
+    rule("share.slice/{}.scope", NomadTask, Cgroup, "nomad"), // Nomad 1.7 and later, below any cgroup_parent
+    rule("reserve.slice/{}.scope", NomadTask, Cgroup, "nomad"), // tasks with cores of their own
+    rule("nomad/{}", NomadTask, Cgroup, "nomad"),            // cgroup v1
     rule("ffrtmp/{}", Job, Cgroup, "ffrtmp"),
     rule("{}.service", UnitName, Systemd, "systemd"),
     rule("{}.scope", UnitName, Systemd, "systemd"),

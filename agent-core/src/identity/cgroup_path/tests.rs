@@ -68,7 +68,11 @@ fn rules_are_written_as_they_are_read() {
 
 #[test]
 fn no_rule_is_in_the_shadow_of_another() {
-    let values = IDS.map(|(_, id)| id).into_iter().chain(["6f265890-5165-7fab-6b52-18d1", "job_1"]);
+    let values = IDS.map(|(_, id)| id).into_iter().chain([
+        "6f265890-5165-7fab-6b52-18d1",
+        "job_1",
+        "48cb34f5-cd39-4d59-9bb9-89f3c1611afd.ffmpeg",
+    ]);
     for rule in rules::RULES {
         let paths = values.clone().map(|value| rule.written.replace("{}", value).replace('*', "x"));
         let firsts: Vec<_> =

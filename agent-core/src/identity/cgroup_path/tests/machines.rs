@@ -141,6 +141,23 @@ fn jobs() {
         "/slurm/uid_1000/job_123/step_0/libpod_parent/libpod-{A}",
         &expect![[r#"Podman "{a}" by podman, container {A}"#]],
     );
+    // Nomad's exec, raw_exec and exec2, cgroup v2 (nomad: client/lib/cgroupslib)
+    check("/nomad.slice/share.slice/{U}.ffmpeg.scope", &expect![[r#"Cgroup "nomad/{U}.ffmpeg" by nomad"#]]);
+    // A task with cores of its own, with a dot in its name
+    check(
+        "/nomad.slice/reserve.slice/{U}.ladder.1080.scope/worker",
+        &expect![[r#"Cgroup "nomad/{U}.ladder.1080" by nomad, root …/{U}.ladder.1080.scope"#]],
+    );
+    // Nomad 1.3 to 1.6
+    check("/nomad.slice/{U}.ffmpeg.scope", &expect![[r#"Cgroup "nomad/{U}.ffmpeg" by nomad"#]]);
+    // Nomad, cgroup v1
+    check("/nomad/{U}.ffmpeg", &expect![[r#"Cgroup "nomad/{U}.ffmpeg" by nomad"#]]);
+    // Tasks without cores of their own share a cgroup of cpuset
+    check("/nomad/share", &expect![[r#"Cgroup "/nomad/share""#]]);
+    // No allocation
+    check("/nomad.slice/share.slice/backup.scope", &expect![[r#"Systemd "backup.scope" by systemd"#]]);
+    // A container of Nomad's Docker driver
+    check("/nomad.slice/docker-{A}.scope", &expect![[r#"Docker "{a}" by docker, container {A}"#]]);
     // Cloud Foundry
     check(
         "/system.slice/garden.service/garden/6f265890-5165-7fab-6b52-18d1",

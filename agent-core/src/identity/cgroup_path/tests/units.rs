@@ -79,11 +79,6 @@ fn units() {
         "/user.slice/user-1000.slice/user@1000.service/app.slice/apptainer-4242.scope",
         &expect![[r#"Systemd "apptainer-4242.scope" by systemd"#]],
     );
-    // Nomad's exec2
-    check(
-        "/nomad.slice/share.slice/{U}.ffmpeg.scope",
-        &expect![[r#"Systemd "{U}.ffmpeg.scope" by systemd"#]],
-    );
     // 63 digits are no container id
     check(
         "/system.slice/docker-{L}.scope",
