@@ -204,6 +204,7 @@ impl Pipeline {
             cpu.walk(clock, totals, health);
         }
         let demand = Arc::new(cpu.demand(&mut window, now, clock, totals));
+        cpu.name_containers(clock, totals);
         let busy = demand.totals();
 
         // A changed label begins a new series, and the charges of this tick belong to the new one.

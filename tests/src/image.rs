@@ -7,12 +7,27 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
+use tempfile::TempDir;
 
 use crate::command::{find, output};
 use crate::engine::Engine;
 
 /// Makes an image with ffmpeg, busybox and the libraries they need.
 pub fn make(engine: &Engine, name: &str) -> anyhow::Result<()> {
+    import(engine, name, encoder_root()?.path())
+}
+
+/// The files of an image with ffmpeg, busybox and the libraries they need.
+pub fn encoder_root() -> anyhow::Result<TempDir> {
+    let folder = shell_root()?;
+    let ffmpeg = find("ffmpeg").context("there is no ffmpeg here (package ffmpeg)")?;
+    fs::copy(&ffmpeg, folder.path().join("bin/ffmpeg"))?;
+    copy_libraries(&ffmpeg, folder.path())?;
+    Ok(folder)
+}
+
+/// The files of an image with busybox.
+pub fn shell_root() -> anyhow::Result<TempDir> {
     let folder = tempfile::tempdir().context("cannot make a folder")?;
     let root = folder.path();
     for directory in ["bin", "usr", "tmp", "proc", "sys", "dev"] {
@@ -20,13 +35,17 @@ pub fn make(engine: &Engine, name: &str) -> anyhow::Result<()> {
     }
     let busybox = find("busybox").context("there is no busybox here (package busybox-static)")?;
     fs::copy(busybox, root.join("bin/busybox"))?;
-    for applet in ["sh", "sleep", "true", "timeout", "cat"] {
+    for applet in ["sh", "sleep", "true", "timeout", "cat", "mkfifo"] {
         symlink("busybox", root.join("bin").join(applet))?;
     }
-    let ffmpeg = find("ffmpeg").context("there is no ffmpeg here (package ffmpeg)")?;
-    fs::copy(&ffmpeg, root.join("bin/ffmpeg"))?;
-    copy_libraries(&ffmpeg, root)?;
-    import(engine, name, root)
+    Ok(folder)
+}
+
+/// A program that writes a folder as an archive to its standard output. All files are root's.
+pub fn archive(root: &Path) -> Command {
+    let mut tar = Command::new("tar");
+    tar.args(["--owner=0", "--group=0", "-C"]).arg(root).args(["-c", "."]);
+    tar
 }
 
 /// Makes an image with only the libraries that a program needs: the base of a dynamic program, as an empty one is for a static program.
@@ -51,7 +70,7 @@ fn copy_libraries(program: &Path, root: &Path) -> anyhow::Result<()> {
 }
 
 fn import(engine: &Engine, name: &str, root: &Path) -> anyhow::Result<()> {
-    let mut tar = Command::new("tar").arg("-C").arg(root).args(["-c", "."]).stdout(Stdio::piped()).spawn()?;
+    let mut tar = archive(root).stdout(Stdio::piped()).spawn()?;
     let archive = tar.stdout.take().context("tar writes to a pipe")?;
     let mut import = engine.docker();
     import.args(["import", "-", name]).stdin(archive).stdout(Stdio::null());

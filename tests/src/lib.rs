@@ -20,6 +20,7 @@ pub mod http;
 pub mod image;
 pub mod length;
 pub mod namespace;
+pub mod podman;
 pub mod port;
 pub mod prometheus;
 pub mod rapl;

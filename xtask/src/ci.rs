@@ -14,7 +14,7 @@ use xtask::{build_ebpf, dist, install, lab, root};
 use crate::{fuzz, supply, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 17] = [
+const PACKAGES: [&str; 19] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -32,6 +32,8 @@ const PACKAGES: [&str; 17] = [
     "chromium",
     "tmux",
     "strace",
+    "podman",
+    "runc",
 ];
 
 /// The strict OpenMetrics parser, an ffmpeg with libvmaf, and two tools that score on their own.

@@ -84,6 +84,11 @@ fn precision(segments: &[&str]) -> (Option<Rank>, bool) {
     }
 }
 
+/// Whether the text is the full id of an OCI container.
+pub(super) fn is_container_id(text: &str) -> bool {
+    Holds::ContainerId.accepts(text)
+}
+
 /// The normalised path; see [`CgroupIdentity::root`].
 pub fn normalised(path: &str) -> String {
     joined(&segments(path))

@@ -11,6 +11,8 @@ mod overhead;
 mod pods;
 mod reported;
 
+mod undescribed;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 

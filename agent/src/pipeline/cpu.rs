@@ -118,6 +118,12 @@ impl CpuAccounting {
         self.identities.names_event(source, event, health);
     }
 
+    /// Names containers that no engine has described.
+    pub(super) fn name_containers(&mut self, clock: &dyn Clock, totals: &mut Totals) {
+        let (identities, context) = self.with_context(clock, totals);
+        identities.name_containers(&context);
+    }
+
     /// Marks sources of names that have containers as needed: without the source, its containers have no names. Requests the names of
     /// unknown pods.
     pub(super) fn demand_names(&mut self, health: &mut HealthTracker, names: Option<&NameRequest>) {

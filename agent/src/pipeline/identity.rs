@@ -5,6 +5,7 @@
 
 mod cgroups;
 mod encoders;
+mod podman;
 mod tracking;
 mod wrappers;
 
@@ -22,6 +23,7 @@ use agent_core::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
 use agent_core::time::MonoTime;
 use cgroups::Cgroups;
 use encoders::{Encoders, Exec, on_the_wall};
+use podman::ConmonNames;
 
 use crate::clock::Clock;
 use crate::host::HostRoots;
@@ -57,6 +59,7 @@ pub(super) struct Context<'a> {
 pub(super) struct Identities {
     cgroups: Cgroups,
     encoders: Encoders,
+    conmon_names: ConmonNames,
     lost_events: u64,
     /// Whether the next tick should walk the hierarchy.
     walk_wanted: bool,
@@ -77,6 +80,7 @@ impl Identities {
         Self {
             cgroups: Cgroups::default(),
             encoders: Encoders::new(own, tracked, numbers, earlier),
+            conmon_names: ConmonNames::default(),
             lost_events: 0,
             walk_wanted: false,
             has_lost: false,
@@ -114,6 +118,12 @@ impl Identities {
                     self.find_path(id, process, local, context);
                 }
                 let cgroup = self.told_by(cgroup, legacy);
+                if let Some(path) = self.cgroups.path(cgroup)
+                    && let Some(local) = self.encoders.in_procfs(process, local)
+                {
+                    let directory = &self.cgroups.directory;
+                    self.conmon_names.started(context, directory, local, (cgroup, path));
+                }
                 let exec = Exec { at, process, local, was_tracked, cgroup };
                 self.encoders.exec(exec, context, &mut self.cgroups);
             }
@@ -170,6 +180,11 @@ impl Identities {
     /// Whether a pod that has come since the last call is unknown.
     pub(super) fn take_unknown_pods(&mut self) -> bool {
         self.cgroups.directory.take_unknown_pods()
+    }
+
+    /// Names containers that no engine has described.
+    pub(super) fn name_containers(&mut self, context: &Context<'_>) {
+        self.conmon_names.find(context.roots, context.tree, &mut self.cgroups.directory);
     }
 
     /// Looks up a cgroup of unknown path, by a process that is in it.

@@ -1,13 +1,19 @@
-//! Fuzzes encoders' command lines: any words give labels of a bounded size, and a key at any place reaches none of them.
+//! Fuzzes command lines: any words of an encoder give labels of a bounded size, and a key at any place reaches none of them; any words of
+//! conmon give an id and a name of Podman, or neither.
 #![no_main]
 
 use agent_core::ffmpeg::command_line::parse;
+use agent_core::identity::conmon;
 use libfuzzer_sys::fuzz_target;
 
 /// No table has it, and no part of it is a number that stands alone.
 const KEY: &str = "k3yOfAStreamQ";
 
 fuzz_target!(|bytes: &[u8]| {
+    if let Some(found) = conmon::parse(bytes) {
+        assert!(found.id.len() == 64 && found.id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{found:?}");
+        assert!(!found.name.is_empty() && !found.name.contains(['/', '\0']), "{found:?}");
+    }
     let labels = labels(bytes);
     for label in &labels {
         assert!(label.len() <= bytes.len().max(64) * 4, "{label:?}");

@@ -49,7 +49,7 @@ fn is_like(text: &str, wanted: &str) -> bool {
 
 impl Holds {
     /// Whether the text is of this kind.
-    fn accepts(self, text: &str) -> bool {
+    pub(super) fn accepts(self, text: &str) -> bool {
         let is_digit = |byte: u8| byte.is_ascii_digit();
         let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         let all = |is_allowed: &dyn Fn(u8) -> bool| !text.is_empty() && text.bytes().all(is_allowed);

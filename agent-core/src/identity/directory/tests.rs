@@ -237,3 +237,45 @@ fn what_an_engine_says_is_cut_to_what_a_label_can_bear() {
     assert!(texts.iter().all(|text| text.chars().count() <= 128 && !text.contains('\n')), "{texts:?}");
     assert_eq!(details.labels["output"], path.1, "a path stays whole");
 }
+
+#[test]
+fn a_container_without_an_engine_is_described_until_its_engine_speaks() {
+    let path = format!("/machine.slice/libpod-{CONTAINER}.scope");
+    let named = |name: &str| ContainerFacts {
+        engine: Some(WorkloadKind::Podman),
+        name: name.to_owned(),
+        ..ContainerFacts::default()
+    };
+    let mut directory = Directory::default();
+    assert!(!directory.describe(CONTAINER, &named("early")), "there is no workload");
+    let id = directory.cgroup_made(CgroupId(5), &path).workload;
+    directory.cgroup_made(CgroupId(6), &format!("{path}/container"));
+    directory.cgroup_made(CgroupId(7), "/system.slice/nginx.service");
+    let undescribed =
+        |directory: &Directory, kind| directory.undescribed(kind).map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(undescribed(&directory, WorkloadKind::Podman), [id]);
+    assert_eq!(undescribed(&directory, WorkloadKind::Docker), []);
+    directory.cgroup_removed(CgroupId(6));
+    let cgroups: Vec<_> = directory.living_cgroups(id).collect();
+    assert_eq!(cgroups, [(CgroupId(5), &*path)], "a removed one has no processes");
+
+    assert!(directory.describe(CONTAINER, &named("live-a")));
+    assert_eq!(&*directory.identity(id).name, "live-a");
+    assert_eq!(undescribed(&directory, WorkloadKind::Podman), []);
+    directory.container_known(CONTAINER, facts("x264"));
+    assert!(directory.describe(CONTAINER, &named("live-a")));
+    let identity = directory.identity(id);
+    assert_eq!((&*identity.name, identity.kind), ("x264", WorkloadKind::Podman), "its engine knows better");
+    assert_eq!(identity.details.image.as_deref(), Some("encoder:1"));
+
+    directory.container_removed(CONTAINER);
+    directory.cgroup_removed(CgroupId(5));
+    assert_eq!(undescribed(&directory, WorkloadKind::Podman), [], "it has ended");
+    directory.close(id);
+    let again = directory.cgroup_made(CgroupId(5), &path).workload;
+    assert_eq!(
+        undescribed(&directory, WorkloadKind::Podman),
+        [again],
+        "a description ends with its workload"
+    );
+}

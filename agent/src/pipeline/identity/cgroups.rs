@@ -115,13 +115,17 @@ impl Cgroups {
 
     /// The one of its two cgroups that identifies a task. Where the path of one is unknown, the other does.
     pub(super) fn of_both(&self, unified: CgroupId, legacy: CgroupId) -> CgroupId {
-        let path = |id| self.newcomers.path(id).or_else(|| self.directory.path(id));
-        let is_legacy = match (path(unified), path(legacy)) {
+        let is_legacy = match (self.path(unified), self.path(legacy)) {
             (Some(unified), Some(legacy)) => cgroup_path::is_told_by_legacy(unified, legacy),
             (None, Some(_)) => true,
             (_, None) => false,
         };
         if is_legacy { legacy } else { unified }
+    }
+
+    /// The path of a cgroup, where it is known.
+    pub(super) fn path(&self, id: CgroupId) -> Option<&str> {
+        self.newcomers.path(id).or_else(|| self.directory.path(id))
     }
 
     /// Whether the path of a cgroup is known.

@@ -108,6 +108,12 @@ pub(crate) fn cgroup_path(
     text.lines().find_map(|line| hierarchy_line(line, controller)).map(|(_, path)| path.to_owned())
 }
 
+/// The paths of a process's cgroups, in all hierarchies; `None` when it is gone.
+pub(crate) fn cgroup_paths(roots: &HostRoots, id: ProcessId) -> Option<Vec<String>> {
+    let text = fs::read_to_string(roots.process(id.0, "cgroup")).ok()?;
+    Some(text.lines().filter_map(|line| Some(line.splitn(3, ':').nth(2)?.to_owned())).collect())
+}
+
 /// The number of the hierarchy of a controller of cgroup v1; `None` where that is not mounted.
 pub(crate) fn own_hierarchy(roots: &HostRoots, controller: Controller) -> Option<u32> {
     let text = fs::read_to_string(roots.own_process("cgroup")).ok()?;
