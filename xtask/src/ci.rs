@@ -14,7 +14,7 @@ use xtask::{build_ebpf, dist, install, lab, root};
 use crate::{fuzz, supply, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 19] = [
+const PACKAGES: [&str; 20] = [
     "ffmpeg",
     "prometheus",
     "docker.io",
@@ -34,6 +34,7 @@ const PACKAGES: [&str; 19] = [
     "strace",
     "podman",
     "runc",
+    "containerd",
 ];
 
 /// The strict OpenMetrics parser, an ffmpeg with libvmaf, and two tools that score on their own.
