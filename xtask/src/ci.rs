@@ -9,7 +9,7 @@ use anyhow::bail;
 
 use xtask::missing::Missing;
 use xtask::process::{is_root, run, say};
-use xtask::{build_ebpf, dist, install, lab, root};
+use xtask::{build_ebpf, dist, helm, install, lab, root};
 
 use crate::{fuzz, supply, tidy};
 
@@ -37,12 +37,13 @@ const PACKAGES: [&str; 20] = [
     "containerd",
 ];
 
-/// The strict OpenMetrics parser, an ffmpeg with libvmaf, and two tools that score on their own.
-const PYTHON_PACKAGES: [&str; 4] = [
+/// The strict OpenMetrics parser, an ffmpeg with libvmaf, two tools that score on their own, and the schemas of Kubernetes.
+const PYTHON_PACKAGES: [&str; 5] = [
     "prometheus_client==0.26.0",
     "imageio-ffmpeg==0.8.1",
     "ffmpeg-quality-metrics==3.13.0",
     "easyvmaf==5.0.0",
+    "kubernetes-validate==1.37.0",
 ];
 
 /// Runs all tests, or only those that need neither root nor tools.
@@ -99,6 +100,7 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     install::packages("the black-box tests", &PACKAGES)?;
     let python = install::python(&root, &PYTHON_PACKAGES)?;
     install::playwright(&root)?;
+    helm::helm(&root)?;
     step("hostile input");
     fuzz::fuzz(fuzz::Task::Replay, None)?;
     step("black-box tests");
@@ -123,6 +125,7 @@ fn missing(root: &Path) -> Missing {
     build_ebpf::missing(root)
         .and(install::missing_for_tests(root, &PYTHON_PACKAGES))
         .and(dist::missing(root))
+        .with_tool("helm", helm::find_helm(root).is_some())
         .with_packages(&PACKAGES)
         .with_packages(&fuzz::REPLAY_PACKAGES)
 }

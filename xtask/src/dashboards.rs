@@ -27,6 +27,8 @@ use panel::Panel;
 use xtask::process::say;
 use xtask::root;
 
+use crate::chart;
+
 /// A variable at the top of a dashboard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Variable {
@@ -99,7 +101,12 @@ pub(crate) fn write() -> anyhow::Result<()> {
         fs::write(&path, dashboard.text()).with_context(|| format!("cannot write {}", path.display()))?;
         say(&format!("{}", path.display()));
     }
-    Ok(())
+    chart::write_copies()
+}
+
+/// Each dashboard's file name and its JSON in one line, for the chart.
+pub(crate) fn compact() -> impl Iterator<Item = (String, String)> {
+    all().into_iter().map(|dashboard| (format!("{}.json", dashboard.file), format!("{}\n", dashboard.json())))
 }
 
 fn path(dashboard: &Dashboard) -> anyhow::Result<PathBuf> {

@@ -17,7 +17,7 @@ pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 const PACKER: &str = "cargo-deb";
 
 /// Contents of the tarball besides the program and its manual: source path, and path in the tarball.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 13] = [
     ("README.md", "README.md"),
     ("CHANGELOG.md", "CHANGELOG.md"),
     ("LICENSE-MIT", "LICENSE-MIT"),
@@ -27,6 +27,8 @@ const FILES: [(&str, &str); 11] = [
     ("grafana", "grafana"),
     ("packaging/prometheus", "packaging/prometheus"),
     ("packaging/alertmanager", "packaging/alertmanager"),
+    ("packaging/helm", "packaging/helm"),
+    ("packaging/kubernetes", "packaging/kubernetes"),
     ("packaging/systemd/ffwatt.service", "ffwatt.service"),
     ("packaging/systemd/ffwatt.default", "ffwatt.default"),
 ];

@@ -8,7 +8,9 @@ use std::process::Command;
 use xtask::process::run;
 use xtask::root;
 
-/// Writes the files that the tests compare with.
+use crate::chart;
+
+/// Writes the files that the tests compare with, and the keys of the configuration into the schema of the chart.
 pub(crate) fn write() -> anyhow::Result<()> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(root()?).env("UPDATE_EXPECT", "1").args([
@@ -19,5 +21,6 @@ pub(crate) fn write() -> anyhow::Result<()> {
         "--lib",
         "documented",
     ]);
-    run(&mut command)
+    run(&mut command)?;
+    chart::write_copies()
 }

@@ -4,6 +4,7 @@
 
 pub mod build_ebpf;
 pub mod dist;
+pub mod helm;
 pub mod install;
 pub mod lab;
 pub mod missing;

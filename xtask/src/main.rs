@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chart;
 mod ci;
 mod dashboards;
 mod docs;
@@ -98,6 +99,9 @@ fn command() -> Command {
                 ),
         )
         .subcommand(Command::new("dashboards").about("Write Grafana's dashboards (grafana/dashboards)"))
+        .subcommand(Command::new("chart").about(
+            "Write the copies in the Helm chart (packaging/helm) and the plain manifests (packaging/kubernetes)",
+        ))
         .subcommand(Command::new("page").about("Bring the live page's chart library from npm"))
         .subcommand(
             Command::new("pictures")
@@ -170,6 +174,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             dry_run: matches.get_flag("dry-run"),
         }),
         Some(("dashboards", _)) => dashboards::write(),
+        Some(("chart", _)) => chart::write(),
         Some(("page", _)) => page::update(),
         Some(("pictures", matches)) if matches.get_flag("page") => pictures::page_picture(),
         Some(("pictures", _)) => pictures::pictures(),

@@ -17,11 +17,13 @@ use xtask::process::{output, say};
 use xtask::root;
 
 /// Files that name the version, and how.
-const MENTIONS: [(&str, &str); 4] = [
+const MENTIONS: [(&str, &str); 6] = [
     ("docker-compose.yml", "ffwatt:VERSION}"),
     ("packaging/Dockerfile", "ARG VERSION=VERSION\n"),
     ("docs/DEPLOY.md", "ffwatt_VERSION-1_amd64.deb"),
     ("docs/DEPLOY.md", "ffwatt-VERSION-x86_64-linux.tar.gz"),
+    ("docs/KUBERNETES.md", "ffwatt:VERSION\n"),
+    ("packaging/kubernetes/ffwatt.yaml", "ffwatt:VERSION\""),
 ];
 
 /// Arguments of the task.
