@@ -8,12 +8,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::agent::binary;
+use tests::cgroup::Cgroup;
 use tests::command::{Owned, eventually, output, pause};
 use tests::engine::Engine;
 use tests::ffmpeg;
@@ -35,6 +37,8 @@ fn repository() -> PathBuf {
 struct Stack<'a> {
     prometheus: Prometheus<'a>,
     _agent: Owned,
+    _encoder: Owned,
+    _pod: Cgroup,
     _engine: Engine,
     _rapl: LiveRapl,
     _folder: tempfile::TempDir,
@@ -60,6 +64,8 @@ fn start(namespace: &Namespace) -> Stack<'_> {
         &format!("--containers.docker-socket={}", engine.socket().display()),
         "--containers.podman-socket=",
         &format!("--quality.ffmpeg={vmaf}"),
+        &format!("--path.podlogs={}", in_folder(POD_LOGS)),
+        &format!("--path.containerlogs={}", in_folder(CONTAINER_LOGS)),
         "--budget.kwh-per-month=100",
         "--attribution.idle-watts=8",
     ]);
@@ -68,9 +74,43 @@ fn start(namespace: &Namespace) -> Stack<'_> {
     let ask = || namespace.command("curl").args(["-sf", "http://localhost:9510/ready"]).output().ok();
     eventually("the agent is ready", Duration::from_secs(30), || ask()?.status.success().then_some(()))
         .unwrap_or_else(|error| panic!("{error}: {}", fs::read_to_string(in_folder("log")).unwrap()));
+    let (pod, encoder) = encode_in_pod(namespace, folder.path());
     encode_in_containers(&engine, folder.path());
     encode_scenarios(folder.path(), &vmaf);
-    Stack { prometheus, _agent: agent, _engine: engine, _rapl: rapl, _folder: folder }
+    Stack {
+        prometheus,
+        _agent: agent,
+        _encoder: encoder,
+        _pod: pod,
+        _engine: engine,
+        _rapl: rapl,
+        _folder: folder,
+    }
+}
+
+/// Folders in place of `/var/log/pods` and `/var/log/containers`.
+const POD_LOGS: &str = "pods";
+const CONTAINER_LOGS: &str = "containers";
+
+/// A pod as the kubelet makes it: the cgroups, and the names of the log files. Its encode continues, and posts progress. The kubelet is
+/// simulated.
+fn encode_in_pod(namespace: &Namespace, folder: &Path) -> (Cgroup, Owned) {
+    let (uid, id) = ("0f1d4b1e-3c55-4a3e-9d0a-5b7c2f6a9e11", "5e".repeat(32));
+    let logs = folder.join(POD_LOGS).join(format!("transcode_live-0_{uid}")).join("encode");
+    fs::create_dir_all(&logs).unwrap();
+    let log = logs.join("0.log");
+    fs::write(&log, "").unwrap();
+    let links = folder.join(CONTAINER_LOGS);
+    fs::create_dir_all(&links).unwrap();
+    symlink(log, links.join(format!("live-0_transcode_encode-{id}.log"))).unwrap();
+    let pod = Cgroup::make(&format!("kubepods/burstable/pod{uid}/{id}")).unwrap();
+    let mut inner = pod.command("ffmpeg");
+    inner.args(["-nostdin", "-v", "error", "-progress", "http://localhost:9510/progress/live"]);
+    inner.args(["-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-c:v", "libx264"]);
+    inner.args(["-preset", "veryfast", "-f", "null", "-"]);
+    let mut encode = namespace.command(inner.get_program().to_str().unwrap());
+    encode.args(inner.get_args()).stdout(Stdio::null());
+    (pod, Owned(encode.spawn().unwrap()))
 }
 
 /// One encode that continues, and one that ends and gets scores.
@@ -152,6 +192,7 @@ fn chosen(expression: &str) -> String {
         ("$__rate_interval", "20s"),
         ("$__range", "5m"),
         ("$instance", ".*"),
+        ("$namespace", ".*"),
         ("$run_id", ".*"),
         ("$output_ladder", ".*"),
         ("$encoder_type", ".*"),

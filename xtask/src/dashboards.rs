@@ -11,6 +11,7 @@ mod cost;
 mod efficiency;
 mod fleet;
 mod forecasting;
+mod kubernetes;
 mod panel;
 mod power;
 mod predictions;
@@ -83,6 +84,7 @@ pub(crate) fn all() -> Vec<Dashboard> {
         containers::dashboard(),
         quality_cost::dashboard(),
         fleet::dashboard(),
+        kubernetes::dashboard(),
         agent::dashboard(),
         power::dashboard(),
         baseline::dashboard(),

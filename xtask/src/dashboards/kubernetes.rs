@@ -1,0 +1,170 @@
+//! Dashboard "Kubernetes": power, energy, cost and carbon by namespace, pod, container and encode.
+//!
+//! Totals of namespaces and classes come from counters that never end, so energy of short jobs is complete after the first scrape. Rows
+//! of pods, containers and encodes come from their own series, which end with them.
+
+use super::panel::{Panel, areas, bars, lines, stat, table};
+use super::{Dashboard, INSTANCE, Variable};
+
+const NAMESPACE: Variable = Variable::Label {
+    name: "namespace",
+    title: "Namespace",
+    query: "label_values(ffwatt_namespace_energy_joules_total, namespace)",
+};
+
+/// Energy of namespaces, in the domains that count towards a total.
+const NAMESPACES: &str = r#"ffwatt_namespace_energy_joules_total{instance=~"$instance", namespace=~"$namespace", domain=~"package|dram"}"#;
+
+/// Energy of containers, with the pod's own cgroup and its sandbox, in the same domains.
+const CONTAINERS: &str = r#"ffwatt_workload_energy_joules_total{instance=~"$instance", namespace=~"$namespace", namespace!="", domain=~"package|dram"}"#;
+
+const ENCODES: &str = r#"instance=~"$instance", namespace=~"$namespace", namespace!="""#;
+
+/// Labels of a row of the table of encodes.
+const ROW: &str = "instance, namespace, pod, container, transcode";
+
+/// Settings of transcodes, to join with their figures.
+const SETTINGS: &str =
+    "* on (instance, transcode, workload) group_left (codec, preset, resolution) ffwatt_transcode_info";
+
+/// Labels of a class.
+const CLASS: &str = "namespace, scenario, codec, preset, resolution";
+
+pub(crate) fn dashboard() -> Dashboard {
+    Dashboard {
+        file: "kubernetes",
+        uid: "ffwatt-kubernetes",
+        title: "Kubernetes",
+        description: "Power, energy, cost and carbon by namespace, pod, container and encode.",
+        refresh: "30s",
+        since: "now-1h",
+        variables: vec![INSTANCE, NAMESPACE],
+        panels: totals().into_iter().chain(namespaces_and_pods()).chain(encodes()).collect(),
+    }
+}
+
+fn totals() -> [Panel; 6] {
+    let energy = format!("sum by (instance) (increase({NAMESPACES}[$__range])) / 3.6e6");
+    [
+        stat("Power", "watt", "Power charged to the pods of the chosen namespaces.")
+            .query(format!("sum(rate({NAMESPACES}[$__rate_interval]))"), "pods"),
+        stat("Energy", "kwatth", "Energy charged to the pods of the chosen namespaces in the time range.")
+            .query(format!("sum({energy})"), "pods")
+            .decimals(4),
+        stat("Energy cost", "none", "Cost of this energy, at the price of each node.")
+            .query(
+                format!(
+                    "sum by (currency) (ffwatt_energy_price_per_kwh * on (instance) group_left () ({energy}))"
+                ),
+                "{{currency}}",
+            )
+            .decimals(4),
+        stat("Carbon", "massg", "Emission of this energy, in g CO2e, at the carbon intensity of each node.")
+            .query(format!("sum(({energy}) * on (instance) ffwatt_carbon_intensity_grams_per_kwh)"), "pods"),
+        stat("Pods", "none", "Pods with a charge, ended pods of the last minutes included.")
+            .query(format!("count(count by (namespace, pod) ({CONTAINERS}))"), "pods"),
+        stat("Encodes running", "none", "Encoder processes that run now in pods.")
+            .query(format!("sum(ffwatt_transcode_running{{{ENCODES}}})"), "encodes"),
+    ]
+}
+
+fn namespaces_and_pods() -> [Panel; 5] {
+    let containers = "sum by (instance, namespace, pod, container)";
+    [
+        areas("Power by namespace", "watt", "Power charged to the pods of each namespace, stacked.")
+            .query(format!("sum by (namespace) (rate({NAMESPACES}[$__rate_interval]))"), "{{namespace}}"),
+        bars("Energy by namespace", "kwatth", "Energy charged to the pods of each namespace in the time range.")
+            .query(format!("sum by (namespace) (increase({NAMESPACES}[$__range])) / 3.6e6"), "{{namespace}}"),
+        areas("Power by pod", "watt", "Power of each pod, stacked.").query(
+            format!("sum by (namespace, pod) (rate({CONTAINERS}[$__rate_interval])) > 0"),
+            "{{namespace}}/{{pod}}",
+        ),
+        lines("Power by container", "watt", "Power of each container. The container POD is the overhead of \
+            a pod: its own cgroup and its sandbox.")
+            .query(
+                format!("sum by (namespace, pod, container) (rate({CONTAINERS}[$__rate_interval])) > 0"),
+                "{{namespace}}/{{pod}}/{{container}}",
+            ),
+        table("Containers", "none", "Power, CPU time and cost of each container now, and its energy since its \
+            series began.")
+            .query(format!("{containers} (rate({CONTAINERS}[$__rate_interval]))"), "")
+            .query(format!("{containers} ({CONTAINERS})"), "")
+            .query(
+                format!("{containers} (rate(ffwatt_workload_cpu_seconds_total{{{ENCODES}}}[$__rate_interval]))"),
+                "",
+            )
+            .query(
+                format!("{containers} (rate({CONTAINERS}[$__rate_interval])) / 1000 * on (instance) group_left (currency) ffwatt_energy_price_per_kwh"),
+                "",
+            )
+            .query(
+                format!("{containers} (rate({CONTAINERS}[$__rate_interval])) / 1000 * on (instance) group_left () ffwatt_carbon_intensity_grams_per_kwh"),
+                "",
+            )
+            .column("instance", "Node", "string")
+            .column("namespace", "Namespace", "string")
+            .column("pod", "Pod", "string")
+            .column("container", "Container", "string")
+            .column("Value #A", "Power", "watt")
+            .column("Value #B", "Energy", "joule")
+            .column("Value #C", "CPUs", "none")
+            .column("Value #D", "Cost per hour", "none")
+            .column("Value #E", "g CO2e per hour", "none")
+            .size(24, 10),
+    ]
+}
+
+fn encodes() -> [Panel; 6] {
+    let class = |name: &str| {
+        format!(
+            r#"ffwatt_class_{name}_total{{instance=~"$instance", namespace=~"$namespace", namespace!=""}}[$__range]"#
+        )
+    };
+    let (energy, frames) = (class("energy_joules"), class("frames"));
+    let legend = "{{namespace}} {{scenario}} {{codec}} {{preset}} {{resolution}}";
+    let figure = |name: &str| format!("sum by ({ROW}) ({name}{{{ENCODES}}})");
+    [
+        lines("Power of encodes", "watt", "Power of each encode.").query(
+            format!("sum by (namespace, pod, transcode, codec, preset) (rate(ffwatt_transcode_energy_joules_total{{{ENCODES}}}[$__rate_interval])) > 0"),
+            "{{namespace}}/{{pod}} {{codec}} {{preset}} ({{transcode}})",
+        ),
+        bars("Energy by class of encodes", "kwatth", "Energy in the time range of all encodes with the same \
+            settings, ended encodes included.")
+            .query(format!("sum by ({CLASS}) (increase({energy})) / 3.6e6"), legend),
+        bars("Joules per frame by class", "joule", "Energy of each class divided by its encoded frames, in the \
+            time range. Absent without progress posts.")
+            .query(
+                format!("sum by ({CLASS}) (increase({energy})) / (sum by ({CLASS}) (increase({frames})) > 0)"),
+                legend,
+            ),
+        lines("Joules per frame", "joule", "Energy per encoded frame of each encode.").query(
+            format!("ffwatt_transcode_joules_per_frame{{{ENCODES}}} {SETTINGS}"),
+            "{{namespace}}/{{pod}} {{codec}} {{preset}} ({{transcode}})",
+        ),
+        bars("Ended encodes", "none", "Encodes that ended in the time range, by class.")
+            .query(format!("sum by ({CLASS}) (increase({}))", class("jobs")), legend),
+        table("Encodes", "none", "Energy, energy per frame, cost and carbon of each encode; figures per frame where \
+            the encoder posts progress.")
+            .query(
+                format!("sum by ({ROW}, codec, preset, resolution) (ffwatt_transcode_energy_joules_total{{{ENCODES}}})"),
+                "",
+            )
+            .query(figure("ffwatt_transcode_joules_per_frame"), "")
+            .query(format!("sum by ({ROW}, currency) (ffwatt_transcode_cost{{{ENCODES}}})"), "")
+            .query(figure("ffwatt_transcode_carbon_grams"), "")
+            .column("instance", "Node", "string")
+            .column("namespace", "Namespace", "string")
+            .column("pod", "Pod", "string")
+            .column("container", "Container", "string")
+            .column("transcode", "Encode", "string")
+            .column("codec", "Codec", "string")
+            .column("preset", "Preset", "string")
+            .column("resolution", "Size", "string")
+            .column("Value #A", "Energy", "joule")
+            .column("Value #B", "J/frame", "none")
+            .column("Value #C", "Cost", "none")
+            .column("currency", "Currency", "string")
+            .column("Value #D", "g CO2e", "none")
+            .size(24, 10),
+    ]
+}
