@@ -71,7 +71,9 @@ fn text(snapshot: Snapshot) -> String {
         let name = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
         name.starts_with("ffwatt_workload_") || name.starts_with("ffwatt_transcode_")
     };
-    text.lines().filter(is_its).map(|line| format!("{line}\n")).collect()
+    let mut lines: Vec<&str> = text.lines().filter(is_its).collect();
+    lines.push("");
+    lines.join("\n")
 }
 
 #[test]

@@ -127,15 +127,21 @@ fn twenty_pods_have_their_own_cpu_time_and_energy_and_one_has_a_transcode() {
     assert_eq!(containerd.cri().containers().unwrap().len(), PODS + 1);
 
     // The start of a container runs in other processes and cgroups, too. The comparison begins when each shell waits.
-    workers.iter().for_each(|worker| worker.run(0));
-    workers.iter().for_each(|worker| worker.finish(1));
+    for worker in &workers {
+        worker.run(0);
+    }
+    for worker in &workers {
+        worker.finish(1);
+    }
     let before = agent.wait_ticks(2).unwrap();
     let burnt: Vec<f64> = workers.iter().map(Worker::cpu_seconds).collect();
     for (number, worker) in workers.iter().enumerate() {
         // The last one only waits.
         worker.run(if number + 1 == PODS { 0 } else { 40_000 * (1 + number as u32 % 5) });
     }
-    workers.iter().for_each(|worker| worker.finish(2));
+    for worker in &workers {
+        worker.finish(2);
+    }
     let after = agent.wait_ticks(2).unwrap();
 
     let processors = std::thread::available_parallelism().unwrap().get() as f64;

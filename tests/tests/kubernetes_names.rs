@@ -17,7 +17,7 @@ use tests::command::{Owned, eventually};
 use tests::namespace::Namespace;
 use tests::prometheus::Prometheus;
 
-/// As a PodMonitor sets target labels: those of the agent's own pod.
+/// As a `PodMonitor` sets target labels: those of the agent's own pod.
 const CONFIGURATION: &str = "
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:

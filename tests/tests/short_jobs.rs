@@ -108,11 +108,11 @@ fn encode_all(plan: &Plan) {
 /// Microjoules of all transcodes, by their own series: those shown, those beyond the limit, and those that have disappeared.
 fn of_transcodes(scrape: &Exposition) -> i128 {
     let all = scrape.all(TRANSCODES).chain(scrape.all(ENDED));
-    all.map(|sample| sample.millionths()).sum()
+    all.map(tests::exposition::Sample::millionths).sum()
 }
 
 fn of_classes(scrape: &Exposition) -> i128 {
-    scrape.all(CLASSES).map(|sample| sample.millionths()).sum()
+    scrape.all(CLASSES).map(tests::exposition::Sample::millionths).sum()
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Task<'_> {
         bar.inc_length(pairing.alignment.pairs.len() as u64);
         let model = model(plan.size, self.attempt.terms.is_neg);
         let mut metrics = vec![Metric::Psnr, Metric::Ssim];
-        metrics.extend(self.tools.has_vmaf.then(|| Metric::Vmaf(model)));
+        metrics.extend(self.tools.has_vmaf.then_some(Metric::Vmaf(model)));
         metrics.extend(self.tools.has_xpsnr.then_some(Metric::Xpsnr));
         let said = measure::run(self, plan, pairing, &metrics, &|frames| bar.inc(frames))?.messages.said;
         Ok(Scores {

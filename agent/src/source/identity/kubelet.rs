@@ -80,7 +80,7 @@ pub(crate) fn follow(
     let mut last: Option<MonoTime> = None;
     loop {
         if let Some(last) = last {
-            requests.pause(LIST_PAUSE.saturating_sub(clock.now().since(last)));
+            NameRequests::pause(LIST_PAUSE.saturating_sub(clock.now().since(last)));
         }
         last = Some(clock.now());
         let (events, next) = follower.list();

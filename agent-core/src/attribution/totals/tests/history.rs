@@ -161,7 +161,9 @@ fn charge(
         prop_assert_eq!(sum, window.energy);
         let of_transcodes = charges.iter().filter(|charge| charge.claimant.transcode.is_some());
         watch.transcodes += of_transcodes.map(|charge| charge.energy.0).sum::<u64>();
-        charges.iter().for_each(|charge| watch.groups.charged(*charge));
+        for charge in &charges {
+            watch.groups.charged(*charge);
+        }
         let charges: Vec<_> = charges.into_iter().map(|charge| (charge, MicroJoules(1))).collect();
         totals.charge(zone, window.energy, &charges);
     }

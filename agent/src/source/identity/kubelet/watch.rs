@@ -83,7 +83,7 @@ impl NameRequests {
         clippy::disallowed_methods,
         reason = "the thread of the names lists folders no more often than this"
     )]
-    pub(super) fn pause(&self, time: Duration) {
+    pub(super) fn pause(time: Duration) {
         std::thread::sleep(time);
     }
 }
