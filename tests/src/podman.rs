@@ -44,6 +44,11 @@ impl Podman {
         Ok(output(&mut run)?.trim().to_owned())
     }
 
+    /// Waits until a container has ended.
+    pub fn wait(&self, name: &str) -> anyhow::Result<()> {
+        output(self.podman().args(["wait", name])).map(drop)
+    }
+
     /// `podman` on this storage. runc and the manager `cgroupfs` work with every version of cgroups, and without systemd.
     fn podman(&self) -> Command {
         let mut command = Command::new("podman");

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use tests::agent::Agent;
 use tests::command::Owned;
-use tests::exposition::{Exposition, assert_closed};
+use tests::exposition::{Exposition, assert_closed, assert_no_residual};
 use tests::podman::Podman;
 
 /// A user without rights.
@@ -58,4 +58,21 @@ fn conmon_names_containers_and_a_process_that_only_looks_like_it_does_not() {
         assert_eq!((info.label("runtime"), info.label("image")), ("podman", ""));
     }
     assert_closed(&scrape);
+}
+
+#[test]
+fn a_container_that_ends_before_the_next_tick_has_its_name_by_its_encoder() {
+    let podman = Podman::new().unwrap();
+    let flags = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
+    // Every process of this name stands for an encoder.
+    let agent = Agent::start(&[&flags[..], &["--interval=5s", "--cpu.tracked=sleep"]].concat()).unwrap();
+    let id = podman.run("short", &["sleep", "0.2"]).unwrap();
+    podman.wait("short").unwrap();
+    let of = [("workload", "short"), ("kind", "podman"), ("id", &id[..12])];
+    let named =
+        |scrape: &Exposition| scrape.sum("ffwatt_workload_cpu_seconds_total", &of).filter(|s| *s > 0.0);
+    agent.until("the encoder's container has its name", named).unwrap();
+    let scrape = agent.scrape().unwrap();
+    assert_eq!(names(&scrape, &id), vec!["short"; names(&scrape, &id).len()]);
+    assert_no_residual(&scrape);
 }
