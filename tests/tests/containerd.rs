@@ -99,16 +99,26 @@ impl Worker<'_> {
     }
 }
 
+/// Name of the workload of a container.
+fn name(scrape: &Exposition, id: &str) -> String {
+    let key = [("kind", "kubernetes"), ("id", &id[..12])];
+    scrape.find("ffwatt_workload_info", &key).next().unwrap().label("workload").to_owned()
+}
+
 #[test]
 fn twenty_pods_have_their_own_cpu_time_and_energy_and_one_has_a_transcode() {
     let rapl = LiveRapl::start().unwrap();
     let containerd = Containerd::start().unwrap();
     let sys = format!("--path.sysfs={}", rapl.path().display());
+    let pods = format!("--path.podlogs={}", containerd.pod_logs().display());
+    let links = format!("--path.containerlogs={}", containerd.container_logs().display());
     let agent = Agent::start(&[
         "--cpu.source=bpf",
         "--energy.source=powercap",
         "--attribution.idle-watts=0",
         &sys,
+        &pods,
+        &links,
         "--containers.docker-socket=",
         "--containers.podman-socket=",
     ])
@@ -161,12 +171,13 @@ fn twenty_pods_have_their_own_cpu_time_and_energy_and_one_has_a_transcode() {
         assert!(joules > idle_joules, "{}: {joules} J, a pod that waits {idle_joules} J", worker.id);
     }
 
-    let key = [("kind", "kubernetes"), ("id", &encode[..12])];
-    let info = after.find("ffwatt_workload_info", &key).next().unwrap();
-    let workload = info.label("workload").to_owned();
+    for (number, worker) in workers.iter().enumerate() {
+        assert_eq!(name(&after, &worker.id), format!("shop/worker-{number}/main"));
+    }
+    assert_eq!(name(&after, &encode), "live/ladder/ffmpeg");
     let transcode = agent
         .until("the transcode draws power", |scrape| {
-            let of = [("workload", workload.as_str())];
+            let of = [("workload", "live/ladder/ffmpeg")];
             let mut found = scrape.find("ffwatt_transcode_energy_joules_total", &of);
             found.find(|sample| sample.value > 0.0).cloned()
         })
