@@ -126,6 +126,9 @@ fn compile(name: &str, source: &Path) -> anyhow::Result<PathBuf> {
         .current_dir(source)
         .envs(toolchain.environment.iter().map(|(name, value)| (name, value)))
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(source, &toolchain, &linker).join("\u{1f}"))
+        // The agent is optimised for size, its eBPF programs for the time of a task switch.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "4")
         .args(&toolchain.arguments)
         .args(["build", "--quiet", "--package", "agent-ebpf", "--bin", name, "--release"])
         .args(["-Z", "build-std=core", "--target", TARGET, "--target-dir", "target/bpf"]);
