@@ -144,6 +144,8 @@ impl Drop for Engine {
         if self.private.as_ref().is_none_or(|private| private.daemon.is_none()) {
             return;
         }
+        // A test that failed may have left the daemon stopped, and it would never answer.
+        let _ = self.signal(rustix::process::Signal::CONT);
         // Containers first: their processes would outlive a daemon that is killed.
         if let Ok(containers) = self.run(&["ps", "--all", "--quiet"]) {
             for container in containers.lines() {

@@ -25,7 +25,12 @@ use tests::exposition::{Exposition, assert_closed};
 use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
-const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
+const FLAGS: [&str; 4] = [
+    "--cpu.source=bpf",
+    "--energy.source=model",
+    "--containers.docker-socket=",
+    "--containers.podman-socket=",
+];
 
 fn agent(more: &[&str]) -> Agent {
     Agent::start(&[&FLAGS[..], more].concat()).unwrap()

@@ -30,9 +30,13 @@ fn names(scrape: &Exposition, id: &str) -> Vec<String> {
 fn conmon_names_containers_and_a_process_that_only_looks_like_it_does_not() {
     let podman = Podman::new().unwrap();
     let before = podman.run("before", &BURN).unwrap();
-    let agent =
-        Agent::start(&["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="])
-            .unwrap();
+    let agent = Agent::start(&[
+        "--cpu.source=bpf",
+        "--energy.source=model",
+        "--containers.docker-socket=",
+        "--containers.podman-socket=",
+    ])
+    .unwrap();
     // Another user's process with conmon's name and words, about a container that it did not start.
     let impostor = Command::new("sh")
         .arg0("conmon")
@@ -63,7 +67,12 @@ fn conmon_names_containers_and_a_process_that_only_looks_like_it_does_not() {
 #[test]
 fn a_container_that_ends_before_the_next_tick_has_its_name_by_its_encoder() {
     let podman = Podman::new().unwrap();
-    let flags = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
+    let flags = [
+        "--cpu.source=bpf",
+        "--energy.source=model",
+        "--containers.docker-socket=",
+        "--containers.podman-socket=",
+    ];
     // Every process of this name stands for an encoder.
     let agent = Agent::start(&[&flags[..], &["--interval=5s", "--cpu.tracked=sleep"]].concat()).unwrap();
     let id = podman.run("short", &["sleep", "0.2"]).unwrap();

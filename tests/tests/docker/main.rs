@@ -32,6 +32,7 @@ fn agent(engine: &Engine) -> Agent {
     let socket = engine.socket().to_str().unwrap().to_owned();
     let agent = Agent::start(&[
         "--cpu.source=bpf",
+        "--energy.source=model",
         "--containers.docker-socket",
         &socket,
         "--containers.podman-socket=",
@@ -229,6 +230,7 @@ fn an_engine_that_starts_later_or_restarts_is_found_again() {
     let socket = engine.socket().to_str().unwrap().to_owned();
     let agent = Agent::start(&[
         "--cpu.source=bpf",
+        "--energy.source=model",
         "--containers.docker-socket",
         &socket,
         "--containers.podman-socket=",
@@ -268,8 +270,13 @@ fn an_engine_that_hangs_keeps_nobody_and_is_heard_again() {
     assert!(during.residuals().values().all(|left| *left == 0));
     // One that starts meanwhile finds it hanging.
     let socket = engine.socket().to_str().unwrap().to_owned();
-    let second =
-        Agent::start(&["--containers.docker-socket", &socket, "--containers.podman-socket="]).unwrap();
+    let second = Agent::start(&[
+        "--energy.source=model",
+        "--containers.docker-socket",
+        &socket,
+        "--containers.podman-socket=",
+    ])
+    .unwrap();
     let scrape = second.wait_ticks(2).unwrap();
     assert_ne!(is_up(&scrape), Some(true));
     assert!(scrape.residuals().values().all(|left| *left == 0));
@@ -337,6 +344,7 @@ fn the_engine_is_only_ever_asked_and_never_told() {
     let socket = socket.to_str().unwrap();
     let agent = Agent::start(&[
         "--cpu.source=bpf",
+        "--energy.source=model",
         "--containers.docker-socket",
         socket,
         "--containers.podman-socket=",

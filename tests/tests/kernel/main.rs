@@ -26,8 +26,13 @@ use tests::exposition::{Exposition, assert_closed};
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const ENERGY: &str = "ffwatt_workload_energy_joules_total";
 
-/// On the real host, without container engines.
-const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
+/// On the real host, without container engines. Energy is estimated: counters of a virtual machine may stand still.
+const FLAGS: [&str; 4] = [
+    "--cpu.source=bpf",
+    "--energy.source=model",
+    "--containers.docker-socket=",
+    "--containers.podman-socket=",
+];
 
 fn agent(more: &[&str]) -> Agent {
     Agent::start(&[&FLAGS[..], more].concat()).unwrap()
