@@ -153,7 +153,8 @@ impl Counter {
 
 /// Links everything of the real `/sys` but its power.
 pub(crate) fn link_the_rest(sys: &Path) -> anyhow::Result<()> {
-    for part in ["devices", "kernel", "fs", "bus", "module"] {
+    // Not `bus`: a performance counter for energy of the real host is no part of this one.
+    for part in ["devices", "kernel", "fs", "module"] {
         symlink(Path::new("/sys").join(part), sys.join(part)).context("cannot link to /sys")?;
     }
     Ok(())

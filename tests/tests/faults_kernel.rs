@@ -149,10 +149,33 @@ fn link(agent: &Agent, tracepoint: &str) -> String {
 }
 
 /// Detaches a program: no other process can, so a debugger makes the agent do it.
+///
+/// The main thread waits in a system call. It runs that instruction once more, as `dup2(2, <link>)`, and then waits on. `call` of gdb would
+/// write all registers, which fails on processors with more of them than this gdb knows.
 fn detach(agent: &Agent, tracepoint: &str) {
-    let call = format!("call (int)dup2(2, {})", link(agent, tracepoint));
-    let pid = agent.pid().to_string();
-    output(Command::new("gdb").args(["--batch", "--nx", "--pid", &pid, "--eval-command", &call])).unwrap();
+    const REGISTERS: [&str; 7] = ["rip", "rax", "orig_rax", "rdi", "rsi", "rcx", "r11"];
+    const DUP2: u32 = 33;
+    let link = link(agent, tracepoint);
+    let saved = REGISTERS.map(|register| format!("set var $saved_{register} = ${register}"));
+    let call = [
+        "set var $rip = $rip - 2".to_owned(),
+        "set var $orig_rax = -1".to_owned(),
+        format!("set var $rax = {DUP2}"),
+        "set var $rdi = 2".to_owned(),
+        format!("set var $rsi = {link}"),
+        "stepi".to_owned(),
+        "printf \"result %d\\n\", (int)$rax".to_owned(),
+    ];
+    let restored = REGISTERS.map(|register| format!("set var ${register} = $saved_{register}"));
+    let commands =
+        ["set scheduler-locking on".to_owned()].into_iter().chain(saved).chain(call).chain(restored);
+    let mut gdb = Command::new("gdb");
+    gdb.args(["--batch", "--nx", "--pid", &agent.pid().to_string()]);
+    for command in commands {
+        gdb.args(["--eval-command", &command]);
+    }
+    let said = output(&mut gdb).unwrap();
+    assert!(said.contains(&format!("result {link}\n")), "{said}");
 }
 
 #[test]

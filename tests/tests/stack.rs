@@ -425,7 +425,6 @@ fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
         &format!("--listen.host-names={}", NAMES.join(",")),
         &format!("--path.sysfs={}", rapl.path().display()),
         "--path.cgroupfs=/sys/fs/cgroup",
-        // This host has no performance counters for energy, or not this fixture's: another source replaces them.
         "--energy.source=auto",
         &format!("--results-dir={}", folder.path().join("results").display()),
         &format!("--state-dir={}", folder.path().join("state").display()),

@@ -17,7 +17,8 @@ pub(super) fn link_with_parts(sys: &Path, part: Part, parts: usize) -> anyhow::R
         cpus >= parts && cpus.is_multiple_of(parts),
         "{cpus} CPUs cannot be put into {parts} parts with as many each"
     );
-    for part in ["kernel", "fs", "bus", "module"] {
+    // Not `bus`: a performance counter for energy of the real host is no part of this one.
+    for part in ["kernel", "fs", "module"] {
         symlink(Path::new("/sys").join(part), sys.join(part)).context("cannot link to /sys")?;
     }
     let (mut real, mut own) = (Path::new("/sys").to_path_buf(), sys.to_path_buf());
