@@ -45,7 +45,7 @@ fn number() -> u64 {
     (u64::from(NEXT.fetch_add(1, Ordering::Relaxed)) << 32) + u64::from(std::process::id())
 }
 
-/// An id whose first digits, which labels show, are those of the number.
+/// An id. Labels show its first digits, and those are the digits of the number.
 fn id(number: u64) -> String {
     format!("{number:016x}{:048}", 0)
 }

@@ -1,4 +1,4 @@
-//! The models of VMAF whose scores ffwatt computes: scores of two models cannot be compared.
+//! Models of VMAF: the scores of two models cannot be compared.
 
 /// A model of libvmaf. NEG models ignore gain by enhancement (No Enhancement Gain).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,7 +11,7 @@ use crate::model::account::Account;
 use crate::model::group::{GroupSnapshot, GroupTotals, OTHER_GROUP};
 use crate::time::WallTime;
 
-/// Number of claimants without an account whose group is still known: energy that a counter gives late may be charged to them.
+/// Number of claimants without an account that keep their group: energy that a counter gives late may be charged to them.
 const ROOM_CLOSED: usize = if cfg!(miri) { 64 } else { 4096 };
 
 /// A group with totals of its own, or the one of all others.

@@ -1,4 +1,4 @@
-//! Follows the log folders and links of the kubelet, whose names have the names of pods and containers.
+//! Follows the log folders and links of the kubelet: their names contain the names of pods and containers.
 //!
 //! Only names are read: folders are listed, links are read, no file is opened, no connection is made. inotify reports changes; both
 //! folders are listed at the start, after the kernel has lost events, when a pod is unknown, and from time to time. This runs on a thread
