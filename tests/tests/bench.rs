@@ -202,6 +202,7 @@ fn a_kill_in_the_middle_loses_nothing_that_was_done_and_counts_nothing_twice() {
     let more = [
         "--interval=200ms",
         "--cpu.source=bpf",
+        "--energy.source=model",
         "--containers.docker-socket=",
         "--containers.podman-socket=",
     ];

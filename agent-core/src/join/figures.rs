@@ -133,7 +133,7 @@ pub fn find(scenario: &Scenario, history: &History, basis: EnergyBasis) -> Found
     Found { energy: attributed.or_else(|| from_file(scenario)), host }
 }
 
-/// Energy and CPU time, when the history covers the whole window.
+/// Energy and CPU time, when the history covers the whole window and knows the host's energy in it: a host always draws power.
 fn known(
     history: &History,
     subjects: &[Subject],
@@ -144,7 +144,9 @@ fn known(
     let missing = between(from, to).saturating_sub(spent.covered);
     // The energy of a window that is not over is unknown: half of it would be taken for all.
     let is_over = history.ends().is_some_and(|ends| ends.0 >= to.0);
-    let is_known = is_over && missing <= MAY_BE_MISSING && missing * 20 <= between(from, to);
+    let host = history.over(&[Subject::Host], from, to).charge.energy;
+    let is_known =
+        is_over && host > MicroJoules::ZERO && missing <= MAY_BE_MISSING && missing * 20 <= between(from, to);
     is_known.then_some((spent.charge.energy, spent.charge.cpu))
 }
 

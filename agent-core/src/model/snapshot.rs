@@ -76,10 +76,20 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether the energy of the host is known: every counter of the total has been read. Counters of parts are not sufficient.
+    /// Whether the energy of the host is known: that of every counter of the total is. Counters of parts are not sufficient.
     pub fn has_energy(&self) -> bool {
         let mut counting = self.counting().peekable();
         counting.peek().is_some() && counting.all(|zone| !zone.by_source.is_empty())
+    }
+
+    /// Counters whose energy is known, each with its index in accounts.
+    pub fn known_zones(&self) -> impl Iterator<Item = (usize, &ZoneSnapshot)> {
+        self.zones.iter().enumerate().filter(|(_, zone)| !zone.by_source.is_empty())
+    }
+
+    /// Whether the energy of some counter of the total is known, now or in an earlier source.
+    pub fn has_had_energy(&self) -> bool {
+        self.known_zones().any(|(_, zone)| zone.counts)
     }
 
     /// The counters that the host's total consists of now.
@@ -145,7 +155,7 @@ pub struct ZoneSnapshot {
     pub zone: Zone,
     /// Energy since the agent began.
     pub total: MicroJoules,
-    /// Energy since the agent began, by source; empty while the counter has never been read.
+    /// Energy since the agent began, by source; empty while the counter has never been read, or has never moved as its whole source.
     pub by_source: Vec<(EnergySourceKind, MicroJoules)>,
     /// Mean power of the last tick; `None` where the energy of the tick is unknown.
     pub power: Option<Watts>,

@@ -298,7 +298,9 @@ fn a_scenario_is_recalled_as_it_was_asked_and_the_better_rule_wins() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = open(folder.path());
     let mut buckets = Buckets::default();
-    buckets.add(&tick(0.0, 10.0, &[("a", 100), ("b", 7)]), EnergyBasis::Measured);
+    let mut tick = tick(0.0, 10.0, &[("a", 100), ("b", 7)]);
+    tick.charges.insert(Subject::Host, Charge { energy: MicroJoules(107), cpu: CpuTime(0) });
+    buckets.add(&tick, EnergyBasis::Measured);
     ledger.record(&mut buckets, &HashMap::new(), &[]).unwrap();
     let window = Some((NOW, WallTime(NOW.0 + 10.0)));
     let plain = Scenario { name: "one".into(), window, ..Scenario::default() };

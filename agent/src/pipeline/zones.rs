@@ -26,6 +26,8 @@ pub(super) struct ZoneState {
     last: Option<(MonoTime, MicroJoules)>,
     /// Demand since then, where a tick had no reading.
     owed: Demand,
+    /// Demand of a counter that has never moved, as its whole source, with its first reading: it pays for the estimate that takes its place.
+    unmeasured: Option<(MonoTime, Demand)>,
     /// The last closed window, and the demand of its last tick.
     before: Option<(Span, Arc<Demand>, Duration)>,
     /// Whether it has counted since its first reading.
@@ -51,10 +53,26 @@ impl ZoneState {
     /// Adds demand of a tick without energy. Beyond the limit of claimants, the demand is unattributed.
     fn owe(&mut self, demand: &Demand) {
         self.is_disturbed = true;
-        self.owed.extend(demand);
-        if self.owed.claims() > MOST_CLAIMS {
-            self.owed.disown();
+        extend(&mut self.owed, demand);
+    }
+
+    /// Adds demand of a tick in which a counter has still not moved.
+    fn wait(&mut self, since: MonoTime, demand: &Demand, others_move: bool) {
+        self.is_disturbed = true;
+        if others_move {
+            self.unmeasured = None;
+        } else {
+            self.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
+            extend(&mut self.unmeasured.get_or_insert_with(|| (since, Demand::default())).1, demand);
         }
+    }
+}
+
+/// Adds demand that is paid later.
+fn extend(owed: &mut Demand, demand: &Demand) {
+    owed.extend(demand);
+    if owed.claims() > MOST_CLAIMS {
+        owed.disown();
     }
 }
 
@@ -150,7 +168,7 @@ impl ZoneTracker {
     pub(super) fn disturb(&mut self) {
         for state in self.zones.values_mut() {
             (state.last, state.before, state.power) = (None, None, None);
-            (state.owed, state.is_disturbed) = (Demand::default(), true);
+            (state.owed, state.unmeasured, state.is_disturbed) = (Demand::default(), None, true);
         }
     }
 
@@ -197,6 +215,7 @@ impl ZoneTracker {
         moment: Moment<'_>,
     ) -> Option<Closed> {
         let Moment { at, cpu_at, demand, tick, idle } = moment;
+        let others_move = self.zones.values().any(|state| state.has_moved);
         let state = self.zones.entry(reading.zone).or_default();
         state.by_source.entry(source).or_default();
         let skew_now = at.since(cpu_at).max(cpu_at.since(at));
@@ -209,24 +228,25 @@ impl ZoneTracker {
         let scope = reading.zone.scope;
         let was_still = state.still_since.is_some();
         state.power = None;
-        let is_zero = energy == MicroJoules::ZERO && must_move(reading.zone);
         // An idle CPU draws power too: an idle tick ends no stall.
-        if is_zero {
+        if energy == MicroJoules::ZERO && must_move(reading.zone) {
             state.still_since.get_or_insert(before);
-            // What never moved was never measured.
             if state.has_moved {
                 state.owe(demand);
-                return None;
+            } else {
+                // What never moved was never measured: its energy begins with its first step.
+                state.last = Some((at, reading.total));
+                state.wait(before, demand, others_move);
             }
-        } else {
-            state.still_since = None;
-            state.has_moved = true;
+            return None;
         }
+        (state.still_since, state.unmeasured) = (None, None);
+        state.has_moved |= energy > MicroJoules::ZERO;
         state.last = Some((at, reading.total));
         let mut duration = at.since(before);
         let is_sound = !std::mem::take(&mut state.is_disturbed);
         let is_complete = !std::mem::take(&mut state.is_incomplete);
-        if is_complete && !is_zero {
+        if is_complete {
             state.power = energy.over(duration);
         }
         let mut owed = std::mem::take(&mut state.owed);
@@ -253,16 +273,23 @@ impl ZoneTracker {
         *self.zones.entry(zone).or_default().by_source.entry(source).or_default() += energy;
     }
 
-    /// Takes the demand that is owed for packages, with the time since which; and drops the positions of counters: they are read no more,
-    /// or from a new baseline.
+    /// Takes the demand that is owed for packages, or for the platform where no package has a counter, with the time since which; and
+    /// drops the positions of counters: they are read no more, or from a new baseline.
     pub(super) fn end_source(&mut self) -> (Option<MonoTime>, Demand) {
         let (mut since, mut owed) = (None, Demand::default());
+        let is_read =
+            |domain| self.zones.iter().any(|(zone, state)| zone.domain == domain && state.last.is_some());
+        let whole = if is_read(Domain::Package) { Domain::Package } else { Domain::Psys };
         for (zone, state) in &mut self.zones {
             let last = state.last.take();
             let unpaid = std::mem::take(&mut state.owed);
-            if zone.domain == Domain::Package && !unpaid.is_empty() {
+            let (last, unpaid) = match state.unmeasured.take() {
+                Some((first, unmeasured)) => (Some(first), unmeasured),
+                None => (last.map(|(at, _)| at), unpaid),
+            };
+            if zone.domain == whole && !unpaid.is_empty() {
                 owed.extend_within(&unpaid, zone.scope);
-                since = since.max(last.map(|(at, _)| at));
+                since = since.max(last);
             }
             // A counter that never moved has measured nothing.
             state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
@@ -283,7 +310,7 @@ impl ZoneTracker {
     pub(super) fn forget(&mut self, zone: Zone) {
         if let Some(state) = self.zones.get_mut(&zone) {
             (state.last, state.power, state.still_since) = (None, None, None);
-            state.owed = Demand::default();
+            (state.owed, state.unmeasured) = (Demand::default(), None);
             state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
         }
     }

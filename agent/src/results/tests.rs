@@ -222,6 +222,22 @@ fn a_scenario_has_the_energy_of_its_labelled_container_and_the_ledger_still_know
 }
 
 #[test]
+fn a_scenario_during_which_no_counter_moved_has_no_energy() {
+    let mut desk = Desk::new();
+    desk.label();
+    let from = desk.wall();
+    for _ in 0..3 {
+        desk.scene.run(CONTAINER, None, 0, SECOND);
+        desk.scene.tick(SECOND);
+        desk.worker.step(false, false);
+    }
+    let to = desk.wall();
+    desk.encode(2);
+    desk.write("test_results_1.json", &run_of(&[("x264", from, to)]));
+    assert_eq!(energy(&desk.look().scenarios[0]), None, "unknown is not 0");
+}
+
+#[test]
 fn a_state_folder_that_cannot_be_written_leaves_the_figures_alone() {
     let mut desk = Desk::new();
     let file = desk.folder.path().join("file");

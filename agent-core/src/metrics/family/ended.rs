@@ -15,7 +15,7 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &["package", "domain", "share"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
-            for (index, zone) in snapshot.zones.iter().enumerate() {
+            for (index, zone) in snapshot.known_zones() {
                 let charges = snapshot.ended.workloads.zones.get(index).copied().unwrap_or_default();
                 for (share, energy, may_grow) in [
                     ("dynamic", charges.dynamic, true),
@@ -62,7 +62,7 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
-            if !snapshot.zones.is_empty() {
+            if snapshot.has_had_energy() {
                 samples.counter([], snapshot.ended.transcodes.energy(counts).joules(), snapshot.created);
             }
         },

@@ -15,7 +15,7 @@ pub(super) const METRICS: &[Metric] = &[Metric {
     fill: |snapshot, _, samples| {
         for namespace in &snapshot.namespaces {
             let mut domains: BTreeMap<&'static str, MicroJoules> = BTreeMap::new();
-            for (index, zone) in snapshot.zones.iter().enumerate() {
+            for (index, zone) in snapshot.known_zones() {
                 let charges = namespace.totals.account.zones.get(index).copied().unwrap_or_default();
                 *domains.entry(zone.zone.domain.name()).or_default() += charges.energy();
             }

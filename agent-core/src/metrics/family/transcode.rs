@@ -23,7 +23,7 @@ pub(super) const METRICS: &[Metric] = &[
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
             let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
-            if snapshot.zones.is_empty() {
+            if !snapshot.has_had_energy() {
                 return;
             }
             each(snapshot, samples, |account| account.energy(counts).joules());

@@ -23,7 +23,7 @@ pub(super) const METRICS: &[Metric] = &[
             for workload in &snapshot.workloads {
                 let is_idle = is_only_idle(&workload.identity);
                 let account = counted(workload);
-                for (index, zone) in snapshot.zones.iter().enumerate() {
+                for (index, zone) in snapshot.known_zones() {
                     let charges = account.zones.get(index).copied().unwrap_or_default();
                     // A series begins at 0; one that can never grow is left out.
                     let may_idle =
@@ -109,7 +109,7 @@ fn counted(workload: &WorkloadSnapshot) -> Cow<'_, Account> {
 /// Uncertainty of an account by domain: of every domain, so that each series begins at 0.
 pub(super) fn uncertainties(snapshot: &Snapshot, account: &Account) -> BTreeMap<&'static str, MicroJoules> {
     let mut domains: BTreeMap<&'static str, MicroJoules> = BTreeMap::new();
-    for (index, zone) in snapshot.zones.iter().enumerate() {
+    for (index, zone) in snapshot.known_zones() {
         let charges = account.zones.get(index).copied().unwrap_or_default();
         *domains.entry(zone.zone.domain.name()).or_default() += charges.uncertainty;
     }

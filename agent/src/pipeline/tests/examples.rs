@@ -89,6 +89,32 @@ fn counters_that_never_move_are_replaced_by_the_estimate_and_used_again_when_the
 }
 
 #[test]
+fn what_ran_before_counters_are_given_up_has_an_estimate_and_never_0() {
+    for domain in [Domain::Package, Domain::Psys] {
+        let hardware = ScriptedHardware::default();
+        let scope = if domain == Domain::Psys { Scope::Platform } else { Scope::Package(0) };
+        hardware.add(Zone { scope, domain }, 7_000_000, RANGE);
+        let mut scene = Scene::new(&Config::default(), hardware);
+        scene.make_cgroup(10, &container_path(10));
+        for tick in 0..7 {
+            if tick < 4 {
+                scene.run(10, None, 0, SECOND);
+            }
+            let unknown = scene.tick(SECOND);
+            let known: Vec<_> = unknown.zones.iter().flat_map(|of| &of.by_source).collect();
+            assert!(known.is_empty() && !unknown.has_energy(), "{domain:?} {tick}: {known:?}");
+            scene.run(11, None, 0, SECOND / 4);
+        }
+        let estimated = scene.tick(SECOND);
+        assert_eq!(estimated.method.energy_source, Some(EnergySourceKind::Model), "{domain:?}");
+        let index = estimated.zones.iter().position(|of| of.zone == zone(Domain::Package, 0)).unwrap();
+        let charged = energy_of(at_path(&estimated, &container_path(10)).unwrap(), index);
+        assert!(charged > MicroJoules(1_000_000), "{domain:?}: {charged:?} for 4 s of one CPU");
+        assert!(estimated.zones.iter().all(|of| of.residual == 0), "{domain:?}");
+    }
+}
+
+#[test]
 fn a_host_without_counters_says_that_energy_is_estimated() {
     let mut scene = Scene::new(&Config::default(), ScriptedHardware::default());
     scene.run(10, None, 0, SECOND);
