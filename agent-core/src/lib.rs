@@ -10,6 +10,7 @@
 //! * [`energy`] makes totals from the counts of energy counters, and [`identity`] makes workloads from cgroup paths.
 //! * [`ffmpeg`] parses command lines and progress of encoders.
 //! * [`attribution`] splits energy over all claimants: total, and exact to the microjoule.
+//! * [`results`] parses result files.
 //! * [`join`] joins energy with result files, quality and prices.
 //! * [`metrics`] formats a snapshot for Prometheus.
 //!
@@ -29,6 +30,7 @@ pub mod energy;
 pub mod identity;
 pub mod ffmpeg;
 pub mod attribution;
+pub mod results;
 pub mod join;
 pub mod metrics;
 

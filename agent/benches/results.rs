@@ -12,7 +12,7 @@ use agent_core::model::joined::EnergyBasis;
 use agent_core::time::WallTime;
 use agent_core::units::{CpuTime, Grams, MicroJoules, Money};
 use divan::{Bencher, black_box};
-use ffwatt::inside::{Buckets, Folder, Grouping, Ledger, TranscodeRow, parse_results};
+use ffwatt::inside::{Buckets, Folder, Grouping, Ledger, TranscodeRow};
 
 fn main() {
     divan::main();
@@ -40,7 +40,7 @@ fn a_result_file_of_1_mb_joined(bencher: Bencher<'_, '_>) {
     let prices =
         Prices { tariff, currency: "USD".into(), also: Vec::new(), carbon: Grams(400.0), viewers: 1 };
     bencher.bench_local(|| {
-        let (run, _) = parse_results(Path::new("test_results_1.json"), &bytes).unwrap();
+        let (run, _) = agent_core::results::parse(Path::new("test_results_1.json"), &bytes).unwrap();
         let found: Vec<_> = run
             .scenarios
             .iter()

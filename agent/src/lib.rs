@@ -47,5 +47,5 @@ pub mod inside {
     pub use crate::server::web_config::WebConfig;
     pub use crate::server::{AuthConfig, Authenticator, converse};
     pub use crate::source::identity::docker::{EngineEvent, read_event, read_list};
-    pub use crate::source::results::{Folder, parse as parse_results};
+    pub use crate::source::results::Folder;
 }

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use agent_core::results::{self, json};
 use serde_json::Value;
 
 use crate::files;
 use crate::quality::QualityError;
 use crate::quality::scores::{Scores, number_or_inf};
-use crate::source::results;
 
 /// Key of the share of the source's frames that the scores cover.
 const COVERED: &str = "quality_covered_ratio";
@@ -20,9 +20,9 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     let failed = |doing: &str, cause| QualityError::io(format!("{doing} {}", path.display()), cause);
     let text = fs::read(path).map_err(|cause| failed("read", cause))?;
     let (mut document, is_garbled): (Value, _) =
-        results::read_json(&text).map_err(|error| wrong(error.to_string()))?;
+        json::read(&text).map_err(|error| wrong(error.to_string()))?;
     if is_garbled {
-        return Err(wrong(results::GARBLED.to_owned()));
+        return Err(wrong(json::GARBLED.to_owned()));
     }
     let pointer = results::pointer(&text, scenario).map_err(|error| wrong(error.to_string()))?;
     let entry = pointer.and_then(|pointer| document.pointer_mut(&pointer)?.as_object_mut());

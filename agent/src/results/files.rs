@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use agent_core::model::finding::{Finding, FindingCode};
 use agent_core::model::scenario::Run;
+use agent_core::results::{self, Problems};
 use agent_core::time::WallTime;
 
 use crate::pipeline::FindingTracker;
 use crate::source::SourceError;
-use crate::source::results::{self, Folder, FolderWatch, Problems, Seen};
+use crate::source::results::{Folder, FolderWatch, Seen, without_run};
 
 /// Most values of a file that are findings of their own: each is a series. The others are one more finding.
 const MAX_FINDINGS: usize = 20;
@@ -100,7 +101,9 @@ impl ResultFiles {
 
     fn read(&mut self) -> bool {
         let read = self.folder.changed().and_then(|file| match file {
-            Some(file) => results::parse(&file.path, &file.bytes).map(|parsed| Some((file.path, parsed))),
+            Some(file) => results::parse(&file.path, &file.bytes)
+                .map(|parsed| Some((file.path, parsed)))
+                .map_err(|error| without_run(&error)),
             None => Ok(None),
         });
         match read {

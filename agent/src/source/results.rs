@@ -1,18 +1,21 @@
-//! Reads result files.
+//! Reads the results folder and the price file, and watches both.
 //!
-//! Files of either schema of upstream, read leniently: a bad value is left out and named with its scenario and field; all other
-//! values count. The last readable run stays until a newer one can be read.
+//! The last readable run stays until a newer one can be read.
 
 mod folder;
-mod json;
 mod prices;
-mod schema;
 mod watch;
+
+use agent_core::results::NoRun;
+
+use crate::source::SourceError;
 
 pub use folder::Folder;
 pub(crate) use folder::read_file;
-pub(crate) use json::{GARBLED, read as read_json};
 pub(crate) use prices::read as read_prices;
-pub use schema::parse;
-pub(crate) use schema::{Problem, Problems, Review, pointer};
 pub(crate) use watch::{FolderWatch, Seen};
+
+/// The failure of a source whose file has no run.
+pub(crate) fn without_run(error: &NoRun) -> SourceError {
+    SourceError::broken(error.to_string())
+}

@@ -7,12 +7,12 @@ use agent_core::join::cost::Tariff;
 use agent_core::join::figures::{self, Prices};
 use agent_core::join::history::History;
 use agent_core::model::joined::EnergyBasis;
+use agent_core::results;
 use agent_core::units::{Grams, Money};
-use ffwatt::inside::parse_results;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok((run, _)) = parse_results(Path::new("test_results_1.json"), bytes) else { return };
+    let Ok((run, _)) = results::parse(Path::new("test_results_1.json"), bytes) else { return };
     let nothing = History::of(&[], Vec::new());
     let found: Vec<_> =
         run.scenarios.iter().map(|scenario| figures::find(scenario, &nothing, EnergyBasis::File)).collect();

@@ -1,7 +1,9 @@
-//! Parses a result file into a run, and says what was read and what was refused.
+//! Parses result files: the run, what was read of it, and what was refused.
 //!
 //! Both schemas of upstream are an object with a list `scenarios`; they differ in the fields of a scenario, and all are read. A bad
 //! value costs only itself: the other fields, and the other scenarios, are kept.
+
+pub mod json;
 
 mod fields;
 mod scenario;
@@ -9,20 +11,38 @@ mod value;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use agent_core::model::scenario::Run;
-use agent_core::text::bounded;
-use agent_core::time::WallTime;
+use crate::model::scenario::Run;
+use crate::text::bounded;
+use crate::time::WallTime;
 
-pub(crate) use fields::{Problem, Problems};
-
-use crate::source::SourceError;
-use crate::source::results::json::{self, Json, JsonError};
+use json::{Json, JsonError};
 use value::MAX_TEXT;
+
+pub use fields::{Problem, Problems};
 
 /// Most scenarios that are read from one file.
 const MAX_SCENARIOS: usize = 10_000;
+
+/// The reason why a file has no run.
+#[derive(Debug, thiserror::Error)]
+pub enum NoRun {
+    /// The text cannot be read.
+    #[error("{} {cause}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its text.
+        cause: JsonError,
+    },
+    /// The document is something else.
+    #[error("{} has no list \"scenarios\"", path.display())]
+    Scenarios {
+        /// The file.
+        path: PathBuf,
+    },
+}
 
 /// What was read from a file, and what was not.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,10 +67,10 @@ pub struct ScenarioReview {
 }
 
 /// A file's run, and the review of the file.
-pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), SourceError> {
-    let broken = |why: String| SourceError::broken(format!("{} {why}", path.display()));
-    let (document, is_garbled) = json::read::<Json>(bytes).map_err(|error| broken(error.to_string()))?;
-    let scenarios = scenarios(&document).ok_or_else(|| broken("has no list \"scenarios\"".to_owned()))?;
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), NoRun> {
+    let (document, is_garbled) =
+        json::read::<Json>(bytes).map_err(|cause| NoRun::Json { path: path.to_owned(), cause })?;
+    let scenarios = scenarios(&document).ok_or_else(|| NoRun::Scenarios { path: path.to_owned() })?;
     let mut review = Review::default();
     let mut run = Run { id: id(path), scenarios: Vec::new() };
     if is_garbled {
@@ -79,7 +99,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), SourceError> {
 }
 
 /// Where the scenario of this name stands in the document, as a JSON pointer (RFC 6901). The name is the one that [`parse`] gives it.
-pub(crate) fn pointer(bytes: &[u8], name: &str) -> Result<Option<String>, JsonError> {
+pub fn pointer(bytes: &[u8], name: &str) -> Result<Option<String>, JsonError> {
     let (document, _) = json::read::<Json>(bytes)?;
     let (list, list_pointer) = match &document {
         Json::List(_) => (Some(&document), ""),

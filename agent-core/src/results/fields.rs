@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use agent_core::text::bounded;
+use crate::text::bounded;
 
 use super::value::{self, Why};
-use crate::source::results::json::{Json, MAX_KEY};
+use crate::results::json::{Json, MAX_KEY};
 
 /// Most problems of a file that are kept; the others are counted.
 const MAX_PROBLEMS: usize = 1000;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use agent_core::model::scenario::{FilePower, Picture, Scenario, Series};
-use agent_core::units::{Decibels, MicroJoules, Pixels, Vmaf};
+use crate::model::scenario::{FilePower, Picture, Scenario, Series};
+use crate::units::{Decibels, MicroJoules, Pixels, Vmaf};
 use proptest::prelude::*;
 
 use super::*;
@@ -20,7 +20,7 @@ const SCHEMA_A: &str = r#"{"test_date":"2026-02-03T10:11:12.000001","scenarios":
 fn read(text: &str) -> Result<(Run, Vec<String>), String> {
     let parsed = parse(Path::new("/r/test_results_1.json"), text.as_bytes());
     let told = |review: Review| review.problems.kept().iter().map(ToString::to_string).collect();
-    parsed.map(|(run, review)| (run, told(review))).map_err(|error| error.chain())
+    parsed.map(|(run, review)| (run, told(review))).map_err(|error| error.to_string())
 }
 
 /// A scenario with these fields after its name, beside a good one; and the problems.

@@ -11,14 +11,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use agent_core::text::bounded;
+use crate::text::bounded;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Keys in messages are no longer than this many characters.
 pub(super) const MAX_KEY: usize = 64;
 
 /// The problem of a file of which [`read`] says that some bytes are no text.
-pub(crate) const GARBLED: &str = "has bytes that are no characters; write it as UTF-8";
+pub const GARBLED: &str = "has bytes that are no characters; write it as UTF-8";
 
 /// A JSON value. Objects keep their order and their repeated keys.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub(super) enum Json {
 
 /// The reason why bytes are no JSON. It quotes nothing of the file.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum JsonError {
+pub enum JsonError {
     /// The encoding is not read.
     #[error("is UTF-32; write it as UTF-8")]
     Encoding,
@@ -43,7 +43,7 @@ pub(crate) enum JsonError {
 }
 
 /// A value, and whether some bytes are no text in the encoding of the file.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, bool), JsonError> {
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, bool), JsonError> {
     let text = decode::text(bytes).ok_or(JsonError::Encoding)?;
     let value = match serde_json::from_str(&text) {
         Ok(value) => value,

@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use agent_core::model::scenario::{FilePower, Picture, Quality, Scenario, Series};
-use agent_core::text::bounded;
-use agent_core::time::WallTime;
-use agent_core::units::{Decibels, MicroJoules, Pixels, Ratio, Watts};
+use crate::model::scenario::{FilePower, Picture, Quality, Scenario, Series};
+use crate::text::bounded;
+use crate::time::WallTime;
+use crate::units::{Decibels, MicroJoules, Pixels, Ratio, Watts};
 
 use super::ScenarioReview;
 use super::fields::{Fields, Problems};
 use super::value::{self, JOULES, MAX_SECONDS, MAX_TEXT, NO_UNITS, RATE, WATTS};
-use crate::source::results::json::{Json, MAX_KEY};
+use crate::results::json::{Json, MAX_KEY};
 
 /// Most renditions of a scenario.
 const MAX_OUTPUTS: usize = 64;

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use agent_core::model::scenario::Picture;
-use agent_core::model::vmaf_model::VmafModel;
-use agent_core::text::bounded;
-use agent_core::time::WallTime;
-use agent_core::units::Vmaf;
+use crate::model::scenario::Picture;
+use crate::model::vmaf_model::VmafModel;
+use crate::text::bounded;
+use crate::time::WallTime;
+use crate::units::Vmaf;
 
-use crate::source::results::json::Json;
+use crate::results::json::Json;
 
 /// Labels are no longer than this many characters.
 pub(super) const MAX_TEXT: usize = 256;
