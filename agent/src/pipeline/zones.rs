@@ -26,7 +26,7 @@ pub(super) struct ZoneState {
     last: Option<(MonoTime, MicroJoules)>,
     /// Demand since then, where a tick had no reading.
     owed: Demand,
-    /// Demand of a counter that has never moved, as its whole source, with its first reading: it pays for the estimate that takes its place.
+    /// Demand since the first reading, while no counter has ever moved: it pays for the estimate that takes their place.
     unmeasured: Option<(MonoTime, Demand)>,
     /// The last closed window, and the demand of its last tick.
     before: Option<(Span, Arc<Demand>, Duration)>,
