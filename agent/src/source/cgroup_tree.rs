@@ -1,5 +1,7 @@
 //! Walks the cgroup hierarchy, and finds the files of a cgroup.
 
+mod controller;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
@@ -15,6 +17,8 @@ use crate::source::SourceError;
 use crate::source::cgroup_namespace::{self, NamespaceRoots};
 use crate::source::identity::processes;
 
+pub(crate) use controller::Controller;
+
 /// Layout of the cgroup file systems.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CgroupTree {
@@ -26,62 +30,6 @@ pub(crate) struct CgroupTree {
     v1_memory: Option<PathBuf>,
     /// Present where procfs shows the cgroups of processes by paths of another root: see [`cgroup_namespace`].
     namespace: Option<NamespaceRoots>,
-}
-
-/// A controller of cgroup v1 that may show the cgroup of a task, the best one first. Runtimes that support cgroup v1 only make their
-/// cgroups in the hierarchies of all of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Controller {
-    /// Counts CPU time as well.
-    Cpuacct,
-    /// Shares and quotas of CPU time.
-    Cpu,
-    /// Limits memory.
-    Memory,
-    /// Limits numbers of processes.
-    Pids,
-}
-
-impl Controller {
-    const ALL: [Self; 4] = [Self::Cpuacct, Self::Cpu, Self::Memory, Self::Pids];
-
-    /// Name in `/proc/<pid>/cgroup`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Cpuacct => "cpuacct",
-            Self::Cpu => "cpu",
-            Self::Memory => "memory",
-            Self::Pids => "pids",
-        }
-    }
-
-    /// Name in the kernel's `enum cgroup_subsys_id`.
-    pub(crate) fn enumerator(self) -> &'static str {
-        match self {
-            Self::Cpuacct => "cpuacct_cgrp_id",
-            Self::Cpu => "cpu_cgrp_id",
-            Self::Memory => "memory_cgrp_id",
-            Self::Pids => "pids_cgrp_id",
-        }
-    }
-
-    /// Folders of its mounts, alone or together with another.
-    fn folders(self) -> &'static [&'static str] {
-        match self {
-            Self::Cpuacct => &["cpuacct", "cpu,cpuacct", "cpuacct,cpu"],
-            Self::Cpu => &["cpu"],
-            Self::Memory => &["memory"],
-            Self::Pids => &["pids"],
-        }
-    }
-
-    /// Root of its mounted hierarchy. Only folders of cgroup v1 have a file `tasks`.
-    fn find(self, mount: &Path) -> Option<PathBuf> {
-        let folders = self.folders().iter().map(|name| mount.join(name));
-        let is_it =
-            |folder: &PathBuf| ["cpuacct.usage", "tasks"].iter().any(|name| folder.join(name).exists());
-        folders.into_iter().find(is_it)
-    }
 }
 
 /// Deeper than any runtime nests; ends a walk into a loop of bind mounts.

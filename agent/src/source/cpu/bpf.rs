@@ -3,6 +3,7 @@
 //! **Invariant:** nothing outlives this value. The programs are attached by links that the kernel drops with the process,
 //! and nothing is pinned.
 
+mod clock_offset;
 mod hierarchies;
 mod kernel_types;
 mod lifecycle;
@@ -30,6 +31,7 @@ use crate::source::SourceError;
 use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use agent_core::cpu::accounts::{Accounts, CpuState, Reading};
 use agent_core::cpu::topology::CpuTopology;
+use clock_offset::KernelClockOffset;
 
 pub(crate) use load::Options;
 
@@ -77,30 +79,6 @@ pub(crate) struct BpfMeter {
     /// Whether tasks are charged by their cgroup in cgroup v1 as well: then a cgroup may be a part of many keys.
     has_legacy: bool,
     problem: Option<SourceError>,
-}
-
-/// Offset of the kernel's clock to the agent's own, in nanoseconds: in a time namespace (`time_namespaces(7)`) they
-/// differ.
-#[derive(Clone, Copy, Debug, Default)]
-struct KernelClockOffset(i64);
-
-impl KernelClockOffset {
-    /// A smaller difference is read latency, not a time-namespace offset.
-    const SAME: u64 = 1_000_000_000;
-
-    /// The offset, from a reading of one clock right after the other.
-    fn between(kernel: MonoTime, own: MonoTime) -> Self {
-        let ahead = kernel.0.wrapping_sub(own.0).cast_signed();
-        Self(if ahead.unsigned_abs() < Self::SAME { 0 } else { ahead })
-    }
-
-    fn kernel(self, own: MonoTime) -> MonoTime {
-        MonoTime(own.0.saturating_add_signed(self.0))
-    }
-
-    fn own(self, kernel: MonoTime) -> MonoTime {
-        MonoTime(kernel.0.saturating_add_signed(self.0.saturating_neg()))
-    }
 }
 
 impl BpfMeter {
@@ -390,15 +368,5 @@ mod tests {
         // Time that a flush charges is no switch.
         let charged = CpuClock { accounted_to: 9000, ..flushed };
         assert!(charged.is_asleep() && has_no_switch(&[charged]));
-    }
-
-    #[test]
-    fn clocks_that_differ_are_told_apart_from_looks_that_take_a_moment() {
-        let at = MonoTime(10_000_000_000);
-        assert_eq!(KernelClockOffset::between(at, MonoTime(at.0 + 5_000_000)).kernel(at), at);
-        let behind = KernelClockOffset::between(at, MonoTime(at.0 + 7_200_000_000_000));
-        assert_eq!(behind.kernel(MonoTime(7_210_000_000_000)), at);
-        assert_eq!(behind.own(at), MonoTime(7_210_000_000_000));
-        assert_eq!(behind.kernel(at), MonoTime(0), "before the machine began there is no time");
     }
 }
