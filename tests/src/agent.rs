@@ -106,7 +106,20 @@ pub struct Agent {
 /// Numbers of poll(2) and ppoll(2) on x86-64.
 const POLLS: [&str; 2] = ["7", "271"];
 
+/// Flags of an agent on the real host that reads CPU time with eBPF, estimates energy and asks no container engine.
+pub const WITH_BPF: [&str; 4] = [
+    "--cpu.source=bpf",
+    "--energy.source=model",
+    "--containers.docker-socket=",
+    "--containers.podman-socket=",
+];
+
 impl Agent {
+    /// Starts the agent on the real host with [`WITH_BPF`] and these flags.
+    pub fn start_with_bpf(more: &[&str]) -> anyhow::Result<Self> {
+        Self::start(&[&WITH_BPF[..], more].concat())
+    }
+
     /// Starts the agent with these flags on free ports, and waits for its first tick. The environment is empty but for `PATH`.
     pub fn start(flags: &[&str]) -> anyhow::Result<Self> {
         let mut agent = Self::spawn(&binary()?, flags, &[])?;

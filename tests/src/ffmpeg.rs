@@ -7,6 +7,16 @@ use anyhow::Context;
 
 use crate::command::output;
 
+/// Options before the output of an encode in real time.
+pub const LIVE_SOURCE: [&str; 8] =
+    ["-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=30"];
+
+/// An encode in real time of this many seconds, with the name of the program.
+pub fn live(seconds: &str) -> Vec<&str> {
+    let output = ["-t", seconds, "-c:v", "libx264", "-preset", "veryfast", "-f", "null", "-"];
+    [&["ffmpeg"][..], &LIVE_SOURCE, &output].concat()
+}
+
 /// Runs the host's own.
 pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     output(Command::new("ffmpeg").args(["-y", "-nostdin", "-v", "error"]).args(arguments)).map(|_| ())

@@ -13,6 +13,7 @@ use tests::agent::Agent;
 use tests::command::eventually;
 use tests::containerd::{Containerd, Pod};
 use tests::exposition::{Exposition, assert_closed};
+use tests::ffmpeg::live;
 use tests::rapl::LiveRapl;
 
 /// Pods that burn CPU time.
@@ -27,26 +28,6 @@ const WORKER: [&str; 3] = [
     "-c",
     "mkfifo /tmp/go; exec 3<>/tmp/go; n=0; while read loops <&3; do \
      i=0; while [ $i -lt $loops ]; do i=$((i+1)); done; n=$((n+1)); echo $n >/tmp/done; done",
-];
-
-const ENCODE: [&str; 17] = [
-    "ffmpeg",
-    "-nostdin",
-    "-loglevel",
-    "error",
-    "-re",
-    "-f",
-    "lavfi",
-    "-i",
-    "testsrc2=size=320x240:rate=30",
-    "-t",
-    "120",
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-f",
-    "null",
 ];
 
 /// A container that runs [`WORKER`].
@@ -132,7 +113,7 @@ fn twenty_pods_have_their_own_cpu_time_and_energy_and_one_has_a_transcode() {
         })
         .collect();
     let encoder = containerd.pod("live", "ladder", &[("ffwatt.scenario", "ladder")]).unwrap();
-    let encode = encoder.container("ffmpeg", &[&ENCODE[..], &["-"]].concat()).unwrap();
+    let encode = encoder.container("ffmpeg", &live("120")).unwrap();
     assert_eq!(containerd.cri().pods().unwrap().len(), PODS + 1);
     assert_eq!(containerd.cri().containers().unwrap().len(), PODS + 1);
 

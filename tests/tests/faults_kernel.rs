@@ -13,22 +13,15 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
-use tests::agent::{Agent, binary};
+use tests::agent::{Agent, WITH_BPF, binary};
 use tests::cgroup::Cgroup;
 use tests::command::output;
 use tests::exposition::{Exposition, assert_closed};
 use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
-const FLAGS: [&str; 4] = [
-    "--cpu.source=bpf",
-    "--energy.source=model",
-    "--containers.docker-socket=",
-    "--containers.podman-socket=",
-];
-
 fn agent(more: &[&str]) -> Agent {
-    Agent::start(&[&FLAGS[..], more].concat()).unwrap()
+    Agent::start_with_bpf(more).unwrap()
 }
 
 fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
@@ -256,7 +249,7 @@ fn an_agent_whose_clocks_are_not_the_kernels_is_right_all_the_same() {
     );
     fs::write(&wrapper, script).unwrap();
     output(Command::new("chmod").arg("755").arg(&wrapper)).unwrap();
-    let mut agent = Agent::spawn(&wrapper, &FLAGS, &[("PATH", "/usr/bin:/bin")]).unwrap();
+    let mut agent = Agent::spawn(&wrapper, &WITH_BPF, &[("PATH", "/usr/bin:/bin")]).unwrap();
     agent.wait_ready().unwrap();
     let cgroup = Cgroup::make("ffwatt-test/elsewhen").unwrap();
     let elapsed = |scrape: &Exposition| {

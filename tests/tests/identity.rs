@@ -18,22 +18,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tests::agent::{Agent, binary};
+use tests::agent::{Agent, WITH_BPF, binary};
 use tests::cgroup::{Cgroup, root};
 use tests::command::{Owned, eventually};
 use tests::exposition::{Exposition, assert_closed};
 use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
-const FLAGS: [&str; 4] = [
-    "--cpu.source=bpf",
-    "--energy.source=model",
-    "--containers.docker-socket=",
-    "--containers.podman-socket=",
-];
-
 fn agent(more: &[&str]) -> Agent {
-    Agent::start(&[&FLAGS[..], more].concat()).unwrap()
+    Agent::start_with_bpf(more).unwrap()
 }
 
 /// A program under a name of its own.
@@ -199,7 +192,7 @@ fn a_wrapper_that_execs_another_program_is_one_transcode() {
         let text = format!("#!/bin/sh\nread go\nexec {} -c '{burn}' {line}\n", real.display());
         let wrapper = script(folder.path(), "enc-wrap", &text);
         let source = format!("--cpu.source={source}");
-        let flags = [&FLAGS[1..], &[&source, "--cpu.tracked=enc-wrap", "--interval=500ms"]].concat();
+        let flags = [&WITH_BPF[1..], &[&source, "--cpu.tracked=enc-wrap", "--interval=500ms"]].concat();
         let agent = Agent::start(&flags).unwrap();
         let mut child = Command::new(&wrapper).stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
@@ -247,7 +240,7 @@ fn in_a_pid_namespace_of_its_own_the_agent_takes_no_process_for_another() {
         "#!/bin/sh\nexec unshare --pid --fork --kill-child --mount-proc sh -c '{inside}' agent \"$@\"\n"
     );
     let wrapper = script(folder.path(), "agent-in-pidns", &text);
-    let flags = [&FLAGS[..], &["--cpu.tracked=enc-pidns", "--interval=500ms"]].concat();
+    let flags = [&WITH_BPF[..], &["--cpu.tracked=enc-pidns", "--interval=500ms"]].concat();
     let mut agent = Agent::spawn(&wrapper, &flags, &[("PATH", "/usr/bin:/bin")]).unwrap();
     agent.wait_ready().unwrap();
     let scrape = agent.wait_ticks(2).unwrap();
@@ -321,7 +314,8 @@ fn knows_whose_an_encoder_is(source: &str) {
     let wrapper = wrapper(folder.path(), "agent-in-cgns", &enter);
     let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
     let source = format!("--cpu.source={source}");
-    let flags = [&[source.as_str()], &FLAGS[1..], &["--cpu.tracked=enc-cgns", "--interval=200ms"]].concat();
+    let flags =
+        [&[source.as_str()], &WITH_BPF[1..], &["--cpu.tracked=enc-cgns", "--interval=200ms"]].concat();
     let mut agent = Agent::spawn(&wrapper, &flags, &path).unwrap();
     agent.wait_ready().unwrap();
     let later = start(&cgroups[2]);
@@ -359,7 +353,7 @@ fn where_only_a_part_of_the_hierarchy_is_to_be_seen_nothing_outside_is_taken_for
     );
     let wrapper = wrapper(folder.path(), "agent-in-part", &enter);
     let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
-    let mut agent = Agent::spawn(&wrapper, &[&FLAGS[..], &["--interval=200ms"]].concat(), &path).unwrap();
+    let mut agent = Agent::spawn(&wrapper, &[&WITH_BPF[..], &["--interval=200ms"]].concat(), &path).unwrap();
     agent.wait_ready().unwrap();
     assert_eq!(agent.scrape().unwrap().sum("ffwatt_source_up", &[("source", "cgroups")]), Some(0.0));
     let job = Cgroup::make("ffwatt-test/outside").unwrap();
@@ -408,7 +402,7 @@ const NO_ENCODER: &str = "ffprobe-7.1";
 fn encoders_are_seen_under_the_names_that_people_give_them() {
     for source in ["--cpu.source=bpf", "--cpu.source=cgroupfs"] {
         let folder = tempfile::tempdir().unwrap();
-        let flags = [&[source], &FLAGS[1..], &["--interval=200ms"]].concat();
+        let flags = [&[source], &WITH_BPF[1..], &["--interval=200ms"]].concat();
         let agent = Agent::start(&flags).unwrap();
         agent.wait_ticks(1).unwrap();
         let start = |name: &str| Owned(spawn(&copy("/usr/bin/sleep", folder.path(), name), &["60"]));

@@ -17,6 +17,7 @@ use tests::cgroup::ContainerParents;
 use tests::command::eventually;
 use tests::engine::Engine;
 use tests::exposition::Exposition;
+use tests::ffmpeg::live;
 use tests::image;
 
 const IMAGE: &str = "encoder:1";
@@ -52,27 +53,6 @@ fn start(engine: &Engine, options: &[&str], command: &[&str]) -> String {
     engine.run(&words).unwrap()
 }
 
-const ENCODE: [&str; 18] = [
-    "ffmpeg",
-    "-nostdin",
-    "-loglevel",
-    "error",
-    "-re",
-    "-f",
-    "lavfi",
-    "-i",
-    "testsrc2=size=320x240:rate=30",
-    "-t",
-    "60",
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-f",
-    "null",
-    "-",
-];
-
 /// Script of the shells in the containers.
 const BURN: &str = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
 
@@ -99,7 +79,7 @@ fn an_encode_in_a_container_has_name_image_labels_energy_and_a_transcode() {
     let id = start(
         &engine,
         &["--name", "live-1", "--label", "ffwatt.scenario=ladder a", "--label", "other=x"],
-        &ENCODE,
+        &live("60"),
     );
     let key = [("workload", "live-1"), ("kind", "docker")];
     agent.until("it draws power", |scrape| scrape.sum(ENERGY, &key).filter(|energy| *energy > 0.1)).unwrap();
@@ -260,7 +240,7 @@ fn an_engine_that_starts_later_or_restarts_is_found_again() {
 fn an_engine_that_hangs_keeps_nobody_and_is_heard_again() {
     let engine = engine();
     let agent = agent(&engine);
-    let early = start(&engine, &["--name", "early"], &ENCODE);
+    let early = start(&engine, &["--name", "early"], &live("60"));
     agent.until("it is named", |scrape| name_of(scrape, &early).filter(|name| name == "early")).unwrap();
     engine.signal(rustix::process::Signal::STOP).unwrap();
     let before = energy_of(&agent.scrape().unwrap(), &early).unwrap();

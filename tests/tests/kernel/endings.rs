@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tests::agent::{Agent, binary};
+use tests::agent::{Agent, WITH_BPF, binary};
 use tests::command::{Owned, eventually};
 
-use super::{FLAGS, agent};
+use super::agent;
 
 /// Handles signals as ffmpeg does: it exits with 255 after SIGTERM and SIGINT, and ignores SIGHUP. With `fail` it does so by itself.
 const SCRIPT: &str = "trap 'exit 255' TERM INT; trap '' HUP; echo ready; read -r word || exit 0; exit 255";
@@ -134,7 +134,7 @@ fn without_the_kernels_types_the_ending_stays_open() {
     );
     std::fs::write(&wrapper, script).unwrap();
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let flags = [&FLAGS[..], &["--cpu.tracked=busybox-ending", "--interval=200ms"]].concat();
+    let flags = [&WITH_BPF[..], &["--cpu.tracked=busybox-ending", "--interval=200ms"]].concat();
     let mut agent = Agent::spawn(&wrapper, &flags, &[]).unwrap();
     agent.wait_ready().unwrap();
     let mut encoder = encoder(folder.path());

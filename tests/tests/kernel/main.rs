@@ -8,34 +8,28 @@
     reason = "a test may panic, and means equal when it says equal"
 )]
 
+mod degraded;
 mod endings;
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tests::agent::{Agent, Ports, binary, program};
+use tests::agent::{Agent, WITH_BPF, binary, program};
 use tests::cgroup::{Cgroup, finish};
-use tests::command::{eventually, output, pause};
+use tests::command::{eventually, pause};
 use tests::exposition::{Exposition, assert_closed};
+use tests::ffmpeg::LIVE_SOURCE;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const ENERGY: &str = "ffwatt_workload_energy_joules_total";
 
-/// On the real host, without container engines. Energy is estimated: counters of a virtual machine may stand still.
-const FLAGS: [&str; 4] = [
-    "--cpu.source=bpf",
-    "--energy.source=model",
-    "--containers.docker-socket=",
-    "--containers.podman-socket=",
-];
-
 fn agent(more: &[&str]) -> Agent {
-    Agent::start(&[&FLAGS[..], more].concat()).unwrap()
+    Agent::start_with_bpf(more).unwrap()
 }
 
 fn cpu_of(scrape: &Exposition, workload: &str) -> Option<f64> {
@@ -79,7 +73,7 @@ fn a_kernel_that_does_not_tell_its_types_is_read_without_them() {
     std::fs::write(&wrapper, script).unwrap();
     std::fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).unwrap();
     for (program, started) in [("switch", &binary), ("untyped_switch", &wrapper)] {
-        let mut agent = Agent::spawn(started, &FLAGS, &[]).unwrap();
+        let mut agent = Agent::spawn(started, &WITH_BPF, &[]).unwrap();
         agent.wait_ready().unwrap();
         let list = agent.programs().unwrap();
         let is_there = |name: &str| list.values().any(|line| line.contains(&format!(" name {name} ")));
@@ -202,18 +196,7 @@ fn two_ffmpegs_in_one_cgroup_are_told_apart() {
 fn an_ffmpeg_that_ran_before_the_agent_is_a_transcode_too() {
     let cgroup = Cgroup::make("ffwatt-test/early").unwrap();
     let mut command = cgroup.command("ffmpeg");
-    command.args([
-        "-nostdin",
-        "-loglevel",
-        "error",
-        "-re",
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc2=size=320x240:rate=30",
-        "-t",
-        "30",
-    ]);
+    command.args(LIVE_SOURCE).args(["-t", "30"]);
     let mut child = command.args(["-c:v", "libx264", "-f", "null", "-"]).spawn().unwrap();
     eventually("it runs", Duration::from_secs(10), || {
         cgroup.cpu_stat().ok().filter(|used| used.as_millis() > 100)
@@ -388,70 +371,4 @@ fn nothing_is_left_in_the_kernel_however_it_ends() {
         })
         .unwrap();
     }
-}
-
-#[test]
-fn without_bpf_it_polls_and_says_so() {
-    let agent = Agent::start(&[
-        "--cpu.source=cgroupfs",
-        "--containers.docker-socket=",
-        "--containers.podman-socket=",
-    ])
-    .unwrap();
-    let cgroup = Cgroup::make("ffwatt-test/polled").unwrap();
-    cgroup.burn(3.0).status().unwrap();
-    let scrape = agent.wait_ticks(2).unwrap();
-    let info = scrape.all("ffwatt_attribution_info").next().unwrap();
-    assert_eq!(info.label("cpu_source"), "cgroupfs");
-    let (kernel, ours) = (kernel_of(&cgroup), cpu_of(&scrape, &cgroup.path).unwrap());
-    assert!((ours / kernel - 1.0).abs() < 0.02, "kernel {kernel}, ffwatt {ours}");
-    assert_closed(&scrape);
-}
-
-#[test]
-fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
-    // A copy, so that a user without rights may read it.
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("ffwatt");
-    std::fs::copy(binary().unwrap(), &copy).unwrap();
-    output(Command::new("chmod").args(["755", folder.path().to_str().unwrap()])).unwrap();
-    let nobody = |arguments: &[&str]| {
-        let mut command = Command::new("setpriv");
-        command.args([
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "--inh-caps=-all",
-            "--bounding-set=-all",
-        ]);
-        command.arg(&copy).args(arguments).env_clear();
-        command
-    };
-    let port = format!("--listen.port={}", Ports::free().unwrap().main);
-    let off = ["rapl", "docker", "results", "qoe", "cost"].map(|name| format!("--listen.{name}-port=0"));
-    let check = nobody(&["check", &port]).args(off).output().unwrap();
-    let report = String::from_utf8_lossy(&check.stdout).into_owned();
-    assert_eq!(check.status.code(), Some(3), "{report}");
-    assert!(report.contains("CAP_BPF") && report.contains("CPU time is polled"), "{report}");
-    let state = folder.path().join("state");
-    std::fs::create_dir(&state).unwrap();
-    output(Command::new("chown").arg("65534:65534").arg(&state)).unwrap();
-    let wrapper = folder.path().join("as-nobody");
-    let script = format!(
-        "#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all {} \"$@\"\n",
-        copy.display()
-    );
-    std::fs::write(&wrapper, script).unwrap();
-    output(Command::new("chmod").arg("755").arg(&wrapper)).unwrap();
-    let state = state.to_str().unwrap();
-    let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
-    let mut agent = Agent::spawn(&wrapper, &["--state-dir", state], &path).unwrap();
-    agent.wait_ready().unwrap();
-    let scrape = agent.scrape().unwrap();
-    // Polling replaces it.
-    let absent = [("source", "bpf"), ("state", "absent")];
-    assert_eq!(scrape.sum("ffwatt_source_state", &absent), Some(1.0));
-    assert_eq!(scrape.sum("ffwatt_source_up", &[("source", "cgroupfs")]), Some(1.0));
-    assert!(agent.log().contains("CAP_BPF"), "{}", agent.log());
-    assert_closed(&scrape);
 }

@@ -10,6 +10,7 @@ use tests::agent::Agent;
 use tests::command::{Owned, eventually, output};
 use tests::engine::Engine;
 use tests::exposition::Exposition;
+use tests::ffmpeg::LIVE_SOURCE;
 use tests::image;
 
 use super::{FRAMES, LIVE, PER_FRAME, agent, key, of};
@@ -34,21 +35,8 @@ fn one_in_a_container_posts_by_the_hosts_network_and_by_its_name() {
         .unwrap();
     let start = |name: &str, id: &str| {
         let url = format!("http://127.0.0.1:{}/progress/{id}", agent.ports.main);
-        let run = [
-            "run",
-            "--detach",
-            "--network=host",
-            "--name",
-            name,
-            "encoder:1",
-            "ffmpeg",
-            "-nostdin",
-            "-v",
-            "error",
-        ];
-        let what =
-            ["-progress", &url, "-re", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=30", "-t", "300"];
-        engine.run(&[&run[..], &what, &LIVE].concat()).unwrap();
+        let run = ["run", "--detach", "--network=host", "--name", name, "encoder:1", "ffmpeg"];
+        engine.run(&[&run[..], &LIVE_SOURCE, &["-t", "300", "-progress", &url], &LIVE].concat()).unwrap();
     };
     start("live-1", "live-1");
     start("live-2", "anything");
@@ -69,10 +57,7 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
     let agent = agent(&["--listen.address=0.0.0.0"]);
     let url = format!("http://{}:{}/progress/x", Bridge::HOST, agent.ports.main);
     let mut command = network.command("ffmpeg");
-    command
-        .args(["-nostdin", "-v", "error", "-progress", &url, "-re", "-f", "lavfi"])
-        .args(["-i", "testsrc2=size=320x240:rate=30", "-t", "300"])
-        .args(LIVE);
+    command.args(LIVE_SOURCE).args(["-t", "300", "-progress", &url]).args(LIVE);
     let child = Owned(command.spawn().unwrap());
     let by_socket = |scrape: &Exposition| {
         let key = key(scrape, &child.0)?;
@@ -87,10 +72,7 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
     relay.args(["--silent", "--no-buffer", "--request", "POST", "--upload-file", "-", &url]);
     let (fifo_of_curl, fifo_of_ffmpeg) = (fifo.clone(), fifo.display().to_string());
     let mut encode = network.command("ffmpeg");
-    encode
-        .args(["-nostdin", "-y", "-v", "error", "-progress", &fifo_of_ffmpeg, "-re", "-f", "lavfi"])
-        .args(["-i", "testsrc2=size=320x240:rate=30", "-t", "300"])
-        .args(LIVE);
+    encode.args(LIVE_SOURCE).args(["-y", "-t", "300", "-progress", &fifo_of_ffmpeg]).args(LIVE);
     let encode = Owned(encode.spawn().unwrap());
     let _relay = Owned(relay.stdin(File::open(fifo_of_curl).unwrap()).spawn().unwrap());
     let by_address = |scrape: &Exposition| {

@@ -1,0 +1,76 @@
+//! Tests an agent that may not load eBPF programs: it polls, and says what it lacks.
+
+use std::process::Command;
+
+use tests::agent::{Agent, Ports, binary};
+use tests::cgroup::Cgroup;
+use tests::command::output;
+use tests::exposition::assert_closed;
+
+use super::{cpu_of, kernel_of};
+
+#[test]
+fn without_bpf_it_polls_and_says_so() {
+    let agent = Agent::start(&[
+        "--cpu.source=cgroupfs",
+        "--containers.docker-socket=",
+        "--containers.podman-socket=",
+    ])
+    .unwrap();
+    let cgroup = Cgroup::make("ffwatt-test/polled").unwrap();
+    cgroup.burn(3.0).status().unwrap();
+    let scrape = agent.wait_ticks(2).unwrap();
+    let info = scrape.all("ffwatt_attribution_info").next().unwrap();
+    assert_eq!(info.label("cpu_source"), "cgroupfs");
+    let (kernel, ours) = (kernel_of(&cgroup), cpu_of(&scrape, &cgroup.path).unwrap());
+    assert!((ours / kernel - 1.0).abs() < 0.02, "kernel {kernel}, ffwatt {ours}");
+    assert_closed(&scrape);
+}
+
+#[test]
+fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
+    // A copy, so that a user without rights may read it.
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("ffwatt");
+    std::fs::copy(binary().unwrap(), &copy).unwrap();
+    output(Command::new("chmod").args(["755", folder.path().to_str().unwrap()])).unwrap();
+    let nobody = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+            "--bounding-set=-all",
+        ]);
+        command.arg(&copy).args(arguments).env_clear();
+        command
+    };
+    let port = format!("--listen.port={}", Ports::free().unwrap().main);
+    let off = ["rapl", "docker", "results", "qoe", "cost"].map(|name| format!("--listen.{name}-port=0"));
+    let check = nobody(&["check", &port]).args(off).output().unwrap();
+    let report = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert_eq!(check.status.code(), Some(3), "{report}");
+    assert!(report.contains("CAP_BPF") && report.contains("CPU time is polled"), "{report}");
+    let state = folder.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    output(Command::new("chown").arg("65534:65534").arg(&state)).unwrap();
+    let wrapper = folder.path().join("as-nobody");
+    let script = format!(
+        "#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all {} \"$@\"\n",
+        copy.display()
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    output(Command::new("chmod").arg("755").arg(&wrapper)).unwrap();
+    let state = state.to_str().unwrap();
+    let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
+    let mut agent = Agent::spawn(&wrapper, &["--state-dir", state], &path).unwrap();
+    agent.wait_ready().unwrap();
+    let scrape = agent.scrape().unwrap();
+    // Polling replaces it.
+    let absent = [("source", "bpf"), ("state", "absent")];
+    assert_eq!(scrape.sum("ffwatt_source_state", &absent), Some(1.0));
+    assert_eq!(scrape.sum("ffwatt_source_up", &[("source", "cgroupfs")]), Some(1.0));
+    assert!(agent.log().contains("CAP_BPF"), "{}", agent.log());
+    assert_closed(&scrape);
+}

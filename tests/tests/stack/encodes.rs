@@ -1,0 +1,80 @@
+//! Runs the encodes that panels show: in a pod, in containers, and as scenarios.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tests::agent::binary;
+use tests::cgroup::Cgroup;
+use tests::command::{Owned, output};
+use tests::engine::Engine;
+use tests::ffmpeg;
+use tests::namespace::Namespace;
+
+/// Folders in place of `/var/log/pods` and `/var/log/containers`.
+pub(super) const POD_LOGS: &str = "pods";
+pub(super) const CONTAINER_LOGS: &str = "containers";
+
+/// A pod as the kubelet makes it: the cgroups, and the names of the log files. Its encode continues, and posts progress. The kubelet is
+/// simulated.
+pub(super) fn encode_in_pod(namespace: &Namespace, folder: &Path) -> (Cgroup, Owned) {
+    let (uid, id) = ("0f1d4b1e-3c55-4a3e-9d0a-5b7c2f6a9e11", "5e".repeat(32));
+    let logs = folder.join(POD_LOGS).join(format!("transcode_live-0_{uid}")).join("encode");
+    fs::create_dir_all(&logs).unwrap();
+    let log = logs.join("0.log");
+    fs::write(&log, "").unwrap();
+    let links = folder.join(CONTAINER_LOGS);
+    fs::create_dir_all(&links).unwrap();
+    symlink(log, links.join(format!("live-0_transcode_encode-{id}.log"))).unwrap();
+    let pod = Cgroup::make(&format!("kubepods/burstable/pod{uid}/{id}")).unwrap();
+    let mut inner = pod.command("ffmpeg");
+    inner.args(["-nostdin", "-v", "error", "-progress", "http://localhost:9510/progress/live"]);
+    inner.args(["-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-c:v", "libx264"]);
+    inner.args(["-preset", "veryfast", "-f", "null", "-"]);
+    let mut encode = namespace.command(inner.get_program().to_str().unwrap());
+    encode.args(inner.get_args()).stdout(Stdio::null());
+    (pod, Owned(encode.spawn().unwrap()))
+}
+
+/// One encode that continues, and one that ends and gets scores.
+pub(super) fn encode_in_containers(engine: &Engine, folder: &Path) {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let source = "testsrc2=size=320x180:rate=25:duration=4";
+    ffmpeg::run(&["-f", "lavfi", "-i", source, "-c:v", "ffv1", &path("source.mkv")]).unwrap();
+    let mount = format!("{0}:{0}", folder.display());
+    let run = |name: &str, labels: &[&str], encode: &str| {
+        let mut words = vec!["run", "--detach", "--network=none", "--name", name, "--volume", &mount];
+        words.extend(labels.iter().flat_map(|label| ["--label", label]));
+        words.extend(["encoder:1", "sh", "-c", encode]);
+        engine.run(&words).unwrap();
+    };
+    let live = "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=25 -c:v libx264 -preset veryfast -f null -";
+    run("live", &[], live);
+    let (reference, encode) = (path("source.mkv"), path("vod.mkv"));
+    let labels = [format!("ffwatt.reference={reference}"), format!("ffwatt.output={encode}")];
+    let vod = format!("ffmpeg -nostdin -v error -re -i {reference} -c:v libx264 -preset veryfast {encode}");
+    run("vod", &labels.each_ref().map(String::as_str), &vod);
+}
+
+/// Small enough to keep up on a busy host; several numbers of streams, because a prediction needs them.
+const SCENARIOS: &str = r#"[{"type":"baseline","duration":2},
+    {"name":"x264","bitrate":"300k","resolution":"320x180","fps":15},
+    {"name":"x265","bitrate":"300k","resolution":"320x180","fps":15,"encoder":"h265","preset":"ultrafast"},
+    {"type":"multi","count":2,"bitrate":"150k","resolution":"160x90","fps":15},
+    {"name":"ladder","bitrate":"300k","outputs":[{"resolution":"320x180","fps":15},{"resolution":"160x90","fps":15}]}]"#;
+
+pub(super) fn encode_scenarios(folder: &Path, vmaf: &str) {
+    let batch = folder.join("batch.json");
+    fs::write(&batch, SCENARIOS).unwrap();
+    let mut bench = Command::new(binary().unwrap());
+    bench
+        .args(["bench", "--duration=3", "--cooldown=0", "--quality"])
+        .arg(format!("--quality.ffmpeg={vmaf}"))
+        .arg(format!("--output-dir={}", folder.join("results").display()))
+        .args(["batch", "--file"])
+        .arg(batch)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    output(&mut bench).unwrap();
+}

@@ -1,0 +1,72 @@
+//! Writes the data of every panel for `cargo xtask pictures`.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::prometheus::Prometheus;
+
+use super::queries::chosen;
+use super::repository;
+
+/// Writes one file for each dashboard.
+pub(super) fn write_series(prometheus: &Prometheus<'_>, folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let end = prometheus.value("vector(time())").unwrap();
+    for entry in fs::read_dir(repository().join("grafana/dashboards")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        let panels: Vec<Value> = dashboard["panels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|panel| shown(prometheus, panel, end))
+            .collect();
+        let uid = dashboard["uid"].as_str().unwrap();
+        let drawn = json!({"uid": uid, "title": dashboard["title"], "panels": panels});
+        fs::write(folder.join(format!("{uid}.json")), drawn.to_string()).unwrap();
+    }
+}
+
+fn shown(prometheus: &Prometheus<'_>, panel: &Value, end: f64) -> Value {
+    let query = |target: &Value| {
+        let expression = chosen(target["expr"].as_str().unwrap());
+        let found = prometheus.range(&expression, end, Duration::from_mins(2)).unwrap();
+        let series = |series: &Value| {
+            let point = |point: &Value| json!([point[0], point[1].as_str().unwrap().parse::<f64>().unwrap()]);
+            let points: Vec<Value> = series["values"].as_array().unwrap().iter().map(point).collect();
+            json!({"legend": legend(target["legendFormat"].as_str().unwrap(), &series["metric"]), "points": points})
+        };
+        Value::from(found.iter().map(series).collect::<Vec<_>>())
+    };
+    let queries: Vec<Value> = panel["targets"].as_array().unwrap().iter().map(query).collect();
+    let all: Vec<Value> = queries.iter().flat_map(|query| query.as_array().unwrap().clone()).collect();
+    let is_value = |field: &&Value| field["matcher"]["options"].as_str().unwrap().starts_with("Value");
+    let mut columns: Vec<&Value> =
+        panel["fieldConfig"]["overrides"].as_array().unwrap().iter().filter(is_value).collect();
+    columns.sort_by_key(|field| field["matcher"]["options"].as_str().unwrap().to_owned());
+    let columns: Vec<&Value> = columns.into_iter().map(|field| &field["properties"][0]["value"]).collect();
+    let place = &panel["gridPos"];
+    json!({
+        "title": panel["title"], "type": panel["type"], "unit": panel["fieldConfig"]["defaults"]["unit"],
+        "x": place["x"], "y": place["y"], "w": place["w"], "h": place["h"],
+        "stacked": panel["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"] == "normal",
+        "series": all, "queries": queries, "columns": columns,
+    })
+}
+
+/// `{{scenario}} ({{streams}})` filled in; where a table has none, all labels.
+fn legend(format: &str, labels: &Value) -> String {
+    let labels = labels.as_object().unwrap();
+    if format.is_empty() {
+        let is_telling = |name: &&String| !["__name__", "job", "instance"].contains(&name.as_str());
+        let values =
+            labels.iter().filter(|(name, _)| is_telling(name)).map(|(_, value)| value.as_str().unwrap());
+        return values.collect::<Vec<_>>().join(" ");
+    }
+    let fill = |text: String, (name, value): (&String, &Value)| {
+        text.replace(&format!("{{{{{name}}}}}"), value.as_str().unwrap())
+    };
+    labels.iter().fold(format.to_owned(), fill)
+}
