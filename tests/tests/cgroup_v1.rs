@@ -7,7 +7,7 @@
 use std::fs;
 use std::process::Child;
 
-use tests::agent::Agent;
+use tests::agent::{Agent, WITH_BPF};
 use tests::cgroup::{Cgroup, finish};
 use tests::cgroup_v1::{Host, LegacyCgroup};
 use tests::command::Owned;
@@ -20,8 +20,8 @@ const TICK: f64 = 0.2;
 
 fn agent(host: &Host, source: &str, more: &[&str]) -> Agent {
     let (source, path) = (format!("--cpu.source={source}"), host.flag());
-    let flags = [source.as_str(), &path, "--containers.docker-socket=", "--containers.podman-socket="];
-    Agent::start(&[&flags[..], &["--interval=200ms"], more].concat()).unwrap()
+    let own = [source.as_str(), &path, "--interval=200ms"];
+    Agent::start(&[&own[..], &WITH_BPF[1..], more].concat()).unwrap()
 }
 
 fn check(host: &Host, source: &str) -> String {

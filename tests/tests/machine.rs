@@ -55,7 +55,7 @@ fn assert_same(agent: &Agent, cgroup: &Cgroup) -> Exposition {
 
 #[test]
 fn a_cpu_that_goes_off_line_and_comes_back_costs_no_time_and_invents_none() {
-    let agent = agent(&["--interval=200ms"]);
+    let agent = agent(&["--energy.source=model", "--interval=200ms"]);
     let switch = |on: &str| fs::write("/sys/devices/system/cpu/cpu1/online", on).unwrap();
     let cgroup = Cgroup::make("ffwatt-test/hotplug").unwrap();
     burn(&cgroup, "1", "1");
@@ -109,7 +109,7 @@ fn a_machine_that_slept_has_drawn_nothing_that_is_known() {
 
 #[test]
 fn a_clock_that_is_set_forth_and_back_loses_no_energy_from_the_ledger() {
-    let agent = agent(&["--interval=200ms", "--results.rescan=100ms"]);
+    let agent = agent(&["--energy.source=model", "--interval=200ms", "--results.rescan=100ms"]);
     let begin = fs::metadata(agent.state_dir()).unwrap().modified().unwrap();
     let set = |seconds: u64| {
         let now = begin + Duration::from_secs(seconds);

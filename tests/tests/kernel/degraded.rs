@@ -13,6 +13,7 @@ use super::{cpu_of, kernel_of};
 fn without_bpf_it_polls_and_says_so() {
     let agent = Agent::start(&[
         "--cpu.source=cgroupfs",
+        "--energy.source=model",
         "--containers.docker-socket=",
         "--containers.podman-socket=",
     ])
@@ -64,7 +65,7 @@ fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
     output(Command::new("chmod").arg("755").arg(&wrapper)).unwrap();
     let state = state.to_str().unwrap();
     let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
-    let mut agent = Agent::spawn(&wrapper, &["--state-dir", state], &path).unwrap();
+    let mut agent = Agent::spawn(&wrapper, &["--state-dir", state, "--energy.source=model"], &path).unwrap();
     agent.wait_ready().unwrap();
     let scrape = agent.scrape().unwrap();
     // Polling replaces it.

@@ -189,7 +189,7 @@ fn a_transcode_that_ended_without_an_agent_is_closed_with_what_is_known_and_said
             (states == "lost,running").then_some(())
         })
         .unwrap();
-    assert_eq!(transcode(&second, 4242).unwrap()["energy_joules"], 0.0);
+    assert!(transcode(&second, 4242).unwrap()["energy_joules"].is_null(), "no counter has moved yet");
     let all = json(&report(state.path(), &["--by", "codec", "--json"]));
     assert_eq!((&all[0]["transcodes"], &all[0]["energy_joules"]), (&1.into(), &5.0.into()), "{all}");
     assert_eq!(all[0]["partly_observed_transcodes"], 1, "{all}");
