@@ -16,11 +16,13 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tests::agent::{Agent, binary};
 use tests::cgroup::{Cgroup, finish};
-use tests::command::Owned;
+use tests::command::{Owned, pause};
 use tests::exposition::{Exposition, Sample, assert_no_residual};
+use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const INFO: &str = "ffwatt_workload_info";
@@ -236,6 +238,41 @@ fn names_stay_when_pod_and_files_go_and_no_row_is_nameless() {
         assert_eq!(name_of(&scrape, &id), Some(name.clone()));
         assert_near(cpu_of(&scrape, &name), kernel);
     }
+}
+
+/// Every scrape of a node on which fifty pods run, and five a second come and go.
+#[test]
+fn fifty_pods_and_five_more_each_second_are_never_nameless() {
+    let node = Node::new();
+    let agent = node.agent(&["--interval=200ms"]);
+    let job = |place: usize| {
+        let pod = node.pod(&format!("job-{place}"), &uuid());
+        let id = id(number());
+        let cgroup = pod.cgroup(&id);
+        finish(cgroup.command("true").spawn().unwrap()).unwrap();
+        pod.link("app", &id);
+        (pod, cgroup, id)
+    };
+    let residents: Vec<_> = (0..50).map(job).collect();
+    let first = agent.wait_ticks(2).unwrap();
+    for (number, (_, _, id)) in residents.iter().enumerate() {
+        assert_eq!(name_of(&first, id), Some(format!("default/job-{number}/app")));
+    }
+    let mut known = residents.len();
+    for number in 50..50 + 5 * short_or_long(6, 120) {
+        let (pod, cgroup, id) = job(number);
+        pause(Duration::from_millis(200));
+        let scrape = agent.scrape().unwrap();
+        assert_eq!(kubernetes(&scrape).into_iter().find(|name| !name.starts_with("default/job-")), None);
+        known += usize::from(name_of(&scrape, &id).is_some());
+        cgroup.remove().unwrap();
+        fs::remove_file(node.links().join(format!("job-{number}_default_app-{id}.log"))).unwrap();
+        fs::remove_dir_all(node.pods().join(format!("default_job-{number}_{}", pod.uid))).unwrap();
+        pod.own.remove().unwrap();
+    }
+    let last = agent.wait_ticks(2).unwrap();
+    assert_no_residual(&last);
+    assert!(known > residents.len(), "some were seen while they were there");
 }
 
 #[test]
