@@ -21,12 +21,15 @@ pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;
 
+use std::thread;
+use std::time::Duration;
+
 use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Zone, ZoneReading};
 use agent_core::time::MonoTime;
 use agent_core::units::Watts;
 
 use crate::clock::Clock;
-use crate::host::{self, HostRoots};
+use crate::host::{self, HostRoots, KernelFileSystem};
 use crate::source::SourceError;
 use agent_core::cpu::topology::CpuTopology;
 
@@ -109,6 +112,9 @@ const SOURCES: [MeterSource; 4] = [
     MeterSource { kind: EnergySourceKind::Hwmon, open: hwmon::open },
 ];
 
+/// Longest wait for the first movement of a counter: counters of CPUs move every millisecond.
+const MOVES_WITHIN: Duration = Duration::from_millis(100);
+
 /// The energy counters of a host.
 pub(crate) trait EnergyHardware: Send {
     /// A cheap list of the hardware: when the list changes, the sources are opened again.
@@ -116,6 +122,9 @@ pub(crate) trait EnergyHardware: Send {
 
     /// Opens one kind of meter. There is no meter of kind [`EnergySourceKind::Model`].
     fn open(&self, kind: EnergySourceKind, clock: &dyn Clock) -> Result<EnergyMeter, SourceError>;
+
+    /// Whether the counters of a meter that was just opened move. True where that cannot be told at once.
+    fn moves(&self, meter: &mut EnergyMeter, clock: &dyn Clock) -> bool;
 }
 
 /// The energy counters of this host.
@@ -145,5 +154,21 @@ impl EnergyHardware for HostEnergy {
             .map_err(|cause| SourceError::transient("list the host's CPUs", cause))?;
         let place = Place { roots: &self.roots, topology: &topology, options: &self.options, clock };
         (source.open)(&place)
+    }
+
+    fn moves(&self, meter: &mut EnergyMeter, clock: &dyn Clock) -> bool {
+        // In a tree of files nothing happens, and sensors of hardware monitors may be slow.
+        if !KernelFileSystem::Sysfs.holds(&self.roots.sys) || meter.kind() == EnergySourceKind::Hwmon {
+            return true;
+        }
+        let begun = clock.now();
+        // The readings keep a CPU busy, so that an idle host draws power too.
+        while clock.now().since(begun) < MOVES_WITHIN {
+            if meter.read(clock).has_moved {
+                return true;
+            }
+            thread::yield_now();
+        }
+        false
     }
 }

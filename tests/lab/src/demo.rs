@@ -246,12 +246,17 @@ fn watch(agent: &Agent, length: Duration) -> anyhow::Result<()> {
         if seconds <= 0.0 {
             continue;
         }
+        let elapsed = began.elapsed().as_secs();
+        let (Some(host_before), Some(host_after)) = (before.host, after.host) else {
+            print(&format!("{elapsed:>4} s  energy is not known yet\n"))?;
+            before = after;
+            continue;
+        };
         let watts = |pick: &dyn Fn(&Figures) -> f64| (pick(&after) - pick(&before)) / seconds;
         let encode = |name: &'static str| watts(&|figures: &Figures| figures.of_workload(name));
         let (first, second) = (encode(names[0]), encode(names[1]));
-        let (idle, host) = (watts(&|figures| figures.idle), watts(&|figures| figures.host));
+        let (idle, host) = (watts(&|figures| figures.idle), (host_after - host_before) / seconds);
         let others = host - idle - first - second;
-        let elapsed = began.elapsed().as_secs();
         print(&format!(
             "{elapsed:>4} s  {first:>10.2}  {second:>10.2}  {others:>10.2}  {idle:>10.2}  {host:>10.2}\n"
         ))?;
@@ -263,7 +268,8 @@ fn watch(agent: &Agent, length: Duration) -> anyhow::Result<()> {
 /// Sums of one scrape, in the domains that count towards a total.
 struct Figures {
     at: f64,
-    host: f64,
+    /// Absent while no counter has moved.
+    host: Option<f64>,
     idle: f64,
     workloads: BTreeMap<String, f64>,
 }
@@ -284,8 +290,9 @@ impl Figures {
         }
         let host =
             scrape.all("ffwatt_host_energy_joules_total").filter(|sample| counts(sample.label("domain")));
+        let host = host.map(|sample| sample.value).reduce(|sum, energy| sum + energy);
         let at = scrape.sum("ffwatt_last_tick_timestamp_seconds", &[]).unwrap_or(0.0);
-        Self { at, host: host.map(|sample| sample.value).sum(), idle, workloads }
+        Self { at, host, idle, workloads }
     }
 
     /// Energy of a workload by its name; in a cgroup of its own, the name has the folder before it.
@@ -317,7 +324,7 @@ fn report(scrape: &Exposition) -> anyhow::Result<()> {
         }
     }
     row("idle", "pseudo", figures.idle, None)?;
-    row("host", "", figures.host, None)?;
+    row("host", "", figures.host.context("the agent shows no energy")?, None)?;
     transcodes(scrape)?;
     closing(scrape)
 }

@@ -115,6 +115,29 @@ fn what_ran_before_counters_are_given_up_has_an_estimate_and_never_0() {
 }
 
 #[test]
+fn counters_that_stand_still_at_the_start_are_passed_over_until_they_move() {
+    let hardware = ScriptedHardware::default();
+    let psys = Zone { scope: Scope::Platform, domain: Domain::Psys };
+    hardware.add(psys, 7_000_000, RANGE);
+    hardware.change(psys, |counter| counter.is_frozen = true);
+    let mut scene = Scene::new(&Config::default(), hardware);
+    scene.make_cgroup(10, &container_path(10));
+    let tick = |scene: &mut Scene| {
+        scene.run(10, None, 0, SECOND);
+        scene.draw(psys, 30.0, SECOND);
+        scene.tick(SECOND)
+    };
+    let first = tick(&mut scene);
+    assert_eq!(first.method.energy_source, Some(EnergySourceKind::Model));
+    assert!(first.has_energy() && !first.sources["powercap"].up && !first.sources["powercap"].is_needed);
+    let later = (0..6).map(|_| tick(&mut scene)).last().unwrap();
+    assert!(later.findings.iter().any(|one| one.code == FindingCode::CountersStandStill));
+    scene.hardware.change(psys, |counter| counter.is_frozen = false);
+    let moving = (0..3).map(|_| tick(&mut scene)).last().unwrap();
+    assert_eq!(moving.method.energy_source, Some(EnergySourceKind::Powercap));
+}
+
+#[test]
 fn a_host_without_counters_says_that_energy_is_estimated() {
     let mut scene = Scene::new(&Config::default(), ScriptedHardware::default());
     scene.run(10, None, 0, SECOND);

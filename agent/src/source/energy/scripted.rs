@@ -104,4 +104,8 @@ impl EnergyHardware for ScriptedHardware {
         let zones = there.into_iter().filter(|(_, counter)| counter.is_there).map(meter);
         EnergyMeter::start(kind, zones.collect(), Vec::new(), clock)
     }
+
+    fn moves(&self, _: &mut EnergyMeter, _: &dyn Clock) -> bool {
+        self.all(|counters| counters.is_empty() || counters.values().any(|counter| !counter.is_frozen))
+    }
 }
