@@ -42,12 +42,11 @@ use wait::{Inbox, Wake};
 
 use crate::clock::Clock;
 use crate::config::{Config, ProgressSenders};
-use crate::source::identity::kubelet::NameRequest;
 
 pub(crate) use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forget_calibration};
 pub(crate) use energy::known_idle;
 pub(crate) use findings::FindingTracker;
-pub(crate) use parts::Links;
+pub(crate) use parts::{Links, Requests};
 pub(crate) use sources::OpenError;
 pub(crate) use sources::energy_hardware;
 pub(crate) use state_dir::{could_be_written, is_writable};
@@ -67,7 +66,7 @@ pub(crate) struct Pipeline {
     health: HealthTracker,
     findings: FindingTracker,
     publisher: Publisher,
-    names: Option<NameRequest>,
+    requests: Requests,
     max_classes: u32,
 }
 
@@ -86,7 +85,7 @@ impl Pipeline {
     /// Begins with the given parts.
     fn new(config: &Config, parts: Parts, links: Links) -> Self {
         let Parts { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health } = parts;
-        let Links { inbox, publisher, joined, registry, names } = links;
+        let Links { inbox, publisher, joined, registry, requests } = links;
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
             shown: config.attribution.max_workloads as usize,
@@ -106,7 +105,7 @@ impl Pipeline {
             health,
             findings: FindingTracker::default(),
             publisher: Publisher { sender: publisher, joined, prices },
-            names,
+            requests,
             max_classes: config.attribution.max_classes,
             clock,
         };
@@ -180,7 +179,7 @@ impl Pipeline {
             figures,
             health,
             findings,
-            names,
+            requests,
             publisher,
             max_classes,
             ..
@@ -212,7 +211,7 @@ impl Pipeline {
         groups::assign(cpu.identities(), totals);
         totals.begin_window(&busy);
         figures.count_containers(&busy, cpu.identities());
-        cpu.demand_names(health, names.as_ref());
+        cpu.demand_names(health, requests);
 
         energy.follow_calibration(now);
         let reservations = figures.reservations(energy.policy(), cpu.identities());

@@ -11,7 +11,7 @@ mod elevated;
 mod files;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use agent_core::model::cpu::CpuSourceKind;
 use agent_core::model::energy::EnergySourceKind;
@@ -55,7 +55,8 @@ impl Plan {
         writes.push(std::env::temp_dir());
         writes.push(roots.dev.join("null"));
         writes.push(crate::host::HostRoots::default().dev.join("null"));
-        let sockets = config.containers.engines().map(|(_, socket)| socket.to_path_buf());
+        let engines = config.containers.engines().map(|(_, socket)| socket);
+        let sockets = engines.chain(config.containers.runtime()).map(Path::to_path_buf);
         let not_ours =
             config.state_dirs().into_iter().chain(sockets).any(|path| capabilities::is_of_another(&path));
         Self {

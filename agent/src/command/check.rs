@@ -30,6 +30,7 @@ use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::{BpfMeter, Options};
 use crate::source::identity::docker;
+use crate::source::identity::cri;
 use crate::source::identity::kubelet::{self, Counted, LogFolders};
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::{SourceError, cgroup_namespace};
@@ -134,9 +135,13 @@ pub(crate) fn report(config: &Config) -> anyhow::Result<Report> {
         .build()
         .context("cannot start a runtime")?;
     for (kind, socket) in config.containers.engines() {
-        runtime.block_on(report.check_engine(kind.name(), socket));
+        let probe = async { Ok(format!("engine {} at {}", docker::probe(socket).await?, socket.display())) };
+        runtime.block_on(report.check_engine(kind.name(), probe));
     }
     report.check_kubelet(&config.kubelet_logs());
+    if let Some(socket) = config.containers.runtime() {
+        runtime.block_on(report.check_engine(cri::SOURCE, cri::probe(socket)));
+    }
     report.check_ports(config);
     report.check_access(config);
     report.check_state_dir(config);
@@ -214,11 +219,14 @@ impl Report {
         }
     }
 
-    async fn check_engine(&mut self, name: &'static str, socket: &Path) {
-        match tokio::time::timeout(ENGINE_PATIENCE, docker::probe(socket)).await {
-            Ok(Ok(version)) => {
-                self.add("names", name, State::Used, format!("engine {version} at {}", socket.display()), "");
-            }
+    /// Adds the line of an engine or runtime. The probe returns its version and socket.
+    async fn check_engine(
+        &mut self,
+        name: &'static str,
+        probe: impl Future<Output = Result<String, SourceError>>,
+    ) {
+        match tokio::time::timeout(ENGINE_PATIENCE, probe).await {
+            Ok(Ok(version)) => self.add("names", name, State::Used, version, ""),
             Ok(Err(error @ SourceError::Unavailable { .. })) => {
                 self.add("names", name, State::Absent, error.chain(), error.hint());
             }
@@ -233,8 +241,7 @@ impl Report {
                 self.add("names", name, State::Problem, error.chain(), fix);
             }
             Err(_) => {
-                let detail = format!("the engine at {} does not answer", socket.display());
-                self.add("names", name, State::Problem, detail, "read the engine's log");
+                self.add("names", name, State::Problem, "it does not answer", "read its log");
             }
         }
     }

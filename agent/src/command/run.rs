@@ -6,7 +6,7 @@
 //! Order of the end: the listeners finish open requests, the pipeline ends its tick, and with it the eBPF programs are
 //! detached. Nothing is left in the kernel.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use crate::clock::SystemClock;
 use crate::command::check;
 use crate::config::{Config, ConfigError};
-use crate::pipeline::{Links, Mailbox, Message, OpenError, Pipeline, mailbox};
+use crate::pipeline::{Links, Mailbox, Message, OpenError, Pipeline, Requests, mailbox};
 use crate::privileges::{self, Outcome, Plan};
 use crate::progress::ProgressRegistry;
 use crate::results::{self, Change, ResultsWorker};
@@ -34,6 +34,7 @@ use crate::server::{
     AccessFile, Addresses, AnswerSources, AuthConfig, Authenticator, Bound, ListenError, Summary,
     connection_limit,
 };
+use crate::source::identity::cri::{self, ContainerRequests};
 use crate::source::identity::docker::{self, Engine};
 use crate::source::identity::kubelet::{self, LogFolders, NameRequests};
 
@@ -98,6 +99,7 @@ struct Opened {
     prices: Prices,
     pipeline: Pipeline,
     names: Option<NameRequests>,
+    containers: Option<ContainerRequests>,
 }
 
 impl Opened {
@@ -123,7 +125,9 @@ impl Opened {
         }));
         let names = config.kubelet_logs().are_used().then(kubelet::requests).transpose();
         let (request, names) = names.context("cannot make the requests of names")?.unzip();
-        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry), names: request };
+        let (containers, described) = config.containers.runtime().map(|_| cri::requests()).unzip();
+        let requests = Requests { names: request, containers };
+        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry), requests };
         let pipeline = Pipeline::open(config, clock, prices.clone(), links).map_err(with_hint)?;
         Ok(Self {
             access,
@@ -136,6 +140,7 @@ impl Opened {
             prices,
             pipeline,
             names,
+            containers: described,
         })
     }
 }
@@ -156,6 +161,7 @@ async fn run_async(
         prices,
         pipeline,
         names,
+        containers,
     } = opened;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
@@ -192,8 +198,11 @@ async fn run_async(
     if let Some(requests) = names {
         follow_kubelet(config.kubelet_logs(), requests, mailbox.clone())?;
     }
-    let engines: Vec<_> =
+    let mut engines: Vec<_> =
         engines(config).map(|engine| tokio::spawn(listen_to(engine, mailbox.clone()))).collect();
+    if let Some((socket, requests)) = config.containers.runtime().zip(containers) {
+        engines.push(tokio::spawn(follow_runtime(socket.to_path_buf(), requests, mailbox.clone())));
+    }
     let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run());
     let ticking = ticking.context("cannot start the pipeline's thread")?;
     let (changes, changed) = mpsc::channel();
@@ -292,6 +301,11 @@ fn engines(config: &Config) -> impl Iterator<Item = Engine> {
 async fn listen_to(engine: Engine, mailbox: Mailbox) {
     let name = engine.name;
     docker::listen(engine, |event| mailbox.tell(Message::Engine { name, event })).await;
+}
+
+async fn follow_runtime(socket: PathBuf, requests: ContainerRequests, mailbox: Mailbox) {
+    let tell = |event| mailbox.tell(Message::Engine { name: cri::SOURCE, event });
+    cri::follow(socket, requests, tell).await;
 }
 
 /// Follows the kubelet's log folders on a thread of its own, until the pipeline ends.

@@ -208,6 +208,14 @@ pub(crate) const KEYS: &[Key] = &[
         Form("path"),
     ),
     key(
+        "containers.cri_socket",
+        Text,
+        "PATH",
+        "Socket of the container runtime of Kubernetes, for labels and images of pods; empty: none.",
+        Form("path, or auto"),
+    )
+    .more("With auto, the sockets of containerd, k3s, rke2, microk8s, k0s, CRI-O and cri-dockerd are tried."),
+    key(
         "progress.accept_from",
         Text,
         "WHERE",

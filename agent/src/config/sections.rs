@@ -141,6 +141,7 @@ pub struct Attribution {
 pub struct Containers {
     pub docker_socket: PathBuf,
     pub podman_socket: PathBuf,
+    pub cri_socket: PathBuf,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +191,11 @@ impl Containers {
     pub fn engines(&self) -> impl Iterator<Item = (WorkloadKind, &Path)> {
         let sockets = WorkloadKind::ENGINES.into_iter().filter_map(|kind| Some((kind, self.socket(kind)?)));
         sockets.filter(|(_, socket)| *socket != Path::new(""))
+    }
+
+    /// The container runtime that is asked, where one is.
+    pub fn runtime(&self) -> Option<&Path> {
+        Some(self.cri_socket.as_path()).filter(|socket| *socket != Path::new(""))
     }
 
     fn socket(&self, kind: WorkloadKind) -> Option<&Path> {
@@ -286,6 +292,7 @@ impl Default for Containers {
         Self {
             docker_socket: PathBuf::from("/var/run/docker.sock"),
             podman_socket: PathBuf::from("/run/podman/podman.sock"),
+            cri_socket: PathBuf::new(),
         }
     }
 }

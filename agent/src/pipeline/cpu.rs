@@ -11,13 +11,15 @@ use agent_core::model::workload::{Pseudo, WorkloadId, WorkloadKind};
 use agent_core::time::MonoTime;
 
 use super::identity::{Context, Identities};
+use super::parts::Requests;
 use super::sources::HealthTracker;
 use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
+use crate::source::identity::cri;
 use crate::source::identity::docker::EngineEvent;
-use crate::source::identity::kubelet::{self, NameRequest, NamesEvent};
+use crate::source::identity::kubelet::{self, NamesEvent};
 
 /// The CPU meter, and the identities of its cgroups and processes.
 pub(super) struct CpuAccounting {
@@ -125,15 +127,22 @@ impl CpuAccounting {
     }
 
     /// Marks sources of names that have containers as needed: without the source, its containers have no names. Requests the names of
-    /// unknown pods.
-    pub(super) fn demand_names(&mut self, health: &mut HealthTracker, names: Option<&NameRequest>) {
+    /// unknown pods, and descriptions of their containers.
+    pub(super) fn demand_names(&mut self, health: &mut HealthTracker, requests: &Requests) {
+        let undescribed = self.identities.take_undescribed();
         if self.identities.has_pods() {
             health.demand(kubelet::SOURCE);
+            if requests.containers.is_some() {
+                health.demand(cri::SOURCE);
+            }
         }
         if self.identities.take_unknown_pods()
-            && let Some(names) = names
+            && let Some(names) = &requests.names
         {
             names.send();
+        }
+        if let Some(containers) = &requests.containers {
+            undescribed.into_iter().for_each(|id| containers.send(id));
         }
         for kind in WorkloadKind::ENGINES {
             if self.identities.living().any(|(_, identity)| identity.kind == kind) {

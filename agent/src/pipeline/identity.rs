@@ -148,6 +148,13 @@ impl Identities {
                 let engine = WorkloadKind::ENGINES.into_iter().find(|kind| kind.name() == name);
                 directory.container_known(&id, ContainerFacts { engine, ..facts });
             }
+            EngineEvent::Described { id, facts } => {
+                if directory.describe(&id, &facts)
+                    && let Some(name) = facts.kubernetes
+                {
+                    directory.container_in_pod(name);
+                }
+            }
             EngineEvent::Renamed { id, name } => directory.container_renamed(&id, &name),
             EngineEvent::Removed { id } => directory.container_removed(&id),
         }
@@ -175,6 +182,11 @@ impl Identities {
     /// Whether pods of this host exist.
     pub(super) fn has_pods(&self) -> bool {
         self.cgroups.directory.has_pods()
+    }
+
+    /// Containers in pods that have come since the last call, and that no engine has described.
+    pub(super) fn take_undescribed(&mut self) -> Vec<String> {
+        self.cgroups.directory.take_undescribed()
     }
 
     /// Whether a pod that has come since the last call is unknown.

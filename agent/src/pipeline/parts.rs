@@ -19,6 +19,7 @@ use crate::host::HostRoots;
 use crate::progress::ProgressRegistry;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
+use crate::source::identity::cri::ContainerRequest;
 use crate::source::identity::kubelet::NameRequest;
 use crate::source::identity::process_numbers::ProcessNumbers;
 
@@ -32,8 +33,17 @@ pub(crate) struct Links {
     pub joined: watch::Receiver<Arc<Joined>>,
     /// Progress that encoders post.
     pub registry: Arc<ProgressRegistry>,
-    /// Requests to the source of names in Kubernetes, where there is one.
+    /// Requests to sources of names.
+    pub requests: Requests,
+}
+
+/// Requests to the sources that describe pods and their containers, where there are such sources.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requests {
+    /// To the kubelet's log folders.
     pub names: Option<NameRequest>,
+    /// To the container runtime.
+    pub containers: Option<ContainerRequest>,
 }
 
 /// Parts of a pipeline.

@@ -36,6 +36,8 @@ pub(super) struct Pods {
     named: Vec<WorkloadId>,
     /// Uids of pods that have come since the last call of [`Directory::take_unknown_pods`].
     new: BTreeSet<String>,
+    /// Full ids of containers that have come since the last call of [`Directory::take_undescribed`].
+    undescribed: Vec<String>,
     pub(super) names_all: bool,
 }
 
@@ -136,6 +138,13 @@ impl Directory {
         new.iter().any(|uid| self.pods.names.get(uid).is_none())
     }
 
+    /// Full ids of the containers in pods that have come since the last call, and that no engine has described.
+    pub fn take_undescribed(&mut self) -> Vec<String> {
+        let mut new = std::mem::take(&mut self.pods.undescribed);
+        new.retain(|id| !self.is_described(id));
+        new
+    }
+
     /// The place of a new workload in its pod.
     pub(super) fn place_for(found: &CgroupIdentity) -> Option<PodPlace> {
         let uid = found.pod.clone().filter(|_| found.kind == WorkloadKind::Kubernetes)?;
@@ -150,7 +159,9 @@ impl Directory {
         let Some((_, place)) = self.place_of(workload) else { return };
         let (uid, is_own) = (place.uid.clone(), place.is_own);
         if !place.is_nested {
+            let container = self.workloads.get(&workload).and_then(|entry| entry.container.clone());
             self.pods.new.insert(uid.clone());
+            self.pods.undescribed.extend(container);
         }
         let members = self.pods.members.entry(uid).or_default();
         if is_own {

@@ -48,6 +48,13 @@ pub enum EngineEvent {
         /// The engine's description of the container.
         facts: ContainerFacts,
     },
+    /// A container that the agent has asked for.
+    Described {
+        /// Its full id.
+        id: String,
+        /// The runtime's description of the container.
+        facts: ContainerFacts,
+    },
     /// A container was renamed.
     Renamed {
         /// Its full id.
@@ -176,7 +183,7 @@ fn translate(event: EventMessage) -> Option<EngineEvent> {
     }
 }
 
-fn own_labels(labels: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+pub(super) fn own_labels(labels: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
     labels
         .into_iter()
         .filter_map(|(key, value)| Some((key.strip_prefix("ffwatt.")?.to_owned(), value)))
