@@ -18,8 +18,9 @@ fn agent(containerd: &Containerd) -> Agent {
 
 /// The info sample of a container, once it has an image.
 fn described(agent: &Agent, id: &str) -> Sample {
+    let of_it = [("id", &id[..12])];
     let known = agent.until("it is described", |scrape| {
-        let mut found = scrape.find("ffwatt_workload_info", &[("id", &id[..12])]);
+        let mut found = scrape.find("ffwatt_workload_info", &of_it);
         found.find(|info| !info.label("image").is_empty()).cloned()
     });
     known.unwrap()

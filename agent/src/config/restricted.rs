@@ -110,7 +110,8 @@ mod tests {
                 }
             }
         }
-        let no_engine = ["containers.docker_socket", "containers.podman_socket", "containers.cri_socket"].map(|key| (key, ""));
+        let no_engine = ["containers.docker_socket", "containers.podman_socket", "containers.cri_socket"]
+            .map(|key| (key, ""));
         assert!(layers(&no_engine).restricted(Path::new("/usual")).is_ok());
         // An empty value would be the working folder.
         assert!(layers(&[("path.sysfs", "")]).restricted(Path::new("/usual")).is_err());

@@ -142,7 +142,9 @@ impl CpuAccounting {
             names.send();
         }
         if let Some(containers) = &requests.containers {
-            undescribed.into_iter().for_each(|id| containers.send(id));
+            for id in undescribed {
+                containers.send(id);
+            }
         }
         for kind in WorkloadKind::ENGINES {
             if self.identities.living().any(|(_, identity)| identity.kind == kind) {

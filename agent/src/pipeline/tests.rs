@@ -176,7 +176,13 @@ impl Scene {
         let (publisher, snapshots) = watch::channel(None);
         let (joined_sender, joined) = watch::channel(Arc::new(Joined::default()));
         let registry = Arc::new(ProgressRegistry::new(|| {}));
-        let links = Links { inbox, publisher, joined, registry: Arc::clone(&registry), requests: Requests::default() };
+        let links = Links {
+            inbox,
+            publisher,
+            joined,
+            registry: Arc::clone(&registry),
+            requests: Requests::default(),
+        };
         let pipeline = Pipeline::new(config, parts, links);
         Self { clock, cpu, hardware, pipeline, mailbox, snapshots, registry, _joined: joined_sender, folder }
     }

@@ -1,8 +1,8 @@
 //! Opens the source of energy, and replaces it while the agent runs: counters may appear late, disappear, or never move.
 //!
-//! At the start every source is tried, best first; with `auto`, counters that do not move are passed over. Later, with the rights that are left, only powercap and the source of the start are:
-//! opening the others takes capabilities that are given up. A meter that was passed over or given up, or is opened later, is a *candidate*:
-//! it is used once its counters have moved.
+//! At the start every source is tried, best first; with `auto`, counters that do not move are passed over. Later, with the rights that
+//! are left, only powercap and the source of the start are: opening the others takes capabilities that are given up. A meter that was
+//! passed over or given up, or is opened later, is a *candidate*: it is used once its counters have moved.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -89,11 +89,12 @@ impl EnergySource {
                 continue;
             }
             match self.hardware.open(kind, clock) {
-                Ok(mut meter) if self.may_estimate() && !self.hardware.moves(&mut meter, clock) => {
-                    health.failed(kind.name(), &Self::silent_error(kind));
-                    self.candidates.push(Candidate { meter, since: clock.now() });
-                }
-                Ok(meter) => {
+                Ok(mut meter) => {
+                    if self.may_estimate() && !self.hardware.moves(&mut meter, clock) {
+                        health.failed(kind.name(), &Self::silent_error(kind));
+                        self.candidates.push(Candidate { meter, since: clock.now() });
+                        continue;
+                    }
                     health.works(kind.name());
                     if is_whole(&meter) {
                         return use_meter(meter);

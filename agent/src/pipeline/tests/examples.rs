@@ -240,8 +240,13 @@ fn the_host_is_opened_as_it_is_configured() {
         let (_, inbox) = mailbox().unwrap();
         let (publisher, _) = watch::channel(None);
         let (_, joined) = watch::channel(Arc::new(Joined::default()));
-        let links =
-            Links { inbox, publisher, joined, registry: Arc::new(ProgressRegistry::new(|| {})), requests: Requests::default() };
+        let links = Links {
+            inbox,
+            publisher,
+            joined,
+            registry: Arc::new(ProgressRegistry::new(|| {})),
+            requests: Requests::default(),
+        };
         Pipeline::open(config, Box::new(TestClock::default()), prices_of_nothing(), links)
     };
     let pipeline = open(&config).unwrap();

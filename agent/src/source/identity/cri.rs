@@ -171,7 +171,8 @@ async fn describe(client: &Client, id: &str) -> Result<Option<ContainerFacts>, S
 fn facts_of(id: &str, sandbox: Option<&Sandbox>, container: Option<&Container>) -> ContainerFacts {
     let of_pod = sandbox.into_iter().flat_map(|sandbox| [&sandbox.labels, &sandbox.annotations]);
     let own = container.into_iter().flat_map(|container| [&container.annotations, &container.labels]);
-    let all: BTreeMap<String, String> = of_pod.chain(own).flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let all: BTreeMap<String, String> =
+        of_pod.chain(own).flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
     let mut labels = own_labels(all);
     labels.retain(|key, _| !REFUSED.contains(&key.as_str()));
     let image = container.and_then(|container| container.image.as_ref()).map(|image| {
@@ -226,7 +227,11 @@ mod tests {
             annotations: BTreeMap::new(),
         };
         let facts = facts_of(&container.id, Some(&sandbox()), Some(&container));
-        assert_eq!(facts.labels, map(&[("scenario", "its own"), ("ladder", "hd")]), "and no path of the host");
+        assert_eq!(
+            facts.labels,
+            map(&[("scenario", "its own"), ("ladder", "hd")]),
+            "and no path of the host"
+        );
         assert_eq!(facts.image.as_deref(), Some("encoder:7"));
         let names = facts.kubernetes.unwrap().names;
         assert_eq!([&*names.namespace, &*names.pod, &*names.container], ["video", "live-0", "encode"]);
@@ -248,7 +253,8 @@ mod tests {
         let listener = tokio::net::UnixListener::bind(&socket).unwrap();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 200 OK\r\n\r\nhello").await;
+                let _ =
+                    tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 200 OK\r\n\r\nhello").await;
             }
         });
         let error = probe(&socket).await.unwrap_err().chain();

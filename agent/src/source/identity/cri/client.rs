@@ -99,9 +99,8 @@ async fn exchange(socket: &Path, method: &str, question: &impl Message) -> Resul
     let doing = || format!("{method} of the container runtime at {}", socket.display());
     let broken = |error: &dyn std::fmt::Display| SourceError::broken(format!("{}: {error}", doing()));
     let stream = UnixStream::connect(socket).await.map_err(|error| SourceError::transient(doing(), error))?;
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .map_err(|error| broken(&error))?;
+    let (mut client, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     // It ends when the client is dropped.
     tokio::spawn(connection);
     let request = Request::post(format!("http://localhost/runtime.v1.RuntimeService/{method}"))
