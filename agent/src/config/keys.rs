@@ -214,6 +214,7 @@ pub(crate) const KEYS: &[Key] = &[
         "Socket of the container runtime of Kubernetes, for labels and images of pods; empty: none.",
         Form("path, or auto"),
     )
+    .unset("none")
     .more("With auto, the sockets of containerd, k3s, rke2, microk8s, k0s, CRI-O and cri-dockerd are tried."),
     key(
         "progress.accept_from",
