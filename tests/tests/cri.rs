@@ -4,7 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use serde_json::Value;
 use tests::agent::{Agent, WITH_BPF};
+use tests::command::output;
 use tests::containerd::Containerd;
 use tests::exposition::Sample;
 use tests::ffmpeg::live;
@@ -51,6 +53,37 @@ fn pods_have_labels_images_and_names_also_after_a_restart_of_the_runtime() {
     drop(agent);
     let agent = self::agent(&containerd);
     assert_eq!(described(&agent, &id).label("scenario"), "second");
+}
+
+/// A Kubernetes Job: its pod is deleted when it has ended.
+#[test]
+fn a_job_of_three_seconds_is_in_the_report_and_the_class_counters_after_its_deletion() {
+    let containerd = Containerd::start().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let state = format!("--state-dir={}", state.path().display());
+    let socket = format!("--containers.cri-socket={}", containerd.socket().display());
+    let pods = format!("--path.podlogs={}", containerd.pod_logs().display());
+    let links = format!("--path.containerlogs={}", containerd.container_logs().display());
+    let agent = Agent::start_with_bpf(&[&state, &socket, &pods, &links]).unwrap();
+    let pod = containerd.pod("batch", "job-x7k2p", &[("ffwatt.scenario", "nightly")]).unwrap();
+    let id = pod.container("encode", &live("3")).unwrap();
+    let job = [("workload", "batch/job-x7k2p/encode")];
+    agent.until("it has ended", |scrape| scrape.sum("ffwatt_transcode_exit_code", &job)).unwrap();
+    drop(pod);
+    assert_eq!(described(&agent, &id).label("scenario"), "nightly");
+    let of_job = [("namespace", "batch"), ("scenario", "nightly"), ("codec", "libx264")];
+    let jobs = agent.until("it is counted", |scrape| scrape.sum("ffwatt_class_jobs_total", &of_job));
+    assert_eq!(jobs.unwrap() as u32, 1);
+    let scrape = agent.scrape().unwrap();
+    let charged = scrape.sum("ffwatt_class_energy_joules_total", &of_job).unwrap();
+    assert!(charged > 0.0);
+    drop(agent);
+    let mut report = tests::agent::command().unwrap();
+    let report = output(report.args(["report", "--by=workload", "--json", &state])).unwrap();
+    let groups: Value = serde_json::from_str(&report).unwrap();
+    let group = groups.as_array().unwrap().iter().find(|group| group["name"] == job[0].1);
+    let energy = group.unwrap_or_else(|| panic!("it is not in {groups}"))["energy_joules"].as_f64().unwrap();
+    assert!((energy / charged - 1.0).abs() < 1e-3, "{energy} J in the report, {charged} J in the counters");
 }
 
 #[test]
