@@ -95,9 +95,7 @@ impl EnergyAccounting {
             self.zones.was_read(clock.now());
             self.take_baseline(kind, &reading, clock);
         }
-        if let Active::Meter(meter) = &mut self.source.active {
-            meter.stop_reader();
-        }
+        self.source.stop_readers();
     }
 
     /// Reads the counters; `None` without counters.

@@ -190,6 +190,16 @@ impl EnergySource {
         }
     }
 
+    /// Ends the reader threads, which have the rights of the start. Those of later readings have the rights that are left.
+    pub(in crate::pipeline) fn stop_readers(&mut self) {
+        let candidates = self.candidates.iter_mut().map(|candidate| &mut candidate.meter);
+        let active = match &mut self.active {
+            Active::Meter(meter) => Some(meter),
+            Active::Model | Active::None => None,
+        };
+        candidates.chain(active).for_each(EnergyMeter::stop_reader);
+    }
+
     /// Zones whose counters mirror others, each with the mirrored one.
     pub(in crate::pipeline) fn mirrored(&self) -> Vec<(Zone, Zone)> {
         match &self.active {
