@@ -372,7 +372,7 @@ fn closing(scrape: &Exposition) -> anyhow::Result<()> {
     let info =
         scrape.all("ffwatt_attribution_info").next().context("the agent does not say how it measures")?;
     let energy = match info.label("energy_source") {
-        "model" => "model: an ESTIMATE from CPU use, because this host has no energy counter".to_owned(),
+        "model" => "model: an ESTIMATE from CPU use, because no energy counter works here".to_owned(),
         source => format!("{source}: measured"),
     };
     let cpu = match info.label("cpu_source") {
