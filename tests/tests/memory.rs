@@ -22,10 +22,13 @@ fn a_start_takes_little_memory_and_leaves_nothing_behind() {
         let agent =
             Agent::start(&[source, "--containers.docker-socket=", "--containers.podman-socket="]).unwrap();
         agent.wait_ticks(3).unwrap();
-        let [peak, resident, anonymous] = ["VmHWM", "VmRSS", "RssAnon"].map(|name| megabytes(&agent, name));
-        println!("{source}: {peak:.1} MB at most, {resident:.1} MB now, {anonymous:.1} MB of it anonymous");
+        let [peak, program, anonymous] = ["VmHWM", "RssFile", "RssAnon"].map(|name| megabytes(&agent, name));
+        // The pages of this build's program are not those of a release: `cargo xtask bench --only memory` measures that.
+        let most = peak - program;
+        println!(
+            "{source}: {most:.1} MB at most beside {program:.1} MB of the program, {anonymous:.1} MB now"
+        );
         assert!(anonymous > 0.2 && anonymous <= 6.0, "{anonymous} MB are anonymous");
-        assert!(peak <= 24.0, "{peak} MB at most");
-        assert!(resident <= 20.0, "{resident} MB now");
+        assert!(most <= 6.0, "{most} MB at most, beside the program");
     }
 }
