@@ -26,7 +26,6 @@ use tests::length::short_or_long;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const INFO: &str = "ffwatt_workload_info";
-const FLAGS: [&str; 3] = ["--cpu.source=bpf", "--containers.docker-socket=", "--containers.podman-socket="];
 
 /// A node: the kubelet's folders.
 struct Node {
@@ -77,7 +76,7 @@ impl Node {
 
     fn agent(&self, more: &[&str]) -> Agent {
         let [pods, links] = self.flags();
-        Agent::start(&[&FLAGS[..], &[&pods, &links], more].concat()).unwrap()
+        Agent::start_with_bpf(&[&[pods.as_str(), &links], more].concat()).unwrap()
     }
 
     /// Makes the log folder and the cgroup of a pod, in the kubelet's order.
@@ -335,7 +334,7 @@ fn neither_files_nor_connections_are_opened() {
 #[test]
 fn a_host_without_pods_does_not_need_the_source_and_a_host_with_pods_does() {
     let nowhere = ["--path.podlogs=/no/pods", "--path.containerlogs=/no/containers"];
-    let agent = Agent::start(&[&FLAGS[..], &nowhere, &["--interval=200ms"]].concat()).unwrap();
+    let agent = Agent::start_with_bpf(&[&nowhere[..], &["--interval=200ms"]].concat()).unwrap();
     let up = |scrape: &Exposition| scrape.sum("ffwatt_source_up", &[("source", "kubelet")]);
     assert_eq!(up(&agent.wait_ticks(2).unwrap()), None);
     let node = Node::new();

@@ -111,9 +111,10 @@ pub fn find(scenario: &Scenario, history: &History, basis: EnergyBasis) -> Found
     let Some((from, to)) = scenario.window else {
         return Found { energy: from_file(scenario), host: None };
     };
-    let host =
-        known(history, &[Subject::Host], from, to).and_then(|(energy, _)| energy.over(between(from, to)));
-    let attributed = matching::find(scenario, &history.candidates()).and_then(|(matched, subjects)| {
+    // A host always draws power: without any energy of it, that of its workloads is unknown too.
+    let host = known(history, &[Subject::Host], from, to).filter(|(energy, _)| *energy > MicroJoules::ZERO);
+    let matched = host.and_then(|_| matching::find(scenario, &history.candidates()));
+    let attributed = matched.and_then(|(matched, subjects)| {
         let (energy, cpu) = known(history, &subjects, from, to)?;
         let steps = history.within(&subjects, from, to);
         let powers: Vec<f64> =
@@ -130,10 +131,11 @@ pub fn find(scenario: &Scenario, history: &History, basis: EnergyBasis) -> Found
             matched,
         })
     });
+    let host = host.and_then(|(energy, _)| energy.over(between(from, to)));
     Found { energy: attributed.or_else(|| from_file(scenario)), host }
 }
 
-/// Energy and CPU time, when the history covers the whole window and knows the host's energy in it: a host always draws power.
+/// Energy and CPU time, when the history covers the whole window.
 fn known(
     history: &History,
     subjects: &[Subject],
@@ -144,9 +146,7 @@ fn known(
     let missing = between(from, to).saturating_sub(spent.covered);
     // The energy of a window that is not over is unknown: half of it would be taken for all.
     let is_over = history.ends().is_some_and(|ends| ends.0 >= to.0);
-    let host = history.over(&[Subject::Host], from, to).charge.energy;
-    let is_known =
-        is_over && host > MicroJoules::ZERO && missing <= MAY_BE_MISSING && missing * 20 <= between(from, to);
+    let is_known = is_over && missing <= MAY_BE_MISSING && missing * 20 <= between(from, to);
     is_known.then_some((spent.charge.energy, spent.charge.cpu))
 }
 

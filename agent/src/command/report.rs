@@ -12,14 +12,13 @@ use std::path::{Path, PathBuf};
 use agent_core::join::figures::{self, Found, Prices};
 use agent_core::join::history::History;
 use agent_core::model::joined::{EnergyBasis, ScenarioFigures};
-use agent_core::results;
 use agent_core::time::WallTime;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
 
 use crate::config::Config;
 use crate::ledger::{Grouping, Ledger, LedgerError};
 use crate::source::SourceError;
-use crate::source::results::{Folder, without_run};
+use crate::source::results::{self, Folder};
 
 /// The reason why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +193,7 @@ fn figures_of_run(
     prices: &Prices,
 ) -> Result<(String, Vec<ScenarioFigures>), ReportError> {
     let (path, bytes) = read(file, config)?;
-    let (run, review) = results::parse(&path, &bytes).map_err(|error| without_run(&error))?;
+    let (run, review) = results::parse(&path, &bytes)?;
     for problem in review.problems.kept() {
         tracing::warn!("{}: {problem}", path.display());
     }

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use agent_core::results::{self, Problem, Review};
+use agent_core::results::{Problem, Review};
 use agent_core::time::WallTime;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use crate::source::results::{read_file, without_run};
+use crate::source::results;
 
 /// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
@@ -37,8 +37,7 @@ pub(crate) fn run(files: &[PathBuf]) -> (String, bool) {
     let mut text = String::new();
     let mut all_read = true;
     for path in files {
-        let parsed = read_file(path)
-            .and_then(|bytes| results::parse(path, &bytes).map_err(|error| without_run(&error)));
+        let parsed = results::read_file(path).and_then(|bytes| results::parse(path, &bytes));
         match parsed {
             Ok((_, review)) => {
                 all_read &= review.problems.total() == 0;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use agent_core::model::finding::{Finding, FindingCode};
 use agent_core::model::scenario::Run;
-use agent_core::results::{self, Problems};
+use agent_core::results::{Problem, Problems};
 use agent_core::time::WallTime;
 
 use crate::pipeline::FindingTracker;
 use crate::source::SourceError;
-use crate::source::results::{Folder, FolderWatch, Seen, without_run};
+use crate::source::results::{self, Folder, FolderWatch, Seen};
 
 /// Most values of a file that are findings of their own: each is a series. The others are one more finding.
 const MAX_FINDINGS: usize = 20;
@@ -101,9 +101,7 @@ impl ResultFiles {
 
     fn read(&mut self) -> bool {
         let read = self.folder.changed().and_then(|file| match file {
-            Some(file) => results::parse(&file.path, &file.bytes)
-                .map(|parsed| Some((file.path, parsed)))
-                .map_err(|error| without_run(&error)),
+            Some(file) => results::parse(&file.path, &file.bytes).map(|parsed| Some((file.path, parsed))),
             None => Ok(None),
         });
         match read {
@@ -147,7 +145,7 @@ impl ResultFiles {
 /// Subject and detail of the finding for each value that is left out.
 fn values(path: &Path, problems: &Problems) -> Vec<(String, String)> {
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    let of = |problem: &results::Problem| {
+    let of = |problem: &Problem| {
         let scenario = problem.scenario.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
         (format!("{file}: {scenario}{}", problem.field), format!("{}: {problem}", path.display()))
     };

@@ -6,7 +6,10 @@ mod folder;
 mod prices;
 mod watch;
 
-use agent_core::results::NoRun;
+use std::path::Path;
+
+use agent_core::model::scenario::Run;
+use agent_core::results::{self, Review};
 
 use crate::source::SourceError;
 
@@ -15,7 +18,7 @@ pub(crate) use folder::read_file;
 pub(crate) use prices::read as read_prices;
 pub(crate) use watch::{FolderWatch, Seen};
 
-/// The failure of a source whose file has no run.
-pub(crate) fn without_run(error: &NoRun) -> SourceError {
-    SourceError::broken(error.to_string())
+/// Parses a result file: its run, and the review of it.
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), SourceError> {
+    results::parse(path, bytes).map_err(|error| SourceError::broken(error.to_string()))
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use agent_core::results::{self, Problems};
+use agent_core::results::Problems;
 
 use super::{Report, State};
 use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError};
 use crate::source::SourceError;
-use crate::source::results::{Folder, without_run};
+use crate::source::results::{self, Folder};
 
 /// Most refused values of a result file that have a line.
 const MAX_REFUSED: usize = 20;
@@ -18,10 +18,7 @@ impl Report {
         let mut folder = Folder::new(config.results_dir());
         let shown = folder.path().display().to_string();
         let read = folder.changed().and_then(|file| match file {
-            Some(file) => Ok(Some((
-                results::parse(&file.path, &file.bytes).map_err(|error| without_run(&error))?,
-                file.path,
-            ))),
+            Some(file) => Ok(Some((results::parse(&file.path, &file.bytes)?, file.path))),
             None => Ok(None),
         });
         match read {

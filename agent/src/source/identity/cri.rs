@@ -44,7 +44,7 @@ const ATTEMPTS: u8 = 3;
 /// Time between two of them, and between two attempts to reach the runtime.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Labels that choose files to compare. Whoever may make a pod is not trusted with paths of the host.
+/// Labels that name files of the host. Users who may create pods must not choose such files.
 const REFUSED: [&str; 2] = ["reference", "output"];
 
 /// Makes a sender and a receiver of ids.
@@ -131,14 +131,17 @@ pub(crate) async fn follow(
     }
 }
 
-/// Asks once for every container that waits. Those without an answer stay, if they have attempts left.
+/// Asks once for every container that waits, or only whether the runtime answers. Containers without an answer stay, if they have
+/// attempts left.
 async fn describe_all(
     setting: &Path,
     waiting: &mut VecDeque<(String, u8)>,
     tell: &impl Fn(EngineEvent) -> bool,
 ) -> Result<(), SourceError> {
     let client = Client { socket: socket(setting)? };
-    client.version().await?;
+    if waiting.is_empty() {
+        client.version().await?;
+    }
     for _ in 0..waiting.len() {
         let Some((id, attempts)) = waiting.pop_front() else { break };
         match describe(&client, &id).await {
