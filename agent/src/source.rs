@@ -15,6 +15,7 @@ pub(crate) mod reservation;
 pub(crate) mod results;
 
 use std::io;
+use std::path::Path;
 
 use agent_core::model::health::Reason;
 
@@ -87,6 +88,17 @@ impl SourceError {
             Self::Unavailable { hint, .. } => hint,
             Self::Transient { .. } | Self::Broken { .. } => "",
         }
+    }
+}
+
+/// Looks for the socket of a container engine, where `hint` says how it comes there. A socket that may not be looked at is no missing one.
+pub(crate) fn look_for_socket(socket: &Path, hint: &str) -> Result<(), SourceError> {
+    match std::fs::metadata(socket) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(SourceError::unavailable(format!("no socket at {}", socket.display()), hint))
+        }
+        Err(error) => Err(SourceError::transient(format!("look at {}", socket.display()), error)),
     }
 }
 

@@ -4,8 +4,9 @@
 
 mod client;
 mod messages;
+mod waiting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use agent_core::model::workload::KubernetesNames;
 use client::Client;
 use messages::{Container, Sandbox};
 use tokio::sync::mpsc;
+use waiting::Waiting;
 
-use crate::source::SourceError;
 use crate::source::identity::docker::{EngineEvent, own_labels};
+use crate::source::{SourceError, look_for_socket};
 
 /// Name as a source.
 pub(crate) const SOURCE: &str = "cri";
@@ -38,10 +40,7 @@ pub(crate) const SOCKETS: [&str; 6] = [
 /// Most containers that wait for an answer. Of more, the first ones are dropped.
 const ROOM: usize = 4096;
 
-/// Times that a runtime is asked for one container: it may list a container a moment after its cgroup was made.
-const ATTEMPTS: u8 = 3;
-
-/// Time between two of them, and between two attempts to reach the runtime.
+/// Time between two attempts to describe a container, and between two to reach the runtime.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Labels that name files of the host. Users who may create pods must not choose such files.
@@ -71,23 +70,27 @@ pub(crate) struct ContainerRequests(mpsc::Receiver<String>);
 
 /// The socket that is used, now.
 fn socket(setting: &Path) -> Result<PathBuf, SourceError> {
-    let candidates: Vec<&Path> =
-        if setting == Path::new(AUTO) { SOCKETS.iter().map(Path::new).collect() } else { vec![setting] };
-    let found = candidates.iter().find(|path| path.exists());
-    found.map(|path| path.to_path_buf()).ok_or_else(|| {
-        let all: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
-        SourceError::unavailable(
-            format!("no socket at {}", all.join(", ")),
-            "start the container runtime, or set its socket with --containers.cri-socket",
-        )
-    })
+    const HINT: &str = "start the container runtime, or set its socket with --containers.cri-socket";
+    if setting != Path::new(AUTO) {
+        return look_for_socket(setting, HINT).map(|()| setting.to_path_buf());
+    }
+    let mut unusable = None;
+    for path in SOCKETS.map(Path::new) {
+        match look_for_socket(path, HINT) {
+            Ok(()) => return Ok(path.to_path_buf()),
+            Err(SourceError::Unavailable { .. }) => {}
+            Err(error) => unusable = Some(error),
+        }
+    }
+    Err(unusable
+        .unwrap_or_else(|| SourceError::unavailable(format!("no socket at {}", SOCKETS.join(", ")), HINT)))
 }
 
 /// Name, version and socket of the runtime, for `check`.
 pub(crate) async fn probe(setting: &Path) -> Result<String, SourceError> {
-    let client = Client { socket: socket(setting)? };
+    let client = Client::connect(socket(setting)?).await?;
     let version = client.version().await?;
-    Ok(format!("{} {} at {}", version.runtime_name, version.runtime_version, client.socket.display()))
+    Ok(format!("{} {} at {}", version.runtime_name, version.runtime_version, client.socket().display()))
 }
 
 /// Describes requested containers until `tell` returns that there is no receiver, or the pipeline has ended.
@@ -96,7 +99,7 @@ pub(crate) async fn follow(
     mut requests: ContainerRequests,
     tell: impl Fn(EngineEvent) -> bool,
 ) {
-    let mut waiting: VecDeque<(String, u8)> = VecDeque::new();
+    let mut waiting = Waiting::default();
     let mut is_up = None;
     loop {
         let reached = if waiting.is_empty() && is_up == Some(true) {
@@ -118,55 +121,40 @@ pub(crate) async fn follow(
         // Containers of a moment ago are asked for again a moment later.
         let patience = if waiting.is_empty() && is_up == Some(true) { Duration::MAX } else { RETRY };
         match tokio::time::timeout(patience, requests.0.recv()).await {
-            Ok(Some(id)) => waiting.push_back((id, 0)),
+            Ok(Some(id)) => waiting.add(id),
             Ok(None) => return,
             Err(_) => {}
         }
         while let Ok(id) = requests.0.try_recv() {
-            waiting.push_back((id, 0));
-        }
-        while waiting.len() > ROOM {
-            waiting.pop_front();
+            waiting.add(id);
         }
     }
 }
 
-/// Asks once for every container that waits, or only whether the runtime answers. Containers without an answer stay, if they have
-/// attempts left.
+/// Asks once for every container that waits, or only whether the runtime answers.
 async fn describe_all(
     setting: &Path,
-    waiting: &mut VecDeque<(String, u8)>,
+    waiting: &mut Waiting,
     tell: &impl Fn(EngineEvent) -> bool,
 ) -> Result<(), SourceError> {
-    let client = Client { socket: socket(setting)? };
+    let client = Client::connect(socket(setting)?).await?;
     if waiting.is_empty() {
         client.version().await?;
     }
-    for _ in 0..waiting.len() {
-        let Some((id, attempts)) = waiting.pop_front() else { break };
-        match describe(&client, &id).await {
-            Ok(Some(facts)) => {
-                tell(EngineEvent::Described { id, facts });
-            }
-            Ok(None) if attempts + 1 < ATTEMPTS => waiting.push_back((id, attempts + 1)),
-            Ok(None) => {}
-            Err(error) => {
-                waiting.push_front((id, attempts));
-                return Err(error);
-            }
-        }
-    }
-    Ok(())
+    let described = |id, facts| {
+        tell(EngineEvent::Described { id, facts });
+    };
+    waiting.ask(|id| describe(client.clone(), id), described).await
 }
 
 /// What the runtime knows of a container or sandbox.
-async fn describe(client: &Client, id: &str) -> Result<Option<ContainerFacts>, SourceError> {
-    match client.container(id).await? {
+async fn describe(client: Client, id: String) -> Result<Option<ContainerFacts>, SourceError> {
+    match client.container(&id).await? {
         Some(container) => {
             let sandbox = client.sandbox(&container.pod_sandbox_id).await?;
-            Ok(Some(facts_of(id, sandbox.as_ref(), Some(&container))))
+            Ok(Some(facts_of(&id, sandbox.as_ref(), Some(&container))))
         }
-        None => Ok(client.sandbox(id).await?.map(|sandbox| facts_of(id, Some(&sandbox), None))),
+        None => Ok(client.sandbox(&id).await?.map(|sandbox| facts_of(&id, Some(&sandbox), None))),
     }
 }
 

@@ -18,7 +18,7 @@ use futures_util::StreamExt;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::chain;
-use crate::source::SourceError;
+use crate::source::{SourceError, look_for_socket};
 
 /// Time limit of one request.
 const REQUEST_TIMEOUT_SECONDS: u64 = 10;
@@ -94,15 +94,10 @@ pub(crate) async fn probe(socket: &Path) -> Result<String, SourceError> {
 }
 
 async fn connect(socket: &Path) -> Result<Docker, SourceError> {
-    let hint = "start the engine, or set its socket with [containers] docker_socket / podman_socket";
-    if let Err(error) = std::fs::metadata(socket) {
-        return Err(match error.kind() {
-            io::ErrorKind::NotFound => {
-                SourceError::unavailable(format!("no socket at {}", socket.display()), hint)
-            }
-            _ => SourceError::transient(format!("look at {}", socket.display()), error),
-        });
-    }
+    look_for_socket(
+        socket,
+        "start the engine, or set its socket with [containers] docker_socket / podman_socket",
+    )?;
     let path = socket.to_string_lossy();
     let docker = Docker::connect_with_unix(&path, REQUEST_TIMEOUT_SECONDS, API_DEFAULT_VERSION)
         .map_err(|error| failed("connect to the engine", &error))?;
