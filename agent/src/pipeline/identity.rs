@@ -5,7 +5,7 @@
 
 mod cgroups;
 mod encoders;
-mod podman;
+mod starter_names;
 mod tracking;
 mod wrappers;
 
@@ -23,7 +23,7 @@ use agent_core::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
 use agent_core::time::MonoTime;
 use cgroups::Cgroups;
 use encoders::{Encoders, Exec, on_the_wall};
-use podman::ConmonNames;
+use starter_names::ConmonNames;
 
 use crate::clock::Clock;
 use crate::host::HostRoots;

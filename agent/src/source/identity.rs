@@ -1,6 +1,6 @@
 //! Reads the identity of cgroups and processes from container engines, the kubelet's file names and procfs.
 
-pub(crate) mod conmon;
+pub(crate) mod starter;
 pub(crate) mod cri;
 pub(crate) mod docker;
 pub(crate) mod kubelet;

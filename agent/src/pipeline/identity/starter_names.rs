@@ -10,7 +10,7 @@ use agent_core::model::workload::{WorkloadId, WorkloadKind};
 use crate::host::HostRoots;
 use crate::pipeline::identity::Context;
 use crate::source::cgroup_tree::CgroupTree;
-use crate::source::identity::conmon;
+use crate::source::identity::starter;
 
 /// Most containers that are looked up in one tick. One takes about a tenth of a millisecond.
 const AT_ONCE: usize = 32;
@@ -61,7 +61,7 @@ impl ConmonNames {
             return;
         }
         let name =
-            context.tree.and_then(|tree| conmon::name_by(context.roots, tree, &container, cgroup, encoder));
+            context.tree.and_then(|tree| starter::name_by(context.roots, tree, &container, cgroup, encoder));
         self.early.extend(name.map(|name| (container, (name, self.tick))));
     }
 
@@ -84,7 +84,7 @@ impl ConmonNames {
                 attempts.due = self.tick + (1 << attempts.count);
                 attempts.count += 1;
                 let cgroups = directory.living_cgroups(workload);
-                let name = conmon::name(roots, tree, container, cgroups);
+                let name = starter::name(roots, tree, container, cgroups);
                 names.extend(name.map(|name| (container.to_owned(), name)));
             }
             self.attempts.insert(workload, attempts);
