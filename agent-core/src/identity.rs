@@ -2,6 +2,7 @@
 
 pub mod cgroup_path;
 pub mod conmon;
+pub mod containerd_shim;
 pub mod directory;
 pub mod kubelet_logs;
 pub mod kubernetes;

@@ -25,6 +25,13 @@ const PAUSE: &str = "localhost/pause:1";
 /// Image with busybox and ffmpeg.
 const ENCODER: &str = "localhost/encoder:1";
 
+/// Namespaces of containerd: the kubelet's, and that of other clients.
+const KUBELETS: &str = "k8s.io";
+const DEFAULT: &str = "default";
+
+/// Its socket: in the state folder, as in containerd's own configuration.
+const SOCKET: &str = "state/containerd.sock";
+
 /// Time limit for containerd's first answer.
 const START_PATIENCE: Duration = Duration::from_mins(1);
 
@@ -44,7 +51,7 @@ impl Containerd {
             .prefix("ffwatt-containerd-")
             .tempdir()
             .context("cannot make a folder")?;
-        let socket = folder.path().join("containerd.sock");
+        let socket = folder.path().join(SOCKET);
         let mut containerd = Self { daemon: None, cri: Cri::new(&socket)?, folder };
         fs::write(containerd.path("config.toml"), configuration(containerd.folder.path()))?;
         for name in ["pods", "containers", "cni"] {
@@ -54,8 +61,10 @@ impl Containerd {
         for (name, root) in [(PAUSE, image::shell_root()?), (ENCODER, image::encoder_root()?)] {
             let archive = containerd.path("image.tar");
             oci::write_image(root.path(), name, &archive)?;
-            let mut import = containerd.ctr();
-            output(import.args(["images", "import"]).arg(&archive))?;
+            for namespace in [KUBELETS, DEFAULT] {
+                let mut import = containerd.ctr(namespace);
+                output(import.args(["images", "import"]).arg(&archive))?;
+            }
             fs::remove_file(&archive)?;
         }
         Ok(containerd)
@@ -83,7 +92,7 @@ impl Containerd {
 
     /// Its socket.
     pub fn socket(&self) -> PathBuf {
-        self.path("containerd.sock")
+        self.path(SOCKET)
     }
 
     /// Its interface.
@@ -130,9 +139,27 @@ impl Containerd {
         Ok(Pod { containerd: self, config, sandbox, uid, _cgroup: cgroup })
     }
 
-    fn ctr(&self) -> Command {
+    /// Runs a container as nerdctl does: its id has 64 digits, and its name is an annotation. nerdctl is not in Debian.
+    pub fn run(
+        &self,
+        name: &str,
+        annotations: &[(&str, &str)],
+        command: &[&str],
+    ) -> anyhow::Result<RunContainer<'_>> {
+        let uuid = || fs::read_to_string("/proc/sys/kernel/random/uuid");
+        let id = (uuid()? + &uuid()?).replace(['-', '\n'], "");
+        let mut run = self.ctr(DEFAULT);
+        run.args(["run", "--detach", "--net-host"]);
+        for (key, value) in [&[("nerdctl/name", name)], annotations].concat() {
+            run.args(["--annotation", &format!("{key}={value}")]);
+        }
+        output(run.args([ENCODER, &id]).args(command))?;
+        Ok(RunContainer { containerd: self, id })
+    }
+
+    fn ctr(&self, namespace: &str) -> Command {
         let mut command = Command::new("ctr");
-        command.arg("--address").arg(self.socket()).args(["--namespace", "k8s.io"]).stdin(Stdio::null());
+        command.arg("--address").arg(self.socket()).args(["--namespace", namespace]).stdin(Stdio::null());
         command
     }
 
@@ -196,7 +223,7 @@ impl Pod<'_> {
 
     /// The first process of a container, by the host's number.
     pub fn process(&self, container: &str) -> anyhow::Result<u32> {
-        let text = output(self.containerd.ctr().args(["tasks", "list"]))?;
+        let text = output(self.containerd.ctr(KUBELETS).args(["tasks", "list"]))?;
         let line =
             text.lines().find(|line| line.starts_with(container)).context("the container has no task")?;
         Ok(line.split_whitespace().nth(1).context("the task has no process")?.parse()?)
@@ -210,6 +237,23 @@ impl Drop for Pod<'_> {
     }
 }
 
+/// A container outside of Kubernetes; removed when dropped.
+#[derive(Debug)]
+pub struct RunContainer<'a> {
+    containerd: &'a Containerd,
+    /// Its full id.
+    pub id: String,
+}
+
+impl Drop for RunContainer<'_> {
+    fn drop(&mut self) {
+        for words in [["tasks", "delete", "--force"].as_slice(), &["containers", "delete"]] {
+            // A test that failed reports its own failure.
+            let _ = output(self.containerd.ctr(DEFAULT).args(words).arg(&self.id));
+        }
+    }
+}
+
 /// The configuration: nothing outside of the folder, and nothing that a container of a test machine has no right to.
 fn configuration(folder: &Path) -> String {
     let folder = folder.display();
@@ -218,7 +262,7 @@ fn configuration(folder: &Path) -> String {
 root = "{folder}/root"
 state = "{folder}/state"
 [grpc]
-  address = "{folder}/containerd.sock"
+  address = "{folder}/{SOCKET}"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{folder}/opt"
 [plugins."io.containerd.grpc.v1.cri"]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tests::agent::Agent;
 use tests::command::eventually;
 use tests::containerd::{Containerd, Pod};
-use tests::exposition::{Exposition, assert_closed};
+use tests::exposition::{Exposition, assert_closed, assert_no_residual};
 use tests::ffmpeg::live;
 use tests::rapl::LiveRapl;
 
@@ -29,6 +29,10 @@ const WORKER: [&str; 3] = [
     "mkfifo /tmp/go; exec 3<>/tmp/go; n=0; while read loops <&3; do \
      i=0; while [ $i -lt $loops ]; do i=$((i+1)); done; n=$((n+1)); echo $n >/tmp/done; done",
 ];
+
+/// A process that uses CPU time in every tick.
+const BURN: [&str; 3] =
+    ["sh", "-c", "while :; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 0.05; done"];
 
 /// A container that runs [`WORKER`].
 struct Worker<'a> {
@@ -168,4 +172,22 @@ fn twenty_pods_have_their_own_cpu_time_and_energy_and_one_has_a_transcode() {
         ["libx264", "veryfast", "320x240"]
     );
     assert_closed(&after);
+}
+
+#[test]
+fn a_container_of_nerdctl_has_its_name_and_its_labels() {
+    let containerd = Containerd::start().unwrap();
+    let before = containerd.run("before", &[], &BURN).unwrap();
+    let agent = Agent::start_with_bpf(&[]).unwrap();
+    let after = containerd.run("live-a.1", &[("ffwatt.scenario", "live")], &BURN).unwrap();
+    for (container, name, scenario) in [(&before, "before", ""), (&after, "live-a.1", "live")] {
+        let of_it = [("kind", "containerd"), ("id", &container.id[..12])];
+        let info = agent.until("the container has its name", |scrape| {
+            let mut found = scrape.find("ffwatt_workload_info", &of_it);
+            found.find(|info| info.label("workload") == name).cloned()
+        });
+        let info = info.unwrap();
+        assert_eq!([info.label("scenario"), info.label("runtime")], [scenario, "containerd"]);
+    }
+    assert_no_residual(&agent.wait_ticks(2).unwrap());
 }

@@ -58,7 +58,7 @@ pub fn parse(command_line: &[u8]) -> Option<ConmonContainer> {
         }
     }
     let (id, name) = (id?, name?);
-    (cgroup_path::is_container_id(id) && is_name(name))
+    (cgroup_path::is_container_id(id) && is_container_name(name))
         .then(|| ConmonContainer { id: id.to_owned(), name: name.to_owned() })
 }
 
@@ -71,8 +71,8 @@ fn is_flag(word: &str) -> bool {
     }
 }
 
-/// Whether Podman accepts this name for a container: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`.
-fn is_name(text: &str) -> bool {
+/// Whether Podman and nerdctl accept this name for a container: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`.
+pub(super) fn is_container_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '.' | '-'))
 }

@@ -23,7 +23,7 @@ use agent_core::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
 use agent_core::time::MonoTime;
 use cgroups::Cgroups;
 use encoders::{Encoders, Exec, on_the_wall};
-use starter_names::ConmonNames;
+use starter_names::StarterNames;
 
 use crate::clock::Clock;
 use crate::host::HostRoots;
@@ -59,7 +59,7 @@ pub(super) struct Context<'a> {
 pub(super) struct Identities {
     cgroups: Cgroups,
     encoders: Encoders,
-    conmon_names: ConmonNames,
+    starter_names: StarterNames,
     lost_events: u64,
     /// Whether the next tick should walk the hierarchy.
     walk_wanted: bool,
@@ -80,7 +80,7 @@ impl Identities {
         Self {
             cgroups: Cgroups::default(),
             encoders: Encoders::new(own, tracked, numbers, earlier),
-            conmon_names: ConmonNames::default(),
+            starter_names: StarterNames::default(),
             lost_events: 0,
             walk_wanted: false,
             has_lost: false,
@@ -122,7 +122,7 @@ impl Identities {
                     && let Some(local) = self.encoders.in_procfs(process, local)
                 {
                     let directory = &self.cgroups.directory;
-                    self.conmon_names.started(context, directory, local, (cgroup, path));
+                    self.starter_names.started(context, directory, local, (cgroup, path));
                 }
                 let exec = Exec { at, process, local, was_tracked, cgroup };
                 self.encoders.exec(exec, context, &mut self.cgroups);
@@ -196,7 +196,7 @@ impl Identities {
 
     /// Names containers that no engine has described.
     pub(super) fn name_containers(&mut self, context: &Context<'_>) {
-        self.conmon_names.find(context.roots, context.tree, &mut self.cgroups.directory);
+        self.starter_names.find(context.roots, context.tree, &mut self.cgroups.directory);
     }
 
     /// Looks up a cgroup of unknown path, by a process that is in it.

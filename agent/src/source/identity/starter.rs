@@ -1,21 +1,30 @@
-//! Finds the conmon of a container in procfs: the process by which Podman started the container, of any user, without a socket.
+//! Finds in procfs the process that started a container, and names the container by it, without a socket: Podman's conmon of any user, and
+//! the shim of containerd for a container that nerdctl has named.
 //!
 //! A process can have any command line. Its report counts only where the process is the nearest ancestor of the container's processes that
 //! is outside of the container, where it names this container's id, and where its user is root or owns the container's cgroup. So a user
-//! can only name containers that the user may run.
+//! can only name containers that the user may run. A shim names a file, so that only root's shims count.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use agent_core::identity::cgroup_path;
-use agent_core::identity::conmon;
+use agent_core::identity::directory::ContainerFacts;
+use agent_core::identity::{cgroup_path, conmon, containerd_shim};
 use agent_core::model::cpu::{CgroupId, ProcessId};
+use agent_core::model::workload::WorkloadKind;
 
 use crate::host::HostRoots;
 use crate::source::cgroup_tree::CgroupTree;
+use crate::source::identity::docker::own_labels;
 use crate::source::identity::processes;
+
+/// Kinds of containers that are named by the process that started them.
+pub(crate) const KINDS: [WorkloadKind; 2] = [WorkloadKind::Podman, WorkloadKind::Containerd];
+
+/// Longest configuration of a container that is read. Usual ones have 10 kB.
+const LONGEST_CONFIG: u64 = 1 << 20;
 
 /// Longest part of `cgroup.procs` that is read. Every process of a container has the same conmon.
 const PROCESSES_LIMIT: u64 = 4096;
@@ -29,33 +38,50 @@ const CGROUPS: usize = 8;
 /// Most ancestors of a process within its container.
 const MAX_ANCESTORS: usize = 64;
 
-/// The name of the container with this id, by its conmon. The container has these cgroups.
-pub(crate) fn name<'a>(
+/// The facts of the container with this id, by the process that started it. The container has these cgroups.
+pub(crate) fn facts<'a>(
     roots: &HostRoots,
     tree: &CgroupTree,
     container: &str,
     cgroups: impl IntoIterator<Item = (CgroupId, &'a str)>,
-) -> Option<String> {
+) -> Option<ContainerFacts> {
     cgroups.into_iter().take(CGROUPS).find_map(|cgroup| {
         let folder = tree.file_in(cgroup.0.hierarchy(), cgroup.1, "")?;
-        processes_in(&folder).find_map(|process| name_by(roots, tree, container, cgroup, process))
+        processes_in(&folder).find_map(|process| facts_by(roots, tree, container, cgroup, process))
     })
 }
 
-/// The name of the container with this id, by the conmon of a process in this cgroup of it.
-pub(crate) fn name_by(
+/// The facts of the container with this id, by the starter of a process in this cgroup of it.
+pub(crate) fn facts_by(
     roots: &HostRoots,
     tree: &CgroupTree,
     container: &str,
     cgroup: (CgroupId, &str),
     process: ProcessId,
-) -> Option<String> {
+) -> Option<ContainerFacts> {
     let folder = tree.file_in(cgroup.0.hierarchy(), cgroup.1, "")?;
     let owner = fs::metadata(folder).ok()?.uid();
     let starter = starter(roots, process, container)?;
     let user = fs::metadata(roots.process(starter.0, "")).ok()?.uid();
-    let found = conmon::parse(&processes::command_line(roots, starter))?;
-    (found.id == container && (user == 0 || user == owner)).then_some(found.name)
+    let command_line = processes::command_line(roots, starter);
+    if let Some(found) = conmon::parse(&command_line) {
+        let is_its = found.id == container && (user == 0 || user == owner);
+        return is_its.then(|| facts_of(WorkloadKind::Podman, found.name));
+    }
+    let found = containerd_shim::parse(&command_line).filter(|found| found.id == container && user == 0)?;
+    let written = containerd_shim::nerdctl(&read(&found.config).ok()?)?;
+    let labels = own_labels(written.annotations);
+    Some(ContainerFacts { labels, ..facts_of(WorkloadKind::Containerd, written.name) })
+}
+
+fn facts_of(engine: WorkloadKind, name: String) -> ContainerFacts {
+    ContainerFacts { engine: Some(engine), name, ..ContainerFacts::default() }
+}
+
+fn read(config: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(config)?.take(LONGEST_CONFIG).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// The first processes in a cgroup, by the numbers of the agent's own PID namespace; 0 is a process outside of it.
@@ -134,9 +160,13 @@ mod tests {
             fs::write(folder.join("cmdline"), command_line).unwrap();
         }
 
-        fn name(&self) -> Option<String> {
+        fn facts(&self) -> Option<ContainerFacts> {
             let tree = CgroupTree::find(&self.roots).unwrap();
-            name(&self.roots, &tree, ID, [(CgroupId(1), &*self.cgroup)])
+            facts(&self.roots, &tree, ID, [(CgroupId(1), &*self.cgroup)])
+        }
+
+        fn name(&self) -> Option<String> {
+            self.facts().map(|facts| facts.name)
         }
     }
 
@@ -175,6 +205,33 @@ mod tests {
         assert_eq!(host.name(), None);
         host.process(9, 1, "/", &conmon(ID));
         assert!(host.name().is_some(), "the nearest one outside does");
+    }
+
+    #[test]
+    fn the_configuration_that_a_shim_names_has_the_name_of_nerdctl() {
+        let host = Host::new();
+        let state = host.folder.path().join("containerd");
+        let shim = format!(
+            "/usr/bin/containerd-shim-runc-v2\0-namespace\0default\0-id\0{ID}\0-address\0{}\0",
+            state.join("containerd.sock").display()
+        );
+        host.process(10, 1, "/system.slice/containerd.service", &shim);
+        assert_eq!(host.facts(), None, "there is no configuration");
+        let bundle = state.join("io.containerd.runtime.v2.task/default").join(ID);
+        fs::create_dir_all(&bundle).unwrap();
+        fs::write(bundle.join("config.json"), r#"{"annotations": {}}"#).unwrap();
+        assert_eq!(host.facts(), None, "ctr names no containers");
+        let annotations = r#"{"annotations": {"nerdctl/name": "live-a", "ffwatt.scenario": "live"}}"#;
+        fs::write(bundle.join("config.json"), annotations).unwrap();
+        let facts = host.facts();
+        let is_root = fs::metadata(host.roots.process(10, "")).unwrap().uid() == 0;
+        let expected = ContainerFacts {
+            engine: Some(WorkloadKind::Containerd),
+            name: "live-a".to_owned(),
+            labels: [("scenario".to_owned(), "live".to_owned())].into(),
+            ..ContainerFacts::default()
+        };
+        assert_eq!(facts, is_root.then_some(expected), "a shim of another user names no file");
     }
 
     #[test]
