@@ -57,6 +57,14 @@ impl Exposition {
         Ok(Self { samples })
     }
 
+    /// Names of the metrics of all series with this label, once for each series, sorted.
+    pub fn series_with(&self, label: &str, value: &str) -> Vec<&str> {
+        let of_it = self.samples.iter().filter(|sample| sample.label(label) == value);
+        let mut names: Vec<&str> = of_it.map(|sample| sample.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// All samples of a metric.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Sample> {
         self.samples.iter().filter(move |sample| sample.name == name)

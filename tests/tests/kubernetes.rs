@@ -23,6 +23,7 @@ use tests::cgroup::{Cgroup, finish};
 use tests::command::{Owned, pause};
 use tests::exposition::{Exposition, Sample, assert_no_residual};
 use tests::length::short_or_long;
+use tests::rapl::LiveRapl;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const INFO: &str = "ffwatt_workload_info";
@@ -133,10 +134,10 @@ fn name_of(scrape: &Exposition, id: &str) -> Option<String> {
     info(scrape, id).map(|sample| sample.label("workload").to_owned())
 }
 
-/// Names of all workloads of Kubernetes.
+/// Names of all workloads of Kubernetes. The overhead of a pod has no info sample.
 fn kubernetes(scrape: &Exposition) -> Vec<String> {
     let mut names: Vec<_> = scrape
-        .find(INFO, &[("kind", "kubernetes")])
+        .find(CPU, &[("kind", "kubernetes")])
         .map(|sample| sample.label("workload").to_owned())
         .collect();
     names.sort();
@@ -180,6 +181,39 @@ fn a_pods_containers_have_names_in_the_first_scrape_and_its_overhead_one_row() {
     for id in [&app_id, &again_id] {
         assert_eq!(name_of(&scrape, id).as_deref(), Some("default/web-0/app"));
     }
+    assert_no_residual(&scrape);
+}
+
+/// Every series of a pod, on a host with counters of a package, its cores and its memory.
+#[test]
+fn a_pod_with_one_container_has_twelve_series() {
+    let rapl = LiveRapl::start().unwrap();
+    let node = Node::new();
+    let [pods, links] = node.flags();
+    let sys = format!("--path.sysfs={}", rapl.path().display());
+    let agent = Agent::start(&[
+        "--cpu.source=bpf",
+        "--energy.source=powercap",
+        "--attribution.idle-watts=0",
+        "--containers.docker-socket=",
+        "--containers.podman-socket=",
+        &sys,
+        &pods,
+        &links,
+    ])
+    .unwrap();
+    let pod = node.pod("web-0", &uuid());
+    let sandbox = pod.cgroup(&id(number()));
+    let (_app, _) = pod.container("app", 0.2);
+    let scrape = agent.wait_ticks(2).unwrap();
+    assert_eq!(scrape.series_with("container", "POD"), [""; 0], "its sandbox has used nothing");
+    ended(sandbox.burn(0.3).spawn().unwrap());
+    let scrape = agent.wait_ticks(2).unwrap();
+    let energy = "ffwatt_workload_energy_joules_total";
+    assert_eq!(scrape.series_with("container", "POD"), [CPU, energy, energy, energy]);
+    let bound = "ffwatt_workload_energy_uncertainty_joules_total";
+    let of_app = [CPU, energy, energy, energy, bound, bound, bound, INFO];
+    assert_eq!(scrape.series_with("container", "app"), of_app);
     assert_no_residual(&scrape);
 }
 

@@ -190,6 +190,11 @@ impl Identity {
         joined([&self.name, &self.id, self.kind.name()], self.details.kubernetes_labels())
     }
 
+    /// Whether it is the overhead of a Kubernetes pod whose names are known.
+    pub fn is_overhead(&self) -> bool {
+        self.details.kubernetes.as_deref().is_some_and(|names| *names.container == *KubernetesNames::OVERHEAD)
+    }
+
     /// The identity of a pseudo-workload.
     pub fn pseudo(pseudo: Pseudo) -> Self {
         Self {

@@ -1,4 +1,6 @@
 //! `ffwatt_workload_*`: the energy of each workload.
+//!
+//! The overhead of a Kubernetes pod has its energy, where there is any, and its CPU time only: a node has as many such rows as pods.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ pub(super) const METRICS: &[Metric] = &[
         fill: |snapshot, _, samples| {
             for workload in &snapshot.workloads {
                 let is_idle = is_only_idle(&workload.identity);
+                let is_overhead = workload.identity.is_overhead();
                 let account = counted(workload);
                 for (index, zone) in snapshot.known_zones() {
                     let charges = account.zones.get(index).copied().unwrap_or_default();
@@ -31,7 +34,7 @@ pub(super) const METRICS: &[Metric] = &[
                     for (share, energy, may_grow) in
                         [("dynamic", charges.dynamic, !is_idle), ("idle", charges.idle, may_idle)]
                     {
-                        if may_grow || energy > MicroJoules::ZERO {
+                        if (may_grow && !is_overhead) || energy > MicroJoules::ZERO {
                             let [package, domain] = zone_labels(zone);
                             let labels = (workload.identity.labels(), [package, domain, share.into()]);
                             samples.counter(labels, energy.joules(), workload.series.created);
@@ -63,7 +66,7 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &joined::<_, _, 7>(Identity::LABELS, ["domain"]),
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
-            for workload in &snapshot.workloads {
+            for workload in snapshot.workloads.iter().filter(|workload| !workload.identity.is_overhead()) {
                 for (domain, uncertainty) in uncertainties(snapshot, &counted(workload)) {
                     let labels = (workload.identity.labels(), [domain.into()]);
                     samples.counter(labels, uncertainty.joules(), workload.series.created);
@@ -79,7 +82,8 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &joined::<_, _, 11>(Identity::LABELS, ["image", "scenario", "runtime", "pod_uid", "cgroup"]),
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
-            for workload in snapshot.workloads.iter().filter(|workload| !workload.identity.id.is_empty()) {
+            let has_properties = |identity: &Identity| !identity.id.is_empty() && !identity.is_overhead();
+            for workload in snapshot.workloads.iter().filter(|workload| has_properties(&workload.identity)) {
                 let details = &workload.identity.details;
                 let text = |value: Option<&'_ str>| Cow::Owned(value.unwrap_or_default().to_owned());
                 let image = text(details.image.as_deref());
