@@ -1,11 +1,13 @@
-//! Measures the cost of a tick and of a scrape by number of containers: attribution, rendering, and the parsing of paths.
+//! Measures the cost of a tick and of a scrape by number of containers: attribution, rendering, names of pods, and the parsing of paths.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 mod busy_host;
+mod busy_node;
 
 use agent_core::identity::cgroup_path::identify;
 use agent_core::metrics::catalog::Listener;
 use agent_core::metrics::{Format, Options, render};
+use agent_core::time::MonoTime;
 use divan::{Bencher, black_box};
 
 fn main() {
@@ -44,4 +46,22 @@ fn cgroup_path(bencher: Bencher<'_, '_>, kind: &str) {
         _ => "/user.slice/user-1000.slice/session-3.scope".to_owned(),
     };
     bencher.bench_local(|| identify(black_box(&path)));
+}
+
+/// What a tick does for the names of this many pods.
+#[divan::bench(args = [250, 1000])]
+fn pod_names(bencher: Bencher<'_, '_>, pods: u64) {
+    let mut node = busy_node::Node::new(pods);
+    node.name_all();
+    bencher.bench_local(|| black_box(node.tick(MonoTime(1_000_000_000))));
+}
+
+/// The tick in which the names of this many pods come at once.
+#[divan::bench(args = [250, 1000])]
+fn new_pod_names(bencher: Bencher<'_, '_>, pods: u64) {
+    bencher.with_inputs(|| busy_node::Node::new(pods)).bench_local_values(|mut node| {
+        node.name_all();
+        black_box(node.tick(MonoTime(1_000_000_000)));
+        node
+    });
 }
