@@ -4,6 +4,8 @@ mod test_files;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use anyhow::bail;
 
@@ -108,8 +110,10 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     let files = test_files::find(&root)?;
     let together: Vec<&str> = files.together.iter().flat_map(|name| ["--test", name.as_str()]).collect();
     run(&mut black_box(cargo(&["test", "--quiet", "--package", "tests", "--lib"]), &together, &python, &[]))?;
+    step("packages");
     dist::run_all(dist::Options { binary_only: false, debug: true })?;
     for name in &files.alone {
+        step(&format!("tests: {name}"));
         run(&mut black_box(
             cargo(&["test", "--package", "tests"]),
             &["--test", name],
@@ -148,6 +152,10 @@ fn black_box(mut command: Command, targets: &[&str], python: &Path, arguments: &
     command
 }
 
+/// Announces a step, with the time since the first one.
+#[expect(clippy::disallowed_methods, reason = "the rule is the agent's")]
 fn step(name: &str) {
-    say(&format!("\n== {name}"));
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    let seconds = BEGIN.get_or_init(Instant::now).elapsed().as_secs();
+    say(&format!("\n== {name} (after {} min {:02} s)", seconds / 60, seconds % 60));
 }
