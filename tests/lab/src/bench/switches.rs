@@ -1,7 +1,8 @@
 //! Measures the additional cost of a context switch with the agent's program at it.
 //!
 //! Two measurements: the kernel's own count of the time that programs take (`kernel.bpf_stats_enabled`), beside two programs that
-//! do nothing, on the same switches; and the additional time of `perf bench sched`, with and without the agent in turns.
+//! do nothing, on the same switches; and the additional time of the same loads, with and without the agent in turns. The second is on one
+//! CPU: the time of a wake-up on another CPU varies by more than the programs take, most of all in a virtual machine.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -49,10 +50,20 @@ const LOADS: [Load; 3] = [
 ];
 
 impl Load {
-    /// Seconds that it takes: by its own count, where it has one without its start.
+    /// Runs it on all CPUs.
     fn run(&self) -> anyhow::Result<f64> {
+        self.time(Command::new(self.program).args(self.arguments))
+    }
+
+    /// Runs it on one CPU.
+    fn run_on_one_cpu(&self) -> anyhow::Result<f64> {
+        self.time(Command::new("taskset").args(["-c", "0", self.program]).args(self.arguments))
+    }
+
+    /// Seconds that it takes: by its own count, where it has one without its start.
+    fn time(&self, command: &mut Command) -> anyhow::Result<f64> {
         let begin = now();
-        let said = output(Command::new(self.program).args(self.arguments))?;
+        let said = output(command)?;
         let took = begin.elapsed().as_secs_f64();
         if said.trim().is_empty() {
             return Ok(took);
@@ -181,17 +192,17 @@ fn of_agent(agent: &Agent) -> anyhow::Result<Cost> {
 fn in_turns(binary: &Path, section: &mut String) -> anyhow::Result<Vec<Value>> {
     writeln!(
         section,
-        "Increase of the run time of the same loads. {ROUNDS} runs without the agent alternate with {ROUNDS} runs beside it; `longer` is the median of the differences of neighbours, with their middle half:\n\n\
+        "Increase of the run time of the same loads on one CPU. {ROUNDS} runs without the agent alternate with {ROUNDS} runs beside it; `longer` is the median of the differences of neighbours, with their middle half:\n\n\
          | load | without | with | longer |\n|---|---|---|---|"
     )?;
     let mut all = Vec::new();
     for load in &LOADS {
-        load.run()?;
+        load.run_on_one_cpu()?;
         let (mut without, mut with, mut longer) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let alone = load.run()?;
+            let alone = load.run_on_one_cpu()?;
             let agent = super::spawn(binary, &["--interval=1s"])?;
-            let beside = load.run()?;
+            let beside = load.run_on_one_cpu()?;
             drop(agent);
             without.push(alone);
             with.push(beside);
