@@ -142,6 +142,11 @@ impl Totals {
         }
     }
 
+    /// Energy of an account, over the zones that count towards a total.
+    pub fn energy_of(&self, account: &Account) -> MicroJoules {
+        account.energy(|zone| self.zones.get(zone).is_some_and(|zone| self.counts(*zone)))
+    }
+
     /// Begins a window in which these claimants used CPU time: opens missing accounts, and adds the time.
     pub fn begin_window(&mut self, used: &[(Claimant, CpuTime)]) {
         self.workloads.begin_window();

@@ -92,6 +92,16 @@ impl Snapshot {
         self.known_zones().any(|(_, zone)| zone.counts)
     }
 
+    /// Whether a counter, by its index in accounts, counts towards a total.
+    pub fn counts(&self, zone: usize) -> bool {
+        self.zones.get(zone).is_some_and(|zone| zone.counts)
+    }
+
+    /// Energy of an account in the domains that add up.
+    pub fn energy_of(&self, account: &Account) -> MicroJoules {
+        account.energy(|zone| self.counts(zone))
+    }
+
     /// The counters that the host's total consists of now.
     fn counting(&self) -> impl Iterator<Item = &ZoneSnapshot> {
         self.zones.iter().filter(|zone| zone.counts && zone.is_followed)
@@ -286,10 +296,10 @@ pub struct TranscodeSnapshot {
 }
 
 impl TranscodeSnapshot {
-    /// Energy and CPU time over all runs of the agent. `counts` selects the zones that add up.
-    pub fn total(&self, counts: impl Fn(usize) -> bool) -> (MicroJoules, CpuTime) {
+    /// Energy, in the domains that add up, and CPU time over all runs of the agent. `snapshot` has this transcode.
+    pub fn total(&self, snapshot: &Snapshot) -> (MicroJoules, CpuTime) {
         let earlier = &self.observation.earlier;
-        (self.account.energy(counts) + earlier.energy, self.account.cpu + earlier.cpu)
+        (snapshot.energy_of(&self.account) + earlier.energy, self.account.cpu + earlier.cpu)
     }
 }
 

@@ -139,7 +139,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         observed_from_unix_seconds: observation.from.map(|from| from.0),
         unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
         cpu_cores: if seconds > 0.0 { transcode.account.window_cpu.seconds() / seconds } else { 0.0 },
-        cpu_seconds: transcode.total(|_| true).1.seconds(),
+        cpu_seconds: transcode.total(snapshot).1.seconds(),
         asked: EncodeSettings {
             scenario: transcode.workload.details.scenario().map(str::to_owned),
             codec: encode.codec.clone(),
@@ -191,11 +191,10 @@ fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
         ..Figures::default()
     };
     let Some(figures) = &transcode.figures else { return scores };
-    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
     let cost = figures.costs.first();
     Figures {
         power_watts: snapshot.power_of(transcode.account.window_energy).map(|power| power.0),
-        energy_joules: Some(transcode.total(counts).0.joules()),
+        energy_joules: Some(transcode.total(snapshot).0.joules()),
         joules_per_frame: figures.joules_per_frame,
         joules_per_output_second: figures.joules_per_output_second,
         joules_per_megapixel: figures.joules_per_megapixel,

@@ -40,10 +40,9 @@ pub(crate) fn workloads(snapshot: &Snapshot) -> Vec<Workload> {
 
 fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
     let (identity, account) = (&workload.identity, &workload.account);
-    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
-    let energy = snapshot.has_energy().then(|| account.energy(counts));
+    let energy = snapshot.has_energy().then(|| snapshot.energy_of(account));
     let seconds = snapshot.window.as_secs_f64();
-    let uncertainty = || account.zones.iter().enumerate().filter(|(zone, _)| counts(*zone));
+    let uncertainty = || account.zones.iter().enumerate().filter(|(zone, _)| snapshot.counts(*zone));
     Workload {
         workload: identity.name.to_string(),
         id: identity.id.to_string(),

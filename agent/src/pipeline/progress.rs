@@ -187,12 +187,11 @@ impl ProgressTracker {
     ) {
         let accounts: HashMap<TranscodeId, &Account> =
             totals.transcodes().map(|(id, entry)| (id, &entry.account)).collect();
-        let counts = |zone: usize| totals.zones().get(zone).is_some_and(|zone| totals.counts(*zone));
         self.live.retain(|id, live| {
             let (Some(account), Some(transcode)) = (accounts.get(id), identities.transcode(*id)) else {
                 return false;
             };
-            live.settle(transcode, account, account.energy(counts), (from, to));
+            live.settle(transcode, account, totals.energy_of(account), (from, to));
             // An encoder that stops posting and continues to run has no known progress.
             let is_lost = !live.is_open && !live.block.is_end && transcode.ended.is_none();
             !is_lost || to.since(live.at) < SILENCE

@@ -134,8 +134,6 @@ impl Publisher {
         let ShownTranscodes { totals, progress, .. } = shown;
         let identities = shown.cpu.identities();
         let joined = self.joined.borrow().clone();
-        let zones = totals.zones();
-        let counts = |zone: usize| zones.get(zone).is_some_and(|zone| totals.counts(*zone));
         let has_energy = shown.energy.has_energy(totals);
         let wall = shown.clock.wall();
         let mut transcodes: Vec<_> = totals.transcodes().collect();
@@ -155,7 +153,7 @@ impl Publisher {
                 let observation = &transcode.observation;
                 let observed = (ran.saturating_sub(observation.missing), observation.is_whole());
                 let charge = Charge {
-                    energy: entry.account.energy(counts) + observation.earlier.energy,
+                    energy: totals.energy_of(&entry.account) + observation.earlier.energy,
                     cpu: entry.account.cpu + observation.earlier.cpu,
                 };
                 let seen = join::transcode::seen(observation, charge, progress, &output);

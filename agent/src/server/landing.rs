@@ -66,7 +66,6 @@ fn workloads(page: &mut String, snapshot: &Snapshot) {
         "<h2>Power by \
         workload</h2><table><tr><th>workload</th><th>kind</th><th>watts</th><th>joules</th></tr>",
     );
-    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
     for workload in workloads.into_iter().take(SHOWN) {
         let power = snapshot.power_of(workload.account.window_energy);
         let watts = power.map_or_else(|| "–".to_owned(), |power| format!("{:.2}", power.0));
@@ -75,7 +74,7 @@ fn workloads(page: &mut String, snapshot: &Snapshot) {
             "<tr><td>{}</td><td>{}</td><td class=\"n\">{watts}</td><td class=\"n\">{:.1}</td></tr>",
             escape(&workload.identity.name),
             workload.identity.kind,
-            workload.account.energy(counts).joules()
+            snapshot.energy_of(&workload.account).joules()
         );
     }
     page.push_str("</table>");

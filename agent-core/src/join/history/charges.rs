@@ -82,11 +82,10 @@ fn is_of(subject: &Subject, pseudo: Pseudo) -> bool {
 }
 
 pub(super) fn totals(snapshot: &Snapshot) -> HashMap<Subject, Charge> {
-    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
     let mut totals = HashMap::new();
     let mut host = Charge::default();
     for workload in &snapshot.workloads {
-        let charge = Charge { energy: workload.account.energy(counts), cpu: workload.account.cpu };
+        let charge = Charge { energy: snapshot.energy_of(&workload.account), cpu: workload.account.cpu };
         host.cpu += charge.cpu;
         let subject =
             Subject::Workload { name: workload.identity.name.clone(), id: workload.identity.id.clone() };
@@ -94,7 +93,7 @@ pub(super) fn totals(snapshot: &Snapshot) -> HashMap<Subject, Charge> {
         *totals.entry(subject).or_default() += charge;
     }
     for transcode in &snapshot.transcodes {
-        let charge = Charge { energy: transcode.account.energy(counts), cpu: transcode.account.cpu };
+        let charge = Charge { energy: snapshot.energy_of(&transcode.account), cpu: transcode.account.cpu };
         *totals.entry(Subject::Transcode(transcode.identity.key.clone())).or_default() += charge;
     }
     host.cpu += snapshot.ended.workloads.cpu;

@@ -10,9 +10,8 @@ pub(super) const METRICS: &[Metric] = &[
         Some("joules"),
         "Energy charged to the transcodes of a class since the agent started, in joules of the domains that add up (package and dram); the sum over all classes is the energy of all transcodes, ended ones included.",
         |snapshot, _, samples| {
-            let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
             if snapshot.has_had_energy() {
-                each(snapshot, samples, |totals| totals.account.energy(counts).joules());
+                each(snapshot, samples, |totals| snapshot.energy_of(&totals.account).joules());
             }
         },
     ),

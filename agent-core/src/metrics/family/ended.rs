@@ -61,9 +61,9 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
-            let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
             if snapshot.has_had_energy() {
-                samples.counter([], snapshot.ended.transcodes.energy(counts).joules(), snapshot.created);
+                let energy = snapshot.energy_of(&snapshot.ended.transcodes);
+                samples.counter([], energy.joules(), snapshot.created);
             }
         },
     },

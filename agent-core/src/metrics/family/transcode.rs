@@ -22,11 +22,9 @@ pub(super) const METRICS: &[Metric] = &[
         labels: &TranscodeIdentity::LABELS,
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
-            let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
-            if !snapshot.has_had_energy() {
-                return;
+            if snapshot.has_had_energy() {
+                each(snapshot, samples, |account| snapshot.energy_of(account).joules());
             }
-            each(snapshot, samples, |account| account.energy(counts).joules());
         },
     },
     Metric {

@@ -87,8 +87,7 @@ pub(super) fn all(snapshot: &Snapshot, basis: EnergyBasis) -> Vec<TranscodeRow> 
 }
 
 fn row(transcode: &TranscodeSnapshot, snapshot: &Snapshot, basis: EnergyBasis) -> TranscodeRow {
-    let counts = |zone: usize| snapshot.zones.get(zone).is_some_and(|zone| zone.counts);
-    let (energy, cpu) = transcode.total(counts);
+    let (energy, cpu) = transcode.total(snapshot);
     let observation = &transcode.observation;
     let encode = &transcode.identity.encode;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
