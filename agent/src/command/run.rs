@@ -150,24 +150,11 @@ async fn run_async(
     opened: Opened,
     reload: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<()> {
-    let Opened {
-        access,
-        auth_config,
-        bound,
-        mailbox,
-        registry,
-        snapshots,
-        join_publisher,
-        prices,
-        pipeline,
-        names,
-        containers,
-    } = opened;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let mut addresses = Addresses::new();
-    for listener in &bound {
+    for listener in &opened.bound {
         addresses.push((
             listener.listener(),
             listener.address().context("cannot ask a listener for its address")?,
@@ -175,41 +162,44 @@ async fn run_async(
     }
     let parts = results::Parts {
         clock: Box::new(SystemClock),
-        prices,
-        mailbox: mailbox.clone(),
-        snapshots: snapshots.clone(),
-        publisher: join_publisher,
+        prices: opened.prices,
+        mailbox: opened.mailbox.clone(),
+        snapshots: opened.snapshots.clone(),
+        publisher: opened.join_publisher,
     };
     let worker = ResultsWorker::new(config, parts);
     let (stop, stopped) = watch::channel(false);
     let sources = AnswerSources {
-        snapshots: snapshots.clone(),
+        snapshots: opened.snapshots.clone(),
         options: Options { zone_names: config.compat.zones },
         addresses: Arc::new(addresses),
-        registry,
+        registry: opened.registry,
     };
     let mut tasks = JoinSet::new();
-    let authenticator =
-        Authenticator::new(auth_config.clone(), connection_limit(bound.len()), &config.listen.host_names);
-    for listener in bound {
+    let authenticator = Authenticator::new(
+        opened.auth_config.clone(),
+        connection_limit(opened.bound.len()),
+        &config.listen.host_names,
+    );
+    for listener in opened.bound {
         tasks.spawn(listener.serve(sources.clone(), authenticator.clone(), stopped.clone()));
     }
-    let following = access.map(|access| tokio::spawn(access.follow()));
-    if let Some(requests) = names {
-        follow_kubelet(config.kubelet_logs(), requests, mailbox.clone())?;
+    let following = opened.access.map(|access| tokio::spawn(access.follow()));
+    if let Some(requests) = opened.names {
+        follow_kubelet(config.kubelet_logs(), requests, opened.mailbox.clone())?;
     }
     let mut engines: Vec<_> =
-        engines(config).map(|engine| tokio::spawn(listen_to(engine, mailbox.clone()))).collect();
-    if let Some((socket, requests)) = config.containers.runtime().zip(containers) {
-        engines.push(tokio::spawn(follow_runtime(socket.to_path_buf(), requests, mailbox.clone())));
+        engines(config).map(|engine| tokio::spawn(listen_to(engine, opened.mailbox.clone()))).collect();
+    if let Some((socket, requests)) = config.containers.runtime().zip(opened.containers) {
+        engines.push(tokio::spawn(follow_runtime(socket.to_path_buf(), requests, opened.mailbox.clone())));
     }
-    let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run());
+    let ticking = thread::Builder::new().name("pipeline".to_owned()).spawn(move || opened.pipeline.run());
     let ticking = ticking.context("cannot start the pipeline's thread")?;
     let (changes, changed) = mpsc::channel();
     let joining = thread::Builder::new().name("results".to_owned()).spawn(move || worker.run(&changed));
     let joining = joining.context("cannot start the results thread")?;
-    announce(&sources.addresses, auth_config.summary());
-    let supervisor = tokio::spawn(tell_supervisor(snapshots.clone()));
+    announce(&sources.addresses, opened.auth_config.summary());
+    let supervisor = tokio::spawn(tell_supervisor(opened.snapshots));
     let mut alive = watch_end(ticking);
     let ended_early = loop {
         tokio::select! {
@@ -219,7 +209,7 @@ async fn run_async(
             _ = hangup.recv() => match changed_config(&reload) {
                 Ok(change) => {
                     tracing::info!("prices, budgets and the results folder are read again");
-                    mailbox.tell(Message::Prices(change.prices.clone()));
+                    opened.mailbox.tell(Message::Prices(change.prices.clone()));
                     // The end of the results thread was already reported.
                     let _ = changes.send(change);
                 }
@@ -233,7 +223,7 @@ async fn run_async(
     for task in engines.into_iter().chain(following) {
         task.abort();
     }
-    mailbox.tell(Message::Stop);
+    opened.mailbox.tell(Message::Stop);
     let _ = stop.send(true);
     drop(changes);
     let finish = async { while tasks.join_next().await.is_some() {} };
