@@ -51,6 +51,18 @@ struct Stack<'a> {
     _folder: tempfile::TempDir,
 }
 
+/// An agent with these flags, on the tree of `rapl`; its log, state and results are in the folder.
+fn start_agent(namespace: &Namespace, rapl: &LiveRapl, folder: &Path, flags: &[&str]) -> Owned {
+    let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
+    // The names are those of this host here, and listeners on a loopback address accept only configured names.
+    agent.arg(format!("--listen.host-names={}", NAMES.join(",")));
+    agent.arg(format!("--path.sysfs={}", rapl.path().display())).arg("--path.cgroupfs=/sys/fs/cgroup");
+    agent.arg(format!("--results-dir={}", folder.join("results").display()));
+    agent.arg(format!("--state-dir={}", folder.join("state").display())).args(flags);
+    let log = fs::File::create(folder.join("log")).unwrap();
+    Owned(agent.stdout(Stdio::null()).stderr(log).spawn().unwrap())
+}
+
 fn start(namespace: &Namespace) -> Stack<'_> {
     let folder = tempfile::tempdir().unwrap();
     let rapl = LiveRapl::start().unwrap();
@@ -59,15 +71,8 @@ fn start(namespace: &Namespace) -> Stack<'_> {
     let prometheus = Prometheus::start(namespace, &repository().join("packaging/prometheus")).unwrap();
     let in_folder = |name: &str| folder.path().join(name).display().to_string();
     let vmaf = ffmpeg::with_vmaf().unwrap();
-    let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
-    agent.args([
-        // The names are those of this host here, and listeners on a loopback address accept only configured names.
-        &format!("--listen.host-names={}", NAMES.join(",")),
-        &format!("--path.sysfs={}", rapl.path().display()),
-        "--path.cgroupfs=/sys/fs/cgroup",
+    let flags = [
         "--energy.source=powercap",
-        &format!("--results-dir={}", in_folder("results")),
-        &format!("--state-dir={}", in_folder("state")),
         &format!("--containers.docker-socket={}", engine.socket().display()),
         "--containers.podman-socket=",
         &format!("--quality.ffmpeg={vmaf}"),
@@ -75,9 +80,8 @@ fn start(namespace: &Namespace) -> Stack<'_> {
         &format!("--path.containerlogs={}", in_folder(CONTAINER_LOGS)),
         "--budget.kwh-per-month=100",
         "--attribution.idle-watts=8",
-    ]);
-    let log = fs::File::create(folder.path().join("log")).unwrap();
-    let agent = Owned(agent.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    ];
+    let agent = start_agent(namespace, &rapl, folder.path(), &flags);
     let ask = || namespace.command("curl").args(["-sf", "http://localhost:9510/ready"]).output().ok();
     eventually("the agent is ready", Duration::from_secs(30), || ask()?.status.success().then_some(()))
         .unwrap_or_else(|error| panic!("{error}: {}", fs::read_to_string(in_folder("log")).unwrap()));
@@ -186,20 +190,12 @@ fn a_healthy_host_has_no_alert_and_a_source_that_fails_has_one() {
     let rapl = LiveRapl::start().unwrap();
     let prometheus = Prometheus::start(&namespace, &repository().join("packaging/prometheus")).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut agent = namespace.command(binary().unwrap().to_str().unwrap());
-    agent.args([
-        // The names are those of this host here, and listeners on a loopback address accept only configured names.
-        &format!("--listen.host-names={}", NAMES.join(",")),
-        &format!("--path.sysfs={}", rapl.path().display()),
-        "--path.cgroupfs=/sys/fs/cgroup",
+    let flags = [
         "--energy.source=auto",
-        &format!("--results-dir={}", folder.path().join("results").display()),
-        &format!("--state-dir={}", folder.path().join("state").display()),
         "--containers.docker-socket=/nonexistent/docker.sock",
         "--containers.podman-socket=/nonexistent/podman.sock",
-    ]);
-    let log = fs::File::create(folder.path().join("log")).unwrap();
-    let _agent = Owned(agent.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    ];
+    let _agent = start_agent(&namespace, &rapl, folder.path(), &flags);
     let scraped = |query: &str, patience| {
         eventually(query, patience, || (!prometheus.query(query).unwrap().is_empty()).then_some(())).unwrap();
     };
