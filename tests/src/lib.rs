@@ -22,6 +22,7 @@ pub mod http;
 pub mod image;
 pub mod length;
 pub mod namespace;
+pub mod nobody;
 pub mod oci;
 pub mod pod_cgroup;
 pub mod podman;

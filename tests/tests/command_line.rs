@@ -19,6 +19,7 @@ use tests::agent::{Agent, Ports, binary};
 use tests::command::{eventually, now};
 use tests::counting::Counting;
 use tests::host::Host;
+use tests::nobody::{self, Capabilities};
 
 fn ffwatt(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = tests::agent::command().unwrap();
@@ -166,9 +167,7 @@ fn check_tells_a_socket_that_may_not_be_used_from_one_without_an_engine() {
         let docker = lines.iter().find(|line| line["source"] == "docker" && line["subject"] == "names");
         docker.unwrap()["fix"].as_str().unwrap().to_owned()
     };
-    let mut nobody = Command::new("setpriv");
-    nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
-    let refused = fix(&mut nobody);
+    let refused = fix(&mut nobody::command(&program, Capabilities::Ordinary));
     assert!(refused.contains("group") && refused.contains("equivalent to root"), "{refused}");
     drop(engine);
     let stopped = fix(&mut Command::new(&program));
@@ -292,10 +291,10 @@ fn without_root_the_results_are_in_the_users_own_folder() {
     // Other users may not be able to reach the program's folder.
     let program = folder.path().join("ffwatt");
     std::fs::copy(binary().unwrap(), &program).unwrap();
-    std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).unwrap();
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program).arg("check");
-    command.env_clear().env("XDG_STATE_HOME", &state).env("PATH", std::env::var_os("PATH").unwrap());
+    nobody::give(folder.path()).unwrap();
+    let mut command = nobody::command(&program, Capabilities::Ordinary);
+    command.arg("check").env_clear();
+    command.env("XDG_STATE_HOME", &state).env("PATH", std::env::var_os("PATH").unwrap());
     let report = text(&command.output().unwrap().stdout);
     let results = state.join("ffwatt/results");
     assert!(report.contains(&results.display().to_string()), "{} is not in\n{report}", results.display());

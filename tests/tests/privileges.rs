@@ -14,10 +14,14 @@ use tests::agent::{Agent, Ports, binary};
 use tests::command::eventually;
 use tests::exposition::Exposition;
 use tests::host::Host;
+use tests::nobody::{self, Capabilities, NOBODY};
 
 /// Bits of `linux/capability.h`.
 const DAC_READ_SEARCH: u64 = 1 << 2;
 const BPF: u64 = 1 << 39;
+
+/// Capabilities with which an ordinary user's agent loads eBPF programs and reads counters.
+const LOADING: [&str; 3] = ["bpf", "perfmon", "dac_read_search"];
 
 /// Rights in a thread's status.
 #[derive(Debug, PartialEq, Eq)]
@@ -157,31 +161,10 @@ fn what_changes_later_still_works_when_restricted() {
     assert!(!agent.log().contains("ERROR"), "{}", agent.log());
 }
 
-/// Runs the agent as user `nobody`, with these capabilities and no others.
-fn as_nobody(capabilities: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new("setpriv");
-    let (inheritable, ambient, bounding) = if capabilities.is_empty() {
-        ("-all".to_owned(), "-all".to_owned(), "-all".to_owned())
-    } else {
-        let plus = format!(
-            "-all,{}",
-            capabilities.split(',').map(|name| format!("+{name}")).collect::<Vec<_>>().join(",")
-        );
-        (plus.clone(), plus.clone(), plus)
-    };
-    command
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .args([format!("--inh-caps={inheritable}"), format!("--ambient-caps={ambient}")])
-        .arg(format!("--bounding-set={bounding}"))
-        .arg(binary().unwrap())
-        .args(arguments);
-    command
-}
-
 /// A folder that belongs to user `nobody`.
 fn state_of_nobody() -> tempfile::TempDir {
     let folder = tempfile::tempdir_in("/tmp").unwrap();
-    std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).unwrap();
+    nobody::give(folder.path()).unwrap();
     folder
 }
 
@@ -190,10 +173,7 @@ fn somebody_else_with_three_capabilities_has_ebpf_and_keeps_one() {
     let state = state_of_nobody();
     // A script starts the agent: the harness starts programs without privileges.
     let script = state.path().join("start");
-    let inner = as_nobody("bpf,perfmon,dac_read_search", &[]);
-    let words: Vec<String> = inner.get_args().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
-    fs::write(&script, format!("#!/bin/sh\nexec setpriv {} \"$@\"\n", words.join(" "))).unwrap();
-    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    nobody::script(&script, &binary().unwrap(), Capabilities::Only(&LOADING)).unwrap();
     let state_dir = format!("--state-dir={}", state.path().join("state").display());
     let flags =
         [&["--cpu.source=bpf", "--energy.source=model", "--interval=200ms", &state_dir][..], &NO_ENGINES]
@@ -201,7 +181,7 @@ fn somebody_else_with_three_capabilities_has_ebpf_and_keeps_one() {
     let mut agent = Agent::spawn(&script, &flags, &[("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")]).unwrap();
     agent.wait_ready().unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
-    assert!(status.lines().any(|line| line.starts_with("Uid:\t65534\t65534")), "{status}");
+    assert!(status.lines().any(|line| line.starts_with(&format!("Uid:\t{NOBODY}\t{NOBODY}"))), "{status}");
     for thread in rights(&agent) {
         assert_eq!(
             (thread.effective, thread.permitted),
@@ -219,28 +199,31 @@ fn somebody_else_with_three_capabilities_has_ebpf_and_keeps_one() {
 fn check_names_the_capability_that_is_missing_and_what_it_is_for() {
     let ports = Ports::free().unwrap();
     let state = state_of_nobody();
-    let check = |capabilities: &str| -> String {
+    let check = |capabilities: &[&str]| -> String {
         let port = format!("--listen.port={}", ports.main);
         let state_dir = format!("--state-dir={}", state.path().join("state").display());
-        let mut command = as_nobody(capabilities, &["check", &port, &state_dir]);
+        let mut command = nobody::command(&binary().unwrap(), Capabilities::Only(capabilities));
+        command.args(["check", &port, &state_dir]);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(NO_ENGINES);
         let Output { stdout, stderr, .. } = command.output().unwrap();
         assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     };
     let program = "loading the eBPF program";
-    let all = check("bpf,perfmon,dac_read_search");
+    let all = check(&LOADING);
     for words in ["CAP_BPF: held", "CAP_PERFMON: held", "CAP_DAC_READ_SEARCH: held", "landlock", "seccomp"] {
         assert!(all.contains(words), "{words}: {all}");
     }
     assert!(!all.contains("is missing for"), "{all}");
-    for (given, missing) in [("perfmon,dac_read_search", "CAP_BPF"), ("bpf,dac_read_search", "CAP_PERFMON")] {
-        let said = check(given);
+    for (given, missing) in
+        [(["perfmon", "dac_read_search"], "CAP_BPF"), (["bpf", "dac_read_search"], "CAP_PERFMON")]
+    {
+        let said = check(&given);
         assert!(said.contains(&format!("{missing} is missing for {program}")), "{said}");
         // With a binary that all users may execute, all users could read the counters.
         assert!(said.contains("setcap cap_bpf,cap_perfmon") && said.contains("chmod 0750"), "{said}");
     }
-    let said = check("");
+    let said = check(&[]);
     for words in ["CAP_BPF is missing", "CAP_PERFMON is missing", "CAP_DAC_READ_SEARCH: not held", "powercap"]
     {
         assert!(said.contains(words), "{words}: {said}");

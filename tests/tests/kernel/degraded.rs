@@ -6,6 +6,7 @@ use tests::agent::{Agent, Ports, binary};
 use tests::cgroup::Cgroup;
 use tests::command::output;
 use tests::exposition::assert_closed;
+use tests::nobody::{self, Capabilities};
 
 use super::{cpu_of, kernel_of};
 
@@ -35,34 +36,18 @@ fn without_permission_it_goes_on_degraded_and_names_the_capabilities() {
     let copy = folder.path().join("ffwatt");
     std::fs::copy(binary().unwrap(), &copy).unwrap();
     output(Command::new("chmod").args(["755", folder.path().to_str().unwrap()])).unwrap();
-    let nobody = |arguments: &[&str]| {
-        let mut command = Command::new("setpriv");
-        command.args([
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "--inh-caps=-all",
-            "--bounding-set=-all",
-        ]);
-        command.arg(&copy).args(arguments).env_clear();
-        command
-    };
     let port = format!("--listen.port={}", Ports::free().unwrap().main);
     let off = ["rapl", "docker", "results", "qoe", "cost"].map(|name| format!("--listen.{name}-port=0"));
-    let check = nobody(&["check", &port]).args(off).output().unwrap();
+    let mut check = nobody::command(&copy, Capabilities::Only(&[]));
+    let check = check.args(["check", &port]).args(off).env_clear().output().unwrap();
     let report = String::from_utf8_lossy(&check.stdout).into_owned();
     assert_eq!(check.status.code(), Some(3), "{report}");
     assert!(report.contains("CAP_BPF") && report.contains("CPU time is polled"), "{report}");
     let state = folder.path().join("state");
     std::fs::create_dir(&state).unwrap();
-    output(Command::new("chown").arg("65534:65534").arg(&state)).unwrap();
+    nobody::give(&state).unwrap();
     let wrapper = folder.path().join("as-nobody");
-    let script = format!(
-        "#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all {} \"$@\"\n",
-        copy.display()
-    );
-    std::fs::write(&wrapper, script).unwrap();
-    output(Command::new("chmod").arg("755").arg(&wrapper)).unwrap();
+    nobody::script(&wrapper, &copy, Capabilities::Only(&[])).unwrap();
     let state = state.to_str().unwrap();
     let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
     let mut agent = Agent::spawn(&wrapper, &["--state-dir", state, "--energy.source=model"], &path).unwrap();

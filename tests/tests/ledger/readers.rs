@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tests::agent::binary;
 use tests::host::{CGROUPS, Host};
+use tests::nobody::{self, Capabilities};
 
 use crate::{agent, database, json, report, restore};
 
@@ -23,8 +24,7 @@ fn for_everybody() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn report_as_nobody(binary: &Path, state: &Path) -> Output {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(binary);
+    let mut command = nobody::command(binary, Capabilities::Ordinary);
     command.args(["report", "--by", "workload", "--json", &format!("--state-dir={}", state.display())]);
     command.output().unwrap()
 }

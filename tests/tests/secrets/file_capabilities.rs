@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use tests::agent::{Ports, binary};
 use tests::command::{Owned, eventually, find, output};
 use tests::http;
+use tests::nobody::{self, Capabilities, NOBODY};
 
 use super::{CANARY, PATH, READ_SEARCH, answers, bits, mode};
 
@@ -88,7 +89,7 @@ impl Installed {
 
     /// Runs it as an ordinary user without capabilities.
     fn by_nobody(&self, arguments: &[String]) -> Command {
-        let mut command = as_nobody(&self.binary());
+        let mut command = nobody::command(&self.binary(), Capabilities::Ordinary);
         command.args(arguments).env_clear().env("PATH", PATH);
         command
     }
@@ -119,19 +120,6 @@ impl Installed {
         fs::remove_file(errors).unwrap();
         text
     }
-}
-
-fn as_nobody(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args([
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        "--inh-caps=-all",
-        "--ambient-caps=-all",
-    ]);
-    command.arg(program);
-    command
 }
 
 /// Options that take a value, with their number of values, from clap's definition.
@@ -324,7 +312,7 @@ fn check_warns_of_a_binary_that_everybody_may_execute() {
     };
     let shown = check(&installed);
     assert!(shown.contains("has file capabilities and mode 0755") && shown.contains("chmod 0750"), "{shown}");
-    std::os::unix::fs::chown(installed.binary(), None, Some(65534)).unwrap();
+    std::os::unix::fs::chown(installed.binary(), None, Some(NOBODY)).unwrap();
     mode(&installed.binary(), 0o750);
     let grant = "cap_bpf,cap_perfmon,cap_dac_read_search+ep";
     output(Command::new(find("setcap").unwrap()).arg(grant).arg(installed.binary())).unwrap();

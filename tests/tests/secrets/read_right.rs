@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use tests::agent::{Agent, binary};
 use tests::host::Host;
+use tests::nobody::{self, Capabilities};
 
 use super::{PATH, READ_SEARCH, bits, mode};
 
@@ -28,9 +29,9 @@ fn start_script(folder: &Path, host: &Host, is_own_sysfs: bool) -> PathBuf {
     } else {
         String::new()
     };
-    let rights = "--inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search";
+    let nobody = nobody::prefix(Capabilities::Only(&["dac_read_search"])).join(" ");
     let text = format!(
-        "#!/bin/sh\nexec unshare --mount sh -c '{mount}exec setpriv --reuid=65534 --regid=65534 --clear-groups {rights} \"$@\"' sh '{}' \"$@\"\n",
+        "#!/bin/sh\nexec unshare --mount sh -c '{mount}exec {nobody} \"$@\"' sh '{}' \"$@\"\n",
         binary().unwrap().display()
     );
     fs::write(&script, text.replace(&mount, &mount.replace('\'', "\""))).unwrap();
@@ -45,7 +46,7 @@ fn the_right_to_read_counts_for_counters_of_the_real_sysfs_and_only_while_they_a
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
     mode(folder.path(), 0o755);
-    std::os::unix::fs::chown(&state, Some(65534), Some(65534)).unwrap();
+    nobody::give(&state).unwrap();
     let script = start_script(folder.path(), &host, true);
     let mut flags = host.flags();
     flags.retain(|flag| !flag.starts_with("--path.sysfs"));
