@@ -8,6 +8,8 @@
     reason = "a test may panic, and means equal when it says equal"
 )]
 
+mod absence;
+mod requests;
 mod scores;
 
 use std::time::Duration;
@@ -21,6 +23,7 @@ use tests::ffmpeg::live;
 use tests::image;
 
 const IMAGE: &str = "encoder:1";
+const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const ENERGY: &str = "ffwatt_workload_energy_joules_total";
 
 fn engine() -> Engine {
@@ -204,73 +207,6 @@ fn a_container_that_restarts_is_the_same_and_one_that_is_renamed_is_renamed() {
 }
 
 #[test]
-fn an_engine_that_starts_later_or_restarts_is_found_again() {
-    let mut engine = engine();
-    engine.stop_daemon().unwrap();
-    let socket = engine.socket().to_str().unwrap().to_owned();
-    let agent = Agent::start(&[
-        "--cpu.source=bpf",
-        "--energy.source=model",
-        "--containers.docker-socket",
-        &socket,
-        "--containers.podman-socket=",
-    ])
-    .unwrap();
-    let absent = [("source", "docker"), ("state", "absent")];
-    agent
-        .until("the engine is known to be away", |scrape| scrape.sum("ffwatt_source_state", &absent))
-        .unwrap();
-    for round in 0..2 {
-        engine.start_daemon().unwrap();
-        agent.until("the engine is back", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
-        let name = format!("round-{round}");
-        let id = start(&engine, &["--name", &name], &["sh", "-c", BURN]);
-        agent
-            .until("the container has its name", |scrape| name_of(scrape, &id).filter(|known| *known == name))
-            .unwrap();
-        engine.stop_daemon().unwrap();
-        agent.until("the engine is away", |scrape| is_up(scrape).filter(|up| !*up)).unwrap();
-        let scrape = agent.wait_ticks(1).unwrap();
-        assert_eq!(name_of(&scrape, &id), Some(name), "what was learned is not forgotten");
-        assert!(scrape.residuals().values().all(|left| *left == 0));
-    }
-}
-
-#[test]
-fn an_engine_that_hangs_keeps_nobody_and_is_heard_again() {
-    let engine = engine();
-    let agent = agent(&engine);
-    let early = start(&engine, &["--name", "early"], &live("60"));
-    agent.until("it is named", |scrape| name_of(scrape, &early).filter(|name| name == "early")).unwrap();
-    engine.signal(rustix::process::Signal::STOP).unwrap();
-    let before = energy_of(&agent.scrape().unwrap(), &early).unwrap();
-    let during = agent.wait_ticks(3).unwrap();
-    assert!(energy_of(&during, &early).unwrap() > before, "what runs is charged, by its name");
-    assert_eq!(name_of(&during, &early).as_deref(), Some("early"));
-    assert!(during.residuals().values().all(|left| *left == 0));
-    // One that starts meanwhile finds it hanging.
-    let socket = engine.socket().to_str().unwrap().to_owned();
-    let second = Agent::start(&[
-        "--energy.source=model",
-        "--containers.docker-socket",
-        &socket,
-        "--containers.podman-socket=",
-    ])
-    .unwrap();
-    let scrape = second.wait_ticks(2).unwrap();
-    assert_ne!(is_up(&scrape), Some(true));
-    assert!(scrape.residuals().values().all(|left| *left == 0));
-    engine.signal(rustix::process::Signal::CONT).unwrap();
-    let late = start(&engine, &["--name", "late"], &["sh", "-c", BURN]);
-    for agent in [&agent, &second] {
-        for (id, name) in [(&early, "early"), (&late, "late")] {
-            agent.until("it is named", |scrape| name_of(scrape, id).filter(|known| known == name)).unwrap();
-        }
-        assert!(agent.scrape().unwrap().residuals().values().all(|left| *left == 0));
-    }
-}
-
-#[test]
 fn a_container_that_ran_before_the_agent_is_named() {
     let engine = engine();
     let id = start(&engine, &["--name", "early"], &["sleep", "600"]);
@@ -278,88 +214,6 @@ fn a_container_that_ran_before_the_agent_is_named() {
     agent.until("it is named", |scrape| name_of(scrape, &id).filter(|name| name == "early")).unwrap();
     let scrape = agent.scrape().unwrap();
     assert!(energy_of(&scrape, &id).is_some(), "a container is shown before it has used anything");
-}
-
-/// A proxy between the agent and the engine that records the first line of every request.
-fn listen_in(engine: &Engine, socket: &std::path::Path) -> std::sync::Arc<std::sync::Mutex<Vec<String>>> {
-    use std::io::{Read, Write};
-    use std::os::unix::net::{UnixListener, UnixStream};
-    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let (listener, engine) = (UnixListener::bind(socket).unwrap(), engine.socket().to_path_buf());
-    let all = std::sync::Arc::clone(&heard);
-    // Ends with the test's process.
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            // A stopped engine closes connections.
-            let (Ok(client), Ok(engine)) = (client, UnixStream::connect(&engine)) else { continue };
-            let (mut from, mut to) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
-            let all = std::sync::Arc::clone(&all);
-            std::thread::spawn(move || {
-                let mut bytes = vec![0; 65536];
-                while let Ok(length @ 1..) = from.read(&mut bytes) {
-                    let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
-                    // The agent's requests have no body: each part that is read begins with a request line.
-                    all.lock().unwrap().push(text.lines().next().unwrap_or_default().to_owned());
-                    if to.write_all(&bytes[..length]).is_err() {
-                        break;
-                    }
-                }
-                let _ = to.shutdown(std::net::Shutdown::Write);
-            });
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut { engine }, &mut { &client });
-                let _ = client.shutdown(std::net::Shutdown::Both);
-            });
-        }
-    });
-    heard
-}
-
-#[test]
-fn the_engine_is_only_ever_asked_and_never_told() {
-    let mut engine = engine();
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("between.sock");
-    let heard = listen_in(&engine, &socket);
-    let socket = socket.to_str().unwrap();
-    let agent = Agent::start(&[
-        "--cpu.source=bpf",
-        "--energy.source=model",
-        "--containers.docker-socket",
-        socket,
-        "--containers.podman-socket=",
-    ])
-    .unwrap();
-    let is_known = |up: bool| {
-        agent
-            .until("the engine's state is known", |scrape| is_up(scrape).filter(|is_up| *is_up == up))
-            .unwrap();
-    };
-    is_known(true);
-    let id = start(&engine, &["--name", "one"], &["sh", "-c", &format!("{BURN}; sleep 600")]);
-    agent.until("it is named", |scrape| name_of(scrape, &id).filter(|name| name == "one")).unwrap();
-    engine.run(&["rename", "one", "two"]).unwrap();
-    agent.until("it is renamed", |scrape| name_of(scrape, &id).filter(|name| name == "two")).unwrap();
-    engine.run(&["rm", "--force", "two"]).unwrap();
-    agent.wait_ticks(2).unwrap();
-    let check = tests::agent::command()
-        .unwrap()
-        .env_clear()
-        .args(["check", "--containers.docker-socket", socket, "--containers.podman-socket="])
-        .arg(format!("--listen.port={}", agent.ports.main + 1))
-        .output()
-        .unwrap();
-    assert!(String::from_utf8_lossy(&check.stdout).contains("docker    used"));
-    engine.stop_daemon().unwrap();
-    is_known(false);
-    let heard = heard.lock().unwrap().clone();
-    println!("{} requests: {heard:#?}", heard.len());
-    assert!(heard.iter().any(|line| line.contains("/containers/json")), "{heard:?}");
-    assert!(heard.iter().any(|line| line.contains("/events")), "{heard:?}");
-    for line in &heard {
-        let is_reading = line.starts_with("GET /") && line.ends_with(" HTTP/1.1");
-        assert!(is_reading, "{line}");
-    }
 }
 
 #[test]
@@ -420,5 +274,3 @@ fn hostile_names_and_labels_break_nothing() {
         assert!(!page.contains("<img") && !page.contains("<script>alert"), "{page}");
     }
 }
-
-const CPU: &str = "ffwatt_workload_cpu_seconds_total";

@@ -2,6 +2,9 @@
 //!
 //! Plain files stand for devices.
 
+mod per_core;
+mod why_not;
+
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -241,97 +244,6 @@ fn intel_s_dies_count_apart_and_amd_s_do_not() {
     assert_eq!(zones(&amd.open_spread().unwrap()), ["package-0", "package-1"]);
 }
 
-const JOULE: u64 = 1 << 16;
-
-/// Four CPUs, two cores: `0,2` and `1,3`, as Linux numbers hardware threads.
-fn two_cores() -> Host {
-    let host = Host::new(&amd(), &[(0, 0); 4]);
-    host.siblings(&[(0, "0,2"), (1, "1,3"), (2, "0,2"), (3, "1,3")]);
-    for cpu in 0..4 {
-        host.set(cpu, &[(SPREAD.unit, UNIT_16), (PACKAGE, 9), (CORE, 9)]);
-    }
-    host
-}
-
-#[test]
-fn amd_s_cores_are_summed_one_thread_each() {
-    let host = two_cores();
-    let mut meter = host.open_spread().unwrap();
-    host.read(&mut meter);
-    for (cpu, joules) in [(0, 3), (1, 4), (2, 3), (3, 4)] {
-        host.set(cpu, &[(PACKAGE, 9 + 20 * JOULE), (CORE, 9 + joules * JOULE)]);
-    }
-    expect![[r"
-        package-0 20000000 µJ in steps of 15
-        core-0 7000000 µJ in steps of 15
-    "]]
-    .assert_eq(&show(&host.read(&mut meter)));
-}
-
-#[test]
-fn cores_are_told_apart_by_number_where_siblings_are_not_listed() {
-    let host = Host::new(&amd(), &[(0, 0); 4]);
-    for (cpu, core) in [(0, "0"), (1, "1"), (2, "0"), (3, "1")] {
-        let folder = host.roots.sys.join(format!("devices/system/cpu/cpu{cpu}/topology"));
-        write_tree(&folder, &[("core_id", core), ("die_id", "0")]);
-    }
-    assert_eq!(cores::of(&host.roots.sys, &[0, 1, 2, 3]), Some(vec![vec![0, 2], vec![1, 3]]));
-    assert_eq!(cores::of(&host.roots.sys, &[0, 4]), None);
-}
-
-#[test]
-fn cores_that_cannot_be_told_apart_are_not_counted() {
-    let host = Host::new(&amd(), &[(0, 0); 2]);
-    for cpu in 0..2 {
-        host.set(cpu, &[(SPREAD.unit, UNIT_16), (PACKAGE, 9), (CORE, 9)]);
-    }
-    let meter = host.open_spread().unwrap();
-    assert_eq!(zones(&meter), ["package-0"]);
-    assert_eq!(
-        meter.notes(),
-        ["the cores of package 0 are left out: it is not known which CPUs share a core"]
-    );
-}
-
-#[test]
-fn another_cpu_is_asked_when_one_goes_off_line() {
-    let host = two_cores();
-    let mut meter = host.open_spread().unwrap();
-    host.read(&mut meter);
-    host.take_offline(0);
-    for cpu in 1..4 {
-        host.set(cpu, &[(PACKAGE, 9 + 5 * JOULE), (CORE, 9 + JOULE)]);
-    }
-    expect![[r"
-        package-0 5000000 µJ in steps of 15
-        core-0 2000000 µJ in steps of 15
-    "]]
-    .assert_eq(&show(&host.read(&mut meter)));
-    // Both threads of core 0: its energy stands still.
-    host.take_offline(2);
-    for cpu in [1, 3] {
-        host.set(cpu, &[(PACKAGE, 9 + 7 * JOULE), (CORE, 9 + 2 * JOULE)]);
-    }
-    expect![[r"
-        package-0 7000000 µJ in steps of 15
-        core-0 3000000 µJ in steps of 15
-    "]]
-    .assert_eq(&show(&host.read(&mut meter)));
-    host.take_offline(1);
-    host.take_offline(3);
-    expect![[r"
-        package-0 vanished
-        core-0 vanished
-    "]]
-    .assert_eq(&show(&host.read(&mut meter)));
-    host.set(3, &[(PACKAGE, 9 + 8 * JOULE), (CORE, 9 + 2 * JOULE)]);
-    expect![[r"
-        package-0 8000000 µJ in steps of 15
-        core-0 3000000 µJ in steps of 15
-    "]]
-    .assert_eq(&show(&host.read(&mut meter)));
-}
-
 #[test]
 fn a_register_that_stops_answering_is_an_error() {
     let host = Host::new(&intel(0x9E), &[(0, 0)]);
@@ -381,60 +293,4 @@ fn a_package_without_a_cpu_on_line_hides_no_other() {
     let meter = host.open().unwrap();
     assert_eq!(zones(&meter), ["package-1"]);
     assert_eq!(meter.notes(), ["package 0 has no CPU with a readable register, left out"]);
-}
-
-#[test]
-fn why_not_without_the_device() {
-    let host = Host::new(&intel(0x9E), &[(0, 0)]);
-    expect![[r"
-        /dev/cpu has no msr device
-        modprobe msr
-    "]]
-    .assert_eq(&host.why_not());
-}
-
-#[test]
-fn why_not_on_a_virtual_machine() {
-    let host = Host::new(&cpuinfo("AuthenticAMD", 25, 17, "fpu hypervisor"), &[(0, 0)]);
-    expect![[r"
-        /dev/cpu has no msr device (a virtual machine without passed-through RAPL)
-
-    "]]
-    .assert_eq(&host.why_not());
-    host.set(0, &[(0x10, 1)]);
-    expect![[r"
-        this processor has no energy unit register (0xc0010299) (a virtual machine without passed-through RAPL)
-
-    "]]
-    .assert_eq(&host.why_not());
-    // KVM answers zero for energy registers.
-    host.set(0, &[(0xC001_0299, 0), (0xC001_029B, 0)]).siblings(&[(0, "0")]);
-    expect![[r"
-        none of this processor's energy registers counts (a virtual machine without passed-through RAPL)
-
-    "]]
-    .assert_eq(&host.why_not());
-}
-
-#[test]
-fn why_not_without_permission() {
-    let host = Host::new(&intel(0x9E), &[(0, 0)]);
-    host.set(0, &[(0x606, UNIT_14), (0x611, 5)]);
-    forbid(&host.roots.dev.join("cpu/0/msr"));
-    let text = without_capabilities(ANY_FILE, || host.why_not());
-    expect![[r"
-        no permission to read the msr devices in /dev/cpu: Permission denied (os error 13)
-        run the agent as root with CAP_SYS_RAWIO, or use powercap, which needs fewer rights
-    "]]
-    .assert_eq(&text);
-}
-
-#[test]
-fn why_not_on_other_processors() {
-    let host = Host::new("CPU implementer\t: 0x41\n", &[(0, 0)]);
-    expect![[r"
-        the vendor of this processor has no known energy registers
-
-    "]]
-    .assert_eq(&host.why_not());
 }
