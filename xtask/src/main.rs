@@ -9,6 +9,7 @@ mod docs;
 mod ffmpeg_tables;
 mod fuzz;
 mod interface;
+mod miri;
 mod page;
 mod pictures;
 mod release;
@@ -190,7 +191,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("supply", matches)) if matches.get_flag("advisories") => supply::cargo_deny(),
         Some(("supply", _)) => supply::check(),
         Some(("reproduce", _)) => build_ebpf::reproduce(),
-        Some(("miri", _)) => supply::miri(),
+        Some(("miri", _)) => miri::miri(),
         Some(("interface", _)) => interface::write(),
         Some(("tidy", _)) => tidy::run(),
         Some(_) => lab::perform(std::env::args_os().skip(1)),
