@@ -19,17 +19,9 @@ pub(super) enum Form {
 /// A container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Muxer {
-    /// Suffixes of file names, separated by commas.
-    suffixes: &'static str,
     /// Standard of the video that ffmpeg encodes when the command line names no encoder.
     pub(super) video: Option<&'static str>,
     pub(super) audio: Option<&'static str>,
-}
-
-impl Muxer {
-    fn has_suffix(&self, suffix: &str) -> bool {
-        self.suffixes.split(',').any(|known| known.trim().eq_ignore_ascii_case(suffix))
-    }
 }
 
 /// Names with the cells of each, without the versions: `name cell@versions cell@versions`.
@@ -69,13 +61,30 @@ static FORMS: LazyLock<HashMap<&'static str, Form>> = LazyLock::new(|| {
 static STANDARDS: LazyLock<HashMap<&'static str, &'static str>> =
     LazyLock::new(|| rows(ENCODERS).filter_map(|(name, cells)| Some((name, *cells.last()?))).collect());
 
-static FORMATS: LazyLock<Vec<(&'static str, Muxer)>> = LazyLock::new(|| {
-    let muxer = |cell: &'static str| {
-        let mut fields = cell.splitn(3, ':');
+/// The muxers. Of several with the same name or suffix, the first counts.
+#[derive(Default)]
+struct Formats {
+    by_name: HashMap<&'static str, Muxer>,
+    /// With all names of each muxer. Suffixes are in lower case.
+    by_suffix: HashMap<String, (&'static str, Muxer)>,
+}
+
+static FORMATS: LazyLock<Formats> = LazyLock::new(|| {
+    let mut formats = Formats::default();
+    for (names, cells) in rows(MUXERS) {
+        let mut fields = cells.last().copied().unwrap_or_default().splitn(3, ':');
         let mut next = || fields.next().filter(|field| *field != "-");
-        Muxer { suffixes: next().unwrap_or_default(), video: next(), audio: next() }
-    };
-    rows(MUXERS).filter_map(|(name, cells)| Some((name, muxer(cells.last()?)))).collect()
+        let suffixes = next().unwrap_or_default();
+        let muxer = Muxer { video: next(), audio: next() };
+        for name in names.split(',') {
+            formats.by_name.entry(name).or_insert(muxer);
+        }
+        for suffix in suffixes.split(',') {
+            let suffix = suffix.trim().to_ascii_lowercase();
+            formats.by_suffix.entry(suffix).or_insert((names, muxer));
+        }
+    }
+    formats
 });
 
 /// The form of an option of the ffmpeg program, without `no` before its name; `None` for options of libraries, which have a value.
@@ -90,13 +99,12 @@ pub(super) fn standard(encoder: &str) -> Option<&'static str> {
 
 /// The muxer of this name.
 pub(super) fn muxer(name: &str) -> Option<Muxer> {
-    let named = |names: &&(&str, Muxer)| names.0.split(',').any(|known| known == name);
-    FORMATS.iter().find(named).map(|(_, muxer)| *muxer)
+    FORMATS.by_name.get(name).copied()
 }
 
-/// Name of the muxer and the muxer that ffmpeg uses for a suffix: of several, the first that it registers, which is the first by name.
+/// Names of the muxer and the muxer that ffmpeg uses for a suffix: of several, the first that it registers, which is the first by name.
 pub(super) fn muxer_of_suffix(suffix: &str) -> Option<(&'static str, Muxer)> {
-    FORMATS.iter().find(|(_, muxer)| muxer.has_suffix(suffix)).copied()
+    FORMATS.by_suffix.get(&suffix.to_ascii_lowercase()).copied()
 }
 
 /// Names of ffmpeg's video encoders.
