@@ -9,7 +9,7 @@ use super::value::{self, Why};
 use crate::results::json::{Json, MAX_KEY};
 
 /// Most problems of a file that are kept; the others are counted.
-const MAX_PROBLEMS: usize = 1000;
+pub(super) const MAX_PROBLEMS: usize = if cfg!(miri) { 20 } else { 1000 };
 
 /// Told of a key that an object has twice.
 pub(super) const REPEATED: &str = "is given more than once; the last value counts";

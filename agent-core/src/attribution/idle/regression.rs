@@ -48,7 +48,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 const FIRST_BLOCK: Duration = Duration::from_secs(5);
 
 /// Blocks are merged in pairs when there are so many.
-const MOST_BLOCKS: usize = 48;
+const MOST_BLOCKS: usize = if cfg!(miri) { 24 } else { 48 };
 
 /// Blocks do not become longer than this: all of them are a day.
 const LONGEST_BLOCK: Duration = Duration::from_mins(30);

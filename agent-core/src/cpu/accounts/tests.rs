@@ -195,12 +195,12 @@ proptest! {
             (
                 prop::collection::vec(
                     (0..CPUS, 1..5000u64, 0..4000u64, prop::option::of((2..8u64, 0..3u32))),
-                    0..30,
+                    0..if cfg!(miri) { 6 } else { 30 },
                 ),
                 0..3000u64,
                 any::<bool>(),
             ),
-            1..20,
+            1..if cfg!(miri) { 5 } else { 20 },
         ),
     ) {
         let mut kernel = Kernel { keep_step, ..Kernel::new(room) };

@@ -1,6 +1,8 @@
 //! Tests whole files: encodings, shapes, names, bounds and refusals.
 
 use super::*;
+use crate::few;
+use crate::results::fields::MAX_PROBLEMS;
 
 #[test]
 fn the_text_may_be_in_another_encoding() {
@@ -57,13 +59,13 @@ fn names_are_made_fit_for_labels_and_changes_are_named() {
 
 #[test]
 fn problems_are_kept_up_to_a_bound_and_all_are_counted() {
-    let many: Vec<String> =
-        (0..1500).map(|number| format!(r#"{{"name":"{number}","vmaf_score":NaN}}"#)).collect();
+    let problem = |number| format!(r#"{{"name":"{number}","vmaf_score":NaN}}"#);
+    let many: Vec<String> = (0..MAX_PROBLEMS + 7).map(problem).collect();
     let text = format!("[{}]", many.join(","));
     let (run, review) = parse(Path::new("a.json"), text.as_bytes()).unwrap();
     assert_eq!(
         (run.scenarios.len(), review.problems.kept().len(), review.problems.total()),
-        (1500, 1000, 1500)
+        (many.len(), MAX_PROBLEMS, many.len())
     );
 }
 
@@ -94,6 +96,6 @@ fn what_is_no_result_file_says_where() {
     let wide: Vec<u8> =
         "\u{feff}{}".chars().flat_map(|character| u32::from(character).to_le_bytes()).collect();
     assert!(parse(Path::new("x"), &wide).unwrap_err().to_string().contains("UTF-32"));
-    let deep = "[".repeat(100_000);
+    let deep = "[".repeat(few(100_000));
     assert!(read(&deep).is_err(), "nesting is bounded");
 }

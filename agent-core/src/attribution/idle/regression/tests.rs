@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::few;
 
 /// Length of a tick. Miri takes a thousand times longer for each, so its hosts have fewer.
 const TICK: Duration = Duration::from_secs(if cfg!(miri) { 15 } else { 1 });
@@ -94,7 +95,7 @@ proptest! {
         busy in 0.5..1.5_f64,
         exponent in 0.98..1.02_f64,
         noise in 0.0..0.002_f64,
-        tick in prop::sample::select(if cfg!(miri) { vec![10_000_u64] } else { vec![250, 1000, 2000] }),
+        tick in prop::sample::select(if cfg!(miri) { vec![30_000_u64] } else { vec![250, 1000, 2000] }),
         seed in any::<u64>(),
     ) {
         let package = Package { idle, busy: idle * busy, exponent, noise, seed, ..PACKAGE };
@@ -172,7 +173,7 @@ fn single_wrong_windows_do_not_tilt_it() {
 fn an_interrupted_window_teaches_nothing() {
     let tick = Duration::from_millis(400);
     let mut regression = Regression::default();
-    for (energy, utilisation) in PACKAGE.ticks(600, tick) {
+    for (energy, utilisation) in PACKAGE.ticks(few(600) as u32, tick) {
         regression.observe(energy, tick, utilisation);
         regression.observe(energy, tick, utilisation);
         regression.interrupt();

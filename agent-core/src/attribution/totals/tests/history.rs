@@ -261,7 +261,7 @@ proptest! {
         keep in 0..4u64,
         policy in prop::sample::select(&IdlePolicy::ALL),
         idle in prop::option::of(0.0..50.0f64),
-        ticks in prop::collection::vec(tick(), 1..if cfg!(miri) { 6 } else { 25 }),
+        ticks in prop::collection::vec(tick(), 1..if cfg!(miri) { 5 } else { 25 }),
     ) {
         let limits = TotalsLimits { keep_ended: Duration::from_secs(keep), shown: limit, classes };
         let mut totals = Totals::new(limits, moment(0));
