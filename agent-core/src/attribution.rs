@@ -4,18 +4,21 @@
 //! and every window, in whole microjoules:
 //!
 //! 1. the idle part is what the zone draws when no task runs, at most all of its energy;
-//! 2. the dynamic part is the rest, split over all consumers by their busy CPU time in the zone's own place;
+//! 2. the dynamic part is the rest, split over all consumers by their busy CPU time in the zone's own place, or where each core is counted,
+//!    by the energy of the cores and by busy time within a core ([`cores`]);
 //! 3. the idle part goes where the policy says;
 //! 4. energy that no claimant can be charged with is `unattributed`, never a surcharge on the claimants that ran.
 //!
 //! **Invariant:** the charges of a zone sum to its energy, exactly. Tested by property test and watched while running
 //! ([`totals::Totals::residual`]).
 
+pub mod cores;
 pub mod demand;
 pub mod idle;
 pub mod stall;
 pub mod totals;
 pub mod uncertainty;
+pub mod weights;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +26,8 @@ mod tests;
 use std::time::Duration;
 
 use crate::apportion::apportion;
-use crate::attribution::demand::{Claimant, Demand};
+use crate::attribution::demand::Claimant;
+use crate::attribution::weights::Weights;
 use crate::model::energy::Zone;
 use crate::model::reservation::{Reservation, Reservations};
 use crate::model::workload::Pseudo;
@@ -99,21 +103,21 @@ pub struct Charge {
     pub energy: MicroJoules,
 }
 
-/// Splits the energy of one zone. `idle_power` is the zone's power without running tasks, `None` while it is unknown.
+/// Splits the energy of one zone by the weights of the claimants that ran in its scope. `idle_power` is the zone's power without running
+/// tasks, `None` while it is unknown.
 pub fn attribute(
     window: ZoneWindow,
-    demand: &Demand,
+    running: &Weights,
     idle_power: Option<Watts>,
     policy: IdlePolicy,
     reservations: &Reservations,
 ) -> Vec<Charge> {
     let idle = idle_power.map_or(MicroJoules::ZERO, |power| power.during(window.duration)).min(window.energy);
     let dynamic = window.energy - idle;
-    let running = demand.within(window.zone.scope);
-    let mut charges = split(dynamic, &running, Share::Dynamic, Pseudo::Unattributed);
+    let mut charges = split(dynamic, running.by_key(), Share::Dynamic, Pseudo::Unattributed);
     charges.extend(match policy {
         IdlePolicy::Own => split(idle, &[], Share::Idle, Pseudo::Idle),
-        IdlePolicy::Proportional => split(idle, &running, Share::Idle, Pseudo::Idle),
+        IdlePolicy::Proportional => split(idle, running.time(), Share::Idle, Pseudo::Idle),
         IdlePolicy::Even => {
             let alike: Vec<_> =
                 reservations.workloads.keys().map(|id| (Claimant::workload(*id), 1)).collect();

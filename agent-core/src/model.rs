@@ -7,6 +7,7 @@ pub mod finding;
 pub mod group;
 pub mod health;
 pub mod joined;
+pub mod key;
 pub mod prices;
 pub mod progress;
 pub mod reservation;

@@ -25,6 +25,18 @@ fn attribution(bencher: Bencher<'_, '_>, workloads: u32) {
     });
 }
 
+/// The same on eight cores that are counted, all of which each container uses.
+#[divan::bench(args = [10, 100, 1000, 5000])]
+fn attribution_by_core(bencher: Bencher<'_, '_>, workloads: u32) {
+    const CORES: u32 = 8;
+    let (mut totals, demand) = (busy_host::totals(workloads), busy_host::demand_by_core(workloads, CORES));
+    let mut number = 0;
+    bencher.bench_local(|| {
+        number += 1;
+        busy_host::tick_by_core(&mut totals, &demand, number, CORES);
+    });
+}
+
 /// Port 9510, in the format that Prometheus requests.
 #[divan::bench(args = [10, 100, 1000, 5000])]
 fn rendering(bencher: Bencher<'_, '_>, workloads: u32) {

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use agent_core::cpu::topology::{CpuTopology, MAX_CPUS};
-use agent_core::model::cpu::CpuPlace;
+use agent_core::model::cpu::{CoreId, CpuPlace};
 use agent_core::units::Bytes;
 
 pub(crate) use file_system::KernelFileSystem;
@@ -154,7 +154,7 @@ pub(crate) fn read_topology(roots: &HostRoots) -> io::Result<CpuTopology> {
     }
     // A host that does not show the places of its CPUs has one package.
     let says_nothing = cpus.iter().flatten().all(Option::is_none);
-    let first = CpuPlace { package: 0, die: 0 };
+    let first = CpuPlace::on_die(0, 0);
     let cpus = cpus.into_iter().map(|cpu| cpu.and_then(|place| place.or(says_nothing.then_some(first))));
     Ok(cpus.collect())
 }
@@ -165,7 +165,17 @@ pub(crate) fn cpu_place(roots: &HostRoots, cpu: usize) -> Option<CpuPlace> {
     topology.is_dir().then(|| CpuPlace {
         package: read_id(&topology.join("physical_package_id")),
         die: read_id(&topology.join("die_id")),
+        core: core_of(&topology),
     })
+}
+
+/// The core of a CPU: the first of its hardware threads, which the kernel lists in ascending order. `core_cpus_list` is the newer name
+/// of `thread_siblings_list` (`Documentation/admin-guide/cputopology.rst`).
+fn core_of(topology: &Path) -> Option<CoreId> {
+    let read = |file: &str| fs::read_to_string(topology.join(file)).ok();
+    let threads = read("core_cpus_list").or_else(|| read("thread_siblings_list"))?;
+    let first = threads.trim().split([',', '-']).next()?.parse::<u32>().ok()?;
+    Some(CoreId(first)).filter(|_| (first as usize) < MAX_CPUS)
 }
 
 /// −1 (no such level, as on some virtual machines) and unreadable count as 0.

@@ -194,7 +194,7 @@ impl Pipeline {
         }
         // Energy and CPU time are read as close together as possible: the time between them is in the stated uncertainty.
         let reading = energy.read(clock);
-        let mut window = cpu.read(clock, health);
+        let mut window = cpu.read(energy.counts_cores(), clock, health);
         progress.hear();
 
         // Events and walks name the cgroups and encoders that the window contains, so they come before its claimants.

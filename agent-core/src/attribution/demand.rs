@@ -1,6 +1,6 @@
 //! CPU time of each claimant in each place: the weights by which a zone's dynamic energy is split.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::cpu::CpuPlace;
 use crate::model::energy::Scope;
@@ -24,117 +24,150 @@ impl Claimant {
     }
 }
 
+/// CPU time of a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlaceTime {
+    /// Elapsed time, busy or not, summed over CPUs.
+    pub elapsed: CpuTime,
+    /// Busy time of all claimants.
+    pub busy: CpuTime,
+}
+
 /// Busy CPU time by claimant and place, of one window or of several in a row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Demand {
-    busy: HashMap<(Claimant, CpuPlace), CpuTime>,
-    capacity: HashMap<CpuPlace, CpuTime>,
+    /// The places of each claimant, ascending.
+    claims: HashMap<Claimant, Vec<(CpuPlace, CpuTime)>>,
+    places: BTreeMap<CpuPlace, PlaceTime>,
 }
 
 impl Demand {
     /// Adds busy time.
     pub fn add(&mut self, claimant: Claimant, place: CpuPlace, busy: CpuTime) {
-        *self.busy.entry((claimant, place)).or_default() += busy;
+        self.places.entry(place).or_default().busy += busy;
+        let claims = self.claims.entry(claimant).or_default();
+        match claims.binary_search_by_key(&place, |(place, _)| *place) {
+            Ok(index) => claims[index].1 += busy,
+            Err(index) => claims.insert(index, (place, busy)),
+        }
     }
 
     /// Adds elapsed time, busy or not, summed over CPUs.
     pub fn add_capacity(&mut self, place: CpuPlace, elapsed: CpuTime) {
-        *self.capacity.entry(place).or_default() += elapsed;
+        self.places.entry(place).or_default().elapsed += elapsed;
     }
 
     /// Adds a later window: demand that a zone's energy has to pay for after a failed reading.
     pub fn extend(&mut self, later: &Self) {
-        for ((claimant, place), busy) in &later.busy {
-            self.add(*claimant, *place, *busy);
-        }
-        for (place, elapsed) in &later.capacity {
-            self.add_capacity(*place, *elapsed);
-        }
+        self.extend_with(later, Some);
     }
 
     /// Adds a part of another window, 0 to 1 of it.
     pub fn extend_by(&mut self, other: &Self, part: Ratio) {
-        let scaled = |time: &CpuTime| CpuTime((time.0 as f64 * part.0.clamp(0.0, 1.0)).round() as u64);
-        for ((claimant, place), busy) in &other.busy {
-            self.add(*claimant, *place, scaled(busy));
+        let scaled = |time: CpuTime| CpuTime((time.0 as f64 * part.0.clamp(0.0, 1.0)).round() as u64);
+        for (claimant, place, busy) in other.entries() {
+            self.add(claimant, place, scaled(busy));
         }
-        for (place, elapsed) in &other.capacity {
-            self.add_capacity(*place, scaled(elapsed));
+        for (place, time) in &other.places {
+            self.add_capacity(*place, scaled(time.elapsed));
         }
+    }
+
+    /// Adds the part of another demand that is within a scope.
+    pub fn extend_within(&mut self, other: &Self, scope: Scope) {
+        self.extend_with(other, |place| place.is_in(scope).then_some(place));
     }
 
     /// The same demand, with the CPUs of some scopes moved to others, because the counters of these scopes are one.
     #[must_use]
     pub fn moved(&self, moves: &[(Scope, Scope)]) -> Self {
-        let target = |place: CpuPlace| match moves.iter().find(|(from, _)| place.is_in(*from)) {
-            Some((_, Scope::Package(package))) => CpuPlace { package: *package, die: 0 },
-            Some((_, Scope::Die { package, die })) => CpuPlace { package: *package, die: *die },
-            Some((_, Scope::Platform)) | None => place,
-        };
         let mut moved = Self::default();
-        for ((claimant, place), busy) in &self.busy {
-            moved.add(*claimant, target(*place), *busy);
-        }
-        for (place, elapsed) in &self.capacity {
-            moved.add_capacity(target(*place), *elapsed);
-        }
+        moved.extend_with(self, |place| {
+            Some(match moves.iter().find(|(from, _)| place.is_in(*from)) {
+                Some((_, Scope::Package(package))) => CpuPlace::on_die(*package, 0),
+                Some((_, Scope::Die { package, die })) => CpuPlace::on_die(*package, *die),
+                Some((_, Scope::Platform)) | None => place,
+            })
+        });
         moved
+    }
+
+    /// Adds all of another demand to the places that `target` returns; a place without a target is left out.
+    fn extend_with(&mut self, other: &Self, target: impl Fn(CpuPlace) -> Option<CpuPlace>) {
+        for (claimant, place, busy) in other.entries() {
+            if let Some(place) = target(place) {
+                self.add(claimant, place, busy);
+            }
+        }
+        for (place, time) in &other.places {
+            if let Some(place) = target(*place) {
+                self.add_capacity(place, time.elapsed);
+            }
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (Claimant, CpuPlace, CpuTime)> {
+        self.claims
+            .iter()
+            .flat_map(|(claimant, claims)| claims.iter().map(|(place, busy)| (*claimant, *place, *busy)))
     }
 
     /// Number of entries, by claimant and place.
     pub fn claims(&self) -> usize {
-        self.busy.len()
+        self.claims.values().map(Vec::len).sum()
+    }
+
+    /// Adds up the cores of each die.
+    pub fn merge_cores(&mut self) {
+        let mut merged = Self::default();
+        merged.extend_with(self, |place| Some(place.without_core()));
+        *self = merged;
     }
 
     /// Moves all of it to `unattributed`.
     pub fn disown(&mut self) {
         let nobody = Claimant::workload(Pseudo::Unattributed.id());
-        for ((_, place), busy) in std::mem::take(&mut self.busy) {
-            self.add(nobody, place, busy);
-        }
+        let busy = |(place, time): (&CpuPlace, &PlaceTime)| (*place, time.busy);
+        let claims = self.places.iter().map(busy).filter(|(_, busy)| *busy > CpuTime::ZERO).collect();
+        self.claims = HashMap::from([(nobody, claims)]);
     }
 
-    /// Elapsed and busy time in each place of a scope.
-    pub fn places(&self, scope: Scope) -> Vec<(CpuPlace, CpuTime, CpuTime)> {
-        let mut places: Vec<_> = self.capacity.iter().filter(|(place, _)| place.is_in(scope)).collect();
-        places.sort_unstable();
-        let busy = |wanted: CpuPlace| {
-            self.busy.iter().filter(|((_, place), _)| *place == wanted).map(|(_, busy)| *busy).sum()
-        };
-        places.into_iter().map(|(place, elapsed)| (*place, *elapsed, busy(*place))).collect()
-    }
-
-    /// Adds the part of another demand that is within a scope.
-    pub fn extend_within(&mut self, other: &Self, scope: Scope) {
-        for ((claimant, place), busy) in other.busy.iter().filter(|((_, place), _)| place.is_in(scope)) {
-            self.add(*claimant, *place, *busy);
-        }
-        for (place, elapsed) in other.capacity.iter().filter(|(place, _)| place.is_in(scope)) {
-            self.add_capacity(*place, *elapsed);
-        }
+    /// The places of a scope, ascending.
+    pub fn places(&self, scope: Scope) -> impl Iterator<Item = (CpuPlace, PlaceTime)> {
+        let places = self.places.iter().map(|(place, time)| (*place, *time));
+        places.filter(move |(place, _)| place.is_in(scope))
     }
 
     /// Busy time within a scope.
     pub fn busy(&self, scope: Scope) -> CpuTime {
-        self.busy.iter().filter(|((_, place), _)| place.is_in(scope)).map(|(_, busy)| *busy).sum()
+        self.places(scope).map(|(_, time)| time.busy).sum()
     }
 
     /// Whether it has no entries.
     pub fn is_empty(&self) -> bool {
-        self.busy.is_empty() && self.capacity.is_empty()
+        self.places.is_empty()
+    }
+
+    /// A figure of each claimant that ran within a scope, from the claimant's places there; in a stable order.
+    pub(super) fn by_claimant<T>(
+        &self,
+        scope: Scope,
+        figure: impl Fn(&mut dyn Iterator<Item = (CpuPlace, CpuTime)>) -> T,
+    ) -> Vec<(Claimant, T)> {
+        let mut figures = Vec::with_capacity(self.claims.len());
+        for (claimant, claims) in &self.claims {
+            let mut within = claims.iter().copied().filter(|(place, _)| place.is_in(scope)).peekable();
+            if within.peek().is_some() {
+                figures.push((*claimant, figure(&mut within)));
+            }
+        }
+        figures.sort_unstable_by_key(|(claimant, _)| *claimant);
+        figures
     }
 
     /// Busy nanoseconds of every claimant within a scope, in a stable order.
-    pub fn within(&self, scope: Scope) -> Vec<(Claimant, u64)> {
-        let mut sums: HashMap<Claimant, u64> = HashMap::with_capacity(self.busy.len());
-        for ((claimant, place), busy) in &self.busy {
-            if place.is_in(scope) {
-                *sums.entry(*claimant).or_default() += busy.0;
-            }
-        }
-        let mut sums: Vec<_> = sums.into_iter().collect();
-        sums.sort_unstable_by_key(|(claimant, _)| *claimant);
-        sums
+    pub(super) fn within(&self, scope: Scope) -> Vec<(Claimant, u64)> {
+        self.by_claimant(scope, |places| places.map(|(_, busy)| busy.0).sum())
     }
 
     /// CPU time of each claimant over all places, in a stable order.
@@ -144,8 +177,7 @@ impl Demand {
 
     /// Busy share of a scope's CPUs; `None` when no time has elapsed.
     pub fn utilisation(&self, scope: Scope) -> Option<Ratio> {
-        let capacity: CpuTime =
-            self.capacity.iter().filter(|(place, _)| place.is_in(scope)).map(|(_, elapsed)| *elapsed).sum();
+        let capacity: CpuTime = self.places(scope).map(|(_, time)| time.elapsed).sum();
         self.busy(scope).share_of(capacity)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::attribution::demand::{Claimant, Demand};
+use crate::attribution::weights::Weights;
 use crate::attribution::{IdlePolicy, Share, ZoneWindow, attribute};
 use crate::model::cpu::CpuPlace;
 use crate::model::energy::{Domain, Scope, Zone};
@@ -13,8 +14,8 @@ use crate::units::{CpuTime, MicroJoules, Ratio, Watts};
 const A: WorkloadId = WorkloadId(100);
 const B: WorkloadId = WorkloadId(101);
 const C: WorkloadId = WorkloadId(102);
-const SOCKET_0: CpuPlace = CpuPlace { package: 0, die: 0 };
-const SOCKET_1: CpuPlace = CpuPlace { package: 1, die: 0 };
+const SOCKET_0: CpuPlace = CpuPlace::on_die(0, 0);
+const SOCKET_1: CpuPlace = CpuPlace::on_die(1, 0);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn zone(package: u32) -> Zone {
@@ -48,7 +49,8 @@ fn bill(
         ]
         .into(),
     };
-    attribute(window, demand, idle.map(Watts), policy, &reservations)
+    let weights = Weights::by_time(demand, window.zone.scope);
+    attribute(window, &weights, idle.map(Watts), policy, &reservations)
         .into_iter()
         .map(|charge| (charge.claimant.workload, charge.share, charge.energy.0))
         .collect()
@@ -102,7 +104,7 @@ fn quotas_beyond_the_machine_are_scaled_down_and_unreserved_idle_stays_the_machi
         let reservations = Reservations { cpus, workloads };
         attribute(
             window(0, 10),
-            &Demand::default(),
+            &Weights::default(),
             Some(Watts(10.0)),
             IdlePolicy::Reservation,
             &reservations,

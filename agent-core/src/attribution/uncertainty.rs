@@ -7,7 +7,8 @@
 //!   be off by what the zone draws in one;
 //! * skew: energy and CPU time are not read at the same instant, and what the zone drew between the two readings may belong
 //!   to another claimant;
-//! * the key: energy above idle is split by CPU time, but a CPU second does not cost the same for each claimant and at each moment;
+//! * the key: energy above idle is split by CPU time, but a CPU second does not cost the same for each claimant and at each moment. Where
+//!   it is split by the energy of the cores, that holds only within the cores that claimants share;
 //! * the class of the source: energy of the model is an estimate to begin with.
 //!
 //! The first two scale with the claimant's share. The skew is charged in full, because a claimant may have begun just then. The key's error
@@ -16,6 +17,7 @@
 use std::time::Duration;
 
 use crate::model::energy::EnergySourceKind;
+use crate::model::key::SplitKey;
 use crate::units::{MicroJoules, Ratio, Watts};
 
 /// RAPL's update period.
@@ -31,6 +33,12 @@ const MODEL_ERROR: Ratio = Ratio(0.5);
 /// 0.1 s within 0.15 (`cargo xtask accuracy`, docs/ACCURACY.md).
 const KEY_ERROR: Ratio = Ratio(0.2);
 
+/// Largest deviation of the cost of a core's joule from the mean: cores of one energy differ in what memory and I/O dies draw for them, and
+/// the processor estimates the energy of its cores from their activity (R. Schöne et al., "Energy Efficiency Aspects of the AMD Zen 2
+/// Architecture", 2021, <https://arxiv.org/abs/2108.00808>). In the model of `weights/tests.rs`, where each of three encoders has cores of
+/// its own and memory costs each up to 10 % more or less, the energy of an encoder is off by up to 3 %: 5 % × the part of the others.
+const CORE_KEY_ERROR: Ratio = Ratio(0.06);
+
 /// Precision of a zone's window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
@@ -42,11 +50,36 @@ pub struct Quality {
     pub skew: Duration,
 }
 
-/// The bound on the error of `charged` out of a zone's `energy` in `duration`. `by_key` is the energy that was split by CPU time together
+/// Energy that was split by a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Keyed {
+    /// The energy of all claimants together.
+    pub all: MicroJoules,
+    /// The key.
+    pub key: SplitKey,
+    /// The part of the claimant's weight that was split by time with others: [`Weights::shared`].
+    pub shared: Ratio,
+}
+
+impl Keyed {
+    /// The largest relative error of a part of it.
+    fn error(self, part: MicroJoules) -> f64 {
+        let others = if self.all.0 > 0 { 1.0 - part.0 as f64 / self.all.0 as f64 } else { 0.0 };
+        let by_time = KEY_ERROR.0 * others;
+        match self.key {
+            SplitKey::Time => by_time,
+            SplitKey::CoreEnergy => by_time.min(KEY_ERROR.0 * self.shared.0 + CORE_KEY_ERROR.0 * others),
+        }
+    }
+}
+
+/// The bound on the error of `charged` out of a zone's `energy` in `duration`. `keyed` is the energy that was split by the key together
 /// with it; `None` when it was not.
+///
+/// [`Weights::shared`]: crate::attribution::weights::Weights::shared
 pub fn bound(
     charged: MicroJoules,
-    by_key: Option<MicroJoules>,
+    keyed: Option<Keyed>,
     energy: MicroJoules,
     duration: Duration,
     quality: Quality,
@@ -61,10 +94,8 @@ pub fn bound(
         _ => quality.quantum + power.during(2 * UPDATE_PERIOD),
     };
     let shared = MicroJoules((counter.0 as f64 * share).ceil() as u64);
-    let key = by_key.filter(|all| all.0 > 0).map_or(MicroJoules::ZERO, |all| {
-        let others = 1.0 - charged.0 as f64 / all.0 as f64;
-        MicroJoules((charged.0 as f64 * KEY_ERROR.0 * others).ceil() as u64)
-    });
+    let key = keyed.map_or(0.0, |keyed| charged.0 as f64 * keyed.error(charged));
+    let key = MicroJoules(key.ceil() as u64);
     // Never more than everything: the truth lies between nothing and the zone's energy plus its own error.
     (shared + key + power.during(quality.skew)).min(energy + counter)
 }
@@ -91,9 +122,24 @@ mod tests {
     #[test]
     fn the_key_is_wrong_for_some_and_never_for_whoever_has_all() {
         let (energy, half) = (MicroJoules(50_000_000), MicroJoules(25_000_000));
-        let bound = |charged, all| bound(charged, Some(all), energy, SECOND, measured(Duration::ZERO)).0;
+        let bound = |charged, all| {
+            let keyed = Keyed { all, key: SplitKey::Time, shared: Ratio(1.0) };
+            bound(charged, Some(keyed), energy, SECOND, measured(Duration::ZERO)).0
+        };
         assert_eq!(bound(half, half), 50_031, "all that was above idle");
         assert_eq!(bound(half, energy), 50_031 + 2_500_000, "a fifth of it, for the half that others have");
+    }
+
+    #[test]
+    fn the_energy_of_cores_is_wrong_by_little_as_far_as_they_are_not_shared() {
+        let (energy, half) = (MicroJoules(50_000_000), MicroJoules(25_000_000));
+        let bound = |shared| {
+            let keyed = Keyed { all: energy, key: SplitKey::CoreEnergy, shared: Ratio(shared) };
+            bound(half, Some(keyed), energy, SECOND, measured(Duration::ZERO)).0
+        };
+        assert_eq!(bound(0.0), 50_031 + 750_000, "6 %, for the half that others have");
+        assert_eq!(bound(0.25), 50_031 + 2_000_000, "and a fifth of the quarter that is shared");
+        assert_eq!(bound(0.5), 50_031 + 2_500_000, "never more than by CPU time");
     }
 
     #[test]

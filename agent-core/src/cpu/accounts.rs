@@ -71,6 +71,8 @@ struct CpuAccount {
 #[derive(Debug)]
 pub struct Accounts {
     topology: CpuTopology,
+    /// Whether cores are places of their own.
+    by_core: bool,
     places: Vec<CpuPlace>,
     cpus: Vec<CpuAccount>,
     consumed: HashMap<ConsumerKey, Vec<u64>>,
@@ -82,7 +84,7 @@ impl Accounts {
     pub fn new(topology: CpuTopology, cpus: usize) -> Self {
         let places = topology.places();
         let cpus = vec![CpuAccount::default(); cpus];
-        Self { topology, places, cpus, consumed: HashMap::new(), at: MonoTime::default() }
+        Self { topology, by_core: false, places, cpus, consumed: HashMap::new(), at: MonoTime::default() }
     }
 
     /// CPUs that are on line and whose place is unknown.
@@ -94,7 +96,19 @@ impl Accounts {
     /// Sets the place of a CPU that has come on line.
     pub fn place_cpu(&mut self, cpu: usize, place: CpuPlace) {
         self.topology.enter(cpu, place);
-        self.places = self.topology.places();
+        self.find_places();
+    }
+
+    /// Sets whether the windows from the next one on distinguish the cores of a die. Where no counter does, fewer places are cheaper.
+    pub fn separate_cores(&mut self, by_core: bool) {
+        if self.by_core != by_core {
+            self.by_core = by_core;
+            self.find_places();
+        }
+    }
+
+    fn find_places(&mut self) {
+        self.places = if self.by_core { self.topology.core_places() } else { self.topology.places() };
     }
 
     /// Whether the map adds up to the clock on every CPU that was flushed. If not, an entry was read while its CPU changed
@@ -111,6 +125,7 @@ impl Accounts {
             .iter()
             .map(|place| PlaceWindow { place: *place, cpus: 0, elapsed: CpuTime::ZERO, idle: CpuTime::ZERO })
             .collect();
+        let place_of: Vec<usize> = (0..self.cpus.len()).map(|cpu| self.place(cpu)).collect();
         let mut busy: HashMap<(Consumer, usize), u64> = HashMap::new();
         for cpu in 0..self.cpus.len() {
             let state = reading.states.get(cpu).copied().unwrap_or(CpuState::Offline);
@@ -119,7 +134,7 @@ impl Accounts {
                 *away = Some((away.map_or(reading.at.0, |(since, _)| since), reading.at.0));
                 continue;
             }
-            let place = self.place(cpu);
+            let place = place_of[cpu];
             let (elapsed, idle, unknown) = self.advance(cpu, state, reading);
             places[place].cpus += 1;
             places[place].elapsed += CpuTime(elapsed);
@@ -136,8 +151,7 @@ impl Accounts {
                 let used = value.saturating_sub(consumed[cpu]);
                 if used > 0 {
                     consumed[cpu] = value;
-                    let place = place_index(&self.places, self.topology.place(cpu));
-                    *busy.entry((consumer(*key), place)).or_default() += used;
+                    *busy.entry((consumer(*key), place_of[cpu])).or_default() += used;
                 }
             }
         }
@@ -175,7 +189,9 @@ impl Accounts {
     }
 
     fn place(&self, cpu: usize) -> usize {
-        place_index(&self.places, self.topology.place(cpu))
+        let place = self.topology.place(cpu);
+        let place = if self.by_core { place } else { place.without_core() };
+        self.places.binary_search(&place).unwrap_or(0)
     }
 
     /// Advances one CPU's account to the reading. Returns elapsed time, idle time, and time without a consumer.
@@ -209,10 +225,6 @@ impl Accounts {
         let unknown = now.lost.saturating_sub(before.lost) + now.missing.saturating_sub(before.missing);
         (elapsed - away.min(elapsed), idle - away, unknown)
     }
-}
-
-fn place_index(places: &[CpuPlace], place: CpuPlace) -> usize {
-    places.binary_search(&place).unwrap_or(0)
 }
 
 fn consumer(key: ConsumerKey) -> Consumer {

@@ -1,11 +1,11 @@
-//! Places of CPUs: package and die of each.
+//! Places of CPUs: package, die and core of each.
 
 use crate::model::cpu::CpuPlace;
 
 /// `CONFIG_NR_CPUS` is at most 8192 on x86-64 and arm64.
 pub const MAX_CPUS: usize = 8192;
 
-/// Package and die of each CPU.
+/// Package, die and core of each CPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpuTopology {
     /// Indexed by CPU number; `None` for a number that no CPU has, or one that is off line.
@@ -38,7 +38,7 @@ impl CpuTopology {
 
     /// The place of a CPU; package 0 while it is unknown.
     pub fn place(&self, cpu: usize) -> CpuPlace {
-        self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace { package: 0, die: 0 })
+        self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace::on_die(0, 0))
     }
 
     /// CPU numbers with their places, ascending.
@@ -51,12 +51,14 @@ impl CpuTopology {
         self.cpus.iter().flatten().count()
     }
 
-    /// Distinct places, ascending.
+    /// Distinct dies, ascending.
     pub fn places(&self) -> Vec<CpuPlace> {
-        let mut places: Vec<CpuPlace> = self.cpus.iter().flatten().copied().collect();
-        places.sort_unstable();
-        places.dedup();
-        places
+        distinct(self.cpus.iter().flatten().map(|place| place.without_core()))
+    }
+
+    /// Distinct cores, ascending; a die for all its CPUs whose core is unknown.
+    pub fn core_places(&self) -> Vec<CpuPlace> {
+        distinct(self.cpus.iter().flatten().copied())
     }
 
     /// The number of packages.
@@ -65,4 +67,11 @@ impl CpuTopology {
         packages.dedup();
         packages
     }
+}
+
+fn distinct(places: impl Iterator<Item = CpuPlace>) -> Vec<CpuPlace> {
+    let mut places: Vec<CpuPlace> = places.collect();
+    places.sort_unstable();
+    places.dedup();
+    places
 }

@@ -4,16 +4,33 @@ use crate::model::energy::Scope;
 use crate::time::MonoTime;
 use crate::units::{CpuTime, Ratio};
 
-/// The place of one CPU.
+/// A core of the host, by the lowest number among its CPUs (hardware threads).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CoreId(pub u32);
+
+/// The place of one CPU, or of several with a common counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CpuPlace {
     /// Socket.
     pub package: u32,
     /// Die within the socket.
     pub die: u32,
+    /// Core; `None` where cores are not distinguished, or the core is unknown.
+    pub core: Option<CoreId>,
 }
 
 impl CpuPlace {
+    /// A die as a whole.
+    pub const fn on_die(package: u32, die: u32) -> Self {
+        Self { package, die, core: None }
+    }
+
+    /// The die of the place, as a whole.
+    #[must_use]
+    pub const fn without_core(self) -> Self {
+        Self::on_die(self.package, self.die)
+    }
+
     /// Whether a counter of this scope covers the CPU.
     pub fn is_in(self, scope: Scope) -> bool {
         match scope {

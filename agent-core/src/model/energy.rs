@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::cpu::CoreId;
 use crate::units::MicroJoules;
 
 /// The part of the host that an energy counter covers.
@@ -142,6 +143,26 @@ pub struct ZoneReading {
     pub total: MicroJoules,
     /// Size of the counter's step, for the stated uncertainty.
     pub quantum: MicroJoules,
+}
+
+/// A reading of the energy counter of one core, where the processor counts each core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoreReading {
+    /// Scope of the zone that sums its cores.
+    pub scope: Scope,
+    /// The core.
+    pub core: CoreId,
+    /// `None` where the counter could not be read, or its energy is not known yet.
+    pub count: Option<CoreCount>,
+}
+
+/// The count of a core's energy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoreCount {
+    /// Energy since the source was opened.
+    pub total: MicroJoules,
+    /// Number of resets of the counter. The energy between two counts with different numbers is unknown.
+    pub resets: u32,
 }
 
 /// A discontinuity of a counter.

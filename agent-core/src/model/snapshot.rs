@@ -11,6 +11,7 @@ use crate::model::finding::Finding;
 use crate::model::group::{CLASS_LABELS, GroupSnapshot};
 use crate::model::health::{DurationHistogram, Kept, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
+use crate::model::key::{FallbackReason, SplitKey};
 use crate::model::prices::EnergyPrice;
 use crate::model::progress::{PostCounts, Progress};
 use crate::model::transcode::{Observation, Output, ProcessEnd, SeenOutput, TranscodeIdentity};
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub method: Method,
     /// Every energy counter.
     pub zones: Vec<ZoneSnapshot>,
+    /// Number of windows that were split by CPU time although the energy of each core is counted, by reason; empty where it is not.
+    pub fallbacks: Vec<(FallbackReason, u64)>,
     /// Every workload that has series of its own, and the pseudo-workloads, `(other)` included.
     pub workloads: Vec<WorkloadSnapshot>,
     /// Every transcode that has series of its own.
@@ -171,6 +174,8 @@ pub struct ZoneSnapshot {
     pub power: Option<Watts>,
     /// Power without running tasks, and its origin.
     pub idle_power: Option<IdlePower>,
+    /// The key by which energy above idle is split.
+    pub key: SplitKey,
     /// Host total minus the sum of all accounts, in microjoules.
     pub residual: i128,
     /// Number of times the counter wrapped.

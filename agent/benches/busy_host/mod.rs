@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_core::attribution::cores::{CoreReadings, CoreWindow, Pricing, price};
 use agent_core::attribution::demand::{Claimant, Demand};
 use agent_core::attribution::totals::{Totals, TotalsLimits};
+use agent_core::attribution::weights::Weights;
 use agent_core::attribution::{IdlePolicy, ZoneWindow, attribute};
 use agent_core::model::account::Account;
-use agent_core::model::cpu::CpuPlace;
-use agent_core::model::cpu::CpuSourceKind;
-use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
+use agent_core::model::cpu::{CoreId, CpuPlace, CpuSourceKind};
+use agent_core::model::energy::{CoreCount, CoreReading, Domain, EnergySourceKind, Scope, Zone};
 use agent_core::model::health::{DurationHistogram, MeterHealth, ProcessUse};
 use agent_core::model::joined::Joined;
+use agent_core::model::key::SplitKey;
 use agent_core::model::prices::EnergyPrice;
 use agent_core::model::progress::PostCounts;
 use agent_core::model::reservation::Reservations;
@@ -33,10 +35,23 @@ const FIRST: u32 = 100;
 /// One second's CPU time of this many containers.
 pub(crate) fn demand(workloads: u32) -> Demand {
     let mut demand = Demand::default();
-    let place = CpuPlace { package: 0, die: 0 };
+    let place = CpuPlace::on_die(0, 0);
     for number in 0..workloads {
         let claimant = Claimant::workload(WorkloadId(FIRST + number));
         demand.add(claimant, place, CpuTime(1_000_000 + u64::from(number) * 997));
+    }
+    demand
+}
+
+/// The same on this many cores, all of which each container uses.
+pub(crate) fn demand_by_core(workloads: u32, cores: u32) -> Demand {
+    let mut demand = Demand::default();
+    for core in 0..cores {
+        let place = CpuPlace { core: Some(CoreId(core)), ..CpuPlace::on_die(0, 0) };
+        for number in 0..workloads {
+            let claimant = Claimant::workload(WorkloadId(FIRST + number));
+            demand.add(claimant, place, CpuTime(100_000 + u64::from(number * cores + core) * 97));
+        }
     }
     demand
 }
@@ -55,11 +70,33 @@ pub(crate) fn totals(workloads: u32) -> Totals {
 
 /// The pure part of a tick: attribution, and the charges into the totals.
 pub(crate) fn tick(totals: &mut Totals, demand: &Demand, number: u64) {
+    tick_by(totals, demand, number, |demand| Weights::by_time(demand, ZONE.scope));
+}
+
+/// The same by the energy of this many cores.
+pub(crate) fn tick_by_core(totals: &mut Totals, demand: &Demand, number: u64, cores: u32) {
+    let readings = |number: u64| -> CoreReadings {
+        let count =
+            |core: u32| CoreCount { total: MicroJoules(number * u64::from(5_000_000 + core)), resets: 0 };
+        (0..cores)
+            .map(|core| CoreReading { scope: ZONE.scope, core: CoreId(core), count: Some(count(core)) })
+            .collect()
+    };
+    let (begin, end) = (readings(number), readings(number + 1));
+    let window = CoreWindow { scope: ZONE.scope, duration: Duration::from_secs(1), begin: &begin, end: &end };
+    tick_by(totals, demand, number, |demand| match price(demand, &window, Watts(0.05)) {
+        Pricing::Cores(prices) => Weights::by_core_energy(demand, ZONE.scope, &prices),
+        Pricing::Time(reason) => panic!("{reason:?}"),
+    });
+}
+
+fn tick_by(totals: &mut Totals, demand: &Demand, number: u64, weights: impl Fn(&Demand) -> Weights) {
     let second = Duration::from_secs(1);
     let energy = MicroJoules(87_654_321);
     totals.begin_window(&demand.totals());
     let window = ZoneWindow { zone: ZONE, energy, duration: second };
-    let charges = attribute(window, demand, Some(Watts(12.0)), IdlePolicy::Own, &Reservations::default());
+    let charges =
+        attribute(window, &weights(demand), Some(Watts(12.0)), IdlePolicy::Own, &Reservations::default());
     let bounded: Vec<_> = charges.into_iter().map(|charge| (charge, MicroJoules(61))).collect();
     totals.charge(ZONE, energy, &bounded);
     totals.end_window(MonoTime(number * 1_000_000_000));
@@ -96,12 +133,14 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
             total: MicroJoules(87_654_321),
             power: Some(Watts(87.654_321)),
             idle_power: None,
+            key: SplitKey::Time,
             residual: 0,
             wraps: 0,
             resets: 0,
             counts: true,
             is_followed: true,
         }],
+        fallbacks: Vec::new(),
         workloads: accounts.map(shown).collect(),
         transcodes: Vec::new(),
         other_transcodes: Account::default(),

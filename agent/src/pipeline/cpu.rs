@@ -153,9 +153,11 @@ impl CpuAccounting {
         }
     }
 
-    /// Closes a window: all CPU time since the last call. The window is empty where the meter fails.
-    pub(super) fn read(&mut self, clock: &dyn Clock, health: &mut HealthTracker) -> CpuWindow {
+    /// Closes a window: all CPU time since the last call. The window is empty where the meter fails. `by_core` asks for the CPU time of
+    /// single cores.
+    pub(super) fn read(&mut self, by_core: bool, clock: &dyn Clock, health: &mut HealthTracker) -> CpuWindow {
         let name = self.meter.kind().name();
+        self.meter.separate_cores(by_core);
         match self.meter.read(clock) {
             Ok(window) => {
                 health.works(name);
@@ -205,13 +207,21 @@ impl CpuAccounting {
         for place in &window.places {
             demand.add_capacity(place.place, place.elapsed);
         }
+        // The uses of a consumer in several places follow one another.
+        let mut last: Option<(Consumer, Claimant)> = None;
         for usage in &window.usage {
-            let claimant = match usage.consumer {
-                Consumer::Kernel => Claimant::workload(Pseudo::Kernel.id()),
+            let claimant = match (last, usage.consumer) {
+                (Some((consumer, claimant)), _) if consumer == usage.consumer => claimant,
+                (_, Consumer::Kernel) => Claimant::workload(Pseudo::Kernel.id()),
                 // All other cases are resolved.
-                Consumer::Unknown | Consumer::InBoth { .. } => Claimant::workload(Pseudo::Unattributed.id()),
-                Consumer::Tasks { cgroup, process } => identities.claimant(cgroup, process, &mut context),
+                (_, Consumer::Unknown | Consumer::InBoth { .. }) => {
+                    Claimant::workload(Pseudo::Unattributed.id())
+                }
+                (_, Consumer::Tasks { cgroup, process }) => {
+                    identities.claimant(cgroup, process, &mut context)
+                }
             };
+            last = Some((usage.consumer, claimant));
             demand.add(claimant, window.places[usage.place].place, usage.busy);
         }
         demand

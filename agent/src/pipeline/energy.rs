@@ -1,5 +1,6 @@
 //! Turns a tick's energy readings into charges, and follows the source of energy.
 
+mod cores;
 mod find;
 mod graphics;
 mod idle;
@@ -11,15 +12,16 @@ mod source;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_core::attribution::demand::Demand;
+use agent_core::attribution::demand::{Demand, PlaceTime};
 use agent_core::attribution::totals::Totals;
-use agent_core::attribution::uncertainty::{self, Quality};
+use agent_core::attribution::uncertainty::{self, Keyed, Quality};
 use agent_core::attribution::{self, Charge, IdlePolicy, Share};
 use agent_core::model::cpu::{CpuWindow, PlaceWindow};
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use agent_core::model::reservation::Reservations;
 use agent_core::time::MonoTime;
 use agent_core::units::{CpuTime, MicroJoules, Watts};
+use cores::CoreTracker;
 use graphics::GraphicsTracker;
 use idle::IdleTracker;
 use source::Active;
@@ -38,6 +40,7 @@ pub(super) use source::EnergySource;
 pub(super) struct EnergyAccounting {
     source: EnergySource,
     zones: ZoneTracker,
+    cores: CoreTracker,
     idle: IdleTracker,
     graphics: GraphicsTracker,
     idle_patience: Duration,
@@ -71,6 +74,7 @@ impl EnergyAccounting {
         Self {
             source,
             zones: ZoneTracker::default(),
+            cores: CoreTracker::default(),
             idle: IdleTracker::new(config.attribution.idle_watts.map(Watts), state),
             graphics: GraphicsTracker::default(),
             idle_patience: idle::patience(config.interval.0),
@@ -92,10 +96,15 @@ impl EnergyAccounting {
     pub(super) fn begin(&mut self, clock: &dyn Clock) {
         let kind = self.source.kind();
         if let Some((kind, reading)) = kind.zip(self.source.read(clock)) {
-            self.zones.was_read(clock.now());
+            self.zones.was_read(clock.now(), &reading.cores);
             self.take_baseline(kind, &reading, clock);
         }
         self.source.stop_readers();
+    }
+
+    /// Whether single cores have counters, so that CPU time is needed by core.
+    pub(super) fn counts_cores(&self) -> bool {
+        matches!(&self.source.active, Active::Meter(meter) if meter.counts_cores())
     }
 
     /// Reads the counters; `None` without counters.
@@ -224,6 +233,7 @@ impl EnergyAccounting {
     fn learn(&mut self, closed: &[ClosedZone], demand: &Demand, now: MonoTime) {
         self.graphics.observe(closed.iter().map(|zone| zone.closed.window), now);
         for ClosedZone { closed, .. } in closed {
+            self.cores.learn(closed, demand);
             let is_sound = closed.is_sound && !self.graphics.affects(closed.window.zone, now);
             self.idle.learn(closed.window, is_sound, closed.owed.as_ref().unwrap_or(demand));
         }
@@ -239,7 +249,7 @@ impl EnergyAccounting {
     ) -> Vec<(MonoTime, ZoneReading)> {
         let Charging { totals, health, .. } = charging;
         let now = charging.clock.now();
-        self.zones.was_read(now);
+        self.zones.was_read(now, &reading.cores);
         self.zones.note(&reading, demand, now);
         // A zone that cannot be read still contains others, which do not count in its place.
         for zone in self.source.zones() {
@@ -289,13 +299,15 @@ impl EnergyAccounting {
         let demand = closed.owed.as_ref().unwrap_or(demand);
         let zone = closed.window;
         let idle_power = self.idle_power(zone.zone, window).map(|idle| idle.power);
-        let charges = attribution::attribute(zone, demand, idle_power, self.policy, charging.reservations);
+        let weights = self.cores.weights(&closed, demand);
+        let charges = attribution::attribute(zone, &weights, idle_power, self.policy, charging.reservations);
         let quality = Quality { source: kind, quantum, skew: closed.skew };
         let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
         let dynamic: MicroJoules = charges.iter().filter(is_dynamic).map(|charge| charge.energy).sum();
         let bound = |charge: Charge| {
-            let by_key = is_dynamic(&&charge).then_some(dynamic);
-            uncertainty::bound(charge.energy, by_key, zone.energy, zone.duration, quality)
+            let shared = weights.shared(charge.claimant);
+            let keyed = is_dynamic(&&charge).then_some(Keyed { all: dynamic, key: weights.key(), shared });
+            uncertainty::bound(charge.energy, keyed, zone.energy, zone.duration, quality)
         };
         let charges: Vec<_> = charges.into_iter().map(|charge| (charge, bound(charge))).collect();
         charging.totals.charge(zone.zone, zone.energy, &charges);
@@ -324,7 +336,7 @@ impl EnergyAccounting {
         health.retire(EnergySourceKind::Model.name());
         self.source.use_meter(meter, clock.now());
         self.zones.end_source();
-        self.zones.was_read(clock.now());
+        self.zones.was_read(clock.now(), &reading.cores);
         self.take_baseline(kind, reading, *clock);
     }
 
@@ -337,7 +349,7 @@ impl EnergyAccounting {
         tracing::warn!("energy is estimated from CPU use (source=\"model\"): {error}");
         let (since, owed) = self.zones.end_source();
         let Some(since) = since else { return };
-        let places = owed.places(Scope::Platform).into_iter().map(|(place, elapsed, busy)| PlaceWindow {
+        let places = owed.places(Scope::Platform).map(|(place, PlaceTime { elapsed, busy })| PlaceWindow {
             place,
             cpus: 0,
             elapsed,

@@ -96,6 +96,7 @@ impl Publisher {
                 idle_is_shared: policy != IdlePolicy::Own,
             },
             zones: energy.zone_snapshots(window, totals),
+            fallbacks: energy.fallbacks(),
             workloads: shown.workloads(),
             transcodes,
             other_transcodes: totals.other_transcodes().account.clone(),

@@ -1,5 +1,6 @@
 //! Tests the whole pipeline, with a scripted clock, CPU meter and energy counters.
 
+mod cores;
 mod examples;
 mod kubernetes;
 mod posts;
@@ -16,7 +17,9 @@ use std::time::Duration;
 
 use agent_core::join::cost::Tariff;
 use agent_core::model::account::ZoneCharges;
-use agent_core::model::cpu::{CgroupId, Consumer, CpuPlace, CpuWindow, PlaceWindow, ProcessId, Usage};
+use agent_core::model::cpu::{
+    CgroupId, Consumer, CoreId, CpuPlace, CpuWindow, PlaceWindow, ProcessId, Usage,
+};
 use agent_core::model::energy::{Domain, Scope, Zone};
 use agent_core::model::health::MeterHealth;
 use agent_core::model::joined::Joined;
@@ -41,7 +44,17 @@ use crate::source::identity::process_numbers::ProcessNumbers;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 const AGENT: ProcessId = ProcessId(40);
-const SOCKETS: [CpuPlace; 2] = [CpuPlace { package: 0, die: 0 }, CpuPlace { package: 1, die: 0 }];
+const SOCKETS: [CpuPlace; 2] = [CpuPlace::on_die(0, 0), CpuPlace::on_die(1, 0)];
+/// A core of a socket. Each CPU is one.
+const fn core_of(socket: usize, core: u32) -> CpuPlace {
+    CpuPlace { core: Some(CoreId(core_number(socket, core))), ..SOCKETS[socket] }
+}
+
+/// The CPU of a core.
+const fn core_number(socket: usize, core: u32) -> u32 {
+    16 * socket as u32 + core
+}
+
 /// 2³² counts of 2⁻¹⁴ J, as the kernel truncates them.
 const RANGE: u64 = 262_143_328_850;
 
@@ -57,7 +70,10 @@ struct ScriptedCpu(Arc<Mutex<Script>>);
 struct Script {
     last: MonoTime,
     cpus: [u32; 2],
-    used: Vec<(Consumer, usize, Duration)>,
+    /// Consumers with their sockets, and the cores of these: each CPU is one.
+    used: Vec<(Consumer, usize, u32, Duration)>,
+    by_core: bool,
+    knows_no_cores: bool,
     /// Cgroups that used CPU time in the last window, with their sockets.
     told: Vec<(CgroupId, usize)>,
     events: Vec<LifecycleEvent>,
@@ -75,6 +91,9 @@ impl CpuMeter for ScriptedCpu {
     fn kind(&self) -> CpuSourceKind {
         CpuSourceKind::Bpf
     }
+    fn separate_cores(&mut self, by_core: bool) {
+        self.script(|script| script.by_core = by_core && !script.knows_no_cores);
+    }
     /// No more CPU time is used than exists: the excess in a place is left out.
     fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
         self.script(|script| {
@@ -85,21 +104,27 @@ impl CpuMeter for ScriptedCpu {
                 return Err(SourceError::broken("the accounting map answers nonsense"));
             }
             let elapsed = script.last.since(start);
-            let mut places: Vec<PlaceWindow> = SOCKETS
-                .into_iter()
-                .zip(script.cpus)
-                .map(|(place, cpus)| {
-                    let elapsed = CpuTime((elapsed * cpus).as_nanos() as u64);
-                    PlaceWindow { place, cpus, elapsed, idle: elapsed }
-                })
-                .collect();
+            let window = |place, cpus| {
+                let elapsed = CpuTime((elapsed * cpus).as_nanos() as u64);
+                PlaceWindow { place, cpus, elapsed, idle: elapsed }
+            };
+            let mut places = Vec::new();
+            for (socket, cpus) in (0..).zip(script.cpus) {
+                if script.by_core {
+                    places.extend((0..cpus).map(|core| window(core_of(socket, core), 1)));
+                } else {
+                    places.push(window(SOCKETS[socket], cpus));
+                }
+            }
             let mut usage = Vec::new();
-            for (consumer, place, busy) in used {
+            for (consumer, socket, core, busy) in used {
+                let wanted = if script.by_core { core_of(socket, core) } else { SOCKETS[socket] };
+                let Some(place) = places.iter().position(|of| of.place == wanted) else { continue };
                 let idle = &mut places[place].idle;
                 let busy = CpuTime(busy.as_nanos() as u64).min(*idle);
                 *idle = idle.saturating_sub(busy);
                 if busy > CpuTime::ZERO {
-                    script.told.extend(consumer.cgroups().map(|cgroup| (cgroup, place)));
+                    script.told.extend(consumer.cgroups().map(|cgroup| (cgroup, socket)));
                     usage.push(Usage { consumer, place, busy });
                 }
             }
@@ -241,9 +266,14 @@ impl Scene {
 
     /// Adds CPU time of a cgroup's tasks on a socket.
     pub(crate) fn run(&self, cgroup: u64, process: Option<u32>, socket: usize, busy: Duration) {
+        self.run_on_core(cgroup, process, (socket, 0), busy);
+    }
+
+    /// Adds CPU time of a cgroup's tasks on a core of a socket.
+    fn run_on_core(&self, cgroup: u64, process: Option<u32>, (socket, core): (usize, u32), busy: Duration) {
         let (cgroup, process) = (CgroupId(cgroup), process.map(ProcessId));
         let consumer = Consumer::Tasks { cgroup, process };
-        self.cpu.script(|script| script.used.push((consumer, socket, busy)));
+        self.cpu.script(|script| script.used.push((consumer, socket, core, busy)));
     }
 
     pub(crate) fn draw(&self, zone: Zone, watts: f64, during: Duration) {

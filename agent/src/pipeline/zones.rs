@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::attribution::ZoneWindow;
+use agent_core::attribution::cores::CoreReadings;
 use agent_core::attribution::demand::Demand;
 use agent_core::attribution::stall::{Span, shortfall};
-use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use agent_core::model::energy::{
+    CoreReading, CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading,
+};
 use agent_core::time::MonoTime;
 use agent_core::units::{MicroJoules, Watts};
 
@@ -19,11 +22,20 @@ use crate::source::energy::EnergyReading;
 #[cfg(test)]
 mod tests;
 
+/// The begin of the open window of a counter.
+#[derive(Clone, Debug)]
+struct Begin {
+    at: MonoTime,
+    total: MicroJoules,
+    /// Readings of single cores at that time.
+    cores: Arc<CoreReadings>,
+}
+
 /// State of one counter.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ZoneState {
-    /// Last total and its time; `None` before the first reading.
-    last: Option<(MonoTime, MicroJoules)>,
+    /// `None` before the first reading.
+    last: Option<Begin>,
     /// Demand since then, where a tick had no reading.
     owed: Demand,
     /// Demand since the first reading, while no counter has ever moved: it pays for the estimate that takes their place.
@@ -68,9 +80,12 @@ impl ZoneState {
     }
 }
 
-/// Adds demand that is paid later.
+/// Adds demand that is paid later. Beyond the limit, cores are not distinguished, and if that is not enough, claimants.
 fn extend(owed: &mut Demand, demand: &Demand) {
     owed.extend(demand);
+    if owed.claims() > MOST_CLAIMS {
+        owed.merge_cores();
+    }
     if owed.claims() > MOST_CLAIMS {
         owed.disown();
     }
@@ -83,6 +98,8 @@ const MOST_CLAIMS: usize = 20_000;
 #[derive(Debug, Default)]
 pub(super) struct ZoneTracker {
     zones: BTreeMap<Zone, ZoneState>,
+    /// The last reading of single cores, and the time of the last reading of any counter.
+    cores: Arc<CoreReadings>,
     last_read: Option<MonoTime>,
 }
 
@@ -96,6 +113,10 @@ pub(super) struct Closed {
     pub(super) owed: Option<Demand>,
     /// Whether energy and duration are those of one undisturbed tick.
     pub(super) is_sound: bool,
+    /// Readings of single cores at the begin and at the end of the window.
+    pub(super) cores: [Arc<CoreReadings>; 2],
+    /// Whether a part of the tick before the window belongs to it, because the counter stood still.
+    pub(super) is_stretched: bool,
 }
 
 /// Circumstances of a reading.
@@ -182,20 +203,27 @@ impl ZoneTracker {
     }
 
     /// Notes that counters were read, even if only to detect wraps.
-    pub(super) fn was_read(&mut self, at: MonoTime) {
+    pub(super) fn was_read(&mut self, at: MonoTime, cores: &[CoreReading]) {
         self.last_read = Some(at);
+        self.cores = Arc::new(cores.iter().copied().collect());
     }
 
     /// The baseline of the first window.
     pub(super) fn baseline(&mut self, at: MonoTime, reading: &ZoneReading, source: EnergySourceKind) {
+        let begin = self.begin(at, reading);
         let state = self.zones.entry(reading.zone).or_default();
-        state.last.get_or_insert((at, reading.total));
+        state.last.get_or_insert(begin);
         state.by_source.entry(source).or_default();
     }
 
     /// The baseline of a counter whose energy is held back for now.
     pub(super) fn await_first(&mut self, at: MonoTime, reading: &ZoneReading) {
-        self.zones.entry(reading.zone).or_default().last.get_or_insert((at, reading.total));
+        let begin = self.begin(at, reading);
+        self.zones.entry(reading.zone).or_default().last.get_or_insert(begin);
+    }
+
+    fn begin(&self, at: MonoTime, reading: &ZoneReading) -> Begin {
+        Begin { at, total: reading.total, cores: Arc::clone(&self.cores) }
     }
 
     /// Notes that the energy of a counter is unknown in this tick: its demand is charged later.
@@ -216,15 +244,17 @@ impl ZoneTracker {
     ) -> Option<Closed> {
         let Moment { at, cpu_at, demand, tick, idle } = moment;
         let others_move = self.zones.values().any(|state| state.has_moved);
+        let now = self.begin(at, reading);
         let state = self.zones.entry(reading.zone).or_default();
         state.by_source.entry(source).or_default();
         let skew_now = at.since(cpu_at).max(cpu_at.since(at));
         let skew = std::mem::replace(&mut state.skew, skew_now) + skew_now;
-        let Some((before, total)) = state.last else {
-            state.last = Some((at, reading.total));
+        let Some(begin) = state.last.clone() else {
+            state.last = Some(now);
             return None;
         };
-        let energy = reading.total.saturating_sub(total);
+        let (before, cores) = (begin.at, [begin.cores, Arc::clone(&now.cores)]);
+        let energy = now.total.saturating_sub(begin.total);
         let scope = reading.zone.scope;
         let was_still = state.still_since.is_some();
         state.power = None;
@@ -235,14 +265,14 @@ impl ZoneTracker {
                 state.owe(demand);
             } else {
                 // What never moved was never measured: its energy begins with its first step.
-                state.last = Some((at, reading.total));
+                state.last = Some(now);
                 state.wait(before, demand, others_move);
             }
             return None;
         }
         (state.still_since, state.unmeasured) = (None, None);
         state.has_moved |= energy > MicroJoules::ZERO;
-        state.last = Some((at, reading.total));
+        state.last = Some(now);
         let mut duration = at.since(before);
         let is_sound = !std::mem::take(&mut state.is_disturbed);
         let is_complete = !std::mem::take(&mut state.is_incomplete);
@@ -253,6 +283,7 @@ impl ZoneTracker {
         let busy = owed.busy(scope) + demand.busy(scope);
         let span = Span { energy, duration, busy };
         let last = state.before.replace((span, Arc::clone(demand), tick)).filter(|_| was_still);
+        let mut is_stretched = false;
         let owed = if owed.is_empty() {
             None
         } else {
@@ -261,11 +292,12 @@ impl ZoneTracker {
                 let lacks = shortfall(before, span, idle, (last.busy(scope), length));
                 owed.extend_by(&last, lacks.dynamic);
                 duration += lacks.idle;
+                is_stretched = lacks.dynamic.0 > 0.0 || lacks.idle > Duration::ZERO;
             }
             Some(owed)
         };
         let window = ZoneWindow { zone: reading.zone, energy, duration };
-        Some(Closed { window, skew, owed, is_sound })
+        Some(Closed { window, skew, owed, is_sound, cores, is_stretched })
     }
 
     /// Adds charged energy.
@@ -277,6 +309,7 @@ impl ZoneTracker {
     /// drops the positions of counters: they are read no more, or from a new baseline.
     pub(super) fn end_source(&mut self) -> (Option<MonoTime>, Demand) {
         let (mut since, mut owed) = (None, Demand::default());
+        self.cores = Arc::default();
         let is_read =
             |domain| self.zones.iter().any(|(zone, state)| zone.domain == domain && state.last.is_some());
         let whole = if is_read(Domain::Package) { Domain::Package } else { Domain::Psys };
@@ -285,7 +318,7 @@ impl ZoneTracker {
             let unpaid = std::mem::take(&mut state.owed);
             let (last, unpaid) = match state.unmeasured.take() {
                 Some((first, unmeasured)) => (Some(first), unmeasured),
-                None => (last.map(|(at, _)| at), unpaid),
+                None => (last.map(|begin| begin.at), unpaid),
             };
             if zone.domain == whole && !unpaid.is_empty() {
                 owed.extend_within(&unpaid, zone.scope);

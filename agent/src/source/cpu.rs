@@ -27,6 +27,9 @@ pub(crate) trait CpuMeter: Send {
     /// A descriptor that becomes readable when there are events; `None` when they only come with [`Self::read`].
     fn events_fd(&self) -> Option<BorrowedFd<'_>>;
 
+    /// Sets whether windows distinguish the cores of a die, from the next one on. A meter that cannot ignores it.
+    fn separate_cores(&mut self, _by_core: bool) {}
+
     /// Takes the events that have arrived.
     fn events(&mut self, clock: &dyn Clock) -> Vec<LifecycleEvent>;
 

@@ -24,7 +24,7 @@ mod tests;
 use std::thread;
 use std::time::Duration;
 
-use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Zone, ZoneReading};
+use agent_core::model::energy::{CoreReading, CounterEvent, Domain, EnergySourceKind, Zone, ZoneReading};
 use agent_core::time::MonoTime;
 use agent_core::units::Watts;
 
@@ -42,6 +42,8 @@ pub(crate) struct EnergyReading {
     pub zones: Vec<(MonoTime, ZoneReading)>,
     /// Counters whose energy is not known yet, though they were read: their energy is in a later reading.
     pub withheld: Vec<ZoneReading>,
+    /// Every core with a counter of its own, as of the reading of its zone.
+    pub cores: Vec<CoreReading>,
     /// Every counter that could not be read, with the error.
     pub failures: Vec<(Zone, SourceError)>,
     /// Whether any counter has counted since the last reading.

@@ -7,6 +7,7 @@ use kernel::Kernel;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::cpu::CoreId;
 
 const CPUS: usize = 3;
 
@@ -15,7 +16,7 @@ fn key(cgroup: u64, tracked: u32) -> ConsumerKey {
 }
 
 fn topology() -> CpuTopology {
-    let place = |package| CpuPlace { package, die: 0 };
+    let place = |package| CpuPlace::on_die(package, 0);
     [place(0), place(0), place(1)].map(Some).into_iter().collect()
 }
 
@@ -154,6 +155,29 @@ fn a_cpu_off_line_has_no_time() {
         .close(&kernel.reading(vec![CpuState::StillIdle, CpuState::StillIdle, CpuState::Offline], 2000));
     assert_eq!(window.places.iter().map(|place| place.cpus).collect::<Vec<_>>(), [2, 0]);
     assert_eq!(window.places[1].elapsed, CpuTime::ZERO);
+}
+
+#[test]
+fn cores_are_places_of_their_own_while_they_are_asked_for() {
+    let core = |core| Some(CpuPlace { core: Some(CoreId(core)), ..CpuPlace::on_die(0, 0) });
+    let mut kernel = Kernel::new(100);
+    let mut accounts = Accounts::new([core(0), core(1), core(0)].into_iter().collect(), CPUS);
+    for cpu in 0..CPUS {
+        kernel.switch(cpu, 1000, Some(key(7, 0)));
+    }
+    let mut close = |by_core: bool, at: u64| {
+        for cpu in 0..CPUS {
+            kernel.flush(cpu, at);
+        }
+        accounts.separate_cores(by_core);
+        let window = accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], at));
+        let place = |usage: &Usage| (window.places[usage.place].place.core, usage.busy.0);
+        window.usage.iter().map(place).collect::<Vec<_>>()
+    };
+    close(false, 2000);
+    assert_eq!(close(false, 3000), [(None, 3000)]);
+    assert_eq!(close(true, 4000), [(Some(CoreId(0)), 2000), (Some(CoreId(1)), 1000)]);
+    assert_eq!(close(false, 5000), [(None, 3000)]);
 }
 
 #[test]

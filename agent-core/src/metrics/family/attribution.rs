@@ -1,4 +1,4 @@
-//! `ffwatt_attribution_*` and `ffwatt_idle_power_*`: sources, idle policy, residual, and the idle power of zones.
+//! `ffwatt_attribution_*` and `ffwatt_idle_power_*`: sources, keys, idle policy, residual, and the idle power of zones.
 
 use crate::metrics::catalog::{Kind, Listener, Metric};
 use crate::metrics::family::host::zone_labels;
@@ -17,6 +17,42 @@ pub(super) const METRICS: &[Metric] = &[
             let method = snapshot.method;
             let energy = method.energy_source.map_or("none", EnergySourceKind::name);
             samples.whole([method.cpu_source.name().into(), energy.into(), method.idle_policy.into()], 1);
+        },
+    },
+    Metric {
+        name: "ffwatt_attribution_key_info",
+        kind: Kind::Info,
+        unit: None,
+        help: "Key by which energy above idle is split over claimants: time (busy CPU time), or core-energy \
+            (energy of the cores on which they ran, and busy CPU time within each core).",
+        labels: &["domain", "key"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            let mut keys: Vec<_> = snapshot
+                .zones
+                .iter()
+                .filter(|of| of.is_followed)
+                .map(|of| (of.zone.domain, of.key))
+                .collect();
+            keys.sort_unstable();
+            keys.dedup();
+            for (domain, key) in keys {
+                samples.whole([domain.name().into(), key.name().into()], 1);
+            }
+        },
+    },
+    Metric {
+        name: "ffwatt_attribution_fallback_total",
+        kind: Kind::Counter,
+        unit: None,
+        help: "Windows of energy counters that were split by CPU time although the energy of each core is \
+            counted, by reason. Absent where cores are not counted.",
+        labels: &["reason"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for (reason, count) in &snapshot.fallbacks {
+                samples.whole([reason.name().into()], *count);
+            }
         },
     },
     Metric {

@@ -86,6 +86,7 @@ impl Report {
         self.add("energy", name, state, readable, "");
         if used {
             self.energy_source = Some(name);
+            self.check_key(meter.counts_cores());
         }
         for note in meter.notes() {
             self.add("energy", name, State::Note, note, "");
@@ -117,6 +118,22 @@ impl Report {
             self.add_finding(name, State::Note, code, &zone.to_string(), &step.0.to_string());
         }
         used
+    }
+
+    /// Says by which key energy above idle would be split.
+    fn check_key(&mut self, counts_cores: bool) {
+        let detail = match (counts_cores, self.cpu_source) {
+            (false, _) => "key time: energy above idle is split by busy CPU time",
+            (true, Some("bpf")) => {
+                "key core-energy: energy above idle is split by the energy of each core, and within a core by \
+                 busy CPU time"
+            }
+            (true, _) => {
+                "key time: each core has an energy counter, but only the eBPF programs know the CPU time of \
+                 single cores"
+            }
+        };
+        self.add("energy", "key", State::Ok, detail, "");
     }
 
     fn add_stillness(&mut self, name: &'static str, still: Option<Standstill>) {

@@ -3,6 +3,7 @@
 use agent_core::attribution::totals::Totals;
 use agent_core::model::cpu::CpuWindow;
 use agent_core::model::energy::{EnergySourceKind, Zone};
+use agent_core::model::key::FallbackReason;
 use agent_core::model::snapshot::ZoneSnapshot;
 
 use super::EnergyAccounting;
@@ -27,6 +28,7 @@ impl EnergyAccounting {
                     }),
                     power: state.and_then(|state| state.power),
                     idle_power: self.idle_power(*zone, window),
+                    key: self.cores.key(*zone),
                     residual,
                     wraps: state.map_or(0, |state| state.wraps),
                     resets: state.map_or(0, |state| state.resets),
@@ -35,6 +37,11 @@ impl EnergyAccounting {
                 }
             })
             .collect()
+    }
+
+    /// Windows that CPU time has split although each core is counted.
+    pub(in crate::pipeline) fn fallbacks(&self) -> Vec<(FallbackReason, u64)> {
+        self.cores.fallbacks()
     }
 
     /// Whether the source in use gives the energy of a zone.

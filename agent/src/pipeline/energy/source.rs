@@ -182,7 +182,7 @@ impl EnergySource {
             return;
         }
         let Some((kind, reading)) = self.kind().zip(self.read(clock)) else { return };
-        zones.was_read(now);
+        zones.was_read(now, &reading.cores);
         zones.count(&reading.events, now);
         self.silence.observe(now, reading.has_moved, CpuTime::ZERO);
         for (at, zone) in &reading.zones {

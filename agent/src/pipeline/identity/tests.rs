@@ -191,7 +191,7 @@ impl Agent {
     fn tick(&mut self, used: &[(u64, Option<u32>)], there: &[(u64, &str)]) {
         self.clock.advance(Duration::from_secs(1));
         let now = self.clock.now();
-        let place = CpuPlace { package: 0, die: 0 };
+        let place = CpuPlace::on_die(0, 0);
         let usage = |(cgroup, process): &(u64, Option<u32>)| {
             let (cgroup, process) = (CgroupId(*cgroup), process.map(ProcessId));
             Usage { consumer: Consumer::Tasks { cgroup, process }, place: 0, busy: CpuTime(1_000_000) }

@@ -16,6 +16,9 @@ use crate::config::EnergyChoice;
 const ZONES: [Zone; 4] =
     [zone(Domain::Package, 0), zone(Domain::Dram, 0), zone(Domain::Package, 1), zone(Domain::Dram, 1)];
 
+/// Counted cores, as socket and core.
+const CORES: [(usize, u32); 4] = [(0, 0), (0, 1), (1, 0), (1, 1)];
+
 fn live(choice: EnergyChoice, start: &Start, steps: &[Step]) {
     let mut life = Life::begin(choice, start);
     for step in steps {

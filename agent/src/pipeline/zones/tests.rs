@@ -1,6 +1,7 @@
 //! Tests that energy is charged to the claimants that ran while it was drawn, through stalls, gaps, wraps and resets.
 
 use agent_core::attribution::demand::Claimant;
+use agent_core::attribution::weights::Weights;
 use agent_core::attribution::{IdlePolicy, attribute};
 use agent_core::model::cpu::CpuPlace;
 use agent_core::model::reservation::Reservations;
@@ -23,7 +24,7 @@ fn second(number: u64) -> MonoTime {
 }
 
 fn demand(of: &[(WorkloadId, u64)]) -> Arc<Demand> {
-    let place = CpuPlace { package: 0, die: 0 };
+    let place = CpuPlace::on_die(0, 0);
     let mut demand = Demand::default();
     demand.add_capacity(place, CpuTime(4_000_000_000));
     for (workload, milliseconds) in of.iter().filter(|(_, milliseconds)| *milliseconds > 0) {
@@ -212,7 +213,8 @@ fn charged(trouble: Trouble, job: &[u64]) -> (f64, f64, f64) {
         let moment = Moment { at, cpu_at: at, demand: &ran, tick: Duration::from_secs(1), idle };
         let Some(closed) = book.close(&reading(shown), SOURCE, moment) else { continue };
         let demand = closed.owed.as_ref().unwrap_or(&ran);
-        for charge in attribute(closed.window, demand, idle, IdlePolicy::Own, &Reservations::default()) {
+        let weights = Weights::by_time(demand, ZONE.scope);
+        for charge in attribute(closed.window, &weights, idle, IdlePolicy::Own, &Reservations::default()) {
             match charge.claimant.workload {
                 JOB => by_job += charge.energy.0,
                 NEIGHBOUR => by_neighbour += charge.energy.0,

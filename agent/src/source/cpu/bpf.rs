@@ -201,6 +201,10 @@ impl CpuMeter for BpfMeter {
         Ok(if missed_switches { window.without_claimants() } else { window })
     }
 
+    fn separate_cores(&mut self, by_core: bool) {
+        self.accounts.separate_cores(by_core);
+    }
+
     fn events_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.ring.as_fd())
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use super::meter::RawCounter;
@@ -36,14 +37,19 @@ impl EnergyFile {
         self.last == Some(value) && file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }
 
-    fn read_number(&self, file: &File) -> Result<u64, SourceError> {
+    /// `None` where the driver reads on a CPU that is off line (ENODEV).
+    fn read_number(&self, file: &File) -> Result<Option<u64>, SourceError> {
         let mut buffer = [0; LONGEST];
-        let length = file
-            .read_at(&mut buffer, 0)
-            .map_err(|cause| SourceError::transient(format!("read {}", self.path.display()), cause))?;
+        let length = match file.read_at(&mut buffer, 0) {
+            Ok(length) => length,
+            Err(cause) if Errno::from_io_error(&cause) == Some(Errno::NODEV) => return Ok(None),
+            Err(cause) => {
+                return Err(SourceError::transient(format!("read {}", self.path.display()), cause));
+            }
+        };
         let text = String::from_utf8_lossy(&buffer[..length]);
         let text = text.trim();
-        text.parse().map_err(|_nothing_is_quoted| {
+        text.parse().map(Some).map_err(|_nothing_is_quoted| {
             let path = self.path.display();
             SourceError::broken(format!(
                 "{path} holds no number of microjoules ({length} bytes of something else)"
@@ -80,7 +86,7 @@ fn with_read_search(open: impl FnOnce() -> io::Result<File>) -> io::Result<File>
 impl RawCounter for EnergyFile {
     fn read(&mut self) -> Result<Option<u64>, SourceError> {
         if let Some(file) = self.file.take()
-            && let Ok(value) = self.read_number(&file)
+            && let Ok(Some(value)) = self.read_number(&file)
             && !self.is_stale(&file, value)
         {
             self.file = Some(file);
@@ -91,7 +97,7 @@ impl RawCounter for EnergyFile {
         let file = self
             .open()
             .map_err(|cause| SourceError::transient(format!("open {}", self.path.display()), cause))?;
-        self.last = Some(self.read_number(&file)?);
+        self.last = self.read_number(&file)?;
         self.file = Some(file);
         Ok(self.last)
     }

@@ -11,8 +11,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use agent_core::cpu::topology::CpuTopology;
 use agent_core::energy::counter::EnergyCounter;
 use agent_core::energy::unit::EnergyUnit;
+use agent_core::model::cpu::CoreId;
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
 use agent_core::units::MicroJoules;
 
@@ -37,13 +39,13 @@ struct Sensor {
 
 /// Opens every energy sensor of which it is known what it counts.
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
-    let Place { roots, options, clock, .. } = *place;
+    let Place { roots, topology, options, clock } = *place;
     let class = roots.sys.join("class/hwmon");
     let found = find(&class)?;
     let mut zones: Vec<ZoneMeter> = Vec::new();
     let mut notes = found.notes;
     for sensor in found.sensors {
-        let Some(zone) = zone(&sensor.driver, &sensor.label) else {
+        let Some((zone, core)) = zone(&sensor.driver, &sensor.label, topology) else {
             notes.push(format!(
                 "{} of {} ({:?}) is left out: its meaning is not known",
                 sensor.input.display(),
@@ -59,6 +61,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
                 Some(MODULUS),
                 options.bound(zone.domain, None),
             ),
+            core,
         };
         add_part(&mut zones, zone, STEP, part);
     }
@@ -70,18 +73,24 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     EnergyMeter::start(EnergySourceKind::Hwmon, zones, notes, clock)
 }
 
-/// What a sensor counts.
+/// What a sensor counts, and the core that it counts alone.
 ///
-/// * `amd_energy`: `EsocketN` is a package (<https://docs.kernel.org/6.1/hwmon/amd_energy.html>); `EcoreNNN` is numbered by CPU and
-///   part of it.
+/// * `amd_energy`: `EsocketN` is a package (<https://docs.kernel.org/6.1/hwmon/amd_energy.html>); `EcoreNNN` is the core of the CPU with
+///   this number (`amd_energy_read()`, <https://github.com/amd/amd_energy>), known while the CPU is on line.
 /// * `ibmaem`: a platform (<https://docs.kernel.org/hwmon/ibmaem.html>).
 /// * `ibmpowernv`: `System` is a platform (<https://docs.kernel.org/hwmon/ibmpowernv.html>).
-fn zone(driver: &str, label: &str) -> Option<Zone> {
-    let platform = Some(Zone { domain: Domain::Psys, scope: Scope::Platform });
+fn zone(driver: &str, label: &str, topology: &CpuTopology) -> Option<(Zone, Option<CoreId>)> {
+    let platform = Some((Zone { domain: Domain::Psys, scope: Scope::Platform }, None));
     match driver {
         "amd_energy" => {
+            if let Some(core) = label.strip_prefix("Ecore") {
+                let cpu = core.parse().ok().filter(|cpu| topology.has_place(*cpu))?;
+                let place = topology.place(cpu);
+                let zone = Zone { domain: Domain::Core, scope: Scope::Package(place.package) };
+                return Some((zone, Some(place.core?)));
+            }
             let package = label.strip_prefix("Esocket")?.parse().ok()?;
-            Some(Zone { domain: Domain::Package, scope: Scope::Package(package) })
+            Some((Zone { domain: Domain::Package, scope: Scope::Package(package) }, None))
         }
         "ibmpowernv" if label == "System" => platform,
         // `aem0`, `aem1`: instances of one driver.

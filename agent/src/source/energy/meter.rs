@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agent_core::energy::counter::{EnergyCounter, Observed};
 use agent_core::energy::mirror::{Comparison, MirrorWatch, Position, Standing, Verdict};
-use agent_core::model::cpu::CpuPlace;
+use agent_core::model::cpu::{CoreId, CpuPlace};
 use agent_core::model::energy::{CounterEvent, Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use agent_core::time::MonoTime;
 use agent_core::units::MicroJoules;
@@ -16,8 +16,11 @@ use super::reader::{Counters, Reader};
 use crate::clock::Clock;
 use crate::source::SourceError;
 
+mod cores;
 #[cfg(test)]
 mod tests;
+
+use cores::CoreParts;
 
 /// Comparisons of possibly mirrored counters in a reading, until one is decisive.
 const COMPARISONS: u32 = 3;
@@ -35,6 +38,8 @@ pub(super) trait RawCounter: Send {
 pub(super) struct Part {
     pub(super) raw: Box<dyn RawCounter>,
     pub(super) counter: EnergyCounter,
+    /// The core that it counts alone.
+    pub(super) core: Option<CoreId>,
 }
 
 /// A zone: the sum of its parts, of which there is one except where every core counts for itself.
@@ -70,6 +75,7 @@ struct OpenZone {
     raw: Counters,
     /// Totals of its counters.
     counters: Vec<EnergyCounter>,
+    cores: CoreParts,
     /// Whether its last reading failed.
     is_failing: bool,
     /// Total at the last reading, and the last reported total.
@@ -79,10 +85,11 @@ struct OpenZone {
 
 impl From<ZoneMeter> for OpenZone {
     fn from(zone: ZoneMeter) -> Self {
+        let cores: Vec<_> = zone.parts.iter().map(|part| part.core).collect();
         let (raw, counters) = zone.parts.into_iter().map(|part| (part.raw, part.counter)).unzip();
-        let (zone, quantum) = (zone.zone, zone.quantum);
+        let (zone, quantum, cores) = (zone.zone, zone.quantum, CoreParts::new(&cores));
         let (last, told) = (MicroJoules::ZERO, MicroJoules::ZERO);
-        Self { zone, quantum, raw: Counters::Here(raw), counters, is_failing: false, last, told }
+        Self { zone, quantum, raw: Counters::Here(raw), counters, cores, is_failing: false, last, told }
     }
 }
 
@@ -139,6 +146,7 @@ impl EnergyMeter {
         for zone in &mut self.zones {
             let answer = zone.read(&mut self.reader, clock, &mut reading.events);
             zone.is_failing = answer.is_err();
+            reading.cores.extend(zone.cores.readings(zone.zone.scope, &zone.counters));
             match answer {
                 Ok((at, is_known)) => {
                     let total = zone.total();
@@ -165,6 +173,11 @@ impl EnergyMeter {
             }
         }
         reading
+    }
+
+    /// Whether single cores have counters.
+    pub(crate) fn counts_cores(&self) -> bool {
+        self.zones.iter().any(|zone| !zone.cores.is_empty())
     }
 
     /// Counters whose last reading failed.
@@ -288,7 +301,8 @@ impl EnergyMeter {
                 }
                 Some(known) => {
                     // The counter's total stays: the next reading shows whether the new counter continues it.
-                    if known.is_failing && !zone.is_failing && known.counters.len() == zone.counters.len() {
+                    let is_same = known.counters.len() == zone.counters.len() && known.cores.are(&zone.cores);
+                    if known.is_failing && !zone.is_failing && is_same {
                         known.raw = zone.raw;
                     }
                 }
@@ -334,15 +348,18 @@ impl OpenZone {
         clock: &dyn Clock,
         events: &mut Vec<(Zone, CounterEvent)>,
     ) -> Result<(MonoTime, bool), SourceError> {
+        self.cores.begin_reading();
         let begun = clock.now();
         let counts = reader.read(self.zone, &mut self.raw)?;
         let ended = clock.now();
         let (mut failure, mut answers, mut is_known) = (None, 0, true);
-        for (counter, count) in self.counters.iter_mut().zip(counts) {
+        for (part, (counter, count)) in self.counters.iter_mut().zip(counts).enumerate() {
             match count {
                 Ok(Some(count)) => {
                     answers += 1;
-                    match counter.observe(count, ended) {
+                    let observed = counter.observe(count, ended);
+                    self.cores.answered(part, observed);
+                    match observed {
                         Observed::Counted => {}
                         Observed::Wrapped => events.push((self.zone, CounterEvent::Wrap)),
                         Observed::Reset => events.push((self.zone, CounterEvent::Reset)),

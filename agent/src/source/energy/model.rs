@@ -96,7 +96,7 @@ mod tests {
     use agent_core::units::CpuTime;
 
     fn window(busy_milliseconds: u64) -> CpuWindow {
-        let place = CpuPlace { package: 0, die: 0 };
+        let place = CpuPlace::on_die(0, 0);
         let elapsed = CpuTime(2_000_000_000);
         let idle = CpuTime(elapsed.0 - busy_milliseconds * 1_000_000);
         CpuWindow {

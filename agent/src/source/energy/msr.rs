@@ -43,7 +43,7 @@ fn open_registers(layout: &'static Layout, place: &Place<'_>) -> Result<EnergyMe
     let Place { roots, topology, options, clock } = *place;
     let processor = Processor::read(roots);
     let (zones, notes) = (Vec::new(), Vec::new());
-    let mut probe = Probe { roots, options, processor, layout, has_device: false, zones, notes };
+    let mut probe = Probe { roots, topology, options, processor, layout, has_device: false, zones, notes };
     for (scope, cpus) in scopes(topology, processor) {
         probe.add_scope(scope, &cores::online(&roots.sys, cpus))?;
     }
@@ -81,6 +81,7 @@ fn scopes(topology: &CpuTopology, processor: Processor) -> Vec<(Scope, Vec<usize
 /// The search for registers that count.
 struct Probe<'a> {
     roots: &'a HostRoots,
+    topology: &'a CpuTopology,
     options: &'a EnergyOptions,
     processor: Processor,
     layout: &'static Layout,
@@ -139,9 +140,12 @@ impl Probe<'_> {
 
     fn part(&self, access: Access, register: u64, unit: EnergyUnit, domain: Domain) -> Part {
         let bound = self.options.bound(domain, None);
+        let counts_one = self.layout.core == Some(register);
+        let core = access.cpus.first().and_then(|cpu| self.topology.place(*cpu).core);
         Part {
             raw: Box::new(Register::new(access, register)),
             counter: EnergyCounter::new(unit, Some(registers::MODULUS), bound),
+            core: core.filter(|_| counts_one),
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     }
     // AMD counts each core separately, in a PMU of its own (Linux 6.14 or later).
     if let Some(cores) = Pmu::read(&devices.join("power_core"))? {
-        search.add_events(&cores, Domain::Core, "energy-core")?;
+        search.add_events(&cores, Domain::Core, CORE_EVENT)?;
     }
     if search.zones.is_empty() {
         let what = format!("{} has no energy event", devices.join("power").display());
@@ -55,6 +55,9 @@ const PACKAGE_EVENTS: [(Domain, &str); 5] = [
     (Domain::Dram, "energy-ram"),
     (Domain::Psys, "energy-psys"),
 ];
+
+/// The event of a core: `arch/x86/events/rapl.c`.
+const CORE_EVENT: &str = "energy-core";
 
 /// The general energy unit's exponent on most Intel processors. The PMU hides the registers' step; this is the coarsest in use.
 const USUAL_EXPONENT: u32 = 14;
@@ -94,7 +97,8 @@ impl Search<'_> {
             };
             let zone = Zone { scope: if domain == Domain::Psys { Scope::Platform } else { scope }, domain };
             let counter = EnergyCounter::new(event.unit, None, self.options.bound(domain, None));
-            let part = Part { raw: Box::new(opened), counter };
+            let core = self.topology.place(cpu).core.filter(|_| name == CORE_EVENT);
+            let part = Part { raw: Box::new(opened), counter, core };
             // Cores add up to their package. Platforms too: where there is one, only one package counts it and the others
             // read zero (the kernel's commit "perf/x86/rapl: Fix psys-energy event on Intel SPR platform").
             add_part(&mut self.zones, zone, self.processor.unit(domain, USUAL_EXPONENT).step(), part);
@@ -109,7 +113,7 @@ impl Search<'_> {
     fn places(&self, pmu: &Pmu, name: &str) -> Vec<(Scope, usize)> {
         let package = |cpu: usize| self.topology.place(cpu).package;
         let cpus = pmu.cpus.clone().unwrap_or_else(|| self.first_cpus());
-        if name == "energy-core" {
+        if name == CORE_EVENT {
             return cpus.into_iter().map(|cpu| (Scope::Package(package(cpu)), cpu)).collect();
         }
         let mut places: Vec<(Scope, usize)> = Vec::new();

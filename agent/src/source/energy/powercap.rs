@@ -72,6 +72,7 @@ fn zones(
         let part = Part {
             raw: Box::new(EnergyFile::new(zone.folder.join("energy_uj"), is_kernels_own)),
             counter: EnergyCounter::new(unit, range.modulus, bound),
+            core: None,
         };
         add_part(&mut zones, zone.zone, range.quantum, part);
     }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use agent_core::energy::counter::EnergyCounter;
 use agent_core::energy::unit::EnergyUnit;
+use agent_core::model::cpu::CoreId;
 use agent_core::model::energy::{EnergySourceKind, Zone};
 use agent_core::units::{MicroJoules, Watts};
 
-use super::meter::{Part, RawCounter, ZoneMeter};
+use super::meter::{Part, RawCounter, add_part};
 use super::{EnergyHardware, EnergyMeter};
 use crate::clock::Clock;
 use crate::source::SourceError;
@@ -34,59 +35,87 @@ pub(crate) struct ScriptedCounter {
     behind: u64,
 }
 
+/// A counter of a zone, or of one of its cores.
+type Key = (Zone, Option<CoreId>);
+
 /// Counters of a simulated host, all of one source, that a test controls.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ScriptedHardware(Arc<Mutex<BTreeMap<Zone, ScriptedCounter>>>);
+pub(crate) struct ScriptedHardware(Arc<Mutex<BTreeMap<Key, ScriptedCounter>>>);
 
 impl ScriptedHardware {
     /// Adds a counter that shows `raw`.
     pub(crate) fn add(&self, zone: Zone, raw: u64, range: u64) {
+        self.add_counter((zone, None), raw, range);
+    }
+
+    /// Adds the counter of a core, which is a part of a zone.
+    pub(crate) fn add_core(&self, zone: Zone, core: u32, raw: u64, range: u64) {
+        self.add_counter((zone, Some(CoreId(core))), raw, range);
+    }
+
+    fn add_counter(&self, key: Key, raw: u64, range: u64) {
         let (is_readable, is_there, is_frozen, behind) = (true, true, false, 0);
         let counter = ScriptedCounter { raw, range, is_readable, is_there, is_frozen, behind };
-        self.all(|counters| counters.insert(zone, counter));
+        self.all(|counters| counters.insert(key, counter));
     }
 
     /// Changes a counter.
     pub(crate) fn change(&self, zone: Zone, change: impl FnOnce(&mut ScriptedCounter)) {
-        self.all(|counters| change(counters.get_mut(&zone).unwrap()));
+        self.all(|counters| change(counters.get_mut(&(zone, None)).unwrap()));
+    }
+
+    /// Changes the counter of a core.
+    pub(crate) fn change_core(&self, zone: Zone, core: u32, change: impl FnOnce(&mut ScriptedCounter)) {
+        self.all(|counters| change(counters.get_mut(&(zone, Some(CoreId(core)))).unwrap()));
     }
 
     /// Adds drawn energy to a counter.
     pub(crate) fn draw(&self, zone: Zone, energy: MicroJoules) {
-        self.change(zone, |counter| {
-            counter.behind += energy.0;
-            if !counter.is_frozen {
-                counter.raw = (counter.raw + std::mem::take(&mut counter.behind)) % counter.range;
-            }
-        });
+        self.change(zone, |counter| counter.draw(energy));
     }
 
-    fn all<T>(&self, ask: impl FnOnce(&mut BTreeMap<Zone, ScriptedCounter>) -> T) -> T {
+    /// Adds drawn energy to the counter of a core.
+    pub(crate) fn draw_core(&self, zone: Zone, core: u32, energy: MicroJoules) {
+        self.change_core(zone, core, |counter| counter.draw(energy));
+    }
+
+    fn all<T>(&self, ask: impl FnOnce(&mut BTreeMap<Key, ScriptedCounter>) -> T) -> T {
         ask(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ScriptedCounter {
+    fn draw(&mut self, energy: MicroJoules) {
+        self.behind += energy.0;
+        if !self.is_frozen {
+            self.raw = (self.raw + std::mem::take(&mut self.behind)) % self.range;
+        }
     }
 }
 
 struct Handle {
     hardware: ScriptedHardware,
-    zone: Zone,
+    key: Key,
 }
 
 impl RawCounter for Handle {
     fn read(&mut self) -> Result<Option<u64>, SourceError> {
-        let counter = self.hardware.all(|counters| counters[&self.zone]);
+        let counter = self.hardware.all(|counters| counters[&self.key]);
         let problem = match counter {
+            // The CPUs of the core are off line.
+            ScriptedCounter { is_there: false, .. } if self.key.1.is_some() => return Ok(None),
             ScriptedCounter { is_there: false, .. } => io::ErrorKind::NotFound,
             ScriptedCounter { is_readable: false, .. } => io::ErrorKind::PermissionDenied,
             _ => return Ok(Some(counter.raw)),
         };
-        Err(SourceError::transient(format!("read {}", self.zone), problem.into()))
+        Err(SourceError::transient(format!("read {}", self.key.0), problem.into()))
     }
 }
 
 impl EnergyHardware for ScriptedHardware {
     fn presence(&self) -> Vec<String> {
         let is_there =
-            |(zone, counter): (&Zone, &ScriptedCounter)| counter.is_there.then(|| zone.to_string());
+            |((zone, _), counter): (&Key, &ScriptedCounter)| counter.is_there.then(|| zone.to_string());
         self.all(|counters| counters.iter().filter_map(is_there).collect())
     }
 
@@ -95,14 +124,14 @@ impl EnergyHardware for ScriptedHardware {
             return Err(SourceError::unavailable(format!("this host has no {kind}"), "use another host"));
         }
         let there = self.all(|counters| counters.clone());
-        let meter = |(zone, counter): (Zone, ScriptedCounter)| {
-            let raw = Box::new(Handle { hardware: self.clone(), zone });
+        let mut zones = Vec::new();
+        for (key, counter) in there.into_iter().filter(|(_, counter)| counter.is_there) {
+            let raw = Box::new(Handle { hardware: self.clone(), key });
             let modulus = Some(u128::from(counter.range));
             let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, modulus, BOUND);
-            ZoneMeter { zone, quantum: MicroJoules(1), parts: vec![Part { raw, counter }] }
-        };
-        let zones = there.into_iter().filter(|(_, counter)| counter.is_there).map(meter);
-        EnergyMeter::start(kind, zones.collect(), Vec::new(), clock)
+            add_part(&mut zones, key.0, MicroJoules(1), Part { raw, counter, core: key.1 });
+        }
+        EnergyMeter::start(kind, zones, Vec::new(), clock)
     }
 
     fn moves(&self, _: &mut EnergyMeter, _: &dyn Clock) -> bool {

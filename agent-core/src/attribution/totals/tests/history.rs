@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::groups::{GroupTick, GroupWatch, group_tick};
 use super::*;
-use crate::attribution::{IdlePolicy, ZoneWindow, attribute, demand::Demand};
+use crate::attribution::{IdlePolicy, ZoneWindow, attribute, demand::Demand, weights::Weights};
 use crate::model::cpu::CpuPlace;
 use crate::model::reservation::{Reservation, Reservations};
 use crate::units::Watts;
@@ -136,7 +136,7 @@ fn charge(
     for (workload, transcode, package, busy) in &tick.uses {
         let transcode = (*transcode > 0).then_some(TranscodeId(workload * 10 + transcode));
         let claimant = Claimant { workload: WorkloadId(100 + workload), transcode };
-        demand.add(claimant, CpuPlace { package: *package, die: 0 }, CpuTime(*busy));
+        demand.add(claimant, CpuPlace::on_die(*package, 0), CpuTime(*busy));
         watch.cpu += busy;
         watch.transcode_cpu += transcode.map_or(0, |_| *busy);
     }
@@ -147,7 +147,7 @@ fn charge(
             workload: WorkloadId(100 + workload),
             transcode: Some(TranscodeId(workload * 10 + 1)),
         };
-        owed.add(claimant, CpuPlace { package: 0, die: 0 }, CpuTime(1_000_000_000));
+        owed.add(claimant, CpuPlace::on_die(0, 0), CpuTime(1_000_000_000));
     }
     let living = (0..WORKLOADS).map(|id| (WorkloadId(100 + id), Reservation::default())).collect();
     let reservations = Reservations { cpus: 8, workloads: living };
@@ -156,7 +156,8 @@ fn charge(
         let scope = if domain == Domain::Psys { Scope::Platform } else { Scope::Package(*package) };
         let zone = Zone { scope, domain };
         let window = ZoneWindow { zone, energy: MicroJoules(*energy), duration: Duration::from_secs(1) };
-        let charges = attribute(window, &owed, idle.map(Watts), policy, &reservations);
+        let weights = Weights::by_time(&owed, scope);
+        let charges = attribute(window, &weights, idle.map(Watts), policy, &reservations);
         let sum: MicroJoules = charges.iter().map(|charge| charge.energy).sum();
         prop_assert_eq!(sum, window.energy);
         let of_transcodes = charges.iter().filter(|charge| charge.claimant.transcode.is_some());

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::ZONES;
+use super::{CORES, ZONES};
 use crate::config::IdleChoice;
 
 /// An event of the host, its containers, encoders and counters.
@@ -21,6 +21,10 @@ pub(super) enum Happening {
     Vanished { zone: usize },
     Mended { zone: usize },
     Reset { zone: usize },
+    CoreUnreadable { core: usize },
+    CoreFrozen { core: usize },
+    CoreOffline { core: usize },
+    CoreMended { core: usize },
     Cpus { socket: usize, count: u32 },
     ClockSet { seconds: i64 },
     Slept { seconds: u64 },
@@ -34,6 +38,7 @@ pub(super) struct Work {
     pub(super) slot: usize,
     pub(super) process: Option<usize>,
     pub(super) socket: usize,
+    pub(super) core: u32,
     pub(super) milliseconds: u64,
 }
 
@@ -42,6 +47,7 @@ pub(super) struct Step {
     pub(super) happenings: Vec<Happening>,
     pub(super) work: Vec<Work>,
     pub(super) watts: [u16; 4],
+    pub(super) core_watts: [u16; 4],
     pub(super) milliseconds: u64,
 }
 
@@ -49,6 +55,8 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) struct Start {
     pub(super) is_near_end: bool,
+    /// Whether the first two cores of each socket are counted.
+    pub(super) counts_cores: bool,
     pub(super) policy: IdleChoice,
     pub(super) idle_watts: Option<u8>,
     pub(super) max_workloads: u32,
@@ -63,9 +71,10 @@ pub(super) fn start() -> impl Strategy<Value = Start> {
         [IdleChoice::Own, IdleChoice::Proportional, IdleChoice::Even, IdleChoice::Reservation].as_slice();
     let policy = proptest::sample::select(policies);
     let limit = prop_oneof![Just(1000_u32), 0..4_u32];
-    (any::<bool>(), policy, proptest::option::of(0..200_u8), limit, 0..4_u32).prop_map(
-        |(is_near_end, policy, idle_watts, max_workloads, max_classes)| Start {
+    (any::<[bool; 2]>(), policy, proptest::option::of(0..200_u8), limit, 0..4_u32).prop_map(
+        |([is_near_end, counts_cores], policy, idle_watts, max_workloads, max_classes)| Start {
             is_near_end,
+            counts_cores,
             policy,
             idle_watts,
             max_workloads,
@@ -75,7 +84,7 @@ pub(super) fn start() -> impl Strategy<Value = Start> {
 }
 
 pub(super) fn happening() -> impl Strategy<Value = Happening> {
-    let (slot, process, zone) = (0..SLOTS, 0..PROCESSES, 0..ZONES.len());
+    let (slot, process, zone, core) = (0..SLOTS, 0..PROCESSES, 0..ZONES.len(), 0..CORES.len());
     prop_oneof![
         4 => slot.clone().prop_map(|slot| Happening::Made { slot }),
         2 => slot.clone().prop_map(|slot| Happening::Removed { slot }),
@@ -90,6 +99,10 @@ pub(super) fn happening() -> impl Strategy<Value = Happening> {
         1 => zone.clone().prop_map(|zone| Happening::Vanished { zone }),
         4 => zone.clone().prop_map(|zone| Happening::Mended { zone }),
         1 => zone.prop_map(|zone| Happening::Reset { zone }),
+        1 => core.clone().prop_map(|core| Happening::CoreUnreadable { core }),
+        1 => core.clone().prop_map(|core| Happening::CoreFrozen { core }),
+        1 => core.clone().prop_map(|core| Happening::CoreOffline { core }),
+        3 => core.prop_map(|core| Happening::CoreMended { core }),
         1 => (0..2_usize, 0..4_u32).prop_map(|(socket, count)| Happening::Cpus { socket, count }),
         1 => (-100..100_i64).prop_map(|seconds| Happening::ClockSet { seconds }),
         1 => (1..100_u64).prop_map(|seconds| Happening::Slept { seconds }),
@@ -99,19 +112,26 @@ pub(super) fn happening() -> impl Strategy<Value = Happening> {
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
-    let work = (0..SLOTS, proptest::option::of(0..PROCESSES), 0..2_usize, 1..2500_u64);
-    let work =
-        work.prop_map(|(slot, process, socket, milliseconds)| Work { slot, process, socket, milliseconds });
+    let work = (0..SLOTS, proptest::option::of(0..PROCESSES), 0..2_usize, 0..3_u32, 1..2500_u64);
+    let work = work.prop_map(|(slot, process, socket, core, milliseconds)| Work {
+        slot,
+        process,
+        socket,
+        core,
+        milliseconds,
+    });
     (
         proptest::collection::vec(happening(), 0..3),
         proptest::collection::vec(work, 0..4),
         proptest::array::uniform4(1..300_u16),
+        proptest::array::uniform4(1..30_u16),
         prop_oneof![4 => Just(1000_u64), 1 => 100..5000_u64],
     )
-        .prop_map(|(happenings, work, watts, milliseconds)| Step {
+        .prop_map(|(happenings, work, watts, core_watts, milliseconds)| Step {
             happenings,
             work,
             watts,
+            core_watts,
             milliseconds,
         })
 }

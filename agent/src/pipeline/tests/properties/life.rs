@@ -4,9 +4,9 @@ use agent_core::identity::directory::ContainerFacts;
 use agent_core::model::workload::WorkloadKind;
 
 use super::super::*;
-use super::ZONES;
 use super::books::Books;
 use super::events::{Happening, PROCESSES, SLOTS, Start, Step, Work};
+use super::{CORES, ZONES};
 use crate::config::{EnergyChoice, HumanDuration};
 use crate::source::energy::scripted::ScriptedCounter;
 use crate::source::identity::docker::EngineEvent;
@@ -20,6 +20,7 @@ pub(super) struct Life {
     /// The cgroup of each running encoder.
     encoders: [Option<u64>; PROCESSES],
     drawn: BTreeMap<Zone, MicroJoules>,
+    counts_cores: bool,
     /// Whether counters began shortly before the end of their range.
     is_near_end: bool,
     /// Whether energy may have been lost for good: a reset, a suspend, a missing counter.
@@ -42,12 +43,21 @@ impl Life {
             let apart = 7_000_000_000 * number;
             hardware.add(zone, if is_near_end { RANGE - apart / 500 } else { apart }, RANGE);
         }
+        let mut drawn: BTreeMap<_, _> = ZONES.into_iter().map(|zone| (zone, MicroJoules::ZERO)).collect();
+        if start.counts_cores {
+            for (number, (socket, core)) in (1..).zip(CORES) {
+                let zone = core_zone(socket);
+                drawn.insert(zone, MicroJoules::ZERO);
+                hardware.add_core(zone, core_number(socket, core), 1_000_000_000 * number, RANGE);
+            }
+        }
         Self {
             scene: Scene::new(&config, hardware),
             slots: [None; SLOTS],
             next_cgroup: 100,
             encoders: [None; PROCESSES],
-            drawn: ZONES.into_iter().map(|zone| (zone, MicroJoules::ZERO)).collect(),
+            drawn,
+            counts_cores: start.counts_cores,
             is_near_end,
             has_lost: false,
             books: Books::default(),
@@ -58,6 +68,13 @@ impl Life {
         let scene = &self.scene;
         let change = |zone: usize, change: &dyn Fn(&mut ScriptedCounter)| {
             scene.hardware.change(ZONES[zone], |counter| change(counter));
+        };
+        let change_core = |core: usize, change: &dyn Fn(&mut ScriptedCounter)| {
+            if self.counts_cores {
+                let (socket, core) = CORES[core];
+                let number = core_number(socket, core);
+                scene.hardware.change_core(core_zone(socket), number, |counter| change(counter));
+            }
         };
         match *happening {
             Happening::Made { slot } if self.slots[slot].is_none() => {
@@ -114,6 +131,10 @@ impl Life {
                 self.has_lost = true;
                 change(zone, &|counter| counter.raw = 0);
             }
+            Happening::CoreUnreadable { core } => change_core(core, &|counter| counter.is_readable = false),
+            Happening::CoreFrozen { core } => change_core(core, &|counter| counter.is_frozen = true),
+            Happening::CoreOffline { core } => change_core(core, &|counter| counter.is_there = false),
+            Happening::CoreMended { core } => change_core(core, &mend),
             Happening::Cpus { socket, count } => scene.cpu.script(|script| script.cpus[socket] = count),
             Happening::ClockSet { seconds } => scene.clock.set(seconds),
             Happening::Slept { seconds } => {
@@ -140,9 +161,12 @@ impl Life {
             let encoder = work.process.and_then(|process| Some((process, self.encoders[process]?)));
             match (encoder, self.slots[work.slot]) {
                 (Some((process, cgroup)), _) => {
-                    self.scene.run(cgroup, Some(1000 + process as u32), work.socket, busy);
+                    let process = Some(1000 + process as u32);
+                    self.scene.run_on_core(cgroup, process, (work.socket, work.core), busy);
                 }
-                (None, Some(cgroup)) => self.scene.run(cgroup, None, work.socket, busy),
+                (None, Some(cgroup)) => {
+                    self.scene.run_on_core(cgroup, None, (work.socket, work.core), busy);
+                }
                 (None, None) => {}
             }
         }
@@ -153,6 +177,11 @@ impl Life {
             let energy = Watts(f64::from(watts)).during(length);
             *self.drawn.entry(zone).or_default() += energy;
             self.scene.hardware.draw(zone, energy);
+        }
+        for ((socket, core), watts) in CORES.into_iter().zip(step.core_watts).filter(|_| self.counts_cores) {
+            let (zone, energy) = (core_zone(socket), Watts(f64::from(watts)).during(length));
+            *self.drawn.entry(zone).or_default() += energy;
+            self.scene.hardware.draw_core(zone, core_number(socket, core), energy);
         }
         let snapshot = self.scene.tick(length);
         self.scene.cpu.script(|script| script.is_broken = false);
@@ -176,8 +205,14 @@ impl Life {
         for zone in ZONES {
             self.scene.hardware.change(zone, mend);
         }
-        let work = (0..2).map(|socket| Work { slot: 0, process: None, socket, milliseconds: 500 }).collect();
-        let step = Step { happenings: Vec::new(), work, watts: [50, 10, 40, 8], milliseconds: 1000 };
+        for (socket, core) in CORES.into_iter().filter(|_| self.counts_cores) {
+            self.scene.hardware.change_core(core_zone(socket), core_number(socket, core), mend);
+        }
+        let work = (0..2)
+            .map(|socket| Work { slot: 0, process: None, socket, core: 0, milliseconds: 500 })
+            .collect();
+        let (watts, core_watts) = ([50, 10, 40, 8], [5, 6, 7, 8]);
+        let step = Step { happenings: Vec::new(), work, watts, core_watts, milliseconds: 1000 };
         // Counters with equal energy are compared first, which delays their energy for some ticks.
         for _ in 0..10 {
             self.step(&step);
@@ -193,6 +228,10 @@ impl Life {
             "all that was drawn is known"
         );
     }
+}
+
+fn core_zone(socket: usize) -> Zone {
+    zone(Domain::Core, socket as u32)
 }
 
 pub(super) fn mend(counter: &mut ScriptedCounter) {

@@ -50,7 +50,7 @@ impl HostClock {
             .map(|place| PlaceWindow { place, cpus: 0, elapsed: CpuTime::ZERO, idle: CpuTime::ZERO })
             .collect();
         for (cpu, idle) in &now {
-            let place = self.topology.place(*cpu);
+            let place = self.topology.place(*cpu).without_core();
             let Some(window) = windows.iter_mut().find(|window| window.place == place) else { continue };
             window.cpus += 1;
             // Idle ticks may go back a little (proc_stat(5)), and one tick may be longer than the window.

@@ -52,6 +52,44 @@ fn sockets_of_amd_energy_are_packages() {
 }
 
 #[test]
+fn cores_of_amd_energy_are_counted_one_by_one() {
+    let thread = |cpu: u32| format!("sys/devices/system/cpu/cpu{cpu}/topology/core_cpus_list");
+    let (first, second) = (thread(0), thread(1));
+    let (root, roots) = host(&[
+        (&first, "0"),
+        (&second, "1"),
+        ("sys/class/hwmon/hwmon3/name", "amd_energy"),
+        ("sys/class/hwmon/hwmon3/energy1_label", "Ecore000"),
+        ("sys/class/hwmon/hwmon3/energy1_input", "111"),
+        ("sys/class/hwmon/hwmon3/energy2_label", "Ecore001"),
+        ("sys/class/hwmon/hwmon3/energy2_input", "222"),
+        ("sys/class/hwmon/hwmon3/energy3_label", "Ecore002"),
+        ("sys/class/hwmon/hwmon3/energy3_input", "0"),
+        ("sys/class/hwmon/hwmon3/energy4_label", "Esocket0"),
+        ("sys/class/hwmon/hwmon3/energy4_input", "5000000"),
+    ]);
+    let clock = TestClock::default();
+    let mut meter = HostEnergy::new(roots, EnergyOptions::default()).open(KIND, &clock).unwrap();
+    let cores = Zone { domain: Domain::Core, scope: Scope::Package(0) };
+    assert_eq!((meter.zones(), meter.counts_cores()), (vec![package(0), cores], true));
+    assert!(
+        meter.notes().iter().any(|note| note.contains("Ecore002")),
+        "it is off line: {:?}",
+        meter.notes()
+    );
+    meter.read(&clock);
+    for (file, energy) in [("energy1_input", "3000111"), ("energy2_input", "4000222")] {
+        fs::write(root.path().join("sys/class/hwmon/hwmon3").join(file), energy).unwrap();
+    }
+    clock.advance(Duration::from_secs(1));
+    let reading = meter.read(&clock);
+    assert_eq!(reading.zones[1].1.total, MicroJoules(7_000_000));
+    let counts: Vec<_> =
+        reading.cores.iter().map(|core| (core.core.0, core.count.map(|count| count.total.0))).collect();
+    assert_eq!(counts, [(0, Some(3_000_000)), (1, Some(4_000_000))]);
+}
+
+#[test]
 fn meters_of_a_platform_are_its_parts() {
     let (root, roots) = host(&[
         CPU,

@@ -36,7 +36,7 @@ impl RawCounter for Script {
 fn part(answers: &[Answer]) -> Part {
     // A megajoule, at 1 kW.
     let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, Some(1_000_000_000_000), Watts(1000.0));
-    Part { raw: Box::new(Script(answers.iter().copied().collect())), counter }
+    Part { raw: Box::new(Script(answers.iter().copied().collect())), counter, core: None }
 }
 
 fn zone(domain: Domain, parts: Vec<Part>) -> ZoneMeter {
@@ -168,7 +168,7 @@ fn follow(
     let clock = TestClock::default();
     let of_package = |(package, register): (usize, &&Arc<AtomicU64>)| {
         let counter = EnergyCounter::new(EnergyUnit::MICROJOULE, None, Watts(1000.0));
-        let part = Part { raw: Box::new(Register(Arc::clone(register))), counter };
+        let part = Part { raw: Box::new(Register(Arc::clone(register))), counter, core: None };
         let scope = Scope::Package(package as u32);
         ZoneMeter { zone: Zone { scope, domain: Domain::Package }, ..zone(Domain::Package, vec![part]) }
     };
@@ -204,4 +204,31 @@ fn two_registers_that_begin_together_are_two_at_the_first_tick() {
         assert_eq!(known, [(2, 0); 7], "from {begin}");
         assert_eq!(meter.mirrors().len(), 0);
     }
+}
+
+#[test]
+fn a_core_that_fails_or_is_reset_hides_no_other_core() {
+    let clock = TestClock::default();
+    let core = |number: u32, answers: &[Answer]| Part { core: Some(CoreId(number)), ..part(answers) };
+    let zone = zone(
+        Domain::Core,
+        vec![
+            core(0, &[Count(0), Count(0), Fails, Count(50_000_000)]),
+            core(8, &[Count(900), Count(900), Count(40_000_900), Count(80_000_900)]),
+            core(9, &[Count(70_000_000), Count(70_000_000), Count(1_000_000), Count(2_000_000)]),
+        ],
+    );
+    let mut meter = start(vec![zone], &clock).unwrap();
+    let mut read = || {
+        clock.advance(Duration::from_secs(1));
+        let counts = meter
+            .read(&clock)
+            .cores
+            .into_iter()
+            .map(|core| (core.core.0, core.count.map(|count| (count.total.0, count.resets))));
+        counts.collect::<Vec<_>>()
+    };
+    assert_eq!(read(), [(0, Some((0, 0))), (8, Some((0, 0))), (9, Some((0, 0)))]);
+    assert_eq!(read(), [(0, None), (8, Some((40_000_000, 0))), (9, None)], "doubtful");
+    assert_eq!(read(), [(0, Some((50_000_000, 0))), (8, Some((80_000_000, 0))), (9, Some((2_000_000, 1)))]);
 }

@@ -9,7 +9,8 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use agent_core::model::energy::CounterEvent;
+use agent_core::model::cpu::CoreId;
+use agent_core::model::energy::{CoreReading, CounterEvent};
 use agent_core::model::health::Reason;
 use expect_test::{Expect, expect};
 use tempfile::TempDir;
@@ -41,8 +42,7 @@ impl Host {
     /// A host with CPUs in these places.
     fn new(cpuinfo: &str, places: &[(u32, u32)]) -> Self {
         let (folder, roots) = host(&[("proc/cpuinfo", cpuinfo)]);
-        let places: Vec<_> =
-            places.iter().map(|(package, die)| CpuPlace { package: *package, die: *die }).collect();
+        let places: Vec<_> = places.iter().map(|(package, die)| CpuPlace::on_die(*package, *die)).collect();
         Self { folder, roots, topology: places.into_iter().map(Some).collect(), clock: TestClock::default() }
     }
 

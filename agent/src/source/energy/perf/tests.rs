@@ -28,8 +28,7 @@ fn write_event(root: &TempDir, pmu: &str, name: &str, terms: &str, scale: &str) 
 }
 
 fn topology(places: &[(u32, u32)]) -> CpuTopology {
-    let places: Vec<_> =
-        places.iter().map(|(package, die)| CpuPlace { package: *package, die: *die }).collect();
+    let places: Vec<_> = places.iter().map(|(package, die)| CpuPlace::on_die(*package, *die)).collect();
     places.into_iter().map(Some).collect()
 }
 

@@ -29,6 +29,37 @@ fn amd_s_cores_are_summed_one_thread_each() {
     .assert_eq(&show(&host.read(&mut meter)));
 }
 
+/// Energy of each core since the beginning, in joules; `None` where it is unknown.
+fn by_core(reading: &EnergyReading) -> Vec<(u32, Option<u64>)> {
+    let joules = |core: &CoreReading| core.count.map(|count| count.total.0 / 1_000_000);
+    reading.cores.iter().map(|core| (core.core.0, joules(core))).collect()
+}
+
+#[test]
+fn each_of_amd_s_cores_is_counted_and_one_off_line_is_unknown() {
+    let mut host = two_cores();
+    let core = |number| CpuPlace { core: Some(CoreId(number)), ..CpuPlace::on_die(0, 0) };
+    host.topology = [core(0), core(1), core(0), core(1)].map(Some).into_iter().collect();
+    let mut meter = host.open_spread().unwrap();
+    assert!(meter.counts_cores());
+    host.read(&mut meter);
+    for (cpu, joules) in [(0, 3), (1, 4), (2, 3), (3, 4)] {
+        host.set(cpu, &[(PACKAGE, 9 + 20 * JOULE), (CORE, 9 + joules * JOULE)]);
+    }
+    assert_eq!(by_core(&host.read(&mut meter)), [(0, Some(3)), (1, Some(4))]);
+    host.take_offline(0);
+    assert_eq!(by_core(&host.read(&mut meter)), [(0, Some(3)), (1, Some(4))], "by its other thread");
+    host.take_offline(2);
+    assert_eq!(by_core(&host.read(&mut meter)), [(0, None), (1, Some(4))]);
+    assert!(
+        !Host::new(&intel(0x9E), &[(0, 0)])
+            .set(0, &[(0x606, UNIT_14), (0x611, 5)])
+            .open()
+            .unwrap()
+            .counts_cores()
+    );
+}
+
 #[test]
 fn cores_are_told_apart_by_number_where_siblings_are_not_listed() {
     let host = Host::new(&amd(), &[(0, 0); 4]);

@@ -1,0 +1,75 @@
+//! Weights of the claimants of a window, by the key of the window: CPU time, or the energy of the cores.
+
+use crate::attribution::cores::CorePrices;
+use crate::attribution::demand::{Claimant, Demand};
+use crate::model::energy::Scope;
+use crate::model::key::SplitKey;
+use crate::units::Ratio;
+
+#[cfg(test)]
+mod tests;
+
+/// Weights of all claimants that ran in a window, in a stable order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights {
+    time: Vec<(Claimant, u64)>,
+    by_core: Option<ByCore>,
+}
+
+/// Weights by the energy of cores.
+#[derive(Clone, Debug, PartialEq)]
+struct ByCore {
+    weights: Vec<(Claimant, u64)>,
+    /// Of each weight, the part that other claimants of the same cores used.
+    shared: Vec<Ratio>,
+}
+
+impl Weights {
+    /// By busy time in a scope.
+    pub fn by_time(demand: &Demand, scope: Scope) -> Self {
+        Self { time: demand.within(scope), by_core: None }
+    }
+
+    /// By the energy of the cores of a scope, and by busy time within each core.
+    pub fn by_core_energy(demand: &Demand, scope: Scope, prices: &CorePrices) -> Self {
+        let of = demand.by_claimant(scope, |places| {
+            let (mut weight, mut shared) = (0_u128, 0.0);
+            for (place, busy) in places {
+                let (price, all) = prices.of(place);
+                let part = u128::from(busy.0) * u128::from(price);
+                weight += part;
+                shared += part as f64 * (1.0 - busy.share_of(all).map_or(1.0, |own| own.0));
+            }
+            (weight, Ratio(if weight > 0 { shared / weight as f64 } else { 0.0 }))
+        });
+        // 64 bits are enough for a day of hundreds of cores; beyond, all weights lose the same digits.
+        let largest = of.iter().map(|(_, (weight, _))| *weight).max().unwrap_or(0);
+        let surplus = (u128::BITS - largest.leading_zeros()).saturating_sub(u64::BITS);
+        let weights =
+            of.iter().map(|(claimant, (weight, _))| (*claimant, (weight >> surplus) as u64)).collect();
+        let shared = of.into_iter().map(|(_, (_, shared))| shared).collect();
+        Self { time: demand.within(scope), by_core: Some(ByCore { weights, shared }) }
+    }
+
+    /// The key.
+    pub fn key(&self) -> SplitKey {
+        if self.by_core.is_some() { SplitKey::CoreEnergy } else { SplitKey::Time }
+    }
+
+    /// Busy nanoseconds.
+    pub(super) fn time(&self) -> &[(Claimant, u64)] {
+        &self.time
+    }
+
+    /// Weights by the key.
+    pub(super) fn by_key(&self) -> &[(Claimant, u64)] {
+        self.by_core.as_ref().map_or(&self.time, |by_core| &by_core.weights)
+    }
+
+    /// The part of a claimant's weight that is split by time with other claimants: 1 where CPU time is the only key.
+    pub fn shared(&self, claimant: Claimant) -> Ratio {
+        let Some(by_core) = &self.by_core else { return Ratio(1.0) };
+        let index = by_core.weights.binary_search_by_key(&claimant, |(claimant, _)| *claimant);
+        index.map_or(Ratio(1.0), |index| by_core.shared[index])
+    }
+}

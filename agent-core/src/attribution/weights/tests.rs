@@ -1,0 +1,148 @@
+//! Tests both keys on a simulated processor: eight cores of two threads, encoders of unlike power, threads that stay or move.
+
+use std::time::Duration;
+
+use super::*;
+use crate::attribution::cores::{CoreReadings, CoreWindow, Pricing, price};
+use crate::attribution::uncertainty::{Keyed, Quality, bound};
+use crate::attribution::{IdlePolicy, ZoneWindow, attribute};
+use crate::few;
+use crate::model::cpu::{CoreId, CpuPlace};
+use crate::model::energy::{CoreCount, CoreReading, Domain, EnergySourceKind, Zone};
+use crate::model::reservation::Reservations;
+use crate::model::workload::WorkloadId;
+use crate::units::{CpuTime, MicroJoules, Watts};
+
+const SCOPE: Scope = Scope::Package(0);
+const CORES: usize = 8;
+/// Power of a thread alone on its core, of a core while both threads run, relative to one, and power outside of the cores for each watt.
+const THREAD: f64 = 5.0;
+const BOTH: f64 = 1.15;
+const BEYOND: f64 = 0.4;
+/// Steps of a second.
+const STEPS: usize = 100;
+
+/// A sequence of numbers in 0..1 (xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// An encoder: its number of threads, and its energy relative to another's, within the cores and beyond them.
+struct Encoder {
+    threads: usize,
+    within: f64,
+    beyond: f64,
+}
+
+/// A second on the processor.
+struct Second {
+    demand: Demand,
+    by_core: [f64; CORES],
+    truth: Vec<f64>,
+}
+
+/// Runs encoders for a second, whose threads move in each step with a probability. `home` has the hardware thread of each thread.
+fn run(encoders: &[Encoder], home: &mut [usize], moves: f64, random: &mut Random) -> Second {
+    let owner: Vec<usize> =
+        encoders.iter().enumerate().flat_map(|(number, one)| vec![number; one.threads]).collect();
+    let (mut by_core, mut truth) = ([0.0; CORES], vec![0.0; encoders.len()]);
+    let mut demand = Demand::default();
+    for _ in 0..STEPS {
+        for thread in 0..home.len() {
+            let to = (random.next() * (2 * CORES) as f64) as usize;
+            if random.next() < moves && !home.contains(&to) {
+                home[thread] = to;
+            }
+        }
+        for (thread, at) in home.iter().enumerate() {
+            let (core, encoder) = (at / 2, &encoders[owner[thread]]);
+            let is_shared = home.contains(&(at ^ 1));
+            let power = THREAD * encoder.within * if is_shared { BOTH / 2.0 } else { 1.0 };
+            let energy = power / STEPS as f64;
+            by_core[core] += energy;
+            truth[owner[thread]] += energy * (1.0 + BEYOND * encoder.beyond);
+            let place = CpuPlace { core: Some(CoreId(core as u32)), ..CpuPlace::on_die(0, 0) };
+            demand.add(claimant(owner[thread]), place, CpuTime(1_000_000_000 / STEPS as u64));
+        }
+    }
+    Second { demand, by_core, truth }
+}
+
+fn claimant(number: usize) -> Claimant {
+    Claimant::workload(WorkloadId(100 + number as u32))
+}
+
+/// Relative errors of all encoders, and whether each is within the stated uncertainty.
+fn errors(second: &Second, key: SplitKey) -> Vec<(f64, bool)> {
+    let readings = |energy: &dyn Fn(usize) -> f64| -> CoreReadings {
+        let count = |core| CoreCount { total: MicroJoules::from_joules(energy(core)).unwrap(), resets: 0 };
+        let reading =
+            |core| CoreReading { scope: SCOPE, core: CoreId(core as u32), count: Some(count(core)) };
+        (0..CORES).map(reading).collect()
+    };
+    let (begin, end) = (readings(&|_| 0.0), readings(&|core| second.by_core[core]));
+    let duration = Duration::from_secs(1);
+    let cores = CoreWindow { scope: SCOPE, duration, begin: &begin, end: &end };
+    let weights = match (key, price(&second.demand, &cores, Watts(0.0))) {
+        (SplitKey::CoreEnergy, Pricing::Cores(prices)) => {
+            Weights::by_core_energy(&second.demand, SCOPE, &prices)
+        }
+        _ => Weights::by_time(&second.demand, SCOPE),
+    };
+    assert_eq!(weights.key(), key);
+    let all = MicroJoules::from_joules(second.truth.iter().sum()).unwrap();
+    let zone = Zone { scope: SCOPE, domain: Domain::Package };
+    let window = ZoneWindow { zone, energy: all, duration };
+    let quality = Quality { source: EnergySourceKind::Msr, quantum: MicroJoules(15), skew: Duration::ZERO };
+    attribute(window, &weights, None, IdlePolicy::Own, &Reservations::default())
+        .iter()
+        .map(|charge| {
+            let keyed = Keyed { all, key, shared: weights.shared(charge.claimant) };
+            let bound = bound(charge.energy, Some(keyed), all, duration, quality).joules();
+            let truth = second.truth[charge.claimant.workload.0 as usize - 100];
+            let error = (charge.energy.joules() - truth).abs();
+            (error / truth, error <= bound)
+        })
+        .collect()
+}
+
+/// Mean error of a key over many seconds, and the part of all charges within the stated uncertainty.
+fn measured(key: SplitKey, moves: f64) -> (f64, f64) {
+    let encoders = [(4, 0.8, 1.1), (4, 1.0, 1.0), (4, 1.2, 0.9)].map(|(threads, within, beyond)| Encoder {
+        threads,
+        within,
+        beyond,
+    });
+    let mut random = Random(7);
+    let mut home: Vec<usize> = (0..12).collect();
+    let seconds = few(300);
+    let found: Vec<_> =
+        (0..seconds).flat_map(|_| errors(&run(&encoders, &mut home, moves, &mut random), key)).collect();
+    let count = found.len() as f64;
+    let mean = found.iter().map(|(error, _)| error).sum::<f64>() / count;
+    (mean, found.iter().filter(|(_, is_covered)| *is_covered).count() as f64 / count)
+}
+
+#[test]
+fn unlike_encoders_on_cores_of_their_own_are_within_the_stated_uncertainty() {
+    let ((by_time, _), (by_core, covered)) =
+        (measured(SplitKey::Time, 0.0), measured(SplitKey::CoreEnergy, 0.0));
+    assert!(by_time > 0.1 && by_core < 0.03, "{by_core} by core, {by_time} by time");
+    assert!(covered >= 0.95, "{covered} covered");
+}
+
+#[test]
+fn encoders_that_move_between_cores_are_never_worse_than_by_cpu_time() {
+    for moves in [0.02, 0.2] {
+        let (by_time, by_core) = (measured(SplitKey::Time, moves), measured(SplitKey::CoreEnergy, moves));
+        assert!(by_core.0 < by_time.0, "moves {moves}: {} by core, {} by time", by_core.0, by_time.0);
+        assert!(by_core.1 > by_time.1, "moves {moves}: {} covered, {} by time", by_core.1, by_time.1);
+    }
+}

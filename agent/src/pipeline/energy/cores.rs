@@ -1,0 +1,94 @@
+//! Decides by which key a window is split, where the energy of each core is counted, and counts windows that CPU time splits instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agent_core::attribution::cores::{CoreIdle, CoreWindow, Pricing, price};
+use agent_core::attribution::demand::Demand;
+use agent_core::attribution::weights::Weights;
+use agent_core::model::energy::{Domain, Zone};
+use agent_core::model::key::{FallbackReason, SplitKey};
+
+use crate::pipeline::zones::Closed;
+
+/// Keys of all zones, and the idle power of their cores.
+#[derive(Debug, Default)]
+pub(super) struct CoreTracker {
+    idle: CoreIdle,
+    /// The key of each zone, as of its last window.
+    keys: BTreeMap<Zone, SplitKey>,
+    fallbacks: BTreeMap<FallbackReason, u64>,
+    /// Zones in whose last window a core stood still: what it shows next may be energy of that window.
+    stood_still: BTreeSet<Zone>,
+}
+
+impl CoreTracker {
+    /// Learns the power of idle cores from a window of a package. `demand` is that of its last tick.
+    pub(super) fn learn(&mut self, closed: &Closed, demand: &Demand) {
+        if closed.is_sound && closed.owed.is_none() && closed.window.zone.domain == Domain::Package {
+            self.idle.observe(demand, &window(closed));
+        }
+    }
+
+    /// Weights of the claimants of a window.
+    pub(super) fn weights(&mut self, closed: &Closed, demand: &Demand) -> Weights {
+        let zone = closed.window.zone;
+        let by_time = || Weights::by_time(demand, zone.scope);
+        let key = key(closed, demand);
+        self.keys.insert(zone, key);
+        if key == SplitKey::Time {
+            return by_time();
+        }
+        match self.pricing(closed, demand) {
+            Pricing::Cores(prices) => Weights::by_core_energy(demand, zone.scope, &prices),
+            Pricing::Time(reason) => {
+                *self.fallbacks.entry(reason).or_default() += 1;
+                by_time()
+            }
+        }
+    }
+
+    fn pricing(&mut self, closed: &Closed, demand: &Demand) -> Pricing {
+        let zone = closed.window.zone;
+        if closed.is_stretched {
+            return Pricing::Time(FallbackReason::CounterStalled);
+        }
+        let pricing = price(demand, &window(closed), self.idle.power(zone.scope));
+        let stood_still = self.stood_still.remove(&zone);
+        if pricing == Pricing::Time(FallbackReason::CoreStandsStill) {
+            self.stood_still.insert(zone);
+        } else if stood_still && matches!(pricing, Pricing::Cores(_)) {
+            return Pricing::Time(FallbackReason::CoreStandsStill);
+        }
+        pricing
+    }
+
+    /// The key of a zone.
+    pub(super) fn key(&self, zone: Zone) -> SplitKey {
+        self.keys.get(&zone).copied().unwrap_or_default()
+    }
+
+    /// Windows that CPU time has split although each core is counted, by reason; none where cores are not counted.
+    pub(super) fn fallbacks(&self) -> Vec<(FallbackReason, u64)> {
+        let is_used =
+            self.keys.values().any(|key| *key == SplitKey::CoreEnergy) || !self.fallbacks.is_empty();
+        let count = |reason| (reason, self.fallbacks.get(&reason).copied().unwrap_or(0));
+        FallbackReason::ALL.into_iter().filter(|_| is_used).map(count).collect()
+    }
+}
+
+/// The key of a zone: by its cores, where they are counted and CPU time is known by core.
+fn key(closed: &Closed, demand: &Demand) -> SplitKey {
+    let zone = closed.window.zone;
+    let is_of_cores = matches!(zone.domain, Domain::Package | Domain::Core);
+    let has_cores = || demand.places(zone.scope).any(|(place, _)| place.core.is_some());
+    if is_of_cores && closed.cores[1].cover(zone.scope) && has_cores() {
+        SplitKey::CoreEnergy
+    } else {
+        SplitKey::Time
+    }
+}
+
+fn window(closed: &Closed) -> CoreWindow<'_> {
+    let [begin, end] = &closed.cores;
+    CoreWindow { scope: closed.window.zone.scope, duration: closed.window.duration, begin, end }
+}
