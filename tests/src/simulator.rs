@@ -4,6 +4,7 @@
 //! kernel threads included, the root's `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one counter, and
 //! processes outside the parent draw nothing.
 
+mod monitor;
 mod processor;
 mod topology;
 
@@ -21,6 +22,7 @@ use anyhow::Context;
 use crate::cgroup;
 use crate::command::{now, pause};
 use crate::rapl::{Counter, link_the_rest};
+use monitor::Monitor;
 use topology::link_with_parts;
 
 /// Interval in which the counters advance, as RAPL's do.
@@ -42,6 +44,8 @@ pub enum Part {
     Socket,
     /// A die of the only package, as Intel counts them.
     Die,
+    /// A core of the only package, as AMD counts them. The package has a counter, too.
+    Core,
 }
 
 /// Power of a part as a function of its busy CPUs.
@@ -67,7 +71,7 @@ impl Power {
 pub struct Machine {
     /// Hardware of each counter.
     pub part: Part,
-    /// Power above idle of each part, which has a counter of its own and as many CPUs as the others.
+    /// Power above idle of each part, which has a counter of its own and as many CPUs as the others. Cores draw no idle power.
     pub parts: &'static [Power],
     /// Watts without running tasks, of all parts together.
     pub idle: f64,
@@ -93,11 +97,23 @@ impl Machine {
     /// A counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other.
     pub const TWO_SOCKETS: Self = Self { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..Self::LINEAR };
 
-    /// Number of packages: all dies are in one.
+    /// Two cores that are counted; 9 W for each busy CPU of one, 13 W of the other.
+    pub const PER_CORE: Self =
+        Self { part: Part::Core, parts: &[Power::Linear(9.0), Power::Linear(13.0)], ..Self::LINEAR };
+
+    /// Number of packages: all dies and cores are in one.
     pub(crate) fn packages(&self) -> usize {
         match self.part {
             Part::Socket => self.parts.len(),
-            Part::Die => 1,
+            Part::Die | Part::Core => 1,
+        }
+    }
+
+    /// The source of energy that shows the counters.
+    pub(crate) fn source(&self) -> &'static str {
+        match self.part {
+            Part::Socket | Part::Die => "powercap",
+            Part::Core => "hwmon",
         }
     }
 }
@@ -164,13 +180,18 @@ impl Simulator {
         }
         let counter = |number: usize| {
             let name = match machine.part {
-                Part::Socket => format!("package-{number}"),
                 Part::Die => format!("package-0-die-{number}"),
+                Part::Socket | Part::Core => format!("package-{number}"),
             };
             let zone = format!("intel-rapl:{number}");
             Counter::make(folder.path(), &zone, &name, machine.range, begin_of(number))
         };
-        let mut counters = (0..parts).map(counter).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut counters = if machine.part == Part::Core {
+            let first_cpus: Vec<usize> = (0..parts).map(|part| part * cpus() / parts).collect();
+            Counters::Cores(Monitor::make(folder.path(), &first_cpus)?)
+        } else {
+            Counters::Parts((0..parts).map(counter).collect::<anyhow::Result<_>>()?)
+        };
         let parent = cgroup::root()?.join(parent);
         let open =
             |path: PathBuf| File::open(&path).with_context(|| format!("cannot open {}", path.display()));
@@ -202,7 +223,7 @@ impl Simulator {
     /// The agent, as a program that finds this machine's processor: only Intel's dies count separately.
     pub fn program(&self, binary: &Path) -> anyhow::Result<PathBuf> {
         match self.part {
-            Part::Socket => Ok(binary.to_path_buf()),
+            Part::Socket | Part::Core => Ok(binary.to_path_buf()),
             Part::Die => processor::on_intel(self.folder.path(), binary),
         }
     }
@@ -265,7 +286,15 @@ fn begin_of(part: usize) -> f64 {
     50_000.0 + 10_000.0 * part as f64
 }
 
-fn advance(machine: Machine, counters: &mut [Counter], all: &File, each: &[File], shared: &Shared) {
+/// Counters of a machine.
+enum Counters {
+    /// One for each part.
+    Parts(Vec<Counter>),
+    /// One for each core, and one for the package.
+    Cores(Monitor),
+}
+
+fn advance(machine: Machine, counters: &mut Counters, all: &File, each: &[File], shared: &Shared) {
     // Late steps are long steps; shorter ones are more exact.
     let _ = rustix::process::setpriority_process(None, -15);
     let parts = machine.parts.len();
@@ -274,6 +303,7 @@ fn advance(machine: Machine, counters: &mut [Counter], all: &File, each: &[File]
     let mut used = (by_part(all, parts), each.iter().map(usage).collect::<Vec<f64>>());
     let mut truth = Truth { workloads: vec![0.0; each.len()], ..Truth::default() };
     let (mut joules, mut prices) = (vec![0.0; parts], vec![0.0; parts]);
+    let mut above_idle = vec![0.0; parts];
     let mut offsets: Vec<f64> = (0..parts).map(|part| -begin_of(part)).collect();
     let mut refreshed = now();
     let mut steps: u32 = 0;
@@ -293,6 +323,7 @@ fn advance(machine: Machine, counters: &mut [Counter], all: &File, each: &[File]
             let dynamic = power.watts(spent[part] / seconds, cpus_each) * seconds * swing;
             let more = machine.idle / parts as f64 * seconds + dynamic;
             joules[part] += more;
+            above_idle[part] += dynamic;
             truth.host += more;
             // The cost of a CPU second at this moment. Files are read one after the other: a step in which only one of them has
             // moved has the cost of the step before.
@@ -309,7 +340,10 @@ fn advance(machine: Machine, counters: &mut [Counter], all: &File, each: &[File]
         if refreshed.elapsed() >= due {
             refreshed = now();
             steps = steps.wrapping_add(1);
-            show(counters, &joules, &mut offsets, steps, shared);
+            match counters {
+                Counters::Parts(counters) => show(counters, &joules, &mut offsets, steps, shared),
+                Counters::Cores(monitor) => monitor.set(&above_idle, truth.host),
+            }
         }
         shared.truths.lock().unwrap_or_else(PoisonError::into_inner).push(truth.clone());
     }

@@ -53,11 +53,12 @@ impl Stage {
         let simulator = Simulator::start(machine, parent, &names)?;
         let sysfs = format!("--path.sysfs={}", simulator.path().display());
         let idle = format!("--attribution.idle-watts={}", machine.idle / machine.packages() as f64);
+        let source = format!("--energy.source={}", machine.source());
         let fixed = [
             sysfs.as_str(),
             "--path.cgroupfs=/sys/fs/cgroup",
             "--cpu.source=bpf",
-            "--energy.source=powercap",
+            &source,
             "--containers.docker-socket=",
             "--containers.podman-socket=",
             &idle,

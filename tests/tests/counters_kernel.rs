@@ -159,3 +159,18 @@ fn a_reset_loses_what_was_counted_in_its_own_tick_before_it_and_no_more() {
     assert_eq!(scrape.sum("ffwatt_finding", &finding), Some(1.0));
     assert!(stage.agent.log().contains("was reset"), "{}", stage.agent.log());
 }
+
+#[test]
+fn workloads_on_cores_of_their_own_have_the_energy_of_their_cores() {
+    let stage = stage(Machine::PER_CORE, "1s");
+    let first = account(&stage.agent.wait_ticks(3).unwrap());
+    // By CPU time, the workload of the cheap core would be charged for a fifth of the others' energy.
+    for mut job in ["before", "inside", "after"].map(|name| job(&stage, name)) {
+        job.wait().unwrap();
+    }
+    let scrape = stage.agent.wait_ticks(2).unwrap();
+    assert_closed(&scrape);
+    compare(&stage, &first, &account(&scrape), Trouble::None);
+    let key = [("domain", "package"), ("key", "core-energy")];
+    assert_eq!(scrape.sum("ffwatt_attribution_key_info", &key), Some(1.0), "{}", stage.agent.log());
+}

@@ -21,7 +21,7 @@ use xtask::{build_ebpf, root};
 const PARENT: &str = "ffwatt-accuracy";
 
 /// The simulated machines, by name and description.
-pub(crate) const MACHINES: [(&str, &str, Machine); 5] = [
+pub(crate) const MACHINES: [(&str, &str, Machine); 6] = [
     ("linear", "9 W for each busy CPU", Machine::LINEAR),
     (
         "rough",
@@ -38,6 +38,12 @@ pub(crate) const MACHINES: [(&str, &str, Machine); 5] = [
         "two dies",
         "as two sockets, but they are dies of one package, on an Intel processor, where each die has a counter",
         Machine { part: Part::Die, ..Machine::TWO_SOCKETS },
+    ),
+    (
+        "per-core",
+        "two cores of one package, each half of the CPUs, with a counter for each core and one for the package; 9 W for each busy CPU of \
+         the first core, 13 W for one of the second; each workload runs on one core",
+        Machine::PER_CORE,
     ),
     (
         "concave",

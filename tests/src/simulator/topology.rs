@@ -1,4 +1,4 @@
-//! A `/sys` in which the CPUs are in any number of sockets or dies; the rest of it is the real one.
+//! A `/sys` in which the CPUs are in any number of sockets, dies or cores; the rest of it is the real one.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
-use super::Part;
+use super::{Part, cpus_of};
 
 /// Folders on the path to the CPUs, each with links to all but the next.
 const WAY: [&str; 3] = ["devices", "system", "cpu"];
@@ -35,15 +35,20 @@ pub(super) fn link_with_parts(sys: &Path, part: Part, parts: usize) -> anyhow::R
         let (real, own) = (real.join(&name), own.join(&name));
         fs::create_dir_all(own.join("topology")).context("cannot make a folder")?;
         link_all_but(&real, &own, |entry| entry == "topology")?;
-        let ids = ["physical_package_id", "die_id"];
-        link_all_but(&real.join("topology"), &own.join("topology"), |entry| ids.contains(&entry))?;
         let number = cpu * parts / cpus;
-        let numbers = match part {
-            Part::Socket => [number, 0],
-            Part::Die => [0, number],
+        let (package, die) = match part {
+            Part::Socket => (number, 0),
+            Part::Die => (0, number),
+            Part::Core => (0, 0),
         };
-        for (id, number) in ids.into_iter().zip(numbers) {
-            fs::write(own.join("topology").join(id), format!("{number}\n"))?;
+        let mut files = vec![("physical_package_id", package.to_string()), ("die_id", die.to_string())];
+        if part == Part::Core {
+            files.push(("core_cpus_list", cpus_of(number, parts)));
+        }
+        let is_made = |entry: &str| files.iter().any(|(file, _)| *file == entry);
+        link_all_but(&real.join("topology"), &own.join("topology"), is_made)?;
+        for (file, text) in &files {
+            fs::write(own.join("topology").join(file), format!("{text}\n"))?;
         }
     }
     Ok(())
