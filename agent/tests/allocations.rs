@@ -24,6 +24,13 @@ fn of_a_tick(workloads: u32) -> u64 {
     allocations(|| busy_host::tick(&mut totals, &demand, 2))
 }
 
+fn of_a_tick_by_core(workloads: u32) -> u64 {
+    const CORES: u32 = 8;
+    let (mut totals, demand) = (busy_host::totals(workloads), busy_host::demand_by_core(workloads, CORES));
+    busy_host::tick_by_core(&mut totals, &demand, 1, CORES);
+    allocations(|| busy_host::tick_by_core(&mut totals, &demand, 2, CORES))
+}
+
 fn of_a_scrape(workloads: u32) -> u64 {
     let snapshot = busy_host::snapshot(workloads);
     allocations(|| drop(render(&snapshot, Listener::Main, Format::OpenMetrics, Options::default())))
@@ -31,10 +38,12 @@ fn of_a_scrape(workloads: u32) -> u64 {
 
 #[test]
 fn attribution_does_not_allocate_by_container() {
-    let (few, many) = (of_a_tick(100), of_a_tick(10_000));
-    assert!(few > 0, "the counter counts");
-    // A vector that grows doubles: 2^7 is more than a hundredfold.
-    assert!(many <= few + 4 * 7, "{few} for 100, {many} for 10,000");
+    for of_a_tick in [of_a_tick, of_a_tick_by_core] {
+        let (few, many) = (of_a_tick(100), of_a_tick(10_000));
+        assert!(few > 0, "the counter counts");
+        // A vector that grows doubles: 2^7 is more than a hundredfold.
+        assert!(many <= few + 4 * 7, "{few} for 100, {many} for 10,000");
+    }
 }
 
 #[test]
