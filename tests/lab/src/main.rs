@@ -6,6 +6,7 @@ mod accuracy;
 mod bench;
 mod demo;
 mod soak;
+mod suite;
 mod vm;
 
 use std::process::ExitCode;

@@ -17,6 +17,8 @@ use anyhow::{Context, ensure};
 use xtask::process::{find, output, run as run_command, say};
 use xtask::{build_ebpf, install, root};
 
+use crate::suite::Suite;
+
 /// A kernel series and the Debian suite that has it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel {
@@ -113,58 +115,6 @@ fn fetch(root: &Path, kernel: Kernel) -> anyhow::Result<PathBuf> {
     let newest = newest.with_context(|| format!("{} has no cloud kernel {}", kernel.suite, kernel.series))?;
     suite.unpack(&[newest])?;
     image_in(&suite.folder).context("the package has no kernel image")
-}
-
-/// A suite of Debian, from the mirror of this host's apt, without changing its lists.
-struct Suite {
-    folder: PathBuf,
-    name: &'static str,
-}
-
-impl Suite {
-    fn apt(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(self.folder.join("cache"));
-        for (option, value) in [
-            ("Dir::Etc::sourcelist", self.folder.join("sources.list")),
-            ("Dir::Etc::sourceparts", PathBuf::from("-")),
-            ("Dir::State::lists", self.folder.join("lists")),
-            ("Dir::Cache", self.folder.join("cache")),
-        ] {
-            command.arg("-o").arg(format!("{option}={}", value.display()));
-        }
-        command
-    }
-
-    fn update(&self) -> anyhow::Result<()> {
-        for part in ["lists/partial", "cache/archives/partial", "unpacked"] {
-            fs::create_dir_all(self.folder.join(part))?;
-        }
-        let uris = output(Command::new("apt-get").args([
-            "indextargets",
-            "--format",
-            "$(REPO_URI)",
-            "Created-By: Packages",
-        ]))?;
-        let is_debian = |uri: &&str| uri.trim_end_matches('/').ends_with("/debian");
-        let mirror = uris.lines().find(is_debian).context("apt knows no Debian mirror")?;
-        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-        let list = format!("deb [signed-by={keyring}] {mirror} {} main\n", self.name);
-        fs::write(self.folder.join("sources.list"), list)?;
-        run_command(self.apt("apt-get").args(["-q", "-o", "Acquire::Check-Valid-Until=false", "update"]))
-    }
-
-    fn unpack(&self, packages: &[&str]) -> anyhow::Result<()> {
-        run_command(self.apt("apt-get").args(["-q", "download"]).args(packages))?;
-        for entry in fs::read_dir(self.folder.join("cache"))?.flatten() {
-            if entry.path().extension().is_some_and(|extension| extension == "deb") {
-                run_command(
-                    Command::new("dpkg").arg("-x").arg(entry.path()).arg(self.folder.join("unpacked")),
-                )?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The first QEMU whose software emulation runs Linux 6.12: 7.2 crashes it at the first storm of forks, with or without the agent.
