@@ -184,26 +184,14 @@ impl Agent {
         self.child.id()
     }
 
-    /// Status of each thread (`/proc/…/task/…/status`).
+    /// Status of each thread: see [`threads`].
     pub fn threads(&self) -> anyhow::Result<Vec<String>> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).context("it has no threads")?;
-        // A thread may end in between.
-        Ok(tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok()).collect())
+        threads(self.pid())
     }
 
-    /// Traces the system calls of every thread with these options of strace, which writes to this file.
+    /// Traces the system calls of every thread: see [`Trace::start`].
     pub fn trace(&self, options: &[&str], file: &Path) -> anyhow::Result<Trace> {
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-qq"]).args(options).arg("-o").arg(file);
-        let strace = strace.args(["-p", &self.pid().to_string()]).stdin(Stdio::null()).spawn();
-        let trace = Trace(Owned(strace.context("cannot start strace")?));
-        eventually("every thread is traced", Duration::from_secs(10), || {
-            let is_traced = |status: &String| {
-                status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
-            };
-            self.threads().ok()?.iter().all(is_traced).then_some(())
-        })?;
-        Ok(trace)
+        Trace::start(self.pid(), options, file)
     }
 
     /// Its state folder.
@@ -335,11 +323,33 @@ impl Agent {
     }
 }
 
+/// Status of each thread of a process (`/proc/…/task/…/status`).
+pub fn threads(process: u32) -> anyhow::Result<Vec<String>> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).context("it has no threads")?;
+    // A thread may end in between.
+    Ok(tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok()).collect())
+}
+
 /// A running strace; killed when dropped.
 #[derive(Debug)]
 pub struct Trace(Owned);
 
 impl Trace {
+    /// Traces the system calls of every thread of a process with these options of strace, which writes to this file.
+    pub fn start(process: u32, options: &[&str], file: &Path) -> anyhow::Result<Self> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq"]).args(options).arg("-o").arg(file);
+        let strace = strace.args(["-p", &process.to_string()]).stdin(Stdio::null()).spawn();
+        let trace = Self(Owned(strace.context("cannot start strace")?));
+        eventually("every thread is traced", Duration::from_secs(10), || {
+            let is_traced = |status: &String| {
+                status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+            };
+            threads(process).ok()?.iter().all(is_traced).then_some(())
+        })?;
+        Ok(trace)
+    }
+
     /// Ends it, after which its file is complete.
     pub fn end(mut self) -> anyhow::Result<()> {
         kill_process(Pid::from_child(&self.0.0), Signal::INT).context("cannot signal strace")?;

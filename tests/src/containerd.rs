@@ -20,10 +20,10 @@ use crate::pod_cgroup::PodCgroup;
 use crate::{image, oci};
 
 /// Image of the process that holds a pod.
-const PAUSE: &str = "localhost/pause:1";
+pub const PAUSE: &str = "localhost/pause:1";
 
 /// Image with busybox and ffmpeg.
-const ENCODER: &str = "localhost/encoder:1";
+pub const ENCODER: &str = "localhost/encoder:1";
 
 /// Namespaces of containerd: the kubelet's, and that of other clients.
 const KUBELETS: &str = "k8s.io";
@@ -53,14 +53,21 @@ impl Containerd {
             .context("cannot make a folder")?;
         let socket = folder.path().join(SOCKET);
         let mut containerd = Self { daemon: None, cri: Cri::new(&socket)?, folder };
-        fs::write(containerd.path("config.toml"), configuration(containerd.folder.path()))?;
+        let places = ContainerdPlaces {
+            root: containerd.path("root"),
+            state: containerd.path("state"),
+            socket,
+            network: containerd.path("cni"),
+            plugins: containerd.path("cni"),
+        };
+        fs::write(containerd.path("config.toml"), configuration(&places))?;
         for name in ["pods", "containers", "cni"] {
             fs::create_dir(containerd.path(name))?;
         }
         containerd.start_daemon()?;
         for (name, root) in [(PAUSE, image::shell_root()?), (ENCODER, image::encoder_root()?)] {
             let archive = containerd.path("image.tar");
-            oci::write_image(root.path(), name, &archive)?;
+            oci::write_image(root.path(), name, &oci::shell(), &archive)?;
             for namespace in [KUBELETS, DEFAULT] {
                 let mut import = containerd.ctr(namespace);
                 output(import.args(["images", "import"]).arg(&archive))?;
@@ -254,17 +261,34 @@ impl Drop for RunContainer<'_> {
     }
 }
 
-/// The configuration: nothing outside of the folder, and nothing that a container of a test machine has no right to.
-fn configuration(folder: &Path) -> String {
-    let folder = folder.display();
+/// Paths of a containerd.
+#[derive(Clone, Debug)]
+pub struct ContainerdPlaces {
+    /// Images and snapshots.
+    pub root: PathBuf,
+    /// Running containers.
+    pub state: PathBuf,
+    /// The socket of its interfaces.
+    pub socket: PathBuf,
+    /// Configuration of the network of pods (CNI).
+    pub network: PathBuf,
+    /// Programs that make the network of pods.
+    pub plugins: PathBuf,
+}
+
+/// The configuration: nothing outside of these places, and nothing that a container of a test machine has no right to.
+pub fn configuration(places: &ContainerdPlaces) -> String {
+    let [root, state, socket, network, plugins] =
+        [&places.root, &places.state, &places.socket, &places.network, &places.plugins]
+            .map(|path| path.display());
     format!(
         r#"version = 2
-root = "{folder}/root"
-state = "{folder}/state"
+root = "{root}"
+state = "{state}"
 [grpc]
-  address = "{folder}/{SOCKET}"
+  address = "{socket}"
 [plugins."io.containerd.internal.v1.opt"]
-  path = "{folder}/opt"
+  path = "{root}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE}"
   disable_apparmor = true
@@ -274,8 +298,8 @@ state = "{folder}/state"
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    conf_dir = "{folder}/cni"
-    bin_dir = "{folder}/cni"
+    conf_dir = "{network}"
+    bin_dir = "{plugins}"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     default_runtime_name = "runc"
     snapshotter = "overlayfs"

@@ -41,6 +41,16 @@ pub fn shell_root() -> anyhow::Result<TempDir> {
     Ok(folder)
 }
 
+/// The files of an image with only this program, as `packaging/Dockerfile` makes it, and the libraries of a program that is not static.
+pub fn agent_root(program: &Path) -> anyhow::Result<TempDir> {
+    let folder = tempfile::tempdir().context("cannot make a folder")?;
+    let place = folder.path().join("usr/bin");
+    fs::create_dir_all(&place)?;
+    fs::copy(program, place.join("ffwatt")).with_context(|| format!("cannot copy {}", program.display()))?;
+    copy_libraries(program, folder.path())?;
+    Ok(folder)
+}
+
 /// A program that writes a folder as an archive to its standard output. All files are root's.
 pub fn archive(root: &Path) -> Command {
     let mut tar = Command::new("tar");

@@ -10,8 +10,14 @@ use serde_json::{Value, json};
 use crate::command::output;
 use crate::image;
 
-/// Writes the archive of an image with the files of `root`. `name` has a registry and a tag, as `localhost/encoder:1`.
-pub fn write_image(root: &Path, name: &str, archive: &Path) -> anyhow::Result<()> {
+/// The configuration of an image with a shell, whose containers wait.
+pub fn shell() -> Value {
+    json!({"Cmd": ["/bin/sleep", "86400"], "Env": ["PATH=/bin"]})
+}
+
+/// Writes the archive of an image with the files of `root`. `name` has a registry and a tag, as `localhost/encoder:1`; `config` is the
+/// field of this name of the specification of images.
+pub fn write_image(root: &Path, name: &str, config: &Value, archive: &Path) -> anyhow::Result<()> {
     let layout = tempfile::tempdir().context("cannot make a folder")?;
     let blobs = layout.path().join("blobs/sha256");
     fs::create_dir_all(&blobs)?;
@@ -24,7 +30,7 @@ pub fn write_image(root: &Path, name: &str, archive: &Path) -> anyhow::Result<()
     let config = json!({
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Cmd": ["/bin/sleep", "86400"], "Env": ["PATH=/bin"]},
+        "config": config,
         "rootfs": {"type": "layers", "diff_ids": [layer.digest]},
     });
     let config = add_json(layout.path(), &blobs, &config)?;

@@ -28,7 +28,16 @@ fn bin(root: &Path) -> PathBuf {
 
 /// Path of helm. Installs helm and kubectl where helm is missing.
 pub fn helm(root: &Path) -> anyhow::Result<PathBuf> {
-    if let Some(tool) = find_helm(root) {
+    tool(root, "helm")
+}
+
+/// Path of kubectl. Installs helm and kubectl where kubectl is missing.
+pub fn kubectl(root: &Path) -> anyhow::Result<PathBuf> {
+    tool(root, "kubectl")
+}
+
+fn tool(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(tool) = find_tool(root, name) {
         return Ok(tool);
     }
     say("unpacking helm and kubectl into target/tools (once)");
@@ -51,7 +60,7 @@ pub fn helm(root: &Path) -> anyhow::Result<PathBuf> {
         fs::rename(&from, bin.join(name)).with_context(|| format!("cannot move {}", from.display()))?;
     }
     fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    Ok(bin.join("helm"))
+    Ok(bin.join(name))
 }
 
 fn unzip(python: &Path, archive: &Path, folder: &Path) -> anyhow::Result<()> {

@@ -14,6 +14,9 @@ pub const MACHINES: [&str; 6] = ["linear", "rough", "two sockets", "two dies", "
 /// The parts of a bench.
 pub const PARTS: [&str; 5] = ["switches", "sizes", "memory", "start", "parts"];
 
+/// Series of containerd for a cluster: Debian bookworm's, trixie's and sid's.
+pub const RUNTIMES: [&str; 3] = ["1.6", "1.7", "2.1"];
+
 /// The grammar of its tasks.
 pub fn commands() -> Vec<Command> {
     let debug = || {
@@ -39,6 +42,17 @@ pub fn commands() -> Vec<Command> {
                         .long("quick")
                         .action(ArgAction::SetTrue)
                         .help("Leave out what takes minutes in emulation"),
+                ),
+        Command::new("kube")
+                .about("Install the Helm chart into a Kubernetes of its own on this host, check what the agents show, and write the table in docs/KUBERNETES.md (root, minutes)")
+                .arg(debug())
+                .arg(
+                    Arg::new("runtime")
+                        .long("runtime")
+                        .value_name("SERIES")
+                        .default_value(RUNTIMES[0])
+                        .value_parser(RUNTIMES)
+                        .help("Series of containerd"),
                 ),
         Command::new("soak")
                 .about(
