@@ -1,10 +1,11 @@
-//! The laboratory: demo, accuracy, cost, endurance, other kernels. `cargo xtask` builds it and hands tasks to it.
+//! The laboratory: demo, accuracy, cost, endurance, other kernels, Kubernetes. `cargo xtask` builds it and hands tasks to it.
 
 #![forbid(unsafe_code)]
 
 mod accuracy;
 mod bench;
 mod demo;
+mod kube;
 mod soak;
 mod suite;
 mod vm;
@@ -36,6 +37,10 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("vm", matches)) => {
             let series: Vec<String> = matches.get_many("kernel").into_iter().flatten().cloned().collect();
             vm::run(&series, matches.get_flag("quick"))
+        }
+        Some(("kube", matches)) => {
+            let series = matches.get_one::<String>("runtime").context("--runtime has a default")?;
+            kube::run(kube::Options { series, debug: matches.get_flag("debug") })
         }
         Some(("soak", matches)) => {
             let minutes = *matches.get_one::<u64>("minutes").context("--minutes has a default")?;

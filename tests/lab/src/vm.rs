@@ -17,7 +17,7 @@ use anyhow::{Context, ensure};
 use xtask::process::{find, output, run as run_command, say};
 use xtask::{build_ebpf, install, root};
 
-use crate::suite::Suite;
+use crate::suite::{Lists, Suite};
 
 /// A kernel series and the Debian suite that has it.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ fn fetch(root: &Path, kernel: Kernel) -> anyhow::Result<PathBuf> {
     if let Some(image) = image_in(&suite.folder) {
         return Ok(image);
     }
-    suite.update()?;
+    suite.update(Lists::Packages)?;
     // The newest of the series: names carry an ABI number.
     let names = output(suite.apt("apt-cache").args(["pkgnames", &format!("linux-image-{}", kernel.series)]))?;
     let numbers = |name: &str| -> Vec<u32> {
@@ -131,7 +131,7 @@ fn emulator(root: &Path) -> anyhow::Result<Command> {
     let unpacked = suite.folder.join("unpacked");
     let program = unpacked.join("usr/bin/qemu-system-x86_64");
     if !program.exists() {
-        suite.update()?;
+        suite.update(Lists::Packages)?;
         suite.unpack(&["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios"])?;
     }
     let mut command = Command::new(program);
