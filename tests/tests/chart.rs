@@ -160,6 +160,19 @@ fn the_pod_has_three_capabilities_no_token_and_no_socket() {
     }
 }
 
+/// Helm 4 has the objects merged by the server, and Kubernetes 1.20 refuses a port of a Service whose key is not complete.
+#[test]
+fn every_port_has_its_protocol() {
+    let objects = objects(&rendered(&EVERYTHING).unwrap());
+    let (_, container) = pod(&objects);
+    let service = &of_kind(&objects, "Service")["spec"]["ports"];
+    for ports in [&container["ports"], service] {
+        let ports = ports.as_array().unwrap();
+        assert_eq!(ports.len(), 3);
+        assert!(ports.iter().all(|port| port["protocol"] == "TCP"), "{ports:?}");
+    }
+}
+
 /// Folders of the host: all are read-only but the state.
 #[test]
 fn the_pod_mounts_four_folders_of_the_node_and_writes_to_one() {
