@@ -16,10 +16,11 @@ mod table;
 mod workloads;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, ensure};
 use xtask::dist;
-use xtask::process::{day_and_machine, is_root, say};
+use xtask::process::{day_and_machine, is_root, output, say};
 use xtask::{helm, install, root};
 
 use cluster::{Cluster, Parts};
@@ -68,12 +69,14 @@ pub(crate) fn run(options: Options<'_>) -> anyhow::Result<()> {
         kubelet.push_str(" (with its calls renamed from `runtime.v1alpha2` to `runtime.v1`)");
     }
     let parts = Parts { folders, kubectl: helm::kubectl(&root)?, helm: helm::helm(&root)? };
-    let (build, agent) = agent(&root, options.debug)?;
+    let agent = agent(&root, options.debug)?;
     let (rows, logs) = check(&root, parts, &agent)?;
     let about = format!(
-        "{}: {kubelet}, containerd {}, the {build} build of the agent.",
+        "{}: {kubelet}, containerd {}, {}{}.",
         day_and_machine()?,
-        runtime.version
+        runtime.version,
+        output(Command::new(&agent).arg("--version"))?.trim(),
+        if options.debug { " (debug build)" } else { "" }
     );
     let section = table::section(&about, &rows);
     say(&format!("\n{section}"));
@@ -83,13 +86,13 @@ pub(crate) fn run(options: Options<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The program of the agent, and how it was built. `FFWATT_BINARY` names a program that is there already, as for the tests.
-fn agent(root: &Path, debug: bool) -> anyhow::Result<(&'static str, PathBuf)> {
+/// The program of the agent. `FFWATT_BINARY` names one that is built already, as for the tests.
+fn agent(root: &Path, debug: bool) -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os("FFWATT_BINARY") {
-        return Ok(("given", PathBuf::from(path)));
+        return Ok(PathBuf::from(path));
     }
     dist::run_all(dist::Options { binary_only: true, debug })?;
-    Ok((if debug { "debug" } else { "release" }, root.join("target/dist/ffwatt")))
+    Ok(root.join("target/dist/ffwatt"))
 }
 
 /// Starts the cluster, makes all checks, and removes the cluster. Returns the rows, and the folder of the logs.

@@ -108,12 +108,11 @@ pub(super) fn kubeconfig(user: &str) -> String {
 /// Writes all configuration into a folder: the one that is at [`CONFIGURATION`] within the namespaces.
 pub(super) fn write(folder: &Path) -> anyhow::Result<()> {
     let write = |name: &str, text: String| fs::write(folder.join(name), text);
-    let mut tokens = String::new();
-    for (user, group) in USERS {
-        tokens.push_str(&format!("token-of-{user},{user},{user},\"{group}\"\n"));
+    for (user, _) in USERS {
         write(&format!("{user}.json"), access(user).to_string())?;
     }
-    write("tokens.csv", tokens)?;
+    let tokens = USERS.map(|(user, group)| format!("token-of-{user},{user},{user},\"{group}\"\n"));
+    write("tokens.csv", tokens.concat())?;
     write("kubelet.json", kubelet().to_string())?;
     let places = ContainerdPlaces {
         root: "/var/lib/containerd".into(),

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use ::tests::{containerd, image, oci};
 use anyhow::{Context, ensure};
 use serde_json::{Map, Value, json};
-use tests::{containerd, image, oci};
 
 use super::cluster::Cluster;
 

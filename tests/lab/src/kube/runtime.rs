@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ::tests::command::find;
 use anyhow::{Context, ensure};
-use tests::command::find;
 use xtask::process::output;
 
 use crate::suite::{Lists, Suite};

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
+use ::tests::command::{eventually, output, pause};
+use ::tests::exposition::{Exposition, Sample};
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use tests::command::{eventually, output, pause};
-use tests::exposition::{Exposition, Sample};
 
 use super::cluster::Cluster;
 use super::workloads::{self, LIVE};
@@ -69,7 +69,7 @@ impl Scene<'_> {
         })
     }
 
-    /// Waits until all pods of a DaemonSet or Deployment are new and ready.
+    /// Waits until all pods of a `DaemonSet` or a deployment are new and ready.
     pub(super) fn wait_rollout(&self, kind: &str, namespace: &str, name: &str) -> anyhow::Result<()> {
         let object = format!("{kind}/{name}");
         self.cluster

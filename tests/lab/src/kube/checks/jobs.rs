@@ -1,4 +1,4 @@
-//! Checks of encodes: of a Deployment, of a Job that is deleted, and of a CronJob.
+//! Checks of encodes: of a Deployment, of a Job that is deleted, and of a `CronJob`.
 
 use std::path::PathBuf;
 

@@ -66,7 +66,7 @@ pub(super) fn restrictions(scene: &mut Scene<'_>) -> anyhow::Result<String> {
     Ok(format!("{} threads: NoNewPrivs 1, Seccomp 2", threads.len()))
 }
 
-/// A line of `mountinfo` (proc_pid_mountinfo(5)).
+/// A line of `mountinfo` (`proc_pid_mountinfo(5)`).
 struct Mount {
     point: String,
     options: String,
@@ -115,7 +115,8 @@ pub(super) fn tokens(scene: &mut Scene<'_>) -> anyhow::Result<String> {
 pub(super) fn sockets(scene: &mut Scene<'_>) -> anyhow::Result<String> {
     let process = scene.process(&scene.agent.container)?;
     let mounts = mounts(process)?;
-    let mounted = mounts.iter().find(|mount| mount.point.ends_with(".sock"));
+    let mounted =
+        mounts.iter().find(|mount| Path::new(&mount.point).extension().is_some_and(|name| name == "sock"));
     ensure!(mounted.is_none(), "{} is mounted", mounted.map_or("", |mount| mount.point.as_str()));
     for socket in SOCKETS {
         let seen = Path::new(&format!("/proc/{process}/root{socket}")).exists();
