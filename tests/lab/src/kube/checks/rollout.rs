@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use super::super::scene::{RELEASE, Scene, names};
 use super::jobs::{ENCODES, reported};
 use crate::kube::workloads::LIVE;
 
-/// The changed value: a price, which the agent shows.
-const PRICE: &str = r"config.price\.per_kwh=0.32";
+/// The changed value, and the lines of the agent's configuration with it and without it.
+const VALUE: &str = r"config.attribution\.max_workloads=500";
+const CHANGED: &str = "max_workloads = 500";
+const UNCHANGED: &str = "max_workloads = 1000";
 
 /// Containers of the deployment that run.
 fn encodes(scene: &Scene<'_>) -> anyhow::Result<BTreeSet<String>> {
@@ -35,8 +37,8 @@ pub(super) fn restart(scene: &mut Scene<'_>) -> anyhow::Result<String> {
     Ok(format!("{} new and {} old rows", after.len(), before.len()))
 }
 
-/// Waits for another agent; returns the price that it shows.
-fn replaced(scene: &mut Scene<'_>) -> anyhow::Result<String> {
+/// Waits for another agent with this line in its configuration, and for all names.
+fn replaced(scene: &mut Scene<'_>, line: &str) -> anyhow::Result<String> {
     let before = scene.agent.name.clone();
     scene.wait_rollout("daemonset", RELEASE, RELEASE)?;
     scene.find_agent()?;
@@ -44,16 +46,13 @@ fn replaced(scene: &mut Scene<'_>) -> anyhow::Result<String> {
     let running = scene.names_all()?;
     ensure!(scene.agent.restarts == 0, "the agent was restarted {} times", scene.agent.restarts);
     let config = scene.exec(&["ffwatt", "config"])?;
-    let price = config.lines().find(|line| line.starts_with("per_kwh"));
-    let price = price.context("the agent shows no price")?;
-    Ok(format!("`{price}`, {} names", running.len()))
+    ensure!(config.lines().any(|found| found == line), "the configuration has no line `{line}`");
+    Ok(format!("`{line}`, {} names", running.len()))
 }
 
 pub(super) fn upgrade(scene: &mut Scene<'_>) -> anyhow::Result<String> {
-    scene.cluster.helm(&["upgrade", RELEASE, &scene.chart, "--namespace", RELEASE, "--set", PRICE])?;
-    let seen = replaced(scene)?;
-    ensure!(seen.contains("0.32"), "{seen}");
-    Ok(seen)
+    scene.cluster.helm(&["upgrade", RELEASE, &scene.chart, "--namespace", RELEASE, "--set", VALUE])?;
+    replaced(scene, CHANGED)
 }
 
 pub(super) fn ledger(scene: &mut Scene<'_>) -> anyhow::Result<String> {
@@ -63,8 +62,7 @@ pub(super) fn ledger(scene: &mut Scene<'_>) -> anyhow::Result<String> {
 
 pub(super) fn rollback(scene: &mut Scene<'_>) -> anyhow::Result<String> {
     scene.cluster.helm(&["rollback", RELEASE, "1", "--namespace", RELEASE])?;
-    let seen = replaced(scene)?;
-    ensure!(!seen.contains("0.32"), "{seen}");
+    let seen = replaced(scene, UNCHANGED)?;
     let (_, energy) = reported(scene)?;
     Ok(format!("{seen}, {energy:.3} J of the Job"))
 }
