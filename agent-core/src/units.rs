@@ -90,6 +90,11 @@ impl Watts {
     pub fn during(self, time: Duration) -> MicroJoules {
         MicroJoules((self.0.max(0.0) * time.as_secs_f64() * 1e6).round() as u64)
     }
+
+    /// The number of watts to the microwatt, without trailing zeros and without the unit.
+    pub fn plain(self) -> String {
+        ((self.0 * 1e6).round() / 1e6).to_string()
+    }
 }
 
 impl fmt::Display for Watts {

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::energy::estimate::VcpuPower;
 use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
@@ -163,8 +164,8 @@ impl Config {
         }
         for (key, watts) in [
             ("energy.plausible_watts", self.energy.plausible_watts),
-            ("energy.model_idle_watts", Some(self.energy.model_idle_watts)),
-            ("energy.model_busy_watts", Some(self.energy.model_busy_watts)),
+            ("energy.model_idle_watts", self.energy.model_idle_watts),
+            ("energy.model_busy_watts", self.energy.model_busy_watts),
             ("attribution.idle_watts", self.attribution.idle_watts),
         ] {
             if watts.is_some_and(|watts| !watts.is_finite() || watts < 0.0) {
@@ -192,8 +193,13 @@ impl Config {
         if self.results.rescan.0 < Duration::from_millis(100) {
             return Err(("results.rescan", "must be 100ms or more".into()));
         }
-        if self.energy.model_busy_watts < self.energy.model_idle_watts {
-            return Err(("energy.model_busy_watts", "must be model_idle_watts or more".into()));
+        if !(1..=2).contains(&self.energy.model_threads_per_vcpu) {
+            return Err(("energy.model_threads_per_vcpu", "must be 1 or 2".into()));
+        }
+        let VcpuPower { idle, busy } = self.energy.estimate().by_hand();
+        if busy.power < idle.power {
+            let problem = format!("must be model_idle_watts or more ({} W)", idle.power.plain());
+            return Err(("energy.model_busy_watts", problem));
         }
         let ports = [
             ("listen.port", self.listen.port),

@@ -143,6 +143,8 @@ impl Agent {
             .env("FFWATT_LISTEN_QOE_PORT", ports.qoe.to_string())
             .env("FFWATT_LISTEN_COST_PORT", ports.cost.to_string())
             .env("FFWATT_STATE_DIR", folder.path().join("state"))
+            // No test depends on the processor of the machine that it runs on.
+            .env("FFWATT_ENERGY_MODEL_CPU", "flat")
             .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

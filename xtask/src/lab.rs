@@ -83,6 +83,13 @@ pub fn commands() -> Vec<Command> {
                         .value_name("MACHINE")
                         .value_parser(MACHINES)
                         .help("Only this simulated host; print the result without writing it"),
+                )
+                .arg(
+                    Arg::new("model")
+                        .long("model")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("only")
+                        .help("Only the estimates by processor, from the data in the repository (no root)"),
                 ),
         Command::new("bench")
                 .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)")

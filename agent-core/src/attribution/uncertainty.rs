@@ -9,24 +9,18 @@
 //!   to another claimant;
 //! * the key: energy above idle is split by CPU time, but a CPU second does not cost the same for each claimant and at each moment. Where
 //!   it is split by the energy of the cores, that holds only within the cores that claimants share;
-//! * the class of the source: energy of the model is an estimate to begin with.
+//! * the class of the source: energy of the model is an estimate, with the bound of its own watts.
 //!
 //! The first two scale with the claimant's share. The skew is charged in full, because a claimant may have begun just then. The key's error
 //! for one claimant is the opposite error for all others together, so it goes to zero as the claimant's share goes to all.
 
 use std::time::Duration;
 
-use crate::model::energy::EnergySourceKind;
 use crate::model::key::SplitKey;
 use crate::units::{MicroJoules, Ratio, Watts};
 
 /// RAPL's update period.
 const UPDATE_PERIOD: Duration = Duration::from_millis(1);
-
-/// Relative error of modelled energy. The default coefficients are means over many machine types, whose own figures at full
-/// load lie between about a half and one and a half of the mean
-/// (<https://www.cloudcarbonfootprint.org/docs/methodology/#appendix-i-energy-coefficients>).
-const MODEL_ERROR: Ratio = Ratio(0.5);
 
 /// Largest deviation of a CPU second's cost from the mean: by the load of the host, clock frequency, a sibling thread, wide
 /// vectors. On a simulated host whose power grows with the power 0.6 of its use, 95 of 100 windows of a second are within 0.07, and of
@@ -38,14 +32,20 @@ const KEY_ERROR: Ratio = Ratio(0.2);
 /// Architecture", 2021, <https://arxiv.org/abs/2108.00808>). In the model of `weights/tests.rs`, where each of three encoders has cores of
 /// its own and memory costs each up to 10 % more or less, the energy of an encoder is off by up to 3 %: 5 % × the part of the others.
 const CORE_KEY_ERROR: Ratio = Ratio(0.06);
+/// Precision of a zone's energy in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnergyError {
+    /// A counter with this step.
+    Counter(MicroJoules),
+    /// An estimate that may be off by this much.
+    Estimate(MicroJoules),
+}
 
 /// Precision of a zone's window.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quality {
-    /// Source of its energy.
-    pub source: EnergySourceKind,
-    /// Step of its counter.
-    pub quantum: MicroJoules,
+    /// Precision of its energy.
+    pub energy: EnergyError,
     /// Distance between the energy reading and the CPU reading, both ends of the window added.
     pub skew: Duration,
 }
@@ -89,15 +89,15 @@ pub fn bound(
     }
     let share = charged.0 as f64 / energy.0 as f64;
     let power = energy.over(duration).unwrap_or(Watts(0.0));
-    let counter = match quality.source {
-        EnergySourceKind::Model => MicroJoules((energy.0 as f64 * MODEL_ERROR.0).round() as u64),
-        _ => quality.quantum + power.during(2 * UPDATE_PERIOD),
+    let whole = match quality.energy {
+        EnergyError::Estimate(error) => error,
+        EnergyError::Counter(quantum) => quantum + power.during(2 * UPDATE_PERIOD),
     };
-    let shared = MicroJoules((counter.0 as f64 * share).ceil() as u64);
+    let shared = MicroJoules((whole.0 as f64 * share).ceil() as u64);
     let key = keyed.map_or(0.0, |keyed| charged.0 as f64 * keyed.error(charged));
     let key = MicroJoules(key.ceil() as u64);
     // Never more than everything: the truth lies between nothing and the zone's energy plus its own error.
-    (shared + key + power.during(quality.skew)).min(energy + counter)
+    (shared + key + power.during(quality.skew)).min(energy + whole)
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn measured(skew: Duration) -> Quality {
-        Quality { source: EnergySourceKind::Powercap, quantum: MicroJoules(61), skew }
+        Quality { energy: EnergyError::Counter(MicroJoules(61)), skew }
     }
 
     #[test]
@@ -150,11 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_an_estimate_to_begin_with() {
+    fn an_estimate_is_as_wrong_as_its_watts() {
         let energy = MicroJoules(1_000_000);
         let quality =
-            Quality { source: EnergySourceKind::Model, quantum: MicroJoules(1), skew: Duration::ZERO };
-        assert_eq!(bound(energy, None, energy, SECOND, quality), MicroJoules(500_000));
+            |error| Quality { energy: EnergyError::Estimate(MicroJoules(error)), skew: Duration::ZERO };
+        let half = MicroJoules(500_000);
+        assert_eq!(bound(energy, None, energy, SECOND, quality(150_000)), MicroJoules(150_000));
+        assert_eq!(bound(half, None, energy, SECOND, quality(150_000)), MicroJoules(75_000));
+        assert_eq!(bound(energy, None, energy, SECOND, quality(1_500_000)), MicroJoules(1_500_000));
     }
 
     #[test]

@@ -149,16 +149,31 @@ pub struct HostSnapshot {
 }
 
 /// Sources of the figures, and the policy of attribution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Method {
     /// Source of CPU times.
     pub cpu_source: CpuSourceKind,
     /// Source of energy; `None` when there is none.
     pub energy_source: Option<EnergySourceKind>,
+    /// Watts of the model, while energy is estimated.
+    pub energy_model: Option<EnergyModel>,
     /// Name of the configured policy for idle energy.
     pub idle_policy: &'static str,
     /// Whether that policy charges workloads.
     pub idle_is_shared: bool,
+}
+
+/// Power of a virtual CPU, by which energy is estimated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EnergyModel {
+    /// Name of the processor's row, `flat`, or `configured`.
+    pub cpu: &'static str,
+    /// Origin of the watts.
+    pub source: &'static str,
+    /// Power of an idle virtual CPU.
+    pub idle: Watts,
+    /// Power of a busy virtual CPU.
+    pub busy: Watts,
 }
 
 /// Figures of one energy counter.

@@ -124,6 +124,7 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         method: Method {
             cpu_source: CpuSourceKind::Bpf,
             energy_source: Some(EnergySourceKind::Powercap),
+            energy_model: None,
             idle_policy: "own",
             idle_is_shared: false,
         },

@@ -138,19 +138,41 @@ pub(crate) const KEYS: &[Key] = &[
         .unset("four times the zone's power limit, or 2000")
         .more("A larger step of the counter is a reset and no energy."),
     key(
+        "energy.model_cpu",
+        Text,
+        "CPU",
+        "Processor whose power the model takes.",
+        Form("auto, flat, or a row of the table in docs/ACCURACY.md"),
+    )
+    .more(
+        "auto: the one in cpuinfo of path.procfs, or flat where the table does not have it; flat: 0.74 W idle and 3.5 W \
+         busy, whatever the processor.",
+    ),
+    key(
+        "energy.model_threads_per_vcpu",
+        Integer,
+        "NUMBER",
+        "Hardware threads of one virtual CPU, for the rows of energy.model_cpu.",
+        Range("1", "2"),
+    )
+    .more("2 where a virtual CPU is a whole core of a processor with two threads in a core; a guest cannot see this."),
+    key(
         "energy.model_idle_watts",
         Number,
         "W",
-        "Power of one idle virtual CPU in the model, in W.",
+        "Power of one idle virtual CPU in the model, in W, instead of that of energy.model_cpu.",
         AtLeast("0"),
-    ),
+    )
+    .unset("that of energy.model_cpu")
+    .more("If only one of both powers is set, the other is the flat one."),
     key(
         "energy.model_busy_watts",
         Number,
         "W",
-        "Power of one busy virtual CPU in the model, in W.",
+        "Power of one busy virtual CPU in the model, in W, instead of that of energy.model_cpu.",
         Form("energy.model_idle_watts or more"),
-    ),
+    )
+    .unset("that of energy.model_cpu"),
     key(
         "attribution.idle_policy",
         Text,

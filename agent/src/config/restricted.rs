@@ -25,6 +25,8 @@ const HARMLESS: &[&str] = &[
     "cpu.tracked",
     "energy.source",
     "energy.plausible_watts",
+    "energy.model_cpu",
+    "energy.model_threads_per_vcpu",
     "energy.model_idle_watts",
     "energy.model_busy_watts",
     "attribution.idle_policy",

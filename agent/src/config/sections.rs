@@ -4,13 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::energy::estimate::EstimateOptions;
 use agent_core::metrics::ZoneNames;
 use agent_core::metrics::catalog::Listener;
 use agent_core::model::workload::WorkloadKind;
+use agent_core::units::Watts;
 use serde::{Deserialize, Serialize};
 
 use crate::config::values::{
-    CpuChoice, EnergyChoice, HumanDuration, IdleChoice, LogFormat, LogLevel, ProgressSenders, Restriction,
+    CpuChoice, EnergyChoice, HumanDuration, IdleChoice, LogFormat, LogLevel, ModelCpu, ProgressSenders,
+    Restriction,
 };
 use crate::host::HostRoots;
 
@@ -122,8 +125,10 @@ pub struct Cpu {
 pub struct Energy {
     pub source: EnergyChoice,
     pub plausible_watts: Option<f64>,
-    pub model_idle_watts: f64,
-    pub model_busy_watts: f64,
+    pub model_cpu: ModelCpu,
+    pub model_threads_per_vcpu: u32,
+    pub model_idle_watts: Option<f64>,
+    pub model_busy_watts: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -265,12 +270,25 @@ impl Default for Cpu {
 
 impl Default for Energy {
     fn default() -> Self {
-        let model = crate::source::energy::model::Coefficients::default();
         Self {
             source: EnergyChoice::Auto,
             plausible_watts: None,
-            model_idle_watts: model.idle.0,
-            model_busy_watts: model.busy.0,
+            model_cpu: ModelCpu::default(),
+            model_threads_per_vcpu: 1,
+            model_idle_watts: None,
+            model_busy_watts: None,
+        }
+    }
+}
+
+impl Energy {
+    /// Options of the estimate.
+    pub(crate) fn estimate(&self) -> EstimateOptions {
+        EstimateOptions {
+            processor: self.model_cpu.0,
+            threads_per_vcpu: self.model_threads_per_vcpu,
+            idle: self.model_idle_watts.map(Watts),
+            busy: self.model_busy_watts.map(Watts),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use agent_core::attribution::IdlePolicy;
+use agent_core::energy::estimate::ProcessorChoice;
+use agent_core::energy::generation;
 use agent_core::model::energy::EnergySourceKind;
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -69,6 +71,53 @@ impl From<EnergyChoice> for String {
             EnergyChoice::Auto => EnergyChoice::AUTO.to_owned(),
             EnergyChoice::Only(kind) => kind.name().to_owned(),
         }
+    }
+}
+
+/// The processor of the model: [`ProcessorChoice`] as written in the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub struct ModelCpu(pub ProcessorChoice);
+
+impl ModelCpu {
+    const AUTO: &str = "auto";
+    const FLAT: &str = "flat";
+
+    /// All values.
+    const NAMES: [&str; generation::ALL.len() + 2] = {
+        let mut names = [Self::AUTO; generation::ALL.len() + 2];
+        names[1] = Self::FLAT;
+        let mut index = 0;
+        while index < generation::ALL.len() {
+            names[index + 2] = generation::ALL[index].name;
+            index += 1;
+        }
+        names
+    };
+}
+
+impl<'de> Deserialize<'de> for ModelCpu {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Ok(Self(match name.as_str() {
+            Self::AUTO => ProcessorChoice::Auto,
+            Self::FLAT => ProcessorChoice::Flat,
+            _ => {
+                let unknown = || D::Error::unknown_variant(&name, &Self::NAMES);
+                ProcessorChoice::Only(generation::named(&name).ok_or_else(unknown)?)
+            }
+        }))
+    }
+}
+
+impl From<ModelCpu> for String {
+    fn from(ModelCpu(choice): ModelCpu) -> Self {
+        match choice {
+            ProcessorChoice::Auto => ModelCpu::AUTO,
+            ProcessorChoice::Flat => ModelCpu::FLAT,
+            ProcessorChoice::Only(generation) => generation.name,
+        }
+        .to_owned()
     }
 }
 

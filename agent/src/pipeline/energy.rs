@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use agent_core::attribution::demand::{Demand, PlaceTime};
 use agent_core::attribution::totals::Totals;
-use agent_core::attribution::uncertainty::{self, Keyed, Quality};
+use agent_core::attribution::uncertainty::{self, EnergyError, Keyed, Quality};
 use agent_core::attribution::{self, Charge, IdlePolicy, Share};
 use agent_core::model::cpu::{CpuWindow, PlaceWindow};
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
 use agent_core::model::reservation::Reservations;
+use agent_core::model::snapshot::EnergyModel;
 use agent_core::time::MonoTime;
 use agent_core::units::{CpuTime, MicroJoules, Watts};
 use cores::CoreTracker;
@@ -47,11 +48,11 @@ pub(super) struct EnergyAccounting {
     policy: IdlePolicy,
 }
 
-/// The closed window of one counter, and the size of the counter's step.
+/// The closed window of one counter, and the precision of its energy.
 #[derive(Debug)]
 struct ClosedZone {
     closed: Closed,
-    quantum: MicroJoules,
+    error: EnergyError,
 }
 
 /// CPU times of a tick, and the claims that follow from them.
@@ -85,6 +86,15 @@ impl EnergyAccounting {
     /// Kind of the source in use.
     pub(super) fn kind(&self) -> Option<EnergySourceKind> {
         self.source.kind()
+    }
+
+    /// The watts of the model, while it is the source in use.
+    pub(super) fn model(&self) -> Option<EnergyModel> {
+        matches!(self.source.active, Active::Model).then(|| {
+            let estimate = self.source.model.estimate();
+            let (idle, busy) = (estimate.power.idle.power, estimate.power.busy.power);
+            EnergyModel { cpu: estimate.cpu(), source: estimate.source(), idle, busy }
+        })
     }
 
     /// The policy for idle energy.
@@ -285,14 +295,18 @@ impl EnergyAccounting {
         let tick = window.end.since(window.start);
         let moment = Moment { at, cpu_at: window.end, demand, tick, idle };
         let closed = self.zones.close(&reading, kind, moment)?;
-        Some(ClosedZone { closed, quantum: reading.quantum })
+        let error = match kind {
+            EnergySourceKind::Model => EnergyError::Estimate(self.source.model.error(window, reading.zone)),
+            _ => EnergyError::Counter(reading.quantum),
+        };
+        Some(ClosedZone { closed, error })
     }
 
     /// Splits the energy of a closed window.
     fn charge_closed(
         &mut self,
         kind: EnergySourceKind,
-        ClosedZone { closed, quantum }: ClosedZone,
+        ClosedZone { closed, error }: ClosedZone,
         Claims { window, demand }: Claims<'_>,
         charging: &mut Charging<'_>,
     ) {
@@ -301,7 +315,7 @@ impl EnergyAccounting {
         let idle_power = self.idle_power(zone.zone, window).map(|idle| idle.power);
         let weights = self.cores.weights(&closed, demand);
         let charges = attribution::attribute(zone, &weights, idle_power, self.policy, charging.reservations);
-        let quality = Quality { source: kind, quantum, skew: closed.skew };
+        let quality = Quality { energy: error, skew: closed.skew };
         let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
         let dynamic: MicroJoules = charges.iter().filter(is_dynamic).map(|charge| charge.energy).sum();
         let bound = |charge: Charge| {
@@ -346,7 +360,8 @@ impl EnergyAccounting {
         let error = EnergySource::silent_error(kind);
         charging.health.failed(kind.name(), &error);
         charging.health.works(EnergySourceKind::Model.name());
-        tracing::warn!("energy is estimated from CPU use (source=\"model\"): {error}");
+        let watts = self.source.model.estimate().summary();
+        tracing::warn!("energy is estimated from CPU use (source=\"model\"): {error}; {watts}");
         let (since, owed) = self.zones.end_source();
         let Some(since) = since else { return };
         let places = owed.places(Scope::Platform).map(|(place, PlaceTime { elapsed, busy })| PlaceWindow {

@@ -92,6 +92,7 @@ impl Publisher {
             method: Method {
                 cpu_source: cpu.kind(),
                 energy_source: energy.kind(),
+                energy_model: energy.model(),
                 idle_policy: policy.name(),
                 idle_is_shared: policy != IdlePolicy::Own,
             },

@@ -41,7 +41,12 @@ pub(super) fn page(listener: Listener, addresses: &Addresses, snapshot: Option<&
 
 fn sources(page: &mut String, snapshot: &Snapshot) {
     if snapshot.method.energy_source.is_some_and(|source| !source.is_measured()) {
-        page.push_str("<p><b>Energy is estimated</b> from CPU use.</p>");
+        page.push_str("<p><b>Energy is estimated</b> from CPU use");
+        if let Some(model) = snapshot.method.energy_model {
+            let (idle, busy) = (model.idle.plain(), model.busy.plain());
+            let _ = write!(page, ": {idle} to {busy} W per virtual CPU ({}, {})", model.cpu, model.source);
+        }
+        page.push_str(".</p>");
     }
     page.push_str("<h2>Sources</h2><table><tr><th>source</th><th>state</th><th>what helps</th></tr>");
     for (name, source) in &snapshot.sources {

@@ -24,6 +24,7 @@ mod tests;
 use std::thread;
 use std::time::Duration;
 
+use agent_core::energy::processor::Processor;
 use agent_core::model::energy::{CoreReading, CounterEvent, Domain, EnergySourceKind, Zone, ZoneReading};
 use agent_core::time::MonoTime;
 use agent_core::units::Watts;
@@ -125,6 +126,9 @@ pub(crate) trait EnergyHardware: Send {
     /// Opens one kind of meter. There is no meter of kind [`EnergySourceKind::Model`].
     fn open(&self, kind: EnergySourceKind, clock: &dyn Clock) -> Result<EnergyMeter, SourceError>;
 
+    /// The host's processor, by which energy is estimated.
+    fn processor(&self) -> Processor;
+
     /// Whether the counters of a meter that was just opened move. True where that cannot be told at once.
     fn moves(&self, meter: &mut EnergyMeter, clock: &dyn Clock) -> bool;
 }
@@ -156,6 +160,10 @@ impl EnergyHardware for HostEnergy {
             .map_err(|cause| SourceError::transient("list the host's CPUs", cause))?;
         let place = Place { roots: &self.roots, topology: &topology, options: &self.options, clock };
         (source.open)(&place)
+    }
+
+    fn processor(&self) -> Processor {
+        processor::read(&self.roots)
     }
 
     fn moves(&self, meter: &mut EnergyMeter, clock: &dyn Clock) -> bool {

@@ -3,6 +3,7 @@
 //! Other tools on the same host are measured beside the agent.
 
 mod jobs;
+mod model;
 mod peers;
 mod table;
 mod windows;
@@ -14,8 +15,11 @@ use std::time::Duration;
 use tests::simulator::{Machine, Part, Power};
 use tests::stage::Stage;
 
+use crate::page;
 use xtask::process::{is_root, run, say};
 use xtask::{build_ebpf, root};
+
+const PAGE: &str = "docs/ACCURACY.md";
 
 /// The parent of all cgroups that draw power here.
 const PARENT: &str = "ffwatt-accuracy";
@@ -83,6 +87,13 @@ fn stage(machine: Machine, binary: &Path, names: &[&str], flags: &[&str]) -> any
     Stage::set(machine, binary, PARENT, &workloads, flags)
 }
 
+/// Prints the errors of estimates by processor, and renews their section of docs/ACCURACY.md. It needs no host.
+pub(crate) fn model() -> anyhow::Result<()> {
+    let section = model::section();
+    say(&section);
+    page::renew(&root()?.join(PAGE), &section)
+}
+
 /// Measures and prints the tables. The whole is written to docs/ACCURACY.md; a measurement of one machine (`only`) is not.
 pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     anyhow::ensure!(is_root(), "accuracy needs root: it loads eBPF programs and makes cgroups");
@@ -112,5 +123,6 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     report.jobs(&jobs::capture(Machine::LINEAR, &binary)?);
     say("\n== faults of counters");
     report.counters(&windows::counters(Machine::LINEAR, &binary)?);
+    report.model(&model::section());
     report.finish(&root)
 }

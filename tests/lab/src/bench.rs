@@ -3,7 +3,6 @@
 //! The cost of each context switch; CPU, memory and scrapes by number of cgroups; the start; and the agent's parts, one by one.
 
 mod memory;
-mod page;
 mod sizes;
 mod switches;
 
@@ -17,6 +16,7 @@ use serde_json::{Map, Value, json};
 use tests::agent::Agent;
 use tests::command::{eventually, now};
 
+use crate::page;
 use xtask::process::{day_and_machine, is_root, output, run, say};
 use xtask::{build_ebpf, root};
 
@@ -57,9 +57,7 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
         };
         let section = section.replacen("\n\n", &format!("\n\n{}. ", day_and_machine()?), 1);
         say(&section);
-        let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        fs::write(&path, page::renewed(&page, &section))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        page::renew(&path, &section)?;
     }
     let results = root.join("target/bench.json");
     fs::write(&results, serde_json::to_vec_pretty(&json)?)

@@ -6,6 +6,7 @@ mod accuracy;
 mod bench;
 mod demo;
 mod kube;
+mod page;
 mod soak;
 mod suite;
 mod vm;
@@ -52,6 +53,9 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         }
         Some(("accuracy", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
+            if matches.get_flag("model") {
+                return accuracy::model();
+            }
             accuracy::measure(seconds, matches.get_one::<String>("only").map(String::as_str))
         }
         Some(("bench", matches)) => bench::measure(matches.get_one::<String>("only").map(String::as_str)),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::attribution::cores::{CoreReadings, CoreWindow, Pricing, price};
-use crate::attribution::uncertainty::{Keyed, Quality, bound};
+use crate::attribution::uncertainty::{EnergyError, Keyed, Quality, bound};
 use crate::attribution::{IdlePolicy, ZoneWindow, attribute};
 use crate::few;
 use crate::model::cpu::{CoreId, CpuPlace};
-use crate::model::energy::{CoreCount, CoreReading, Domain, EnergySourceKind, Zone};
+use crate::model::energy::{CoreCount, CoreReading, Domain, Zone};
 use crate::model::reservation::Reservations;
 use crate::model::workload::WorkloadId;
 use crate::units::{CpuTime, MicroJoules, Watts};
@@ -100,7 +100,7 @@ fn errors(second: &Second, key: SplitKey) -> Vec<(f64, bool)> {
     let all = MicroJoules::from_joules(second.truth.iter().sum()).unwrap();
     let zone = Zone { scope: SCOPE, domain: Domain::Package };
     let window = ZoneWindow { zone, energy: all, duration };
-    let quality = Quality { source: EnergySourceKind::Msr, quantum: MicroJoules(15), skew: Duration::ZERO };
+    let quality = Quality { energy: EnergyError::Counter(MicroJoules(15)), skew: Duration::ZERO };
     attribute(window, &weights, None, IdlePolicy::Own, &Reservations::default())
         .iter()
         .map(|charge| {

@@ -56,6 +56,21 @@ pub(super) const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "ffwatt_energy_model_info",
+        kind: Kind::Info,
+        unit: None,
+        help: "Power of one virtual CPU, idle and busy, in watts, by which energy is estimated. cpu: row of \
+            the processor, flat, or configured; source: origin of the watts. Absent while energy is measured.",
+        labels: &["cpu", "idle_watts", "busy_watts", "source"],
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            if let Some(model) = snapshot.method.energy_model {
+                let [idle, busy] = [model.idle, model.busy].map(|power| power.plain().into());
+                samples.whole([model.cpu.into(), idle, busy, model.source.into()], 1);
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_attribution_residual_joules",
         kind: Kind::Gauge,
         unit: Some("joules"),

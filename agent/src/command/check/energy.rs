@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use agent_core::energy::estimate::{Estimate, VcpuPower};
+use agent_core::energy::processor::Processor;
 use agent_core::model::energy::{EnergySourceKind, Zone};
 use agent_core::model::finding::{Finding, FindingCode};
 use agent_core::units::MicroJoules;
@@ -41,15 +43,28 @@ impl Report {
             }
         }
         self.excuse_unneeded();
-        let may_be_used = config.energy.source.allows(EnergySourceKind::Model);
-        let used = self.energy_source.is_none() && may_be_used;
-        let (idle, busy) = (config.energy.model_idle_watts, config.energy.model_busy_watts);
-        let detail = format!("an estimate from CPU use: {idle} to {busy} W per virtual CPU; not measured");
-        self.add("energy", "model", if used { State::Used } else { State::Ok }, detail, "");
-        if used {
-            self.energy_source = Some("model");
-        }
+        self.check_model(config, hardware.processor());
         used_zones
+    }
+
+    /// Says which watts the model takes, and why.
+    fn check_model(&mut self, config: &Config, processor: Processor) {
+        let model = EnergySourceKind::Model;
+        let used = self.energy_source.is_none() && config.energy.source.allows(model);
+        let estimate = Estimate::choose(config.energy.estimate(), processor);
+        let VcpuPower { idle, busy } = estimate.power;
+        let (idle, busy) = (idle.power.plain(), busy.power.plain());
+        let why = estimate.explanation();
+        let detail =
+            format!("an estimate from CPU use: {idle} to {busy} W per virtual CPU; not measured; {why}");
+        self.add("energy", model.name(), if used { State::Used } else { State::Ok }, detail, "");
+        if used {
+            self.energy_source = Some(model.name());
+            if estimate.is_unknown() {
+                let detail = "the flat watts may be wrong by a factor of two or more for this processor";
+                self.add("energy", model.name(), State::Note, detail, SET_THE_PROCESSOR);
+            }
+        }
     }
 
     /// Sources that cannot be opened are no problem where another one measures everything.
@@ -154,6 +169,9 @@ impl Report {
         self.add("energy", source, state, finding.sentence, &finding.fix);
     }
 }
+
+const SET_THE_PROCESSOR: &str = "set energy.model_cpu to the row of a similar processor (the table is in docs/ACCURACY.md), or \
+    energy.model_idle_watts and energy.model_busy_watts to measured ones";
 
 /// Mirrored counters, by the first of them; also counters that show the same energy and have not moved.
 fn mirrored(meter: &EnergyMeter) -> BTreeMap<Zone, Vec<Zone>> {

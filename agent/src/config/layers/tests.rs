@@ -87,7 +87,7 @@ fn a_bare_number_is_seconds_in_the_file_as_on_the_command_line() {
 
 #[test]
 fn errors_name_the_culprit() {
-    let table: [(Result<Config, String>, &[&str]); 10] = [
+    let table: [(Result<Config, String>, &[&str]); 13] = [
         (resolve("[listen]\nprot = 5\n", &[], &[]), &["DIR/ffwatt.toml", "line 2", "prot", "port"]),
         (resolve("[lisen]\n", &[], &[]), &["line 1", "lisen"]),
         (resolve("interval = true\n", &[], &[]), &["line 1", "interval", "1s"]),
@@ -100,6 +100,12 @@ fn errors_name_the_culprit() {
         ),
         (resolve("", &[("DOCKER_STATS_PORT", "9510")], &[]), &["9510", "listen.port", "DOCKER_STATS_PORT"]),
         (resolve("", &[], &[("energy.source", "sun")]), &["--energy.source", "sun", "powercap"]),
+        (resolve("", &[], &[("energy.model_cpu", "z80")]), &["--energy.model-cpu", "z80", "flat", "zen5c"]),
+        (
+            resolve("", &[], &[("energy.model_threads_per_vcpu", "0")]),
+            &["energy.model_threads_per_vcpu", "1 or 2"],
+        ),
+        (resolve("", &[], &[("energy.model_idle_watts", "4")]), &["energy.model_busy_watts", "(4 W)"]),
         (
             resolve("", &[], &[("cpu.tracked", "/usr/bin/ffmpeg")]),
             &["cpu.tracked", "entry 1", "program name"],
@@ -136,6 +142,8 @@ fn the_table_of_keys_is_complete() {
         kwh_per_month: Some(1.0),
     };
     everything.energy.plausible_watts = Some(1.0);
+    everything.energy.model_idle_watts = Some(1.0);
+    everything.energy.model_busy_watts = Some(1.0);
     everything.attribution.idle_watts = Some(1.0);
     let table = as_table(&everything);
     let mut paths = Vec::new();

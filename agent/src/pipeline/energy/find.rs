@@ -31,7 +31,8 @@ impl EnergyAccounting {
                 } else {
                     "the energy counters do not work"
                 };
-                findings.report(FindingCode::EnergyIsEstimated, "host", why);
+                let detail = format!("{why}; {}", self.source.model.estimate().summary());
+                findings.report(FindingCode::EnergyIsEstimated, "host", &detail);
             }
             Active::Meter(meter) if self.source.is_silent(now) => {
                 findings.report(FindingCode::CountersStandStill, meter.kind().name(), "");

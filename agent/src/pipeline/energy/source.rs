@@ -7,10 +7,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use agent_core::energy::estimate::Estimate;
 use agent_core::model::cpu::CpuWindow;
 use agent_core::model::energy::{Domain, EnergySourceKind, Zone};
 use agent_core::time::MonoTime;
-use agent_core::units::{CpuTime, Watts};
+use agent_core::units::CpuTime;
 
 use super::probe::Probe;
 use super::silence::Silence;
@@ -19,7 +20,7 @@ use crate::config::{self, EnergyChoice};
 use crate::pipeline::sources::HealthTracker;
 use crate::pipeline::zones::ZoneTracker;
 use crate::source::SourceError;
-use crate::source::energy::model::{Coefficients, ModelMeter};
+use crate::source::energy::model::ModelMeter;
 use crate::source::energy::{EnergyHardware, EnergyMeter, EnergyReading};
 
 /// The source in use.
@@ -65,10 +66,7 @@ impl EnergySource {
         let now = clock.now();
         let mut source = Self {
             active: Active::None,
-            model: ModelMeter::new(Coefficients {
-                idle: Watts(config.model_idle_watts),
-                busy: Watts(config.model_busy_watts),
-            }),
+            model: ModelMeter::new(Estimate::choose(config.estimate(), hardware.processor())),
             candidates: Vec::new(),
             silence: Silence::begin(now),
             failures: Vec::new(),
@@ -114,7 +112,8 @@ impl EnergySource {
                 EnergyChoice::Only(_) => "configured",
                 EnergyChoice::Auto => "no energy counter works; `ffwatt check` reports the reason",
             };
-            tracing::warn!("energy is estimated from CPU use (source=\"model\"): {why}");
+            let watts = self.model.estimate().summary();
+            tracing::warn!("energy is estimated from CPU use (source=\"model\"): {why}; {watts}");
             return Active::Model;
         }
         if let EnergyChoice::Only(kind) = self.choice {

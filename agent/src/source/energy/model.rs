@@ -2,33 +2,17 @@
 //!
 //! `P = idle + (busy − idle) · utilisation` for every virtual CPU, as Cloud Carbon Footprint estimates cloud usage
 //! (<https://www.cloudcarbonfootprint.org/docs/methodology/#energy-estimate-watt-hours>). Integrated over the exact busy time
-//! of each window, so only its coefficients are inexact.
+//! of each window, so only its watts are inexact: [`agent_core::energy::estimate`] chooses them, by processor.
 //!
 //! Never mixed with measured energy: an agent uses the model or a meter, and shows which.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agent_core::model::cpu::CpuWindow;
+use agent_core::energy::estimate::{BoundedPower, Estimate, VcpuPower};
+use agent_core::model::cpu::{CpuWindow, PlaceWindow};
 use agent_core::model::energy::{Domain, Scope, Zone, ZoneReading};
-use agent_core::units::{MicroJoules, Watts};
-
-/// Power of one virtual CPU.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Coefficients {
-    /// Power of an idle CPU.
-    pub idle: Watts,
-    /// Power of a busy CPU.
-    pub busy: Watts,
-}
-
-impl Default for Coefficients {
-    /// The means over AWS's machine types
-    /// (<https://www.cloudcarbonfootprint.org/docs/methodology/#appendix-i-energy-coefficients>).
-    fn default() -> Self {
-        Self { idle: Watts(0.74), busy: Watts(3.5) }
-    }
-}
+use agent_core::units::{CpuTime, MicroJoules, Watts};
 
 /// Microwatts times nanoseconds, in a microjoule.
 const PER_MICROJOULE: u128 = 1_000_000_000;
@@ -36,20 +20,26 @@ const PER_MICROJOULE: u128 = 1_000_000_000;
 /// The estimate of all packages.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelMeter {
-    coefficients: Coefficients,
+    estimate: Estimate,
     /// Microwatt-nanoseconds by package: whole, so that rounding never adds up.
     spent: BTreeMap<u32, u128>,
 }
 
 impl ModelMeter {
     /// An estimate that begins at 0.
-    pub(crate) fn new(coefficients: Coefficients) -> Self {
-        Self { coefficients, spent: BTreeMap::new() }
+    pub(crate) fn new(estimate: Estimate) -> Self {
+        Self { estimate, spent: BTreeMap::new() }
+    }
+
+    /// The watts in use, and their origin.
+    pub(crate) fn estimate(&self) -> &Estimate {
+        &self.estimate
     }
 
     /// Adds a window; returns the totals, like a meter's reading at its end.
     pub(crate) fn advance(&mut self, window: &CpuWindow) -> Vec<ZoneReading> {
-        let (idle, busy) = (microwatts(self.coefficients.idle), microwatts(self.coefficients.busy));
+        let VcpuPower { idle, busy } = self.estimate.power;
+        let (idle, busy) = (microwatts(idle.power), microwatts(busy.power));
         for place in &window.places {
             let spent = self.spent.entry(place.place.package).or_default();
             *spent += idle * u128::from(place.elapsed.0);
@@ -72,11 +62,25 @@ impl ModelMeter {
 
     /// Idle power of a package, over a window of this length; by the CPUs on line in it.
     pub(crate) fn idle_power(&self, window: &CpuWindow, duration: Duration, of: Zone) -> Option<Watts> {
-        let places = window.places.iter().filter(|place| of == zone(place.place.package));
-        let cpu_seconds: f64 = places.map(|place| place.elapsed.seconds()).sum();
+        let cpu_seconds = places(window, of).map(|place| place.elapsed).sum::<CpuTime>().seconds();
         let seconds = duration.as_secs_f64();
-        (seconds > 0.0).then(|| Watts(self.coefficients.idle.0 * cpu_seconds / seconds))
+        (seconds > 0.0).then(|| Watts(self.estimate.power.idle.power.0 * cpu_seconds / seconds))
     }
+
+    /// The bound of the error of a package's energy in a window. `idle + (busy − idle) · use` is `idle` in the idle time and `busy` in
+    /// the busy time, so each has its own error.
+    pub(crate) fn error(&self, window: &CpuWindow, of: Zone) -> MicroJoules {
+        let VcpuPower { idle, busy } = self.estimate.power;
+        let off = |BoundedPower { power, error }: BoundedPower, time: CpuTime| {
+            Watts(power.0 * error.0).during(Duration::from_nanos(time.0))
+        };
+        places(window, of).map(|place| off(idle, place.idle) + off(busy, place.busy())).sum()
+    }
+}
+
+/// The parts of a window that count for a zone.
+fn places(window: &CpuWindow, of: Zone) -> impl Iterator<Item = &PlaceWindow> {
+    window.places.iter().filter(move |place| of == zone(place.place.package))
 }
 
 fn zone(package: u32) -> Zone {
@@ -90,10 +94,15 @@ fn microwatts(power: Watts) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agent_core::energy::estimate::{EstimateOptions, ProcessorChoice};
+    use agent_core::energy::processor::Processor;
     use agent_core::model::cpu::CpuPlace;
-    use agent_core::model::cpu::PlaceWindow;
     use agent_core::time::MonoTime;
-    use agent_core::units::CpuTime;
+
+    fn flat() -> ModelMeter {
+        let options = EstimateOptions { processor: ProcessorChoice::Flat, ..EstimateOptions::default() };
+        ModelMeter::new(Estimate::choose(options, Processor::default()))
+    }
 
     fn window(busy_milliseconds: u64) -> CpuWindow {
         let place = CpuPlace::on_die(0, 0);
@@ -110,14 +119,16 @@ mod tests {
     #[test]
     fn two_cpus_idle_half_busy_and_busy() {
         for (busy, microjoules) in [(0, 1_480_000), (1000, 4_240_000), (2000, 7_000_000)] {
-            let mut meter = ModelMeter::new(Coefficients::default());
+            let mut meter = flat();
             assert_eq!(meter.advance(&window(busy))[0].total, MicroJoules(microjoules), "{busy} ms busy");
         }
     }
 
     #[test]
     fn rounding_does_not_add_up() {
-        let mut meter = ModelMeter::new(Coefficients { idle: Watts(0.000_001), busy: Watts(0.000_001) });
+        let tiny = Some(Watts(0.000_001));
+        let options = EstimateOptions { idle: tiny, busy: tiny, ..EstimateOptions::default() };
+        let mut meter = ModelMeter::new(Estimate::choose(options, Processor::default()));
         for _ in 0..999 {
             meter.advance(&window(1));
         }
@@ -130,8 +141,18 @@ mod tests {
 
     #[test]
     fn the_idle_part_is_what_idle_cpus_would_have_drawn() {
-        let meter = ModelMeter::new(Coefficients::default());
+        let meter = flat();
         let power = meter.idle_power(&window(1500), Duration::from_secs(1), zone(0));
         assert_eq!(power, Some(Watts(1.48)));
+    }
+
+    /// 150 % of each: 0.74 W in the idle CPU time and 3.5 W in the busy one.
+    #[test]
+    fn the_error_is_that_of_the_idle_and_of_the_busy_time() {
+        let meter = flat();
+        for (busy, microjoules) in [(0, 2_220_000), (1000, 6_360_000), (2000, 10_500_000)] {
+            assert_eq!(meter.error(&window(busy), zone(0)), MicroJoules(microjoules), "{busy} ms busy");
+        }
+        assert_eq!(meter.error(&window(1000), zone(1)), MicroJoules::ZERO, "no CPU of this package");
     }
 }

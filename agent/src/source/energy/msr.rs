@@ -12,6 +12,7 @@ use std::io;
 use std::path::Path;
 
 use agent_core::energy::counter::EnergyCounter;
+use agent_core::energy::processor::{Processor, Vendor};
 use agent_core::energy::unit::EnergyUnit;
 use agent_core::model::cpu::CpuPlace;
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
@@ -19,7 +20,7 @@ use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
 use self::register::{Access, Register};
 use self::registers::Layout;
 use super::meter::{Part, ZoneMeter};
-use super::processor::{Processor, Vendor};
+use super::processor::{self, EnergyCounters};
 use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::HostRoots;
 use crate::source::SourceError;
@@ -27,7 +28,7 @@ use agent_core::cpu::topology::CpuTopology;
 
 /// Opens all registers that count.
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
-    let layout = match Processor::read(place.roots).vendor {
+    let layout = match processor::read(place.roots).vendor {
         Vendor::Intel => &registers::INTEL,
         Vendor::Amd => &registers::AMD,
         Vendor::Other => {
@@ -41,7 +42,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
 /// Opens all registers of a layout that count.
 fn open_registers(layout: &'static Layout, place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     let Place { roots, topology, options, clock } = *place;
-    let processor = Processor::read(roots);
+    let processor = processor::read(roots);
     let (zones, notes) = (Vec::new(), Vec::new());
     let mut probe = Probe { roots, topology, options, processor, layout, has_device: false, zones, notes };
     for (scope, cpus) in scopes(topology, processor) {

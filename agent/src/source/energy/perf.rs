@@ -11,13 +11,14 @@ mod tests;
 use std::io;
 
 use agent_core::energy::counter::EnergyCounter;
+use agent_core::energy::processor::Processor;
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone};
 use rustix::io::Errno;
 
 use self::event::{PerfCounter, Target};
 use self::pmu::Pmu;
 use super::meter::{Part, ZoneMeter, add_part};
-use super::processor::Processor;
+use super::processor::{self, EnergyCounters};
 use super::{EnergyMeter, EnergyOptions, Place};
 use crate::source::SourceError;
 use agent_core::cpu::topology::CpuTopology;
@@ -25,7 +26,7 @@ use agent_core::cpu::topology::CpuTopology;
 /// Opens every event on one CPU of each package, die or core.
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     let Place { roots, topology, options, clock } = *place;
-    let processor = Processor::read(roots);
+    let processor = processor::read(roots);
     let devices = roots.sys.join("bus/event_source/devices");
     let Some(packages) = Pmu::read(&devices.join("power"))? else {
         let what = format!("{} is missing: the kernel has no energy PMU", devices.join("power").display());

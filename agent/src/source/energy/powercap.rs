@@ -12,6 +12,7 @@ use std::io;
 use std::path::Path;
 
 use agent_core::energy::counter::EnergyCounter;
+use agent_core::energy::processor::Processor;
 use agent_core::energy::unit::EnergyUnit;
 use agent_core::model::energy::{Domain, EnergySourceKind, Zone};
 use agent_core::units::{MicroJoules, Watts};
@@ -20,7 +21,7 @@ use self::limits::{Limits, Range};
 use self::naming::NamedZone;
 use super::energy_file::EnergyFile;
 use super::meter::{Part, ZoneMeter, add_part};
-use super::processor::Processor;
+use super::processor::{self, EnergyCounters};
 use super::{EnergyMeter, EnergyOptions, Place};
 use crate::host::HostRoots;
 use crate::source::SourceError;
@@ -29,7 +30,7 @@ use crate::source::SourceError;
 pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
     let Place { roots, options, clock, .. } = *place;
     let class = roots.sys.join("class/powercap");
-    let processor = Processor::read(roots);
+    let processor = processor::read(roots);
     let folders = tree::find(&class).map_err(|cause| no_folder(&class, processor, cause))?;
     let (named, notes) = naming::name(&folders, processor);
     if named.is_empty() {
@@ -43,7 +44,7 @@ pub(super) fn open(place: &Place<'_>) -> Result<EnergyMeter, SourceError> {
 /// Highest sustained power of all packages together; `None` where one of them states none.
 pub(super) fn power_limit(roots: &HostRoots) -> Option<Watts> {
     let folders = tree::find(&roots.sys.join("class/powercap")).ok()?;
-    let (named, _) = naming::name(&folders, Processor::read(roots));
+    let (named, _) = naming::name(&folders, processor::read(roots));
     let packages = named.iter().filter(|zone| zone.zone.domain == Domain::Package);
     let limits: Option<Vec<f64>> = packages.map(|zone| Some(Limits::read(&zone.folder).power?.0)).collect();
     limits.filter(|limits| !limits.is_empty()).map(|limits| Watts(limits.iter().sum()))

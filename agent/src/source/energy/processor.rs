@@ -1,7 +1,8 @@
-//! Identifies the processor, and the unit in which it counts energy.
+//! Reads the host's processor, and knows the units and scopes of its energy counters.
 
 use std::fs;
 
+use agent_core::energy::processor::{Processor, Vendor};
 use agent_core::energy::unit::EnergyUnit;
 use agent_core::model::energy::Domain;
 
@@ -11,99 +12,62 @@ use crate::source::SourceError;
 #[cfg(test)]
 mod tests;
 
-/// Vendors of processors, by their energy registers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Vendor {
-    /// `GenuineIntel`.
-    Intel,
-    /// `AuthenticAMD`, and `HygonGenuine`, whose registers are AMD's.
-    Amd,
-    /// All others.
-    #[default]
-    Other,
+/// The first processor of `cpuinfo`; all have the same energy counters. A file that cannot be read is an unknown processor.
+pub(super) fn read(roots: &HostRoots) -> Processor {
+    fs::read_to_string(roots.proc.join("cpuinfo"))
+        .map_or_else(|_| Processor::default(), |text| Processor::parse(&text))
 }
 
-/// The first processor of `cpuinfo`; all have the same energy counters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Processor {
-    pub(super) vendor: Vendor,
-    pub(super) family: u32,
-    pub(super) model: u32,
-    /// Whether the processor reports a hypervisor.
-    pub(super) is_virtual: bool,
-}
-
-impl Processor {
-    /// Reads `cpuinfo`; missing fields keep their default.
-    pub(super) fn read(roots: &HostRoots) -> Self {
-        fs::read_to_string(roots.proc.join("cpuinfo"))
-            .map_or_else(|_| Self::default(), |text| Self::parse(&text))
-    }
-
-    fn parse(cpuinfo: &str) -> Self {
-        let mut processor = Self::default();
-        for line in cpuinfo.lines().take_while(|line| !line.is_empty()) {
-            let Some((key, value)) = line.split_once(':') else { continue };
-            let value = value.trim();
-            match key.trim() {
-                "vendor_id" => processor.vendor = Vendor::parse(value),
-                "cpu family" => processor.family = value.parse().unwrap_or(0),
-                "model" => processor.model = value.parse().unwrap_or(0),
-                "flags" => processor.is_virtual = value.split(' ').any(|flag| flag == "hypervisor"),
-                _ => {}
-            }
-        }
-        processor
-    }
-
+/// Energy counters of a processor.
+pub(super) trait EnergyCounters {
     /// The energy of one count of a register, given the exponent of the processor's general unit (ESU).
     ///
     /// In general 2⁻ᴱˢᵁ J (Intel SDM vol. 3B, "RAPL Interfaces"; AMD PPR, `RAPL_PWR_UNIT`). The exceptions are the
     /// kernel's: `rapl_check_hw_unit()` in `arch/x86/events/rapl.c`, `rapl_get_domain_unit()` and `rapl_check_unit_atom()` in
     /// `drivers/powercap/intel_rapl_common.c`.
-    pub(super) fn unit(self, domain: Domain, exponent: u32) -> EnergyUnit {
+    fn unit(self, domain: Domain, exponent: u32) -> EnergyUnit;
+
+    /// Whether package counters are per package even where a package has several dies
+    /// (`rapl_msrs_are_pkg_scope()`, `drivers/powercap/intel_rapl_common.c`).
+    fn counts_by_package(self) -> bool;
+
+    /// Whether memory is counted in the general unit though it is a server: SDM vol. 4, `MSR_DRAM_ENERGY_STATUS` of the 4th and 5th
+    /// generation of Xeon Scalable processors.
+    fn counts_memory_in_general_units(self) -> bool;
+
+    /// The error of missing counters, with this hint, except on a virtual machine.
+    fn unavailable(self, what: &str, hint: &str) -> SourceError;
+}
+
+impl EnergyCounters for Processor {
+    fn unit(self, domain: Domain, exponent: u32) -> EnergyUnit {
         match domain {
-            Domain::Dram if self.is_intel(&SERVER_DRAM) => EnergyUnit::joules_over_two_to(16),
-            Domain::Psys if self.is_intel(&JOULE_PSYS) => EnergyUnit::JOULE,
-            _ if self.is_intel(&EARLY_ATOM) => EnergyUnit::microjoules_times_two_to(exponent),
+            Domain::Dram if is_intel(self, &SERVER_DRAM) => EnergyUnit::joules_over_two_to(16),
+            Domain::Psys if is_intel(self, &JOULE_PSYS) => EnergyUnit::JOULE,
+            _ if is_intel(self, &EARLY_ATOM) => EnergyUnit::microjoules_times_two_to(exponent),
             _ => EnergyUnit::joules_over_two_to(exponent),
         }
     }
 
-    /// Whether package counters are per package even where a package has several dies
-    /// (`rapl_msrs_are_pkg_scope()`, `drivers/powercap/intel_rapl_common.c`).
-    pub(super) fn counts_by_package(self) -> bool {
+    fn counts_by_package(self) -> bool {
         self.vendor == Vendor::Amd
     }
 
-    /// Whether memory is counted in the general unit though it is a server: SDM vol. 4, `MSR_DRAM_ENERGY_STATUS` of the 4th and 5th
-    /// generation of Xeon Scalable processors.
-    pub(super) fn counts_memory_in_general_units(self) -> bool {
-        self.is_intel(&JOULE_PSYS)
+    fn counts_memory_in_general_units(self) -> bool {
+        is_intel(self, &JOULE_PSYS)
     }
 
-    /// The error of missing counters, with this hint, except on a virtual machine.
-    pub(super) fn unavailable(self, what: &str, hint: &str) -> SourceError {
+    fn unavailable(self, what: &str, hint: &str) -> SourceError {
         if self.is_virtual {
             SourceError::unavailable(format!("{what} (a virtual machine without passed-through RAPL)"), "")
         } else {
             SourceError::unavailable(what, hint)
         }
     }
-
-    fn is_intel(self, models: &[u32]) -> bool {
-        self.vendor == Vendor::Intel && self.family == 6 && models.contains(&self.model)
-    }
 }
 
-impl Vendor {
-    fn parse(id: &str) -> Self {
-        match id {
-            "GenuineIntel" => Self::Intel,
-            "AuthenticAMD" | "HygonGenuine" => Self::Amd,
-            _ => Self::Other,
-        }
-    }
+fn is_intel(processor: Processor, models: &[u32]) -> bool {
+    processor.vendor == Vendor::Intel && processor.family == 6 && models.contains(&processor.model)
 }
 
 /// Servers whose DRAM register counts 2⁻¹⁶ J (15.3 µJ) whatever the general unit is: `RAPL_UNIT_QUIRK_INTEL_HSW` of

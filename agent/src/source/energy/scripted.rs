@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agent_core::energy::counter::EnergyCounter;
+use agent_core::energy::processor::Processor;
 use agent_core::energy::unit::EnergyUnit;
 use agent_core::model::cpu::CoreId;
 use agent_core::model::energy::{EnergySourceKind, Zone};
@@ -132,6 +133,10 @@ impl EnergyHardware for ScriptedHardware {
             add_part(&mut zones, key.0, MicroJoules(1), Part { raw, counter, core: key.1 });
         }
         EnergyMeter::start(kind, zones, Vec::new(), clock)
+    }
+
+    fn processor(&self) -> Processor {
+        Processor::default()
     }
 
     fn moves(&self, _: &mut EnergyMeter, _: &dyn Clock) -> bool {

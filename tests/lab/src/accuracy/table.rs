@@ -170,11 +170,16 @@ impl Report {
         self.add(&table);
     }
 
+    pub(super) fn model(&mut self, section: &str) {
+        self.text.push('\n');
+        self.add(section);
+    }
+
     pub(super) fn finish(&self, root: &Path) -> anyhow::Result<()> {
         let json = root.join("target/accuracy.json");
         fs::write(&json, serde_json::to_vec_pretty(&self.json)?)
             .with_context(|| format!("cannot write {}", json.display()))?;
-        let path = root.join("docs/ACCURACY.md");
+        let path = root.join(super::PAGE);
         let text = format!("{}\n", self.text.trim_end());
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         say(&format!("written: {}, {}", path.display(), json.display()));

@@ -86,7 +86,7 @@ fn places() {
     let options = EnergyOptions::default();
     let two_sockets = topology(&[(0, 0), (0, 0), (1, 0), (1, 0)]);
     let dies = topology(&[(0, 0), (0, 1), (1, 0), (1, 1)]);
-    let amd = Processor::read(&host(&[("proc/cpuinfo", &cpuinfo("AuthenticAMD", 25, 17, "fpu"))]).1);
+    let amd = processor::read(&host(&[("proc/cpuinfo", &cpuinfo("AuthenticAMD", 25, 17, "fpu"))]).1);
     let (zones, notes) = (Vec::new, Vec::new);
     let show = |topology: &CpuTopology, processor: Processor, mask: Option<&[usize]>, name: &str| {
         let pmu = Pmu { folder: "power".into(), number: 1, cpus: mask.map(<[usize]>::to_vec) };

@@ -6,9 +6,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use agent_core::energy::processor::Processor;
 use agent_core::model::energy::{Domain, Scope, Zone};
 
-use super::super::processor::Processor;
+use super::super::processor::EnergyCounters;
 use super::tree::{CONTROL_TYPES, Folders};
 
 /// A zone folder with a known domain and scope.

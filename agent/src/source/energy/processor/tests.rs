@@ -1,23 +1,14 @@
-//! Tests that processors and their energy units are identified.
+//! Tests of the energy units of processors.
 
 use super::*;
 
 fn intel(model: u32) -> Processor {
-    Processor { vendor: Vendor::Intel, family: 6, model, is_virtual: false }
-}
-
-#[test]
-fn cpuinfo_is_read() {
-    let text = "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\nmodel name\t: Xeon: 9\n\
-        flags\t\t: fpu hypervisor lahf_lm\n\nprocessor\t: 1\nvendor_id\t: AuthenticAMD\n";
-    assert_eq!(Processor::parse(text), Processor { is_virtual: true, ..intel(0x8F) });
-    assert_eq!(Processor::parse("vendor_id : HygonGenuine").vendor, Vendor::Amd);
-    assert_eq!(Processor::parse("CPU implementer : 0x41"), Processor::default());
+    Processor { vendor: Vendor::Intel, family: 6, model, ..Processor::default() }
 }
 
 #[test]
 fn units() {
-    let amd = Processor { vendor: Vendor::Amd, family: 25, model: 17, is_virtual: false };
+    let amd = Processor { vendor: Vendor::Amd, family: 25, model: 17, ..Processor::default() };
     for (processor, domain, exponent, microjoules) in [
         (intel(0x9E), Domain::Package, 14, 61),
         (intel(0x9E), Domain::Dram, 14, 61),
