@@ -50,7 +50,9 @@ fn check_model(host: &Host, flags: &[&str]) -> String {
     command.arg(format!("--state-dir={}", state.path().display()));
     let report: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
     let lines = report["lines"].as_array().unwrap().iter().filter(|line| line["source"] == "model");
-    lines.map(|line| format!("{} {} {}\n", line["state"], line["detail"], line["fix"])).collect()
+    let lines: Vec<_> =
+        lines.map(|line| format!("{} {} {}", line["state"], line["detail"], line["fix"])).collect();
+    lines.join("\n")
 }
 
 #[test]

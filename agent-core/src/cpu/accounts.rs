@@ -127,14 +127,13 @@ impl Accounts {
             .collect();
         let place_of: Vec<usize> = (0..self.cpus.len()).map(|cpu| self.place(cpu)).collect();
         let mut busy: HashMap<(Consumer, usize), u64> = HashMap::new();
-        for cpu in 0..self.cpus.len() {
+        for (cpu, &place) in place_of.iter().enumerate() {
             let state = reading.states.get(cpu).copied().unwrap_or(CpuState::Offline);
             if state == CpuState::Offline {
                 let away = &mut self.cpus[cpu].away;
                 *away = Some((away.map_or(reading.at.0, |(since, _)| since), reading.at.0));
                 continue;
             }
-            let place = place_of[cpu];
             let (elapsed, idle, unknown) = self.advance(cpu, state, reading);
             places[place].cpus += 1;
             places[place].elapsed += CpuTime(elapsed);

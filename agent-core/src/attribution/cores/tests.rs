@@ -245,7 +245,7 @@ proptest! {
         energy: u64,
     ) {
         let demand = demand_of(&uses);
-        let mut totals = BTreeMap::from_iter((0..5).map(|core| (core, 0)));
+        let mut totals: BTreeMap<u32, u64> = (0..5).map(|core| (core, 0)).collect();
         for (_, core, busy) in &uses {
             *totals.entry(*core).or_default() += busy * price;
         }
