@@ -33,22 +33,28 @@ impl Weights {
     /// By the energy of the cores of a scope, and by busy time within each core.
     pub fn by_core_energy(demand: &Demand, scope: Scope, prices: &CorePrices) -> Self {
         let of = demand.by_claimant(scope, |places| {
-            let (mut weight, mut shared) = (0_u128, 0.0);
+            let (mut time, mut weight, mut shared) = (0, 0_u128, 0.0);
             for (place, busy) in places {
+                time += busy.0;
                 let (price, all) = prices.of(place);
                 let part = u128::from(busy.0) * u128::from(price);
                 weight += part;
                 shared += part as f64 * (1.0 - busy.share_of(all).map_or(1.0, |own| own.0));
             }
-            (weight, Ratio(if weight > 0 { shared / weight as f64 } else { 0.0 }))
+            (time, weight, Ratio(if weight > 0 { shared / weight as f64 } else { 0.0 }))
         });
         // 64 bits are enough for a day of hundreds of cores; beyond, all weights lose the same digits.
-        let largest = of.iter().map(|(_, (weight, _))| *weight).max().unwrap_or(0);
+        let largest = of.iter().map(|(_, (_, weight, _))| *weight).max().unwrap_or(0);
         let surplus = (u128::BITS - largest.leading_zeros()).saturating_sub(u64::BITS);
-        let weights =
-            of.iter().map(|(claimant, (weight, _))| (*claimant, (weight >> surplus) as u64)).collect();
-        let shared = of.into_iter().map(|(_, (_, shared))| shared).collect();
-        Self { time: demand.within(scope), by_core: Some(ByCore { weights, shared }) }
+        let mut time = Vec::with_capacity(of.len());
+        let mut by_core =
+            ByCore { weights: Vec::with_capacity(of.len()), shared: Vec::with_capacity(of.len()) };
+        for (claimant, (busy, weight, shared)) in of {
+            time.push((claimant, busy));
+            by_core.weights.push((claimant, (weight >> surplus) as u64));
+            by_core.shared.push(shared);
+        }
+        Self { time, by_core: Some(by_core) }
     }
 
     /// The key.
