@@ -120,6 +120,21 @@ impl Agent {
         Self::start(&[&WITH_BPF[..], more].concat())
     }
 
+    /// Starts the agent on the real host with eBPF, the Docker engine at this socket and these flags.
+    pub fn start_with_docker(socket: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        let socket = format!("--containers.docker-socket={}", socket.display());
+        let flags = ["--cpu.source=bpf", "--energy.source=model", &socket, "--containers.podman-socket="];
+        Self::start(&[&flags[..], more].concat())
+    }
+
+    /// Waits until the agent knows its Docker engine.
+    pub fn wait_for_docker(&self) -> anyhow::Result<()> {
+        let engine = [("source", "docker")];
+        let is_up = |up: &f64| *up >= 1.0;
+        self.until("the engine is known", |scrape| scrape.sum("ffwatt_source_up", &engine).filter(is_up))?;
+        Ok(())
+    }
+
     /// Starts the agent with these flags on free ports, and waits for its first tick. The environment is empty but for `PATH`.
     pub fn start(flags: &[&str]) -> anyhow::Result<Self> {
         let mut agent = Self::spawn(&binary()?, flags, &[])?;
@@ -323,6 +338,12 @@ impl Agent {
             .with_context(|| format!("its log: {}", self.log()))?;
         Ok((status, self.log()))
     }
+}
+
+/// A field of a status (`proc_pid_status(5)`).
+pub fn status_field<'a>(status: &'a str, name: &str) -> anyhow::Result<&'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.map(str::trim).with_context(|| format!("a status without {name}"))
 }
 
 /// Status of each thread of a process (`/proc/…/task/…/status`).

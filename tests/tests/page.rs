@@ -68,11 +68,7 @@ fn agent(engine: &Engine, flags: &[&str]) -> Agent {
     let socket = engine.socket().to_str().unwrap().to_owned();
     let own = ["--energy.source=model", "--containers.docker-socket", &socket, "--containers.podman-socket="];
     let agent = Agent::start(&[&own[..], flags].concat()).unwrap();
-    agent
-        .until("the engine is known", |scrape| {
-            scrape.sum("ffwatt_source_up", &[("source", "docker")]).filter(|up| *up == 1.0)
-        })
-        .unwrap();
+    agent.wait_for_docker().unwrap();
     agent
 }
 

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tests::agent::{Agent, Ports, binary};
+use tests::agent::{Agent, Ports, binary, status_field};
 use tests::command::eventually;
 use tests::exposition::Exposition;
 use tests::host::Host;
@@ -36,17 +36,15 @@ struct Rights {
 
 fn rights(agent: &Agent) -> Vec<Rights> {
     let of = |text: String| {
-        let value = |name: &str, radix: u32| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            u64::from_str_radix(line.trim(), radix).unwrap()
-        };
+        let value =
+            |name: &str, radix: u32| u64::from_str_radix(status_field(&text, name).unwrap(), radix).unwrap();
         Rights {
-            effective: value("CapEff:", 16),
-            permitted: value("CapPrm:", 16),
-            bounding: value("CapBnd:", 16),
-            ambient: value("CapAmb:", 16),
-            no_new_privs: value("NoNewPrivs:", 10),
-            seccomp: value("Seccomp:", 10),
+            effective: value("CapEff", 16),
+            permitted: value("CapPrm", 16),
+            bounding: value("CapBnd", 16),
+            ambient: value("CapAmb", 16),
+            no_new_privs: value("NoNewPrivs", 10),
+            seccomp: value("Seccomp", 10),
         }
     };
     let found: Vec<Rights> = agent.threads().unwrap().into_iter().map(of).collect();

@@ -10,15 +10,7 @@ use super::{BURN, agent, energy_of, engine, is_up, name_of, start};
 fn an_engine_that_starts_later_or_restarts_is_found_again() {
     let mut engine = engine();
     engine.stop_daemon().unwrap();
-    let socket = engine.socket().to_str().unwrap().to_owned();
-    let agent = Agent::start(&[
-        "--cpu.source=bpf",
-        "--energy.source=model",
-        "--containers.docker-socket",
-        &socket,
-        "--containers.podman-socket=",
-    ])
-    .unwrap();
+    let agent = Agent::start_with_docker(engine.socket(), &[]).unwrap();
     let absent = [("source", "docker"), ("state", "absent")];
     agent
         .until("the engine is known to be away", |scrape| scrape.sum("ffwatt_source_state", &absent))

@@ -33,16 +33,12 @@ fn engine() -> Engine {
 }
 
 fn agent(engine: &Engine) -> Agent {
-    let socket = engine.socket().to_str().unwrap().to_owned();
-    let agent = Agent::start(&[
-        "--cpu.source=bpf",
-        "--energy.source=model",
-        "--containers.docker-socket",
-        &socket,
-        "--containers.podman-socket=",
-    ])
-    .unwrap();
-    agent.until("the engine is known", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
+    agent_with(engine, &[])
+}
+
+fn agent_with(engine: &Engine, flags: &[&str]) -> Agent {
+    let agent = Agent::start_with_docker(engine.socket(), flags).unwrap();
+    agent.wait_for_docker().unwrap();
     agent
 }
 

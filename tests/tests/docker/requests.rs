@@ -46,15 +46,7 @@ fn the_engine_is_only_ever_asked_and_never_told() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("between.sock");
     let heard = listen_in(&engine, &socket);
-    let socket = socket.to_str().unwrap();
-    let agent = Agent::start(&[
-        "--cpu.source=bpf",
-        "--energy.source=model",
-        "--containers.docker-socket",
-        socket,
-        "--containers.podman-socket=",
-    ])
-    .unwrap();
+    let agent = Agent::start_with_docker(&socket, &[]).unwrap();
     let is_known = |up: bool| {
         agent
             .until("the engine's state is known", |scrape| is_up(scrape).filter(|is_up| *is_up == up))
@@ -70,7 +62,8 @@ fn the_engine_is_only_ever_asked_and_never_told() {
     let check = tests::agent::command()
         .unwrap()
         .env_clear()
-        .args(["check", "--containers.docker-socket", socket, "--containers.podman-socket="])
+        .args(["check", "--containers.podman-socket="])
+        .arg(format!("--containers.docker-socket={}", socket.display()))
         .arg(format!("--listen.port={}", agent.ports.main + 1))
         .output()
         .unwrap();

@@ -9,7 +9,7 @@ use tests::engine::Engine;
 use tests::exposition::Exposition;
 use tests::ffmpeg;
 
-use super::{engine, is_up, start};
+use super::{agent_with, engine, start};
 
 #[test]
 fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from() {
@@ -65,19 +65,7 @@ fn a_finished_transcode_is_scored_when_its_container_says_what_it_was_made_from(
 
 /// An agent that scores with VMAF, and knows the engine.
 fn scoring_agent(engine: &Engine) -> Agent {
-    let socket = engine.socket().to_str().unwrap().to_owned();
-    let with_vmaf = format!("--quality.ffmpeg={}", ffmpeg::with_vmaf().unwrap());
-    let agent = Agent::start(&[
-        "--cpu.source=bpf",
-        "--energy.source=model",
-        "--containers.docker-socket",
-        &socket,
-        "--containers.podman-socket=",
-        &with_vmaf,
-    ])
-    .unwrap();
-    agent.until("the engine is known", |scrape| is_up(scrape).filter(|up| *up)).unwrap();
-    agent
+    agent_with(engine, &[&format!("--quality.ffmpeg={}", ffmpeg::with_vmaf().unwrap())])
 }
 
 /// Runs a shell script in a container that says what is made from what.

@@ -19,20 +19,8 @@ use super::{FRAMES, LIVE, PER_FRAME, agent, key, of};
 fn one_in_a_container_posts_by_the_hosts_network_and_by_its_name() {
     let engine = Engine::start_private().unwrap();
     image::make(&engine, "encoder:1").unwrap();
-    let socket = engine.socket().to_str().unwrap().to_owned();
-    let agent = Agent::start(&[
-        "--cpu.source=bpf",
-        "--energy.source=model",
-        "--containers.docker-socket",
-        &socket,
-        "--containers.podman-socket=",
-    ])
-    .unwrap();
-    agent
-        .until("the engine is known", |scrape| {
-            scrape.sum("ffwatt_source_up", &[("source", "docker")]).filter(|up| *up == 1.0)
-        })
-        .unwrap();
+    let agent = Agent::start_with_docker(engine.socket(), &[]).unwrap();
+    agent.wait_for_docker().unwrap();
     let start = |name: &str, id: &str| {
         let url = format!("http://127.0.0.1:{}/progress/{id}", agent.ports.main);
         let run = ["run", "--detach", "--network=host", "--name", name, "encoder:1", "ffmpeg"];

@@ -24,8 +24,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const READ_SEARCH: u64 = 1 << 2;
 
 fn bits(status: &str, name: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
-    u64::from_str_radix(line.trim(), 16).unwrap()
+    u64::from_str_radix(tests::agent::status_field(status, name).unwrap(), 16).unwrap()
 }
 
 fn mode(path: &Path, mode: u32) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use tests::agent;
+use tests::agent::{self, status_field};
 
 use super::super::scene::{RELEASE, Scene};
 use crate::kube::workloads;
@@ -31,25 +31,19 @@ fn threads(scene: &Scene<'_>) -> anyhow::Result<Vec<String>> {
     Ok(found)
 }
 
-/// A field of a status.
-fn field<'a>(status: &'a str, name: &str) -> anyhow::Result<&'a str> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    line.map(str::trim).with_context(|| format!("no {name}"))
-}
-
 pub(super) fn capabilities(scene: &mut Scene<'_>) -> anyhow::Result<String> {
     let allowed: u64 = CAPABILITIES.iter().map(|number| 1 << number).sum();
     let threads = threads(scene)?;
     let mut seen = BTreeSet::new();
     for status in &threads {
         for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
-            let value = u64::from_str_radix(field(status, name)?, 16)?;
+            let value = u64::from_str_radix(status_field(status, name)?, 16)?;
             ensure!(value & !allowed == 0, "{name} is {value:016x}");
         }
         seen.insert(format!(
             "permitted {}, bounded by {}",
-            field(status, "CapPrm")?,
-            field(status, "CapBnd")?
+            status_field(status, "CapPrm")?,
+            status_field(status, "CapBnd")?
         ));
     }
     Ok(format!("{} threads: {}", threads.len(), Vec::from_iter(seen).join("; ")))
@@ -59,7 +53,7 @@ pub(super) fn restrictions(scene: &mut Scene<'_>) -> anyhow::Result<String> {
     let threads = threads(scene)?;
     for status in &threads {
         for (name, expected) in [("NoNewPrivs", "1"), ("Seccomp", "2")] {
-            let value = field(status, name)?;
+            let value = status_field(status, name)?;
             ensure!(value == expected, "{name} is {value}");
         }
     }
