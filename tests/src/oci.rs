@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::command::output;
 use crate::image;
 
-/// The configuration of an image with a shell, whose containers wait.
+/// The configuration of an image with a shell. A container of the image waits.
 pub fn shell() -> Value {
     json!({"Cmd": ["/bin/sleep", "86400"], "Env": ["PATH=/bin"]})
 }

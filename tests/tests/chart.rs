@@ -160,7 +160,7 @@ fn the_pod_has_three_capabilities_no_token_and_no_socket() {
     }
 }
 
-/// Helm 4 has the objects merged by the server, and Kubernetes 1.20 refuses a port of a Service whose key is not complete.
+/// With Helm 4 the server merges objects. Kubernetes 1.20 refuses to merge a port of a Service without a protocol, a part of its key.
 #[test]
 fn every_port_has_its_protocol() {
     let objects = objects(&rendered(&EVERYTHING).unwrap());

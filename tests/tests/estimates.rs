@@ -25,7 +25,7 @@ fn live(host: &mut Host, flags: &[&str]) -> Agent {
     agent
 }
 
-/// A guest on an EPYC 9965, whose name the hypervisor hides.
+/// A guest on an EPYC 9965. The hypervisor hides the name of the processor.
 const ZEN5C: &str = "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n\
     stepping\t: 0\nflags\t\t: fpu hypervisor\n\n";
 

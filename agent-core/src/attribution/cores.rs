@@ -53,7 +53,7 @@ impl CoreReadings {
     }
 }
 
-/// A window of a zone whose cores are counted.
+/// A window of a zone with energy counters for its cores.
 #[derive(Clone, Copy, Debug)]
 pub struct CoreWindow<'a> {
     /// Scope of the zone.

@@ -14,7 +14,7 @@ pub enum Vendor {
     Other,
 }
 
-/// A processor as it shows itself, also to a guest whose hypervisor hides its name.
+/// Identity of a processor, by its numbers: a guest has them too, where the hypervisor hides the name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Processor {
     /// Vendor.

@@ -145,8 +145,8 @@ pub(crate) const KEYS: &[Key] = &[
         Form("auto, flat, or a row of the table in docs/ACCURACY.md"),
     )
     .more(
-        "auto: the one in cpuinfo of path.procfs, or flat where the table does not have it; flat: 0.74 W idle and 3.5 W \
-         busy, whatever the processor.",
+        "auto: the processor of /proc/cpuinfo, or flat if the table has no row for that processor; flat: 0.74 W idle \
+         and 3.5 W busy for each processor.",
     ),
     key(
         "energy.model_threads_per_vcpu",

@@ -48,7 +48,7 @@ struct Second {
     truth: Vec<f64>,
 }
 
-/// Runs encoders for a second, whose threads move in each step with a probability. `home` has the hardware thread of each thread.
+/// Runs encoders for a second. In each step, each thread moves with a probability. `home` has the hardware thread of each thread.
 fn run(encoders: &[Encoder], home: &mut [usize], moves: f64, random: &mut Random) -> Second {
     let owner: Vec<usize> =
         encoders.iter().enumerate().flat_map(|(number, one)| vec![number; one.threads]).collect();

@@ -12,7 +12,7 @@ const CORES: Zone = zone(Domain::Core, 0);
 const WATTS: [f64; 2] = [9.0, 13.0];
 const BEYOND: f64 = 4.0;
 
-/// One socket whose two cores are counted, with a container for each.
+/// A socket of two cores with an energy counter each, and one container for each core.
 fn two_cores() -> Scene {
     let hardware = ScriptedHardware::default();
     hardware.add(PACKAGE, 7_000_000, RANGE);

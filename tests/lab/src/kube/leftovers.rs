@@ -17,7 +17,7 @@ const PODS: &str = "kubepods";
 /// File with the mount namespace of a cluster, in its folder.
 const MARK: &str = "namespace";
 
-/// Claims the cgroup of pods for a cluster in this folder, whose processes are in this mount namespace. An error: a kubelet has it.
+/// Claims the cgroup of pods for a cluster in this folder, with processes in this mount namespace. Error: a kubelet uses the cgroup.
 pub(super) fn claim(cluster: &Path, namespace: &str) -> anyhow::Result<()> {
     let found = cgroups()?;
     ensure!(

@@ -21,7 +21,7 @@ pub(super) const PACKAGES: [&str; 2] = ["golang-1.19-go", "dpkg-dev"];
 
 const PROGRAMS: [&str; 4] = ["kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
-/// Tag of the packages whose types the API server describes.
+/// Tag of packages: the API server describes the types of a package with this tag.
 const DESCRIBED: &str = "+k8s:openapi-gen=";
 
 /// File with the names of the calls from kubelet to container runtime (CRI).
