@@ -123,7 +123,8 @@ impl Pipeline {
     pub(crate) fn run(mut self) {
         let mut due = self.schedule.first_due(self.clock.now());
         loop {
-            let wake = self.inbox.wait(&*self.clock, self.next_wake(due), self.cpu.events_fd());
+            let time_of_tick = self.cpu.identities().time_of_tick(due);
+            let wake = self.inbox.wait(&*self.clock, self.next_wake(time_of_tick), self.cpu.events_fd());
             if matches!(wake, Wake::Stop) {
                 break;
             }
@@ -132,7 +133,7 @@ impl Pipeline {
             if self.progress.wake().is_some_and(|wake| wake <= now) {
                 self.progress.find(self.cpu.identities(), self.cpu.roots(), &*self.clock);
             }
-            if now >= due {
+            if now >= self.cpu.identities().time_of_tick(due) {
                 self.tick();
                 due = self.schedule.next_due(due, self.clock.now());
             } else {
@@ -144,14 +145,15 @@ impl Pipeline {
 
     /// Next time to wake before the tick: counters of a small range must be read more often than in a long tick, and the socket of a short
     /// encode exists only briefly.
-    fn next_wake(&self, due: MonoTime) -> MonoTime {
+    fn next_wake(&self, tick: MonoTime) -> MonoTime {
         let counters = self.energy.next_reading(self.schedule.last());
-        [counters, self.progress.wake()].into_iter().flatten().fold(due, MonoTime::min)
+        [counters, self.progress.wake()].into_iter().flatten().fold(tick, MonoTime::min)
     }
 
     /// Handles life-cycle events of the kernel, then messages of other tasks: an engine names containers that the kernel has reported.
     fn take_events(&mut self) {
         self.cpu.take_events(&*self.clock, &mut self.totals);
+        self.cpu.ask_names(&self.requests);
         for message in self.inbox.take() {
             match message {
                 Message::Engine { name, event } => self.cpu.engine_event(name, event, &mut self.health),

@@ -22,6 +22,7 @@ use tests::agent::{Agent, binary};
 use tests::cgroup::{Cgroup, finish};
 use tests::command::{Owned, pause};
 use tests::exposition::{Exposition, Sample, assert_no_residual};
+use tests::ffmpeg::live;
 use tests::length::short_or_long;
 use tests::rapl::LiveRapl;
 
@@ -99,13 +100,19 @@ impl Pod<'_> {
         Cgroup::make(&format!("{}/{id}", self.own.path)).unwrap()
     }
 
-    /// Makes the log file and the link of a container.
-    fn link(&self, container: &str, id: &str) -> PathBuf {
+    /// Makes the log file of a container, as a runtime does when it starts one for the time after this number of restarts.
+    fn log(&self, container: &str, restarts: u32) -> PathBuf {
         let folder = self.node.pods().join(format!("default_{}_{}/{container}", self.name, self.uid));
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("0.log"), "a line that nobody reads\n").unwrap();
+        let log = folder.join(format!("{restarts}.log"));
+        fs::write(&log, "a line that nobody reads\n").unwrap();
+        log
+    }
+
+    /// Makes the log file and the link of a container.
+    fn link(&self, container: &str, id: &str) -> PathBuf {
         let link = self.node.links().join(format!("{}_default_{container}-{id}.log", self.name));
-        symlink(folder.join("0.log"), &link).unwrap();
+        symlink(self.log(container, 0), &link).unwrap();
         link
     }
 
@@ -271,6 +278,35 @@ fn names_stay_when_pod_and_files_go_and_no_row_is_nameless() {
         assert_eq!(name_of(&scrape, &id), Some(name.clone()));
         assert_near(cpu_of(&scrape, &name), kernel);
     }
+}
+
+/// The kubelet makes the link when the runtime has answered, which may be after the tick in which an encode begins.
+#[test]
+fn an_encode_has_its_names_before_the_link_of_its_container_exists() {
+    let node = Node::new();
+    let agent = node.agent(&["--interval=200ms"]);
+    let pod = node.pod("live", &uuid());
+    let sandbox = pod.cgroup(&id(number()));
+    ended(sandbox.burn(0.1).spawn().unwrap());
+    let (_meter, _) = pod.container("meter", 0.1);
+    let (_first, _) = pod.container("ffmpeg", 0.1);
+    // The second run of the container.
+    let again = id(number());
+    let cgroup = pod.cgroup(&again);
+    let log = pod.log("ffmpeg", 1);
+    let line = live("60");
+    let _encode = Owned(cgroup.command(line[0]).args(&line[1..]).spawn().unwrap());
+    let named = "default/live/ffmpeg".to_owned();
+    for _ in 0..5 {
+        let scrape = agent.wait_ticks(1).unwrap();
+        assert_eq!(kubernetes(&scrape).into_iter().find(|name| !name.starts_with("default/live/")), None);
+        assert_eq!(name_of(&scrape, &again).unwrap_or_else(|| named.clone()), named);
+    }
+    agent.until("the encode is charged", |scrape| name_of(scrape, &again)).unwrap();
+    symlink(log, node.links().join(format!("live_default_ffmpeg-{again}.log"))).unwrap();
+    let scrape = agent.wait_ticks(2).unwrap();
+    assert_eq!(name_of(&scrape, &again), Some(named));
+    assert_no_residual(&scrape);
 }
 
 /// Every scrape of a node on which fifty pods run, and five a second come and go.

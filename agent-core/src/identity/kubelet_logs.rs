@@ -23,6 +23,39 @@ pub fn pod_folder(name: &str) -> Option<PodName> {
     PodName::new(uid, namespace, pod)
 }
 
+/// The log file of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile<'a> {
+    /// The pod of the container.
+    pub pod: PodName,
+    /// Name of the container.
+    pub container: &'a str,
+    /// Number of restarts of the container before it.
+    pub restarts: u32,
+}
+
+impl<'a> LogFile<'a> {
+    /// The log file at this path. The folder of the pods may be any. `None` for a rotated file.
+    pub fn at(path: &'a str) -> Option<Self> {
+        let mut parts = path.rsplit('/');
+        let restarts = restarts(parts.next()?)?;
+        let container = parts.next()?;
+        Some(Self { pod: pod_folder(parts.next()?)?, container, restarts })
+    }
+
+    /// Its container, with an empty id: no part of a log file's path has it.
+    pub fn container_name(&self) -> Option<ContainerName> {
+        let PodName { uid, namespace, pod } = &self.pod;
+        ContainerName::new("", Some(uid), namespace, pod, self.container)
+    }
+}
+
+/// Number of restarts before a log file was begun, by the file's name.
+pub fn restarts(name: &str) -> Option<u32> {
+    let number = name.strip_suffix(SUFFIX)?;
+    number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// The container of a link in `/var/log/containers`, by the link's name and its target, which must agree. Without a target, because the
 /// link was removed before it was read, the pod's uid is not known.
 ///
@@ -33,7 +66,7 @@ pub fn container_link(name: &str, target: Option<&str>) -> Option<ContainerName>
         let (pod, namespace, container, id) = whole(stem)?;
         return ContainerName::new(id, None, namespace, pod, container);
     };
-    let (pod, container) = log_file(target)?;
+    let LogFile { pod, container, .. } = LogFile::at(target)?;
     let before = format!("{}_{}_{container}-", pod.pod, pod.namespace);
     let is_cut = stem.len() == LONGEST - SUFFIX.len();
     let id = match stem.strip_prefix(before.as_str()) {
@@ -50,15 +83,6 @@ fn whole(stem: &str) -> Option<(&str, &str, &str, &str)> {
     let (namespace, rest) = rest.split_once('_')?;
     let (container, id) = rest.rsplit_once('-')?;
     Some((pod, namespace, container, id)).filter(|_| id.len() == ID_DIGITS && id.bytes().all(is_hex))
-}
-
-/// The pod and the container of a log file. The folder above may be any.
-fn log_file(path: &str) -> Option<(PodName, &str)> {
-    let mut parts = path.rsplit('/');
-    let restart = parts.next()?.strip_suffix(SUFFIX)?;
-    let is_number = !restart.is_empty() && restart.bytes().all(|byte| byte.is_ascii_digit());
-    let container = parts.next().filter(|_| is_number)?;
-    Some((pod_folder(parts.next()?)?, container))
 }
 
 #[cfg(test)]
@@ -102,6 +126,23 @@ mod tests {
         ] {
             assert_eq!(pod(&name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn log_files() {
+        let read = |name: &str, file: &str| {
+            let path = format!("/var/log/pods/{name}/app/{file}");
+            LogFile::at(&path).map(|log| (log.container_name().unwrap().names.to_string(), log.restarts))
+        };
+        let web = format!("default_web_{UID}");
+        assert_eq!(read(&web, "0.log"), Some(("default/web/app".to_owned(), 0)));
+        assert_eq!(read(&web, "12.log"), Some(("default/web/app".to_owned(), 12)));
+        for file in ["0.log.20261128-101112", "0.log.gz", "+1.log", ".log", "x.log", "99999999999.log", ""] {
+            assert_eq!(read(&web, file), None, "{file}");
+        }
+        assert_eq!(read("default_web", "0.log"), None);
+        let other = format!("/var/log/pods/{web}/App/0.log");
+        assert_eq!(LogFile::at(&other).and_then(|log| log.container_name()), None, "no name in Kubernetes");
     }
 
     #[test]

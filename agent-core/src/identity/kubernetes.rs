@@ -111,6 +111,13 @@ pub enum NameReport {
         /// Full id of the container.
         id: String,
     },
+    /// The answer to a question for a pod: names of the containers that have begun, and whose ids the source does not have yet.
+    Begun {
+        /// Uid of the pod.
+        uid: Arc<str>,
+        /// Names with an empty id; none where the source does not know the pod.
+        containers: Vec<ContainerName>,
+    },
     /// Whether the source names every container soon after its start. Then a container that stays without a name is its pod's sandbox.
     NamesAll(bool),
 }

@@ -120,6 +120,13 @@ impl CpuAccounting {
         self.identities.names_event(source, event, health);
     }
 
+    /// Asks for the names of containers in which an encode has begun and that have none.
+    pub(super) fn ask_names(&mut self, requests: &Requests) {
+        if let Some(names) = &requests.names {
+            self.identities.ask_names(names);
+        }
+    }
+
     /// Names containers that no engine has described.
     pub(super) fn name_containers(&mut self, clock: &dyn Clock, totals: &mut Totals) {
         let (identities, context) = self.with_context(clock, totals);

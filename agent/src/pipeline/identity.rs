@@ -3,24 +3,28 @@
 //! Its input is the CPU meter's life-cycle events, walks of the cgroup hierarchy and procfs that make up for lost events,
 //! and events of container engines.
 
+mod awaited_names;
 mod cgroups;
 mod encoders;
 mod starter_names;
 mod tracking;
+mod walks;
 mod wrappers;
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::sync::Arc;
 
 use agent_common::ROOT_CGROUP;
 use agent_core::attribution::demand::Claimant;
 use agent_core::attribution::totals::Totals;
 use agent_core::identity::directory::ContainerFacts;
+use agent_core::identity::kubernetes::NameReport;
 use agent_core::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
 use agent_core::model::health::Kept;
 use agent_core::model::transcode::TranscodeId;
 use agent_core::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
 use agent_core::time::MonoTime;
+use awaited_names::AwaitedNames;
 use cgroups::Cgroups;
 use encoders::{Encoders, Exec, on_the_wall};
 use starter_names::StarterNames;
@@ -29,18 +33,12 @@ use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthTracker;
-use crate::source::cgroup_tree::{CgroupTree, Walk};
-use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
+use crate::source::cgroup_tree::CgroupTree;
+use crate::source::cpu::{CpuMeter, LifecycleEvent};
 use crate::source::identity::docker::EngineEvent;
-use crate::source::identity::kubelet::NamesEvent;
+use crate::source::identity::kubelet::{NameRequest, NamesEvent};
 use crate::source::identity::process_numbers::ProcessNumbers;
 use crate::source::identity::transcodes::Transcode;
-
-/// Shortest time between two requested walks.
-const WALK_PAUSE: Duration = Duration::from_secs(1);
-
-/// Interval of walks without a request, in case an event was lost without being counted.
-const WALK_PERIOD: Duration = Duration::from_mins(1);
 
 /// Ticks without CPU time after which a removed cgroup or an ended process has certainly no further CPU time.
 const SILENT_TICKS: u32 = 2;
@@ -60,6 +58,7 @@ pub(super) struct Identities {
     cgroups: Cgroups,
     encoders: Encoders,
     starter_names: StarterNames,
+    awaited_names: AwaitedNames,
     lost_events: u64,
     /// Whether the next tick should walk the hierarchy.
     walk_wanted: bool,
@@ -81,6 +80,7 @@ impl Identities {
             cgroups: Cgroups::default(),
             encoders: Encoders::new(own, tracked, numbers, earlier),
             starter_names: StarterNames::default(),
+            awaited_names: AwaitedNames::default(),
             lost_events: 0,
             walk_wanted: false,
             has_lost: false,
@@ -125,7 +125,9 @@ impl Identities {
                     self.starter_names.started(context, directory, local, (cgroup, path));
                 }
                 let exec = Exec { at, process, local, was_tracked, cgroup };
-                self.encoders.exec(exec, context, &mut self.cgroups);
+                if let Some(workload) = self.encoders.exec(exec, context, &mut self.cgroups) {
+                    self.cgroups.directory.encodes(workload);
+                }
             }
             LifecycleEvent::Exit { at, process, exit } => {
                 self.encoders.exit(process, on_the_wall(at, context), exit, context.cpu);
@@ -173,6 +175,9 @@ impl Identities {
             NamesEvent::Failed(error) => health.note(source, &error),
             NamesEvent::Reported(reports) => {
                 for report in reports {
+                    if let NameReport::Begun { uid, .. } = &report {
+                        self.awaited_names.answered(uid);
+                    }
                     self.cgroups.directory.names_reported(report);
                 }
             }
@@ -192,6 +197,19 @@ impl Identities {
     /// Whether a pod that has come since the last call is unknown.
     pub(super) fn take_unknown_pods(&mut self) -> bool {
         self.cgroups.directory.take_unknown_pods()
+    }
+
+    /// Asks for the names of containers in which an encode has begun and that have none.
+    pub(super) fn ask_names(&mut self, names: &NameRequest) {
+        for uid in self.cgroups.directory.take_beginning() {
+            names.begun(Arc::clone(&uid));
+            self.awaited_names.asked(uid);
+        }
+    }
+
+    /// The time of the tick that is due at `due`: later, if the names of an encode's container are about to come.
+    pub(super) fn time_of_tick(&self, due: MonoTime) -> MonoTime {
+        self.awaited_names.time_of_tick(due)
     }
 
     /// Names containers that no engine has described.
@@ -237,53 +255,10 @@ impl Identities {
         }
     }
 
-    /// Whether the cgroups should be walked before this window is charged.
-    pub(super) fn needs_walk(&mut self, window: &CpuWindow, lost_events: u64, now: MonoTime) -> bool {
-        self.has_lost |= lost_events > self.lost_events;
-        self.lost_events = lost_events;
-        // A cgroup that appears too soon after a walk is not forgotten: by the next tick it has a number for a name, and is not unnamed.
-        for usage in &window.usage {
-            for cgroup in usage.consumer.cgroups() {
-                self.walk_wanted |= self.cgroups.is_wanted(cgroup);
-            }
-        }
-        let since = self.last_walk.map_or(Duration::MAX, |last| now.since(last));
-        since >= WALK_PERIOD || (since >= WALK_PAUSE && (self.walk_wanted || self.has_lost))
-    }
-
-    /// Handles a walk of the cgroups, where the hierarchy is visible: it recovers lost events.
-    pub(super) fn walked(&mut self, walk: Option<&Walk>, context: &mut Context<'_>) {
-        let now = context.clock.now();
-        if let Some(walk) = walk {
-            self.cgroups.walked(walk, context.tree, now, context.totals);
-            if walk.is_whole {
-                self.free_entries(walk, context.cpu);
-            }
-        }
-        if self.has_lost || now.since(self.last_reconciled) >= WALK_PERIOD {
-            self.last_reconciled = now;
-            self.encoders.reconcile(context, &mut self.cgroups);
-        }
-        (self.walk_wanted, self.has_lost, self.last_walk) = (false, false, Some(now));
-    }
-
-    /// Frees the entries of consumers that will not run again, whether they are known or not.
-    fn free_entries(&mut self, walk: &Walk, cpu: &mut dyn CpuMeter) {
-        for consumer in cpu.consumers() {
-            match consumer.process() {
-                None => {
-                    let is_gone = |id: &CgroupId| id.0 != ROOT_CGROUP && !walk.cgroups.contains_key(id);
-                    consumer.cgroups().filter(is_gone).for_each(|id| self.cgroups.gone(id));
-                }
-                Some(process) if cpu.tracking(process) == Some(Tracking::Off) => cpu.forget(consumer),
-                Some(_) => {}
-            }
-        }
-    }
-
     /// Prepares the charge of a window: living workloads can be charged with idle energy. After lost events only a walk shows which live.
     pub(super) fn admit(&mut self, now: MonoTime, totals: &mut Totals) {
         self.cgroups.open_named(totals);
+        self.awaited_names.ticked();
         if !self.has_lost {
             self.cgroups.admit_living(now, totals);
         }

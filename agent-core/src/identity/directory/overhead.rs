@@ -3,11 +3,14 @@
 //! The pod's own cgroup is one workload, `<namespace>/<pod>/POD`. CPU time of the sandbox is charged to it, too, and for
 //! [`GRACE`] that of a container whose name is still to come: no link names the sandbox, and the link of a container comes when the
 //! container has already used CPU time. After that, the oldest of the pod's containers is the sandbox, because a runtime starts it first;
-//! any other is charged itself, under its id.
+//! any other is charged itself, under its id. A container with an encoder is charged itself at once: a question for its pod
+//! ([`NameReport::Begun`]) finds its name before its link exists.
 //!
 //! A cgroup never changes its workload. [`Directory::charged_to`] decides at each charge which workload bears it, so that every charge has
 //! one bearer and nothing moves afterwards. The sandbox keeps an entry of its own, which is never charged and therefore never shown.
 //! Where no source names all containers ([`Directory::names_all`]), nothing tells the sandbox from others, and each is charged itself.
+//!
+//! [`NameReport::Begun`]: crate::identity::kubernetes::NameReport::Begun
 
 use std::time::Duration;
 
@@ -32,8 +35,16 @@ pub enum ChargedTo {
 }
 
 impl Directory {
-    /// Notes that an encoder runs in a container, which is therefore no sandbox.
+    /// Notes that an encoder runs in a container, which is therefore no sandbox. It is charged itself from now on, so where its name is
+    /// still to come, its pod is one of [`Directory::take_beginning`].
     pub fn encodes(&mut self, workload: WorkloadId) {
+        if let Some((entry, place)) = self.place_of(workload)
+            && place.is_overhead.is_none()
+            && entry.identity.details.kubernetes.is_none()
+            && self.expects_name(place)
+        {
+            self.pods.beginning.insert(place.uid.as_str().into());
+        }
         if let Some(place) = self.workloads.get_mut(&workload).and_then(|entry| entry.place.as_mut()) {
             place.is_overhead.get_or_insert(false);
         }

@@ -36,6 +36,8 @@ pub(super) struct Pods {
     named: Vec<WorkloadId>,
     /// Uids of pods that have come since the last call of [`Directory::take_unknown_pods`].
     new: BTreeSet<String>,
+    /// Uids of pods in which an encoder has begun in a container without a name, since the last call of [`Directory::take_beginning`].
+    pub(super) beginning: BTreeSet<Arc<str>>,
     /// Full ids of containers that have come since the last call of [`Directory::take_undescribed`].
     undescribed: Vec<String>,
     pub(super) names_all: bool,
@@ -71,6 +73,7 @@ impl Directory {
             NameReport::Container(container) => self.container_in_pod(container),
             NameReport::PodGone { uid } => self.pod_gone(&uid),
             NameReport::ContainerGone { id } => self.container_gone(&id),
+            NameReport::Begun { uid, containers } => self.begun(&uid, &containers),
             NameReport::NamesAll(names_all) => self.names_all(names_all),
         }
     }
@@ -118,6 +121,31 @@ impl Directory {
     /// Notes whether a source names every container soon after its start.
     pub fn names_all(&mut self, names_all: bool) {
         self.pods.names_all = names_all;
+    }
+
+    /// Uids of pods in which an encoder has begun in a container without a name since the last call.
+    pub fn take_beginning(&mut self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.pods.beginning)
+    }
+
+    /// Names the container of a pod in which an encoder has begun by the name without an id, where there is one of each.
+    fn begun(&mut self, uid: &str, containers: &[ContainerName]) {
+        let [name] = containers else { return };
+        let encodes = |id: &WorkloadId| {
+            self.place_of(*id).is_some_and(|(entry, place)| {
+                place.is_overhead == Some(false)
+                    && entry.identity.details.kubernetes.is_none()
+                    && entry.living > 0
+            })
+        };
+        let members = self.pods.members.get(uid);
+        let mut encoding =
+            members.into_iter().flat_map(|members| &members.containers).copied().filter(encodes);
+        if let (Some(workload), None) = (encoding.next(), encoding.next())
+            && is_agreed(name, uid, self.pods.names.get(uid))
+        {
+            self.give_names(workload, name.names.clone());
+        }
     }
 
     /// Containers that have been named since the last call.

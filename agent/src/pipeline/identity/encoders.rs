@@ -104,15 +104,20 @@ impl Encoders {
         }
     }
 
-    /// Handles the start of a tracked program, or of any program in a tracked process.
-    pub(super) fn exec(&mut self, exec: Exec, context: &mut Context<'_>, cgroups: &mut Cgroups) {
+    /// Handles the start of a tracked program, or of any program in a tracked process. Returns the workload in which a transcode begins.
+    pub(super) fn exec(
+        &mut self,
+        exec: Exec,
+        context: &mut Context<'_>,
+        cgroups: &mut Cgroups,
+    ) -> Option<WorkloadId> {
         let Exec { at, process, local, was_tracked, cgroup } = exec;
         let local = self.numbers.in_procfs(process, local);
         if let Some(id) = self.transcodes.of(process) {
             let known = self.transcodes.get(id);
             // It was found before the event of its start was read, and may have ended since.
             if known.is_some_and(|known| at < known.noticed) {
-                return;
+                return None;
             }
             let is_same = known.is_some_and(|known| {
                 was_tracked && known.ended.is_none() && !is_another(known, local, context.roots)
@@ -120,7 +125,7 @@ impl Encoders {
             if is_same {
                 let command_line = local.map(|local| processes::command_line(context.roots, local));
                 self.transcodes.became(id, &command_line.unwrap_or_default());
-                return;
+                return None;
             }
             // The event of its end was lost.
             self.end(process, on_the_wall(at, context), None);
@@ -130,8 +135,9 @@ impl Encoders {
         } else {
             cgroups.workload_of(cgroup, context.clock.now(), context.totals)
         };
-        self.begin(process, local, Some(at), workload, context);
+        let begun = self.begin(process, local, Some(at), workload, context);
         self.transcodes.seen(process, cgroup);
+        begun.map(|_| workload)
     }
 
     /// Handles the end of a tracked process.

@@ -7,6 +7,7 @@ mod wrappers;
 use std::collections::HashSet;
 use std::fs;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use agent_common::ROOT_CGROUP;
 use agent_core::attribution::demand::Demand;
@@ -22,6 +23,7 @@ use super::*;
 use crate::clock::manual::TestClock;
 use crate::pipeline::earlier::EarlierTranscodes;
 use crate::source::SourceError;
+use crate::source::cgroup_tree::Walk;
 use crate::source::cpu::Tracking;
 
 const SECOND: u64 = 1_000_000_000;

@@ -1,14 +1,17 @@
 //! Follows the log folders and links of the kubelet: their names contain the names of pods and containers.
 //!
 //! Only names are read: folders are listed, links are read, no file is opened, no connection is made. inotify reports changes; both
-//! folders are listed at the start, after the kernel has lost events, when a pod is unknown, and from time to time. This runs on a thread
-//! of its own, because a folder on a slow disk must not delay a tick.
+//! folders are listed at the start, after the kernel has lost events, when a pod is unknown, and from time to time; the folder of one pod,
+//! when a container without a link has begun to encode. This runs on a thread of its own, because a folder on a slow disk must not delay
+//! a tick.
 
 mod told;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::identity::kubernetes::NameReport;
@@ -189,6 +192,7 @@ impl Follower<'_> {
         let seen = requests.wait(self.watch.as_ref(), longest)?;
         let changes = match seen {
             Seen::Changes(changes) => changes,
+            Seen::Begun(pods) => return Ok(Some(self.begun(pods))),
             Seen::Lost => return Ok(None),
             Seen::Gone => {
                 self.watch = None;
@@ -207,6 +211,19 @@ impl Follower<'_> {
         let mut events = vec![NamesEvent::Reported(reports.collect())];
         events.extend(failures.into_iter().map(NamesEvent::Failed));
         Ok(Some(events))
+    }
+
+    /// Answers for pods in which a container has begun.
+    fn begun(&self, pods: BTreeSet<Arc<str>>) -> Vec<NamesEvent> {
+        let mut failures = Vec::new();
+        let LogFolders { pods: folder, containers: links } = self.folders;
+        let answer = |uid: Arc<str>| {
+            let containers = self.told.begun(folder, links, &uid, &mut failures);
+            NameReport::Begun { uid, containers }
+        };
+        let mut events = vec![NamesEvent::Reported(pods.into_iter().map(answer).collect())];
+        events.extend(failures.into_iter().map(NamesEvent::Failed));
+        events
     }
 }
 

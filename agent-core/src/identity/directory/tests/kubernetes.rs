@@ -237,6 +237,55 @@ fn a_container_with_an_encoder_is_no_sandbox() {
 }
 
 #[test]
+fn an_encodes_container_is_named_before_its_link_where_one_name_is_left() {
+    let begun = |names: &[&str]| NameReport::Begun {
+        uid: UID.into(),
+        containers: names
+            .iter()
+            .map(|name| ContainerName::new("", Some(UID), "default", "web", name).unwrap())
+            .collect(),
+    };
+    let made = |containers| {
+        let mut directory = with_pod(UID, containers);
+        report(&mut directory, [pod("web", UID), NameReport::NamesAll(true)]);
+        directory
+    };
+    let mut directory = made(2);
+    report(&mut directory, [begun(&["app"])]);
+    assert_eq!(name(&directory, 12), &id(2)[..12], "nothing encodes");
+    let workload = of(&directory, 12);
+    directory.encodes(workload);
+    directory.encodes(workload);
+    assert_eq!(directory.take_beginning(), [UID.into()].into());
+    assert!(directory.take_beginning().is_empty());
+    for names in [&[][..], &["app", "sidecar"]] {
+        report(&mut directory, [begun(names)]);
+        assert_eq!(name(&directory, 12), &id(2)[..12], "{names:?}");
+    }
+    report(&mut directory, [begun(&["app"])]);
+    assert_eq!(name(&directory, 12), "default/web/app");
+    assert_eq!(name(&directory, 11), &id(1)[..12]);
+    report(&mut directory, [begun(&["sidecar"]), link("web", UID, "app", 2)]);
+    assert_eq!(name(&directory, 12), "default/web/app", "a name stays");
+    directory.encodes(workload);
+    assert!(directory.take_beginning().is_empty(), "it has a name");
+    // Two encode: the name could be either's.
+    let mut directory = made(3);
+    for cgroup in [12, 13] {
+        let workload = of(&directory, cgroup);
+        directory.encodes(workload);
+    }
+    report(&mut directory, [begun(&["app"])]);
+    assert_eq!([12, 13].map(|cgroup| name(&directory, cgroup).len()), [12, 12]);
+    // No links are seen, so no name comes.
+    let mut directory = with_pod(UID, 2);
+    report(&mut directory, [pod("web", UID)]);
+    let workload = of(&directory, 12);
+    directory.encodes(workload);
+    assert!(directory.take_beginning().is_empty());
+}
+
+#[test]
 fn without_the_pods_own_cgroup_its_path_is_told() {
     let mut directory = Directory::default();
     directory.cgroup_made(CgroupId(11), &path(UID, 1));

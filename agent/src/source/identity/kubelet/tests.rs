@@ -66,6 +66,11 @@ fn line(report: &NameReport) -> String {
         NameReport::Container(container) => format!("container {}", container.names),
         NameReport::PodGone { .. } => "pod gone".to_owned(),
         NameReport::ContainerGone { id } => format!("container gone {}", id.trim_start_matches('0')),
+        NameReport::Begun { containers, .. } => {
+            let mut names: Vec<_> = containers.iter().map(|one| one.names.to_string()).collect();
+            names.sort();
+            format!("begun {names:?}")
+        }
         NameReport::NamesAll(names_all) => format!("all {names_all}"),
     }
 }
@@ -118,6 +123,38 @@ fn every_change_is_reported_in_order() {
     assert_eq!(until(&receiver, "pod gone"), expected);
     request.send();
     assert_eq!(until(&receiver, "all true"), ["all true"], "a list tells only what has changed");
+}
+
+#[test]
+fn containers_that_have_begun_are_those_without_a_link_to_their_newest_log() {
+    let node = Node::with_folders();
+    let pod = node.pod("web");
+    let log = |container: &str, name: &str| {
+        fs::create_dir_all(pod.join(container)).unwrap();
+        fs::write(pod.join(container).join(name), "").unwrap();
+    };
+    let (receiver, request) = node.follow();
+    until(&receiver, "up");
+    let ask = |uid: &str, expected: &str| {
+        request.begun(uid.into());
+        assert_eq!(until(&receiver, expected).last().unwrap(), expected);
+    };
+    ask(UID, "begun []");
+    ask("00000000-92de-11e7-8cf2-507b9d4141fa", "begun []");
+    log("app", "0.log");
+    ask(UID, r#"begun ["default/web/app"]"#);
+    node.container("web", "app", 7);
+    ask(UID, "begun []");
+    log("app", "0.log.20261128-101112");
+    ask(UID, "begun []");
+    log("app", "1.log");
+    log("sidecar", "0.log");
+    ask(UID, r#"begun ["default/web/app", "default/web/sidecar"]"#);
+    fs::create_dir(pod.join("empty")).unwrap();
+    fs::create_dir(pod.join("No_Name")).unwrap();
+    fs::write(pod.join("No_Name/0.log"), "").unwrap();
+    fs::remove_dir_all(pod.join("sidecar")).unwrap();
+    ask(UID, r#"begun ["default/web/app"]"#);
 }
 
 #[test]

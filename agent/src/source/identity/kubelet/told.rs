@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fs::{self, DirEntry};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use agent_core::identity::kubelet_logs::{container_link, pod_folder};
-use agent_core::identity::kubernetes::NameReport;
+use agent_core::identity::kubelet_logs::{LogFile, container_link, pod_folder, restarts};
+use agent_core::identity::kubernetes::{ContainerName, NameReport};
 
 use super::too_many;
 use crate::source::SourceError;
@@ -86,6 +86,29 @@ impl Told {
         container.map(|container| NameReport::ContainerGone { id: container.id })
     }
 
+    /// Containers of a pod that have begun, and whose links do not exist yet: the newest log file of each is no link's target.
+    pub(super) fn begun(
+        &self,
+        pods: &Path,
+        links: &Path,
+        uid: &str,
+        failures: &mut Vec<SourceError>,
+    ) -> Vec<ContainerName> {
+        let mut known = self.pods.iter().filter_map(|name| Some((name, pod_folder(name)?)));
+        let Some((name, pod)) = known.find(|(_, pod)| *pod.uid == *uid) else { return Vec::new() };
+        let newest = newest_logs(&pods.join(name), failures);
+        // The kubelet cuts long names.
+        let of_pod = format!("{}_{}_", pod.pod, pod.namespace);
+        let is_of_pod = |name: &&String| name.starts_with(&of_pod) || name.len() >= MAY_BE_CUT;
+        let targets =
+            self.links.iter().filter(is_of_pod).filter_map(|name| fs::read_link(links.join(name)).ok());
+        let targets: Vec<PathBuf> = targets.collect();
+        let targets: Vec<LogFile<'_>> =
+            targets.iter().filter_map(|target| LogFile::at(target.to_str()?)).collect();
+        let logs = newest.iter().filter_map(|path| LogFile::at(path));
+        logs.filter(|log| !targets.contains(log)).filter_map(|log| log.container_name()).collect()
+    }
+
     /// Lists the folders of pods. Returns what has changed since the last list.
     pub(super) fn list_pods(
         &mut self,
@@ -113,6 +136,24 @@ impl Told {
         reports.extend(there.iter().filter_map(|name| self.link(folder, name, failures)));
         Ok(reports)
     }
+}
+
+/// Paths of the newest log file of each container of a pod.
+fn newest_logs(pod: &Path, failures: &mut Vec<SourceError>) -> Vec<String> {
+    let mut list = |folder: &Path| {
+        names(folder, failures).unwrap_or_else(|error| {
+            failures.push(error);
+            HashSet::new()
+        })
+    };
+    let containers = list(pod);
+    let mut newest = Vec::new();
+    for container in containers {
+        let folder = pod.join(container);
+        let last = list(&folder).into_iter().max_by_key(|name| restarts(name));
+        newest.extend(last.and_then(|name| folder.join(name).into_os_string().into_string().ok()));
+    }
+    newest
 }
 
 /// Names in a folder, as many as are kept.

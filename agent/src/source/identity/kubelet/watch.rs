@@ -1,11 +1,12 @@
-//! Waits for changes of the kubelet's log folders, by inotify, and for the pipeline's requests to list them.
+//! Waits for changes of the kubelet's log folders, by inotify, and for the pipeline's requests.
 
+use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -19,30 +20,65 @@ const AT_ONCE: usize = 4096;
 /// Makes a sender and a receiver of requests.
 pub(crate) fn requests() -> io::Result<(NameRequest, NameRequests)> {
     let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-    Ok((NameRequest(Arc::clone(&bell)), NameRequests(bell)))
+    let wanted = Arc::new(Mutex::new(Wanted::default()));
+    let request = NameRequest { wanted: Arc::clone(&wanted), bell: Arc::clone(&bell) };
+    Ok((request, NameRequests { wanted, bell }))
 }
 
-/// Sender of requests: a pod is unknown.
+/// What has been requested and not yet been answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Whether both folders are to be listed.
+    pub(super) list: bool,
+    /// Uids of pods in which a container without a link has begun to encode.
+    pub(super) begun: BTreeSet<Arc<str>>,
+}
+
+/// Sender of requests.
 #[derive(Clone, Debug)]
-pub(crate) struct NameRequest(Arc<OwnedFd>);
+pub(crate) struct NameRequest {
+    wanted: Arc<Mutex<Wanted>>,
+    bell: Arc<OwnedFd>,
+}
 
 impl NameRequest {
-    /// Requests a list of both folders.
+    /// Requests a list of both folders: a pod is unknown.
     pub(crate) fn send(&self) {
-        // This fails only when the counter is full, and then a list is requested already.
-        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        self.want(|wanted| wanted.list = true);
     }
+
+    /// Requests the names of the containers of a pod that have no link yet. There is one answer.
+    pub(crate) fn begun(&self, uid: Arc<str>) {
+        self.want(|wanted| {
+            wanted.begun.insert(uid);
+        });
+    }
+
+    fn want(&self, add: impl FnOnce(&mut Wanted)) {
+        add(&mut self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
+        ring(&self.bell);
+    }
+}
+
+fn ring(bell: &OwnedFd) {
+    // This fails only when the counter is full, and then the receiver is about to look.
+    let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
 }
 
 /// Receiver of requests.
 #[derive(Debug)]
-pub(crate) struct NameRequests(Arc<OwnedFd>);
+pub(crate) struct NameRequests {
+    wanted: Arc<Mutex<Wanted>>,
+    bell: Arc<OwnedFd>,
+}
 
 /// Result of a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     /// Changes of single names.
     Changes(Vec<Change>),
+    /// A request for pods in which a container has begun.
+    Begun(BTreeSet<Arc<str>>),
     /// The folders are to be listed: events were lost, a list was requested, or the time is over.
     Lost,
     /// A folder was moved or removed.
@@ -61,7 +97,7 @@ pub(super) enum Change {
 impl NameRequests {
     /// Waits for changes or a request, at most for `longest`.
     pub(super) fn wait(&self, watch: Option<&FoldersWatch>, longest: Duration) -> io::Result<Seen> {
-        let mut sources = vec![PollFd::new(&*self.0, PollFlags::IN)];
+        let mut sources = vec![PollFd::new(&*self.bell, PollFlags::IN)];
         sources.extend(watch.map(|watch| PollFd::new(&watch.inotify, PollFlags::IN)));
         let timeout = Timespec::try_from(longest).ok();
         match poll(&mut sources, timeout.as_ref()) {
@@ -71,11 +107,23 @@ impl NameRequests {
             Err(error) => return Err(error.into()),
         }
         // Empty when there was no request.
-        let is_requested = rustix::io::read(&*self.0, &mut [0; 8]).is_ok();
-        match watch {
-            Some(watch) if !is_requested => watch.changes(),
-            _ => Ok(Seen::Lost),
+        let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = match watch {
+            Some(watch) if !std::mem::take(&mut wanted.list) => watch.changes()?,
+            Some(_) => Seen::Lost,
+            None if wanted.begun.is_empty() => Seen::Lost,
+            None => Seen::Changes(Vec::new()),
+        };
+        if wanted.begun.is_empty() {
+            return Ok(seen);
         }
+        if seen == Seen::Changes(Vec::new()) {
+            return Ok(Seen::Begun(std::mem::take(&mut wanted.begun)));
+        }
+        // The links that exist come before the answer.
+        ring(&self.bell);
+        Ok(seen)
     }
 
     /// Waits for this time.
