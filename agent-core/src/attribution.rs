@@ -5,7 +5,8 @@
 //!
 //! 1. the idle part is what the zone draws when no task runs, at most all of its energy;
 //! 2. the dynamic part is the rest, split over all consumers by their busy CPU time in the zone's own place, or where each core is counted,
-//!    by the energy of the cores and by busy time within a core ([`cores`]);
+//!    by the energy of the cores and by busy time within a core ([`cores`]); that of an integrated GPU by the time of its engines
+//!    ([`engines`]);
 //! 3. the idle part goes where the policy says;
 //! 4. energy that no claimant can be charged with is `unattributed`, never a surcharge on the claimants that ran.
 //!
@@ -14,6 +15,7 @@
 
 pub mod cores;
 pub mod demand;
+pub mod engines;
 pub mod idle;
 pub mod stall;
 pub mod totals;

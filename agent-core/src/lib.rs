@@ -9,6 +9,7 @@
 //! * [`cpu`] makes windows of CPU time from the counts of the eBPF programs.
 //! * [`energy`] makes totals from the counts of energy counters, and [`identity`] makes workloads from cgroup paths.
 //! * [`ffmpeg`] parses command lines and progress of encoders.
+//! * [`gpu`] parses the use of GPU engines, and counts it by window.
 //! * [`attribution`] splits energy over all claimants: total, and exact to the microjoule.
 //! * [`results`] parses result files.
 //! * [`join`] joins energy with result files, quality and prices.
@@ -29,6 +30,7 @@ pub mod cpu;
 pub mod energy;
 pub mod identity;
 pub mod ffmpeg;
+pub mod gpu;
 pub mod attribution;
 pub mod results;
 pub mod join;

@@ -45,6 +45,11 @@ impl HostRoots {
         self.sys == Self::default().sys
     }
 
+    /// Whether procfs is the running kernel's own, and not a configured folder.
+    pub fn has_own_procfs(&self) -> bool {
+        self.proc == Self::default().proc
+    }
+
     /// A file of one process.
     pub fn process(&self, pid: u32, file: &str) -> PathBuf {
         self.proc.join(pid.to_string()).join(file)

@@ -9,6 +9,7 @@ mod earlier;
 mod energy;
 mod figures;
 mod findings;
+mod gpu;
 mod groups;
 mod identity;
 mod labels;
@@ -31,6 +32,7 @@ use agent_core::time::MonoTime;
 use cpu::CpuAccounting;
 use energy::{Charging, Claims, EnergyAccounting};
 use figures::SlowFigures;
+use gpu::GpuAccounting;
 use identity::Identities;
 use labels::SeriesLabels;
 use parts::Parts;
@@ -59,6 +61,7 @@ pub(crate) struct Pipeline {
     schedule: Schedule,
     cpu: CpuAccounting,
     energy: EnergyAccounting,
+    gpu: GpuAccounting,
     totals: Totals,
     labels: SeriesLabels,
     progress: ProgressTracker,
@@ -84,7 +87,7 @@ impl Pipeline {
 
     /// Begins with the given parts.
     fn new(config: &Config, parts: Parts, links: Links) -> Self {
-        let Parts { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health } = parts;
+        let Parts { clock, roots, cpu, energy, gpu, tree, numbers, earlier, state, prices, health } = parts;
         let Links { inbox, publisher, joined, registry, requests } = links;
         let limits = TotalsLimits {
             keep_ended: config.attribution.keep_ended.0,
@@ -98,6 +101,7 @@ impl Pipeline {
             schedule: Schedule::new(config.interval.0, &*clock),
             cpu: CpuAccounting::new(cpu, tree, roots, identities),
             energy: EnergyAccounting::new(config, energy, state),
+            gpu: GpuAccounting::new(gpu, clock.now()),
             totals: Totals::new(limits, clock.moment()),
             labels: SeriesLabels::default(),
             progress: ProgressTracker::new(registry, allow_remote),
@@ -175,6 +179,7 @@ impl Pipeline {
             schedule,
             cpu,
             energy,
+            gpu,
             totals,
             labels,
             progress,
@@ -212,12 +217,13 @@ impl Pipeline {
         labels.compare(cpu.identities(), totals);
         groups::assign(cpu.identities(), totals);
         totals.begin_window(&busy);
+        let engines = gpu.charge_time(cpu, clock, totals, health);
         figures.count_containers(&busy, cpu.identities());
         cpu.demand_names(health, requests);
 
         energy.follow_calibration(now);
         let reservations = figures.reservations(energy.policy(), cpu.identities());
-        let claims = Claims { window: &window, demand: &demand };
+        let claims = Claims { window: &window, demand: &demand, engines: engines.as_ref() };
         energy.charge(reading, claims, &mut Charging { clock, reservations: &reservations, totals, health });
 
         // A workload that has ended is retired only after the charge of its last CPU time.

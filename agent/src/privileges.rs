@@ -19,13 +19,14 @@ use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, set_no_new_privs};
 
 use crate::config::{Config, Restriction};
+use crate::source::gpu::integrated_gpu;
 
 pub(crate) use capabilities::{names, needs};
 pub(crate) use elevated::{act_as_caller, is_elevated, shed_environment, start};
 
 /// Properties of a run that decide which rights it needs.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "five things that are so or not, each on its own")]
+#[expect(clippy::struct_excessive_bools, reason = "six things that are so or not, each on its own")]
 pub(crate) struct Plan {
     /// Source of CPU times.
     pub cpu: CpuSourceKind,
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     pub writes: Vec<PathBuf>,
     /// Whether procfs hides processes from users who may not trace them.
     pub hidden_processes: bool,
+    /// Whether the use of an integrated GPU is read, which procfs shows only to those who may trace its users.
+    pub reads_gpu: bool,
     /// Whether a path that the agent writes or connects to belongs to another user.
     pub of_others: bool,
     /// Whether counters of powercap that only root may read are opened again when their driver comes back.
@@ -65,6 +68,7 @@ impl Plan {
             starts_programs: config.quality.max_cpus > 0,
             writes,
             hidden_processes: roots.hides_processes(),
+            reads_gpu: energy.is_some_and(EnergySourceKind::is_measured) && integrated_gpu(&roots).is_some(),
             of_others: not_ours,
             locked_counters: matches!(energy, Some(EnergySourceKind::Powercap | EnergySourceKind::Hwmon))
                 && roots.has_own_sysfs()

@@ -7,10 +7,12 @@ pub(crate) mod cgroup_tree;
 pub(crate) mod cpu;
 pub(crate) mod energy;
 pub(crate) mod engine;
+pub(crate) mod gpu;
 pub(crate) mod identity;
 pub(crate) mod memory;
 pub(crate) mod own_process;
 pub(crate) mod peer;
+pub(crate) mod read_search;
 pub(crate) mod reservation;
 pub(crate) mod results;
 

@@ -4,6 +4,7 @@
 //! kernel threads included, the root's `cpuacct.usage_percpu`, which a host with cgroup v1 has. Without it there is one counter, and
 //! processes outside the parent draw nothing.
 
+mod gpu;
 mod monitor;
 mod processor;
 mod topology;
@@ -22,6 +23,7 @@ use anyhow::Context;
 use crate::cgroup;
 use crate::command::{now, pause};
 use crate::rapl::{Counter, link_the_rest};
+use gpu::Gpu;
 use monitor::Monitor;
 use topology::link_with_parts;
 
@@ -81,7 +83,12 @@ pub struct Machine {
     pub swing: f64,
     /// Longest time for which a counter shows an old value before it is refreshed.
     pub refresh: Duration,
+    /// Watts of an integrated GPU while its engine is busy, for the workload [`GPU_USER`]; 0 where there is no GPU.
+    pub gpu: f64,
 }
+
+/// The workload that uses the GPU: it runs an ffmpeg.
+pub const GPU_USER: &str = "qsv";
 
 impl Machine {
     /// 12 W idle, 9 W for each busy CPU.
@@ -92,7 +99,11 @@ impl Machine {
         range: 262_143_328_850,
         swing: 0.0,
         refresh: Duration::from_millis(1),
+        gpu: 0.0,
     };
+
+    /// As linear, with an integrated GPU of 15 W in the package.
+    pub const GPU: Self = Self { gpu: 15.0, ..Self::LINEAR };
 
     /// A counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other.
     pub const TWO_SOCKETS: Self = Self { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..Self::LINEAR };
@@ -162,6 +173,7 @@ struct Shared {
 pub struct Simulator {
     folder: tempfile::TempDir,
     part: Part,
+    has_gpu: bool,
     names: Vec<String>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -179,20 +191,32 @@ impl Simulator {
             link_with_parts(folder.path(), machine.part, parts)?;
         }
         let counter = |number: usize| {
-            let name = match machine.part {
-                Part::Die => format!("package-0-die-{number}"),
-                Part::Socket | Part::Core => format!("package-{number}"),
+            let package = format!("intel-rapl:{number}");
+            let (zone, name) = match machine.part {
+                _ if number >= parts => ("intel-rapl:0:0".to_owned(), "uncore".to_owned()),
+                Part::Die => (package, format!("package-0-die-{number}")),
+                Part::Socket | Part::Core => (package, format!("package-{number}")),
             };
-            let zone = format!("intel-rapl:{number}");
             Counter::make(folder.path(), &zone, &name, machine.range, begin_of(number))
         };
+        let has_gpu = machine.gpu > 0.0;
         let mut counters = if machine.part == Part::Core {
             let first_cpus: Vec<usize> = (0..parts).map(|part| part * cpus() / parts).collect();
             Counters::Cores(Monitor::make(folder.path(), &first_cpus)?)
         } else {
-            Counters::Parts((0..parts).map(counter).collect::<anyhow::Result<_>>()?)
+            let all = parts + usize::from(has_gpu);
+            Counters::Parts((0..all).map(counter).collect::<anyhow::Result<_>>()?)
         };
         let parent = cgroup::root()?.join(parent);
+        let user = names.iter().position(|name| *name == GPU_USER).filter(|_| has_gpu);
+        let mut gpu = match user {
+            Some(user) => {
+                let gpu = Gpu::make(folder.path())?;
+                gpu::open_in_encoder(folder.path(), &parent.join(GPU_USER))?;
+                Some((gpu, user))
+            }
+            None => None,
+        };
         let open =
             |path: PathBuf| File::open(&path).with_context(|| format!("cannot open {}", path.display()));
         let all = match File::open(WHOLE_MACHINE) {
@@ -209,10 +233,10 @@ impl Simulator {
             .collect::<anyhow::Result<_>>()?;
         let shared = Arc::new(Shared::default());
         let told = Arc::clone(&shared);
-        let run = move || advance(machine, &mut counters, &all, &each, &told);
+        let run = move || advance(machine, &mut counters, gpu.as_mut(), (&all, &each), &told);
         let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(run)?;
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Ok(Self { folder, part: machine.part, names, shared, thread: Some(thread) })
+        Ok(Self { folder, part: machine.part, has_gpu, names, shared, thread: Some(thread) })
     }
 
     /// The tree in place of `/sys`.
@@ -220,9 +244,10 @@ impl Simulator {
         self.folder.path().to_path_buf()
     }
 
-    /// The agent, as a program that finds this machine's processor: only Intel's dies count separately.
+    /// The agent, as a program that finds this machine's processor and GPU: only Intel's dies count separately.
     pub fn program(&self, binary: &Path) -> anyhow::Result<PathBuf> {
         match self.part {
+            _ if self.has_gpu => gpu::with_procfs(self.folder.path(), binary),
             Part::Socket | Part::Core => Ok(binary.to_path_buf()),
             Part::Die => processor::on_intel(self.folder.path(), binary),
         }
@@ -294,7 +319,14 @@ enum Counters {
     Cores(Monitor),
 }
 
-fn advance(machine: Machine, counters: &mut Counters, all: &File, each: &[File], shared: &Shared) {
+/// Advances the machine until it is stopped. `gpu` has the index of its user, and the files the CPU time of all CPUs and of each workload.
+fn advance(
+    machine: Machine,
+    counters: &mut Counters,
+    mut gpu: Option<&mut (Gpu, usize)>,
+    (all, each): (&File, &[File]),
+    shared: &Shared,
+) {
     // Late steps are long steps; shorter ones are more exact.
     let _ = rustix::process::setpriority_process(None, -15);
     let parts = machine.parts.len();
@@ -302,9 +334,9 @@ fn advance(machine: Machine, counters: &mut Counters, all: &File, each: &[File],
     let (begin, mut last) = (now(), now());
     let mut used = (by_part(all, parts), each.iter().map(usage).collect::<Vec<f64>>());
     let mut truth = Truth { workloads: vec![0.0; each.len()], ..Truth::default() };
-    let (mut joules, mut prices) = (vec![0.0; parts], vec![0.0; parts]);
+    let (mut joules, mut prices) = (vec![0.0; parts + usize::from(gpu.is_some())], vec![0.0; parts]);
     let mut above_idle = vec![0.0; parts];
-    let mut offsets: Vec<f64> = (0..parts).map(|part| -begin_of(part)).collect();
+    let mut offsets: Vec<f64> = (0..joules.len()).map(|part| -begin_of(part)).collect();
     let mut refreshed = now();
     let mut steps: u32 = 0;
     while !shared.stop.load(Ordering::Relaxed) {
@@ -333,6 +365,13 @@ fn advance(machine: Machine, counters: &mut Counters, all: &File, each: &[File],
         }
         for (index, (joules, spent)) in truth.workloads.iter_mut().zip(&spent_by_each).enumerate() {
             *joules += prices[part_of(index, parts)] * spent;
+        }
+        if let Some((gpu, user)) = gpu.as_deref_mut() {
+            let drawn = machine.gpu * gpu.run(begin.elapsed().as_secs_f64(), seconds);
+            joules[0] += drawn;
+            joules[parts] += drawn;
+            truth.host += drawn;
+            truth.workloads[*user] += drawn;
         }
         truth.at = wall();
         // Refreshes come at odd moments: after a part of the longest time that goes through all tenths.

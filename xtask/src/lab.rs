@@ -9,7 +9,7 @@ use crate::process::run;
 use crate::root;
 
 /// The simulated machines.
-pub const MACHINES: [&str; 6] = ["linear", "rough", "two sockets", "two dies", "per-core", "concave"];
+pub const MACHINES: [&str; 7] = ["linear", "rough", "two sockets", "two dies", "per-core", "igpu", "concave"];
 
 /// The parts of a bench.
 pub const PARTS: [&str; 5] = ["switches", "sizes", "memory", "start", "parts"];

@@ -22,6 +22,7 @@ use groups::Groups;
 
 use crate::attribution::demand::Claimant;
 use crate::attribution::{Charge, Share};
+use crate::gpu::engine::EngineTimes;
 use crate::model::account::Account;
 use crate::model::energy::{Domain, Zone};
 use crate::model::group::GroupSnapshot;
@@ -165,6 +166,19 @@ impl Totals {
                 self.transcodes.open_for_charge(transcode, self.window);
                 self.transcodes.charge(transcode, enter);
                 self.classes.charge(transcode, enter);
+            }
+        }
+    }
+
+    /// Adds GPU time of the window that has begun: opens missing accounts.
+    pub fn add_engine_time(&mut self, used: &[(Claimant, EngineTimes)]) {
+        for (claimant, times) in used {
+            let enter = |account: &mut Account| account.engines += *times;
+            self.workloads.open_for_charge(claimant.workload, self.window);
+            self.workloads.charge(claimant.workload, enter);
+            if let Some(transcode) = claimant.transcode {
+                self.transcodes.open_for_charge(transcode, self.window);
+                self.transcodes.charge(transcode, enter);
             }
         }
     }

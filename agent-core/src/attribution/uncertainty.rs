@@ -8,7 +8,8 @@
 //! * skew: energy and CPU time are not read at the same instant, and what the zone drew between the two readings may belong
 //!   to another claimant;
 //! * the key: energy above idle is split by CPU time, but a CPU second does not cost the same for each claimant and at each moment. Where
-//!   it is split by the energy of the cores, that holds only within the cores that claimants share;
+//!   it is split by the energy of the cores, that holds only within the cores that claimants share; where by the time of GPU engines, a
+//!   second of one engine may cost more than that of another;
 //! * the class of the source: energy of the model is an estimate, with the bound of its own watts.
 //!
 //! The first two scale with the claimant's share. The skew is charged in full, because a claimant may have begun just then. The key's error
@@ -32,6 +33,11 @@ const KEY_ERROR: Ratio = Ratio(0.2);
 /// Architecture", 2021, <https://arxiv.org/abs/2108.00808>). In the model of `weights/tests.rs`, where each of three encoders has cores of
 /// its own and memory costs each up to 10 % more or less, the energy of an encoder is off by up to 3 %: 5 % × the part of the others.
 const CORE_KEY_ERROR: Ratio = Ratio(0.06);
+
+/// Largest deviation of the cost of a GPU second from the mean. An assumption: engines differ in power by class, and no published figure says
+/// how much. With one user of the GPU at a time, it does not matter.
+const ENGINE_KEY_ERROR: Ratio = Ratio(0.5);
+
 /// Precision of a zone's energy in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnergyError {
@@ -68,6 +74,7 @@ impl Keyed {
         let by_time = KEY_ERROR.0 * others;
         match self.key {
             SplitKey::Time => by_time,
+            SplitKey::EngineTime => ENGINE_KEY_ERROR.0 * others,
             SplitKey::CoreEnergy => by_time.min(KEY_ERROR.0 * self.shared.0 + CORE_KEY_ERROR.0 * others),
         }
     }

@@ -1,7 +1,8 @@
-//! Weights of the claimants of a window, by the key of the window: CPU time, or the energy of the cores.
+//! Weights of the claimants of a window, by the key of the window: CPU time, the energy of the cores, or the time of GPU engines.
 
 use crate::attribution::cores::CorePrices;
 use crate::attribution::demand::{Claimant, Demand};
+use crate::attribution::engines::EngineDemand;
 use crate::model::energy::Scope;
 use crate::model::key::SplitKey;
 use crate::units::Ratio;
@@ -13,21 +14,33 @@ mod tests;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
     time: Vec<(Claimant, u64)>,
-    by_core: Option<ByCore>,
+    other: OtherKey,
 }
 
-/// Weights by the energy of cores.
-#[derive(Clone, Debug, PartialEq)]
-struct ByCore {
-    weights: Vec<(Claimant, u64)>,
-    /// Of each weight, the part that other claimants of the same cores used.
-    shared: Vec<Ratio>,
+/// Weights by another key than CPU time.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum OtherKey {
+    #[default]
+    None,
+    /// By the energy of cores.
+    Cores {
+        weights: Vec<(Claimant, u64)>,
+        /// Of each weight, the part that other claimants of the same cores used.
+        shared: Vec<Ratio>,
+    },
+    /// By the time of GPU engines.
+    Engines(Vec<(Claimant, u64)>),
 }
 
 impl Weights {
     /// By busy time in a scope.
     pub fn by_time(demand: &Demand, scope: Scope) -> Self {
-        Self { time: demand.within(scope), by_core: None }
+        Self { time: demand.within(scope), other: OtherKey::None }
+    }
+
+    /// By the time of GPU engines. CPU time in the scope is kept for the idle part.
+    pub fn by_engine_time(demand: &Demand, scope: Scope, engines: &EngineDemand) -> Self {
+        Self { time: demand.within(scope), other: OtherKey::Engines(engines.weights()) }
     }
 
     /// By the energy of the cores of a scope, and by busy time within each core.
@@ -47,19 +60,22 @@ impl Weights {
         let largest = of.iter().map(|(_, (_, weight, _))| *weight).max().unwrap_or(0);
         let surplus = (u128::BITS - largest.leading_zeros()).saturating_sub(u64::BITS);
         let mut time = Vec::with_capacity(of.len());
-        let mut by_core =
-            ByCore { weights: Vec::with_capacity(of.len()), shared: Vec::with_capacity(of.len()) };
+        let (mut weights, mut shares) = (Vec::with_capacity(of.len()), Vec::with_capacity(of.len()));
         for (claimant, (busy, weight, shared)) in of {
             time.push((claimant, busy));
-            by_core.weights.push((claimant, (weight >> surplus) as u64));
-            by_core.shared.push(shared);
+            weights.push((claimant, (weight >> surplus) as u64));
+            shares.push(shared);
         }
-        Self { time, by_core: Some(by_core) }
+        Self { time, other: OtherKey::Cores { weights, shared: shares } }
     }
 
     /// The key.
     pub fn key(&self) -> SplitKey {
-        if self.by_core.is_some() { SplitKey::CoreEnergy } else { SplitKey::Time }
+        match self.other {
+            OtherKey::None => SplitKey::Time,
+            OtherKey::Cores { .. } => SplitKey::CoreEnergy,
+            OtherKey::Engines(_) => SplitKey::EngineTime,
+        }
     }
 
     /// Busy nanoseconds.
@@ -69,13 +85,16 @@ impl Weights {
 
     /// Weights by the key.
     pub(super) fn by_key(&self) -> &[(Claimant, u64)] {
-        self.by_core.as_ref().map_or(&self.time, |by_core| &by_core.weights)
+        match &self.other {
+            OtherKey::None => &self.time,
+            OtherKey::Cores { weights, .. } | OtherKey::Engines(weights) => weights,
+        }
     }
 
-    /// The part of a claimant's weight that is split by time with other claimants: 1 where CPU time is the only key.
+    /// The part of a claimant's weight that is split by time with other claimants: 1 where time is the only key.
     pub fn shared(&self, claimant: Claimant) -> Ratio {
-        let Some(by_core) = &self.by_core else { return Ratio(1.0) };
-        let index = by_core.weights.binary_search_by_key(&claimant, |(claimant, _)| *claimant);
-        index.map_or(Ratio(1.0), |index| by_core.shared[index])
+        let OtherKey::Cores { weights, shared } = &self.other else { return Ratio(1.0) };
+        let index = weights.binary_search_by_key(&claimant, |(claimant, _)| *claimant);
+        index.map_or(Ratio(1.0), |index| shared[index])
     }
 }

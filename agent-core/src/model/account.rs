@@ -1,7 +1,8 @@
-//! Accounts: the energy and CPU time charged to one claimant so far.
+//! Accounts: the energy, CPU time and GPU time charged to one claimant so far.
 
 use std::borrow::Cow;
 
+use crate::gpu::engine::EngineTimes;
 use crate::units::{CpuTime, MicroJoules};
 
 /// Charges of one zone.
@@ -29,6 +30,8 @@ pub struct Account {
     pub cpu: CpuTime,
     /// Charges, indexed like the snapshot's zones; may be shorter.
     pub zones: Vec<ZoneCharges>,
+    /// Time of GPU engines.
+    pub engines: EngineTimes,
     /// CPU time of the last window.
     pub window_cpu: CpuTime,
     /// Energy of the last window, over the zones that count towards a total.
@@ -56,6 +59,7 @@ impl Account {
         }
         let mut since = self.clone();
         since.cpu = since.cpu.saturating_sub(earlier.cpu);
+        since.engines = since.engines.since(&earlier.engines);
         for (charges, before) in since.zones.iter_mut().zip(&earlier.zones) {
             charges.dynamic = charges.dynamic.saturating_sub(before.dynamic);
             charges.idle = charges.idle.saturating_sub(before.idle);
@@ -67,12 +71,13 @@ impl Account {
     /// Whether the account has no charges.
     pub fn is_zero(&self) -> bool {
         let is_zero = |zone: &ZoneCharges| *zone == ZoneCharges::default();
-        self.cpu == CpuTime::ZERO && self.zones.iter().all(is_zero)
+        self.cpu == CpuTime::ZERO && self.engines.is_zero() && self.zones.iter().all(is_zero)
     }
 
     /// Adds everything in `other`.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.cpu += other.cpu;
+        self.engines += other.engines;
         self.window_cpu += other.window_cpu;
         self.window_energy += other.window_energy;
         for (index, charges) in other.zones.iter().enumerate() {

@@ -8,6 +8,8 @@ pub enum SplitKey {
     Time,
     /// Energy of the cores on which it ran, and busy CPU time within each core.
     CoreEnergy,
+    /// Busy time of GPU engines.
+    EngineTime,
 }
 
 impl SplitKey {
@@ -16,11 +18,12 @@ impl SplitKey {
         match self {
             Self::Time => "time",
             Self::CoreEnergy => "core-energy",
+            Self::EngineTime => "engine-time",
         }
     }
 }
 
-/// The reason why a window is split by CPU time although the energy of each core is counted.
+/// The reason why a window is split by CPU time although the energy of each core, or the time of GPU engines, is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FallbackReason {
     /// A busy core has no counter, or it is not known which core was busy.
@@ -33,16 +36,19 @@ pub enum FallbackReason {
     CoresAtRest,
     /// The counter of the zone stood still, and CPU time of the tick before is part of the window.
     CounterStalled,
+    /// The energy of the integrated GPU in the window is not known.
+    GpuEnergyUnknown,
 }
 
 impl FallbackReason {
     /// All reasons.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CoreNotCounted,
         Self::CoreUnreadable,
         Self::CoreStandsStill,
         Self::CoresAtRest,
         Self::CounterStalled,
+        Self::GpuEnergyUnknown,
     ];
 
     /// As the `reason` label.
@@ -53,6 +59,7 @@ impl FallbackReason {
             Self::CoreStandsStill => "core_stands_still",
             Self::CoresAtRest => "cores_at_rest",
             Self::CounterStalled => "counter_stalled",
+            Self::GpuEnergyUnknown => "gpu_energy_unknown",
         }
     }
 }

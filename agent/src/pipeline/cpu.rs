@@ -120,6 +120,17 @@ impl CpuAccounting {
         self.identities.names_event(source, event, health);
     }
 
+    /// The claimant for a process's use of the GPU.
+    pub(super) fn gpu_claimant(
+        &mut self,
+        process: ProcessId,
+        clock: &dyn Clock,
+        totals: &mut Totals,
+    ) -> Claimant {
+        let (identities, mut context) = self.with_context(clock, totals);
+        identities.gpu_claimant(process, &mut context)
+    }
+
     /// Asks for the names of containers in which an encode has begun and that have none.
     pub(super) fn ask_names(&mut self, requests: &Requests) {
         if let Some(names) = &requests.names {

@@ -13,17 +13,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::attribution::demand::{Demand, PlaceTime};
+use agent_core::attribution::engines::{self, EngineDemand, GpuPart, PartWindow};
 use agent_core::attribution::totals::Totals;
 use agent_core::attribution::uncertainty::{self, EnergyError, Keyed, Quality};
-use agent_core::attribution::{self, Charge, IdlePolicy, Share};
+use agent_core::attribution::weights::Weights;
+use agent_core::attribution::{self, Charge, IdlePolicy, Share, ZoneWindow};
 use agent_core::model::cpu::{CpuWindow, PlaceWindow};
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
+use agent_core::model::key::{FallbackReason, SplitKey};
 use agent_core::model::reservation::Reservations;
 use agent_core::model::snapshot::EnergyModel;
 use agent_core::time::MonoTime;
 use agent_core::units::{CpuTime, MicroJoules, Watts};
 use cores::CoreTracker;
-use graphics::GraphicsTracker;
+use graphics::{GpuSplit, GraphicsTracker};
 use idle::IdleTracker;
 use source::Active;
 
@@ -60,6 +63,8 @@ struct ClosedZone {
 pub(super) struct Claims<'a> {
     pub(super) window: &'a CpuWindow,
     pub(super) demand: &'a Arc<Demand>,
+    /// Engine time of the integrated GPU; `None` where it is not known.
+    pub(super) engines: Option<&'a EngineDemand>,
 }
 
 /// Parts of the pipeline that charging uses.
@@ -215,7 +220,8 @@ impl EnergyAccounting {
         claims: Claims<'_>,
         charging: &mut Charging<'_>,
     ) {
-        let Claims { window, demand } = claims;
+        let Claims { window, demand, engines } = claims;
+        self.graphics.add_engine_time(engines, &self.source.zones());
         // The demand of CPUs of mirrored packages counts for the package whose counter they share.
         let mirrored = self.source.mirrored();
         let moves = moves(&mirrored);
@@ -229,10 +235,12 @@ impl EnergyAccounting {
         let demand = moved.as_ref().unwrap_or(demand);
         let busy: CpuTime = window.places.iter().map(PlaceWindow::busy).sum();
         self.source.silence.observe(charging.clock.now(), reading.has_moved, busy);
-        let claims = Claims { window, demand };
+        let claims = Claims { window, demand, engines };
         let readings = self.take_reading(kind, reading, demand, charging).into_iter();
-        let closed: Vec<_> =
+        let mut closed: Vec<_> =
             readings.filter_map(|reading| self.close_zone(kind, reading, claims, charging)).collect();
+        // A package is split by the energy of its GPU.
+        closed.sort_by_key(|zone| zone.closed.window.zone.domain != Domain::Uncore);
         self.learn(&closed, demand, charging.clock.now());
         for closed in closed {
             self.charge_closed(kind, closed, claims, charging);
@@ -287,7 +295,7 @@ impl EnergyAccounting {
         &mut self,
         kind: EnergySourceKind,
         (at, reading): (MonoTime, ZoneReading),
-        Claims { window, demand }: Claims<'_>,
+        Claims { window, demand, .. }: Claims<'_>,
         charging: &mut Charging<'_>,
     ) -> Option<ClosedZone> {
         charging.totals.zone_index(reading.zone);
@@ -307,25 +315,43 @@ impl EnergyAccounting {
         &mut self,
         kind: EnergySourceKind,
         ClosedZone { closed, error }: ClosedZone,
-        Claims { window, demand }: Claims<'_>,
+        Claims { window, demand, .. }: Claims<'_>,
         charging: &mut Charging<'_>,
     ) {
         let demand = closed.owed.as_ref().unwrap_or(demand);
         let zone = closed.window;
-        let idle_power = self.idle_power(zone.zone, window).map(|idle| idle.power);
-        let weights = self.cores.weights(&closed, demand);
-        let charges = attribution::attribute(zone, &weights, idle_power, self.policy, charging.reservations);
         let quality = Quality { energy: error, skew: closed.skew };
-        let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
-        let dynamic: MicroJoules = charges.iter().filter(is_dynamic).map(|charge| charge.energy).sum();
-        let bound = |charge: Charge| {
-            let shared = weights.shared(charge.claimant);
-            let keyed = is_dynamic(&&charge).then_some(Keyed { all: dynamic, key: weights.key(), shared });
-            uncertainty::bound(charge.energy, keyed, zone.energy, zone.duration, quality)
-        };
-        let charges: Vec<_> = charges.into_iter().map(|charge| (charge, bound(charge))).collect();
+        let mut charges = Vec::new();
+        for ((part, idle), weights) in self.parts(&closed, demand, window) {
+            let split = attribution::attribute(part, &weights, idle, self.policy, charging.reservations);
+            charges.extend(with_bounds(split, &weights, part, quality));
+        }
         charging.totals.charge(zone.zone, zone.energy, &charges);
         self.zones.charged(zone.zone, kind, zone.energy);
+    }
+
+    /// The parts of a window that are split on their own, each with its weights: a package's GPU and the rest; else the whole.
+    fn parts(&mut self, closed: &Closed, demand: &Demand, window: &CpuWindow) -> Vec<(PartWindow, Weights)> {
+        let zone = closed.window.zone;
+        let idle = |zone| self.idle_power(zone, window).map(|idle| idle.power);
+        let gpu = Zone { domain: Domain::Uncore, ..zone };
+        let (whole, gpu_idle) = ((closed.window, idle(zone)), idle(gpu));
+        let by_engine = |engines: &EngineDemand| Weights::by_engine_time(demand, zone.scope, engines);
+        match self.graphics.split(closed.window) {
+            GpuSplit::None => vec![(whole, self.cores.weights(closed, demand))],
+            GpuSplit::Unknown => {
+                self.cores.fell_back(FallbackReason::GpuEnergyUnknown);
+                vec![(whole, self.cores.weights(closed, demand))]
+            }
+            GpuSplit::Whole(engines) => {
+                self.cores.set_key(zone, SplitKey::EngineTime);
+                vec![(whole, by_engine(&engines))]
+            }
+            GpuSplit::Part(GpuPart { energy, engines }) => {
+                let [gpu, rest] = engines::divide(whole, energy, gpu_idle);
+                vec![(gpu, by_engine(&engines)), (rest, self.cores.weights(closed, demand))]
+            }
+        }
     }
 
     /// Changes to another source when counters appear, disappear or stand still, and looks for new ones from time to time.
@@ -371,8 +397,24 @@ impl EnergyAccounting {
             idle: elapsed.saturating_sub(busy),
         });
         let unpaid = CpuWindow { start: since, end: window.end, places: places.collect(), usage: Vec::new() };
-        self.charge_estimate(Claims { window: &unpaid, demand: &Arc::new(owed) }, charging);
+        self.charge_estimate(Claims { window: &unpaid, demand: &Arc::new(owed), engines: None }, charging);
     }
+}
+
+/// Charges of a part of a window, each with the bound on its error.
+fn with_bounds(
+    charges: Vec<Charge>,
+    weights: &Weights,
+    part: ZoneWindow,
+    quality: Quality,
+) -> impl Iterator<Item = (Charge, MicroJoules)> {
+    let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
+    let dynamic: MicroJoules = charges.iter().filter(is_dynamic).map(|charge| charge.energy).sum();
+    charges.into_iter().map(move |charge| {
+        let shared = weights.shared(charge.claimant);
+        let keyed = is_dynamic(&&charge).then_some(Keyed { all: dynamic, key: weights.key(), shared });
+        (charge, uncertainty::bound(charge.energy, keyed, part.energy, part.duration, quality))
+    })
 }
 
 /// Scopes of mirrored packages, each with the scope that is counted.

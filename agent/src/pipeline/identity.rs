@@ -35,6 +35,7 @@ use crate::pipeline::earlier::EarlierTranscodes;
 use crate::pipeline::sources::HealthTracker;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::{CpuMeter, LifecycleEvent};
+use crate::source::gpu::GpuCandidate;
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::kubelet::{NameRequest, NamesEvent};
 use crate::source::identity::process_numbers::ProcessNumbers;
@@ -285,6 +286,30 @@ impl Identities {
         }
         let workload = self.cgroups.bearer(workload, context.clock.now(), context.totals);
         Claimant { workload, transcode }
+    }
+
+    /// Encoders that may use the integrated GPU. New ones have started since `last`.
+    pub(super) fn gpu_candidates(&self, last: MonoTime) -> Vec<GpuCandidate> {
+        let candidate = |(_, transcode): (TranscodeId, &Transcode)| {
+            let is_new = transcode.noticed > last && transcode.observation.is_whole();
+            Some(GpuCandidate { id: transcode.local?, is_new })
+        };
+        self.encoders.all().filter(|(_, transcode)| transcode.ended.is_none()).filter_map(candidate).collect()
+    }
+
+    /// The claimant for a process's use of the GPU, by its number in procfs.
+    pub(super) fn gpu_claimant(&mut self, local: ProcessId, context: &mut Context<'_>) -> Claimant {
+        let transcode = self.encoders.all().find(|(_, one)| one.local == Some(local) && one.ended.is_none());
+        if let Some((id, transcode)) = transcode {
+            let is_own = self.encoders.is_own(id);
+            return Claimant { workload: transcode.workload, transcode: (!is_own).then_some(id) };
+        }
+        let cgroup = context.tree.and_then(|tree| tree.of_process(context.roots, local));
+        let workload = match cgroup {
+            Some(cgroup) => self.cgroups.workload_of(cgroup, context.clock.now(), context.totals),
+            None => Pseudo::Unattributed.id(),
+        };
+        Claimant::workload(self.cgroups.bearer(workload, context.clock.now(), context.totals))
     }
 
     /// Retires ended workloads and transcodes, once their last CPU time has been read.

@@ -19,6 +19,7 @@ use crate::host::HostRoots;
 use crate::progress::ProgressRegistry;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
+use crate::source::gpu::GpuMeter;
 use crate::source::identity::cri::ContainerRequest;
 use crate::source::identity::kubelet::NameRequest;
 use crate::source::identity::process_numbers::ProcessNumbers;
@@ -52,6 +53,8 @@ pub(super) struct Parts {
     pub(super) roots: HostRoots,
     pub(super) cpu: Box<dyn CpuMeter>,
     pub(super) energy: EnergySource,
+    /// `None` where the host has no integrated GPU.
+    pub(super) gpu: Option<GpuMeter>,
     /// `None` where no visible hierarchy of cgroups agrees with the CPU meter's ids.
     pub(super) tree: Option<CgroupTree>,
     pub(super) numbers: ProcessNumbers,
@@ -71,6 +74,7 @@ impl Parts {
         let mut cpu = sources::open_cpu(config, &roots, &topology, &*clock, &mut health)?;
         let hardware = Box::new(sources::energy_hardware(config));
         let energy = EnergySource::open(&config.energy, hardware, &*clock, &mut health);
+        let gpu = GpuMeter::open(&roots, clock.now());
         let mut tree = CgroupTree::find(&roots).ok();
         let state = StateDir::open(&config.state_dirs(), &roots, &energy.zones());
         let numbers = ProcessNumbers::find(&roots, cpu.own_process());
@@ -89,6 +93,6 @@ impl Parts {
             tree = tree.filter(|_| cpu.kind() != CpuSourceKind::Bpf);
         }
         let earlier = EarlierTranscodes::read(&config.state_dirs(), &roots);
-        Ok(Self { clock, roots, cpu, energy, tree, numbers, earlier, state, prices, health })
+        Ok(Self { clock, roots, cpu, energy, gpu, tree, numbers, earlier, state, prices, health })
     }
 }

@@ -188,6 +188,7 @@ impl Scene {
         let parts = Parts {
             clock: Box::new(clock.clone()),
             cpu: Box::new(cpu.clone()),
+            gpu: None,
             tree: None,
             numbers: ProcessNumbers::find(&roots, Some(AGENT)),
             earlier: EarlierTranscodes::default(),

@@ -55,6 +55,11 @@ pub(crate) fn needs(plan: &Plan) -> Vec<Need> {
             none,
         ));
     }
+    if plan.reads_gpu {
+        let purpose = "reading who uses the integrated GPU";
+        needs.push(need(CapabilitySet::SYS_PTRACE, purpose, none));
+        needs.push(need(CapabilitySet::DAC_READ_SEARCH, purpose, CapabilitySet::DAC_OVERRIDE));
+    }
     if plan.of_others {
         let purpose = "a state folder or an engine's socket that belongs to another user";
         needs.push(need(CapabilitySet::DAC_OVERRIDE, purpose, none));

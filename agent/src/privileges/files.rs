@@ -13,9 +13,16 @@ use super::{Outcome, Plan};
 const KNOWN: ABI = ABI::V4;
 
 pub(super) fn restrict(plan: &Plan) -> Outcome {
-    if plan.hidden_processes {
-        let why = "not used: where procfs hides processes, landlock would hide them from the agent too";
-        return Outcome::Off(why.to_owned());
+    // A process in a landlock domain may trace no process outside.
+    let why = match plan {
+        Plan { hidden_processes: true, .. } => {
+            "procfs hides processes, and landlock would hide them from the agent too"
+        }
+        Plan { reads_gpu: true, .. } => "landlock would hide from the agent who uses the integrated GPU",
+        _ => "",
+    };
+    if !why.is_empty() {
+        return Outcome::Off(format!("not used: {why}"));
     }
     match enforce(plan) {
         Ok((status, folders)) => {

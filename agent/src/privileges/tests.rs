@@ -20,6 +20,7 @@ fn plan(writes: Vec<PathBuf>) -> Plan {
         starts_programs: true,
         writes,
         hidden_processes: false,
+        reads_gpu: false,
         of_others: false,
         locked_counters: false,
         strict_perf: false,

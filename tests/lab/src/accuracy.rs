@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use tests::simulator::{Machine, Part, Power};
+use tests::simulator::{GPU_USER, Machine, Part, Power};
 use tests::stage::Stage;
 
 use crate::page;
@@ -25,7 +25,7 @@ const PAGE: &str = "docs/ACCURACY.md";
 const PARENT: &str = "ffwatt-accuracy";
 
 /// The simulated machines, by name and description.
-pub(crate) const MACHINES: [(&str, &str, Machine); 6] = [
+pub(crate) const MACHINES: [(&str, &str, Machine); 7] = [
     ("linear", "9 W for each busy CPU", Machine::LINEAR),
     (
         "rough",
@@ -50,6 +50,11 @@ pub(crate) const MACHINES: [(&str, &str, Machine); 6] = [
         Machine::PER_CORE,
     ),
     (
+        "igpu",
+        "as linear, with an integrated GPU of 15 W, whose engine is busy for 10 to 90 % of the time; the workload qsv uses it, and 1 to 2 % of a CPU",
+        Machine::GPU,
+    ),
+    (
         "concave",
         "18 W × utilisation^0.6 for all CPUs: the first busy CPU draws the most",
         Machine { parts: &[Power::Concave(18.0)], ..Machine::LINEAR },
@@ -57,7 +62,7 @@ pub(crate) const MACHINES: [(&str, &str, Machine); 6] = [
 ];
 
 /// A workload: its name, and the script of its shell. x265 runs without its thread pool, because the pool's threads leave their CPUs.
-const WORKLOADS: [(&str, &str); 7] = [
+const WORKLOADS: [(&str, &str); 8] = [
     ("steady", "while :; do :; done"),
     ("bursty", "while :; do timeout 0.05 sh -c 'while :; do :; done'; sleep 0.05; done"),
     ("fork-storm", "while :; do /bin/true; done"),
@@ -71,14 +76,19 @@ const WORKLOADS: [(&str, &str); 7] = [
         "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libx265 -preset superfast -x265-params log-level=error:pools=none -f null -",
     ),
     (
+        GPU_USER,
+        "exec ffmpeg -nostdin -v error -re -f lavfi -i color=size=64x64:rate=25 -c:v rawvideo -f null -",
+    ),
+    (
         "svt-av1",
         "export SVT_LOG=1; exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libsvtav1 -preset 11 -f null -",
     ),
 ];
 
-/// Names of all workloads.
-fn names() -> [&'static str; WORKLOADS.len()] {
-    WORKLOADS.map(|(name, _)| name)
+/// Names of the workloads of a machine.
+fn names(machine: Machine) -> Vec<&'static str> {
+    let all = WORKLOADS.iter().map(|(name, _)| *name);
+    all.filter(|name| machine.gpu > 0.0 || *name != GPU_USER).collect()
 }
 
 /// A simulated host below [`PARENT`]. `names`: those of [`WORKLOADS`] that run.

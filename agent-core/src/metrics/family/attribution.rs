@@ -23,8 +23,9 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_attribution_key_info",
         kind: Kind::Info,
         unit: None,
-        help: "Key by which energy above idle is split over claimants: time (busy CPU time), or core-energy \
-            (energy of the cores on which they ran, and busy CPU time within each core).",
+        help: "Key by which energy above idle is split over claimants: time (busy CPU time), core-energy \
+            (energy of the cores on which they ran, and busy CPU time within each core), or engine-time (busy time of the \
+            engines of the integrated GPU). A package is split by its key after the energy of its GPU.",
         labels: &["domain", "key"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {
@@ -45,8 +46,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_attribution_fallback_total",
         kind: Kind::Counter,
         unit: None,
-        help: "Windows of energy counters that were split by CPU time although the energy of each core is \
-            counted, by reason. Absent where cores are not counted.",
+        help: "Windows of energy counters that were split by CPU time although the energy of each core, or the use \
+            of the integrated GPU, is counted, by reason. Absent where neither is.",
         labels: &["reason"],
         listener: Listener::Main,
         fill: |snapshot, _, samples| {

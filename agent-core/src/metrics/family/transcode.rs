@@ -37,6 +37,24 @@ pub(super) const METRICS: &[Metric] = &[
         fill: |snapshot, _, samples| each(snapshot, samples, |account| account.cpu.seconds()),
     },
     Metric {
+        name: "ffwatt_transcode_gpu_engine_seconds_total",
+        kind: Kind::Counter,
+        unit: Some("seconds"),
+        help: "Busy time of the engines of the integrated GPU for a transcode, by class of engine, in seconds. Absent for a \
+            class that the transcode has not used.",
+        labels: &joined::<_, _, 10>(TranscodeIdentity::LABELS, ["engine"]),
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for transcode in &snapshot.transcodes {
+                let series = &transcode.series;
+                for (engine, seconds) in transcode.account.since(&series.earlier).engines.seconds() {
+                    let labels = transcode.identity.labels(&transcode.workload);
+                    samples.counter((labels, [engine.name().into()]), seconds, series.created);
+                }
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_transcode_info",
         kind: Kind::Info,
         unit: None,

@@ -59,6 +59,23 @@ pub(super) const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "ffwatt_workload_gpu_engine_seconds_total",
+        kind: Kind::Counter,
+        unit: Some("seconds"),
+        help: "Busy time of the engines of the integrated GPU for a workload, by class of engine, in seconds. Absent for a \
+            class that the workload has not used.",
+        labels: &joined::<_, _, 7>(Identity::LABELS, ["engine"]),
+        listener: Listener::Main,
+        fill: |snapshot, _, samples| {
+            for workload in &snapshot.workloads {
+                for (engine, seconds) in counted(workload).engines.seconds() {
+                    let labels = (workload.identity.labels(), [engine.name().into()]);
+                    samples.counter(labels, seconds, workload.series.created);
+                }
+            }
+        },
+    },
+    Metric {
         name: "ffwatt_workload_energy_uncertainty_joules_total",
         kind: Kind::Counter,
         unit: Some("joules"),

@@ -41,7 +41,7 @@ impl CoreTracker {
         match self.pricing(closed, demand) {
             Pricing::Cores(prices) => Weights::by_core_energy(demand, zone.scope, &prices),
             Pricing::Time(reason) => {
-                *self.fallbacks.entry(reason).or_default() += 1;
+                self.fell_back(reason);
                 by_time()
             }
         }
@@ -62,15 +62,24 @@ impl CoreTracker {
         pricing
     }
 
+    /// Notes the key of a zone that is split by another than CPU time and cores.
+    pub(super) fn set_key(&mut self, zone: Zone, key: SplitKey) {
+        self.keys.insert(zone, key);
+    }
+
+    /// Counts a window that CPU time splits instead of its key.
+    pub(super) fn fell_back(&mut self, reason: FallbackReason) {
+        *self.fallbacks.entry(reason).or_default() += 1;
+    }
+
     /// The key of a zone.
     pub(super) fn key(&self, zone: Zone) -> SplitKey {
         self.keys.get(&zone).copied().unwrap_or_default()
     }
 
-    /// Windows that CPU time has split although each core is counted, by reason; none where cores are not counted.
+    /// Windows that CPU time has split instead of the key of the zone, by reason; none where CPU time is the key of all.
     pub(super) fn fallbacks(&self) -> Vec<(FallbackReason, u64)> {
-        let is_used =
-            self.keys.values().any(|key| *key == SplitKey::CoreEnergy) || !self.fallbacks.is_empty();
+        let is_used = self.keys.values().any(|key| *key != SplitKey::Time) || !self.fallbacks.is_empty();
         let count = |reason| (reason, self.fallbacks.get(&reason).copied().unwrap_or(0));
         FallbackReason::ALL.into_iter().filter(|_| is_used).map(count).collect()
     }

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use super::meter::RawCounter;
 use crate::source::SourceError;
+use crate::source::read_search::with_read_search;
 
 /// A counter file, kept open: sysfs writes its text anew for every read at its beginning, so a reading is one system call.
 #[derive(Debug)]
@@ -68,19 +68,6 @@ impl EnergyFile {
             opened => opened,
         }
     }
-}
-
-/// Opens with `CAP_DAC_READ_SEARCH` in force, for this thread and no longer. An open file of sysfs is read without it.
-fn with_read_search(open: impl FnOnce() -> io::Result<File>) -> io::Result<File> {
-    let before = capabilities(None)?;
-    if !before.permitted.contains(CapabilitySet::DAC_READ_SEARCH) {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    let raised = CapabilitySets { effective: before.effective | CapabilitySet::DAC_READ_SEARCH, ..before };
-    set_capabilities(None, raised)?;
-    let opened = open();
-    set_capabilities(None, before)?;
-    opened
 }
 
 impl RawCounter for EnergyFile {

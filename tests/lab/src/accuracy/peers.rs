@@ -117,7 +117,7 @@ pub(super) fn compare(
     time: Duration,
 ) -> anyhow::Result<Compared> {
     install::packages("a comparison with node_exporter", &["prometheus-node-exporter"])?;
-    let stage = stage(machine, binary, &names(), &["--interval=1s"])?;
+    let stage = stage(machine, binary, &names(machine), &["--interval=1s"])?;
     let folder = root()?.join("target/accuracy");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let ports = [Ports::free()?.main, Ports::free()?.rapl];

@@ -89,7 +89,7 @@ pub(super) fn measure(
     lengths: &[f64],
     time: Duration,
 ) -> anyhow::Result<Found> {
-    let stage = stage(machine, binary, &names(), &[&format!("--interval={interval}")])?;
+    let stage = stage(machine, binary, &names(machine), &[&format!("--interval={interval}")])?;
     pause(WARM_UP);
     let (readings, residual) = follow(&stage.agent, time)?;
     let mut found = Found { residual, ..Found::default() };
@@ -98,7 +98,7 @@ pub(super) fn measure(
         found.host = (last.host - first.host) / (to.host - from.host) - 1.0;
     }
     for length in lengths {
-        for name in names() {
+        for name in names(machine) {
             found.rows.push(row(&stage.simulator, &readings, name, *length)?);
         }
     }

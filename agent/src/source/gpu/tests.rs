@@ -1,0 +1,138 @@
+//! Tests the reading of engine time, on a fixture of procfs and sysfs.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use agent_core::gpu::engine::EngineClass;
+
+use super::*;
+
+const SECOND: u64 = 1_000_000_000;
+
+struct Host {
+    root: tempfile::TempDir,
+    roots: HostRoots,
+}
+
+impl Host {
+    fn new(address: &str, driver: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let roots = HostRoots {
+            proc: root.path().join("proc"),
+            sys: root.path().join("sys"),
+            ..HostRoots::default()
+        };
+        fs::create_dir(&roots.proc).unwrap();
+        let device = root.path().join("sys/devices/pci0000:00").join(address);
+        let card = roots.sys.join("class/drm/renderD128");
+        for folder in [&device, &card, &root.path().join("sys/bus").join(driver)] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        symlink(root.path().join("sys/bus").join(driver), device.join("driver")).unwrap();
+        symlink(&device, card.join("device")).unwrap();
+        Self { root, roots }
+    }
+
+    fn meter(&self) -> Option<GpuMeter> {
+        GpuMeter::open(&self.roots, MonoTime(0))
+    }
+
+    /// Sets the video time of a client that a process has open at this number.
+    fn set(&self, process: u32, number: u32, client: u32, milliseconds: u64) {
+        let text = format!(
+            "pos:\t0\ndrm-driver:\ti915\ndrm-pdev:\t0000:00:02.0\ndrm-client-id:\t{client}\n\
+             drm-engine-video:\t{} ns\n",
+            milliseconds * 1_000_000
+        );
+        self.set_text(process, number, "/dev/dri/renderD128", &text);
+    }
+
+    fn set_text(&self, process: u32, number: u32, target: &str, text: &str) {
+        let folder = self.roots.proc.join(process.to_string());
+        fs::create_dir_all(folder.join("fd")).unwrap();
+        fs::create_dir_all(folder.join("fdinfo")).unwrap();
+        let link = folder.join(format!("fd/{number}"));
+        if !link.is_symlink() {
+            symlink(target, link).unwrap();
+        }
+        fs::write(folder.join(format!("fdinfo/{number}")), text).unwrap();
+    }
+
+    fn path(&self) -> &Path {
+        self.root.path()
+    }
+}
+
+fn encoders(ids: &[u32]) -> Vec<GpuCandidate> {
+    ids.iter().map(|id| GpuCandidate { id: ProcessId(*id), is_new: false }).collect()
+}
+
+/// Milliseconds of the video engines, by process.
+fn video(times: &[(ProcessId, EngineTimes)]) -> Vec<(u32, u64)> {
+    times.iter().map(|(id, times)| (id.0, times.of(EngineClass::Video) / 1_000_000)).collect()
+}
+
+#[test]
+fn only_an_integrated_gpu_with_a_known_driver_is_read() {
+    for (address, driver, expected) in [
+        ("0000:00:02.0", "i915", true),
+        ("0000:00:02.0", "xe", true),
+        ("0000:03:00.0", "i915", false),
+        ("0000:00:02.0", "vgem", false),
+    ] {
+        assert_eq!(Host::new(address, driver).meter().is_some(), expected, "{address} {driver}");
+    }
+    let host = Host::new("0000:00:02.0", "i915");
+    fs::remove_dir_all(host.path().join("sys/class")).unwrap();
+    assert!(host.meter().is_none());
+}
+
+#[test]
+fn each_process_has_the_engine_time_of_its_clients() {
+    let host = Host::new("0000:00:02.0", "i915");
+    let mut meter = host.meter().unwrap();
+    host.set(40, 3, 1, 5000);
+    // Its parent has the same client, another file, and no other device.
+    host.set(39, 7, 1, 5000);
+    host.set_text(40, 4, "/dev/null", "pos:\t0\n");
+    host.set(41, 5, 2, 100);
+    let mut at = |seconds: u64, new: &[u32]| {
+        let mut all = encoders(&[40]);
+        all.extend(new.iter().map(|id| GpuCandidate { id: ProcessId(*id), is_new: true }));
+        video(&meter.read(&all, MonoTime(seconds * SECOND)).unwrap())
+    };
+    assert_eq!(at(1, &[41]), [(41, 100)], "the other's time is older than the agent");
+    for process in [39, 40] {
+        host.set(process, if process == 40 { 3 } else { 7 }, 1, 5600);
+    }
+    assert_eq!(at(2, &[]), [(39, 600)], "a client counts once");
+    // An encoder that opens the device later, and one whose description is another file's now.
+    host.set(40, 9, 3, 250);
+    host.set_text(41, 5, "", "pos:\t0\n");
+    assert_eq!(at(3, &[]), [(40, 250)]);
+    fs::remove_dir_all(host.roots.proc.join("41")).unwrap();
+    assert_eq!(at(4, &[]), []);
+}
+
+#[test]
+fn processes_that_are_no_encoders_are_found_in_turn() {
+    let host = Host::new("0000:00:02.0", "i915");
+    let mut meter = host.meter().unwrap();
+    let users = [100, 150, 199];
+    for id in 100..200 {
+        fs::create_dir_all(host.roots.proc.join(format!("{id}/fd"))).unwrap();
+    }
+    let set = |milliseconds| users.iter().for_each(|id| host.set(*id, 3, *id, milliseconds));
+    set(1000);
+    let ticks = 200_u64.div_ceil(SWEEP as u64);
+    for tick in 1..=ticks {
+        assert_eq!(
+            video(&meter.read(&[], MonoTime(tick * SECOND)).unwrap()),
+            [],
+            "of before they were found"
+        );
+    }
+    set(1300);
+    let times = meter.read(&[], MonoTime((ticks + 1) * SECOND)).unwrap();
+    assert_eq!(video(&times), users.map(|id| (id, 300)));
+}
