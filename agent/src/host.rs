@@ -28,6 +28,9 @@ pub struct HostRoots {
     pub cgroup: PathBuf,
 }
 
+/// Folder of DRM devices, as procfs shows it for each process: programs look for them there, in containers too.
+pub(crate) const DRM_DEVICES: &str = "/dev/dri";
+
 impl Default for HostRoots {
     fn default() -> Self {
         Self {

@@ -19,7 +19,7 @@ use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, set_no_new_privs};
 
 use crate::config::{Config, Restriction};
-use crate::source::gpu::integrated_gpu;
+use crate::source::gpu;
 
 pub(crate) use capabilities::{names, needs};
 pub(crate) use elevated::{act_as_caller, is_elevated, shed_environment, start};
@@ -38,7 +38,7 @@ pub(crate) struct Plan {
     pub writes: Vec<PathBuf>,
     /// Whether procfs hides processes from users who may not trace them.
     pub hidden_processes: bool,
-    /// Whether the use of an integrated GPU is read, which procfs shows only to those who may trace its users.
+    /// Whether the use of an integrated GPU can be read, which procfs shows only to those who may trace its users.
     pub reads_gpu: bool,
     /// Whether a path that the agent writes or connects to belongs to another user.
     pub of_others: bool,
@@ -68,7 +68,9 @@ impl Plan {
             starts_programs: config.quality.max_cpus > 0,
             writes,
             hidden_processes: roots.hides_processes(),
-            reads_gpu: energy.is_some_and(EnergySourceKind::is_measured) && integrated_gpu(&roots).is_some(),
+            reads_gpu: energy.is_some_and(EnergySourceKind::is_measured)
+                && gpu::integrated_gpu(&roots).is_some()
+                && gpu::may_read().is_ok(),
             of_others: not_ours,
             locked_counters: matches!(energy, Some(EnergySourceKind::Powercap | EnergySourceKind::Hwmon))
                 && roots.has_own_sysfs()

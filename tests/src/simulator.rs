@@ -5,6 +5,7 @@
 //! processes outside the parent draw nothing.
 
 mod gpu;
+mod machine;
 mod monitor;
 mod processor;
 mod topology;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -21,11 +23,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 
 use crate::cgroup;
-use crate::command::{now, pause};
+use crate::command::{now, output, pause};
 use crate::rapl::{Counter, link_the_rest};
 use gpu::Gpu;
 use monitor::Monitor;
 use topology::link_with_parts;
+
+pub use machine::{GPU_USER, Machine, Part, Power};
 
 /// Interval in which the counters advance, as RAPL's do.
 const STEP: Duration = Duration::from_millis(1);
@@ -38,96 +42,6 @@ const WHOLE_MACHINE: &str = "/sys/fs/cgroup/cpuacct/cpuacct.usage_percpu";
 
 /// Period in which the cost of a CPU second swings, where it does: not a multiple of any tick.
 const SWING: f64 = 3.7;
-
-/// Hardware that a counter covers, where a machine has several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A socket.
-    Socket,
-    /// A die of the only package, as Intel counts them.
-    Die,
-    /// A core of the only package, as AMD counts them. The package has a counter, too.
-    Core,
-}
-
-/// Power of a part as a function of its busy CPUs.
-#[derive(Clone, Copy, Debug)]
-pub enum Power {
-    /// This many watts for each busy CPU.
-    Linear(f64),
-    /// This many watts for all its CPUs, growing with the power 0.6 of their use: the first busy CPU costs the most, as on real machines.
-    Concave(f64),
-}
-
-impl Power {
-    fn watts(self, busy: f64, cpus: f64) -> f64 {
-        match self {
-            Self::Linear(each) => each * busy,
-            Self::Concave(all) => all * (busy / cpus).clamp(0.0, 1.0).powf(0.6),
-        }
-    }
-}
-
-/// A simulated machine.
-#[derive(Clone, Copy, Debug)]
-pub struct Machine {
-    /// Hardware of each counter.
-    pub part: Part,
-    /// Power above idle of each part, which has a counter of its own and as many CPUs as the others. Cores draw no idle power.
-    pub parts: &'static [Power],
-    /// Watts without running tasks, of all parts together.
-    pub idle: f64,
-    /// Microjoules after which a counter wraps.
-    pub range: u64,
-    /// Swing of the cost of a CPU second about its mean, as with the clock's frequency: 0.3 is from 0.7 to 1.3 of it.
-    pub swing: f64,
-    /// Longest time for which a counter shows an old value before it is refreshed.
-    pub refresh: Duration,
-    /// Watts of an integrated GPU while its engine is busy, for the workload [`GPU_USER`]; 0 where there is no GPU.
-    pub gpu: f64,
-}
-
-/// The workload that uses the GPU: it runs an ffmpeg.
-pub const GPU_USER: &str = "qsv";
-
-impl Machine {
-    /// 12 W idle, 9 W for each busy CPU.
-    pub const LINEAR: Self = Self {
-        part: Part::Socket,
-        parts: &[Power::Linear(9.0)],
-        idle: 12.0,
-        range: 262_143_328_850,
-        swing: 0.0,
-        refresh: Duration::from_millis(1),
-        gpu: 0.0,
-    };
-
-    /// As linear, with an integrated GPU of 15 W in the package.
-    pub const GPU: Self = Self { gpu: 15.0, ..Self::LINEAR };
-
-    /// A counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other.
-    pub const TWO_SOCKETS: Self = Self { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..Self::LINEAR };
-
-    /// Two cores that are counted; 9 W for each busy CPU of one, 13 W of the other.
-    pub const PER_CORE: Self =
-        Self { part: Part::Core, parts: &[Power::Linear(9.0), Power::Linear(13.0)], ..Self::LINEAR };
-
-    /// Number of packages: all dies and cores are in one.
-    pub(crate) fn packages(&self) -> usize {
-        match self.part {
-            Part::Socket => self.parts.len(),
-            Part::Die | Part::Core => 1,
-        }
-    }
-
-    /// The source of energy that shows the counters.
-    pub(crate) fn source(&self) -> &'static str {
-        match self.part {
-            Part::Socket | Part::Die => "powercap",
-            Part::Core => "hwmon",
-        }
-    }
-}
 
 /// Fault of a counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -327,8 +241,11 @@ fn advance(
     (all, each): (&File, &[File]),
     shared: &Shared,
 ) {
-    // Late steps are long steps; shorter ones are more exact.
-    let _ = rustix::process::setpriority_process(None, -15);
+    // Late steps are long steps; shorter ones are more exact. Some hosts permit no real-time thread in this cgroup.
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    if output(Command::new("chrt").args(["--fifo", "--pid", "1", &thread])).is_err() {
+        let _ = rustix::process::setpriority_process(None, -15);
+    }
     let parts = machine.parts.len();
     let cpus_each = cpus() as f64 / parts as f64;
     let (begin, mut last) = (now(), now());

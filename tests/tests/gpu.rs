@@ -5,32 +5,45 @@
 //!
 //! Run: alone (the truth needs CPU time for its steps).
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test may panic, and means equal when it says equal"
+)]
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use tests::agent::binary;
 use tests::command::pause;
 use tests::exposition::{Exposition, assert_no_residual};
-use tests::simulator::{GPU_USER, Machine, Truth};
+use tests::simulator::{GPU_USER, Machine, Trouble, Truth};
 use tests::stage::Stage;
 
 const PARENT: &str = "ffwatt-gpu";
 const ENERGY: &str = "ffwatt_workload_energy_joules_total";
 const ENGINE: &str = "ffwatt_workload_gpu_engine_seconds_total";
+const FINDING: &str = "ffwatt_finding";
 
 /// Uses one or two percent of a CPU.
 const LIGHT: &str =
     "exec ffmpeg -nostdin -v error -re -f lavfi -i color=size=64x64:rate=25 -c:v rawvideo -f null -";
 const BUSY: &str = "while :; do :; done";
 
-fn stage() -> Stage {
+fn stage(binary: &Path) -> Stage {
     let workloads = [(GPU_USER, LIGHT), ("neighbour", BUSY)];
-    Stage::set(Machine::GPU, &binary().unwrap(), PARENT, &workloads, &["--interval=500ms"]).unwrap()
+    Stage::set(Machine::GPU, binary, PARENT, &workloads, &["--interval=500ms"]).unwrap()
 }
 
 fn of(scrape: &Exposition, metric: &str, name: &str, label: (&str, &str)) -> f64 {
     scrape.sum(metric, &[("workload", &format!("/{PARENT}/{name}")), label]).unwrap_or(0.0)
+}
+
+fn key(scrape: &Exposition, domain: &str) -> String {
+    let mut keys = scrape.all("ffwatt_attribution_key_info");
+    keys.find(|sample| sample.label("domain") == domain).unwrap().label("key").to_owned()
 }
 
 /// A scrape, and the truth at its last tick.
@@ -44,7 +57,7 @@ fn now(stage: &Stage) -> (Exposition, Truth) {
 /// The case that was wrong by a factor of fifty: the transcode on the GPU had the energy of its CPU time, its neighbour that of the GPU.
 #[test]
 fn who_uses_the_gpu_pays_for_it() {
-    let stage = stage();
+    let stage = stage(&binary().unwrap());
     let (first, from) = now(&stage);
     pause(Duration::from_secs(10));
     let (last, to) = now(&stage);
@@ -68,8 +81,54 @@ fn who_uses_the_gpu_pays_for_it() {
     let transcode: f64 =
         last.sum("ffwatt_transcode_gpu_engine_seconds_total", &[("engine", "video")]).unwrap();
     assert!((transcode - of(&last, ENGINE, GPU_USER, ("engine", "video"))).abs() < 1e-6);
-    let key = |domain| last.sum("ffwatt_attribution_key_info", &[("domain", domain), ("key", "engine-time")]);
-    assert_eq!((key("uncore"), key("package")), (Some(1.0), None));
-    assert_eq!(last.sum("ffwatt_finding_active", &[("code", "integrated_gpu_by_cpu_time")]), None);
+    assert_eq!((key(&last, "uncore"), key(&last, "package")), ("engine-time".to_owned(), "time".to_owned()));
+    assert_eq!(last.sum(FINDING, &[("code", "integrated_gpu_by_cpu_time")]), None);
     assert_no_residual(&last);
+}
+
+/// The counter of the GPU is gone for a while: the package is split by CPU time meanwhile, and nothing is lost.
+#[test]
+fn a_gpu_whose_counter_is_gone_is_a_fallback() {
+    let stage = stage(&binary().unwrap());
+    let fallbacks = |scrape: &Exposition| {
+        scrape.sum("ffwatt_attribution_fallback_total", &[("reason", "gpu_energy_unknown")]).unwrap()
+    };
+    let (before, _) = now(&stage);
+    assert_eq!(fallbacks(&before), 0.0);
+    stage.simulator.set_trouble(Trouble::LastVanished);
+    let during =
+        stage.agent.until("a window falls back", |scrape| (fallbacks(scrape) > 1.0).then(|| scrape.clone()));
+    assert_no_residual(&during.unwrap());
+    stage.simulator.set_trouble(Trouble::None);
+    // The first windows after it contain energy of before.
+    stage.agent.wait_ticks(8).unwrap();
+    let (first, _) = now(&stage);
+    let last = stage.agent.wait_ticks(4).unwrap();
+    assert_eq!(fallbacks(&last), fallbacks(&first), "it counts again");
+    let of_user = |scrape: &Exposition| of(scrape, ENERGY, GPU_USER, ("domain", "uncore"));
+    assert!(of_user(&last) > of_user(&first));
+    assert_no_residual(&last);
+}
+
+/// Without the right to read who uses it, the GPU is charged by CPU time, and a finding says so.
+#[test]
+fn without_the_right_the_key_is_cpu_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let without = folder.path().join("ffwatt");
+    let real = binary().unwrap();
+    let script = format!("#!/bin/sh\nexec setpriv --bounding-set=-sys_ptrace {} \"$@\"\n", real.display());
+    fs::write(&without, script).unwrap();
+    fs::set_permissions(&without, fs::Permissions::from_mode(0o755)).unwrap();
+    let stage = stage(&without);
+    let scrape = stage
+        .agent
+        .until("the finding is there", |scrape| {
+            scrape.sum(FINDING, &[("code", "integrated_gpu_by_cpu_time")]).map(|_| scrape.clone())
+        })
+        .unwrap();
+    assert_eq!((key(&scrape, "uncore"), key(&scrape, "package")), ("time".to_owned(), "time".to_owned()));
+    assert_eq!(scrape.series_with("engine", "video"), [""; 0]);
+    let state = scrape.sum("ffwatt_source_state", &[("source", "gpu"), ("state", "absent")]);
+    assert_eq!(state, Some(1.0));
+    assert_no_residual(&scrape);
 }

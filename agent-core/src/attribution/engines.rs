@@ -1,7 +1,7 @@
 //! Splits the energy of an integrated GPU, and of the package that contains it, by the time of GPU engines.
 //!
-//! RAPL counts an integrated GPU in the domain `uncore` (PP1: "a specific device in the uncore", "the processor graphics", Intel SDM vol. 3B,
-//! "RAPL Domains and Platform Specificity"), and its energy is a part of the package's. CPU time says nothing about it: a transcode by QSV
+//! RAPL counts an integrated GPU in the domain `uncore` (PP1, "a specific device in the uncore": Intel SDM vol. 3B, "RAPL Domains and
+//! Platform Specificity"), and its energy is a part of the package's. CPU time says nothing about it: a transcode by QSV
 //! uses some hundredths of a CPU. So `uncore` is split by engine time, and a package as the sum of two parts: the energy of its GPU, by
 //! engine time, and the rest, by the key of its CPUs. Both parts are exact, so their sum is.
 //!

@@ -34,8 +34,8 @@ const KEY_ERROR: Ratio = Ratio(0.2);
 /// its own and memory costs each up to 10 % more or less, the energy of an encoder is off by up to 3 %: 5 % × the part of the others.
 const CORE_KEY_ERROR: Ratio = Ratio(0.06);
 
-/// Largest deviation of the cost of a GPU second from the mean. An assumption: engines differ in power by class, and no published figure says
-/// how much. With one user of the GPU at a time, it does not matter.
+/// Largest deviation of the cost of a GPU second from the mean. An assumption: engines differ in power by class, and no published figure
+/// says how much. With one user of the GPU at a time, it does not matter.
 const ENGINE_KEY_ERROR: Ratio = Ratio(0.5);
 
 /// Precision of a zone's energy in a window.

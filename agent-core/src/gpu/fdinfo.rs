@@ -72,6 +72,16 @@ struct Lines {
     capacity: Option<u32>,
 }
 
+type SetFigure = fn(&mut Lines, Option<u64>);
+
+/// Beginnings of the keys of engines, each with what its number is. `engine-capacity-` comes before `engine-`, with which it begins.
+const FIGURES: [(&str, SetFigure); 4] = [
+    ("engine-capacity-", |lines, number| lines.capacity = number.and_then(|number| number.try_into().ok())),
+    ("engine-", |lines, number| lines.nanoseconds = number),
+    ("total-cycles-", |lines, number| lines.total = number),
+    ("cycles-", |lines, number| lines.busy = number),
+];
+
 /// `None` for a file that is no DRM device, and for a driver that shows no client.
 pub fn parse(text: &str) -> Option<DrmClient> {
     let (mut driver, mut device, mut number) = (None, String::new(), None);
@@ -87,21 +97,11 @@ pub fn parse(text: &str) -> Option<DrmClient> {
             "pdev" => device = plain().unwrap_or_default(),
             "client-id" => number = plain(),
             _ => {
-                let count = || first_number(value);
-                let kinds: [(&str, &mut dyn FnMut(&mut Lines)); 4] = [
-                    // The longer name first: it begins like the other.
-                    ("engine-capacity-", &mut |lines| {
-                        lines.capacity = count().and_then(|count| count.try_into().ok())
-                    }),
-                    ("engine-", &mut |lines| lines.nanoseconds = count()),
-                    ("total-cycles-", &mut |lines| lines.total = count()),
-                    ("cycles-", &mut |lines| lines.busy = count()),
-                ];
-                for (prefix, set) in kinds {
-                    if let Some(name) = key.strip_prefix(prefix) {
-                        set_of(&mut engines, name).map(set);
-                        break;
-                    }
+                let found = FIGURES.iter().find_map(|(prefix, set)| Some((key.strip_prefix(prefix)?, set)));
+                if let Some((name, set)) = found
+                    && let Some(lines) = lines_of(&mut engines, name)
+                {
+                    set(lines, value.split_whitespace().next().and_then(|number| number.parse().ok()));
                 }
             }
         }
@@ -120,7 +120,7 @@ pub fn parse(text: &str) -> Option<DrmClient> {
 }
 
 /// The lines of an engine; `None` beyond the limits.
-fn set_of<'a, 't>(engines: &'a mut Vec<(&'t str, Lines)>, name: &'t str) -> Option<&'a mut Lines> {
+fn lines_of<'a, 't>(engines: &'a mut Vec<(&'t str, Lines)>, name: &'t str) -> Option<&'a mut Lines> {
     if name.is_empty() || name.len() > LONGEST {
         return None;
     }
@@ -133,11 +133,6 @@ fn set_of<'a, 't>(engines: &'a mut Vec<(&'t str, Lines)>, name: &'t str) -> Opti
         None => return None,
     };
     engines.get_mut(index).map(|(_, lines)| lines)
-}
-
-/// The number before the unit.
-fn first_number(value: &str) -> Option<u64> {
-    value.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -187,8 +182,8 @@ mod tests {
         let odd = "drm-driver: amdgpu\ndrm-client-id: 1\ndrm-engine-: 1 ns\ndrm-engine-dec: x\ndrm-engine-gfx: -1 ns\n\
                    drm-engine-enc:  5 ns\ndrm-engine-capacity-enc: 99999999999999\ndrm\n";
         assert_eq!(parse(odd).unwrap().engines, [engine("enc", Usage::Nanoseconds(5), 1)]);
-        let many: String = (0..1000).map(|number| format!("drm-engine-e{number}: 1 ns\n")).collect();
-        let client = parse(&format!("drm-driver: x\ndrm-client-id: 1\n{many}")).unwrap();
+        let many: Vec<String> = (0..1000).map(|number| format!("drm-engine-e{number}: 1 ns")).collect();
+        let client = parse(&format!("drm-driver: x\ndrm-client-id: 1\n{}", many.join("\n"))).unwrap();
         assert_eq!(client.engines.len(), MOST_ENGINES);
     }
 }

@@ -156,7 +156,8 @@ impl FindingCode {
                 "integrated_gpu_by_cpu_time",
                 "The integrated GPU of {subject} draws {detail}, and its energy is charged by CPU time. Encodes on the GPU get \
                  too little of it, other workloads too much; idle power is not learned meanwhile.",
-                "compare encodes on this GPU only by the energy of the host, without other load",
+                "with a driver i915 or xe, give the agent CAP_SYS_PTRACE (DEPLOY.md, Integrated GPU); else compare encodes on this GPU \
+                 only by the energy of the host, without other load",
             ),
             Self::ResultFileUnreadable => (
                 "result_file_unreadable",

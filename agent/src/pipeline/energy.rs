@@ -1,5 +1,6 @@
 //! Turns a tick's energy readings into charges, and follows the source of energy.
 
+mod charge;
 mod cores;
 mod find;
 mod graphics;
@@ -12,21 +13,19 @@ mod source;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_core::attribution::IdlePolicy;
 use agent_core::attribution::demand::{Demand, PlaceTime};
-use agent_core::attribution::engines::{self, EngineDemand, GpuPart, PartWindow};
+use agent_core::attribution::engines::EngineDemand;
 use agent_core::attribution::totals::Totals;
-use agent_core::attribution::uncertainty::{self, EnergyError, Keyed, Quality};
-use agent_core::attribution::weights::Weights;
-use agent_core::attribution::{self, Charge, IdlePolicy, Share, ZoneWindow};
+use agent_core::attribution::uncertainty::EnergyError;
 use agent_core::model::cpu::{CpuWindow, PlaceWindow};
 use agent_core::model::energy::{Domain, EnergySourceKind, Scope, Zone, ZoneReading};
-use agent_core::model::key::{FallbackReason, SplitKey};
 use agent_core::model::reservation::Reservations;
 use agent_core::model::snapshot::EnergyModel;
 use agent_core::time::MonoTime;
 use agent_core::units::{CpuTime, MicroJoules, Watts};
 use cores::CoreTracker;
-use graphics::{GpuSplit, GraphicsTracker};
+use graphics::GraphicsTracker;
 use idle::IdleTracker;
 use source::Active;
 
@@ -310,50 +309,6 @@ impl EnergyAccounting {
         Some(ClosedZone { closed, error })
     }
 
-    /// Splits the energy of a closed window.
-    fn charge_closed(
-        &mut self,
-        kind: EnergySourceKind,
-        ClosedZone { closed, error }: ClosedZone,
-        Claims { window, demand, .. }: Claims<'_>,
-        charging: &mut Charging<'_>,
-    ) {
-        let demand = closed.owed.as_ref().unwrap_or(demand);
-        let zone = closed.window;
-        let quality = Quality { energy: error, skew: closed.skew };
-        let mut charges = Vec::new();
-        for ((part, idle), weights) in self.parts(&closed, demand, window) {
-            let split = attribution::attribute(part, &weights, idle, self.policy, charging.reservations);
-            charges.extend(with_bounds(split, &weights, part, quality));
-        }
-        charging.totals.charge(zone.zone, zone.energy, &charges);
-        self.zones.charged(zone.zone, kind, zone.energy);
-    }
-
-    /// The parts of a window that are split on their own, each with its weights: a package's GPU and the rest; else the whole.
-    fn parts(&mut self, closed: &Closed, demand: &Demand, window: &CpuWindow) -> Vec<(PartWindow, Weights)> {
-        let zone = closed.window.zone;
-        let idle = |zone| self.idle_power(zone, window).map(|idle| idle.power);
-        let gpu = Zone { domain: Domain::Uncore, ..zone };
-        let (whole, gpu_idle) = ((closed.window, idle(zone)), idle(gpu));
-        let by_engine = |engines: &EngineDemand| Weights::by_engine_time(demand, zone.scope, engines);
-        match self.graphics.split(closed.window) {
-            GpuSplit::None => vec![(whole, self.cores.weights(closed, demand))],
-            GpuSplit::Unknown => {
-                self.cores.fell_back(FallbackReason::GpuEnergyUnknown);
-                vec![(whole, self.cores.weights(closed, demand))]
-            }
-            GpuSplit::Whole(engines) => {
-                self.cores.set_key(zone, SplitKey::EngineTime);
-                vec![(whole, by_engine(&engines))]
-            }
-            GpuSplit::Part(GpuPart { energy, engines }) => {
-                let [gpu, rest] = engines::divide(whole, energy, gpu_idle);
-                vec![(gpu, by_engine(&engines)), (rest, self.cores.weights(closed, demand))]
-            }
-        }
-    }
-
     /// Changes to another source when counters appear, disappear or stand still, and looks for new ones from time to time.
     fn follow_source(&mut self, window: &CpuWindow, charging: &mut Charging<'_>) {
         let clock = charging.clock;
@@ -399,22 +354,6 @@ impl EnergyAccounting {
         let unpaid = CpuWindow { start: since, end: window.end, places: places.collect(), usage: Vec::new() };
         self.charge_estimate(Claims { window: &unpaid, demand: &Arc::new(owed), engines: None }, charging);
     }
-}
-
-/// Charges of a part of a window, each with the bound on its error.
-fn with_bounds(
-    charges: Vec<Charge>,
-    weights: &Weights,
-    part: ZoneWindow,
-    quality: Quality,
-) -> impl Iterator<Item = (Charge, MicroJoules)> {
-    let is_dynamic = |charge: &&Charge| charge.share == Share::Dynamic;
-    let dynamic: MicroJoules = charges.iter().filter(is_dynamic).map(|charge| charge.energy).sum();
-    charges.into_iter().map(move |charge| {
-        let shared = weights.shared(charge.claimant);
-        let keyed = is_dynamic(&&charge).then_some(Keyed { all: dynamic, key: weights.key(), shared });
-        (charge, uncertainty::bound(charge.energy, keyed, part.energy, part.duration, quality))
-    })
 }
 
 /// Scopes of mirrored packages, each with the scope that is counted.

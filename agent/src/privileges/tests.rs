@@ -60,6 +60,8 @@ fn what_is_needed_goes_by_what_is_used() {
     assert_eq!(names(needed(&bpf)), "CAP_DAC_READ_SEARCH, CAP_BPF");
     let perf = Plan { energy: Some(EnergySourceKind::Perf), strict_perf: true, ..base.clone() };
     assert_eq!(names(needed(&perf)), "CAP_SYS_ADMIN, CAP_PERFMON");
+    let gpu = Plan { reads_gpu: true, ..base.clone() };
+    assert_eq!(names(needed(&gpu)), "CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE");
     let msr = Plan { energy: Some(EnergySourceKind::Msr), hidden_processes: true, of_others: true, ..base };
     assert_eq!(names(needed(&msr)), "CAP_DAC_OVERRIDE, CAP_SYS_RAWIO, CAP_SYS_PTRACE");
 }

@@ -1,11 +1,11 @@
 //! Reads the use of the integrated GPU by process, from the `fdinfo` of DRM devices in procfs.
 //!
 //! Encoders are looked through at each tick while they are young, because they open the device some time after their start, and then
-//! seldom; all other processes in turn, some at each tick. The `fdinfo` of a device that was found stays open, so that reading it takes less
-//! than a microsecond. What a client did after the last tick of its life is lost with it.
+//! seldom; all other processes in turn, some at each tick. The `fdinfo` of a device that was found stays open, so that reading it is one
+//! system call. What a client did after the last tick of its life is lost with it.
 //!
-//! Reading the `fdinfo` of another user's process takes `CAP_SYS_PTRACE` (`proc_fdinfo_permission()`, Linux `fs/proc/fd.c`), and listing its
-//! descriptions `CAP_DAC_READ_SEARCH`.
+//! Reading the `fdinfo` of another user's process takes `CAP_SYS_PTRACE` (`proc_fdinfo_permission()`, Linux `fs/proc/fd.c`), and listing
+//! its descriptions `CAP_DAC_READ_SEARCH`.
 
 mod device;
 
@@ -21,7 +21,7 @@ use agent_core::model::cpu::ProcessId;
 use agent_core::time::MonoTime;
 use rustix::thread::{CapabilitySet, capabilities};
 
-use crate::host::HostRoots;
+use crate::host::{DRM_DEVICES, HostRoots};
 use crate::source::SourceError;
 use crate::source::identity::processes;
 use crate::source::read_search::with_read_search;
@@ -184,8 +184,7 @@ fn add_devices(roots: &HostRoots, id: ProcessId, devices: &mut BTreeMap<u32, Fil
         if devices.len() >= MOST_DEVICES {
             break;
         }
-        // A container may have its devices anywhere, but programs look for them there.
-        let is_device = fs::read_link(entry.path()).is_ok_and(|target| target.starts_with("/dev/dri"));
+        let is_device = fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(DRM_DEVICES));
         if is_device
             && !devices.contains_key(&number)
             && let Ok(file) = File::open(roots.process(id.0, &format!("fdinfo/{number}")))

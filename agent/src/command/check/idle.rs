@@ -5,6 +5,7 @@ use agent_core::model::energy::{Domain, Zone};
 use super::{Report, State};
 use crate::config::Config;
 use crate::pipeline;
+use crate::source::gpu;
 
 impl Report {
     /// Checks idle power. `zones`: the counters of the source that the agent would use.
@@ -12,7 +13,7 @@ impl Report {
         if zones.is_empty() {
             return;
         }
-        self.check_integrated_gpu(zones);
+        self.check_integrated_gpu(config, zones);
         if let Some(watts) = config.attribution.idle_watts {
             self.add("energy", "idle", State::Ok, format!("{watts} W per package, as configured"), "");
             return;
@@ -41,12 +42,27 @@ impl Report {
     }
 
     /// Says how the energy of an integrated GPU is charged, where a counter shows it.
-    fn check_integrated_gpu(&mut self, zones: &[Zone]) {
-        if zones.iter().any(|zone| zone.domain == Domain::Uncore) {
-            let detail = "the package includes the integrated GPU (uncore), whose energy is charged by CPU time: encodes \
-                          by QSV or VAAPI get too little of it, other workloads too much";
-            let help = "compare such encodes only by the energy of the host, without other load";
-            self.add("energy", "gpu", State::Note, detail.to_owned(), help);
+    fn check_integrated_gpu(&mut self, config: &Config, zones: &[Zone]) {
+        if zones.iter().all(|zone| zone.domain != Domain::Uncore) {
+            return;
         }
+        let by_time = "the package includes the integrated GPU (uncore), whose energy is charged by CPU time: encodes by QSV or VAAPI \
+                       get too little of it, other workloads too much";
+        let (state, detail, help) = match gpu::integrated_gpu(&config.roots()) {
+            None => (
+                State::Note,
+                format!("{by_time}; no driver shows who uses the GPU"),
+                "compare such encodes only by the energy of the host, without other load".to_owned(),
+            ),
+            Some(_) => match gpu::may_read() {
+                Ok(()) => {
+                    let detail =
+                        "the energy of the integrated GPU (uncore) is charged by the time of its engines";
+                    (State::Ok, detail.to_owned(), String::new())
+                }
+                Err(error) => (State::Note, format!("{by_time}: {error}"), error.hint().to_owned()),
+            },
+        };
+        self.add("energy", "gpu", state, detail, &help);
     }
 }

@@ -1,0 +1,93 @@
+//! The simulated machines: their parts, counters and power.
+
+use std::time::Duration;
+
+/// Hardware that a counter covers, where a machine has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A socket.
+    Socket,
+    /// A die of the only package, as Intel counts them.
+    Die,
+    /// A core of the only package, as AMD counts them. The package has a counter, too.
+    Core,
+}
+
+/// Power of a part as a function of its busy CPUs.
+#[derive(Clone, Copy, Debug)]
+pub enum Power {
+    /// This many watts for each busy CPU.
+    Linear(f64),
+    /// This many watts for all its CPUs, growing with the power 0.6 of their use: the first busy CPU costs the most, as on real machines.
+    Concave(f64),
+}
+
+impl Power {
+    pub(super) fn watts(self, busy: f64, cpus: f64) -> f64 {
+        match self {
+            Self::Linear(each) => each * busy,
+            Self::Concave(all) => all * (busy / cpus).clamp(0.0, 1.0).powf(0.6),
+        }
+    }
+}
+
+/// A simulated machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// Hardware of each counter.
+    pub part: Part,
+    /// Power above idle of each part, which has a counter of its own and as many CPUs as the others. Cores draw no idle power.
+    pub parts: &'static [Power],
+    /// Watts without running tasks, of all parts together.
+    pub idle: f64,
+    /// Microjoules after which a counter wraps.
+    pub range: u64,
+    /// Swing of the cost of a CPU second about its mean, as with the clock's frequency: 0.3 is from 0.7 to 1.3 of it.
+    pub swing: f64,
+    /// Longest time for which a counter shows an old value before it is refreshed.
+    pub refresh: Duration,
+    /// Watts of an integrated GPU while its engine is busy, for the workload [`GPU_USER`]; 0 where there is no GPU.
+    pub gpu: f64,
+}
+
+/// The workload that uses the GPU: it runs an ffmpeg.
+pub const GPU_USER: &str = "qsv";
+
+impl Machine {
+    /// 12 W idle, 9 W for each busy CPU.
+    pub const LINEAR: Self = Self {
+        part: Part::Socket,
+        parts: &[Power::Linear(9.0)],
+        idle: 12.0,
+        range: 262_143_328_850,
+        swing: 0.0,
+        refresh: Duration::from_millis(1),
+        gpu: 0.0,
+    };
+
+    /// As linear, with an integrated GPU of 15 W in the package.
+    pub const GPU: Self = Self { gpu: 15.0, ..Self::LINEAR };
+
+    /// A counter for each half of the CPUs; 9 W for each busy CPU of one, 15 W of the other.
+    pub const TWO_SOCKETS: Self = Self { parts: &[Power::Linear(9.0), Power::Linear(15.0)], ..Self::LINEAR };
+
+    /// Two cores that are counted; 9 W for each busy CPU of one, 13 W of the other.
+    pub const PER_CORE: Self =
+        Self { part: Part::Core, parts: &[Power::Linear(9.0), Power::Linear(13.0)], ..Self::LINEAR };
+
+    /// Number of packages: all dies and cores are in one.
+    pub(crate) fn packages(&self) -> usize {
+        match self.part {
+            Part::Socket => self.parts.len(),
+            Part::Die | Part::Core => 1,
+        }
+    }
+
+    /// The source of energy that shows the counters.
+    pub(crate) fn source(&self) -> &'static str {
+        match self.part {
+            Part::Socket | Part::Die => "powercap",
+            Part::Core => "hwmon",
+        }
+    }
+}
