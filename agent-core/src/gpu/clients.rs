@@ -4,13 +4,13 @@
 //! highest ("is allowed to go backwards", <https://docs.kernel.org/gpu/drm-usage-stats.html>): time is counted again from there on. No
 //! engine is busier than its window is long, times its number of units.
 //!
-//! **Bounded** by [`ROOM`] clients.
+//! **Bounded** by [`ROOM`] clients of [`MOST_ENGINES`] engines.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::gpu::engine::EngineTimes;
-use crate::gpu::fdinfo::{ClientId, DrmClient, Engine, Usage};
+use crate::gpu::fdinfo::{ClientId, DrmClient, Engine, MOST_ENGINES, Usage};
 
 #[cfg(test)]
 mod tests;
@@ -53,6 +53,9 @@ impl EngineClients {
         client.seen = self.window;
         for engine in &reading.engines {
             let held = client.held.get(&engine.name).copied();
+            if held.is_none() && client.held.len() >= MOST_ENGINES {
+                continue;
+            }
             let begin = match (held, engine.usage) {
                 (Some(held), _) => Some(held),
                 // An engine that the client uses for the first time.

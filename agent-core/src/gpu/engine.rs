@@ -1,6 +1,5 @@
 //! Classes of GPU engines, and busy time by class.
 
-use std::iter::Sum;
 use std::ops::AddAssign;
 
 /// The work of an engine. The names of engines differ by driver (i915, xe, amdgpu, msm and others).
@@ -103,14 +102,5 @@ impl AddAssign for EngineTimes {
         for class in EngineClass::ALL {
             self.add(class, other.of(class));
         }
-    }
-}
-
-impl Sum for EngineTimes {
-    fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
-        times.fold(Self::default(), |mut sum, time| {
-            sum += time;
-            sum
-        })
     }
 }

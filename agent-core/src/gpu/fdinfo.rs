@@ -6,7 +6,7 @@
 use crate::gpu::engine::EngineClass;
 
 /// Most engines of a client. The largest GPUs have some ten.
-const MOST_ENGINES: usize = 32;
+pub const MOST_ENGINES: usize = 32;
 
 /// Longest name of an engine, a driver or a device.
 const LONGEST: usize = 64;
