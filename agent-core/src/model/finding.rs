@@ -17,6 +17,8 @@ pub enum FindingCode {
     CountersStandStill,
     /// One counter does not move, others do.
     CounterStandsStill,
+    /// The energy of a counter is held back, because it is doubtful.
+    CounterHeldBack,
     /// A counter cannot be read.
     CounterUnreadable,
     /// A package counter cannot be read, so that the host's energy is not known.
@@ -47,11 +49,12 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoEnergy,
         Self::EnergyIsEstimated,
         Self::CountersStandStill,
         Self::CounterStandsStill,
+        Self::CounterHeldBack,
         Self::CounterUnreadable,
         Self::PackageUnreadable,
         Self::SocketWithoutCounter,
@@ -103,6 +106,12 @@ impl FindingCode {
                 "The energy counter {subject} does not move. Its energy is not known until it moves; the \
                  counted energy is then charged to all workloads that ran in the meantime.",
                 "see the kernel's log for the RAPL driver: dmesg | grep -i rapl",
+            ),
+            Self::CounterHeldBack => (
+                "counter_held_back",
+                "The energy counter {subject} may show the energy of another counter, or its readings contradict one another. Its \
+                 energy is not known until that is decided; it is then charged to all workloads that ran in the meantime.",
+                "ffwatt check shows counters that do not answer: when all do, this is decided",
             ),
             Self::CounterUnreadable => (
                 "counter_unreadable",

@@ -46,6 +46,8 @@ pub(super) struct ZoneState {
     has_moved: bool,
     /// Time since which it stands still.
     pub(super) still_since: Option<MonoTime>,
+    /// Time since which its energy is held back.
+    pub(super) held_back_since: Option<MonoTime>,
     /// Time between the last reading and the CPU reading of the same tick.
     skew: Duration,
     /// Mean power of the window that the last tick closed; `None` where it closed none, or its energy is unknown.
@@ -179,9 +181,12 @@ impl ZoneTracker {
     /// Notes a reading without energy: counters that cannot be read or are held back owe for this tick. Notes discontinuities of others.
     pub(super) fn note(&mut self, reading: &EnergyReading, demand: &Demand, at: MonoTime) {
         self.count(&reading.events, at);
-        let withheld = reading.withheld.iter().map(|reading| reading.zone);
-        for zone in withheld.chain(reading.failures.iter().map(|(zone, _)| *zone)) {
-            self.owe(zone, demand);
+        for ZoneReading { zone, .. } in &reading.withheld {
+            self.owe(*zone, demand);
+            self.zones.entry(*zone).or_default().held_back_since.get_or_insert(at);
+        }
+        for (zone, _) in &reading.failures {
+            self.owe(*zone, demand);
         }
     }
 
@@ -247,6 +252,7 @@ impl ZoneTracker {
         let now = self.begin(at, reading);
         let state = self.zones.entry(reading.zone).or_default();
         state.by_source.entry(source).or_default();
+        state.held_back_since = None;
         let skew_now = at.since(cpu_at).max(cpu_at.since(at));
         let skew = std::mem::replace(&mut state.skew, skew_now) + skew_now;
         let Some(begin) = state.last.clone() else {
@@ -327,6 +333,7 @@ impl ZoneTracker {
             // A counter that never moved has measured nothing.
             state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
             (state.before, state.power, state.still_since) = (None, None, None);
+            state.held_back_since = None;
             (state.has_moved, state.is_incomplete) = (false, false);
         }
         (since, owed)
@@ -343,7 +350,7 @@ impl ZoneTracker {
     pub(super) fn forget(&mut self, zone: Zone) {
         if let Some(state) = self.zones.get_mut(&zone) {
             (state.last, state.power, state.still_since) = (None, None, None);
-            (state.owed, state.unmeasured) = (Demand::default(), None);
+            (state.owed, state.unmeasured, state.held_back_since) = (Demand::default(), None, None);
             state.by_source.retain(|_, energy| *energy > MicroJoules::ZERO);
         }
     }

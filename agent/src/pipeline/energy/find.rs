@@ -73,6 +73,9 @@ impl EnergyAccounting {
             if state.still_since.is_some_and(|since| now.since(since) >= STANDS_STILL) {
                 findings.report(FindingCode::CounterStandsStill, &name, "");
             }
+            if state.held_back_since.is_some_and(|since| now.since(since) >= STANDS_STILL) {
+                findings.report(FindingCode::CounterHeldBack, &name, "");
+            }
             if state.last_reset.is_some_and(|at| now.since(at) < RESET_IS_NEWS) {
                 let times = if state.resets == 1 { "once" } else { "several times" };
                 findings.report(FindingCode::CounterReset, &name, times);
