@@ -68,5 +68,11 @@ fn legend(format: &str, labels: &Value) -> String {
     let fill = |text: String, (name, value): (&String, &Value)| {
         text.replace(&format!("{{{{{name}}}}}"), value.as_str().unwrap())
     };
-    labels.iter().fold(format.to_owned(), fill)
+    let mut filled = labels.iter().fold(format.to_owned(), fill);
+    // Grafana shows nothing for a label that the series does not have.
+    while let Some((before, rest)) = filled.split_once("{{") {
+        let after = rest.split_once("}}").map_or("", |(_, after)| after);
+        filled = format!("{before}{after}");
+    }
+    filled
 }
