@@ -1,6 +1,8 @@
 //! Runs other programs, and waits for conditions with a deadline.
 
-use std::path::PathBuf;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,13 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
         bail!("{shown} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Makes a program of a shell script.
+pub fn script(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let executable = fs::set_permissions(path, Permissions::from_mode(0o755));
+    executable.with_context(|| format!("cannot make {} executable", path.display()))
 }
 
 /// Path of a program, by `PATH` and the folders for administrators' programs.

@@ -29,7 +29,7 @@ use gpu::Gpu;
 use monitor::Monitor;
 use topology::link_with_parts;
 
-pub use machine::{GPU_USER, Machine, Part, Power};
+pub use machine::{GPU_SCRIPT, GPU_USER, Machine, Part, Power};
 
 /// Interval in which the counters advance, as RAPL's do.
 const STEP: Duration = Duration::from_millis(1);

@@ -11,15 +11,13 @@
     reason = "a test may panic, and means equal when it says equal"
 )]
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use tests::agent::binary;
-use tests::command::pause;
+use tests::command::{pause, script};
 use tests::exposition::{Exposition, assert_no_residual};
-use tests::simulator::{GPU_USER, Machine, Trouble, Truth};
+use tests::simulator::{GPU_SCRIPT, GPU_USER, Machine, Trouble, Truth};
 use tests::stage::Stage;
 
 const PARENT: &str = "ffwatt-gpu";
@@ -27,13 +25,10 @@ const ENERGY: &str = "ffwatt_workload_energy_joules_total";
 const ENGINE: &str = "ffwatt_workload_gpu_engine_seconds_total";
 const FINDING: &str = "ffwatt_finding";
 
-/// Uses one or two percent of a CPU.
-const LIGHT: &str =
-    "exec ffmpeg -nostdin -v error -re -f lavfi -i color=size=64x64:rate=25 -c:v rawvideo -f null -";
 const BUSY: &str = "while :; do :; done";
 
 fn stage(binary: &Path) -> Stage {
-    let workloads = [(GPU_USER, LIGHT), ("neighbour", BUSY)];
+    let workloads = [(GPU_USER, GPU_SCRIPT), ("neighbour", BUSY)];
     Stage::set(Machine::GPU, binary, PARENT, &workloads, &["--interval=500ms"]).unwrap()
 }
 
@@ -110,15 +105,14 @@ fn a_gpu_whose_counter_is_gone_is_a_fallback() {
     assert_no_residual(&last);
 }
 
-/// Without the right to read who uses it, the GPU is charged by CPU time, and a finding says so.
+/// An agent that may not read the users of the GPU charges its energy by CPU time, and a finding says so.
 #[test]
 fn without_the_right_the_key_is_cpu_time() {
     let folder = tempfile::tempdir().unwrap();
     let without = folder.path().join("ffwatt");
     let real = binary().unwrap();
-    let script = format!("#!/bin/sh\nexec setpriv --bounding-set=-sys_ptrace {} \"$@\"\n", real.display());
-    fs::write(&without, script).unwrap();
-    fs::set_permissions(&without, fs::Permissions::from_mode(0o755)).unwrap();
+    let text = format!("#!/bin/sh\nexec setpriv --bounding-set=-sys_ptrace {} \"$@\"\n", real.display());
+    script(&without, &text).unwrap();
     let stage = stage(&without);
     let scrape = stage
         .agent

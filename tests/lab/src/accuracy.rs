@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use tests::simulator::{GPU_USER, Machine, Part, Power};
+use tests::simulator::{GPU_SCRIPT, GPU_USER, Machine, Part, Power};
 use tests::stage::Stage;
 
 use crate::page;
@@ -75,10 +75,7 @@ const WORKLOADS: [(&str, &str); 8] = [
         "x265",
         "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libx265 -preset superfast -x265-params log-level=error:pools=none -f null -",
     ),
-    (
-        GPU_USER,
-        "exec ffmpeg -nostdin -v error -re -f lavfi -i color=size=64x64:rate=25 -c:v rawvideo -f null -",
-    ),
+    (GPU_USER, GPU_SCRIPT),
     (
         "svt-av1",
         "export SVT_LOG=1; exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=15 -c:v libsvtav1 -preset 11 -f null -",

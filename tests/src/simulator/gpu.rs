@@ -1,13 +1,13 @@
 //! An integrated GPU: its device in sysfs, the use of its video engine in procfs, and the energy of that use.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::command::eventually;
+use crate::command::{eventually, script};
 
 /// Address on the PCI bus.
 const ADDRESS: &str = "0000:00:02.0";
@@ -100,12 +100,11 @@ pub(super) fn open_in_encoder(sys: &Path, cgroup: &Path) -> anyhow::Result<()> {
 /// The program, with the tree in place of `/proc`, in which it finds itself.
 pub(super) fn with_procfs(sys: &Path, binary: &Path) -> anyhow::Result<PathBuf> {
     let (procfs, program) = (procfs(sys), sys.join("gpu/with-procfs"));
-    let script = format!(
+    let text = format!(
         "#!/bin/sh\nln -sfn $$ {procfs}/self\nln -sfn /proc/$$ {procfs}/$$\nexec {binary} \"$@\" --path.procfs={procfs}\n",
         procfs = procfs.display(),
         binary = binary.display()
     );
-    fs::write(&program, script).with_context(|| format!("cannot write {}", program.display()))?;
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    script(&program, &text)?;
     Ok(program)
 }

@@ -53,6 +53,10 @@ pub struct Machine {
 /// The workload that uses the GPU: it runs an ffmpeg.
 pub const GPU_USER: &str = "qsv";
 
+/// The script of [`GPU_USER`]: it uses one or two percent of a CPU, as an encode on a GPU does.
+pub const GPU_SCRIPT: &str =
+    "exec ffmpeg -nostdin -v error -re -f lavfi -i color=size=64x64:rate=25 -c:v rawvideo -f null -";
+
 impl Machine {
     /// 12 W idle, 9 W for each busy CPU.
     pub const LINEAR: Self = Self {

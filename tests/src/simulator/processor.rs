@@ -1,10 +1,11 @@
 //! Shows the processor of another vendor to one program.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+
+use crate::command::script;
 
 /// Fields of `/proc/cpuinfo` of a Cascade Lake-AP, which counts by die.
 const FIELDS: [(&str, &str); 3] = [("vendor_id", "GenuineIntel"), ("cpu family", "6"), ("model", "85")];
@@ -16,9 +17,7 @@ pub(super) fn on_intel(folder: &Path, binary: &Path) -> anyhow::Result<PathBuf> 
     let text = real.lines().map(replaced).collect::<Vec<_>>().join("\n");
     fs::write(&other, text + "\n").with_context(|| format!("cannot write {}", other.display()))?;
     let inner = format!("mount --bind {} /proc/cpuinfo && exec {} \"$@\"", other.display(), binary.display());
-    let script = format!("#!/bin/sh\nexec unshare --mount sh -c '{inner}' sh \"$@\"\n");
-    fs::write(&program, script).with_context(|| format!("cannot write {}", program.display()))?;
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    script(&program, &format!("#!/bin/sh\nexec unshare --mount sh -c '{inner}' sh \"$@\"\n"))?;
     Ok(program)
 }
 

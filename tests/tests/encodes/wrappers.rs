@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,8 +50,7 @@ fn start() -> Wrapped {
     let script = |(number, text): (usize, &&str)| {
         let file = path(&format!("{number}")).join("ffmpeg");
         fs::create_dir(file.parent().unwrap()).unwrap();
-        fs::write(&file, text.replace("REAL", real.to_str().unwrap())).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        tests::command::script(&file, &text.replace("REAL", real.to_str().unwrap())).unwrap();
         Command::new(file)
     };
     let mut commands: Vec<Command> = SCRIPTS.iter().enumerate().map(script).collect();

@@ -15,7 +15,6 @@ mod storms;
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -40,8 +39,7 @@ fn copy(program: &str, folder: &Path, name: &str) -> PathBuf {
 
 fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    tests::command::script(&path, text).unwrap();
     path
 }
 

@@ -1,6 +1,6 @@
 //! Tests how an encoder ended: stopped by a signal, or failed by itself with the same exit status.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -132,8 +132,7 @@ fn without_the_kernels_types_the_ending_stays_open() {
         "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"' {} \"$@\"\n",
         binary().unwrap().display()
     );
-    std::fs::write(&wrapper, script).unwrap();
-    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    tests::command::script(&wrapper, &script).unwrap();
     let flags = [&WITH_BPF[..], &["--cpu.tracked=busybox-ending", "--interval=200ms"]].concat();
     let mut agent = Agent::spawn(&wrapper, &flags, &[]).unwrap();
     agent.wait_ready().unwrap();

@@ -12,9 +12,7 @@ mod degraded;
 mod endings;
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -70,8 +68,7 @@ fn a_kernel_that_does_not_tell_its_types_is_read_without_them() {
         "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"' {} \"$@\"\n",
         binary.display()
     );
-    std::fs::write(&wrapper, script).unwrap();
-    std::fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).unwrap();
+    tests::command::script(&wrapper, &script).unwrap();
     for (program, started) in [("switch", &binary), ("untyped_switch", &wrapper)] {
         let mut agent = Agent::spawn(started, &WITH_BPF, &[]).unwrap();
         agent.wait_ready().unwrap();

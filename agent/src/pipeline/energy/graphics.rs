@@ -1,4 +1,4 @@
-//! Tracks integrated GPUs: whether they work, by the power of the `uncore` domain, and whose engine time pays for their energy.
+//! Tracks integrated GPUs: busy ones, by the power of the `uncore` domain, and the engine time by which their energy is split.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
