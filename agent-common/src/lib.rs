@@ -96,11 +96,21 @@ pub const fn is_named_ffmpeg(name: &[u8; COMM_LEN]) -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuTime {
     /// Nanoseconds charged so far.
-    pub total: u64,
+    pub total: BusyTime,
     /// Nanoseconds charged up to the flush that began `epoch`.
-    pub at_flush: u64,
+    pub at_flush: BusyTime,
     /// The epoch in which the entry was last touched.
     pub epoch: u64,
+}
+
+/// Busy nanoseconds of one CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BusyTime {
+    /// All of them.
+    pub all: u64,
+    /// Those in which the other CPU (hardware thread) of the core was busy too. 0 where a core has one CPU.
+    pub shared: u64,
 }
 
 /// The state of one CPU.
@@ -127,7 +137,7 @@ pub struct CpuClock {
     /// Consumer of `pending`.
     pub key: ConsumerKey,
     /// Nanoseconds of `key` not yet added to the accounting map.
-    pub pending: u64,
+    pub pending: BusyTime,
     /// Number of flushes so far.
     pub epoch: u64,
     /// `CLOCK_MONOTONIC` at the last flush.
@@ -144,6 +154,12 @@ pub struct CpuClock {
     pub flushed_in_idle: u64,
     /// Number of switches since the last flush. The times above do not show switches: the scheduler's clock may stand still over one.
     pub switches: u64,
+    /// Busy nanoseconds of the sibling at the time up to which this CPU is accounted.
+    pub sibling_busy: u64,
+    /// Number of this CPU, valid where it has a sibling.
+    pub cpu: u32,
+    /// One more than the number of the other CPU (hardware thread) of the core; 0 where there is none.
+    pub sibling: u32,
 }
 
 impl CpuClock {
@@ -282,8 +298,8 @@ pub mod loss {
 }
 
 const _: () = assert!(size_of::<ConsumerKey>() == 24);
-const _: () = assert!(size_of::<CpuTime>() == 24);
-const _: () = assert!(size_of::<CpuClock>() == 152);
+const _: () = assert!(size_of::<CpuTime>() == 40);
+const _: () = assert!(size_of::<CpuClock>() == 176);
 const _: () = assert!(size_of::<EventHeader>() == 48);
 const _: () = assert!(size_of::<PidNamespace>() == 16);
 const _: () = assert!(size_of::<KernelOffsets>() == 64);

@@ -17,6 +17,7 @@ pub mod cores;
 pub mod demand;
 pub mod engines;
 pub mod idle;
+pub mod siblings;
 pub mod stall;
 pub mod totals;
 pub mod uncertainty;

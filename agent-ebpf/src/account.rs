@@ -8,16 +8,16 @@
 //! consumer changes, looked up and changed in place.
 //!
 //! **Invariant:** on every CPU, at every instant,
-//! `accounted_to - started_at = idle + lost + pending + Σ CPU_TIME[·][cpu].total`.
+//! `accounted_to - started_at = idle + lost + pending.all + Σ CPU_TIME[·][cpu].total.all`.
 
-use agent_common::{CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, class_of};
+use agent_common::{BusyTime, CLASS_TASK, ConsumerKey, CpuClock, CpuTime, ROOT_CGROUP, class_of};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_ktime_get_ns,
 };
 
 use crate::maps::{CPU_CLOCK, CPU_TIME, hierarchies, offset};
-use crate::{lifecycle, tracked};
+use crate::{lifecycle, siblings, tracked};
 
 /// Two clocks whose difference changes by more nanoseconds than this in a tick do not keep step. Between the scheduler's reading
 /// of its clock and this program's are microseconds.
@@ -52,6 +52,7 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
     }
     clock.accounted_to = now;
     let elapsed = now - since;
+    let shared = siblings::overlap(clock, now, elapsed);
     let Some(key) = who() else {
         clock.idle += elapsed;
         return;
@@ -60,7 +61,8 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
         spill(clock);
         clock.key = key;
     }
-    clock.pending += elapsed;
+    clock.pending.all += elapsed;
+    clock.pending.shared += shared;
 }
 
 /// A switch by the kernel's types: charges the task that leaves the CPU.
@@ -100,6 +102,14 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
         let class = || class_of(member(previous, offset!(task_flags)), member(previous, offset!(task_comm)));
         consumer(member(previous, offset!(task_tgid)), unified, legacy, class)
     });
+    siblings::publish(clock, now.wrapping_add(clock.ahead), keeps_busy(next));
+}
+
+/// Whether a task keeps its CPU busy: not the idle task, and none that replaces it.
+#[inline(always)]
+fn keeps_busy(task: *const u8) -> bool {
+    let pid: i32 = member(task, offset!(task_pid));
+    pid != 0 && class_of(member(task, offset!(task_flags)), member(task, offset!(task_comm))).is_some()
 }
 
 /// Whether tasks are charged by cgroup v2, alone or beside v1. A constant to the verifier, as is [`is_legacy`].
@@ -182,6 +192,10 @@ pub(crate) fn flush() {
         0
     };
     spill(clock);
+    siblings::refresh(clock);
+    if !is_untyped {
+        siblings::publish(clock, mono, !is_idle);
+    }
     clock.epoch += 1;
     clock.flushed_mono = mono;
     clock.flushed_elapsed = clock.accounted_to.wrapping_sub(clock.started_at) + asleep;
@@ -253,26 +267,26 @@ fn current_class() -> Option<u32> {
 #[inline(always)]
 fn spill(clock: &mut CpuClock) {
     let pending = clock.pending;
-    if pending == 0 {
+    if pending.all == 0 {
         return;
     }
-    clock.pending = 0;
+    clock.pending = BusyTime { all: 0, shared: 0 };
     if add(&clock.key, pending, clock.epoch) {
         return;
     }
-    let first = CpuTime { total: pending, at_flush: 0, epoch: clock.epoch };
+    let first = CpuTime { total: pending, at_flush: BusyTime { all: 0, shared: 0 }, epoch: clock.epoch };
     // Another CPU may insert the same key between the look-up and here: then the entry exists, and this CPU adds to it.
     if CPU_TIME.insert(&clock.key, &first, u64::from(BPF_NOEXIST)).is_ok()
         || add(&clock.key, pending, clock.epoch)
     {
         return;
     }
-    clock.lost += pending;
+    clock.lost += pending.all;
     clock.lost_count += 1;
 }
 
 #[inline(always)]
-fn add(key: &ConsumerKey, nanoseconds: u64, epoch: u64) -> bool {
+fn add(key: &ConsumerKey, time: BusyTime, epoch: u64) -> bool {
     let Some(entry) = CPU_TIME.get_ptr_mut(key) else { return false };
     // SAFETY: the verifier has checked the pointer; this CPU's value is touched only by this CPU, see `clock`.
     let entry = unsafe { &mut *entry };
@@ -280,6 +294,7 @@ fn add(key: &ConsumerKey, nanoseconds: u64, epoch: u64) -> bool {
         entry.at_flush = entry.total;
         entry.epoch = epoch;
     }
-    entry.total += nanoseconds;
+    entry.total.all += time.all;
+    entry.total.shared += time.shared;
     true
 }

@@ -8,6 +8,7 @@
 mod account;
 mod lifecycle;
 mod maps;
+mod siblings;
 mod tracked;
 
 use agent_common::{event_kind, order, tracking};

@@ -28,6 +28,21 @@ pub(crate) static TRACKED: Array<[u8; TRACKED_PAGE as usize]> = Array::with_max_
 #[map]
 pub(crate) static TRACKED_NAMES: HashMap<[u8; COMM_LEN], u8> = HashMap::with_max_entries(128, 0);
 
+/// One more than the number of the other CPU (hardware thread) of each CPU's core; 0 where there is none. Set at load.
+#[map]
+pub(crate) static SIBLINGS: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Busy time of each CPU, for its sibling. Set at load.
+#[map]
+pub(crate) static PUBLISHED: Array<Published> = Array::with_max_entries(1, 0);
+
+/// See [`crate::siblings`]. As long as a cache line, so that only the two CPUs of a core, which have a common cache, write to one.
+#[repr(C)]
+pub(crate) struct Published {
+    pub(crate) word: u64,
+    _rest: [u64; 7],
+}
+
 /// Life-cycle events. Set at load.
 #[map]
 pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(256 * 1024, 0);
@@ -72,6 +87,17 @@ pub(crate) static HIERARCHIES: Hierarchies = Hierarchies::UNIFIED;
 pub(crate) fn hierarchies() -> Hierarchies {
     // SAFETY: as in `offsets`.
     unsafe { core::ptr::read_volatile(&raw const HIERARCHIES) }
+}
+
+/// 1 where cores have two CPUs each; set at load.
+#[unsafe(no_mangle)]
+pub(crate) static HAS_SIBLINGS: u32 = 0;
+
+/// Reads [`HAS_SIBLINGS`] as set by the loader.
+#[inline(always)]
+pub(crate) fn has_siblings() -> bool {
+    // SAFETY: as in `offsets`.
+    unsafe { core::ptr::read_volatile(&raw const HAS_SIBLINGS) == 1 }
 }
 
 /// The agent's own PID namespace; set at load.

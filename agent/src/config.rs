@@ -196,6 +196,9 @@ impl Config {
         if !(1..=2).contains(&self.energy.model_threads_per_vcpu) {
             return Err(("energy.model_threads_per_vcpu", "must be 1 or 2".into()));
         }
+        if self.attribution.shared_core().is_none() {
+            return Err(("attribution.shared_core_weight", "must be a number from 0.5 to 1".into()));
+        }
         let VcpuPower { idle, busy } = self.energy.estimate().by_hand();
         if busy.power < idle.power {
             let problem = format!("must be model_idle_watts or more ({} W)", idle.power.plain());

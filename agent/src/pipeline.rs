@@ -24,6 +24,7 @@ mod zones;
 
 use std::sync::Arc;
 
+use agent_core::attribution::siblings::SharedCoreWeight;
 use agent_core::attribution::totals::{Totals, TotalsLimits};
 use agent_core::join::figures::Prices;
 use agent_core::model::cpu::CpuSourceKind;
@@ -96,11 +97,17 @@ impl Pipeline {
         };
         let identities = Identities::new(cpu.own_process(), config.cpu.tracked.clone(), numbers, earlier);
         let allow_remote = config.progress.accept_from == ProgressSenders::Anywhere;
+        let shared_core = cpu.counts_shared_cores().then(|| config.attribution.shared_core()).flatten();
         let mut pipeline = Self {
             inbox,
             schedule: Schedule::new(config.interval.0, &*clock),
             cpu: CpuAccounting::new(cpu, tree, roots, identities),
-            energy: EnergyAccounting::new(config, energy, state),
+            energy: EnergyAccounting::new(
+                config,
+                energy,
+                state,
+                shared_core.unwrap_or(SharedCoreWeight::EQUAL),
+            ),
             gpu: GpuAccounting::new(gpu, clock.now()),
             totals: Totals::new(limits, clock.moment()),
             labels: SeriesLabels::default(),

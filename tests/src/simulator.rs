@@ -8,6 +8,7 @@ mod gpu;
 mod machine;
 mod monitor;
 mod processor;
+mod threads;
 mod topology;
 
 use std::collections::BTreeMap;
@@ -27,9 +28,11 @@ use crate::command::{now, output, pause};
 use crate::rapl::{Counter, link_the_rest};
 use gpu::Gpu;
 use monitor::Monitor;
+use threads::Threads;
 use topology::link_with_parts;
 
 pub use machine::{GPU_SCRIPT, GPU_USER, Machine, Part, Power};
+pub use topology::sysfs_of_one_core;
 
 /// Interval in which the counters advance, as RAPL's do.
 const STEP: Duration = Duration::from_millis(1);
@@ -99,6 +102,7 @@ impl Simulator {
     pub fn start(machine: Machine, parent: &str, names: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let parts = machine.parts.len();
+        let counted = machine.counters();
         if parts == 1 {
             link_the_rest(folder.path())?;
         } else {
@@ -107,9 +111,9 @@ impl Simulator {
         let counter = |number: usize| {
             let package = format!("intel-rapl:{number}");
             let (zone, name) = match machine.part {
-                _ if number >= parts => ("intel-rapl:0:0".to_owned(), "uncore".to_owned()),
+                _ if number >= counted => ("intel-rapl:0:0".to_owned(), "uncore".to_owned()),
                 Part::Die => (package, format!("package-0-die-{number}")),
-                Part::Socket | Part::Core => (package, format!("package-{number}")),
+                Part::Socket | Part::Core | Part::Thread => (package, format!("package-{number}")),
             };
             Counter::make(folder.path(), &zone, &name, machine.range, begin_of(number))
         };
@@ -118,7 +122,7 @@ impl Simulator {
             let first_cpus: Vec<usize> = (0..parts).map(|part| part * cpus() / parts).collect();
             Counters::Cores(Monitor::make(folder.path(), &first_cpus)?)
         } else {
-            let all = parts + usize::from(has_gpu);
+            let all = counted + usize::from(has_gpu);
             Counters::Parts((0..all).map(counter).collect::<anyhow::Result<_>>()?)
         };
         let parent = cgroup::root()?.join(parent);
@@ -162,7 +166,7 @@ impl Simulator {
     pub fn program(&self, binary: &Path) -> anyhow::Result<PathBuf> {
         match self.part {
             _ if self.has_gpu => gpu::with_procfs(self.folder.path(), binary),
-            Part::Socket | Part::Core => Ok(binary.to_path_buf()),
+            Part::Socket | Part::Core | Part::Thread => Ok(binary.to_path_buf()),
             Part::Die => processor::on_intel(self.folder.path(), binary),
         }
     }
@@ -251,7 +255,9 @@ fn advance(
     let (begin, mut last) = (now(), now());
     let mut used = (by_part(all, parts), each.iter().map(usage).collect::<Vec<f64>>());
     let mut truth = Truth { workloads: vec![0.0; each.len()], ..Truth::default() };
-    let (mut joules, mut prices) = (vec![0.0; parts + usize::from(gpu.is_some())], vec![0.0; parts]);
+    let counted = machine.counters();
+    let (mut joules, mut prices) = (vec![0.0; counted + usize::from(gpu.is_some())], vec![0.0; parts]);
+    let mut threads = (machine.part == Part::Thread).then(Threads::default);
     let mut above_idle = vec![0.0; parts];
     let mut offsets: Vec<f64> = (0..joules.len()).map(|part| -begin_of(part)).collect();
     let mut refreshed = now();
@@ -268,16 +274,19 @@ fn advance(
         used = usages;
         let swing =
             1.0 + machine.swing * (begin.elapsed().as_secs_f64() / SWING * std::f64::consts::TAU).sin();
+        let settled = threads.as_mut().map(|threads| threads.settle(&spent));
         for (part, power) in machine.parts.iter().enumerate() {
-            let dynamic = power.watts(spent[part] / seconds, cpus_each) * seconds * swing;
+            let (busy, weighed) =
+                settled.map_or((spent[part], spent[part]), |of| (of[part].busy, of[part].weighed));
+            let dynamic = power.watts(weighed / seconds, cpus_each) * seconds * swing;
             let more = machine.idle / parts as f64 * seconds + dynamic;
-            joules[part] += more;
+            joules[part.min(counted - 1)] += more;
             above_idle[part] += dynamic;
             truth.host += more;
             // The cost of a CPU second at this moment. Files are read one after the other: a step in which only one of them has
             // moved has the cost of the step before.
-            if spent[part] > 0.0 {
-                prices[part] = dynamic / spent[part];
+            if busy > 0.0 {
+                prices[part] = dynamic / busy;
             }
         }
         for (index, (joules, spent)) in truth.workloads.iter_mut().zip(&spent_by_each).enumerate() {
@@ -286,7 +295,7 @@ fn advance(
         if let Some((gpu, user)) = gpu.as_deref_mut() {
             let drawn = machine.gpu * gpu.run(begin.elapsed().as_secs_f64(), seconds);
             joules[0] += drawn;
-            joules[parts] += drawn;
+            joules[counted] += drawn;
             truth.host += drawn;
             truth.workloads[*user] += drawn;
         }

@@ -52,7 +52,8 @@ impl Stage {
         let names: Vec<&str> = workloads.iter().map(|(name, _)| *name).collect();
         let simulator = Simulator::start(machine, parent, &names)?;
         let sysfs = format!("--path.sysfs={}", simulator.path().display());
-        let idle = format!("--attribution.idle-watts={}", machine.idle / machine.packages() as f64);
+        let idle = machine.idle / machine.packages() as f64;
+        let idle = machine.is_idle_told.then(|| format!("--attribution.idle-watts={idle}"));
         let source = format!("--energy.source={}", machine.source());
         let fixed = [
             sysfs.as_str(),
@@ -61,10 +62,10 @@ impl Stage {
             &source,
             "--containers.docker-socket=",
             "--containers.podman-socket=",
-            &idle,
         ];
+        let fixed: Vec<&str> = fixed.into_iter().chain(idle.as_deref()).collect();
         let program = simulator.program(binary)?;
-        let mut agent = Agent::spawn(&program, &[&fixed[..], flags].concat(), &[])?;
+        let mut agent = Agent::spawn(&program, &[&fixed, flags].concat(), &[])?;
         agent.wait_ready()?;
         fs::write(agents.folder().join("cgroup.procs"), agent.pid().to_string())
             .context("cannot put the agent into a cgroup")?;

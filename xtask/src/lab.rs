@@ -9,7 +9,8 @@ use crate::process::run;
 use crate::root;
 
 /// The simulated machines.
-pub const MACHINES: [&str; 7] = ["linear", "rough", "two sockets", "two dies", "per-core", "igpu", "concave"];
+pub const MACHINES: [&str; 9] =
+    ["linear", "rough", "two sockets", "two dies", "per-core", "smt", "igpu", "concave", "never-idle"];
 
 /// The parts of a bench.
 pub const PARTS: [&str; 5] = ["switches", "sizes", "memory", "start", "parts"];

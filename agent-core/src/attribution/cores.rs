@@ -2,8 +2,9 @@
 //!
 //! A processor that counts the energy of each core (AMD Zen and later) has measured what CPU time alone does not show: wide vectors, clock
 //! frequency, and two threads that share a core. So the energy of a window is split in two levels: over cores, by their energy above the
-//! idle power of a core, and within each core, by busy time. Both levels are one weight of a claimant: busy time × the price of the core,
-//! summed over cores. What the package draws beyond its cores follows the same shares.
+//! idle power of a core, and within each core, by busy time, of which a second beside a busy sibling weighs less
+//! ([`SharedCoreWeight`]). Both levels are one weight of a claimant: busy time × the price of the core, summed over cores. What the
+//! package draws beyond its cores follows the same shares.
 //!
 //! A core at rest has no price of its own, because most of its energy is that of an idle core; it has the mean price of the others. The
 //! idle power of a core is the lowest power of a core of the package that was idle for a window. Until there was one, it is taken as 0: an
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 use crate::attribution::demand::{Demand, PlaceTime};
 use crate::attribution::idle::LOW_UTILISATION;
-use crate::model::cpu::{CoreId, CpuPlace};
+use crate::attribution::siblings::SharedCoreWeight;
+use crate::model::cpu::{BusyTime, CoreId, CpuPlace};
 use crate::model::energy::{CoreReading, Scope};
 use crate::model::key::FallbackReason;
 use crate::units::{CpuTime, MicroJoules, Ratio, Watts};
@@ -89,22 +91,28 @@ impl CoreWindow<'_> {
 }
 
 /// Price of CPU time in each place of a window in which a task ran.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CorePrices(Vec<CorePrice>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CorePrices {
+    of: Vec<CorePrice>,
+    shared_core: SharedCoreWeight,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct CorePrice {
     place: CpuPlace,
     /// Microjoules for 2²⁰ ns.
     price: u64,
+    /// Weighed busy time of all claimants.
     busy: CpuTime,
 }
 
 impl CorePrices {
-    /// Price of a place in microjoules for 2²⁰ ns, and the busy time of all claimants there.
-    pub(super) fn of(&self, place: CpuPlace) -> (u64, CpuTime) {
-        let index = self.0.binary_search_by_key(&place, |price| price.place);
-        index.map_or((0, CpuTime::ZERO), |index| (self.0[index].price, self.0[index].busy))
+    /// Price of a place in microjoules for 2²⁰ ns, the weighed time of a claimant's busy time there, and that of all claimants.
+    pub(super) fn of(&self, place: CpuPlace, busy: BusyTime) -> (u64, CpuTime, CpuTime) {
+        let index = self.of.binary_search_by_key(&place, |price| price.place);
+        let (price, all) =
+            index.map_or((0, CpuTime::ZERO), |index| (self.of[index].price, self.of[index].busy));
+        (price, self.shared_core.of(busy), all)
     }
 }
 
@@ -117,13 +125,18 @@ pub enum Pricing {
     Time(FallbackReason),
 }
 
-/// Prices of a window. `idle` is the power of an idle core.
-pub fn price(demand: &Demand, window: &CoreWindow<'_>, idle: Watts) -> Pricing {
+/// Prices of a window. `idle` is the power of an idle core, `shared_core` the weight of time on a core whose other thread is busy too.
+pub fn price(
+    demand: &Demand,
+    window: &CoreWindow<'_>,
+    idle: Watts,
+    shared_core: SharedCoreWeight,
+) -> Pricing {
     let idle = idle.during(window.duration);
     let (mut prices, mut at_rest) = (Vec::new(), Vec::new());
     let (mut above_idle, mut busy_time) = (MicroJoules::ZERO, CpuTime::ZERO);
-    for (place, time) in demand.places(window.scope).filter(|(_, time)| time.busy > CpuTime::ZERO) {
-        let busy = time.busy;
+    for (place, time) in demand.places(window.scope).filter(|(_, time)| time.busy.all > CpuTime::ZERO) {
+        let busy = shared_core.of(time.busy);
         if rests(time, LOW_UTILISATION) {
             at_rest.push((place, busy));
             continue;
@@ -147,7 +160,7 @@ pub fn price(demand: &Demand, window: &CoreWindow<'_>, idle: Watts) -> Pricing {
     let mean = price_of(above_idle, busy_time);
     prices.extend(at_rest.into_iter().map(|(place, busy)| CorePrice { place, price: mean, busy }));
     prices.sort_unstable_by_key(|price| price.place);
-    Pricing::Cores(CorePrices(prices))
+    Pricing::Cores(CorePrices { of: prices, shared_core })
 }
 
 /// Microjoules for 2²⁰ ns, to the nearest.
@@ -159,7 +172,7 @@ fn price_of(energy: MicroJoules, busy: CpuTime) -> u64 {
 
 /// Whether the CPUs of a place were busy for at most this share of the time.
 fn rests(time: PlaceTime, most: Ratio) -> bool {
-    time.busy.share_of(time.elapsed).is_some_and(|share| share <= most)
+    time.busy.all.share_of(time.elapsed).is_some_and(|share| share <= most)
 }
 
 /// The power of an idle core, by package.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::model::cpu::CpuPlace;
+use crate::attribution::siblings::SharedCoreWeight;
+use crate::model::cpu::{BusyTime, CpuPlace};
 use crate::model::energy::Scope;
 use crate::model::transcode::TranscodeId;
 use crate::model::workload::{Pseudo, WorkloadId};
@@ -30,20 +31,21 @@ pub struct PlaceTime {
     /// Elapsed time, busy or not, summed over CPUs.
     pub elapsed: CpuTime,
     /// Busy time of all claimants.
-    pub busy: CpuTime,
+    pub busy: BusyTime,
 }
 
 /// Busy CPU time by claimant and place, of one window or of several in a row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Demand {
     /// The places of each claimant, ascending.
-    claims: HashMap<Claimant, Vec<(CpuPlace, CpuTime)>>,
+    claims: HashMap<Claimant, Vec<(CpuPlace, BusyTime)>>,
     places: BTreeMap<CpuPlace, PlaceTime>,
 }
 
 impl Demand {
     /// Adds busy time.
-    pub fn add(&mut self, claimant: Claimant, place: CpuPlace, busy: CpuTime) {
+    pub fn add(&mut self, claimant: Claimant, place: CpuPlace, busy: impl Into<BusyTime>) {
+        let busy = busy.into();
         self.places.entry(place).or_default().busy += busy;
         let claims = self.claims.entry(claimant).or_default();
         match claims.binary_search_by_key(&place, |(place, _)| *place) {
@@ -66,7 +68,8 @@ impl Demand {
     pub fn extend_by(&mut self, other: &Self, part: Ratio) {
         let scaled = |time: CpuTime| CpuTime((time.0 as f64 * part.0.clamp(0.0, 1.0)).round() as u64);
         for (claimant, place, busy) in other.entries() {
-            self.add(claimant, place, scaled(busy));
+            let busy = BusyTime { all: scaled(busy.all), shared: scaled(busy.shared) };
+            self.add(claimant, place, busy);
         }
         for (place, time) in &other.places {
             self.add_capacity(*place, scaled(time.elapsed));
@@ -106,7 +109,7 @@ impl Demand {
         }
     }
 
-    fn entries(&self) -> impl Iterator<Item = (Claimant, CpuPlace, CpuTime)> {
+    fn entries(&self) -> impl Iterator<Item = (Claimant, CpuPlace, BusyTime)> {
         self.claims
             .iter()
             .flat_map(|(claimant, claims)| claims.iter().map(|(place, busy)| (*claimant, *place, *busy)))
@@ -128,7 +131,7 @@ impl Demand {
     pub fn disown(&mut self) {
         let nobody = Claimant::workload(Pseudo::Unattributed.id());
         let busy = |(place, time): (&CpuPlace, &PlaceTime)| (*place, time.busy);
-        let claims = self.places.iter().map(busy).filter(|(_, busy)| *busy > CpuTime::ZERO).collect();
+        let claims = self.places.iter().map(busy).filter(|(_, busy)| busy.all > CpuTime::ZERO).collect();
         self.claims = HashMap::from([(nobody, claims)]);
     }
 
@@ -140,7 +143,7 @@ impl Demand {
 
     /// Busy time within a scope.
     pub fn busy(&self, scope: Scope) -> CpuTime {
-        self.places(scope).map(|(_, time)| time.busy).sum()
+        self.places(scope).map(|(_, time)| time.busy.all).sum()
     }
 
     /// Whether it has no entries.
@@ -152,7 +155,7 @@ impl Demand {
     pub(super) fn by_claimant<T>(
         &self,
         scope: Scope,
-        figure: impl Fn(&mut dyn Iterator<Item = (CpuPlace, CpuTime)>) -> T,
+        figure: impl Fn(&mut dyn Iterator<Item = (CpuPlace, BusyTime)>) -> T,
     ) -> Vec<(Claimant, T)> {
         let mut figures = Vec::with_capacity(self.claims.len());
         for (claimant, claims) in &self.claims {
@@ -167,7 +170,12 @@ impl Demand {
 
     /// Busy nanoseconds of every claimant within a scope, in a stable order.
     pub(super) fn within(&self, scope: Scope) -> Vec<(Claimant, u64)> {
-        self.by_claimant(scope, |places| places.map(|(_, busy)| busy.0).sum())
+        self.by_claimant(scope, |places| places.map(|(_, busy)| busy.all.0).sum())
+    }
+
+    /// As [`Self::within`], with less weight for time on shared cores.
+    pub(super) fn within_by(&self, scope: Scope, weight: SharedCoreWeight) -> Vec<(Claimant, u64)> {
+        self.by_claimant(scope, |places| weight.of(places.map(|(_, busy)| busy).sum()).0)
     }
 
     /// CPU time of each claimant over all places, in a stable order.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::attribution::demand::{Claimant, Demand};
+use crate::attribution::siblings::SharedCoreWeight;
 use crate::attribution::weights::Weights;
 use crate::attribution::{IdlePolicy, Share, ZoneWindow, attribute};
 use crate::model::cpu::CpuPlace;
@@ -49,7 +50,7 @@ fn bill(
         ]
         .into(),
     };
-    let weights = Weights::by_time(demand, window.zone.scope);
+    let weights = Weights::by_time(demand, window.zone.scope, SharedCoreWeight::EQUAL);
     attribute(window, &weights, idle.map(Watts), policy, &reservations)
         .into_iter()
         .map(|charge| (charge.claimant.workload, charge.share, charge.energy.0))

@@ -73,7 +73,7 @@ impl Keyed {
         let others = if self.all.0 > 0 { 1.0 - part.0 as f64 / self.all.0 as f64 } else { 0.0 };
         let by_time = KEY_ERROR.0 * others;
         match self.key {
-            SplitKey::Time => by_time,
+            SplitKey::Time | SplitKey::SharedCores => by_time,
             SplitKey::EngineTime => ENGINE_KEY_ERROR.0 * others,
             SplitKey::CoreEnergy => by_time.min(KEY_ERROR.0 * self.shared.0 + CORE_KEY_ERROR.0 * others),
         }

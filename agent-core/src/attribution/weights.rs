@@ -1,8 +1,10 @@
-//! Weights of the claimants of a window, by the key of the window: CPU time, the energy of the cores, or the time of GPU engines.
+//! Weights of the claimants of a window, by the key of the window: CPU time, CPU time with the use of shared cores, the energy of the
+//! cores, or the time of GPU engines.
 
 use crate::attribution::cores::CorePrices;
 use crate::attribution::demand::{Claimant, Demand};
 use crate::attribution::engines::EngineDemand;
+use crate::attribution::siblings::SharedCoreWeight;
 use crate::model::energy::Scope;
 use crate::model::key::SplitKey;
 use crate::units::Ratio;
@@ -22,6 +24,8 @@ pub struct Weights {
 enum OtherKey {
     #[default]
     None,
+    /// By CPU time, with less weight for time on shared cores.
+    SharedCores(Vec<(Claimant, u64)>),
     /// By the energy of cores.
     Cores {
         weights: Vec<(Claimant, u64)>,
@@ -33,9 +37,14 @@ enum OtherKey {
 }
 
 impl Weights {
-    /// By busy time in a scope.
-    pub fn by_time(demand: &Demand, scope: Scope) -> Self {
-        Self { time: demand.within(scope), other: OtherKey::None }
+    /// By busy time in a scope; `shared_core` is the weight of time on a core whose other thread is busy too.
+    pub fn by_time(demand: &Demand, scope: Scope, shared_core: SharedCoreWeight) -> Self {
+        let other = if shared_core == SharedCoreWeight::EQUAL {
+            OtherKey::None
+        } else {
+            OtherKey::SharedCores(demand.within_by(scope, shared_core))
+        };
+        Self { time: demand.within(scope), other }
     }
 
     /// By the time of GPU engines. CPU time in the scope is kept for the idle part.
@@ -48,11 +57,11 @@ impl Weights {
         let of = demand.by_claimant(scope, |places| {
             let (mut time, mut weight, mut shared) = (0, 0_u128, 0.0);
             for (place, busy) in places {
-                time += busy.0;
-                let (price, all) = prices.of(place);
-                let part = u128::from(busy.0) * u128::from(price);
+                time += busy.all.0;
+                let (price, own, all) = prices.of(place, busy);
+                let part = u128::from(own.0) * u128::from(price);
                 weight += part;
-                shared += part as f64 * (1.0 - busy.share_of(all).map_or(1.0, |own| own.0));
+                shared += part as f64 * (1.0 - own.share_of(all).map_or(1.0, |own| own.0));
             }
             (time, weight, Ratio(if weight > 0 { shared / weight as f64 } else { 0.0 }))
         });
@@ -73,6 +82,7 @@ impl Weights {
     pub fn key(&self) -> SplitKey {
         match self.other {
             OtherKey::None => SplitKey::Time,
+            OtherKey::SharedCores(_) => SplitKey::SharedCores,
             OtherKey::Cores { .. } => SplitKey::CoreEnergy,
             OtherKey::Engines(_) => SplitKey::EngineTime,
         }
@@ -87,7 +97,9 @@ impl Weights {
     pub(super) fn by_key(&self) -> &[(Claimant, u64)] {
         match &self.other {
             OtherKey::None => &self.time,
-            OtherKey::Cores { weights, .. } | OtherKey::Engines(weights) => weights,
+            OtherKey::SharedCores(weights) | OtherKey::Cores { weights, .. } | OtherKey::Engines(weights) => {
+                weights
+            }
         }
     }
 

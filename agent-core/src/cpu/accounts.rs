@@ -8,10 +8,12 @@
 use std::collections::HashMap;
 
 use crate::model::cpu::CpuPlace;
-use crate::model::cpu::{CgroupId, Consumer, CpuWindow, PlaceWindow, ProcessId, Usage};
+use crate::model::cpu::{BusyTime, CgroupId, Consumer, CpuWindow, PlaceWindow, ProcessId, Usage};
 use crate::time::MonoTime;
 use crate::units::CpuTime;
-use agent_common::{CLASS_KERNEL_THREAD, ConsumerKey, CpuClock, CpuTime as Entry, ROOT_CGROUP};
+use agent_common::{
+    BusyTime as Counted, CLASS_KERNEL_THREAD, ConsumerKey, CpuClock, CpuTime as Entry, ROOT_CGROUP,
+};
 
 use crate::cpu::topology::CpuTopology;
 
@@ -41,7 +43,7 @@ pub struct Reading {
 
 impl Reading {
     /// Value of an entry at the flush of its CPU.
-    fn value(&self, entry: &Entry, cpu: usize) -> u64 {
+    fn value(&self, entry: &Entry, cpu: usize) -> Counted {
         if entry.epoch == self.clocks[cpu].epoch { entry.at_flush } else { entry.total }
     }
 
@@ -49,7 +51,7 @@ impl Reading {
     fn missing(&self, cpu: usize) -> u64 {
         let clock = &self.clocks[cpu];
         let elapsed = clock.flushed_elapsed;
-        let found: u64 = self.entries.iter().map(|(_, values)| self.value(&values[cpu], cpu)).sum();
+        let found: u64 = self.entries.iter().map(|(_, values)| self.value(&values[cpu], cpu).all).sum();
         elapsed.saturating_sub(clock.flushed_idle + clock.flushed_lost + found)
     }
 }
@@ -75,7 +77,7 @@ pub struct Accounts {
     by_core: bool,
     places: Vec<CpuPlace>,
     cpus: Vec<CpuAccount>,
-    consumed: HashMap<ConsumerKey, Vec<u64>>,
+    consumed: HashMap<ConsumerKey, Vec<Counted>>,
     at: MonoTime,
 }
 
@@ -85,6 +87,11 @@ impl Accounts {
         let places = topology.places();
         let cpus = vec![CpuAccount::default(); cpus];
         Self { topology, by_core: false, places, cpus, consumed: HashMap::new(), at: MonoTime::default() }
+    }
+
+    /// The places of the CPUs.
+    pub fn topology(&self) -> &CpuTopology {
+        &self.topology
     }
 
     /// CPUs that are on line and whose place is unknown.
@@ -126,7 +133,7 @@ impl Accounts {
             .map(|place| PlaceWindow { place: *place, cpus: 0, elapsed: CpuTime::ZERO, idle: CpuTime::ZERO })
             .collect();
         let place_of: Vec<usize> = (0..self.cpus.len()).map(|cpu| self.place(cpu)).collect();
-        let mut busy: HashMap<(Consumer, usize), u64> = HashMap::new();
+        let mut busy: HashMap<(Consumer, usize), BusyTime> = HashMap::new();
         for (cpu, &place) in place_of.iter().enumerate() {
             let state = reading.states.get(cpu).copied().unwrap_or(CpuState::Offline);
             if state == CpuState::Offline {
@@ -138,17 +145,18 @@ impl Accounts {
             places[place].cpus += 1;
             places[place].elapsed += CpuTime(elapsed);
             places[place].idle += CpuTime(idle);
-            *busy.entry((Consumer::Unknown, place)).or_default() += unknown;
+            *busy.entry((Consumer::Unknown, place)).or_default() += CpuTime(unknown).into();
         }
         for (key, values) in &reading.entries {
-            let consumed = self.consumed.entry(*key).or_insert_with(|| vec![0; self.cpus.len()]);
+            let new = || vec![Counted::default(); self.cpus.len()];
+            let consumed = self.consumed.entry(*key).or_insert_with(new);
             for (cpu, entry) in values.iter().enumerate().take(consumed.len()) {
                 if reading.states.get(cpu) != Some(&CpuState::Flushed) {
                     continue;
                 }
                 let value = reading.value(entry, cpu);
-                let used = value.saturating_sub(consumed[cpu]);
-                if used > 0 {
+                let used = since(consumed[cpu], value);
+                if used.all > CpuTime::ZERO {
                     consumed[cpu] = value;
                     *busy.entry((consumer(*key), place_of[cpu])).or_default() += used;
                 }
@@ -156,8 +164,8 @@ impl Accounts {
         }
         let mut usage: Vec<Usage> = busy
             .into_iter()
-            .filter(|(_, used)| *used > 0)
-            .map(|((consumer, place), used)| Usage { consumer, place, busy: CpuTime(used) })
+            .filter(|(_, used)| used.all > CpuTime::ZERO)
+            .map(|((consumer, place), busy)| Usage { consumer, place, busy })
             .collect();
         usage.sort_unstable_by_key(|usage| (usage.consumer, usage.place));
         let start = std::mem::replace(&mut self.at, reading.at);
@@ -167,7 +175,7 @@ impl Accounts {
     /// Drops an entry that is being removed from the map.
     pub fn forget(&mut self, key: &ConsumerKey) {
         for (account, consumed) in self.cpus.iter_mut().zip(self.consumed.remove(key).unwrap_or_default()) {
-            account.missing += consumed;
+            account.missing += consumed.all;
         }
     }
 
@@ -223,6 +231,13 @@ impl Accounts {
         let away = before.away.map_or(0, |(since, until)| until - since).min(idle);
         let unknown = now.lost.saturating_sub(before.lost) + now.missing.saturating_sub(before.missing);
         (elapsed - away.min(elapsed), idle - away, unknown)
+    }
+}
+
+fn since(before: Counted, now: Counted) -> BusyTime {
+    BusyTime {
+        all: CpuTime(now.all.saturating_sub(before.all)),
+        shared: CpuTime(now.shared.saturating_sub(before.shared)),
     }
 }
 

@@ -41,6 +41,19 @@ impl CpuTopology {
         self.cpus.get(cpu).copied().flatten().unwrap_or(CpuPlace::on_die(0, 0))
     }
 
+    /// The other CPU (hardware thread) of a CPU's core; `None` where the core is unknown, or has one CPU or more than two.
+    pub fn sibling(&self, cpu: usize) -> Option<usize> {
+        let place = self.cpus.get(cpu).copied().flatten().filter(|place| place.core.is_some())?;
+        let mut others =
+            self.cpus().filter(|(other, of)| *of == place && *other != cpu).map(|(other, _)| other);
+        others.next().filter(|_| others.next().is_none())
+    }
+
+    /// Whether there is a core that two CPUs share.
+    pub fn has_siblings(&self) -> bool {
+        self.cpus().any(|(cpu, _)| self.sibling(cpu).is_some())
+    }
+
     /// CPU numbers with their places, ascending.
     pub fn cpus(&self) -> impl Iterator<Item = (usize, CpuPlace)> + '_ {
         self.cpus.iter().enumerate().filter_map(|(number, place)| Some((number, (*place)?)))
@@ -74,4 +87,23 @@ fn distinct(places: impl Iterator<Item = CpuPlace>) -> Vec<CpuPlace> {
     places.sort_unstable();
     places.dedup();
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cpu::CoreId;
+
+    #[test]
+    fn a_sibling_is_the_only_other_cpu_of_a_core() {
+        let on = |package, core: Option<u32>| {
+            Some(CpuPlace { core: core.map(CoreId), ..CpuPlace::on_die(package, 0) })
+        };
+        // Two cores of two CPUs, one of one, one of three, two CPUs without a known core, and one that is off line.
+        let cores = [Some(0), Some(1), Some(0), Some(1), Some(4), Some(5), Some(5), Some(5), None, None];
+        let topology: CpuTopology = cores.into_iter().map(|core| on(0, core)).chain([None]).collect();
+        let siblings: Vec<_> = (0..12).map(|cpu| topology.sibling(cpu)).collect();
+        let none = [None; 8];
+        assert_eq!(siblings, [&[Some(2), Some(3), Some(0), Some(1)][..], &none].concat());
+    }
 }

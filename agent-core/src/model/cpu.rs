@@ -1,5 +1,8 @@
 //! CPU time of a window by consumer and place: the types of stage 1 for CPU time.
 
+use std::iter::Sum;
+use std::ops::AddAssign;
+
 use crate::model::energy::Scope;
 use crate::time::MonoTime;
 use crate::units::{CpuTime, Ratio};
@@ -131,6 +134,38 @@ impl Consumer {
     }
 }
 
+/// Busy CPU time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BusyTime {
+    /// All of it.
+    pub all: CpuTime,
+    /// The part of it in which the other CPU (hardware thread) of the core was busy too; 0 where that is not counted.
+    pub shared: CpuTime,
+}
+
+/// Time on cores with one CPU, or on cores whose CPUs are not told apart.
+impl From<CpuTime> for BusyTime {
+    fn from(all: CpuTime) -> Self {
+        Self { all, shared: CpuTime::ZERO }
+    }
+}
+
+impl AddAssign for BusyTime {
+    fn add_assign(&mut self, other: Self) {
+        self.all += other.all;
+        self.shared += other.shared;
+    }
+}
+
+impl Sum for BusyTime {
+    fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
+        times.fold(Self::default(), |mut sum, time| {
+            sum += time;
+            sum
+        })
+    }
+}
+
 /// CPU time of one consumer in one place during a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -139,7 +174,7 @@ pub struct Usage {
     /// Index into [`CpuWindow::places`].
     pub place: usize,
     /// Busy time, summed over the CPUs of the place.
-    pub busy: CpuTime,
+    pub busy: BusyTime,
 }
 
 /// CPU time of one place in a window.
@@ -189,10 +224,10 @@ impl CpuWindow {
         let busy = |(place, window): (usize, &PlaceWindow)| Usage {
             consumer: Consumer::Unknown,
             place,
-            busy: window.busy(),
+            busy: window.busy().into(),
         };
         let usage = self.places.iter().enumerate().map(busy);
-        self.usage = usage.filter(|usage| usage.busy > CpuTime::ZERO).collect();
+        self.usage = usage.filter(|usage| usage.busy.all > CpuTime::ZERO).collect();
         self
     }
 }

@@ -6,6 +6,8 @@ pub enum SplitKey {
     /// Busy CPU time.
     #[default]
     Time,
+    /// Busy CPU time, of which a second on a core whose other thread was busy too weighs less.
+    SharedCores,
     /// Energy of the cores on which it ran, and busy CPU time within each core.
     CoreEnergy,
     /// Busy time of GPU engines.
@@ -17,6 +19,7 @@ impl SplitKey {
     pub fn name(self) -> &'static str {
         match self {
             Self::Time => "time",
+            Self::SharedCores => "smt",
             Self::CoreEnergy => "core-energy",
             Self::EngineTime => "engine-time",
         }

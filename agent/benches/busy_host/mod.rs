@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use agent_core::attribution::cores::{CoreReadings, CoreWindow, Pricing, price};
 use agent_core::attribution::demand::{Claimant, Demand};
+use agent_core::attribution::siblings::SharedCoreWeight;
 use agent_core::attribution::totals::{Totals, TotalsLimits};
 use agent_core::attribution::weights::Weights;
 use agent_core::attribution::{IdlePolicy, ZoneWindow, attribute};
@@ -70,7 +71,7 @@ pub(crate) fn totals(workloads: u32) -> Totals {
 
 /// The pure part of a tick: attribution, and the charges into the totals.
 pub(crate) fn tick(totals: &mut Totals, demand: &Demand, number: u64) {
-    tick_by(totals, demand, number, |demand| Weights::by_time(demand, ZONE.scope));
+    tick_by(totals, demand, number, |demand| Weights::by_time(demand, ZONE.scope, SharedCoreWeight::EQUAL));
 }
 
 /// The same by the energy of this many cores.
@@ -84,9 +85,11 @@ pub(crate) fn tick_by_core(totals: &mut Totals, demand: &Demand, number: u64, co
     };
     let (begin, end) = (readings(number), readings(number + 1));
     let window = CoreWindow { scope: ZONE.scope, duration: Duration::from_secs(1), begin: &begin, end: &end };
-    tick_by(totals, demand, number, |demand| match price(demand, &window, Watts(0.05)) {
-        Pricing::Cores(prices) => Weights::by_core_energy(demand, ZONE.scope, &prices),
-        Pricing::Time(reason) => panic!("{reason:?}"),
+    tick_by(totals, demand, number, |demand| {
+        match price(demand, &window, Watts(0.05), SharedCoreWeight::MEASURED) {
+            Pricing::Cores(prices) => Weights::by_core_energy(demand, ZONE.scope, &prices),
+            Pricing::Time(reason) => panic!("{reason:?}"),
+        }
     });
 }
 

@@ -192,6 +192,17 @@ pub(crate) const KEYS: &[Key] = &[
              package share the value.",
         ),
     key(
+        "attribution.shared_core_weight",
+        Number,
+        "WEIGHT",
+        "Weight of a CPU second whose core's other thread is busy too.",
+        Range("0.5", "1"),
+    )
+    .more(
+        "A second alone on a core is 1. Two busy threads of a core together draw little more than one: 0.575 each is METRION's \
+         figure, 0.55 HaPPy's; 1 counts plain CPU time (docs/METHOD.md).",
+    ),
+    key(
         "attribution.keep_ended",
         Time,
         "TIME",

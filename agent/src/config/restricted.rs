@@ -31,6 +31,7 @@ const HARMLESS: &[&str] = &[
     "energy.model_busy_watts",
     "attribution.idle_policy",
     "attribution.idle_watts",
+    "attribution.shared_core_weight",
     "attribution.keep_ended",
     "attribution.max_workloads",
     "attribution.max_classes",

@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::attribution::siblings::SharedCoreWeight;
 use agent_core::energy::estimate::EstimateOptions;
 use agent_core::metrics::ZoneNames;
 use agent_core::metrics::catalog::Listener;
 use agent_core::model::workload::WorkloadKind;
-use agent_core::units::Watts;
+use agent_core::units::{Ratio, Watts};
 use serde::{Deserialize, Serialize};
 
 use crate::config::values::{
@@ -136,6 +137,7 @@ pub struct Energy {
 pub struct Attribution {
     pub idle_policy: IdleChoice,
     pub idle_watts: Option<f64>,
+    pub shared_core_weight: f64,
     pub keep_ended: HumanDuration,
     pub max_workloads: u32,
     pub max_classes: u32,
@@ -298,10 +300,18 @@ impl Default for Attribution {
         Self {
             idle_policy: IdleChoice::Own,
             idle_watts: None,
+            shared_core_weight: SharedCoreWeight::MEASURED.ratio().0,
             keep_ended: HumanDuration(Duration::from_mins(2)),
             max_workloads: 1000,
             max_classes: 200,
         }
+    }
+}
+
+impl Attribution {
+    /// The weight of time on a core that two CPUs share; `None` for a weight out of its range.
+    pub(crate) fn shared_core(&self) -> Option<SharedCoreWeight> {
+        SharedCoreWeight::new(Ratio(self.shared_core_weight))
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use agent_core::attribution::IdlePolicy;
 use agent_core::attribution::demand::{Demand, PlaceTime};
 use agent_core::attribution::engines::EngineDemand;
+use agent_core::attribution::siblings::SharedCoreWeight;
 use agent_core::attribution::totals::Totals;
 use agent_core::attribution::uncertainty::EnergyError;
 use agent_core::model::cpu::{CpuWindow, PlaceWindow};
@@ -75,11 +76,17 @@ pub(super) struct Charging<'a> {
 }
 
 impl EnergyAccounting {
-    pub(super) fn new(config: &Config, source: EnergySource, state: StateDir) -> Self {
+    /// `shared_core` is the weight of time on a core whose other thread is busy too.
+    pub(super) fn new(
+        config: &Config,
+        source: EnergySource,
+        state: StateDir,
+        shared_core: SharedCoreWeight,
+    ) -> Self {
         Self {
             source,
             zones: ZoneTracker::default(),
-            cores: CoreTracker::default(),
+            cores: CoreTracker::new(shared_core),
             idle: IdleTracker::new(config.attribution.idle_watts.map(Watts), state),
             graphics: GraphicsTracker::default(),
             idle_patience: idle::patience(config.interval.0),
@@ -349,7 +356,7 @@ impl EnergyAccounting {
             place,
             cpus: 0,
             elapsed,
-            idle: elapsed.saturating_sub(busy),
+            idle: elapsed.saturating_sub(busy.all),
         });
         let unpaid = CpuWindow { start: since, end: window.end, places: places.collect(), usage: Vec::new() };
         self.charge_estimate(Claims { window: &unpaid, demand: &Arc::new(owed), engines: None }, charging);

@@ -18,7 +18,7 @@ use std::time::Duration;
 use agent_core::join::cost::Tariff;
 use agent_core::model::account::ZoneCharges;
 use agent_core::model::cpu::{
-    CgroupId, Consumer, CoreId, CpuPlace, CpuWindow, PlaceWindow, ProcessId, Usage,
+    BusyTime, CgroupId, Consumer, CoreId, CpuPlace, CpuWindow, PlaceWindow, ProcessId, Usage,
 };
 use agent_core::model::energy::{Domain, Scope, Zone};
 use agent_core::model::health::MeterHealth;
@@ -74,6 +74,8 @@ struct Script {
     used: Vec<(Consumer, usize, u32, Duration)>,
     by_core: bool,
     knows_no_cores: bool,
+    /// Whether cores have two threads: then the time of each consumer on an odd core is beside another busy thread.
+    has_siblings: bool,
     /// Cgroups that used CPU time in the last window, with their sockets.
     told: Vec<(CgroupId, usize)>,
     events: Vec<LifecycleEvent>,
@@ -93,6 +95,9 @@ impl CpuMeter for ScriptedCpu {
     }
     fn separate_cores(&mut self, by_core: bool) {
         self.script(|script| script.by_core = by_core && !script.knows_no_cores);
+    }
+    fn counts_shared_cores(&self) -> bool {
+        self.script(|script| script.has_siblings)
     }
     /// No more CPU time is used than exists: the excess in a place is left out.
     fn read(&mut self, clock: &dyn Clock) -> Result<CpuWindow, SourceError> {
@@ -125,7 +130,9 @@ impl CpuMeter for ScriptedCpu {
                 *idle = idle.saturating_sub(busy);
                 if busy > CpuTime::ZERO {
                     script.told.extend(consumer.cgroups().map(|cgroup| (cgroup, socket)));
-                    usage.push(Usage { consumer, place, busy });
+                    let is_shared = script.has_siblings && core % 2 == 1;
+                    let shared = if is_shared { busy } else { CpuTime::ZERO };
+                    usage.push(Usage { consumer, place, busy: BusyTime { all: busy, shared } });
                 }
             }
             Ok(CpuWindow { start, end: script.last, places, usage })
@@ -171,6 +178,10 @@ pub(crate) struct Scene {
 impl Scene {
     /// A scene with these energy counters.
     fn new(config: &Config, hardware: ScriptedHardware) -> Self {
+        Self::on(config, hardware, ScriptedCpu::default())
+    }
+
+    fn on(config: &Config, hardware: ScriptedHardware, cpu: ScriptedCpu) -> Self {
         let folder = TempDir::new().unwrap();
         let roots = HostRoots {
             proc: folder.path().join("proc"),
@@ -180,7 +191,7 @@ impl Scene {
         };
         fs::create_dir(&roots.proc).unwrap();
         symlink(AGENT.0.to_string(), roots.proc.join("self")).unwrap();
-        let (clock, cpu) = (TestClock::default(), ScriptedCpu::default());
+        let clock = TestClock::default();
         clock.advance(SECOND * 100);
         cpu.script(|script| (script.last, script.cpus) = (clock.now(), [2, 2]));
         let mut health = HealthTracker::default();

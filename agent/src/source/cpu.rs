@@ -30,6 +30,11 @@ pub(crate) trait CpuMeter: Send {
     /// Sets whether windows distinguish the cores of a die, from the next one on. A meter that cannot ignores it.
     fn separate_cores(&mut self, _by_core: bool) {}
 
+    /// Whether the windows tell in which part of its time a consumer shared a core with another busy thread.
+    fn counts_shared_cores(&self) -> bool {
+        false
+    }
+
     /// Takes the events that have arrived.
     fn events(&mut self, clock: &dyn Clock) -> Vec<LifecycleEvent>;
 

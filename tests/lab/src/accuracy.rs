@@ -4,6 +4,7 @@
 
 mod jobs;
 mod model;
+mod never_idle;
 mod peers;
 mod table;
 mod windows;
@@ -25,7 +26,7 @@ const PAGE: &str = "docs/ACCURACY.md";
 const PARENT: &str = "ffwatt-accuracy";
 
 /// The simulated machines, by name and description.
-pub(crate) const MACHINES: [(&str, &str, Machine); 7] = [
+const MACHINES: [(&str, &str, Machine); 8] = [
     ("linear", "9 W for each busy CPU", Machine::LINEAR),
     (
         "rough",
@@ -50,6 +51,12 @@ pub(crate) const MACHINES: [(&str, &str, Machine); 7] = [
         Machine::PER_CORE,
     ),
     (
+        "smt",
+        "one core with two threads, each half of the CPUs; 9 W for one busy thread, 10.35 W for two; the workload steady runs on one, \
+         bursty on the other",
+        Machine::TWO_THREADS,
+    ),
+    (
         "igpu",
         "as linear, with an integrated GPU of 15 W, whose engine is busy for 10 to 90 % of the time; the workload qsv uses it, and 1 to 2 % of a CPU",
         Machine::GPU,
@@ -60,6 +67,12 @@ pub(crate) const MACHINES: [(&str, &str, Machine); 7] = [
         Machine { parts: &[Power::Concave(18.0)], ..Machine::LINEAR },
     ),
 ];
+
+/// Titles of all machines.
+#[cfg(test)]
+pub(crate) fn titles() -> impl Iterator<Item = &'static str> {
+    MACHINES.into_iter().map(|(title, ..)| title).chain([never_idle::TITLE])
+}
 
 /// A workload: its name, and the script of its shell. x265 runs without its thread pool, because the pool's threads leave their CPUs.
 const WORKLOADS: [(&str, &str); 8] = [
@@ -85,6 +98,8 @@ const WORKLOADS: [(&str, &str); 8] = [
 /// Names of the workloads of a machine.
 fn names(machine: Machine) -> Vec<&'static str> {
     let all = WORKLOADS.iter().map(|(name, _)| *name);
+    // One of two threads is busy all the time.
+    let all = all.take(if machine.part == Part::Thread { 2 } else { WORKLOADS.len() });
     all.filter(|name| machine.gpu > 0.0 || *name != GPU_USER).collect()
 }
 
@@ -119,6 +134,10 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
             let found = windows::measure(machine, &binary, interval, lengths, time)?;
             report.windows(title, words, interval, &found);
         }
+    }
+    if only.is_none_or(|only| only == never_idle::TITLE) {
+        say("\n== idle power of a host that is never quiet, 10 minutes");
+        report.never_idle(Machine::UNKNOWN_IDLE.idle, &never_idle::follow(&binary)?);
     }
     if only.is_some() {
         return Ok(());

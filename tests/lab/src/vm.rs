@@ -227,7 +227,7 @@ fn boot(
     command.arg(LIFE.to_string()).arg(emulator.get_program()).args(emulator.get_args());
     command.envs(emulator.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
-        .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024"])
+        .args(["-accel", "tcg", "-cpu", "max", "-smp", "4,cores=2,threads=2", "-m", "1024"])
         .args([
             "-nographic",
             "-no-reboot",

@@ -11,7 +11,13 @@ pub enum Part {
     Die,
     /// A core of the only package, as AMD counts them. The package has a counter, too.
     Core,
+    /// A thread of the only package's cores, which have two each; the package has the only counter. Where both are busy, each draws
+    /// [`BESIDE`] of what it draws alone. One of both must be busy all the time: how long both were is known to a few milliseconds only.
+    Thread,
 }
+
+/// Power of a thread beside a busy one, relative to its power alone: together they draw 1.15 times as much.
+pub(super) const BESIDE: f64 = 0.575;
 
 /// Power of a part as a function of its busy CPUs.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +46,8 @@ pub struct Machine {
     pub parts: &'static [Power],
     /// Watts without running tasks, of all parts together.
     pub idle: f64,
+    /// Whether the agent's configuration has the idle power. Otherwise the agent has to find it.
+    pub is_idle_told: bool,
     /// Microjoules after which a counter wraps.
     pub range: u64,
     /// Swing of the cost of a CPU second about its mean, as with the clock's frequency: 0.3 is from 0.7 to 1.3 of it.
@@ -63,6 +71,7 @@ impl Machine {
         part: Part::Socket,
         parts: &[Power::Linear(9.0)],
         idle: 12.0,
+        is_idle_told: true,
         range: 262_143_328_850,
         swing: 0.0,
         refresh: Duration::from_millis(1),
@@ -79,18 +88,30 @@ impl Machine {
     pub const PER_CORE: Self =
         Self { part: Part::Core, parts: &[Power::Linear(9.0), Power::Linear(13.0)], ..Self::LINEAR };
 
+    /// As linear, but nobody tells the agent the idle power.
+    pub const UNKNOWN_IDLE: Self = Self { is_idle_told: false, ..Self::LINEAR };
+
+    /// One core with two threads, each half of the CPUs; 9 W for one busy thread.
+    pub const TWO_THREADS: Self =
+        Self { part: Part::Thread, parts: &[Power::Linear(9.0), Power::Linear(9.0)], ..Self::LINEAR };
+
+    /// Number of counters beside that of a GPU.
+    pub(super) fn counters(&self) -> usize {
+        if self.part == Part::Thread { 1 } else { self.parts.len() }
+    }
+
     /// Number of packages: all dies and cores are in one.
     pub(crate) fn packages(&self) -> usize {
         match self.part {
             Part::Socket => self.parts.len(),
-            Part::Die | Part::Core => 1,
+            Part::Die | Part::Core | Part::Thread => 1,
         }
     }
 
     /// The source of energy that shows the counters.
     pub(crate) fn source(&self) -> &'static str {
         match self.part {
-            Part::Socket | Part::Die => "powercap",
+            Part::Socket | Part::Die | Part::Thread => "powercap",
             Part::Core => "hwmon",
         }
     }

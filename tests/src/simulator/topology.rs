@@ -11,6 +11,12 @@ use super::{Part, cpus_of};
 /// Folders on the path to the CPUs, each with links to all but the next.
 const WAY: [&str; 3] = ["devices", "system", "cpu"];
 
+/// Makes a `/sys` in which two CPUs of this host are one core; returns their numbers. The others are such pairs, too.
+pub fn sysfs_of_one_core(sys: &Path) -> anyhow::Result<[usize; 2]> {
+    link_with_parts(sys, Part::Thread, 2)?;
+    Ok([0, super::cpus() / 2])
+}
+
 pub(super) fn link_with_parts(sys: &Path, part: Part, parts: usize) -> anyhow::Result<()> {
     let cpus = super::cpus();
     ensure!(
@@ -39,11 +45,16 @@ pub(super) fn link_with_parts(sys: &Path, part: Part, parts: usize) -> anyhow::R
         let (package, die) = match part {
             Part::Socket => (number, 0),
             Part::Die => (0, number),
-            Part::Core => (0, 0),
+            Part::Core | Part::Thread => (0, 0),
         };
         let mut files = vec![("physical_package_id", package.to_string()), ("die_id", die.to_string())];
-        if part == Part::Core {
-            files.push(("core_cpus_list", cpus_of(number, parts)));
+        match part {
+            Part::Socket | Part::Die => {}
+            Part::Core => files.push(("core_cpus_list", cpus_of(number, parts))),
+            Part::Thread => {
+                let each = cpus / parts;
+                files.push(("core_cpus_list", format!("{},{}", cpu % each, cpu % each + each)));
+            }
         }
         let is_made = |entry: &str| files.iter().any(|(file, _)| *file == entry);
         link_all_but(&real.join("topology"), &own.join("topology"), is_made)?;

@@ -10,6 +10,7 @@
 
 mod degraded;
 mod endings;
+mod siblings;
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attribution::demand::Claimant;
+use crate::attribution::siblings::SharedCoreWeight;
 use crate::attribution::weights::Weights;
 use crate::attribution::{IdlePolicy, Share, ZoneWindow, attribute};
 use crate::few;
@@ -50,13 +51,13 @@ fn priced(demand: &Demand, millijoules: &[u64], idle: f64) -> Pricing {
     let end: Vec<_> = millijoules.iter().map(|energy| Some(*energy)).collect();
     let begin = readings(&vec![Some(0); end.len()], 0);
     let window = CoreWindow { scope: SCOPE, duration: SECOND, begin: &begin, end: &readings(&end, 0) };
-    price(demand, &window, Watts(idle))
+    price(demand, &window, Watts(idle), SharedCoreWeight::EQUAL)
 }
 
 fn weights(demand: &Demand, pricing: &Pricing) -> Weights {
     match pricing {
         Pricing::Cores(prices) => Weights::by_core_energy(demand, SCOPE, prices),
-        Pricing::Time(_) => Weights::by_time(demand, SCOPE),
+        Pricing::Time(_) => Weights::by_time(demand, SCOPE, SharedCoreWeight::EQUAL),
     }
 }
 
@@ -78,7 +79,10 @@ fn unlike_encoders_on_cores_of_their_own_have_the_energy_of_their_cores() {
     let by_core = weights(&demand, &priced(&demand, &[9000, 13_000], 0.0));
     assert_eq!(by_core.key(), SplitKey::CoreEnergy);
     assert_eq!(split(&by_core, 26_000), [(0, 26_000 * 9 / 22), (1, 26_000 * 13 / 22 + 1)]);
-    assert_eq!(split(&Weights::by_time(&demand, SCOPE), 26_000), [(0, 13_000), (1, 13_000)]);
+    assert_eq!(
+        split(&Weights::by_time(&demand, SCOPE, SharedCoreWeight::EQUAL), 26_000),
+        [(0, 13_000), (1, 13_000)]
+    );
     assert_eq!((by_core.shared(workload(0)), by_core.shared(workload(1))), (Ratio(0.0), Ratio(0.0)));
 }
 
@@ -116,7 +120,12 @@ fn pricing_without(demand: &Demand, core: usize) -> Pricing {
         readings(&counted, 0)
     };
     let (begin, end) = (count([0; 3]), count([8000, 500, 4000]));
-    price(demand, &CoreWindow { scope: SCOPE, duration: SECOND, begin: &begin, end: &end }, Watts(0.0))
+    price(
+        demand,
+        &CoreWindow { scope: SCOPE, duration: SECOND, begin: &begin, end: &end },
+        Watts(0.0),
+        SharedCoreWeight::EQUAL,
+    )
 }
 
 #[test]
@@ -126,6 +135,7 @@ fn a_busy_core_whose_energy_is_unknown_makes_cpu_time_the_key() {
         demand,
         &CoreWindow { scope: SCOPE, duration: SECOND, begin, end },
         Watts(0.0),
+        SharedCoreWeight::EQUAL,
     ) {
         Pricing::Time(reason) => Some(reason),
         Pricing::Cores(_) => None,
@@ -226,7 +236,7 @@ proptest! {
         };
         let (begin, end) = (readings(begin), readings(end));
         let cores = CoreWindow { scope: SCOPE, duration: SECOND, begin: &begin, end: &end };
-        let weights = weights(&demand, &price(&demand, &cores, Watts(core_idle)));
+        let weights = weights(&demand, &price(&demand, &cores, Watts(core_idle), SharedCoreWeight::EQUAL));
         let zone = Zone { scope: SCOPE, domain: Domain::Package };
         let window = ZoneWindow { zone, energy: MicroJoules(energy), duration: SECOND };
         let charges = attribute(window, &weights, idle.map(Watts), policy, &Reservations::default());
@@ -257,7 +267,7 @@ proptest! {
         let begin: CoreReadings = (0..5).map(|core| reading(core, 0)).collect();
         let end: CoreReadings = totals.into_iter().map(|(core, total)| reading(core, total)).collect();
         let cores = CoreWindow { scope: SCOPE, duration: SECOND, begin: &begin, end: &end };
-        let pricing = super::price(&demand, &cores, Watts(0.0));
+        let pricing = super::price(&demand, &cores, Watts(0.0), SharedCoreWeight::EQUAL);
         let by_core = weights(&demand, &pricing);
         prop_assert_eq!(by_core.key(), SplitKey::CoreEnergy);
         let zone = Zone { scope: SCOPE, domain: Domain::Package };
@@ -265,6 +275,6 @@ proptest! {
         let charges = |weights: &Weights| {
             attribute(window, weights, Some(Watts(3.0)), IdlePolicy::Proportional, &Reservations::default())
         };
-        prop_assert_eq!(charges(&by_core), charges(&Weights::by_time(&demand, SCOPE)));
+        prop_assert_eq!(charges(&by_core), charges(&Weights::by_time(&demand, SCOPE, SharedCoreWeight::EQUAL)));
     }
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attribution::demand::Demand;
+use crate::attribution::siblings::SharedCoreWeight;
 use crate::attribution::weights::Weights;
 use crate::attribution::{Charge, IdlePolicy, attribute};
 use crate::gpu::engine::EngineClass;
@@ -55,7 +56,7 @@ fn charges(
     let (gpu_idle, idle) = (gpu.1.map(Watts), package.1.map(Watts));
     let of_gpu = attribute(window(Domain::Uncore, gpu.0), &by_engine, gpu_idle, policy, &none);
     let parts = divide((window(Domain::Package, package.0), idle), MicroJoules(gpu.0), gpu_idle);
-    let weights = [by_engine, Weights::by_time(cpu, SCOPE)];
+    let weights = [by_engine, Weights::by_time(cpu, SCOPE, SharedCoreWeight::EQUAL)];
     let of_package = parts.into_iter().zip(&weights);
     let of_package =
         of_package.flat_map(|((part, idle), weights)| attribute(part, weights, idle, policy, &none));

@@ -1,13 +1,14 @@
-//! Tests both keys on a simulated processor: eight cores of two threads, encoders of unlike power, threads that stay or move.
+//! Tests the keys on a simulated processor: eight cores of two threads, encoders of unlike power, threads that stay or move.
 
 use std::time::Duration;
 
 use super::*;
 use crate::attribution::cores::{CoreReadings, CoreWindow, Pricing, price};
+use crate::attribution::siblings::SharedCoreWeight;
 use crate::attribution::uncertainty::{EnergyError, Keyed, Quality, bound};
 use crate::attribution::{IdlePolicy, ZoneWindow, attribute};
 use crate::few;
-use crate::model::cpu::{CoreId, CpuPlace};
+use crate::model::cpu::{BusyTime, CoreId, CpuPlace};
 use crate::model::energy::{CoreCount, CoreReading, Domain, Zone};
 use crate::model::reservation::Reservations;
 use crate::model::workload::WorkloadId;
@@ -69,7 +70,9 @@ fn run(encoders: &[Encoder], home: &mut [usize], moves: f64, random: &mut Random
             by_core[core] += energy;
             truth[owner[thread]] += energy * (1.0 + BEYOND * encoder.beyond);
             let place = CpuPlace { core: Some(CoreId(core as u32)), ..CpuPlace::on_die(0, 0) };
-            demand.add(claimant(owner[thread]), place, CpuTime(1_000_000_000 / STEPS as u64));
+            let all = CpuTime(1_000_000_000 / STEPS as u64);
+            let shared = if is_shared { all } else { CpuTime::ZERO };
+            demand.add(claimant(owner[thread]), place, BusyTime { all, shared });
         }
     }
     Second { demand, by_core, truth }
@@ -90,11 +93,15 @@ fn errors(second: &Second, key: SplitKey) -> Vec<(f64, bool)> {
     let (begin, end) = (readings(&|_| 0.0), readings(&|core| second.by_core[core]));
     let duration = Duration::from_secs(1);
     let cores = CoreWindow { scope: SCOPE, duration, begin: &begin, end: &end };
-    let weights = match (key, price(&second.demand, &cores, Watts(0.0))) {
+    let shared_core = match key {
+        SplitKey::SharedCores => SharedCoreWeight::MEASURED,
+        _ => SharedCoreWeight::EQUAL,
+    };
+    let weights = match (key, price(&second.demand, &cores, Watts(0.0), shared_core)) {
         (SplitKey::CoreEnergy, Pricing::Cores(prices)) => {
             Weights::by_core_energy(&second.demand, SCOPE, &prices)
         }
-        _ => Weights::by_time(&second.demand, SCOPE),
+        _ => Weights::by_time(&second.demand, SCOPE, shared_core),
     };
     assert_eq!(weights.key(), key);
     let all = MicroJoules::from_joules(second.truth.iter().sum()).unwrap();
@@ -145,4 +152,25 @@ fn encoders_that_move_between_cores_are_never_worse_than_by_cpu_time() {
         assert!(by_core.0 < by_time.0, "moves {moves}: {} by core, {} by time", by_core.0, by_time.0);
         assert!(by_core.1 > by_time.1, "moves {moves}: {} covered, {} by time", by_core.1, by_time.1);
     }
+}
+
+/// HaPPy's case: a thread that has a core of its own, beside one whose core is full.
+#[test]
+fn a_thread_alone_on_its_core_pays_for_all_of_it() {
+    let encoder = |threads| Encoder { threads, within: 1.0, beyond: 1.0 };
+    let encoders = [encoder(1), encoder(1), encoder(1)];
+    let second = run(&encoders, &mut [0, 2, 3], 0.0, &mut Random(7));
+    let error = |key| errors(&second, key).iter().map(|(error, _)| *error).fold(0.0, f64::max);
+    let (by_time, by_shared) = (error(SplitKey::Time), error(SplitKey::SharedCores));
+    assert!(by_time > 0.25 && by_shared < 0.001, "{by_shared} with shared cores, {by_time} by time");
+}
+
+#[test]
+fn cores_that_nobody_shares_are_split_as_by_time() {
+    let mut demand = Demand::default();
+    for (number, busy) in [(0, u64::MAX / 4), (1, 1), (2, 123_456_789)] {
+        demand.add(claimant(number), CpuPlace::on_die(0, 0), CpuTime(busy));
+    }
+    let weights = |shared_core| Weights::by_time(&demand, SCOPE, shared_core).by_key().to_vec();
+    assert_eq!(weights(SharedCoreWeight::MEASURED), weights(SharedCoreWeight::EQUAL));
 }

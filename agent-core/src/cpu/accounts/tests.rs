@@ -70,15 +70,16 @@ fn what_runs_after_the_flush_belongs_to_the_next_window() {
     assert_eq!(
         window.usage,
         [
-            Usage { consumer, place: 0, busy: CpuTime(2000) },
-            Usage { consumer, place: 1, busy: CpuTime(1000) }
+            // The first two CPUs are one core.
+            Usage { consumer, place: 0, busy: BusyTime { all: CpuTime(2000), shared: CpuTime(2000) } },
+            Usage { consumer, place: 1, busy: CpuTime(1000).into() }
         ]
     );
     for cpu in 0..CPUS {
         kernel.flush(cpu, 4000);
     }
     let window = accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], 4000));
-    assert_eq!(window.usage[0].busy, CpuTime(1400), "400 on the first CPU, all of it on the second");
+    assert_eq!(window.usage[0].busy.all, CpuTime(1400), "400 on the first CPU, all of it on the second");
     assert_eq!(window.places[0].idle, CpuTime(300));
 }
 
@@ -118,11 +119,11 @@ fn a_torn_reading_is_noticed_and_its_time_is_not_dropped() {
     let whole = kernel.reading(vec![CpuState::Flushed; CPUS], 3000);
     assert!(accounts.adds_up(&whole));
     let mut torn = whole.clone();
-    torn.entries[0].1[0].total -= 600;
+    torn.entries[0].1[0].total.all -= 600;
     assert!(!accounts.adds_up(&torn));
     let window = accounts.close(&torn);
     let unknown = window.usage.iter().find(|usage| usage.consumer == Consumer::Unknown).unwrap();
-    assert_eq!(unknown.busy, CpuTime(600));
+    assert_eq!(unknown.busy, CpuTime(600).into());
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn cores_are_places_of_their_own_while_they_are_asked_for() {
         }
         accounts.separate_cores(by_core);
         let window = accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], at));
-        let place = |usage: &Usage| (window.places[usage.place].place.core, usage.busy.0);
+        let place = |usage: &Usage| (window.places[usage.place].place.core, usage.busy.all.0);
         window.usage.iter().map(place).collect::<Vec<_>>()
     };
     close(false, 2000);
@@ -189,7 +190,7 @@ fn idle_time_that_was_guessed_too_long_is_made_up_for() {
             kernel.flush(cpu, at);
         }
         let window = accounts.close(&kernel.reading(vec![CpuState::Flushed; CPUS], at));
-        let busy: u64 = window.usage.iter().map(|usage| usage.busy.0).sum();
+        let busy: u64 = window.usage.iter().map(|usage| usage.busy.all.0).sum();
         (window.places[1].elapsed.0, window.places[1].idle.0, busy)
     };
     for cpu in 0..CPUS {
@@ -208,6 +209,50 @@ fn idle_time_that_was_guessed_too_long_is_made_up_for() {
 }
 
 proptest! {
+    /// Over random schedules and ticks, both CPUs of a core have shared time, and as much as both were busy.
+    #[test]
+    fn shared_time_is_that_in_which_both_cpus_of_a_core_were_busy(
+        steps in prop::collection::vec(
+            (0..CPUS, 1..5000u64, prop::option::of(2..8u64), any::<bool>()),
+            1..if cfg!(miri) { 6 } else { 200 },
+        ),
+    ) {
+        let mut kernel = Kernel::new(100);
+        let mut accounts = Accounts::new(topology(), CPUS);
+        let mut now = 1_000_000;
+        for cpu in 0..CPUS {
+            kernel.switch(cpu, now, None);
+        }
+        let mut tick = |kernel: &mut Kernel, now: u64| {
+            let flush = |cpu: usize| {
+                if kernel.clocks[cpu].is_asleep() {
+                    return CpuState::StillIdle;
+                }
+                kernel.flush(cpu, now);
+                CpuState::Flushed
+            };
+            let states = (0..CPUS).map(flush).collect();
+            accounts.close(&kernel.reading(states, now)).usage
+        };
+        tick(&mut kernel, now);
+        // Workloads of the first CPU have even numbers, those of the others odd ones.
+        let (mut both, mut shared) = (0, [0; 2]);
+        let last = steps.len() - 1;
+        for (index, (cpu, step, next, is_tick)) in steps.into_iter().enumerate() {
+            now += step;
+            both += if kernel.running[..2].iter().all(Option::is_some) { step } else { 0 };
+            kernel.switch(cpu, now, next.map(|cgroup| key(2 * cgroup + u64::from(cpu > 0), 0)));
+            if is_tick || index == last {
+                for usage in tick(&mut kernel, now) {
+                    let Consumer::Tasks { cgroup, .. } = usage.consumer else { continue };
+                    prop_assert!(usage.busy.shared <= usage.busy.all);
+                    shared[(cgroup.0 % 2) as usize] += usage.busy.shared.0;
+                }
+            }
+        }
+        prop_assert_eq!(shared, [both; 2]);
+    }
+
     /// Over random schedules, ticks, clocks that keep step or stand still at times, a map that is too small and entries that are
     /// dropped: the windows' times add up, to the nanosecond, per place and over all windows, and each consumer has its run time by
     /// the scheduler's clock.
@@ -280,13 +325,13 @@ proptest! {
             let window = accounts.close(&reading);
             for (index, place) in window.places.iter().enumerate() {
                 let used: CpuTime =
-                    window.usage.iter().filter(|usage| usage.place == index).map(|usage| usage.busy).sum();
+                    window.usage.iter().filter(|usage| usage.place == index).map(|usage| usage.busy.all).sum();
                 prop_assert_eq!(place.elapsed, place.idle + used);
             }
             for usage in &window.usage {
                 match usage.consumer {
-                    Consumer::Unknown => unknown += usage.busy.0,
-                    consumer => *used_by.entry(consumer).or_default() += usage.busy.0,
+                    Consumer::Unknown => unknown += usage.busy.all.0,
+                    consumer => *used_by.entry(consumer).or_default() += usage.busy.all.0,
                 }
             }
             sum += window.places.iter().map(|place| place.elapsed.0).sum::<u64>();

@@ -23,8 +23,8 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_attribution_key_info",
         kind: Kind::Info,
         unit: None,
-        help: "Key by which energy above idle is split over claimants: time (busy CPU time), core-energy \
-            (energy of the cores on which they ran, and busy CPU time within each core), or engine-time (busy time of the \
+        help: "Key by which energy above idle is split over claimants: time (busy CPU time), smt (busy \
+            CPU time, of which a second beside a busy thread of the same core counts less), core-energy (energy of the cores on which they ran, and busy CPU time within each core), or engine-time (busy time of the \
             engines of the integrated GPU). A package is split by its key after the energy of its GPU.",
         labels: &["domain", "key"],
         listener: Listener::Main,

@@ -101,7 +101,7 @@ impl Report {
         self.add("energy", name, state, readable, "");
         if used {
             self.energy_source = Some(name);
-            self.check_key(meter.counts_cores());
+            self.check_key(meter.counts_cores(), topology);
         }
         for note in meter.notes() {
             self.add("energy", name, State::Note, note, "");
@@ -136,8 +136,12 @@ impl Report {
     }
 
     /// Says by which key energy above idle would be split.
-    fn check_key(&mut self, counts_cores: bool) {
+    fn check_key(&mut self, counts_cores: bool, topology: &CpuTopology) {
         let detail = match (counts_cores, self.cpu_source) {
+            (false, Some("bpf")) if topology.has_siblings() => {
+                "key smt: energy above idle is split by busy CPU time; a second in which the other thread of the \
+                 core is busy too counts less (attribution.shared_core_weight)"
+            }
             (false, _) => "key time: energy above idle is split by busy CPU time",
             (true, Some("bpf")) => {
                 "key core-energy: energy above idle is split by the energy of each core, and within a core by \

@@ -13,7 +13,7 @@ fn accepts(key: &Key, value: &str) -> bool {
 /// A value outside of a bound, by `step` (-1 or 1); a time is halved or doubled.
 fn beyond(key: &Key, bound: &str, step: i8) -> String {
     if key.kind != Kind::Time {
-        return (bound.parse::<i64>().unwrap() + i64::from(step)).to_string();
+        return (bound.parse::<f64>().unwrap() + f64::from(step)).to_string();
     }
     let bound = HumanDuration::parse(bound).unwrap().0;
     match step {

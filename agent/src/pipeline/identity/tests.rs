@@ -196,7 +196,7 @@ impl Agent {
         let place = CpuPlace::on_die(0, 0);
         let usage = |(cgroup, process): &(u64, Option<u32>)| {
             let (cgroup, process) = (CgroupId(*cgroup), process.map(ProcessId));
-            Usage { consumer: Consumer::Tasks { cgroup, process }, place: 0, busy: CpuTime(1_000_000) }
+            Usage { consumer: Consumer::Tasks { cgroup, process }, place: 0, busy: CpuTime(1_000_000).into() }
         };
         let window = CpuWindow {
             start: now,

@@ -114,6 +114,36 @@ fn a_cpu_meter_that_knows_no_cores_makes_time_the_key() {
 }
 
 #[test]
+fn time_beside_a_busy_thread_of_the_core_weighs_less() {
+    let split = |weight: Option<f64>| {
+        let mut config = Config::default();
+        config.attribution.shared_core_weight = weight.unwrap_or(config.attribution.shared_core_weight);
+        let hardware = ScriptedHardware::default();
+        hardware.add(PACKAGE, 7_000_000, RANGE);
+        let cpu = ScriptedCpu::default();
+        cpu.script(|script| (script.has_siblings, script.by_core) = (true, true));
+        let mut scene = Scene::on(&config, hardware, cpu);
+        for number in [10, 11] {
+            scene.make_cgroup(number, &container_path(number));
+        }
+        // The time on the second core is beside another busy thread.
+        for core in 0..2 {
+            scene.run_on_core(10 + u64::from(core), None, (0, core), SECOND);
+        }
+        scene.draw(PACKAGE, 31.5, SECOND);
+        let last = scene.tick(SECOND);
+        sums_close(&last);
+        (joules(&last, PACKAGE), key_of(&last, PACKAGE))
+    };
+    let (charged, key) = split(None);
+    assert_near(charged, [20.0, 11.5]);
+    assert_eq!(key, SplitKey::SharedCores);
+    let (charged, key) = split(Some(1.0));
+    assert_near(charged, [15.75, 15.75]);
+    assert_eq!(key, SplitKey::Time);
+}
+
+#[test]
 fn a_core_that_stands_still_while_it_is_busy_makes_time_the_key_until_it_counts_again() {
     let mut scene = two_cores();
     let sound = second(&mut scene);

@@ -1,6 +1,7 @@
 //! Tests that energy is charged to the claimants that ran while it was drawn, through stalls, gaps, wraps and resets.
 
 use agent_core::attribution::demand::Claimant;
+use agent_core::attribution::siblings::SharedCoreWeight;
 use agent_core::attribution::weights::Weights;
 use agent_core::attribution::{IdlePolicy, attribute};
 use agent_core::model::cpu::CpuPlace;
@@ -213,7 +214,7 @@ fn charged(trouble: Trouble, job: &[u64]) -> (f64, f64, f64) {
         let moment = Moment { at, cpu_at: at, demand: &ran, tick: Duration::from_secs(1), idle };
         let Some(closed) = book.close(&reading(shown), SOURCE, moment) else { continue };
         let demand = closed.owed.as_ref().unwrap_or(&ran);
-        let weights = Weights::by_time(demand, ZONE.scope);
+        let weights = Weights::by_time(demand, ZONE.scope, SharedCoreWeight::EQUAL);
         for charge in attribute(closed.window, &weights, idle, IdlePolicy::Own, &Reservations::default()) {
             match charge.claimant.workload {
                 JOB => by_job += charge.energy.0,

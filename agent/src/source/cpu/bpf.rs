@@ -8,6 +8,7 @@ mod hierarchies;
 mod kernel_types;
 mod lifecycle;
 mod load;
+mod siblings;
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
@@ -32,6 +33,7 @@ use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
 use agent_core::cpu::accounts::{Accounts, CpuState, Reading};
 use agent_core::cpu::topology::CpuTopology;
 use clock_offset::KernelClockOffset;
+use siblings::Siblings;
 
 pub(crate) use load::Options;
 
@@ -69,6 +71,7 @@ pub(crate) struct BpfMeter {
     losses: PerCpuArray<MapData, u64>,
     tracked: Array<MapData, [u8; TRACKED_PAGE as usize]>,
     ring: RingBuf<MapData>,
+    siblings: Siblings,
     accounts: Accounts,
     roots: HostRoots,
     own: ProcessId,
@@ -194,6 +197,7 @@ impl CpuMeter for BpfMeter {
         for (cpu, place) in come.into_iter().filter_map(|cpu| Some((cpu, host::cpu_place(&self.roots, cpu)?)))
         {
             self.accounts.place_cpu(cpu, place);
+            self.siblings.write(self.accounts.topology())?;
         }
         let mut window = self.accounts.close(&reading);
         (window.start, window.end) = (self.clock_offset.own(window.start), self.clock_offset.own(window.end));
@@ -203,6 +207,10 @@ impl CpuMeter for BpfMeter {
 
     fn separate_cores(&mut self, by_core: bool) {
         self.accounts.separate_cores(by_core);
+    }
+
+    fn counts_shared_cores(&self) -> bool {
+        self.is_typed && self.siblings.are_counted()
     }
 
     fn events_fd(&self) -> Option<BorrowedFd<'_>> {

@@ -217,7 +217,7 @@ fn spread(places: &mut [PlaceWindow], used: BTreeMap<Consumer, CpuTime>) -> Vec<
         let parts = apportion(used.0, &weights).or_else(|| apportion(used.0, &fallback));
         for (place, part) in parts.unwrap_or_default().into_iter().enumerate().filter(|(_, part)| *part > 0) {
             busy[place] += CpuTime(part);
-            usage.push(Usage { consumer, place, busy: CpuTime(part) });
+            usage.push(Usage { consumer, place, busy: CpuTime(part).into() });
         }
     }
     for (place, busy) in places.iter_mut().zip(busy) {

@@ -8,6 +8,7 @@ use anyhow::Context;
 use serde_json::{Map, Value, json};
 
 use super::jobs::Captured;
+use super::never_idle::{self, Known};
 use super::peers::Compared;
 use super::windows::{Counter, Found};
 use xtask::process::{day_and_machine, say};
@@ -121,6 +122,30 @@ impl Report {
                 percent(one.scaphandre),
                 percent(one.scaphandre_as_defined),
             )]);
+        }
+        table.push('\n');
+        self.add(&table);
+    }
+
+    pub(super) fn never_idle(&mut self, truth: f64, all: &[Known]) {
+        let rows: Vec<Value> = all
+            .iter()
+            .map(|one| json!({ "minutes": one.minutes, "watts_and_standard_error": one.idle }))
+            .collect();
+        self.json.insert(never_idle::TITLE.to_owned(), json!({ "true_watts": truth, "rows": rows }));
+        let mut table = format!(
+            "## Idle power of a host that is never quiet\n\n`linear`, but the agent does not know the idle power, which is {truth} W. One CPU is always busy, the \
+             other one for 3 or 5 s between pauses of 2 or 4 s. The agent estimates the idle power by regression.\n\n\
+             | after | idle power | standard error | error |\n|---|---|---|---|\n",
+        );
+        for Known { minutes, idle } in all {
+            table.push_str(&idle.map_or_else(
+                || format!("| {minutes} min | unknown | – | – |\n"),
+                |(watts, error)| {
+                    let off = (watts / truth - 1.0) * 100.0;
+                    format!("| {minutes} min | {watts:.2} W | {error:.2} W | {off:+.1} % |\n")
+                },
+            ));
         }
         table.push('\n');
         self.add(&table);

@@ -46,7 +46,7 @@ const fn question(about: &'static str, program: &'static str, test: &'static str
     Question { about, program, test, asked }
 }
 
-static QUESTIONS: [Question; 14] = [
+static QUESTIONS: [Question; 15] = [
     question(
         "CPU seconds agree with `cpu.stat` within 0.5 %",
         "kernel",
@@ -57,6 +57,12 @@ static QUESTIONS: [Question; 14] = [
         "CPU time is exact with type information (BTF) and without it",
         "kernel",
         "a_kernel_that_does_not_tell_its_types_is_read_without_them",
+        Asked::Always,
+    ),
+    question(
+        "CPU time beside a busy thread of the same core weighs less",
+        "kernel",
+        "siblings::a_second_beside_a_busy_thread_of_the_core_costs_less",
         Asked::Always,
     ),
     question(

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::groups::{GroupTick, GroupWatch, group_tick};
 use super::*;
+use crate::attribution::siblings::SharedCoreWeight;
 use crate::attribution::{IdlePolicy, ZoneWindow, attribute, demand::Demand, weights::Weights};
 use crate::model::cpu::CpuPlace;
 use crate::model::reservation::{Reservation, Reservations};
@@ -156,7 +157,7 @@ fn charge(
         let scope = if domain == Domain::Psys { Scope::Platform } else { Scope::Package(*package) };
         let zone = Zone { scope, domain };
         let window = ZoneWindow { zone, energy: MicroJoules(*energy), duration: Duration::from_secs(1) };
-        let weights = Weights::by_time(&owed, scope);
+        let weights = Weights::by_time(&owed, scope, SharedCoreWeight::EQUAL);
         let charges = attribute(window, &weights, idle.map(Watts), policy, &reservations);
         let sum: MicroJoules = charges.iter().map(|charge| charge.energy).sum();
         prop_assert_eq!(sum, window.energy);

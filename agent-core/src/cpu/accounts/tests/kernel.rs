@@ -13,18 +13,42 @@ pub(super) struct Kernel {
     /// Whether the clocks may be assumed to keep step.
     pub(super) keep_step: bool,
     pub(super) room: usize,
+    /// Busy time of each CPU so far and, while it is busy, since when.
+    pub(super) published: [(u64, Option<u64>); CPUS],
 }
 
 impl Kernel {
+    /// The first two CPUs are one core.
     pub(super) fn new(room: usize) -> Self {
         let behind = vec![0; CPUS];
+        let clock = |sibling| CpuClock { sibling, ..CpuClock::default() };
         Self {
-            clocks: vec![CpuClock::default(); CPUS],
+            clocks: [2, 1, 0].map(clock).to_vec(),
             map: HashMap::new(),
             running: vec![None; CPUS],
             behind,
             keep_step: true,
             room,
+            published: [(0, None); CPUS],
+        }
+    }
+
+    /// As the program does it, but with a pair in place of one word.
+    fn overlap(&mut self, cpu: usize, now: u64, elapsed: u64) -> u64 {
+        let clock = &mut self.clocks[cpu];
+        let Some(sibling) = clock.sibling.checked_sub(1) else { return 0 };
+        let (busy, since) = self.published[sibling as usize];
+        let busy = busy + since.map_or(0, |since| (now + clock.ahead).saturating_sub(since));
+        let shared = busy.saturating_sub(clock.sibling_busy);
+        clock.sibling_busy = busy;
+        shared.min(elapsed)
+    }
+
+    fn publish(&mut self, cpu: usize, at: u64, is_busy: bool) {
+        let (busy, since) = self.published[cpu];
+        if since.is_some() != is_busy {
+            let busy = busy + since.map_or(0, |since| at - since);
+            self.published[cpu] = (busy, is_busy.then_some(at));
         }
     }
 
@@ -40,14 +64,16 @@ impl Kernel {
         }
         clock.accounted_to = now;
         let elapsed = now - since;
+        let shared = self.overlap(cpu, now, elapsed);
         match self.running[cpu] {
-            None => clock.idle += elapsed,
+            None => self.clocks[cpu].idle += elapsed,
             Some(key) => {
-                if key != clock.key {
+                if key != self.clocks[cpu].key {
                     self.spill(cpu);
                     self.clocks[cpu].key = key;
                 }
-                self.clocks[cpu].pending += elapsed;
+                self.clocks[cpu].pending.all += elapsed;
+                self.clocks[cpu].pending.shared += shared;
             }
         }
     }
@@ -55,11 +81,11 @@ impl Kernel {
     pub(super) fn spill(&mut self, cpu: usize) {
         let clock = &mut self.clocks[cpu];
         let pending = std::mem::take(&mut clock.pending);
-        if pending == 0 {
+        if pending.all == 0 {
             return;
         }
         if !self.map.contains_key(&clock.key) && self.map.len() >= self.room {
-            clock.lost += pending;
+            clock.lost += pending.all;
             return;
         }
         let entry = &mut self.map.entry(clock.key).or_insert_with(|| vec![Entry::default(); CPUS])[cpu];
@@ -67,7 +93,8 @@ impl Kernel {
             entry.at_flush = entry.total;
             entry.epoch = clock.epoch;
         }
-        entry.total += pending;
+        entry.total.all += pending.all;
+        entry.total.shared += pending.shared;
     }
 
     pub(super) fn switch(&mut self, cpu: usize, at: u64, next: Option<ConsumerKey>) {
@@ -85,6 +112,7 @@ impl Kernel {
         }
         self.charge(cpu, now);
         self.running[cpu] = next;
+        self.publish(cpu, at, next.is_some());
     }
 
     pub(super) fn flush(&mut self, cpu: usize, at: u64) {
@@ -104,6 +132,9 @@ impl Kernel {
             self.charge(cpu, if is_known { told } else { charged_to });
         }
         self.spill(cpu);
+        if !is_untyped {
+            self.publish(cpu, at, !is_idle);
+        }
         let clock = &mut self.clocks[cpu];
         clock.epoch += 1;
         clock.flushed_mono = at;

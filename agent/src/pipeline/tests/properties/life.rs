@@ -51,8 +51,11 @@ impl Life {
                 hardware.add_core(zone, core_number(socket, core), 1_000_000_000 * number, RANGE);
             }
         }
+        let cpu = ScriptedCpu::default();
+        // Half of all hosts.
+        cpu.script(|script| script.has_siblings = start.max_classes.is_multiple_of(2));
         Self {
-            scene: Scene::new(&config, hardware),
+            scene: Scene::on(&config, hardware, cpu),
             slots: [None; SLOTS],
             next_cgroup: 100,
             encoders: [None; PROCESSES],

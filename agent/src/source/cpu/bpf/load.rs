@@ -10,6 +10,7 @@ use agent_common::{COMM_LEN, CpuClock, Hierarchies, PidNamespace, TRACKED_PAGE, 
 use agent_core::model::cpu::ProcessId;
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
+use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfError, include_bytes_aligned};
 use rustix::fs::{major, minor};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -20,6 +21,7 @@ use crate::host::HostRoots;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::hierarchies::MountedHierarchies;
 use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
+use crate::source::cpu::bpf::siblings::Siblings;
 use crate::source::cpu::bpf::{BpfMeter, KernelClockOffset};
 use crate::source::cpu::btf::KernelTypes;
 use crate::source::identity::tracked;
@@ -83,11 +85,10 @@ pub(super) fn load(
     let followed = MountedHierarchies::find(roots);
     let types = kernel_types(&btf, followed.controller());
     let (hierarchies, problem) = followed.hierarchies(&types)?;
-    let Loaded { mut ebpf, is_typed } = match load_object(&types, hierarchies, roots, options) {
+    let host = HostShape { hierarchies, cpus: possible_cpus()?, has_siblings: topology.has_siblings() };
+    let Loaded { mut ebpf, is_typed } = match load_object(&types, &host, roots, options) {
         // Before Linux 5.11 maps count as locked memory; raising the limit needs CAP_SYS_RESOURCE, so only when it must be.
-        Err(error) if is_permission(&error) && raise_memlock() => {
-            load_object(&types, hierarchies, roots, options)
-        }
+        Err(error) if is_permission(&error) && raise_memlock() => load_object(&types, &host, roots, options),
         other => other,
     }
     .map_err(|error| load_error(&error, &kernel))?;
@@ -116,6 +117,7 @@ pub(super) fn load(
         losses: take(&mut ebpf, "LOSSES")?,
         tracked: take(&mut ebpf, "TRACKED")?,
         ring: take::<RingBuf<MapData>>(&mut ebpf, "EVENTS")?,
+        siblings: Siblings::new(take(&mut ebpf, "SIBLINGS")?, topology)?,
         ebpf,
         links,
         is_typed,
@@ -198,21 +200,38 @@ fn kernel_types(path: &Path, controller: Option<&'static str>) -> KernelTypes {
     })
 }
 
+/// What the programs are loaded for.
+struct HostShape {
+    hierarchies: Hierarchies,
+    /// Number of CPUs that may come on line.
+    cpus: u32,
+    /// Whether cores have two CPUs each.
+    has_siblings: bool,
+}
+
+fn possible_cpus() -> Result<u32, SourceError> {
+    let cpus = nr_cpus().map_err(|(file, error)| SourceError::transient(format!("read {file}"), error))?;
+    u32::try_from(cpus).map_err(|_| SourceError::broken("this host has more than four billion CPUs"))
+}
+
 /// Creates the maps, and loads the one program that needs the kernel's types.
 fn load_object(
     types: &KernelTypes,
-    hierarchies: Hierarchies,
+    host: &HostShape,
     roots: &HostRoots,
     options: &Options,
 ) -> Result<Loaded, EbpfError> {
     let namespace = pid_namespace(roots);
     let mut ebpf = loader()
         .override_global("OFFSETS", &types.offsets, true)
-        .override_global("HIERARCHIES", &hierarchies, true)
+        .override_global("HIERARCHIES", &host.hierarchies, true)
+        .override_global("HAS_SIBLINGS", &u32::from(host.has_siblings), true)
         .override_global("PID_NAMESPACE", &namespace, true)
         .map_max_entries("CPU_TIME", options.max_consumers)
         .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
         .map_max_entries("EVENTS", RING_BYTES)
+        .map_max_entries("SIBLINGS", host.cpus)
+        .map_max_entries("PUBLISHED", host.cpus)
         .load(OBJECT)?;
     let typedef = types.typedef.filter(|_| types.offsets.can_read_switches());
     let is_typed = typedef.is_some_and(|typedef| load_typed(&mut ebpf, typedef));

@@ -79,7 +79,12 @@ impl Host {
 }
 
 fn used(window: &CpuWindow, consumer: Consumer) -> u64 {
-    window.usage.iter().filter(|usage| usage.consumer == consumer).map(|usage| usage.busy.0 / 1_000_000).sum()
+    window
+        .usage
+        .iter()
+        .filter(|usage| usage.consumer == consumer)
+        .map(|usage| usage.busy.all.0 / 1_000_000)
+        .sum()
 }
 
 fn tasks(cgroup: CgroupId) -> Consumer {
@@ -101,7 +106,7 @@ fn children_are_taken_off_their_parents_and_the_rest_is_the_roots() {
     assert_eq!(used(&window, tasks(host.id("a/b"))), 300);
     assert_eq!(used(&window, tasks(CgroupId(ROOT_CGROUP))), 600, "1000 busy less 400");
     let place = window.places[0];
-    let sum: CpuTime = window.usage.iter().map(|usage| usage.busy).sum();
+    let sum: CpuTime = window.usage.iter().map(|usage| usage.busy.all).sum();
     assert_eq!(place.elapsed, place.idle + sum);
 }
 

@@ -1,0 +1,121 @@
+//! Tests CPU time on a core whose two CPUs (hardware threads) are both busy: the overlap that the eBPF program counts shows in the energy.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tests::agent::Agent;
+use tests::cgroup::Cgroup;
+use tests::command::pause;
+use tests::exposition::{Exposition, assert_closed};
+use tests::simulator::sysfs_of_one_core;
+
+use super::{ENERGY, agent, cpu_of};
+
+/// All loads of a case are in one window: the key says nothing about windows in which only one load runs.
+const INTERVAL: &str = "--interval=4s";
+
+/// Weight of a second beside a busy thread, by default.
+const SHARED: f64 = 0.575;
+
+const SPIN: &str = "exec timeout TIME sh -c 'while :; do :; done'";
+const BURSTS: &str =
+    "for i in 1 2 3 4 5 6 7 8 9 10; do timeout 0.05 sh -c 'while :; do :; done'; sleep 0.05; done";
+
+/// A case: the seconds of the first load, those until the second one begins, its script, and the part of the second load's time in which
+/// the first one runs.
+const CASES: [(&str, f64, f64, &str, f64); 3] = [
+    ("beside", 2.5, 0.5, SPIN, 1.0),
+    ("after", 1.0, 1.2, SPIN, 0.0),
+    ("in bursts beside", 2.5, 0.5, BURSTS, 1.0),
+];
+
+/// The two CPUs of a core of this host; without one, of a core that only the agent sees.
+fn siblings() -> (String, String, Option<tempfile::TempDir>) {
+    let list = fs::read_to_string("/sys/devices/system/cpu/cpu0/topology/core_cpus_list").unwrap();
+    match list.trim().split_once([',', '-']) {
+        Some((one, other)) => (one.to_owned(), other.to_owned(), None),
+        None => {
+            let folder = tempfile::tempdir().unwrap();
+            let [one, other] = sysfs_of_one_core(folder.path()).unwrap();
+            (one.to_string(), other.to_string(), Some(folder))
+        }
+    }
+}
+
+fn on_cpu(cgroup: &Cgroup, cpu: &str, script: &str) -> Command {
+    let mut command = cgroup.command("taskset");
+    command.args(["-c", cpu, "sh", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Seconds of all CPUs that a hypervisor has taken. A thread whose CPU was taken is busy for its sibling.
+fn stolen() -> f64 {
+    let text = fs::read_to_string("/proc/stat").unwrap();
+    let ticks: f64 = text.lines().next().unwrap().split_whitespace().nth(8).unwrap().parse().unwrap();
+    ticks / rustix::param::clock_ticks_per_second() as f64
+}
+
+fn started(sysfs: Option<&Path>) -> Agent {
+    let sysfs = sysfs.map(|path| format!("--path.sysfs={}", path.display()));
+    agent(&[INTERVAL].into_iter().chain(sysfs.as_deref()).collect::<Vec<_>>())
+}
+
+/// CPU seconds and joules of a workload.
+fn used(scrape: &Exposition, cgroup: &Cgroup) -> (f64, f64) {
+    let energy = scrape.sum(ENERGY, &[("workload", &cgroup.path), ("domain", "package")]);
+    (cpu_of(scrape, &cgroup.path).unwrap(), energy.unwrap())
+}
+
+#[test]
+fn a_second_beside_a_busy_thread_of_the_core_costs_less() {
+    let (one, other, sysfs) = siblings();
+    let agent = started(sysfs.as_ref().map(tempfile::TempDir::path));
+    for (what, first_time, begin, script, shared) in CASES {
+        let name = what.replace(' ', "-");
+        let [first, second] =
+            ["first", "second"].map(|load| Cgroup::make(&format!("ffwatt-test/{load}-{name}")).unwrap());
+        agent.wait_ticks(1).unwrap();
+        let stolen_before = stolen();
+        let spin = SPIN.replace("TIME", &first_time.to_string());
+        let mut long = on_cpu(&first, &one, &spin).spawn().unwrap();
+        pause(Duration::from_secs_f64(begin));
+        let mut short = on_cpu(&second, &other, &script.replace("TIME", "1.5")).spawn().unwrap();
+        short.wait().unwrap();
+        long.wait().unwrap();
+        let stolen = stolen() - stolen_before;
+        let scrape = agent.wait_ticks(1).unwrap();
+        assert_closed(&scrape);
+        let key = scrape.sum("ffwatt_attribution_key_info", &[("domain", "package"), ("key", "smt")]);
+        assert_eq!(key, Some(1.0), "{}", agent.log());
+        let ((long, long_energy), (short, short_energy)) = (used(&scrape, &first), used(&scrape, &second));
+        assert!(short > 0.3, "{what}: the second load used {short} s");
+        let weight = |time: f64, both: f64| time - both + SHARED * both;
+        let both = short * shared;
+        let (expected, found) = (weight(short, both) / weight(long, both), short_energy / long_energy);
+        let off = found / expected - 1.0;
+        println!(
+            "{what}: {short:.3} and {long:.3} s, {short_energy:.3} and {long_energy:.3} J, off by {:.2} %",
+            off * 100.0
+        );
+        let most = 0.05 + stolen / short;
+        assert!(
+            off.abs() < most,
+            "{what}: {found} instead of {expected}, {} by CPU time, {stolen} s stolen",
+            short / long
+        );
+    }
+}
+
+#[test]
+fn a_weight_of_1_is_plain_cpu_time() {
+    let (_, _, sysfs) = siblings();
+    let sysfs = sysfs.map(|folder| (format!("--path.sysfs={}", folder.path().display()), folder));
+    let flags = ["--attribution.shared-core-weight=1"];
+    let sysfs = sysfs.as_ref().map(|(flag, _)| flag.as_str());
+    let agent = agent(&flags.into_iter().chain(sysfs).collect::<Vec<_>>());
+    let scrape = agent.wait_ticks(1).unwrap();
+    let key = |key: &str| scrape.sum("ffwatt_attribution_key_info", &[("domain", "package"), ("key", key)]);
+    assert_eq!((key("time"), key("smt")), (Some(1.0), None), "{}", agent.log());
+}
