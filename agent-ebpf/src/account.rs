@@ -55,6 +55,8 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
     let shared = siblings::overlap(clock, now, elapsed);
     let Some(key) = who() else {
         clock.idle += elapsed;
+        // Where the switch to idle was not seen, the sibling still takes this CPU for busy.
+        siblings::publish(clock, since.wrapping_add(clock.ahead), false);
         return;
     };
     if !is_same(&key, &clock.key) {
