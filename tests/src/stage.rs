@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::agent::Agent;
 use crate::cgroup::{self, Cgroup};
 use crate::command::Owned;
-use crate::simulator::{Machine, Simulator, cpus_of, part_of};
+use crate::simulator::{Machine, Part, Simulator, cpus_of, part_of};
 
 /// The host, all of it below one cgroup.
 #[derive(Debug)]
@@ -55,6 +55,8 @@ impl Stage {
         let idle = machine.idle / machine.packages() as f64;
         let idle = machine.is_idle_told.then(|| format!("--attribution.idle-watts={idle}"));
         let source = format!("--energy.source={}", machine.source());
+        // Only the threads of one machine share a core; on this host, any of the real CPUs may.
+        let plain = (machine.part != Part::Thread).then_some("--attribution.shared-core-weight=1");
         let fixed = [
             sysfs.as_str(),
             "--path.cgroupfs=/sys/fs/cgroup",
@@ -63,7 +65,7 @@ impl Stage {
             "--containers.docker-socket=",
             "--containers.podman-socket=",
         ];
-        let fixed: Vec<&str> = fixed.into_iter().chain(idle.as_deref()).collect();
+        let fixed: Vec<&str> = fixed.into_iter().chain(idle.as_deref()).chain(plain).collect();
         let program = simulator.program(binary)?;
         let mut agent = Agent::spawn(&program, &[&fixed, flags].concat(), &[])?;
         agent.wait_ready()?;

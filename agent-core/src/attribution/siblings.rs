@@ -1,6 +1,6 @@
 //! Weight of CPU time on a core that two CPUs (hardware threads) share.
 //!
-//! A core with two busy threads draws little more than with one: HaPPy measured about 10 % more on Xeons (Y. Zhai et al., "HaPPy:
+//! A core with two busy threads draws little more than with one: `HaPPy` measured about 10 % more on Xeons (Y. Zhai et al., "`HaPPy`:
 //! Hyperthread-aware Power Profiling Dynamically", USENIX ATC 2014), METRION about 15 % (2025, <https://arxiv.org/abs/2512.06806>). So a
 //! second in which the other thread was busy too costs each of the two about half of what a second alone costs.
 
@@ -17,7 +17,7 @@ impl SharedCoreWeight {
     /// A second costs the same, shared or not: plain CPU time.
     pub const EQUAL: Self = Self { thousandths: 1000 };
 
-    /// Two busy threads draw 1.15 times what one draws: half of it for each. METRION's figure; HaPPy's is 0.55.
+    /// Two busy threads draw 1.15 times what one draws: half of it for each. METRION's figure; `HaPPy`'s is 0.55.
     pub const MEASURED: Self = Self { thousandths: 575 };
 
     /// Of a configured figure; `None` outside 0.5 (two threads draw what one draws) to 1 (each draws what it draws alone).

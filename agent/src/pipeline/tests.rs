@@ -67,6 +67,7 @@ pub(crate) const fn zone(domain: Domain, package: u32) -> Zone {
 struct ScriptedCpu(Arc<Mutex<Script>>);
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a trait of the host or a fault of its own")]
 struct Script {
     last: MonoTime,
     cpus: [u32; 2],

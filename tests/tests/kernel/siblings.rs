@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 
 use tests::agent::Agent;
@@ -19,35 +20,63 @@ const INTERVAL: &str = "--interval=4s";
 /// Weight of a second beside a busy thread, by default.
 const SHARED: f64 = 0.575;
 
-const SPIN: &str = "exec timeout TIME sh -c 'while :; do :; done'";
-const BURSTS: &str =
-    "for i in 1 2 3 4 5 6 7 8 9 10; do timeout 0.05 sh -c 'while :; do :; done'; sleep 0.05; done";
+/// A case: the time of the first load, the time until the second one begins, its busy times and pauses, and the part of its busy time in
+/// which the first one runs.
+struct Case {
+    what: &'static str,
+    first: Duration,
+    begin: Duration,
+    second: (usize, Duration, Duration),
+    shared: f64,
+}
 
-/// A case: the seconds of the first load, those until the second one begins, its script, and the part of the second load's time in which
-/// the first one runs.
-const CASES: [(&str, f64, f64, &str, f64); 3] = [
-    ("beside", 2.5, 0.5, SPIN, 1.0),
-    ("after", 1.0, 1.2, SPIN, 0.0),
-    ("in bursts beside", 2.5, 0.5, BURSTS, 1.0),
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        what: "beside",
+        first: ms(2500),
+        begin: ms(500),
+        second: (1, ms(1500), Duration::ZERO),
+        shared: 1.0,
+    },
+    Case {
+        what: "after",
+        first: ms(1000),
+        begin: ms(1200),
+        second: (1, ms(1500), Duration::ZERO),
+        shared: 0.0,
+    },
+    Case {
+        what: "in bursts beside",
+        first: ms(2500),
+        begin: ms(500),
+        second: (8, ms(50), ms(50)),
+        shared: 1.0,
+    },
 ];
 
 /// The two CPUs of a core of this host; without one, of a core that only the agent sees.
 fn siblings() -> (String, String, Option<tempfile::TempDir>) {
     let list = fs::read_to_string("/sys/devices/system/cpu/cpu0/topology/core_cpus_list").unwrap();
-    match list.trim().split_once([',', '-']) {
-        Some((one, other)) => (one.to_owned(), other.to_owned(), None),
-        None => {
-            let folder = tempfile::tempdir().unwrap();
-            let [one, other] = sysfs_of_one_core(folder.path()).unwrap();
-            (one.to_string(), other.to_string(), Some(folder))
-        }
+    if let Some((one, other)) = list.trim().split_once([',', '-']) {
+        return (one.to_owned(), other.to_owned(), None);
     }
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = sysfs_of_one_core(folder.path()).unwrap();
+    (one.to_string(), other.to_string(), Some(folder))
 }
 
-fn on_cpu(cgroup: &Cgroup, cpu: &str, script: &str) -> Command {
+/// Keeps a CPU busy for this time.
+fn spin(cgroup: &Cgroup, cpu: &str, time: Duration) {
     let mut command = cgroup.command("taskset");
-    command.args(["-c", cpu, "sh", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
-    command
+    command.args(["-c", cpu, "sh", "-c", "while :; do :; done"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    pause(time);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// Seconds of all CPUs that a hypervisor has taken. A thread whose CPU was taken is busy for its sibling.
@@ -72,18 +101,20 @@ fn used(scrape: &Exposition, cgroup: &Cgroup) -> (f64, f64) {
 fn a_second_beside_a_busy_thread_of_the_core_costs_less() {
     let (one, other, sysfs) = siblings();
     let agent = started(sysfs.as_ref().map(tempfile::TempDir::path));
-    for (what, first_time, begin, script, shared) in CASES {
+    for Case { what, first: first_time, begin, second: (bursts, busy, rest), shared } in CASES {
         let name = what.replace(' ', "-");
         let [first, second] =
             ["first", "second"].map(|load| Cgroup::make(&format!("ffwatt-test/{load}-{name}")).unwrap());
         agent.wait_ticks(1).unwrap();
         let stolen_before = stolen();
-        let spin = SPIN.replace("TIME", &first_time.to_string());
-        let mut long = on_cpu(&first, &one, &spin).spawn().unwrap();
-        pause(Duration::from_secs_f64(begin));
-        let mut short = on_cpu(&second, &other, &script.replace("TIME", "1.5")).spawn().unwrap();
-        short.wait().unwrap();
-        long.wait().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| spin(&first, &one, first_time));
+            pause(begin);
+            for _ in 0..bursts {
+                spin(&second, &other, busy);
+                pause(rest);
+            }
+        });
         let stolen = stolen() - stolen_before;
         let scrape = agent.wait_ticks(1).unwrap();
         assert_closed(&scrape);
