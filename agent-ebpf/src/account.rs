@@ -16,7 +16,7 @@ use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_ktime_get_ns,
 };
 
-use crate::maps::{CPU_CLOCK, CPU_TIME, hierarchies, offset};
+use crate::maps::{CPU_CLOCK, CPU_TIME, has_siblings, hierarchies, offset};
 use crate::{lifecycle, siblings, tracked};
 
 /// Two clocks whose difference changes by more nanoseconds than this in a tick do not keep step. Between the scheduler's reading
@@ -104,7 +104,10 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
         let class = || class_of(member(previous, offset!(task_flags)), member(previous, offset!(task_comm)));
         consumer(member(previous, offset!(task_tgid)), unified, legacy, class)
     });
-    siblings::publish(clock, now.wrapping_add(clock.ahead), keeps_busy(next));
+    // Where no core has two CPUs, the verifier removes this.
+    if has_siblings() {
+        siblings::publish(clock, now.wrapping_add(clock.ahead), keeps_busy(next));
+    }
 }
 
 /// Whether a task keeps its CPU busy: not the idle task, and none that replaces it.
