@@ -121,7 +121,7 @@ fn a_second_beside_a_busy_thread_of_the_core_costs_less() {
         let key = scrape.sum("ffwatt_attribution_key_info", &[("domain", "package"), ("key", "smt")]);
         assert_eq!(key, Some(1.0), "{}", agent.log());
         let ((long, long_energy), (short, short_energy)) = (used(&scrape, &first), used(&scrape, &second));
-        assert!(short > 0.3, "{what}: the second load used {short} s");
+        assert!(short > 0.15, "{what}: the second load used {short} s");
         let weight = |time: f64, both: f64| time - both + SHARED * both;
         let both = short * shared;
         let (expected, found) = (weight(short, both) / weight(long, both), short_energy / long_energy);
