@@ -55,8 +55,6 @@ fn charge(clock: &mut CpuClock, now: u64, who: impl FnOnce() -> Option<ConsumerK
     let shared = siblings::overlap(clock, now, elapsed);
     let Some(key) = who() else {
         clock.idle += elapsed;
-        // Where the switch to idle was not seen, the sibling still takes this CPU for busy.
-        siblings::publish(clock, since.wrapping_add(clock.ahead), false);
         return;
     };
     if !is_same(&key, &clock.key) {
@@ -83,6 +81,7 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
     if clock.aligned_in <= clock.epoch {
         align(clock, now);
     }
+    let (since, idle) = (clock.accounted_to, clock.idle);
     charge(clock, now, || {
         let pid: i32 = member(previous, offset!(task_pid));
         // A CPU that the flush has found idle is idle until this switch.
@@ -106,6 +105,10 @@ pub(crate) fn switched(previous: *const u8, next: *const u8) {
     });
     // Where no core has two CPUs, the verifier removes this.
     if has_siblings() {
+        if clock.idle != idle {
+            // The switch to idle may have been hidden: then the sibling still takes this CPU for busy.
+            siblings::publish(clock, since.wrapping_add(clock.ahead), false);
+        }
         siblings::publish(clock, now.wrapping_add(clock.ahead), keeps_busy(next));
     }
 }
@@ -188,6 +191,10 @@ pub(crate) fn flush() {
     let is_idle = who.is_none();
     // Switches are read without types, or there was none yet: then all times are of one clock, and `ahead` is 0.
     let is_untyped = clock.aligned_in == 0;
+    siblings::refresh(clock);
+    if !is_untyped {
+        siblings::publish(clock, mono, !is_idle);
+    }
     let told = mono.wrapping_sub(clock.ahead);
     let asleep = if is_idle && !is_untyped {
         told.saturating_sub(clock.accounted_to)
@@ -197,10 +204,6 @@ pub(crate) fn flush() {
         0
     };
     spill(clock);
-    siblings::refresh(clock);
-    if !is_untyped {
-        siblings::publish(clock, mono, !is_idle);
-    }
     clock.epoch += 1;
     clock.flushed_mono = mono;
     clock.flushed_elapsed = clock.accounted_to.wrapping_sub(clock.started_at) + asleep;

@@ -32,7 +32,7 @@ use threads::Threads;
 use topology::link_with_parts;
 
 pub use machine::{GPU_SCRIPT, GPU_USER, Machine, Part, Power};
-pub use topology::sysfs_of_one_core;
+pub use topology::{siblings, sysfs_of_one_core};
 
 /// Interval in which the counters advance, as RAPL's do.
 const STEP: Duration = Duration::from_millis(1);

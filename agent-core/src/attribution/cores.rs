@@ -125,7 +125,7 @@ pub enum Pricing {
     Time(FallbackReason),
 }
 
-/// Prices of a window. `idle` is the power of an idle core, `shared_core` the weight of time on a core whose other thread is busy too.
+/// Computes the prices of a window. `idle` is the power of an idle core, `shared_core` the weight of time beside a busy thread of the core.
 pub fn price(
     demand: &Demand,
     window: &CoreWindow<'_>,

@@ -7,7 +7,7 @@
 use crate::model::cpu::BusyTime;
 use crate::units::{CpuTime, Ratio};
 
-/// Weight of a second on a core whose other thread is busy too; a second alone on a core is 1.
+/// Weight of a second beside a busy thread of the same core, relative to a second alone on a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedCoreWeight {
     thousandths: u16,

@@ -143,7 +143,7 @@ pub struct BusyTime {
     pub shared: CpuTime,
 }
 
-/// Time on cores with one CPU, or on cores whose CPUs are not told apart.
+/// Busy time without a known shared part: a core has one CPU, or the source does not count the overlap.
 impl From<CpuTime> for BusyTime {
     fn from(all: CpuTime) -> Self {
         Self { all, shared: CpuTime::ZERO }

@@ -195,7 +195,7 @@ pub(crate) const KEYS: &[Key] = &[
         "attribution.shared_core_weight",
         Number,
         "WEIGHT",
-        "Weight of a CPU second whose core's other thread is busy too.",
+        "Weight of a CPU second beside a busy thread of the same core.",
         Range("0.5", "1"),
     )
     .more(

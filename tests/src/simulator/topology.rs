@@ -11,6 +11,19 @@ use super::{Part, cpus_of};
 /// Folders on the path to the CPUs, each with links to all but the next.
 const WAY: [&str; 3] = ["devices", "system", "cpu"];
 
+/// The two CPUs (hardware threads) of this host's first core; `None` where the core has one CPU, or more than two.
+pub fn siblings() -> anyhow::Result<Option<[usize; 2]>> {
+    let path = Path::new("/sys/devices/system/cpu/cpu0/topology/core_cpus_list");
+    let list = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let cpu = |text: &str| -> anyhow::Result<usize> {
+        text.parse().with_context(|| format!("{} has {list:?}, which is no list of CPUs", path.display()))
+    };
+    let [one, other] = list.trim().split([',', '-']).collect::<Vec<_>>()[..] else { return Ok(None) };
+    let pair = [cpu(one)?, cpu(other)?];
+    // A longer range has more than two.
+    Ok(Some(pair).filter(|[one, other]| list.contains(',') || *other == one + 1))
+}
+
 /// Makes a `/sys` in which two CPUs of this host are one core; returns their numbers. The others are such pairs, too.
 pub fn sysfs_of_one_core(sys: &Path) -> anyhow::Result<[usize; 2]> {
     link_with_parts(sys, Part::Thread, 2)?;

@@ -1,16 +1,16 @@
-//! Tests CPU time on a core whose two CPUs (hardware threads) are both busy: the overlap that the eBPF program counts shows in the energy.
+//! Tests the overlap of two busy CPUs (hardware threads) of one core, as the eBPF program counts it, by the energy of both loads.
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::pause;
 use tests::exposition::{Exposition, assert_closed};
-use tests::simulator::sysfs_of_one_core;
+use tests::simulator::{siblings, sysfs_of_one_core};
 
 use super::{ENERGY, agent, cpu_of};
 
@@ -58,15 +58,15 @@ const CASES: [Case; 3] = [
     },
 ];
 
-/// The two CPUs of a core of this host; without one, of a core that only the agent sees.
-fn siblings() -> (String, String, Option<tempfile::TempDir>) {
-    let list = fs::read_to_string("/sys/devices/system/cpu/cpu0/topology/core_cpus_list").unwrap();
-    if let Some((one, other)) = list.trim().split_once([',', '-']) {
-        return (one.to_owned(), other.to_owned(), None);
+/// An agent with these flags, and the two CPUs of a core: of this host or, where that has none, of the agent's `/sys`.
+fn start(flags: &[&str]) -> (Agent, [String; 2], Option<TempDir>) {
+    if let Some(cpus) = siblings().unwrap() {
+        return (agent(flags), cpus.map(|cpu| cpu.to_string()), None);
     }
     let folder = tempfile::tempdir().unwrap();
-    let [one, other] = sysfs_of_one_core(folder.path()).unwrap();
-    (one.to_string(), other.to_string(), Some(folder))
+    let cpus = sysfs_of_one_core(folder.path()).unwrap();
+    let sysfs = format!("--path.sysfs={}", folder.path().display());
+    (agent(&[flags, &[&sysfs]].concat()), cpus.map(|cpu| cpu.to_string()), Some(folder))
 }
 
 /// Keeps a CPU busy for this time.
@@ -79,16 +79,11 @@ fn spin(cgroup: &Cgroup, cpu: &str, time: Duration) {
     child.wait().unwrap();
 }
 
-/// Seconds of all CPUs that a hypervisor has taken. A thread whose CPU was taken is busy for its sibling.
+/// Seconds that a hypervisor has taken from all CPUs. A thread is busy for its sibling while the hypervisor has its CPU.
 fn stolen() -> f64 {
     let text = fs::read_to_string("/proc/stat").unwrap();
     let ticks: f64 = text.lines().next().unwrap().split_whitespace().nth(8).unwrap().parse().unwrap();
     ticks / rustix::param::clock_ticks_per_second() as f64
-}
-
-fn started(sysfs: Option<&Path>) -> Agent {
-    let sysfs = sysfs.map(|path| format!("--path.sysfs={}", path.display()));
-    agent(&[INTERVAL].into_iter().chain(sysfs.as_deref()).collect::<Vec<_>>())
 }
 
 /// CPU seconds and joules of a workload.
@@ -99,8 +94,7 @@ fn used(scrape: &Exposition, cgroup: &Cgroup) -> (f64, f64) {
 
 #[test]
 fn a_second_beside_a_busy_thread_of_the_core_costs_less() {
-    let (one, other, sysfs) = siblings();
-    let agent = started(sysfs.as_ref().map(tempfile::TempDir::path));
+    let (agent, [one, other], _sysfs) = start(&[INTERVAL]);
     for Case { what, first: first_time, begin, second: (bursts, busy, rest), shared } in CASES {
         let name = what.replace(' ', "-");
         let [first, second] =
@@ -141,11 +135,7 @@ fn a_second_beside_a_busy_thread_of_the_core_costs_less() {
 
 #[test]
 fn a_weight_of_1_is_plain_cpu_time() {
-    let (_, _, sysfs) = siblings();
-    let sysfs = sysfs.map(|folder| (format!("--path.sysfs={}", folder.path().display()), folder));
-    let flags = ["--attribution.shared-core-weight=1"];
-    let sysfs = sysfs.as_ref().map(|(flag, _)| flag.as_str());
-    let agent = agent(&flags.into_iter().chain(sysfs).collect::<Vec<_>>());
+    let (agent, _, _sysfs) = start(&["--attribution.shared-core-weight=1"]);
     let scrape = agent.wait_ticks(1).unwrap();
     let key = |key: &str| scrape.sum("ffwatt_attribution_key_info", &[("domain", "package"), ("key", key)]);
     assert_eq!((key("time"), key("smt")), (Some(1.0), None), "{}", agent.log());

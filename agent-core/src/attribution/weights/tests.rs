@@ -154,7 +154,7 @@ fn encoders_that_move_between_cores_are_never_worse_than_by_cpu_time() {
     }
 }
 
-/// `HaPPy`'s case: a thread that has a core of its own, beside one whose core is full.
+/// `HaPPy`'s case: a thread alone on its core, and two threads that fill another core.
 #[test]
 fn a_thread_alone_on_its_core_pays_for_all_of_it() {
     let encoder = |threads| Encoder { threads, within: 1.0, beyond: 1.0 };

@@ -193,10 +193,14 @@ impl CpuMeter for BpfMeter {
             reading.entries = self.read_entries()?;
         }
         // The place of a CPU is known once it is on line.
+        let mut has_new_places = false;
         let come: Vec<usize> = self.accounts.unplaced(&reading.states).collect();
         for (cpu, place) in come.into_iter().filter_map(|cpu| Some((cpu, host::cpu_place(&self.roots, cpu)?)))
         {
             self.accounts.place_cpu(cpu, place);
+            has_new_places = true;
+        }
+        if has_new_places {
             self.siblings.write(self.accounts.topology())?;
         }
         let mut window = self.accounts.close(&reading);

@@ -117,7 +117,7 @@ pub(super) fn load(
         losses: take(&mut ebpf, "LOSSES")?,
         tracked: take(&mut ebpf, "TRACKED")?,
         ring: take::<RingBuf<MapData>>(&mut ebpf, "EVENTS")?,
-        siblings: Siblings::new(take(&mut ebpf, "SIBLINGS")?, topology)?,
+        siblings: Siblings::new(take(&mut ebpf, "SIBLINGS")?, host.has_siblings),
         ebpf,
         links,
         is_typed,
@@ -133,6 +133,7 @@ pub(super) fn load(
         has_legacy: hierarchies.legacy != 0,
         problem,
     };
+    meter.siblings.write(topology)?;
     meter.track(own)?;
     meter.clock_offset = meter.find_clock_offset(clock)?;
     // The first reading only begins the accounts.

@@ -9,19 +9,16 @@ use crate::source::cpu::bpf::map_error;
 /// Pairs of CPUs that share a core, as the programs know them.
 pub(super) struct Siblings {
     map: Array<MapData, u32>,
-    /// Whether the programs were loaded for a host with such cores.
     are_counted: bool,
 }
 
 impl Siblings {
-    /// Writes the pairs of the start.
-    pub(super) fn new(map: Array<MapData, u32>, topology: &CpuTopology) -> Result<Self, SourceError> {
-        let mut siblings = Self { map, are_counted: topology.has_siblings() };
-        siblings.write(topology)?;
-        Ok(siblings)
+    /// Without pairs yet. `are_counted`: whether the programs were loaded for a host with such cores.
+    pub(super) fn new(map: Array<MapData, u32>, are_counted: bool) -> Self {
+        Self { map, are_counted }
     }
 
-    /// Writes the pairs anew: a CPU has come on line. Each CPU reads them at its next flush.
+    /// Writes all pairs: at the start, and when a CPU has come on line. Each CPU reads them at its next flush.
     pub(super) fn write(&mut self, topology: &CpuTopology) -> Result<(), SourceError> {
         if !self.are_counted {
             return Ok(());
