@@ -18,6 +18,7 @@ use xtask::process::{find, output, run as run_command, say};
 use xtask::{build_ebpf, install, root};
 
 use crate::suite::{Lists, Suite};
+use matrix::Machine;
 
 /// A kernel series and the Debian suite that has it.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +73,11 @@ pub(crate) fn run(series: &[String], is_quick: bool) -> anyhow::Result<()> {
     let mut columns = Vec::new();
     for kernel in kernels {
         let image = fetch(&root, kernel)?;
-        columns.push(boot(
-            &emulator(&root)?,
-            matrix::Column::new(kernel.series, is_quick),
-            &image,
-            &initramfs,
-        )?);
+        let mut column = matrix::Column::new(kernel.series, is_quick);
+        for machine in Machine::ALL {
+            boot(&emulator(&root)?, machine, &mut column, &image, &initramfs)?;
+        }
+        columns.push(column);
     }
     let is_whole = series.is_empty() && !is_quick;
     if is_whole {
@@ -208,46 +208,46 @@ fn init_script(is_quick: bool) -> String {
          mount -t cgroup2 none /sys/fs/cgroup; mount -t tmpfs none /tmp\n\
          ip link set lo up\n",
     );
-    let lines = matrix::survey(&format!("timeout {PATIENCE} "), is_quick);
-    script.extend(lines.into_iter().map(|line| line + "\n"));
-    script.push_str("poweroff -f\n");
+    // The kernel passes a parameter that it does not know to this script, as an environment variable.
+    script.push_str("case \"$MACHINE\" in\n");
+    for machine in Machine::ALL {
+        let lines = matrix::survey(machine, &format!("timeout {PATIENCE} "), is_quick);
+        script.extend([machine.name(), ")\n", &lines.join("\n"), "\n;;\n"]);
+    }
+    script.push_str("esac\npoweroff -f\n");
     script
 }
 
 /// Boots, shows the machine's console, and records the answers.
 fn boot(
     emulator: &Command,
-    mut column: matrix::Column,
+    machine: Machine,
+    column: &mut matrix::Column,
     image: &Path,
     initramfs: &Path,
-) -> anyhow::Result<matrix::Column> {
-    say(&format!("\n== Linux {}", column.title));
+) -> anyhow::Result<()> {
+    say(&format!("\n== Linux {}, {} CPUs", column.title, machine.cpus()));
     // A machine that does not wake up again would never end.
     let mut command = Command::new("timeout");
     command.arg(LIFE.to_string()).arg(emulator.get_program()).args(emulator.get_args());
     command.envs(emulator.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
-        .args(["-accel", "tcg", "-cpu", "max", "-smp", "4,cores=2,threads=2", "-m", "1024"])
-        .args([
-            "-nographic",
-            "-no-reboot",
-            "-nic",
-            "none",
-            "-append",
-            "console=ttyS0 quiet no_console_suspend panic=-1",
-        ])
+        .args(["-accel", "tcg", "-cpu", "max", "-smp", machine.cpus(), "-m", "1024"])
+        .args(["-nographic", "-no-reboot", "-nic", "none"])
+        .arg("-append")
+        .arg(format!("console=ttyS0 quiet no_console_suspend panic=-1 MACHINE={}", machine.name()))
         .arg("-kernel")
         .arg(image)
         .arg("-initrd")
         .arg(initramfs)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut machine = command.spawn().context("cannot start QEMU")?;
-    let console = machine.stdout.take().context("QEMU has a console")?;
+    let mut child = command.spawn().context("cannot start QEMU")?;
+    let console = child.stdout.take().context("QEMU has a console")?;
     for line in BufReader::new(console).split(b'\n') {
         column.take(String::from_utf8_lossy(&line?).trim_end());
     }
-    let status = machine.wait().context("cannot wait for QEMU")?;
+    let status = child.wait().context("cannot wait for QEMU")?;
     say(&format!("the machine ended with {status}"));
-    Ok(column)
+    Ok(())
 }
