@@ -13,6 +13,7 @@
 //! * [`attribution`] splits energy over all claimants: total, and exact to the microjoule.
 //! * [`results`] parses result files.
 //! * [`join`] joins energy with result files, quality and prices.
+//! * [`comparison`] compares encoders by their curves of quality against cost.
 //! * [`metrics`] formats a snapshot for Prometheus.
 //!
 //! Shared types are in [`model`], their units in [`units`] and [`time`].
@@ -34,6 +35,7 @@ pub mod gpu;
 pub mod attribution;
 pub mod results;
 pub mod join;
+pub mod comparison;
 pub mod metrics;
 
 /// Size of a test's input. Miri takes a thousand times longer for each step, so it has a smaller one.

@@ -4,11 +4,13 @@
 //! ledger's transcodes, in groups. Measures of efficiency are ranked each by itself; they have different units.
 
 mod csv;
+mod curves;
 mod text;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use agent_core::comparison::curves::{Curve, curves};
 use agent_core::join::figures::{self, Found, Prices};
 use agent_core::join::history::History;
 use agent_core::model::joined::{EnergyBasis, ScenarioFigures};
@@ -35,15 +37,28 @@ pub(crate) enum ReportError {
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// A scenario to compare is not in the file.
-    #[error("--compare: {run} has no scenario {name:?}; it has {known}")]
+    /// A named scenario is not in the file, or in no curve.
+    #[error("{option}: {run} has no {what} {name:?}; it has {known}")]
     NoScenario {
+        /// The option that names it.
+        option: &'static str,
+        /// A scenario, or one that is in a curve.
+        what: &'static str,
         /// The file.
         run: String,
         /// The requested scenario.
         name: String,
         /// The existing scenarios.
         known: String,
+    },
+    /// No scenario can be in a curve.
+    #[error(
+        "--curves: {run} has no scenario with energy, frames and a VMAF of its whole source: encode with \
+         `ffwatt bench --quality`, at several bitrates, beside a running agent"
+    )]
+    NoCurves {
+        /// The file.
+        run: String,
     },
     /// Standard output cannot be written to.
     #[error("cannot write the report")]
@@ -56,7 +71,15 @@ pub(crate) struct Options {
     file: Option<PathBuf>,
     by: Option<Grouping>,
     compare: Option<(String, String)>,
+    curves: Option<Curves>,
     form: Form,
+}
+
+/// The report of curves.
+#[derive(Clone, Debug)]
+struct Curves {
+    /// A scenario of the anchor; the first curve otherwise.
+    anchor: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +113,20 @@ pub(crate) fn command() -> Command {
                 .help("Compare two scenarios [default: off] [format: names of scenarios]"),
         )
         .arg(
+            Arg::new("curves")
+                .long("curves")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["by", "compare", "csv"])
+                .help("Compare encoders and presets over their bitrates (BD-energy, BD-rate, BD-VMAF)"),
+        )
+        .arg(
+            Arg::new("anchor")
+                .long("anchor")
+                .value_name("SCENARIO")
+                .requires("curves")
+                .help("Curve to compare with, by one of its scenarios [default: the first] [format: name of a scenario]"),
+        )
+        .arg(
             Arg::new("csv")
                 .long("csv")
                 .action(ArgAction::SetTrue)
@@ -112,6 +149,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
         file: matches.get_one::<String>("file").map(PathBuf::from),
         by,
         compare: compare.next().zip(compare.next()),
+        curves: matches.get_flag("curves").then(|| Curves { anchor: matches.get_one("anchor").cloned() }),
         form: match (matches.get_flag("csv"), matches.get_flag("json")) {
             (true, _) => Form::Csv,
             (_, true) => Form::Json,
@@ -146,17 +184,12 @@ pub(crate) fn run(
     if let Some((one, other)) = &options.compare {
         let find = |name: &str| {
             let found = figures.iter().find(|figures| figures.names.scenario == name);
-            found.ok_or_else(|| ReportError::NoScenario {
-                run: run.clone(),
-                name: name.to_owned(),
-                known: figures
-                    .iter()
-                    .map(|figures| figures.names.scenario.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })
+            found.ok_or_else(|| no_scenario("--compare", "scenario", &run, name, &figures))
         };
         return Ok(text::comparison(find(one)?, find(other)?, out)?);
+    }
+    if let Some(wanted) = &options.curves {
+        return report_curves(&run, &figures, wanted, options.form, out);
     }
     match options.form {
         Form::Text => text::run(&run, &figures, out)?,
@@ -164,6 +197,49 @@ pub(crate) fn run(
         Form::Json => csv::run_as_json(&figures, out)?,
     }
     Ok(())
+}
+
+fn report_curves(
+    run: &str,
+    all: &[ScenarioFigures],
+    wanted: &Curves,
+    form: Form,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    let curves = curves(all);
+    let first = curves.first().ok_or_else(|| ReportError::NoCurves { run: run.to_owned() })?;
+    let in_curves = || curves.iter().flat_map(|curve| curve.scenarios.iter().copied());
+    let anchor = match &wanted.anchor {
+        None => first,
+        Some(name) => {
+            let has_it =
+                |curve: &&Curve<'_>| curve.scenarios.iter().any(|figures| figures.names.scenario == *name);
+            let found = curves.iter().find(has_it);
+            found.ok_or_else(|| no_scenario("--anchor", "curve with the scenario", run, name, in_curves()))?
+        }
+    };
+    if form == Form::Json {
+        return Ok(curves::as_json(&curves, anchor, out)?);
+    }
+    let encodes = all.iter().filter(|figures| !figures.names.is_baseline).count();
+    Ok(curves::as_text(run, &curves, anchor, encodes - in_curves().count(), out)?)
+}
+
+fn no_scenario<'a>(
+    option: &'static str,
+    what: &'static str,
+    run: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a ScenarioFigures>,
+) -> ReportError {
+    let known: Vec<&str> = known.into_iter().map(|figures| figures.names.scenario.as_str()).collect();
+    ReportError::NoScenario {
+        option,
+        what,
+        run: run.to_owned(),
+        name: name.to_owned(),
+        known: known.join(", "),
+    }
 }
 
 /// The named file, else the newest.

@@ -56,6 +56,7 @@ pub(super) const REPORT: &str = "\
 Examples:
   ffwatt report                                  The newest run
   ffwatt report --compare x264 x265              Two scenarios of it
+  ffwatt report --curves --anchor x264           Encoders over their bitrates, compared with that of x264
   ffwatt report --by codec --csv                 All transcodes of the ledger, by codec";
 
 pub(super) const RESULTS: &str = "\

@@ -123,7 +123,7 @@ pub(super) fn groups_as_json(groups: &[Group], out: &mut dyn Write) -> io::Resul
     print(&groups.iter().map(entry).collect(), out)
 }
 
-fn print(value: &Value, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(value: &Value, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }

@@ -16,14 +16,18 @@ const RUN: &str = r#"{"scenarios":[
   "power":{"total_energy_joules":300},"vmaf_score":92}]}"#;
 
 fn report(compare: Option<(&str, &str)>, form: Form) -> Result<String, ReportError> {
+    let compare = compare.map(|(one, other)| (one.to_owned(), other.to_owned()));
+    report_of(RUN, |file| Options { file: Some(file), by: None, compare, curves: None, form })
+}
+
+fn report_of(text: &str, options: impl FnOnce(PathBuf) -> Options) -> Result<String, ReportError> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test_results_1.json");
-    std::fs::write(&file, RUN).unwrap();
+    std::fs::write(&file, text).unwrap();
     let tariff = Tariff::new(Money(0.12), Money(0.5), Money(0.0), None, None);
     let prices =
         Prices { tariff, currency: "USD".into(), also: Vec::new(), carbon: Grams(400.0), viewers: 1 };
-    let compare = compare.map(|(one, other)| (one.to_owned(), other.to_owned()));
-    let options = Options { file: Some(file), by: None, compare, form };
+    let options = options(file);
     let mut config = Config::default();
     config.state_dir = Some(folder.path().into());
     let mut out = Vec::new();
@@ -105,4 +109,68 @@ fn csv_and_json() {
     assert!(json[0]["vmaf"].is_null(), "unknown is null");
     let models = [1, 2].map(|index| json[index]["vmaf_model"].clone());
     assert_eq!(models, [serde_json::Value::Null, "vmaf_4k_v0.6.1".into()]);
+}
+
+/// Three encoders over four bitrates: the second needs twice the joules and half the bitrate of the first for the same VMAF. The third was
+/// scored by another model, and the last scenario only in part.
+fn run_of_curves() -> String {
+    let mut scenarios = Vec::new();
+    let mut add = |encoder: &str, kilobits: u32, joules: f64, vmaf: f64, more: serde_json::Value| {
+        let start = 100 * (scenarios.len() + 1);
+        let mut scenario = serde_json::json!({
+            "name": format!("{encoder} {kilobits}"), "start_time": start, "end_time": start + 10,
+            "bitrate": format!("{kilobits}k"), "resolution": "1280x720", "fps": 30, "streams": 1,
+            "encoder": encoder, "preset": "fast", "total_frames": 300, "vmaf_score": vmaf,
+            "power": {"total_energy_joules": joules},
+        });
+        scenario.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        scenarios.push(scenario);
+    };
+    let nothing = || serde_json::json!({});
+    for (kilobits, joules, vmaf) in
+        [(1000, 90.0, 70.0), (2000, 100.0, 82.0), (4000, 115.0, 90.0), (8000, 140.0, 95.0)]
+    {
+        add("libx264", kilobits, joules, vmaf, nothing());
+        add("libx265", kilobits / 2, joules * 2.0, vmaf, nothing());
+        add("libsvtav1", kilobits, joules, vmaf, serde_json::json!({"vmaf_model": "vmaf_4k_v0.6.1"}));
+    }
+    add("libx264", 500, 80.0, 50.0, serde_json::json!({"quality_covered_ratio": 0.5, "quality_seconds": 1}));
+    serde_json::json!({ "scenarios": scenarios }).to_string()
+}
+
+fn report_of_curves(run: &str, anchor: Option<&str>, form: Form) -> Result<String, ReportError> {
+    let curves = Some(Curves { anchor: anchor.map(str::to_owned) });
+    report_of(run, |file| Options { file: Some(file), by: None, compare: None, curves, form })
+}
+
+#[test]
+fn encoders_are_compared_over_their_bitrates() {
+    expect![[r"
+        test_results_1: curves compared with libx264 fast 1280x720, 30 fps
+
+                                                                          J/frame             bitrate                VMAF   VMAF in
+        curve                                         encodes       at equal VMAF       at equal VMAF    at equal bitrate    common
+        libx264 fast 1280x720, 30 fps                       4              +0.0 %              +0.0 %               +0.00     100 %
+        libx265 fast 1280x720, 30 fps                       4            +100.0 %             -50.0 %               +8.18     100 %
+        libsvtav1 fast 1280x720, 30 fps                     4      not comparable      not comparable      not comparable         -
+
+        Bitrates are those that were set. A difference of curves with fewer than four encodes is rough.
+        In no curve, without energy for each frame or a VMAF of the whole source: 1
+    "]].assert_eq(&report_of_curves(&run_of_curves(), None, Form::Text).unwrap());
+    let json = report_of_curves(&run_of_curves(), Some("libx265 500"), Form::Json).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[1]["is_anchor"], true);
+    let of = |name: &str| json[0][name]["difference"].as_f64().unwrap();
+    assert!((of("energy_at_equal_vmaf") + 0.5).abs() < 1e-9, "half the joules: {json}");
+    assert!((of("bitrate_at_equal_vmaf") - 1.0).abs() < 1e-9, "twice the bitrate: {json}");
+    assert_eq!(json[2]["energy_at_equal_vmaf"]["reason"], "not comparable");
+}
+
+#[test]
+fn a_run_without_curves_and_an_unknown_anchor_are_named() {
+    let error = report_of_curves(&run_of_curves(), Some("libx264 500"), Form::Text).unwrap_err().to_string();
+    assert!(error.contains("\"libx264 500\"") && error.contains("libx265 4000"), "{error}");
+    let error =
+        report_of_curves(r#"{"scenarios":[{"name":"x"}]}"#, None, Form::Text).unwrap_err().to_string();
+    assert!(error.contains("test_results_1") && error.contains("ffwatt bench --quality"), "{error}");
 }
