@@ -63,7 +63,7 @@ pub struct Keyed {
     pub all: MicroJoules,
     /// The key.
     pub key: SplitKey,
-    /// The part of the claimant's weight that was split by time with others: [`Weights::shared`].
+    /// The part of the claimant's weight that was split by time with others: [`Weights::shared`](crate::attribution::weights::Weights::shared).
     pub shared: Ratio,
 }
 
