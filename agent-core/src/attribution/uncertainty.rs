@@ -63,7 +63,9 @@ pub struct Keyed {
     pub all: MicroJoules,
     /// The key.
     pub key: SplitKey,
-    /// The part of the claimant's weight that was split by time with others: [`Weights::shared`](crate::attribution::weights::Weights::shared).
+    /// The part of the claimant's weight that was split by time with others: [`Weights::shared`].
+    ///
+    /// [`Weights::shared`]: crate::attribution::weights::Weights::shared
     pub shared: Ratio,
 }
 
@@ -82,8 +84,6 @@ impl Keyed {
 
 /// The bound on the error of `charged` out of a zone's `energy` in `duration`. `keyed` is the energy that was split by the key together
 /// with it; `None` when it was not.
-///
-/// [`Weights::shared`]: crate::attribution::weights::Weights::shared
 pub fn bound(
     charged: MicroJoules,
     keyed: Option<Keyed>,
