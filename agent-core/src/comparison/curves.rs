@@ -11,7 +11,7 @@ use crate::model::vmaf_model::VmafModel;
 /// Monotone curves: a higher bitrate of the same encoder has no lower quality.
 const SLOPES: Slopes = Slopes::Pchip;
 
-/// Scenarios of the same encoder, preset, picture size, frame rate and number of streams: they differ in bitrate.
+/// Scenarios of the same encoder, preset, renditions (picture sizes and frame rates) and number of streams: they differ in bitrate.
 #[derive(Clone, Debug)]
 pub struct Curve<'a> {
     /// Names of the first scenario.
@@ -58,8 +58,9 @@ pub fn curves(all: &[ScenarioFigures]) -> Vec<Curve<'_>> {
     curves
 }
 
-fn key(names: &Names) -> [&str; 5] {
-    [&names.encoder, &names.preset, &names.resolution, &names.frame_rate, &names.streams]
+fn key(names: &Names) -> [&str; 6] {
+    // A ladder is unknown where the size or the rate is.
+    [&names.encoder, &names.preset, &names.ladder, &names.resolution, &names.frame_rate, &names.streams]
 }
 
 impl Curve<'_> {

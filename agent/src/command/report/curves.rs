@@ -58,6 +58,7 @@ pub(super) fn as_json(curves: &[Curve<'_>], anchor: &Curve<'_>, out: &mut dyn Wr
             "preset": curve.names.preset,
             "resolution": curve.names.resolution,
             "fps": curve.names.frame_rate,
+            "output_ladder": curve.names.ladder,
             "streams": curve.names.streams,
             "scenarios": scenarios,
             "is_anchor": std::ptr::eq(curve, anchor),
@@ -87,8 +88,9 @@ fn percent(ratio: f64) -> String {
 fn title(curve: &Curve<'_>) -> String {
     let names = curve.names;
     let rate = (!names.frame_rate.is_empty()).then(|| format!(", {} fps", names.frame_rate));
+    let ladder = names.ladder.contains(',').then(|| format!(", ladder {}", names.ladder));
     let streams =
         (!matches!(names.streams.as_str(), "" | "1")).then(|| format!(", {} streams", names.streams));
     let name = format!("{} {} {}", names.encoder, names.preset, names.resolution);
-    [Some(name), rate, streams].into_iter().flatten().collect()
+    [Some(name), rate, ladder, streams].into_iter().flatten().collect()
 }

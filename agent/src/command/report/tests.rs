@@ -167,6 +167,25 @@ fn encoders_are_compared_over_their_bitrates() {
 }
 
 #[test]
+fn ladders_with_the_same_largest_rendition_are_different_curves() {
+    let scenario = |name: &str, smaller: &str| {
+        serde_json::json!({
+            "name": name, "start_time": 100, "end_time": 110, "bitrate": "2M", "encoder": "libx264", "vmaf_score": 90,
+            "total_frames": 600, "power": {"total_energy_joules": 50},
+            "outputs": [{"resolution": "1280x720", "fps": 30}, {"resolution": smaller, "fps": 30}],
+        })
+    };
+    let run = serde_json::json!({ "scenarios": [scenario("one", "640x360"), scenario("other", "320x180")] });
+    let json = report_of_curves(&run.to_string(), None, Form::Json).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let scenarios: Vec<&serde_json::Value> =
+        json.as_array().unwrap().iter().map(|curve| &curve["scenarios"]).collect();
+    assert_eq!(scenarios, [&serde_json::json!(["one"]), &serde_json::json!(["other"])]);
+    let text = report_of_curves(&run.to_string(), None, Form::Text).unwrap();
+    assert!(text.contains("1280x720@30,640x360@30") && text.contains("1280x720@30,320x180@30"), "{text}");
+}
+
+#[test]
 fn a_run_without_curves_and_an_unknown_anchor_are_named() {
     let error = report_of_curves(&run_of_curves(), Some("libx264 500"), Form::Text).unwrap_err().to_string();
     assert!(error.contains("\"libx264 500\"") && error.contains("libx265 4000"), "{error}");
