@@ -15,6 +15,7 @@ mod prediction;
 pub mod pricing;
 pub mod progress;
 mod scenario_defaults;
+pub(crate) mod student;
 pub mod subject;
 pub mod transcode;
 

@@ -1,25 +1,24 @@
-//! Groups the scenarios of a run into curves of VMAF against energy and bitrate, and compares two curves.
+//! Groups the settings of a run into curves of VMAF against energy and bitrate, and compares two curves.
 
 use crate::comparison::difference::{
     Difference, NoDifference, OperatingPoint, cost_difference, quality_difference,
 };
+use crate::comparison::hull::convex_hull;
 use crate::comparison::interpolation::Slopes;
-use crate::join::bitrate::{self, Dialect};
-use crate::model::joined::{EnergyBasis, Names, ScenarioFigures};
-use crate::model::vmaf_model::VmafModel;
+use crate::comparison::setting::{Setting, settings};
+use crate::model::joined::{Names, ScenarioFigures};
 
 /// Monotone curves: a higher bitrate of the same encoder has no lower quality.
 const SLOPES: Slopes = Slopes::Pchip;
 
-/// Scenarios of the same encoder, preset, renditions (picture sizes and frame rates) and number of streams: they differ in bitrate.
+/// Settings of the same clip, encoder, preset, renditions (picture sizes and frame rates) and number of streams: they differ in bitrate or
+/// constant quality.
 #[derive(Clone, Debug)]
 pub struct Curve<'a> {
     /// Names of the first scenario.
     pub names: &'a Names,
-    /// The scenarios, in the order of the file. All have energy for each frame and a VMAF of the whole source.
-    pub scenarios: Vec<&'a ScenarioFigures>,
-    /// Origin of their figures.
-    origin: (Option<VmafModel>, EnergyBasis),
+    /// The settings, in the order of the file.
+    pub settings: Vec<Setting<'a>>,
 }
 
 /// A curve compared with an anchor. Differences of costs are ratios less 1: −0.2 is a fifth less.
@@ -27,66 +26,94 @@ pub struct Curve<'a> {
 pub struct Comparison {
     /// BD-energy: joules for each frame at equal VMAF.
     pub energy: Result<Difference, NoDifference>,
-    /// BD-rate: set bitrate at equal VMAF.
+    /// BD-rate: bitrate at equal VMAF.
     pub bitrate: Result<Difference, NoDifference>,
-    /// BD-VMAF: VMAF points at equal set bitrate.
+    /// BD-VMAF: VMAF points at equal bitrate.
     pub vmaf: Result<Difference, NoDifference>,
 }
 
-/// Curves of a run, in the order of their first scenarios. A scenario without energy or frames, or without a VMAF of its whole source,
-/// is in none.
+/// Curves of a run, in the order of their first scenarios.
 pub fn curves(all: &[ScenarioFigures]) -> Vec<Curve<'_>> {
     let mut curves: Vec<Curve<'_>> = Vec::new();
-    for figures in all {
-        let names = &figures.names;
-        let (Some(energy), Some(_), Some(_), None, false) = (
-            figures.energy,
-            figures.vmaf,
-            figures.efficiency.joules_per_frame,
-            figures.covered,
-            names.is_baseline,
-        ) else {
-            continue;
-        };
-        let origin = (figures.vmaf_model, energy.basis);
-        let known = curves.iter_mut().find(|curve| curve.origin == origin && key(curve.names) == key(names));
-        match known {
-            Some(curve) => curve.scenarios.push(figures),
-            None => curves.push(Curve { names, scenarios: vec![figures], origin }),
+    for setting in settings(all) {
+        match curves.iter_mut().find(|curve| curve.has(&setting)) {
+            Some(curve) => curve.settings.push(setting),
+            None => curves.push(Curve { names: setting.names, settings: vec![setting] }),
         }
     }
     curves
 }
 
-fn key(names: &Names) -> [&str; 6] {
-    // A ladder is unknown where the size or the rate is.
-    [&names.encoder, &names.preset, &names.ladder, &names.resolution, &names.frame_rate, &names.streams]
+/// Settings that no mix of others of the same clip and origin beats, the cheapest first: by joules for each frame, or by bitrate.
+pub fn hull<'b, 'a>(curves: &'b [Curve<'a>], clip: &str, axis: Axis) -> Vec<&'b Setting<'a>> {
+    let mut settings = curves.iter().flat_map(|curve| &curve.settings).filter(|own| own.names.clip == clip);
+    let Some(first) = settings.next() else { return Vec::new() };
+    let cost = |setting: &Setting<'_>| match axis {
+        Axis::Energy => Some(setting.energy()?.mean),
+        Axis::Bitrate => Some(setting.bitrate()?.0),
+    };
+    let settings = std::iter::once(first).chain(settings.filter(|other| other.origin() == first.origin()));
+    let (settings, points): (Vec<_>, Vec<_>) = settings
+        .filter_map(|setting| {
+            Some((setting, OperatingPoint { cost: cost(setting)?, quality: setting.vmaf() }))
+        })
+        .unzip();
+    convex_hull(&points).into_iter().filter_map(|index| settings.get(index).copied()).collect()
 }
 
-impl Curve<'_> {
-    /// Compares this curve with an anchor.
+/// Cost of a curve's points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Joules for each frame.
+    Energy,
+    /// Bits a second.
+    Bitrate,
+}
+
+impl<'a> Curve<'a> {
+    /// All scenarios of the curve.
+    pub fn scenarios(&self) -> impl Iterator<Item = &'a ScenarioFigures> {
+        self.settings.iter().flat_map(|setting| setting.scenarios.iter().copied())
+    }
+
+    fn has(&self, other: &Setting<'_>) -> bool {
+        let is_like_it = |own: &Setting<'_>| {
+            own.names.clip == other.names.clip
+                && own.curve() == other.curve()
+                && own.origin() == other.origin()
+        };
+        self.settings.first().is_some_and(is_like_it)
+    }
+
+    /// Compares this curve with an anchor, which is one of the same clip.
     pub fn against(&self, anchor: &Self) -> Comparison {
-        if self.origin != anchor.origin {
+        let is_alike = |one: &Setting<'_>, other: &Setting<'_>| {
+            one.origin() == other.origin()
+                && one.names.clip == other.names.clip
+                && one.readings.is_empty() == other.readings.is_empty()
+        };
+        if !self
+            .settings
+            .first()
+            .zip(anchor.settings.first())
+            .is_some_and(|(one, other)| is_alike(one, other))
+        {
             let unlike = Err(NoDifference::Unlike);
             return Comparison { energy: unlike, bitrate: unlike, vmaf: unlike };
         }
-        let energies =
-            [anchor, self].map(|curve| curve.points(|figures| figures.efficiency.joules_per_frame));
-        let bitrates = [anchor, self].map(|curve| {
-            curve.points(|figures| Some(bitrate::parse(&figures.names.bitrate, Dialect::Results)?.0))
-        });
+        let energy = |setting: &Setting<'_>| Some(setting.energy()?.mean);
+        let bitrate = |setting: &Setting<'_>| Some(setting.bitrate()?.0);
         Comparison {
-            energy: cost_difference(&energies[0], &energies[1], SLOPES),
-            bitrate: cost_difference(&bitrates[0], &bitrates[1], SLOPES),
-            vmaf: quality_difference(&bitrates[0], &bitrates[1], SLOPES),
+            energy: cost_difference(&anchor.points(energy), &self.points(energy), SLOPES),
+            bitrate: cost_difference(&anchor.points(bitrate), &self.points(bitrate), SLOPES),
+            vmaf: quality_difference(&anchor.points(bitrate), &self.points(bitrate), SLOPES),
         }
     }
 
-    /// The scenarios whose cost is known, as points.
-    fn points(&self, cost: impl Fn(&ScenarioFigures) -> Option<f64>) -> Vec<OperatingPoint> {
-        let point = |figures: &&ScenarioFigures| {
-            Some(OperatingPoint { cost: cost(figures)?, quality: figures.vmaf?.0 })
-        };
-        self.scenarios.iter().filter_map(point).collect()
+    /// The settings whose cost is known, as points.
+    fn points(&self, cost: impl Fn(&Setting<'_>) -> Option<f64>) -> Vec<OperatingPoint> {
+        let point =
+            |setting: &Setting<'_>| Some(OperatingPoint { cost: cost(setting)?, quality: setting.vmaf() });
+        self.settings.iter().filter_map(point).collect()
     }
 }

@@ -208,6 +208,7 @@ fn one(scenario: &Scenario, found: &Found, context: &RunContext<'_>) -> Scenario
         // A baseline's picture is only a word in its file: nothing is encoded.
         frames: scenario_defaults::frames(scenario).filter(|_| !is_baseline),
         pixels: scenario_defaults::pixels(scenario).filter(|_| !is_baseline),
+        output_size: scenario.output_size,
         efficiency: efficiency_of(scenario, energy.filter(|_| !is_baseline)),
         costs: std::iter::once(main).chain(converted).collect(),
         carbon: energy.map(|energy| cost::carbon(energy.energy, prices.carbon)),
@@ -246,7 +247,10 @@ fn names(run: &str, scenario: &Scenario) -> Names {
         ladder: scenario_defaults::ladder(scenario),
         encoder_type: scenario_defaults::encoder_type(scenario),
         encoder: or(&scenario.encoder, "h264"),
-        preset: or(&scenario.preset, "veryfast"),
+        // Upstream has encoded no clips.
+        preset: or(&scenario.preset, if scenario.clip.is_some() { "" } else { "veryfast" }),
+        clip: written(&scenario.clip),
+        setting: written(&scenario.setting),
         ..names
     }
 }

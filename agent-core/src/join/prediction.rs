@@ -4,6 +4,7 @@
 //! upstream had it. The interval is that of a single new observation at 95 % under normal residuals (any text on linear
 //! regression; for the parabola the leverage term is left at the mean's, which is exact in the middle and narrow at the ends).
 
+use crate::join::student;
 use crate::units::Watts;
 
 /// Distinct numbers of streams from which on a parabola is fitted.
@@ -11,12 +12,6 @@ const PARABOLA_FROM: usize = 6;
 
 /// Fewest observations for a prediction: a line through two points has no residual.
 const FEWEST: usize = 3;
-
-/// 97.5 % quantiles of Student's t by degrees of freedom, from 1 on; beyond the table the normal distribution's.
-const STUDENT: [f64; 15] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-];
-const NORMAL: f64 = 1.960;
 
 /// A scenario's power by number of streams.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,8 +59,7 @@ impl Model {
             |observation: &Observation| (observation.power.0 - model.at(observation.streams)).powi(2);
         let spread = (observations.iter().map(residual).sum::<f64>() / freedom as f64).sqrt();
         let widened = spread * (1.0 + 1.0 / observations.len() as f64).sqrt();
-        let quantile = STUDENT.get(freedom - 1).copied().unwrap_or(NORMAL);
-        Some(Self { margin: Watts(quantile * widened), ..model })
+        Some(Self { margin: Watts(student::quantile(freedom)? * widened), ..model })
     }
 
     /// Predicts the power of this many streams.

@@ -8,7 +8,7 @@ use crate::model::finding::Finding;
 use crate::model::health::Kept;
 use crate::model::transcode::Output;
 use crate::model::vmaf_model::VmafModel;
-use crate::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
+use crate::units::{Bytes, CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
 
 /// The last run, joined with energy.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -149,6 +149,8 @@ pub struct ScenarioFigures {
     pub frames: Option<f64>,
     /// Encoded pixels, over all renditions.
     pub pixels: Option<Pixels>,
+    /// Size of the encodes.
+    pub output_size: Option<Bytes>,
     /// Output per energy.
     pub efficiency: Efficiency,
     /// Costs, in the prices' currency first.
@@ -188,6 +190,10 @@ pub struct Names {
     pub encoder: String,
     /// `veryfast` where the file does not say, as upstream has it.
     pub preset: String,
+    /// Name of the encoded clip, where a bench encoded a file.
+    pub clip: String,
+    /// What limits the size of the encode, as `crf22` or `2M`: repeats have the same.
+    pub setting: String,
 }
 
 /// Figures of a transcode so far. The unit is in the name.

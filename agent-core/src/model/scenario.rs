@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::vmaf_model::VmafModel;
 use crate::time::WallTime;
-use crate::units::{Decibels, MicroJoules, Pixels, Ratio, Vmaf, Watts};
+use crate::units::{Bytes, Decibels, MicroJoules, Pixels, Ratio, Vmaf, Watts};
 
 /// Scenarios of one result file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,6 +56,12 @@ pub struct Scenario {
     pub viewers: Option<u32>,
     /// Number of simultaneous encodes.
     pub streams: Option<u32>,
+    /// Name of the encoded clip, where a bench encoded a file.
+    pub clip: Option<String>,
+    /// What limits the size of the encode, as `crf22` or `2M`: repeats have the same.
+    pub setting: Option<String>,
+    /// Size of the encodes.
+    pub output_size: Option<Bytes>,
     /// The workload that encoded it, by name or id.
     pub container: Option<String>,
     /// The transcode of the scenario, by key.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::model::scenario::{FilePower, Picture, Quality, Scenario, Series};
 use crate::text::bounded;
 use crate::time::WallTime;
-use crate::units::{Decibels, MicroJoules, Pixels, Ratio, Watts};
+use crate::units::{Bytes, Decibels, MicroJoules, Pixels, Ratio, Watts};
 
 use super::ScenarioReview;
 use super::fields::{Fields, Problems};
@@ -19,6 +19,7 @@ const MAX_OUTPUTS: usize = 64;
 const MAX_FRAMES: u64 = 1_000_000_000_000_000;
 const MAX_RATE: f64 = 100_000.0;
 const MAX_PIXELS: f64 = 1e21;
+const MAX_BYTES: u64 = 1_000_000_000_000_000_000;
 const MAX_WATTS: f64 = 1e6;
 const MAX_JOULES: f64 = 1e12;
 const MAX_CORES: f64 = 1e5;
@@ -78,6 +79,11 @@ pub(super) fn read(
         },
         viewers: fields.take("viewers", viewers).and_then(|viewers| viewers.try_into().ok()),
         streams: fields.take("streams", viewers).and_then(|streams| streams.try_into().ok()),
+        clip: fields.take("clip", value::text),
+        setting: fields.take("setting", value::text),
+        output_size: fields
+            .take_unless_zero("output_bytes", |value| value::whole(value, MAX_BYTES))
+            .map(Bytes),
         container: fields.take("container", value::text),
         transcode: fields.take("transcode", value::text),
         name: name.clone(),

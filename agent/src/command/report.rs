@@ -5,12 +5,17 @@
 
 mod csv;
 mod curves;
+mod list;
+mod settings;
 mod text;
+
+pub(crate) use csv::print;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use agent_core::comparison::curves::{Curve, curves};
+use agent_core::comparison::setting;
 use agent_core::join::figures::{self, Found, Prices};
 use agent_core::join::history::History;
 use agent_core::model::joined::{EnergyBasis, ScenarioFigures};
@@ -21,6 +26,8 @@ use crate::config::Config;
 use crate::ledger::{Grouping, Ledger, LedgerError};
 use crate::source::SourceError;
 use crate::source::results::{self, Folder};
+
+use settings::Order;
 
 /// The reason why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +60,12 @@ pub(crate) enum ReportError {
     },
     /// No scenario can be in a curve.
     #[error(
-        "--curves: {run} has no scenario with energy, frames and a VMAF of its whole source: encode with \
-         `ffwatt bench --quality`, at several bitrates, beside a running agent"
+        "{option}: {run} has no scenario with energy, frames and a VMAF of its whole source: encode your clips with \
+         `ffwatt bench --input`"
     )]
     NoCurves {
+        /// The option that needs them.
+        option: &'static str,
         /// The file.
         run: String,
     },
@@ -72,6 +81,8 @@ pub(crate) struct Options {
     by: Option<Grouping>,
     compare: Option<(String, String)>,
     curves: Option<Curves>,
+    settings: Option<Order>,
+    is_list: bool,
     form: Form,
 }
 
@@ -96,7 +107,7 @@ pub(crate) fn command() -> Command {
         .arg(
             Arg::new("file")
                 .value_name("PATH")
-                .help("Result file [default: the newest in --results-dir] [format: path]"),
+                .help("Result file [default: the newest in --results-dir] [format: path, or name of a run]"),
         )
         .arg(
             Arg::new("by")
@@ -127,6 +138,29 @@ pub(crate) fn command() -> Command {
                 .help("Curve to compare with, by one of its scenarios [default: the first] [format: name of a scenario]"),
         )
         .arg(
+            Arg::new("settings")
+                .long("settings")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["by", "compare", "curves"])
+                .help("Show the settings of encoders, with the means of their repeats and the costs of an hour of output"),
+        )
+        .arg(
+            Arg::new("sort")
+                .long("sort")
+                .value_name("WHAT")
+                .requires("settings")
+                .default_value("file")
+                .value_parser(PossibleValuesParser::new(settings::ORDERS.map(|(name, _)| name)))
+                .help("Order of the settings"),
+        )
+        .arg(
+            Arg::new("list")
+                .long("list")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["file", "by", "compare", "curves", "settings", "csv"])
+                .help("List the runs in --results-dir, the newest first"),
+        )
+        .arg(
             Arg::new("csv")
                 .long("csv")
                 .action(ArgAction::SetTrue)
@@ -149,6 +183,12 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
         file: matches.get_one::<String>("file").map(PathBuf::from),
         by,
         compare: compare.next().zip(compare.next()),
+        settings: matches.get_flag("settings").then(|| {
+            let named = matches.get_one::<String>("sort").map(String::as_str);
+            let order = settings::ORDERS.into_iter().find(|(name, _)| named == Some(*name));
+            order.map_or(Order::File, |(_, order)| order)
+        }),
+        is_list: matches.get_flag("list"),
         curves: matches.get_flag("curves").then(|| Curves { anchor: matches.get_one("anchor").cloned() }),
         form: match (matches.get_flag("csv"), matches.get_flag("json")) {
             (true, _) => Form::Csv,
@@ -165,9 +205,8 @@ pub(crate) fn run(
     prices: &Prices,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
-    let ledger = Ledger::open_first_for_reading(&config.state_dirs());
     if let Some(by) = options.by {
-        let ledger = ledger?;
+        let ledger = Ledger::open_first_for_reading(&config.state_dirs())?;
         let groups = ledger.groups(WallTime(0.0), WallTime(f64::MAX), by)?;
         match options.form {
             Form::Text => {
@@ -180,7 +219,10 @@ pub(crate) fn run(
         }
         return Ok(());
     }
-    let (run, figures) = figures_of_run(options.file.as_deref(), config, ledger.ok().as_ref(), prices)?;
+    if options.is_list {
+        return list::write(&folders(config), options.form, out);
+    }
+    let (run, figures) = figures_of_run(options.file.as_deref(), config, prices)?;
     if let Some((one, other)) = &options.compare {
         let find = |name: &str| {
             let found = figures.iter().find(|figures| figures.names.scenario == name);
@@ -190,6 +232,13 @@ pub(crate) fn run(
     }
     if let Some(wanted) = &options.curves {
         return report_curves(&run, &figures, wanted, options.form, out);
+    }
+    if let Some(order) = options.settings {
+        let settings = setting::settings(&figures);
+        if settings.is_empty() {
+            return Err(ReportError::NoCurves { option: "--settings", run });
+        }
+        return Ok(settings::write(&run, &settings, (order, options.form), prices, out)?);
     }
     match options.form {
         Form::Text => text::run(&run, &figures, out)?,
@@ -207,13 +256,14 @@ fn report_curves(
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let curves = curves(all);
-    let first = curves.first().ok_or_else(|| ReportError::NoCurves { run: run.to_owned() })?;
-    let in_curves = || curves.iter().flat_map(|curve| curve.scenarios.iter().copied());
+    let first =
+        curves.first().ok_or_else(|| ReportError::NoCurves { option: "--curves", run: run.to_owned() })?;
+    let in_curves = || curves.iter().flat_map(Curve::scenarios);
     let anchor = match &wanted.anchor {
         None => first,
         Some(name) => {
             let has_it =
-                |curve: &&Curve<'_>| curve.scenarios.iter().any(|figures| figures.names.scenario == *name);
+                |curve: &&Curve<'_>| curve.scenarios().any(|figures| figures.names.scenario == *name);
             let found = curves.iter().find(has_it);
             found.ok_or_else(|| no_scenario("--anchor", "curve with the scenario", run, name, in_curves()))?
         }
@@ -221,7 +271,9 @@ fn report_curves(
     if form == Form::Json {
         return Ok(curves::as_json(&curves, anchor, out)?);
     }
-    let encodes = all.iter().filter(|figures| !figures.names.is_baseline).count();
+    let is_encode =
+        |figures: &&ScenarioFigures| !figures.names.is_baseline && figures.names.encoder != setting::READING;
+    let encodes = all.iter().filter(is_encode).count();
     Ok(curves::as_text(run, &curves, anchor, encodes - in_curves().count(), out)?)
 }
 
@@ -242,17 +294,29 @@ fn no_scenario<'a>(
     }
 }
 
-/// The named file, else the newest.
-fn read(file: Option<&Path>, config: &Config) -> Result<(PathBuf, Vec<u8>), ReportError> {
-    if let Some(path) = file {
-        let bytes = std::fs::read(path)
-            .map_err(|cause| SourceError::transient(format!("read {}", path.display()), cause))?;
-        return Ok((path.to_path_buf(), bytes));
-    }
-    // The own folder first; else that of an agent with other rights.
+/// Folders of results: the own one first, then that of an agent with other rights.
+fn folders(config: &Config) -> Vec<PathBuf> {
     let others = config.state_dirs().into_iter().map(|folder| folder.join("results"));
     let others = others.filter(|_| config.results_dir.is_none());
-    for folder in std::iter::once(config.results_dir()).chain(others) {
+    std::iter::once(config.results_dir()).chain(others).collect()
+}
+
+/// The path of a file, or that of a run in the folders of results.
+fn named_run(named: &Path, config: &Config) -> PathBuf {
+    let is_name = !named.exists() && named.components().count() == 1;
+    let in_folders = folders(config).into_iter().map(|folder| folder.join(named).with_extension("json"));
+    in_folders.filter(|_| is_name).find(|path| path.is_file()).unwrap_or_else(|| named.to_path_buf())
+}
+
+/// The named file, else the newest.
+fn read(file: Option<&Path>, config: &Config) -> Result<(PathBuf, Vec<u8>), ReportError> {
+    if let Some(named) = file {
+        let path = named_run(named, config);
+        let bytes = std::fs::read(&path)
+            .map_err(|cause| SourceError::transient(format!("read {}", path.display()), cause))?;
+        return Ok((path, bytes));
+    }
+    for folder in folders(config) {
         match Folder::new(folder).changed() {
             Ok(Some(file)) => return Ok((file.path, file.bytes)),
             Ok(None) | Err(SourceError::Unavailable { .. }) => {}
@@ -262,12 +326,14 @@ fn read(file: Option<&Path>, config: &Config) -> Result<(PathBuf, Vec<u8>), Repo
     Err(ReportError::NoResults { folder: config.results_dir() })
 }
 
-fn figures_of_run(
+/// Name of a run and figures of its scenarios, with their energy from the ledger where it has them.
+pub(crate) fn figures_of_run(
     file: Option<&Path>,
     config: &Config,
-    ledger: Option<&Ledger>,
     prices: &Prices,
 ) -> Result<(String, Vec<ScenarioFigures>), ReportError> {
+    // Without a ledger, the file's own energy counts.
+    let ledger = Ledger::open_first_for_reading(&config.state_dirs()).ok();
     let (path, bytes) = read(file, config)?;
     let (run, review) = results::parse(&path, &bytes)?;
     for problem in review.problems.kept() {
@@ -276,7 +342,7 @@ fn figures_of_run(
     let nothing = History::of(&[], Vec::new());
     let mut found = Vec::new();
     for scenario in &run.scenarios {
-        let written = ledger.map(|ledger| ledger.find(&run.id, scenario)).transpose()?.flatten();
+        let written = ledger.as_ref().map(|ledger| ledger.find(&run.id, scenario)).transpose()?.flatten();
         found.push(
             written.unwrap_or_else(|| -> Found { figures::find(scenario, &nothing, EnergyBasis::File) }),
         );

@@ -123,13 +123,13 @@ pub(super) fn groups_as_json(groups: &[Group], out: &mut dyn Write) -> io::Resul
     print(&groups.iter().map(entry).collect(), out)
 }
 
-pub(super) fn print(value: &Value, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn print(value: &Value, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }
 
 /// Text by RFC 4180, without anything that a spreadsheet would take for a formula.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }

@@ -17,7 +17,19 @@ const RUN: &str = r#"{"scenarios":[
 
 fn report(compare: Option<(&str, &str)>, form: Form) -> Result<String, ReportError> {
     let compare = compare.map(|(one, other)| (one.to_owned(), other.to_owned()));
-    report_of(RUN, |file| Options { file: Some(file), by: None, compare, curves: None, form })
+    report_of(RUN, |file| Options { compare, form, ..plain(file) })
+}
+
+fn plain(file: PathBuf) -> Options {
+    Options {
+        file: Some(file),
+        by: None,
+        compare: None,
+        curves: None,
+        settings: None,
+        is_list: false,
+        form: Form::Text,
+    }
 }
 
 fn report_of(text: &str, options: impl FnOnce(PathBuf) -> Options) -> Result<String, ReportError> {
@@ -140,7 +152,7 @@ fn run_of_curves() -> String {
 
 fn report_of_curves(run: &str, anchor: Option<&str>, form: Form) -> Result<String, ReportError> {
     let curves = Some(Curves { anchor: anchor.map(str::to_owned) });
-    report_of(run, |file| Options { file: Some(file), by: None, compare: None, curves, form })
+    report_of(run, |file| Options { curves, form, ..plain(file) })
 }
 
 #[test]
@@ -148,13 +160,16 @@ fn encoders_are_compared_over_their_bitrates() {
     expect![[r"
         test_results_1: curves compared with libx264 fast 1280x720, 30 fps
 
-                                                                          J/frame             bitrate                VMAF   VMAF in
-        curve                                         encodes       at equal VMAF       at equal VMAF    at equal bitrate    common
-        libx264 fast 1280x720, 30 fps                       4              +0.0 %              +0.0 %               +0.00     100 %
-        libx265 fast 1280x720, 30 fps                       4            +100.0 %             -50.0 %               +8.18     100 %
-        libsvtav1 fast 1280x720, 30 fps                     4      not comparable      not comparable      not comparable         -
+                                                                                  J/frame             bitrate                VMAF   VMAF in
+        curve                                                settings       at equal VMAF       at equal VMAF    at equal bitrate    common
+        libx264 fast 1280x720, 30 fps                               4              +0.0 %              +0.0 %               +0.00     100 %
+        libx265 fast 1280x720, 30 fps                               4            +100.0 %             -50.0 %               +8.18     100 %
+        libsvtav1 fast 1280x720, 30 fps                             4      not comparable      not comparable      not comparable         -
 
-        Bitrates are those that were set. A difference of curves with fewer than four encodes is rough.
+        most VMAF over joules for each frame (convex hull): libx264 1000, libx264 2000, libx264 4000, libx264 8000
+        most VMAF over bitrate (convex hull): libx265 500, libx265 1000, libx265 2000, libx265 4000
+
+        Bitrates are those that were set. A difference of curves with fewer than four settings is rough.
         In no curve, without energy for each frame or a VMAF of the whole source: 1
     "]].assert_eq(&report_of_curves(&run_of_curves(), None, Form::Text).unwrap());
     let json = report_of_curves(&run_of_curves(), Some("libx265 500"), Form::Json).unwrap();
@@ -191,5 +206,73 @@ fn a_run_without_curves_and_an_unknown_anchor_are_named() {
     assert!(error.contains("\"libx264 500\"") && error.contains("libx265 4000"), "{error}");
     let error =
         report_of_curves(r#"{"scenarios":[{"name":"x"}]}"#, None, Form::Text).unwrap_err().to_string();
-    assert!(error.contains("test_results_1") && error.contains("ffwatt bench --quality"), "{error}");
+    assert!(error.contains("test_results_1") && error.contains("ffwatt bench --input"), "{error}");
+}
+
+/// Two repeats of two settings on two clips, the reading of one clip, and a scenario of another writer.
+const CLIPS: &str = r#"{"scenarios":[
+ {"name":"a reading","start_time":100,"end_time":101,"clip":"a","encoder":"wrapped_avframe","resolution":"1280x720","fps":25,
+  "total_frames":250,"power":{"total_energy_joules":10},"bitrate":""},
+ {"name":"a fast","start_time":200,"end_time":210,"clip":"a","encoder":"libx264","preset":"fast","setting":"crf22","bitrate":"2000k",
+  "resolution":"1280x720","fps":25,"total_frames":250,"power":{"total_energy_joules":60},"vmaf_score":94,"output_bytes":2500000},
+ {"name":"a slow","start_time":300,"end_time":310,"clip":"a","encoder":"libx264","preset":"slow","setting":"crf22","bitrate":"1500k",
+  "resolution":"1280x720","fps":25,"total_frames":250,"power":{"total_energy_joules":110},"vmaf_score":95,"output_bytes":1875000},
+ {"name":"a fast (2)","start_time":400,"end_time":410,"clip":"a","encoder":"libx264","preset":"fast","setting":"crf22","bitrate":"2000k",
+  "resolution":"1280x720","fps":25,"total_frames":250,"power":{"total_energy_joules":62},"vmaf_score":94,"output_bytes":2500000},
+ {"name":"b fast","start_time":500,"end_time":510,"clip":"b","encoder":"libx264","preset":"fast","setting":"crf22","bitrate":"900k",
+  "resolution":"640x360","fps":25,"total_frames":250,"power":{"total_energy_joules":20},"vmaf_score":96,"output_bytes":1125000}]}"#;
+
+#[test]
+fn repeats_are_one_setting_without_the_energy_of_reading() {
+    let report = |order, form| {
+        report_of(CLIPS, |file| Options { settings: Some(order), form, ..plain(file) }).unwrap()
+    };
+    expect![[r"
+        test_results_1: settings, with the mean of their repeats
+
+                                                                                                                                  an hour of output
+        setting                                                    encodes    VMAF   Mbit/s   J/frame  ± 95 %         kWh           USD      g CO2e
+        b: libx264 fast crf22                                            1   96.00    0.900    0.0800       -    0.002000             -       0.800
+        a: libx264 fast crf22                                            2   94.00    2.000    0.2040       -    0.005100             -       2.040
+        a: libx264 slow crf22                                            1   95.00    1.500    0.4000       -    0.010000             -       4.000
+    "]].assert_eq(&report(Order::Energy, Form::Text));
+    expect![[r"
+        clip,encoder,preset,setting,scenario,encodes,vmaf,megabits_per_second,joules_per_frame,joules_per_frame_margin,kilowatt_hours_per_output_hour,cost_per_output_hour,carbon_grams_per_output_hour
+        b,libx264,fast,crf22,b fast,1,96,0.9,0.08,,0.002,,0.8
+        a,libx264,slow,crf22,a slow,1,95,1.5,0.4,,0.009999999999999998,,3.9999999999999996
+        a,libx264,fast,crf22,a fast,2,94,2,0.204,,0.0050999999999999995,,2.04
+    "]].assert_eq(&report(Order::Vmaf, Form::Csv));
+    let json: serde_json::Value = serde_json::from_str(&report(Order::File, Form::Json)).unwrap();
+    let fast = &json[0];
+    assert_eq!((&fast["encodes"], &fast["scenario"]), (&2.into(), &"a fast".into()));
+    // The mean of 60 and 62 J less 10 J, over 250 frames.
+    assert!((fast["joules_per_frame"].as_f64().unwrap() - 0.204).abs() < 1e-9, "{fast}");
+    assert!(json[1]["joules_per_frame_margin"].is_null(), "encoded once");
+}
+
+#[test]
+fn runs_are_listed_the_newest_first_and_found_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("1", RUN), ("2", CLIPS), ("3", "{")] {
+        std::fs::write(folder.path().join(format!("test_results_{name}.json")), text).unwrap();
+    }
+    let mut config = Config::default();
+    config.state_dir = Some(folder.path().into());
+    config.results_dir = Some(folder.path().into());
+    let mut out = Vec::new();
+    list::write(&folders(&config), Form::Text, &mut out).unwrap();
+    let shown = String::from_utf8(out).unwrap().replace(&folder.path().display().to_string(), "FOLDER");
+    expect![[r"
+        run                               begin                  scenarios  scored  clips and encoders
+        test_results_3                    FOLDER/test_results_3.json is not (yet) whole JSON: EOF while parsing an object at line 1 column 1
+        test_results_2                    1970-01-01T00:01:40Z           5       4  a, b, libx264
+        test_results_1                    1970-01-01T00:01:40Z           4       3
+    "]].assert_eq(&shown);
+    let (path, _) = read(Some(Path::new("test_results_2")), &config).unwrap();
+    assert_eq!(path, folder.path().join("test_results_2.json"));
+    let missing = read(Some(Path::new("test_results_9")), &config).unwrap_err().to_string();
+    assert!(missing.contains("test_results_9"), "{missing}");
+    let empty = tempfile::tempdir().unwrap();
+    let error = list::write(&[empty.path().into()], Form::Text, &mut Vec::new()).unwrap_err().to_string();
+    assert!(error.contains("ffwatt bench"), "{error}");
 }

@@ -85,8 +85,19 @@ impl Folder {
         self.newest().ok().flatten().map_or_else(|| self.path.clone(), |name| self.path.join(name))
     }
 
+    /// The paths of all files, the newest first.
+    pub fn paths(&self) -> Result<Vec<PathBuf>, SourceError> {
+        let mut names: Vec<String> = self.names()?.collect();
+        names.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(names.into_iter().map(|name| self.path.join(name)).collect())
+    }
+
     /// The name that sorts last.
     fn newest(&self) -> Result<Option<String>, SourceError> {
+        Ok(self.names()?.max())
+    }
+
+    fn names(&self) -> Result<impl Iterator<Item = String>, SourceError> {
         let entries = fs::read_dir(&self.path).map_err(|cause| match cause.kind() {
             io::ErrorKind::NotFound => SourceError::unavailable(
                 format!("the results folder {} is not there", self.path.display()),
@@ -95,7 +106,7 @@ impl Folder {
             _ => SourceError::transient(format!("list {}", self.path.display()), cause),
         })?;
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        Ok(names.filter(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX)).max())
+        Ok(names.filter(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX)))
     }
 }
 
@@ -145,6 +156,8 @@ mod tests {
         fs::write(root.path().join("zzz.json"), "no").unwrap();
         assert_eq!(folder.changed().unwrap().unwrap().bytes, b"new");
         assert_eq!(folder.changed().unwrap(), None);
+        let names = ["test_results_20260102_000000.json", "test_results_20260101_000000.json"];
+        assert_eq!(folder.paths().unwrap(), names.map(|name| root.path().join(name)));
         fs::write(root.path().join("test_results_20260102_000000.json"), "newer").unwrap();
         assert_eq!(folder.changed().unwrap().unwrap().bytes, b"newer");
         fs::remove_file(root.path().join("test_results_20260102_000000.json")).unwrap();
