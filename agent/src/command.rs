@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (`check`) works with limits.
 
+pub(crate) mod advise;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod check;
@@ -136,7 +137,7 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
                 }
             };
             start_log(config);
-            Ok(match bench::run(&options, config, &stop_by_signal()?, &mut std::io::stdout())? {
+            Ok(match bench::run(&options, (config, layers), &stop_by_signal()?, &mut std::io::stdout())? {
                 Ending::Done => ExitCode::SUCCESS,
                 Ending::Failed => EXIT_FAILED.into(),
                 Ending::Stopped => EXIT_STOPPED.into(),
@@ -163,6 +164,20 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
             start_log(config);
             let mut text = Vec::new();
             report::run(&options, config, &results::prices(config)?, &mut text)?;
+            print(&String::from_utf8_lossy(&text))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Advise(options) => {
+            let options = match options {
+                Ok(options) => options,
+                Err(problem) => {
+                    complain(&problem);
+                    return Ok(EXIT_USAGE.into());
+                }
+            };
+            start_log(config);
+            let mut text = Vec::new();
+            advise::run(&options, config, &results::prices(config)?, &mut text)?;
             print(&String::from_utf8_lossy(&text))?;
             Ok(ExitCode::SUCCESS)
         }

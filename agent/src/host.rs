@@ -3,6 +3,7 @@
 //! **Invariant:** no other file names `/proc`, `/sys` or `/dev`: tests point these roots at fixture trees, and the container
 //! image points them at `/host/…`.
 
+mod conditions;
 mod file_system;
 
 use std::fs;

@@ -37,6 +37,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use agent_core::model::scenario::Picture;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ use crate::files::{ReplaceError, TemporaryFolderError};
 
 pub(crate) use compare::{Comparison, Terms, compare};
 pub(crate) use options::{Options, command, options};
-pub(crate) use scores::number_or_inf;
+pub(crate) use scores::{Scores, number_or_inf};
 pub(crate) use tools::Tools;
 pub(crate) use watch::Watcher;
 
@@ -125,6 +126,8 @@ pub(crate) struct Pair {
     pub reference: PathBuf,
     /// The encode.
     pub distorted: PathBuf,
+    /// Whether each frame of the encode is that of the source with the same number: nothing is searched, unless their numbers differ.
+    pub is_in_step: bool,
 }
 
 /// Compares all pairs, some at a time, and writes the results. Returns whether all could be compared.
@@ -192,6 +195,27 @@ pub(crate) fn length(
     let attempt = process::Attempt { terms, begin: SystemClock.now() };
     let seconds = probe::probe(tools, &probe::absolute(path)?, &attempt)?.seconds;
     Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
+}
+
+/// Picture and playing time of a video.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct VideoSize {
+    /// Size and mean frame rate, as decoders show the video.
+    pub(crate) picture: Picture,
+    /// Playing time, where the file contains it.
+    pub(crate) length: Option<Duration>,
+}
+
+/// Size, frame rate and playing time of a video.
+pub(crate) fn video(tools: &Tools, path: &Path, terms: &Terms<'_>) -> Result<VideoSize, QualityError> {
+    let attempt = process::Attempt { terms, begin: SystemClock.now() };
+    let video = probe::probe(tools, &probe::absolute(path)?, &attempt)?;
+    let wrong = |problem: &str| QualityError::Input { path: path.to_path_buf(), problem: problem.to_owned() };
+    let side = |side: u64| u32::try_from(side).ok().ok_or_else(|| wrong("its picture is too large"));
+    let frame_rate = video.rate.ok_or_else(|| wrong("its frame rate is not known"))?;
+    let picture = Picture { width: side(video.width)?, height: side(video.height)?, frame_rate };
+    let length = video.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Ok(VideoSize { picture, length })
 }
 
 /// Runs an ffmpeg that writes this file, on the terms of a comparison.

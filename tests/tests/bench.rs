@@ -23,7 +23,7 @@ use tests::ffmpeg;
 fn bench(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = tests::agent::command().unwrap();
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).arg("bench");
-    command.arg("--output-dir").arg(folder).arg("--cooldown=0").args(arguments);
+    command.arg("--output-dir").arg(folder).args(["--cooldown=0", "--no-agent"]).args(arguments);
     command
 }
 

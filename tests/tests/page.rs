@@ -96,7 +96,17 @@ fn real_encodes_are_shown_as_the_metrics_have_them() {
     ]);
     fs::write(path("batch.json"), batch.to_string()).unwrap();
     let state = format!("--state-dir={}", path("state"));
-    let bench = ["bench", "batch", "--file", &path("batch.json"), "--quality", &results, &quality, &state];
+    let bench = [
+        "bench",
+        "--no-agent",
+        "batch",
+        "--file",
+        &path("batch.json"),
+        "--quality",
+        &results,
+        &quality,
+        &state,
+    ];
     output(tests::agent::command().unwrap().args(bench)).unwrap();
     // Live encodes, and one that has finished and has scores.
     let live = |name: &str, how: &[&str]| encode(&engine, &agent, name, &[], &[&SOURCE[..], how].concat());

@@ -3,14 +3,21 @@
 //! Each scenario runs in a cgroup of its own, `ffrtmp/<scenario>`, so that an agent on the same host charges its energy separately from all
 //! others. The file is written after every scenario: finished scenarios are kept, whatever happens later.
 
+mod agent;
 mod batch;
 mod cgroup;
+mod clip_options;
+mod clips;
 mod command;
+mod conditions;
 mod encode;
 mod file;
+mod matrix;
 mod options;
 mod plan;
+pub(in crate::command) mod rate_control;
 mod scoring;
+mod table;
 
 use std::fs;
 use std::io::Write;
@@ -19,11 +26,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use agent_core::units::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::TempDir;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Layers};
 use crate::error::chain;
 use crate::files::{self, ReplaceError, TemporaryFolderError};
 use crate::host::HostRoots;
@@ -33,13 +41,19 @@ pub(crate) use batch::BatchError;
 pub use batch::count_scenarios;
 pub(crate) use options::{Options, command, options};
 
+use clips::Decoding;
+use conditions::Before;
 use encode::{Encode, Outcome};
 use file::ResultFile;
+use options::Work;
 use plan::Scenario;
 use scoring::Scoring;
 
 /// Interval in which running encodes are checked.
 const POLL: Duration = Duration::from_millis(50);
+
+/// Time for which the host is looked at before the first scenario.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// The reason why a bench cannot continue.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +73,17 @@ pub(crate) enum BenchError {
         #[source]
         cause: std::io::Error,
     },
+    /// No agent runs, and none can be started.
+    #[error(
+        "no agent runs here, and none can be started ({why}); `ffwatt check` says what helps, and --no-agent encodes without"
+    )]
+    NoAgent {
+        /// The agent's last message.
+        why: String,
+    },
+    /// A clip cannot be read or decoded.
+    #[error(transparent)]
+    Clip(#[from] QualityError),
     /// The result file cannot be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
@@ -84,20 +109,50 @@ pub(crate) enum Ending {
 /// Runs all scenarios. `stop` ends it between two checks; finished scenarios stay in the file.
 pub(crate) fn run(
     options: &Options,
-    config: &Config,
+    (config, layers): (&Config, &Layers),
     stop: &Arc<AtomicBool>,
     out: &mut dyn Write,
 ) -> Result<Ending, BenchError> {
-    let scenarios = options.scenarios()?;
-    let folder = options.output_dir.clone().unwrap_or_else(|| config.results_dir());
-    let mut file = ResultFile::create(&folder)?;
     let encodes = Encodes::open(options)?;
+    let decoding = encodes.scratch.as_ref().map(|scratch| Decoding {
+        folder: scratch.path(),
+        ffmpeg: &options.ffmpeg,
+        config: &config.quality,
+        stop,
+    });
+    let scenarios = match (&options.work, &decoding) {
+        (Work::Clips(clips), Some(decoding)) => {
+            plan::with_unique_names(clips.scenarios(options.cooldown(), decoding)?)
+        }
+        _ => options.scenarios()?,
+    };
+    let folder = options.output_dir.clone().unwrap_or_else(|| config.results_dir());
     let roots = config.roots();
+    let mut file = ResultFile::create(&folder, conditions::host(&roots, &options.ffmpeg))?;
+    let own_agent =
+        if options.has_agent { agent::start_unless_running(config, layers, &folder, stop)? } else { None };
     let bar = progress(&scenarios);
-    let mut outcomes: Vec<(String, Outcome)> = Vec::new();
+    let mut outcomes: Vec<(&Scenario, Outcome)> = Vec::new();
     let mut ending = Ending::Done;
+    let mut cooldown = Duration::ZERO;
     for (index, scenario) in scenarios.iter().enumerate() {
         bar.set_message(format!("{}/{} {}", index + 1, scenarios.len(), scenario.name));
+        if let (Some(encode), Some(decoding)) = (&scenario.clip, &decoding) {
+            match decoding.prepare(&encode.clip) {
+                Err(QualityError::Stopped) => {
+                    ending = Ending::Stopped;
+                    break;
+                }
+                result => result?,
+            }
+        }
+        // Before the first scenario, a glance at the host is enough.
+        let pause = if index == 0 { options.cooldown().min(GLANCE) } else { cooldown };
+        let Some(before) = Before::wait(&roots, pause, stop) else {
+            ending = Ending::Stopped;
+            break;
+        };
+        cooldown = scenario.cooldown;
         let target = &encodes.target;
         let Some(mut outcome) =
             one(scenario, &Conditions { options, target, roots: &roots, stop, bar: &bar })?
@@ -105,15 +160,17 @@ pub(crate) fn run(
             ending = Ending::Stopped;
             break;
         };
+        outcome.before = before;
+        outcome.size = encodes.size(scenario);
         if outcome.problem.is_some() {
             ending = Ending::Failed;
-        } else if let (Some(scratch), Target::Folder(folder), false) =
-            (&encodes.scratch, target, scenario.is_baseline())
+        } else if let (Some(scratch), Target::Folder(folder)) = (&encodes.scratch, target)
+            && scenario.has_encodes()
         {
             let reference = scratch.path().join("source.mkv");
             let (ffmpeg, config, reference) = (&*options.ffmpeg, &config.quality, &reference);
-            match scoring::score(scenario, &Scoring { folder, reference, ffmpeg, config, stop }) {
-                Ok(quality) => outcome.quality = quality,
+            match outcome.score(scenario, &Scoring { folder, reference, ffmpeg, config, stop }) {
+                Ok(()) => {}
                 Err(QualityError::Stopped) => ending = Ending::Stopped,
                 Err(error) => {
                     tracing::error!("{}: not scored: {}", scenario.name, chain(&error));
@@ -124,18 +181,22 @@ pub(crate) fn run(
         encodes.clear(scenario);
         // A finished encode is kept, scored or not.
         file.add(scenario, &outcome)?;
-        outcomes.push((scenario.name.clone(), outcome));
-        let goes_on = ending != Ending::Stopped;
-        if !goes_on || !(scenario.is_baseline() || wait_quietly(scenario.cooldown, stop)) {
-            ending = Ending::Stopped;
+        outcomes.push((scenario, outcome));
+        if ending == Ending::Stopped {
             break;
         }
     }
     bar.finish_and_clear();
+    if own_agent.is_some_and(|agent| !agent.finish(config, file.path(), stop)) {
+        tracing::warn!("the energy of some scenarios is not in the ledger; `ffwatt report` shows which");
+    }
     let written = |cause| BenchError::io("write to standard output", cause);
-    report(&outcomes, out).map_err(written)?;
+    table::write(&outcomes, out).map_err(written)?;
     writeln!(out, "\n{} of {} scenarios in {}", outcomes.len(), scenarios.len(), file.path().display())
         .map_err(written)?;
+    if ending == Ending::Done {
+        table::write_next(&scenarios, file.path(), out).map_err(written)?;
+    }
     Ok(ending)
 }
 
@@ -158,14 +219,17 @@ fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcom
     let wait = |time: Duration, encode: &mut Encode| {
         let clock = SystemClock;
         let begin = clock.now();
-        while clock.now().since(begin) < time && !encode.has_ended() {
+        let before = bar.position();
+        // A clip has its own end, however long its encode takes.
+        while !encode.has_ended() && (scenario.clip.is_some() || clock.now().since(begin) < time) {
             if stop.load(Ordering::Relaxed) {
                 return false;
             }
             std::thread::sleep(POLL);
-            bar.tick();
+            let passed = if scenario.clip.is_some() { encode.written() } else { clock.now().since(begin) };
+            bar.set_position(before + passed.min(time).as_secs());
         }
-        bar.inc(time.as_secs());
+        bar.set_position(before + time.as_secs());
         true
     };
     let goes_on = wait(scenario.stabilization, &mut encode);
@@ -202,6 +266,14 @@ impl Encodes {
         Ok(Self { scratch: Some(scratch), target })
     }
 
+    /// Size of a scenario's encodes, where all of them are files.
+    fn size(&self, scenario: &Scenario) -> Option<Bytes> {
+        let Target::Folder(folder) = &self.target else { return None };
+        let files = command::files(scenario, folder).into_iter().filter(|_| scenario.has_encodes());
+        let sizes = files.map(|file| Some(fs::metadata(file).ok()?.len()));
+        sizes.sum::<Option<u64>>().filter(|size| *size > 0).map(Bytes)
+    }
+
     /// Removes files that only scoring needed.
     fn clear(&self, scenario: &Scenario) {
         let Some(scratch) = &self.scratch else { return };
@@ -210,19 +282,6 @@ impl Encodes {
             let _ = fs::remove_file(file);
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a bench pauses between scenarios")]
-fn wait_quietly(time: Duration, stop: &AtomicBool) -> bool {
-    let clock = SystemClock;
-    let begin = clock.now();
-    while clock.now().since(begin) < time {
-        if stop.load(Ordering::Relaxed) {
-            return false;
-        }
-        std::thread::sleep(POLL);
-    }
-    true
 }
 
 /// A progress bar on standard error, when that is a terminal.
@@ -237,24 +296,8 @@ fn progress(scenarios: &[Scenario]) -> ProgressBar {
     bar
 }
 
-fn report(outcomes: &[(String, Outcome)], out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(out, "{:<34}{:>9}{:>9}{:>8}{:>9}  ended", "scenario", "seconds", "frames", "fps", "dropped")?;
-    for (name, outcome) in outcomes {
-        let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
-        let whole = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-        writeln!(
-            out,
-            "{:<34}{:>9.1}{:>9}{:>8}{:>9}  {}",
-            name,
-            outcome.window.1.0 - outcome.window.0.0,
-            whole(outcome.frames),
-            number(outcome.frame_rate()),
-            whole(outcome.dropped),
-            outcome.problem.as_deref().unwrap_or("well"),
-        )?;
-    }
-    Ok(())
-}
+/// Most characters of a folder's name.
+const MAX_SLUG: usize = 100;
 
 /// The name in a form that can be a folder's.
 fn slug(name: &str) -> String {
@@ -263,7 +306,7 @@ fn slug(name: &str) -> String {
     };
     let text: String = name.chars().map(plain).collect();
     let parts: Vec<&str> = text.split('-').filter(|part| !part.is_empty()).collect();
-    let slug: String = parts.join("-").chars().take(60).collect();
+    let slug: String = parts.join("-").chars().take(MAX_SLUG).collect();
     if slug.is_empty() { "scenario".to_owned() } else { slug }
 }
 

@@ -10,7 +10,7 @@ mod idle;
 mod movement;
 mod ready;
 mod results;
-mod running;
+pub(in crate::command) mod running;
 
 use std::fmt::Write;
 use std::net::TcpListener;

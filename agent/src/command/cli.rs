@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::command::advise;
 use crate::command::bench;
 use crate::command::calibrate::{self, CalibrateOptions};
 use crate::command::report;
@@ -39,6 +40,8 @@ pub(crate) enum Action {
     Quality(Result<quality::Options, String>),
     /// Rank a run, or add up transcodes of the ledger.
     Report(report::Options),
+    /// Find the cheapest setting that is good enough.
+    Advise(Result<advise::Options, String>),
     /// Show what is read from result files.
     ResultsCheck(Vec<PathBuf>),
     /// Show a running agent's figures.
@@ -93,13 +96,14 @@ pub fn command() -> Command {
     let results = results_check::command()
         .after_long_help(help::RESULTS)
         .mut_subcommands(|command| command.after_long_help(help::RESULTS));
-    let subcommands: [(Command, &[&str]); 9] = [
-        (run, help::COMMON),
-        (check, help::COMMON),
+    let subcommands: [(Command, &[&str]); 10] = [
+        (run, help::OF_RUN),
+        (check, help::OF_RUN),
         (calibrate::command().after_long_help(help::CALIBRATE), &["state_dir", "energy.source"]),
         (bench, &[]),
         (quality::command().after_long_help(help::QUALITY), &["quality.ffmpeg", "quality.timeout"]),
         (report::command().after_long_help(help::REPORT), &["state_dir", "results_dir"]),
+        (advise::command().after_long_help(help::ADVISE), &["state_dir", "results_dir"]),
         (results, &[]),
         (top::command().after_long_help(help::TOP), &["listen.port"]),
         (config, &[]),
@@ -126,6 +130,7 @@ pub(crate) fn parse(matches: &ArgMatches, environment: BTreeMap<OsString, OsStri
         Some(("bench", matches)) => (Action::Bench(Box::new(bench::options(matches))), matches),
         Some(("quality", matches)) => (Action::Quality(quality::options(matches)), matches),
         Some(("report", matches)) => (Action::Report(report::options(matches)), matches),
+        Some(("advise", matches)) => (Action::Advise(advise::options(matches)), matches),
         Some(("results", matches)) => (Action::ResultsCheck(results_check::files(matches)), matches),
         Some(("top", matches)) => (Action::Top(top::options(matches)), matches),
         Some(("config", matches)) => (Action::Config { default: matches.get_flag("default") }, matches),
@@ -193,6 +198,7 @@ mod tests {
             &["check", "--ready"][..],
             &["config"],
             &["report"],
+            &["advise", "--vmaf-min", "93"],
             &["results", "check", "a"],
             &["top"],
             &["bench"],

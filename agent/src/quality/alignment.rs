@@ -61,6 +61,12 @@ pub(super) struct Alignment {
 }
 
 impl Alignment {
+    /// Each frame with that of the same number.
+    pub(super) fn in_step(frames: u64) -> Self {
+        let pairs = (0..frames).map(|frame| (frame, frame)).collect();
+        Self { guess: Guess::SameRate, pairs, difference: 0.0, usual_difference: 0.0 }
+    }
+
     /// Whether the pictures of the pairs do not resemble each other more than other frames do, or the start is at the end of the
     /// search, so that a better one may lie beyond.
     pub(super) fn is_doubtful(&self) -> bool {

@@ -74,7 +74,7 @@ pub(crate) fn compare(tools: &Tools, pair: &Pair, terms: &Terms<'_>) -> Result<C
     }
     let geometry = task.common_picture(&reference, &distorted)?;
     let plan = Plan::new(&reference, &distorted, &geometry);
-    let pairing = pairing::pair(&task, &plan)?;
+    let pairing = pairing::pair(&task, &plan, pair.is_in_step)?;
     if pairing.alignment.is_doubtful() {
         let reason = "the pictures do not show the source: another video, other colours, or a start more than 10 frames apart";
         return Err(task.refused(reason.to_owned()));

@@ -84,7 +84,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, String> {
         .chunks(2)
         .filter_map(|pair| match pair {
             [reference, distorted] => {
-                Some(Pair { reference: reference.clone(), distorted: distorted.clone() })
+                Some(Pair { reference: reference.clone(), distorted: distorted.clone(), is_in_step: false })
             }
             _ => None,
         })

@@ -7,6 +7,9 @@ use agent_core::model::vmaf_model::VmafModel;
 use agent_core::units::{Decibels, Ratio, Vmaf};
 use serde_json::Value;
 
+/// Key of the share of the source's frames that the scores cover, in a result file.
+pub(super) const COVERED: &str = "quality_covered_ratio";
+
 /// Scores of a comparison; an unavailable metric is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Scores {
@@ -38,7 +41,27 @@ pub(crate) struct VmafScores {
 }
 
 impl Scores {
-    /// The scores as a result file has them.
+    /// The known scores, by their keys in a result file.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, Value)> {
+        let vmaf = self.vmaf.as_ref();
+        let all = [
+            ("vmaf_score", vmaf.map(|vmaf| Value::from(vmaf.mean.0))),
+            ("vmaf_harmonic_mean", vmaf.and_then(|vmaf| vmaf.harmonic_mean).map(|vmaf| Value::from(vmaf.0))),
+            (
+                "vmaf_first_percentile",
+                vmaf.and_then(|vmaf| vmaf.first_percentile).map(|vmaf| Value::from(vmaf.0)),
+            ),
+            ("vmaf_model", vmaf.map(|vmaf| Value::from(vmaf.model.name()))),
+            ("psnr_score", self.psnr.map(number_or_inf)),
+            ("ssim_score", self.ssim.map(|ssim| Value::from(ssim.0))),
+            ("xpsnr_score", self.xpsnr.map(number_or_inf)),
+            ("quality_seconds", Some(Value::from(self.took.as_secs_f64()))),
+            (COVERED, self.covered.map(|share| Value::from(share.0))),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// The scores as a run has them.
     pub(crate) fn quality(&self) -> Quality {
         Quality {
             vmaf: self.vmaf.as_ref().map(|vmaf| vmaf.mean),

@@ -8,10 +8,7 @@ use serde_json::Value;
 
 use crate::files;
 use crate::quality::QualityError;
-use crate::quality::scores::{Scores, number_or_inf};
-
-/// Key of the share of the source's frames that the scores cover.
-const COVERED: &str = "quality_covered_ratio";
+use crate::quality::scores::{COVERED, Scores};
 
 /// Writes scores into the scenario of this name. All other values stay; words that JSON does not have, such as `NaN`, become text, and
 /// the encoding becomes UTF-8. A reader sees the old file or the new one.
@@ -27,29 +24,13 @@ pub(super) fn write(path: &Path, scenario: &str, scores: &Scores) -> Result<(), 
     let pointer = results::pointer(&text, scenario).map_err(|error| wrong(error.to_string()))?;
     let entry = pointer.and_then(|pointer| document.pointer_mut(&pointer)?.as_object_mut());
     let entry = entry.ok_or_else(|| wrong(format!("has no scenario {scenario:?}")))?;
-    let vmaf = scores.vmaf.as_ref();
-    for (name, value) in [
-        ("vmaf_score", vmaf.map(|vmaf| Value::from(vmaf.mean.0))),
-        ("vmaf_harmonic_mean", vmaf.and_then(|vmaf| vmaf.harmonic_mean).map(|vmaf| Value::from(vmaf.0))),
-        (
-            "vmaf_first_percentile",
-            vmaf.and_then(|vmaf| vmaf.first_percentile).map(|vmaf| Value::from(vmaf.0)),
-        ),
-        ("vmaf_model", vmaf.map(|vmaf| Value::from(vmaf.model.name()))),
-        ("psnr_score", scores.psnr.map(number_or_inf)),
-        ("ssim_score", scores.ssim.map(|ssim| Value::from(ssim.0))),
-        ("xpsnr_score", scores.xpsnr.map(number_or_inf)),
-        ("quality_seconds", Some(Value::from(scores.took.as_secs_f64()))),
-    ] {
-        if let Some(value) = value {
-            entry.insert(name.to_owned(), value);
-        }
+    for (name, value) in scores.fields() {
+        entry.insert(name.to_owned(), value);
     }
-    match scores.covered {
-        Some(share) => entry.insert(COVERED.to_owned(), share.0.into()),
+    if scores.covered.is_none() {
         // The share of an earlier encode does not hold for this one.
-        None => entry.remove(COVERED),
-    };
+        entry.remove(COVERED);
+    }
     let text = serde_json::to_vec_pretty(&document).map_err(|error| failed("write", error.into()))?;
     Ok(files::replace(path, &text, None)?)
 }

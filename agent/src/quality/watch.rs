@@ -144,7 +144,7 @@ fn names_output(transcode: &TranscodeSnapshot, pair: &Pair) -> bool {
 fn pair_of(transcode: &TranscodeSnapshot) -> Option<Pair> {
     let labels = &transcode.workload.details.labels;
     let path = |name: &str| labels.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
-    Some(Pair { reference: path("reference")?, distorted: path("output")? })
+    Some(Pair { reference: path("reference")?, distorted: path("output")?, is_in_step: false })
 }
 
 fn score(

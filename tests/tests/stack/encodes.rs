@@ -69,7 +69,7 @@ pub(super) fn encode_scenarios(folder: &Path, vmaf: &str) {
     fs::write(&batch, SCENARIOS).unwrap();
     let mut bench = Command::new(binary().unwrap());
     bench
-        .args(["bench", "--duration=3", "--cooldown=0", "--quality"])
+        .args(["bench", "--no-agent", "--duration=3", "--cooldown=0", "--quality"])
         .arg(format!("--quality.ffmpeg={vmaf}"))
         .arg(format!("--output-dir={}", folder.join("results").display()))
         .args(["batch", "--file"])

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use agent_core::model::scenario::Picture;
 use agent_core::units::Pixels;
 
+use crate::command::bench::clips::ClipEncode;
 use crate::command::bench::plan::Scenario;
-use crate::command::bench::{Target, slug};
+use crate::command::bench::{Target, rate_control, slug};
 
-/// The encoder for one of upstream's names.
+/// The encoder for one of upstream's names, or that of its library.
 pub(super) fn encoder(name: &str) -> &str {
     match name {
-        "h264" => "libx264",
-        "h265" | "hevc" => "libx265",
-        "av1" => "libsvtav1",
+        "h264" | "x264" => "libx264",
+        "h265" | "hevc" | "x265" => "libx265",
+        "av1" | "svt-av1" => "libsvtav1",
         "vp9" => "libvpx-vp9",
         other => other,
     }
@@ -45,6 +46,9 @@ pub(super) struct Stream<'a> {
 impl Stream<'_> {
     /// Arguments of ffmpeg, which writes progress to standard output.
     pub(super) fn arguments(&self, folder: &Path) -> Vec<String> {
+        if let Some(encode) = &self.scenario.clip {
+            return self.of_clip(encode, folder);
+        }
         let outputs = pictures(self.scenario);
         let picture = largest(self.scenario);
         let mut words = Words::default();
@@ -68,15 +72,38 @@ impl Stream<'_> {
         words.0
     }
 
+    /// Encodes pictures without compression into a file without sound, or reads them only.
+    fn of_clip(&self, encode: &ClipEncode, folder: &Path) -> Vec<String> {
+        let mut words = Words::default();
+        words.add("-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -i");
+        words.word(&encode.clip.raw.display().to_string());
+        words.add("-map 0:v:0");
+        if encode.is_reading() {
+            words.add(&format!("-c:v {} -f null -", self.encoder));
+            return words.0;
+        }
+        let picture = self.scenario.picture;
+        // The pictures have their size already.
+        let setting = encode.setting.strip_prefix(&format!("{} ", picture.size_name()));
+        let setting = setting.unwrap_or(&encode.setting);
+        if self.encoder == "libx265" {
+            words.add("-x265-params log-level=error");
+        }
+        let rate = Some(picture.frame_rate);
+        words.0.extend(rate_control::words(self.encoder, self.preset, setting, rate));
+        words.add("-y");
+        let name = name(self.scenario, self.index, 0);
+        words.word(&folder.join(format!("{name}.mkv")).display().to_string());
+        words.0
+    }
+
     fn output(&self, words: &mut Words, picture: Picture, source: Picture, number: usize, folder: &Path) {
         words.add(&format!("-c:v {}", self.encoder));
         if let Some(preset) = self.preset {
             words.add(&format!("-preset {preset}"));
         }
-        match self.encoder {
-            "libx264" => words.add("-tune zerolatency"),
-            "libx265" => words.add("-x265-params log-level=error"),
-            _ => {}
+        if self.encoder == "libx265" {
+            words.add("-x265-params log-level=error");
         }
         let asked = self.scenario.streams.get(self.index).map_or("", String::as_str);
         let kilobits = share(asked, picture, source);
@@ -204,7 +231,7 @@ mod tests {
             "libx264",
             &Target::Null,
             &expect![
-                "-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=1000:sample_rate=48000 -map 0:v -map 1:a -c:v libx264 -preset veryfast -tune zerolatency -b:v 2500k -maxrate 2500k -bufsize 5000k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -f null -"
+                "-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=1000:sample_rate=48000 -map 0:v -map 1:a -c:v libx264 -preset veryfast -b:v 2500k -maxrate 2500k -bufsize 5000k -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -f null -"
             ],
         );
         check(

@@ -12,16 +12,20 @@ use agent_core::ffmpeg::progress::Lines;
 use agent_core::model::progress::Block;
 use agent_core::model::scenario::Quality;
 use agent_core::time::{MonoTime, WallTime};
+use agent_core::units::Bytes;
 use rustix::process::Signal;
 
 use crate::child::{self, ChildGroup, MAX_LINE, Messages, Unfinished};
 use crate::clock::{Clock, SystemClock};
 use crate::command::bench::cgroup::Cgroup;
 use crate::command::bench::command::{self, Stream};
+use crate::command::bench::conditions::Before;
 use crate::command::bench::options::Options;
 use crate::command::bench::plan::Scenario;
+use crate::command::bench::scoring::{self, Scoring};
 use crate::command::bench::{BenchError, Target, slug};
 use crate::host::HostRoots;
+use crate::quality::{QualityError, Scores};
 
 /// Time in which an ffmpeg has to end after a signal.
 const GRACE: Duration = Duration::from_secs(5);
@@ -58,6 +62,10 @@ pub(super) struct Encode {
     preset: Option<String>,
     begun: (WallTime, Vec<Progress>),
     is_paced: bool,
+    /// Whether it ends by itself, at the end of a clip.
+    has_end: bool,
+    /// The command lines, one for each process.
+    commands: Vec<String>,
 }
 
 /// One ffmpeg process.
@@ -84,9 +92,24 @@ pub(super) struct Outcome {
     pub(super) encoder: String,
     pub(super) preset: Option<String>,
     pub(super) quality: Quality,
+    /// All scores of the only encode of a clip.
+    pub(super) scores: Option<Scores>,
+    /// Size of the encodes, where they are files.
+    pub(super) size: Option<Bytes>,
+    pub(super) commands: Vec<String>,
+    pub(super) before: Before,
 }
 
 impl Outcome {
+    /// Compares the encodes with their source.
+    pub(super) fn score(&mut self, scenario: &Scenario, scoring: &Scoring<'_>) -> Result<(), QualityError> {
+        match &scenario.clip {
+            Some(encode) => self.scores = Some(scoring::score_clip(scenario, encode, scoring)?),
+            None => self.quality = scoring::score(scenario, scoring)?,
+        }
+        Ok(())
+    }
+
     pub(super) fn frame_rate(&self) -> Option<f64> {
         let seconds = self.window.1.0 - self.window.0.0;
         (seconds > 0.0).then(|| self.frames.map(|frames| frames as f64 / seconds)).flatten()
@@ -103,8 +126,14 @@ impl Encode {
     ) -> Result<Self, BenchError> {
         let encoder = scenario.encoder.as_deref().unwrap_or(&options.encoder);
         let encoder = command::encoder(encoder).to_owned();
-        let chosen = scenario.preset.clone().or_else(|| options.preset.clone());
-        let preset = chosen.or_else(|| command::default_preset(&encoder).map(str::to_owned));
+        let chosen = scenario.preset.clone();
+        // The encoders of clips have their presets.
+        let preset = if scenario.clip.is_some() {
+            chosen
+        } else {
+            let chosen = chosen.or_else(|| options.preset.clone());
+            chosen.or_else(|| command::default_preset(&encoder).map(str::to_owned))
+        };
         let cgroup = if scenario.is_baseline() {
             None
         } else {
@@ -118,7 +147,9 @@ impl Encode {
             encoder,
             preset,
             begun: (SystemClock.wall(), Vec::new()),
-            is_paced: !options.is_fast,
+            is_paced: !options.is_fast && scenario.clip.is_none(),
+            has_end: scenario.clip.is_some(),
+            commands: Vec::new(),
         };
         let folder = if let Target::Folder(folder) = target { folder.as_path() } else { Path::new("") };
         for index in 0..scenario.streams.len() {
@@ -130,15 +161,21 @@ impl Encode {
                 target,
                 is_fast: options.is_fast,
             };
-            let process = Process::start(&options.ffmpeg, &stream.arguments(folder), encode.cgroup.as_ref())?;
-            encode.processes.push(process);
+            let arguments = options.on_cpus(stream.arguments(folder));
+            encode.commands.push(arguments.join(" "));
+            encode.processes.push(Process::start(&arguments, encode.cgroup.as_ref())?);
         }
         Ok(encode)
     }
 
-    /// Whether an encode has ended early.
+    /// Whether an encode has ended.
     pub(super) fn has_ended(&mut self) -> bool {
         self.processes.iter_mut().any(|process| matches!(process.child.has_ended(), Ok(true) | Err(_)))
+    }
+
+    /// Playing time of the shortest output so far.
+    pub(super) fn written(&self) -> Duration {
+        self.progress().iter().map(|progress| progress.written).min().unwrap_or_default()
     }
 
     /// Begins the measured window after the stabilization.
@@ -149,7 +186,8 @@ impl Encode {
     /// Ends all processes; the window ends with the last of them.
     pub(super) fn end(mut self) -> Outcome {
         let told = SystemClock.now();
-        let mut problem = self.processes.iter_mut().find_map(Process::problem);
+        let has_end = self.has_end;
+        let mut problem = self.processes.iter_mut().find_map(|process| process.problem(has_end));
         for process in &self.processes {
             process.tell_to_end();
         }
@@ -189,6 +227,10 @@ impl Encode {
             encoder: self.encoder.clone(),
             preset: self.preset.clone(),
             quality: Quality::default(),
+            scores: None,
+            size: None,
+            commands: self.commands.clone(),
+            before: Before::default(),
         }
     }
 
@@ -200,7 +242,7 @@ impl Encode {
 
 impl Process {
     #[expect(clippy::disallowed_methods, reason = "a bench starts its encodes; `end` ends them")]
-    fn start(ffmpeg: &str, arguments: &[String], cgroup: Option<&Cgroup>) -> Result<Self, BenchError> {
+    fn start(program_and_arguments: &[String], cgroup: Option<&Cgroup>) -> Result<Self, BenchError> {
         // The shell moves itself into the cgroup before it becomes ffmpeg, so that no cycle is charged elsewhere. And with util-linux,
         // a bench that is killed ends its ffmpegs.
         let script = r#"if [ -n "$1" ]; then echo 0 > "$1" || exit 125; fi; shift
@@ -208,11 +250,11 @@ impl Process {
             exec "$@""#;
         let processes = cgroup.map(Cgroup::processes).unwrap_or_default();
         let mut command = Command::new("sh");
-        command.args(["-c", script, "sh"]).arg(processes).arg(ffmpeg).args(arguments);
+        command.args(["-c", script, "sh"]).arg(processes).args(program_and_arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = SystemClock.now();
-        let mut child = ChildGroup::spawn(&mut command)
-            .map_err(|cause| BenchError::io(format!("start {ffmpeg}"), cause))?;
+        let mut child =
+            ChildGroup::spawn(&mut command).map_err(|cause| BenchError::io("start sh".to_owned(), cause))?;
         let progress = Arc::new(Mutex::new(Progress::default()));
         let messages = Arc::new(Mutex::new(Messages::default()));
         let mut readers = Vec::new();
@@ -230,13 +272,14 @@ impl Process {
         Ok(Self { child, progress, started, readers, messages })
     }
 
-    /// The reason why it does not run, when it should.
-    fn problem(&mut self) -> Option<String> {
+    /// The reason why it does not run, when it should. One that `has_end` may have ended without an error.
+    fn problem(&mut self, has_end: bool) -> Option<String> {
         if let Ok(false) = self.child.has_ended() {
             return None;
         }
         // Its messages are complete once no process has its pipes open.
         let status = match self.end() {
+            Ok(status) if has_end && status.success() => return None,
             Ok(status) => status.to_string(),
             Err(Unfinished::Unknown(error)) => error.to_string(),
             Err(Unfinished::Late | Unfinished::Stopped) => "a process that it started went on".to_owned(),
@@ -282,22 +325,40 @@ fn follow(output: impl Read, progress: &Mutex<Progress>) {
 mod tests {
     use super::*;
 
+    fn shell(script: &str) -> Vec<String> {
+        ["sh", "-c", script].map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn an_encode_of_a_clip_may_end_only_without_an_error() {
+        let problem = |script: &str, has_end: bool| {
+            let mut process = Process::start(&shell(script), None).unwrap();
+            while !process.child.has_ended().unwrap() {
+                std::thread::yield_now();
+            }
+            process.problem(has_end)
+        };
+        assert_eq!(problem("exit 0", true), None);
+        assert!(problem("exit 0", false).is_some(), "a live source has no end");
+        assert!(problem("exit 1", true).unwrap().contains("exit status: 1"));
+    }
+
     #[test]
     fn a_failed_encode_has_the_cause_as_its_problem() {
         let script = "echo '[libx264 @ 0x1] Error setting preset fastest' >&2
             echo 'Conversion failed!' >&2; exit 3";
-        let mut process = Process::start("sh", &["-c".to_owned(), script.to_owned()], None).unwrap();
+        let mut process = Process::start(&shell(script), None).unwrap();
         while !process.child.has_ended().unwrap() {
             std::thread::yield_now();
         }
         let expected = "ffmpeg ended (exit status: 3): Error setting preset fastest";
-        assert_eq!(process.problem().as_deref(), Some(expected));
+        assert_eq!(process.problem(false).as_deref(), Some(expected));
     }
 
     #[test]
     fn an_ffmpeg_that_a_script_starts_ends_with_the_script() {
         let script = "sleep 600 & echo $! >&2; wait";
-        let mut process = Process::start("sh", &["-c".to_owned(), script.to_owned()], None).unwrap();
+        let mut process = Process::start(&shell(script), None).unwrap();
         process.tell_to_end();
         assert!(process.end().is_ok(), "none of them waits for the grace time");
         assert_eq!(process.readers.len(), 0);
@@ -308,7 +369,7 @@ mod tests {
         let script = "yes | head -c 100000 | tr -d '\\n'
             printf '\\nframe=5\\ndrop_frames=1\\nout_time_us=2000000\\nprogress=continue\\n'
             printf 'frame=7\\nout_time_us=N/A\\nprogress=end\\nframe=9\\n'";
-        let mut process = Process::start("sh", &["-c".to_owned(), script.to_owned()], None).unwrap();
+        let mut process = Process::start(&shell(script), None).unwrap();
         assert!(process.end().unwrap().success());
         let progress = *process.progress.lock().unwrap();
         assert_eq!((progress.frames, progress.dropped, progress.written), (7, 1, Duration::from_secs(2)));

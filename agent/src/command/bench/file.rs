@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use agent_core::model::scenario::Picture;
+use agent_core::units::Bytes;
 use jiff::Zoned;
 use serde_json::{Value, json};
 
@@ -19,17 +20,19 @@ use crate::quality::number_or_inf;
 pub(super) struct ResultFile {
     path: PathBuf,
     date: String,
+    host: Value,
     scenarios: Vec<Value>,
 }
 
 impl ResultFile {
     /// A file named by the local time; written with the first scenario.
-    pub(super) fn create(folder: &Path) -> Result<Self, BenchError> {
+    pub(super) fn create(folder: &Path, host: Value) -> Result<Self, BenchError> {
         fs::create_dir_all(folder)
             .map_err(|cause| BenchError::io(format!("make {}", folder.display()), cause))?;
         let now = Zoned::now();
         let path = folder.join(format!("test_results_{}.json", now.strftime("%Y%m%d_%H%M%S")));
-        Ok(Self { path, date: now.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(), scenarios: Vec::new() })
+        let date = now.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+        Ok(Self { path, date, host, scenarios: Vec::new() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -39,7 +42,7 @@ impl ResultFile {
     /// Adds a scenario and writes the file, so that a reader sees the old or the new one.
     pub(super) fn add(&mut self, scenario: &Scenario, outcome: &Outcome) -> Result<(), BenchError> {
         self.scenarios.push(entry(scenario, outcome));
-        let document = json!({ "test_date": self.date, "scenarios": self.scenarios });
+        let document = json!({ "test_date": self.date, "host": self.host, "scenarios": self.scenarios });
         let text = serde_json::to_vec_pretty(&document)
             .map_err(|error| BenchError::io(format!("write {}", self.path.display()), error.into()))?;
         Ok(files::replace(&self.path, &text, None)?)
@@ -56,7 +59,7 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
     let outputs: Vec<Value> = scenario.outputs.iter().map(picture).collect();
     let mut entry = json!({
         "name": scenario.name,
-        "bitrate": scenario.bitrate(),
+        "bitrate": reached_bitrate(scenario, outcome).unwrap_or_else(|| scenario.bitrate()),
         "duration": scenario.duration.as_secs_f64(),
         "start_time": outcome.window.0.0,
         "end_time": outcome.window.1.0,
@@ -86,10 +89,31 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
         add("ssim_score", quality.ssim.map(|ssim| ssim.0.into()));
         add("quality_covered_ratio", quality.covered.map(|share| share.0.into()));
         add("quality_seconds", quality.took.map(|took| took.as_secs_f64().into()));
+        if let Some(scores) = &outcome.scores {
+            for (name, value) in scores.fields() {
+                add(name, Some(value));
+            }
+        }
+        if let Some(encode) = &scenario.clip {
+            add("clip", Some(encode.clip.name.clone().into()));
+            add("setting", Some(encode.setting.clone().into()).filter(|_| !encode.is_reading()));
+        }
+        add("output_bytes", outcome.size.map(|Bytes(size)| size.into()));
+        add("busy_before_ratio", outcome.before.busy.map(|busy| busy.0.into()));
+        add("processor_celsius", outcome.before.celsius.map(Value::from));
+        add("command_lines", Some(outcome.commands.clone().into()));
         add("container", outcome.workload.clone().map(Value::from));
     }
     add("failed", outcome.problem.clone().map(Value::from));
     entry
+}
+
+/// The bitrate of a clip's encode, by its size and the time that its frames take.
+fn reached_bitrate(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
+    scenario.clip.as_ref()?;
+    let (Bytes(size), frames) = (outcome.size?, outcome.frames.filter(|frames| *frames > 0)?);
+    let seconds = frames as f64 / scenario.picture.frame_rate;
+    Some(format!("{:.3}k", size as f64 * 8.0 / 1000.0 / seconds))
 }
 
 /// A whole number where possible, as upstream has it.

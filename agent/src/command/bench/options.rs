@@ -8,6 +8,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::command::bench::Target;
 use crate::command::bench::batch::{self, BatchError, Overrides};
+use crate::command::bench::clip_options;
+use crate::command::bench::clips::Clips;
 use crate::command::bench::plan::{self, Scenario, Times};
 use crate::config::HumanDuration;
 
@@ -33,6 +35,10 @@ pub(crate) struct Options {
     pub(super) ffmpeg: String,
     pub(super) is_fast: bool,
     pub(super) is_scored: bool,
+    /// Whether an agent is started where none runs.
+    pub(super) has_agent: bool,
+    /// CPUs of the encodes, as `taskset -c` reads them.
+    cpus: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +55,8 @@ pub(super) enum Work {
     },
     Multi(Vec<String>),
     Batch(PathBuf),
+    /// The user's own clips.
+    Clips(Clips),
 }
 
 /// Syntax of the subcommand.
@@ -67,17 +75,19 @@ pub(crate) fn command() -> Command {
     Command::new("bench")
         .about("Encode scenarios one after the other, and write a result file")
         .arg(time("duration", "Measured time of each scenario [default: 60s] [format: 60, 2m]"))
-        .arg(time("stabilization", "Unmeasured time before the measured time [default: 0s] [format: 15, 2m]"))
+        .arg(time("stabilization", "Unmeasured time before the measured time [default: 0s] [format: 15, 2m]").hide_short_help(true))
         .arg(time("cooldown", "Pause after each scenario [default: 5s] [format: 30, 2m]"))
         .arg(text("output-dir", "PATH", "Folder of the result file [default: --results-dir] [format: path]"))
         .arg(text(
             "target",
             "TARGET",
             "Output of the encodes [default: null] [format: null, folder, or rtmp://, srt://, udp:// address]",
-        ))
+        ).hide_short_help(true))
+        .args(clip_options::arguments())
+        .arg(text("cpus", "LIST", "CPUs of the encodes [default: all] [format: 0-3,8]").hide_short_help(true))
         .arg(text("encoder", "NAME", "Encoder [default: h264] [format: h264, h265, av1, vp9, or its name]"))
-        .arg(text("preset", "NAME", "Preset [default: veryfast or its equivalent] [format: its name]"))
-        .arg(text("ffmpeg", "PROGRAM", "ffmpeg that encodes [default: ffmpeg] [format: program or path]"))
+        .arg(text("preset", "NAME", "Preset; for clips, also lists and ranges [default: veryfast or its equivalent] [format: slow, fast..slow]"))
+        .arg(text("ffmpeg", "PROGRAM", "ffmpeg that encodes [default: ffmpeg] [format: program or path]").hide_short_help(true))
         .arg(
             Arg::new("fast")
                 .long("fast")
@@ -91,6 +101,14 @@ pub(crate) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .global(true)
                 .help("Keep the encodes, and compute VMAF, PSNR and SSIM after each scenario"),
+        )
+        .arg(
+            Arg::new("no-agent")
+                .long("no-agent")
+                .action(ArgAction::SetTrue)
+                .global(true)
+                .hide_short_help(true)
+                .help("Start no agent where none runs: encode without energy"),
         )
         .subcommand(Command::new("suite").about("Encode a baseline, four bitrates, three resolutions, two frame rates"))
         .subcommand(
@@ -170,11 +188,16 @@ pub(crate) fn command() -> Command {
 
 /// Reads the subcommand's arguments.
 pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
+    if let Some((name, _)) = matches.subcommand().filter(|_| matches.contains_id("input")) {
+        let problem = format!("clips have no scenarios of `bench {name}`; leave one of them out");
+        return Err(BatchError::Flag { flag: "--input", problem });
+    }
     let (work, matches) = match matches.subcommand() {
         Some(("suite", matches)) => (Work::Suite, matches),
         Some(("single", matches)) => (single(matches)?, matches),
         Some(("multi", matches)) => (multi(matches)?, matches),
         Some(("batch", matches)) => (Work::Batch(text(matches, "file").unwrap_or_default().into()), matches),
+        _ if matches.contains_id("input") => (Work::Clips(clip_options::clips(matches)?), matches),
         _ => (Work::All, matches),
     };
     let time = |name: &str| matches.get_one::<HumanDuration>(name).map(|span| span.0);
@@ -183,7 +206,12 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
         Some(url) if url.contains("://") => Target::Url(url.to_owned()),
         Some(folder) => Target::Folder(folder.into()),
     };
-    let is_scored = matches.get_flag("quality");
+    let is_of_clips = matches!(work, Work::Clips(_));
+    if is_of_clips && matches!(target, Target::Url(_)) {
+        let problem = "encodes of clips are files: omit --target, or give a folder".to_owned();
+        return Err(BatchError::Flag { flag: "--target", problem });
+    }
+    let is_scored = matches.get_flag("quality") || is_of_clips;
     if is_scored && matches!(target, Target::Url(_)) {
         let problem = "output to a server cannot be scored: omit --target, or give a folder".to_owned();
         return Err(BatchError::Flag { flag: "--quality", problem });
@@ -202,6 +230,8 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
         ffmpeg: text(matches, "ffmpeg").unwrap_or_else(|| "ffmpeg".to_owned()),
         is_fast: matches.get_flag("fast"),
         is_scored,
+        has_agent: !matches.get_flag("no-agent"),
+        cpus: text(matches, "cpus"),
     })
 }
 
@@ -246,18 +276,29 @@ fn multi(matches: &ArgMatches) -> Result<Work, BatchError> {
     Ok(Work::Multi(bitrates))
 }
 
-fn text(matches: &ArgMatches, name: &str) -> Option<String> {
+pub(super) fn text(matches: &ArgMatches, name: &str) -> Option<String> {
     matches.get_one::<String>(name).cloned()
 }
 
 impl Options {
-    /// The scenarios to run, with unique names.
+    /// ffmpeg with arguments, on the chosen CPUs.
+    pub(super) fn on_cpus(&self, arguments: Vec<String>) -> Vec<String> {
+        let taskset = self.cpus.iter().flat_map(|cpus| ["taskset", "-c", cpus]).map(str::to_owned);
+        taskset.chain([self.ffmpeg.clone()]).chain(arguments).collect()
+    }
+
+    /// Pause after each scenario.
+    pub(super) fn cooldown(&self) -> Duration {
+        self.overrides.cooldown.unwrap_or(COOLDOWN)
+    }
+
+    /// The scenarios to run, with unique names; those of clips need the clips.
     pub(super) fn scenarios(&self) -> Result<Vec<Scenario>, BatchError> {
         let times = Times {
             baseline: self.overrides.duration.unwrap_or(BASELINE),
             duration: self.overrides.duration.unwrap_or(DURATION),
             stabilization: self.overrides.stabilization.unwrap_or(STABILIZATION),
-            cooldown: self.overrides.cooldown.unwrap_or(COOLDOWN),
+            cooldown: self.cooldown(),
         };
         let same = |count: usize| Scenario::multi(vec!["2500k".to_owned(); count], times);
         let scenarios = match &self.work {
@@ -274,6 +315,7 @@ impl Options {
             }
             Work::Multi(bitrates) => vec![Scenario::multi(bitrates.clone(), times)],
             Work::Batch(file) => batch::read(file, times, self.overrides)?,
+            Work::Clips(_) => Vec::new(),
         };
         Ok(plan::with_unique_names(scenarios))
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use agent_core::model::scenario::Picture;
 
+use crate::command::bench::clips::ClipEncode;
+
 /// A scenario to run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scenario {
@@ -16,6 +18,8 @@ pub(super) struct Scenario {
     pub(super) outputs: Vec<Picture>,
     pub(super) encoder: Option<String>,
     pub(super) preset: Option<String>,
+    /// The clip that is encoded as a whole; a generated source in real time otherwise.
+    pub(super) clip: Option<ClipEncode>,
     pub(super) duration: Duration,
     /// Time before the measured window.
     pub(super) stabilization: Duration,
@@ -43,6 +47,7 @@ impl Scenario {
             outputs: Vec::new(),
             encoder: None,
             preset: None,
+            clip: None,
             duration: times.baseline,
             stabilization: Duration::ZERO,
             cooldown: Duration::ZERO,
@@ -73,6 +78,11 @@ impl Scenario {
 
     pub(super) fn is_baseline(&self) -> bool {
         self.streams.is_empty()
+    }
+
+    /// Whether it writes encodes, which can be scored.
+    pub(super) fn has_encodes(&self) -> bool {
+        !self.is_baseline() && !self.clip.as_ref().is_some_and(ClipEncode::is_reading)
     }
 
     /// The bitrate in a result file: one, or all with commas.
@@ -106,11 +116,14 @@ pub(super) fn suite(times: Times) -> Vec<Scenario> {
     ]
 }
 
+/// Most characters before the number of a repeated name: the slug has them all.
+const MAX_NUMBERED: usize = super::MAX_SLUG - 10;
+
 /// Two scenarios of one name would be one cgroup and one series.
 pub(super) fn with_unique_names(mut scenarios: Vec<Scenario>) -> Vec<Scenario> {
     let mut names = HashSet::new();
     for scenario in &mut scenarios {
-        let name = scenario.name.clone();
+        let name: String = scenario.name.chars().take(MAX_NUMBERED).collect();
         let mut number = 2;
         while !names.insert(super::slug(&scenario.name)) {
             scenario.name = format!("{name} ({number})");
@@ -148,5 +161,8 @@ mod tests {
         let scenarios = with_unique_names(vec![single("a b"), single("a  b"), single("a b")]);
         let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
         assert_eq!(names, ["a b", "a  b (2)", "a b (3)"]);
+        let long = "x".repeat(200);
+        let scenarios = with_unique_names(vec![single(&long), single(&long)]);
+        assert_ne!(super::super::slug(&scenarios[0].name), super::super::slug(&scenarios[1].name));
     }
 }

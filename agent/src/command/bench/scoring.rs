@@ -11,10 +11,11 @@ use agent_core::model::vmaf_model::VmafModel;
 use agent_core::units::{Decibels, Ratio, Vmaf};
 use indicatif::ProgressBar;
 
+use crate::command::bench::clips::ClipEncode;
 use crate::command::bench::command;
 use crate::command::bench::plan::Scenario;
 use crate::config;
-use crate::quality::{self, Pair, QualityError, Terms, Tools, compare};
+use crate::quality::{self, Pair, QualityError, Scores, Terms, Tools, compare};
 
 /// Files and programs of a scoring.
 pub(super) struct Scoring<'a> {
@@ -29,6 +30,25 @@ pub(super) struct Scoring<'a> {
     pub(super) stop: &'a AtomicBool,
 }
 
+/// Scores of a clip's encode, against the clip in its own size.
+pub(super) fn score_clip(
+    scenario: &Scenario,
+    encode: &ClipEncode,
+    scoring: &Scoring<'_>,
+) -> Result<Scores, QualityError> {
+    let Scoring { folder, config, stop, .. } = *scoring;
+    let tools = Tools::find(&config.ffmpeg, stop)?;
+    let bar = ProgressBar::hidden();
+    let terms = Terms { timeout: config.timeout.0, is_neg: false, stop, bar: &bar, started: &|_| {} };
+    let reference = encode.clip.source.clone();
+    let mut scores = Scores::default();
+    for distorted in command::files(scenario, folder) {
+        let pair = Pair { reference: reference.clone(), distorted, is_in_step: true };
+        scores = compare(&tools, &pair, &terms)?.scores;
+    }
+    Ok(scores)
+}
+
 /// Mean scores of all streams and renditions of a scenario.
 pub(super) fn score(scenario: &Scenario, scoring: &Scoring<'_>) -> Result<Quality, QualityError> {
     let Scoring { folder, reference, ffmpeg, config, stop } = *scoring;
@@ -40,7 +60,7 @@ pub(super) fn score(scenario: &Scenario, scoring: &Scoring<'_>) -> Result<Qualit
     quality::generate(&mut source(scenario, reference, ffmpeg, length), reference, &terms)?;
     let mut all = Vec::new();
     for distorted in encodes {
-        let pair = Pair { reference: reference.to_path_buf(), distorted };
+        let pair = Pair { reference: reference.to_path_buf(), distorted, is_in_step: false };
         let comparison = compare(&tools, &pair, &terms)?;
         all.push(comparison.scores);
     }

@@ -6,7 +6,10 @@ use super::DEFAULT_FILE;
 use crate::config::keys::{KEYS, Key};
 
 /// Keys in `ffwatt -h`: as many as fit on a screen of 80 columns and 30 lines. All of them are in `ffwatt --help`.
-pub(super) const COMMON: &[&str] = &["interval", "listen.address", "listen.port", "energy.source"];
+pub(super) const COMMON: &[&str] = &["interval", "listen.address", "energy.source"];
+
+/// Keys in `ffwatt run -h`.
+pub(super) const OF_RUN: &[&str] = &["interval", "listen.address", "listen.port", "energy.source"];
 
 /// The end of `ffwatt --help`.
 pub(super) const AFTER_LONG: &str = "\
@@ -44,7 +47,8 @@ Examples:
   ffwatt bench --duration 2m                     All scenarios, two minutes each
   ffwatt bench single --name x265 --bitrate 2500k --encoder h265 --with-baseline
   ffwatt bench multi --count 4 --bitrate 1M      Four encodes at once
-  ffwatt bench --quality batch --file codecs.json";
+  ffwatt bench --quality batch --file codecs.json
+  ffwatt bench --input a.mkv b.mkv --codec x264,x265,svt-av1 --preset fast..slow,8..10 --repeat 3";
 
 pub(super) const QUALITY: &str = "\
 Examples:
@@ -58,6 +62,13 @@ Examples:
   ffwatt report --compare x264 x265              Two scenarios of it
   ffwatt report --curves --anchor x264           Encoders over their bitrates, compared with that of x264
   ffwatt report --by codec --csv                 All transcodes of the ledger, by codec";
+
+pub(super) const ADVISE: &str = "\
+Examples:
+  ffwatt advise --vmaf-min 93                    The lowest energy of the newest run with VMAF 93 or more
+  ffwatt advise --vmaf-min 93 --bitrate-max 3M --by cost --price.per-cpu-hour 0.04
+  ffwatt advise --vmaf-min 90 --instead-of x264
+  ffwatt advise --vmaf-min 90 --views 1000 --delivery-kwh-per-gb 0.01";
 
 pub(super) const RESULTS: &str = "\
 Examples:
