@@ -6,7 +6,7 @@ use super::DEFAULT_FILE;
 use crate::config::keys::{KEYS, Key};
 
 /// Keys in `ffwatt -h`: as many as fit on a screen of 80 columns and 30 lines. All of them are in `ffwatt --help`.
-pub(super) const COMMON: &[&str] = &["interval", "listen.address", "energy.source"];
+pub(super) const COMMON: &[&str] = &["listen.address", "listen.port", "energy.source"];
 
 /// Keys in `ffwatt run -h`.
 pub(super) const OF_RUN: &[&str] = &["interval", "listen.address", "listen.port", "energy.source"];
