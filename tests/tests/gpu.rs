@@ -14,6 +14,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
 use tests::agent::binary;
 use tests::command::{pause, script};
 use tests::exposition::{Exposition, assert_no_residual};
@@ -49,6 +50,15 @@ fn now(stage: &Stage) -> (Exposition, Truth) {
     (scrape, truth)
 }
 
+/// Video seconds of a workload in the JSON API; `None` where the API leaves them out.
+fn engine_by_api(stage: &Stage, name: &str) -> Option<f64> {
+    let answer = stage.agent.get(stage.agent.ports.main, "/api/v1/workloads?per_page=1000").unwrap();
+    let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+    let mut items = answer["items"].as_array().unwrap().iter();
+    let workload = items.find(|item| item["workload"] == format!("/{PARENT}/{name}")).unwrap();
+    Some(workload.get("gpu_engine_seconds")?["video"].as_f64().unwrap())
+}
+
 /// The case that was wrong by a factor of fifty: the transcode on the GPU had the energy of its CPU time, its neighbour that of the GPU.
 #[test]
 fn who_uses_the_gpu_pays_for_it() {
@@ -76,6 +86,11 @@ fn who_uses_the_gpu_pays_for_it() {
     let transcode: f64 =
         last.sum("ffwatt_transcode_gpu_engine_seconds_total", &[("engine", "video")]).unwrap();
     assert!((transcode - of(&last, ENGINE, GPU_USER, ("engine", "video"))).abs() < 1e-6);
+    // The answer is of the same tick as one of the scrapes, or of one between them.
+    let by_api = engine_by_api(&stage, GPU_USER).unwrap();
+    let later = of(&stage.agent.scrape().unwrap(), ENGINE, GPU_USER, ("engine", "video"));
+    assert!((transcode - 1e-6..=later + 1e-6).contains(&by_api), "{transcode}, {by_api}, {later}");
+    assert_eq!(engine_by_api(&stage, "neighbour"), None);
     assert_eq!((key(&last, "uncore"), key(&last, "package")), ("engine-time".to_owned(), "time".to_owned()));
     assert_eq!(last.sum(FINDING, &[("code", "integrated_gpu_by_cpu_time")]), None);
     assert_no_residual(&last);
@@ -122,6 +137,7 @@ fn without_the_right_the_key_is_cpu_time() {
         .unwrap();
     assert_eq!((key(&scrape, "uncore"), key(&scrape, "package")), ("time".to_owned(), "time".to_owned()));
     assert_eq!(scrape.series_with("engine", "video"), [""; 0]);
+    assert_eq!(engine_by_api(&stage, GPU_USER), None, "unknown, not 0");
     let state = scrape.sum("ffwatt_source_state", &[("source", "gpu"), ("state", "absent")]);
     assert_eq!(state, Some(1.0));
     assert_no_residual(&scrape);

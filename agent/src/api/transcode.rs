@@ -1,8 +1,12 @@
 //! Formats transcodes for the API.
 
+use std::collections::BTreeMap;
+
 use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};
 use agent_core::model::transcode::ExitStatus;
 use serde::{Deserialize, Serialize};
+
+use crate::api::workload::by_class;
 
 /// An item of `/api/v1/transcodes`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,8 @@ pub(crate) struct Transcode {
     pub unobserved_seconds: Option<f64>,
     pub cpu_cores: f64,
     pub cpu_seconds: f64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub gpu_engine_seconds: BTreeMap<String, f64>,
     #[serde(flatten)]
     pub asked: EncodeSettings,
     #[serde(flatten)]
@@ -140,6 +146,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
         cpu_cores: if seconds > 0.0 { transcode.account.window_cpu.seconds() / seconds } else { 0.0 },
         cpu_seconds: transcode.total(snapshot).1.seconds(),
+        gpu_engine_seconds: by_class(&transcode.account.engines),
         asked: EncodeSettings {
             scenario: transcode.workload.details.scenario().map(str::to_owned),
             codec: encode.codec.clone(),

@@ -1,5 +1,8 @@
 //! Formats workloads for the API: containers, units and the pseudo-workloads.
 
+use std::collections::BTreeMap;
+
+use agent_core::gpu::engine::EngineTimes;
 use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,8 @@ pub(crate) struct Workload {
     pub uncertainty_joules: Option<f64>,
     pub cpu_cores: f64,
     pub cpu_seconds: f64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gpu_engine_seconds: BTreeMap<String, f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,8 +62,43 @@ fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
             .map(|_| uncertainty().map(|(_, charges)| charges.uncertainty.joules()).sum()),
         cpu_cores: if seconds > 0.0 { account.window_cpu.seconds() / seconds } else { 0.0 },
         cpu_seconds: account.cpu.seconds(),
+        gpu_engine_seconds: by_class(&account.engines),
         memory_bytes: workload.memory.map(|memory| memory.used.0),
         energy_cost: energy.map(|energy| energy.kilowatt_hours() * snapshot.prices.kilowatt_hour.0),
         carbon_grams: energy.map(|energy| energy.kilowatt_hours() * snapshot.prices.carbon.0),
+    }
+}
+
+/// Busy seconds by the name of the class. A class without use is left out: use that is not known looks the same.
+pub(super) fn by_class(engines: &EngineTimes) -> BTreeMap<String, f64> {
+    engines.seconds().map(|(class, seconds)| (class.name().to_owned(), seconds)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::transcodes;
+    use crate::pipeline::tests::graphics::GpuScene;
+
+    /// The engine time of those items of a list that have any.
+    fn engine_times(list: &impl Serialize) -> Vec<Value> {
+        let items = serde_json::to_value(list).unwrap();
+        items.as_array().unwrap().iter().filter_map(|item| item.get("gpu_engine_seconds")).cloned().collect()
+    }
+
+    #[test]
+    fn engine_time_is_shown_for_the_encode_and_its_container_only() {
+        let mut host = GpuScene::new();
+        let before = host.second(0.0, 0.06);
+        assert_eq!(engine_times(&workloads(&before)), [json!(null); 0]);
+        host.second(0.5, 0.06);
+        let last = host.second(0.75, 0.06);
+        assert!(last.workloads.len() > 1 && last.transcodes.len() == 1);
+        for shown in [engine_times(&workloads(&last)), engine_times(&transcodes(&last))] {
+            assert_eq!(shown, [json!({"video": 1.25})]);
+        }
     }
 }

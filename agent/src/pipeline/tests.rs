@@ -2,6 +2,7 @@
 
 mod cores;
 mod examples;
+pub(crate) mod graphics;
 mod kubernetes;
 mod posts;
 mod properties;

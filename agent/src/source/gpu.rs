@@ -8,6 +8,8 @@
 //! its descriptions `CAP_DAC_READ_SEARCH`.
 
 mod device;
+#[cfg(test)]
+pub(crate) mod fixture;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -79,14 +81,26 @@ pub(crate) struct GpuMeter {
     /// Processes that are still to be looked through in this turn.
     turn: Vec<ProcessId>,
     last: MonoTime,
+    /// Whether the `fdinfo` of other processes may be read.
+    may_read: fn() -> Result<(), SourceError>,
 }
 
 impl GpuMeter {
     /// `None` where the host has no integrated GPU with a driver that shows its use.
     pub(crate) fn open(roots: &HostRoots, now: MonoTime) -> Option<Self> {
+        Self::open_with(roots, now, may_read)
+    }
+
+    /// The same, with another check of the rights: the files of a fixture need no capability.
+    pub(crate) fn open_with(
+        roots: &HostRoots,
+        now: MonoTime,
+        may_read: fn() -> Result<(), SourceError>,
+    ) -> Option<Self> {
         let device = integrated_gpu(roots)?;
         let (processes, clients) = (BTreeMap::new(), EngineClients::default());
-        Some(Self { roots: roots.clone(), device, processes, clients, turn: Vec::new(), last: now })
+        let roots = roots.clone();
+        Some(Self { roots, device, processes, clients, turn: Vec::new(), last: now, may_read })
     }
 
     /// Engine time of each process since the last call.
@@ -95,7 +109,7 @@ impl GpuMeter {
         encoders: &[GpuCandidate],
         now: MonoTime,
     ) -> Result<Vec<(ProcessId, EngineTimes)>, SourceError> {
-        may_read()?;
+        (self.may_read)()?;
         let window = now.since(self.last);
         self.last = now;
         self.look(encoders);

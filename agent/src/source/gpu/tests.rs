@@ -1,10 +1,11 @@
 //! Tests the reading of engine time, on a fixture of procfs and sysfs.
 
-use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::Duration;
 
 use agent_core::gpu::engine::EngineClass;
 
+use super::fixture::{ADDRESS, add_device, set_description, set_video};
 use super::*;
 
 const SECOND: u64 = 1_000_000_000;
@@ -23,39 +24,22 @@ impl Host {
             ..HostRoots::default()
         };
         fs::create_dir(&roots.proc).unwrap();
-        let device = root.path().join("sys/devices/pci0000:00").join(address);
-        let card = roots.sys.join("class/drm/renderD128");
-        for folder in [&device, &card, &root.path().join("sys/bus").join(driver)] {
-            fs::create_dir_all(folder).unwrap();
-        }
-        symlink(root.path().join("sys/bus").join(driver), device.join("driver")).unwrap();
-        symlink(&device, card.join("device")).unwrap();
+        add_device(&roots, address, driver);
         Self { root, roots }
     }
 
     fn meter(&self) -> Option<GpuMeter> {
-        GpuMeter::open(&self.roots, MonoTime(0))
+        GpuMeter::open_with(&self.roots, MonoTime(0), || Ok(()))
     }
 
     /// Sets the video time of a client that a process has open at this number.
     fn set(&self, process: u32, number: u32, client: u32, milliseconds: u64) {
-        let text = format!(
-            "pos:\t0\ndrm-driver:\ti915\ndrm-pdev:\t0000:00:02.0\ndrm-client-id:\t{client}\n\
-             drm-engine-video:\t{} ns\n",
-            milliseconds * 1_000_000
-        );
-        self.set_text(process, number, "/dev/dri/renderD128", &text);
+        set_video(&self.roots, process, number, client, Duration::from_millis(milliseconds));
     }
 
-    fn set_text(&self, process: u32, number: u32, target: &str, text: &str) {
-        let folder = self.roots.proc.join(process.to_string());
-        fs::create_dir_all(folder.join("fd")).unwrap();
-        fs::create_dir_all(folder.join("fdinfo")).unwrap();
-        let link = folder.join(format!("fd/{number}"));
-        if !link.is_symlink() {
-            symlink(target, link).unwrap();
-        }
-        fs::write(folder.join(format!("fdinfo/{number}")), text).unwrap();
+    /// Shows another file than the GPU at this number.
+    fn set_other(&self, process: u32, number: u32, target: &str) {
+        set_description(&self.roots, process, number, target, "pos:\t0\n");
     }
 
     fn path(&self) -> &Path {
@@ -75,26 +59,26 @@ fn video(times: &[(ProcessId, EngineTimes)]) -> Vec<(u32, u64)> {
 #[test]
 fn only_an_integrated_gpu_with_a_known_driver_is_read() {
     for (address, driver, expected) in [
-        ("0000:00:02.0", "i915", true),
-        ("0000:00:02.0", "xe", true),
+        (ADDRESS, "i915", true),
+        (ADDRESS, "xe", true),
         ("0000:03:00.0", "i915", false),
-        ("0000:00:02.0", "vgem", false),
+        (ADDRESS, "vgem", false),
     ] {
         assert_eq!(Host::new(address, driver).meter().is_some(), expected, "{address} {driver}");
     }
-    let host = Host::new("0000:00:02.0", "i915");
+    let host = Host::new(ADDRESS, "i915");
     fs::remove_dir_all(host.path().join("sys/class")).unwrap();
     assert!(host.meter().is_none());
 }
 
 #[test]
 fn each_process_has_the_engine_time_of_its_clients() {
-    let host = Host::new("0000:00:02.0", "i915");
+    let host = Host::new(ADDRESS, "i915");
     let mut meter = host.meter().unwrap();
     host.set(40, 3, 1, 5000);
     // Its parent has the same client, another file, and no other device.
     host.set(39, 7, 1, 5000);
-    host.set_text(40, 4, "/dev/null", "pos:\t0\n");
+    host.set_other(40, 4, "/dev/null");
     host.set(41, 5, 2, 100);
     let mut at = |seconds: u64, new: &[u32]| {
         let mut all = encoders(&[40]);
@@ -108,7 +92,7 @@ fn each_process_has_the_engine_time_of_its_clients() {
     assert_eq!(at(2, &[]), [(39, 600)], "a client counts once");
     // An encoder that opens the device later, and one whose description is another file's now.
     host.set(40, 9, 3, 250);
-    host.set_text(41, 5, "", "pos:\t0\n");
+    host.set_other(41, 5, "");
     assert_eq!(at(3, &[]), [(40, 250)]);
     fs::remove_dir_all(host.roots.proc.join("41")).unwrap();
     assert_eq!(at(4, &[]), []);
@@ -116,7 +100,7 @@ fn each_process_has_the_engine_time_of_its_clients() {
 
 #[test]
 fn processes_that_are_no_encoders_are_found_in_turn() {
-    let host = Host::new("0000:00:02.0", "i915");
+    let host = Host::new(ADDRESS, "i915");
     let mut meter = host.meter().unwrap();
     let users = [100, 150, 199];
     for id in 100..200 {
