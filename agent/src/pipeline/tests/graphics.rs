@@ -1,5 +1,8 @@
-//! Simulates a host that encodes with its integrated GPU, and has a known true energy.
+//! Tests the idle energy of a host that encodes with its integrated GPU, and whose true energy is known.
 
+use agent_core::model::finding::FindingCode;
+
+use super::properties::books::sums_close;
 use super::*;
 use crate::source::gpu::GpuMeter;
 use crate::source::gpu::fixture::{ADDRESS, add_device, set_video};
@@ -69,4 +72,62 @@ impl GpuScene {
         truth.idle += idle;
         truth.dynamic += dynamic;
     }
+}
+
+impl GpuScene {
+    /// A second of an encode that nearly always uses the GPU, and hardly a CPU.
+    fn encode(&mut self) -> SharedSnapshot {
+        self.second(0.94 + 0.05 * self.scene.clock.now().since(MonoTime(0)).as_secs_f64().sin(), 0.06)
+    }
+
+    /// A second in which the encode waits for its input.
+    fn rest(&mut self) -> SharedSnapshot {
+        self.second(0.0, 0.0)
+    }
+}
+
+/// Idle energy of a zone, and dynamic energy of the encode's container.
+fn charged(snapshot: &Snapshot, zone: Zone) -> ZoneCharges {
+    let index = snapshot.zones.iter().position(|of| of.zone == zone).unwrap();
+    let of = |one: &WorkloadSnapshot| one.account.zones.get(index).copied().unwrap_or_default();
+    let idle = snapshot.workloads.iter().map(|one| of(one).idle).sum();
+    let dynamic = of(at_path(snapshot, &container_path(CONTAINER)).unwrap()).dynamic;
+    ZoneCharges { idle, dynamic, ..ZoneCharges::default() }
+}
+
+/// Within 5 % of the truth.
+#[track_caller]
+fn assert_near(what: &str, charged: MicroJoules, truth: MicroJoules) {
+    let (charged, truth) = (charged.joules(), truth.joules());
+    assert!((charged - truth).abs() <= 0.05 * truth, "{what}: {charged} J instead of {truth} J");
+}
+
+/// The agent starts during an encode. The idle power is that of the rest of half a minute which follows, not that of the busy GPU on quiet
+/// CPUs.
+#[test]
+fn an_hour_of_transcoding_has_the_idle_energy_of_the_host_at_rest() {
+    const HOUR: u32 = 3600;
+    let mut host = GpuScene::new();
+    let seconds = (0..HOUR).map(|second| match second {
+        120..150 => host.rest(),
+        _ => host.encode(),
+    });
+    let last = seconds.last().unwrap();
+    sums_close(&last);
+    for zone in [PACKAGE, UNCORE] {
+        let (charged, truth) = (charged(&last, zone), host.truth[&zone]);
+        assert_near(&format!("idle {zone}"), charged.idle, truth.idle);
+        assert_near(&format!("dynamic {zone}"), charged.dynamic, truth.dynamic);
+    }
+}
+
+#[test]
+fn a_gpu_that_never_rests_teaches_no_idle_power() {
+    let mut host = GpuScene::new();
+    let last = (0..300).map(|_| host.encode()).last().unwrap();
+    sums_close(&last);
+    for of in &last.zones {
+        assert_eq!((of.idle_power, charged(&last, of.zone).idle), (None, MicroJoules::ZERO), "{}", of.zone);
+    }
+    assert!(last.findings.iter().any(|finding| finding.code == FindingCode::IdlePowerNotKnown));
 }
