@@ -1,6 +1,8 @@
-//! Measures the cost of a tick and of a scrape by number of containers: attribution, rendering, names of pods, and the parsing of paths.
+//! Measures the cost of a tick and of a scrape by number of containers: attribution, engine time of an integrated GPU, rendering, names of
+//! pods, and the parsing of paths.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
+mod busy_gpu;
 mod busy_host;
 mod busy_node;
 
@@ -35,6 +37,33 @@ fn attribution_by_core(bencher: Bencher<'_, '_>, workloads: u32) {
         number += 1;
         busy_host::tick_by_core(&mut totals, &demand, number, CORES);
     });
+}
+
+/// The same for 1000 containers on this many cores: each container uses eight of them.
+#[divan::bench(args = [64, 256])]
+fn attribution_of_1000_by_core(bencher: Bencher<'_, '_>, cores: u32) {
+    let (mut totals, demand) = (busy_host::totals(1000), busy_host::demand_by_core(1000, cores));
+    let mut number = 0;
+    bencher.bench_local(|| {
+        number += 1;
+        busy_host::tick_by_core(&mut totals, &demand, number, cores);
+    });
+}
+
+/// Reading the engine time of this many encoders, and attribution by it. Each tick looks for the GPU in 16 other processes, and every tenth
+/// in all encoders.
+#[divan::bench(args = [0, 10, 100, 1000], sample_size = 1)]
+fn engine_time(bencher: Bencher<'_, '_>, encoders: u32) {
+    let mut files = busy_gpu::GpuFiles::new(encoders);
+    let mut tick = busy_gpu::GpuTick::new(&mut files);
+    bencher.with_inputs(|| files.advance()).bench_local_values(|now| tick.run(now));
+}
+
+/// The same step of a tick on a host without an integrated GPU.
+#[divan::bench]
+fn engine_time_without_gpu(bencher: Bencher<'_, '_>) {
+    let mut tick = busy_gpu::GpuTick::without_gpu();
+    bencher.bench_local(|| black_box(tick.read(black_box(MonoTime(1_000_000_000)))));
 }
 
 /// Port 9510, in the format that Prometheus requests.

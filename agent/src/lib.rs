@@ -43,9 +43,11 @@ pub mod inside {
     pub use crate::command::bench::count_scenarios;
     pub use crate::command::cli::command;
     pub use crate::config::{Config, parse as parse_config, print as print_config};
+    pub use crate::host::HostRoots;
     pub use crate::ledger::{Buckets, Grouping, Ledger, TranscodeRow};
     pub use crate::server::web_config::WebConfig;
     pub use crate::server::{AuthConfig, Authenticator, converse};
+    pub use crate::source::gpu::{GpuCandidate, GpuMeter};
     pub use crate::source::identity::docker::{EngineEvent, read_event, read_list};
     pub use crate::source::results::Folder;
 }

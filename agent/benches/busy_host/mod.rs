@@ -31,7 +31,10 @@ use agent_core::units::{CpuTime, Grams, MicroJoules, Money, Watts};
 pub(crate) const ZONE: Zone = Zone { scope: Scope::Package(0), domain: Domain::Package };
 
 /// Lower ids are those of pseudo-workloads.
-const FIRST: u32 = 100;
+pub(crate) const FIRST: u32 = 100;
+
+/// Most cores that a container uses.
+const SPREAD: u32 = 8;
 
 /// One second's CPU time of this many containers.
 pub(crate) fn demand(workloads: u32) -> Demand {
@@ -44,13 +47,14 @@ pub(crate) fn demand(workloads: u32) -> Demand {
     demand
 }
 
-/// The same on this many cores, all of which each container uses.
+/// The same on this many cores: each container uses eight of them, or all of fewer.
 pub(crate) fn demand_by_core(workloads: u32, cores: u32) -> Demand {
     let mut demand = Demand::default();
-    for core in 0..cores {
-        let place = CpuPlace { core: Some(CoreId(core)), ..CpuPlace::on_die(0, 0) };
-        for number in 0..workloads {
-            let claimant = Claimant::workload(WorkloadId(FIRST + number));
+    for number in 0..workloads {
+        let claimant = Claimant::workload(WorkloadId(FIRST + number));
+        for used in 0..cores.min(SPREAD) {
+            let core = (number * SPREAD + used) % cores;
+            let place = CpuPlace { core: Some(CoreId(core)), ..CpuPlace::on_die(0, 0) };
             demand.add(claimant, place, CpuTime(100_000 + u64::from(number * cores + core) * 97));
         }
     }

@@ -52,7 +52,7 @@ const LONGEST: usize = 16 * 1024;
 
 /// An encoder that may use the GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct GpuCandidate {
+pub struct GpuCandidate {
     /// Its number in procfs.
     pub id: ProcessId,
     /// Whether it has started since the last reading.
@@ -72,7 +72,7 @@ struct Followed {
 
 /// The use of the integrated GPU.
 #[derive(Debug)]
-pub(crate) struct GpuMeter {
+pub struct GpuMeter {
     roots: HostRoots,
     /// Address of the device.
     device: String,
@@ -92,7 +92,7 @@ impl GpuMeter {
     }
 
     /// The same, with another check of the rights: the files of a fixture need no capability.
-    pub(crate) fn open_with(
+    pub fn open_with(
         roots: &HostRoots,
         now: MonoTime,
         may_read: fn() -> Result<(), SourceError>,
@@ -104,7 +104,7 @@ impl GpuMeter {
     }
 
     /// Engine time of each process since the last call.
-    pub(crate) fn read(
+    pub fn read(
         &mut self,
         encoders: &[GpuCandidate],
         now: MonoTime,
