@@ -33,7 +33,7 @@ impl Terminal {
         let terminal = Self { folder: tempfile::tempdir().unwrap() };
         let program = binary().unwrap().display().to_string();
         let url = format!("http://127.0.0.1:{port}");
-        let size = ["new-session", "-d", "-x", "150", "-y", "40"];
+        let size = ["new-session", "-d", "-x", "165", "-y", "40"];
         output(terminal.tmux().args(size).args([&program, "top", "--url", &url]).args(arguments)).unwrap();
         terminal
     }
@@ -106,6 +106,30 @@ fn an_encode_is_shown_live_paused_filtered_and_in_detail() {
     let ticks = |screen: &str| screen.split("tick ").nth(1)?.split_whitespace().next()?.parse::<u64>().ok();
     let first = ticks(&screen).unwrap();
     terminal.until("it goes on", |screen| ticks(screen).is_some_and(|tick| tick > first));
+    let row = |screen: &str| screen.lines().find(|line| line.contains("libx264 veryfast")).map(str::to_owned);
+    let has_graphs = |line: String| line.contains(" running ") && line.contains('%') && line.contains('█');
+    terminal.until("its state, share and history", |screen| row(screen).is_some_and(has_graphs));
+    terminal.type_keys(&["?"]);
+    let screen = terminal.until("the help", |screen| screen.contains("any key closes the help"));
+    for words in ["q Ctrl-C", "PgDn", "Keys while a filter is typed", "slower than live"] {
+        assert!(screen.contains(words), "{words}\n{screen}");
+    }
+    terminal.type_keys(&["q"]);
+    terminal.until("the help is closed, and nothing else", |screen| screen.contains("libx264 veryfast"));
+    for (width, titles) in
+        [(20, &["CONTAINER", "POWER↓"][..]), (80, &["STATE", "POWER↓", "J/FRAME", "SPEED"])]
+    {
+        output(terminal.tmux().args(["resize-window", "-y", "40", "-x"]).arg(width.to_string())).unwrap();
+        let is_narrow =
+            |screen: &str| !screen.contains("LAST ") && titles.iter().all(|title| screen.contains(title));
+        let screen = terminal.until("columns that fit", is_narrow);
+        let power = |line: &str| line.ends_with(" W") || line.contains(" W ") || line.ends_with(" -");
+        let rows = screen.lines().skip_while(|line| !line.starts_with("CONTAINER")).skip(1);
+        let rows: Vec<&str> = rows.take_while(|line| !line.is_empty()).collect();
+        assert!(!rows.is_empty() && rows.iter().all(|line| power(line)), "a power has its unit:\n{screen}");
+    }
+    output(terminal.tmux().args(["resize-window", "-x", "165", "-y", "40"])).unwrap();
+    terminal.until("all columns again", |screen| screen.contains("LAST ") && screen.contains("tick "));
     terminal.type_keys(&["Enter"]);
     let screen = terminal.until("its detail", |screen| screen.contains("mJ per frame"));
     assert!(screen.contains("live") && screen.contains("dropped"), "{screen}");
@@ -124,6 +148,9 @@ fn an_encode_is_shown_live_paused_filtered_and_in_detail() {
     terminal.until("all of it again", |screen| !screen.contains("Encodes: 0"));
     terminal.type_keys(&["Tab"]);
     terminal.until("the workloads", |screen| screen.contains("MEMORY") && screen.contains("kernel"));
+    terminal.type_keys(&["Enter"]);
+    terminal
+        .until("the detail of a workload", |screen| screen.contains("belongs to") && screen.contains(" ± "));
     // The agent ends: that is shown, and the last figures stay.
     agent.stop().unwrap();
     terminal.until("it is gone", |screen| screen.contains("no agent answers") && screen.contains("kernel"));
@@ -197,6 +224,19 @@ fn once_prints_and_ends_and_says_what_is_wrong() {
     assert!(order.contains(&"nginx.service".to_owned()), "{text}");
     let filtered = output(&mut top(agent.ports.main, &["--once", "--filter", "NGINX"])).unwrap();
     assert!(filtered.contains("nginx.service") && !filtered.contains("4f1c0a7be95d"), "{filtered}");
+    let json = |arguments: &[&str]| {
+        let text = output(top(agent.ports.main, &["--json"]).args(arguments)).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let all = json(&["--sort", "energy"]);
+    let rows = all["workloads"].as_array().unwrap();
+    let energies: Vec<f64> = rows.iter().map(|row| row["energy_joules"].as_f64().unwrap()).collect();
+    assert!(energies.len() > 1 && energies.is_sorted_by(|one, next| one >= next), "{all}");
+    assert_eq!((&rows[0]["state"], &all["transcodes"]), (&"running".into(), &serde_json::json!([])), "{all}");
+    let all = json(&["--once", "--filter", "NGINX"]);
+    let names: Vec<_> =
+        all["workloads"].as_array().unwrap().iter().map(|row| row["workload"].as_str()).collect();
+    assert_eq!(names, [Some("nginx.service")], "{all}");
     let port = agent.ports.main;
     for (arguments, words) in [
         (&["--once", "--sort", "colour"][..], "POWER"),

@@ -4,9 +4,17 @@
 //! drawn after each change.
 
 mod client;
+mod condition;
+mod detail;
+mod fitting;
 mod format;
+mod help;
 mod keys;
+mod layout;
+mod power_history;
+mod print;
 mod rows;
+mod state;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
@@ -24,7 +32,7 @@ use crate::config::Config;
 
 use client::Client;
 pub(crate) use client::ClientError;
-use keys::{State, Step};
+use state::{State, Step};
 
 /// Interval of requests.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -41,6 +49,8 @@ pub(crate) struct Options {
     pub ca: Option<PathBuf>,
     /// Print once, and end.
     pub once: bool,
+    /// Print once as JSON, and end.
+    pub json: bool,
     /// Show only lines that contain this text.
     pub filter: String,
     /// The column to sort by.
@@ -62,7 +72,7 @@ pub(crate) enum TopError {
         known: String,
     },
     /// The screen is no terminal.
-    #[error("standard output is not a terminal: use --once")]
+    #[error("standard output is not a terminal: use --once, or --json for programs")]
     NoTerminal,
     /// The terminal cannot be used.
     #[error("the terminal")]
@@ -96,6 +106,7 @@ pub(crate) fn command() -> Command {
                 .help("CA file for the agent's certificate [default: CA certificates of this host] [format: path of a PEM file]"),
         )
         .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Print once, then exit"))
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print once as JSON, then exit"))
         .arg(Arg::new("filter").long("filter").value_name("TEXT").help("Show only rows with this text [default: all] [format: text]"))
         .arg(Arg::new("sort").long("sort").value_name("COLUMN").help("Column to sort by [default: power] [format: title of a column]"))
 }
@@ -106,6 +117,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
         url: matches.get_one::<String>("url").cloned(),
         ca: matches.get_one::<PathBuf>("ca").cloned(),
         once: matches.get_flag("once"),
+        json: matches.get_flag("json"),
         filter: matches.get_one::<String>("filter").cloned().unwrap_or_default(),
         sort: matches.get_one::<String>("sort").cloned(),
     }
@@ -120,14 +132,16 @@ pub(crate) fn run(options: &Options, config: &Config, out: &mut dyn Write) -> Re
         state.sort_by(sort).map_err(|known| TopError::Sort { asked: sort.clone(), known })?;
     }
     let first = client.ask()?;
+    state.answered(Ok(first));
+    if options.json {
+        return Ok(print::json(&state, out)?);
+    }
     if options.once {
-        state.answered(Ok(first));
-        return Ok(view::print(&state, out)?);
+        return Ok(print::text(&state, out)?);
     }
     if !io::stdout().is_terminal() {
         return Err(TopError::NoTerminal);
     }
-    state.answered(Ok(first));
     let answers = follow(client)?;
     let mut terminal = ratatui::try_init()?;
     let result = show(&mut terminal, &mut state, &answers);

@@ -79,7 +79,8 @@ pub(super) const TOP: &str = "\
 Examples:
   ffwatt top                                     The agent on this host
   ffwatt top --url https://user:password@host:9510
-  ffwatt top --once --filter x264                Print once, for scripts";
+  ffwatt top --once --filter x264                Print once, as text
+  ffwatt top --json --sort energy                Print once as JSON, for programs";
 
 pub(super) const CONFIG: &str = "\
 Examples:

@@ -1,5 +1,7 @@
 //! Formats figures as the page does: three significant digits, and the unit.
 
+use agent_core::duration;
+
 const PREFIXES: [(f64, &str); 7] =
     [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")];
 
@@ -7,7 +9,7 @@ const PREFIXES: [(f64, &str); 7] =
 const SMALLEST_AMOUNT: f64 = 0.0001;
 
 /// An unknown figure.
-pub(super) const UNKNOWN: &str = "–";
+pub(super) const UNKNOWN: &str = "-";
 
 /// Three significant digits: 0.42, 4.23, 42.3, 423.
 pub(super) fn digits(value: f64) -> String {
@@ -55,6 +57,23 @@ pub(super) fn watts(value: Option<f64>) -> String {
     shown(value, |value| format!("{} W", digits(value)))
 }
 
+/// Share of a whole: 42 %, <1 %.
+pub(super) fn percent(ratio: Option<f64>) -> String {
+    shown(ratio, |ratio| match ratio * 100.0 {
+        small if small > 0.0 && small < 0.5 => "<1 %".to_owned(),
+        percent => format!("{percent:.0} %"),
+    })
+}
+
+/// A point in time, and how long before `now` it was: 2026-02-03 10:10:00 UTC, 10 min ago.
+pub(super) fn moment(unix_seconds: f64, now: f64) -> String {
+    let ago = duration::in_words(now - unix_seconds);
+    match jiff::Timestamp::from_second(unix_seconds.round() as i64) {
+        Ok(time) => format!("{} UTC, {ago} ago", time.strftime("%F %T")),
+        Err(_) => format!("{ago} ago"),
+    }
+}
+
 /// The value formatted by `how`, or unknown.
 pub(super) fn shown<T>(value: Option<T>, how: impl Fn(T) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), how)
@@ -88,7 +107,7 @@ mod tests {
             (Some(0.9999), "1.00 J"),
             (Some(12_345.0), "12.3 kJ"),
             (Some(451e-9), "451 nJ"),
-            (None, "–"),
+            (None, "-"),
         ];
         for (value, expected) in table {
             assert_eq!(with_unit(value, "J"), expected);
@@ -106,11 +125,26 @@ mod tests {
             (Some(0.012), "0.01 USD", "0.01 g"),
             (Some(12.3), "12.30 USD", "12.3 g"),
             (Some(1234.0), "1234.00 USD", "1.23 kg"),
-            (None, "–", "–"),
+            (None, "-", "-"),
         ];
         for (value, expected, mass) in table {
             assert_eq!((money(value, "USD"), grams(value)), (expected.to_owned(), mass.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_small_share_is_not_zero_and_an_unknown_share_is_no_number() {
+        let table = [
+            (Some(0.424), "42 %"),
+            (Some(1.0), "100 %"),
+            (Some(0.0049), "<1 %"),
+            (Some(0.0), "0 %"),
+            (None, "-"),
+        ];
+        for (ratio, expected) in table {
+            assert_eq!(percent(ratio), expected);
+        }
+        assert_eq!(moment(1_770_113_400.0, 1_770_114_000.0), "2026-02-03 10:10:00 UTC, 10 min ago");
     }
 
     #[test]

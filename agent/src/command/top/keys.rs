@@ -1,185 +1,180 @@
-//! State of the screen, and its changes by keys and answers. No terminal here.
+//! Table of the keys: what each key does, for the state, for the help screen and for the last line of the screen.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::api::{Answer, Transcode};
-use crate::command::top::ClientError;
-use crate::command::top::rows::{self, Kind, Row};
-
-/// Result of a key.
+/// Effect of a key on the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    GoOn,
-    End,
+pub(super) enum Effect {
+    Help,
+    Quit,
+    OtherTable,
+    Detail,
+    NextColumn,
+    PreviousColumn,
+    Reverse,
+    Filter,
+    Pause,
+    Back,
+    Down,
+    Up,
+    PageDown,
+    PageUp,
+    First,
+    Last,
 }
 
-/// Sort order of one table.
+/// Effect of a key while a filter is typed. All other characters belong to the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TypingEffect {
+    Keep,
+    Clear,
+    Erase,
+}
+
+/// A key, alone or with Ctrl.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Press {
+    Alone(KeyCode),
+    Control(char),
+}
+
+impl Press {
+    pub(super) fn is(self, key: KeyEvent) -> bool {
+        match self {
+            Self::Alone(code) => key.code == code,
+            Self::Control(character) => {
+                key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char(character)
+            }
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Control(character) => format!("Ctrl-{}", character.to_ascii_uppercase()),
+            Self::Alone(KeyCode::Char(' ')) => "Space".to_owned(),
+            Self::Alone(KeyCode::Char(character)) => character.to_string(),
+            Self::Alone(KeyCode::Up) => "↑".to_owned(),
+            Self::Alone(KeyCode::Down) => "↓".to_owned(),
+            Self::Alone(KeyCode::Left) => "←".to_owned(),
+            Self::Alone(KeyCode::Right) => "→".to_owned(),
+            Self::Alone(KeyCode::PageUp) => "PgUp".to_owned(),
+            Self::Alone(KeyCode::PageDown) => "PgDn".to_owned(),
+            Self::Alone(code) => format!("{code:?}"),
+        }
+    }
+}
+
+/// A row of the table of keys.
 #[derive(Clone, Copy, Debug)]
-struct Order {
-    column: usize,
-    is_descending: bool,
+pub(super) struct Binding<E: 'static> {
+    pub(super) keys: &'static [Press],
+    pub(super) effect: E,
+    pub(super) help: &'static str,
+    /// Word for the last line of the screen; empty for keys that only the help screen has.
+    pub(super) word: &'static str,
 }
 
-/// State of the screen.
-#[derive(Clone, Debug)]
-pub(super) struct State {
-    pub(super) url: String,
-    pub(super) answer: Option<Answer>,
-    /// Error of the last request.
-    pub(super) problem: Option<String>,
-    pub(super) kind: Kind,
-    orders: [Order; 2],
-    pub(super) filter: String,
-    pub(super) is_typing: bool,
-    pub(super) is_paused: bool,
-    pub(super) has_detail: bool,
-    /// The key of the selected line: the selection follows it.
-    chosen: Option<String>,
+impl<E> Binding<E> {
+    /// The names of the keys, as the help screen shows them.
+    pub(super) fn names(&self) -> String {
+        self.keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The first key and the word, for the last line of the screen.
+    pub(super) fn brief(&self) -> Option<String> {
+        let first = self.keys.first().filter(|_| !self.word.is_empty())?;
+        Some(format!("{} {}", first.name(), self.word))
+    }
 }
 
-impl State {
-    pub(super) fn new(url: String, filter: String) -> Self {
-        let order = |kind: Kind| Order { column: kind.power(), is_descending: true };
-        Self {
-            url,
-            answer: None,
-            problem: None,
-            kind: Kind::default(),
-            orders: [order(Kind::Transcodes), order(Kind::Workloads)],
-            filter,
-            is_typing: false,
-            is_paused: false,
-            has_detail: false,
-            chosen: None,
+const fn binding<E: Copy>(
+    keys: &'static [Press],
+    effect: E,
+    word: &'static str,
+    help: &'static str,
+) -> Binding<E> {
+    Binding { keys, effect, help, word }
+}
+
+const fn char(character: char) -> Press {
+    Press::Alone(KeyCode::Char(character))
+}
+
+const fn key(code: KeyCode) -> Press {
+    Press::Alone(code)
+}
+
+/// Keys of the tables. The words of the last line are in this order; the last ones are left out on a narrow screen.
+pub(super) const BINDINGS: [Binding<Effect>; 16] = [
+    binding(&[char('?'), char('h')], Effect::Help, "help", "this help"),
+    binding(&[char('q'), Press::Control('c')], Effect::Quit, "quit", "quit"),
+    binding(&[key(KeyCode::Tab)], Effect::OtherTable, "table", "encodes or workloads"),
+    binding(&[key(KeyCode::Enter)], Effect::Detail, "detail", "detail of the row, or none"),
+    binding(&[char('s'), key(KeyCode::Right)], Effect::NextColumn, "sort", "sort by the next column"),
+    binding(&[char('/')], Effect::Filter, "filter", "type a filter"),
+    binding(&[char('p'), char(' ')], Effect::Pause, "pause", "pause, or go on"),
+    binding(&[char('r')], Effect::Reverse, "reverse", "reverse the order"),
+    binding(&[char('S'), key(KeyCode::Left)], Effect::PreviousColumn, "", "sort by the column before"),
+    binding(&[key(KeyCode::Down), char('j')], Effect::Down, "", "next row"),
+    binding(&[key(KeyCode::Up), char('k')], Effect::Up, "", "row before"),
+    binding(&[key(KeyCode::PageDown)], Effect::PageDown, "", "ten rows down"),
+    binding(&[key(KeyCode::PageUp)], Effect::PageUp, "", "ten rows up"),
+    binding(&[key(KeyCode::Home)], Effect::First, "", "first row"),
+    binding(&[key(KeyCode::End)], Effect::Last, "", "last row"),
+    binding(&[key(KeyCode::Esc)], Effect::Back, "", "no detail, no filter, quit"),
+];
+
+/// Keys while a filter is typed.
+pub(super) const TYPING: [Binding<TypingEffect>; 3] = [
+    binding(&[key(KeyCode::Enter)], TypingEffect::Keep, "", "keep the filter"),
+    binding(&[key(KeyCode::Esc)], TypingEffect::Clear, "", "no filter"),
+    binding(&[key(KeyCode::Backspace)], TypingEffect::Erase, "", "erase a character"),
+];
+
+/// The effect of a key by a table.
+pub(super) fn effect<E: Copy>(bindings: &[Binding<E>], key: KeyEvent) -> Option<E> {
+    let is_bound = |binding: &&Binding<E>| binding.keys.iter().any(|press| press.is(key));
+    bindings.iter().find(is_bound).map(|binding| binding.effect)
+}
+
+/// Whether the key ends the program in every state, so that a text that is typed cannot take it.
+pub(super) fn always_quits(key: KeyEvent) -> bool {
+    let quits = |press: &Press| matches!(press, Press::Control(_)) && press.is(key);
+    BINDINGS.iter().any(|binding| binding.effect == Effect::Quit && binding.keys.iter().any(quits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(press: Press) -> KeyEvent {
+        match press {
+            Press::Alone(code) => KeyEvent::new(code, KeyModifiers::NONE),
+            Press::Control(character) => KeyEvent::new(KeyCode::Char(character), KeyModifiers::CONTROL),
         }
     }
 
-    /// Sorts each table that has a column of this title; an error lists the columns.
-    pub(super) fn sort_by(&mut self, title: &str) -> Result<(), String> {
-        let mut has_any = false;
-        for kind in [Kind::Transcodes, Kind::Workloads] {
-            let found = kind.columns().iter().position(|column| column.title.eq_ignore_ascii_case(title));
-            if let Some(column) = found {
-                self.orders[kind as usize] = Order { column, is_descending: !kind.columns()[column].is_text };
-                has_any = true;
+    #[test]
+    fn no_key_has_two_effects() {
+        for binding in &BINDINGS {
+            for press in binding.keys {
+                assert_eq!(effect(&BINDINGS, event(*press)), Some(binding.effect), "{press:?}");
             }
         }
-        let all = || Kind::Transcodes.columns().iter().chain(Kind::Workloads.columns());
-        if has_any { Ok(()) } else { Err(all().map(|column| column.title).collect::<Vec<_>>().join(", ")) }
-    }
-
-    /// The sort column, and whether the largest value is first.
-    pub(super) fn order(&self) -> (usize, bool) {
-        let order = self.orders[self.kind as usize];
-        (order.column, order.is_descending)
-    }
-
-    /// Takes an answer or an error. While paused nothing changes.
-    pub(super) fn answered(&mut self, answer: Result<Answer, ClientError>) {
-        match answer {
-            Ok(_) if self.is_paused => {}
-            Ok(answer) => {
-                self.answer = Some(answer);
-                self.problem = None;
-            }
-            // The last answer stays.
-            Err(error) => self.problem = Some(error.to_string()),
+        for binding in &TYPING {
+            assert_eq!(effect(&TYPING, event(binding.keys[0])), Some(binding.effect));
         }
+        assert_eq!(effect(&BINDINGS, event(char('c'))), None, "without Ctrl");
     }
 
-    /// The same state with this table.
-    pub(super) fn of_kind(&self, kind: Kind) -> Self {
-        Self { kind, ..self.clone() }
-    }
-
-    /// The lines of the table.
-    pub(super) fn rows(&self) -> Vec<Row> {
-        let (column, is_descending) = self.order();
-        let rows = |answer| rows::rows(answer, self.kind, &self.filter, column, is_descending);
-        self.answer.as_ref().map(rows).unwrap_or_default()
-    }
-
-    /// The position of the selected line among these.
-    pub(super) fn place(&self, rows: &[Row]) -> Option<usize> {
-        let chosen = self.chosen.as_ref().and_then(|key| rows.iter().position(|row| row.key == *key));
-        chosen.or_else(|| (!rows.is_empty()).then_some(0))
-    }
-
-    /// The selected transcode, when its detail is shown.
-    pub(super) fn detail(&self) -> Option<&Transcode> {
-        if !self.has_detail || self.kind != Kind::Transcodes {
-            return None;
-        }
-        let rows = self.rows();
-        let key = &rows.get(self.place(&rows)?)?.key;
-        self.answer.as_ref()?.transcodes.as_ref()?.iter().find(|one| one.transcode == *key)
-    }
-
-    /// Handles a key.
-    pub(super) fn press(&mut self, key: KeyEvent) -> Step {
-        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            return Step::End;
-        }
-        if self.is_typing {
-            self.type_filter(key.code);
-            return Step::GoOn;
-        }
-        match key.code {
-            KeyCode::Esc if self.has_detail => self.has_detail = false,
-            KeyCode::Esc if !self.filter.is_empty() => self.filter.clear(),
-            KeyCode::Char('q') | KeyCode::Esc => return Step::End,
-            KeyCode::Tab => {
-                self.kind = if self.kind == Kind::Transcodes { Kind::Workloads } else { Kind::Transcodes };
-                self.chosen = None;
-            }
-            KeyCode::Char('/') => self.is_typing = true,
-            KeyCode::Char('p' | ' ') => self.is_paused = !self.is_paused,
-            KeyCode::Char('r') => {
-                let order = &mut self.orders[self.kind as usize];
-                order.is_descending = !order.is_descending;
-            }
-            KeyCode::Char('s') | KeyCode::Right => self.sort_beside(1),
-            KeyCode::Char('S') | KeyCode::Left => self.sort_beside(-1),
-            KeyCode::Enter => self.has_detail = !self.has_detail,
-            KeyCode::Down | KeyCode::Char('j') => self.choose(1),
-            KeyCode::Up | KeyCode::Char('k') => self.choose(-1),
-            KeyCode::PageDown => self.choose(10),
-            KeyCode::PageUp => self.choose(-10),
-            KeyCode::Home => self.choose(isize::MIN),
-            KeyCode::End => self.choose(isize::MAX),
-            _ => {}
-        }
-        Step::GoOn
-    }
-
-    fn type_filter(&mut self, code: KeyCode) {
-        match code {
-            KeyCode::Enter => self.is_typing = false,
-            KeyCode::Esc => {
-                self.filter.clear();
-                self.is_typing = false;
-            }
-            KeyCode::Backspace => {
-                self.filter.pop();
-            }
-            KeyCode::Char(character) => self.filter.push(character),
-            _ => {}
-        }
-    }
-
-    fn sort_beside(&mut self, step: isize) {
-        let columns = self.kind.columns();
-        let order = &mut self.orders[self.kind as usize];
-        let count = columns.len().cast_signed();
-        order.column = (order.column.cast_signed() + step).rem_euclid(count).cast_unsigned();
-        order.is_descending = !columns[order.column].is_text;
-    }
-
-    fn choose(&mut self, step: isize) {
-        let rows = self.rows();
-        let Some(place) = self.place(&rows) else { return };
-        let last = rows.len() - 1;
-        let place = place.cast_signed().saturating_add(step).clamp(0, last.cast_signed()).cast_unsigned();
-        self.chosen = Some(rows[place].key.clone());
+    #[test]
+    fn keys_have_the_names_that_keyboards_show() {
+        let names: Vec<String> = BINDINGS.iter().map(Binding::names).collect();
+        let expected = [
+            "? h", "q Ctrl-C", "Tab", "Enter", "s →", "/", "p Space", "r", "S ←", "↓ j", "↑ k", "PgDn",
+            "PgUp", "Home", "End", "Esc",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(BINDINGS[0].brief().unwrap(), "? help");
     }
 }

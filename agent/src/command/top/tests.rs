@@ -4,10 +4,16 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::state::State;
 use super::*;
 use crate::api::snapshot::{Host, Part};
 use crate::api::transcode::{EncodeSettings, Figures, ReportedProgress};
 use crate::api::{Notice, Prices, Transcode, Workload};
+
+mod every_field;
+mod help_screen;
+mod json;
+mod narrow;
 
 fn transcode(name: &str, codec: &str, watts: f64, per_frame: Option<f64>) -> Transcode {
     Transcode {
@@ -36,6 +42,7 @@ fn answer(tick: u64) -> Answer {
     };
     Answer {
         tick,
+        tick_seconds: 1.0,
         host: Host { cpus: 2, power_watts: Some(7.5), ..Host::default() },
         split: vec![Part { part: "containers".to_owned(), power_watts: 6.0 }],
         prices: Prices { currency: "USD".to_owned(), ..Prices::default() },
@@ -69,11 +76,15 @@ fn press(state: &mut State, keys: &str) {
 
 /// The screen, line by line.
 fn screen(state: &State) -> Vec<String> {
-    screen_of(state, 140)
+    screen_of(state, 170)
 }
 
 fn screen_of(state: &State, width: u16) -> Vec<String> {
-    let mut terminal = Terminal::new(TestBackend::new(width, 30)).unwrap();
+    screen_of_size(state, width, 30)
+}
+
+fn screen_of_size(state: &State, width: u16, height: u16) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| view::draw(frame, state)).unwrap();
     let buffer = terminal.backend().buffer();
     let line = |y| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
@@ -95,7 +106,7 @@ fn the_largest_is_first_and_keys_sort_otherwise() {
     assert_eq!(names(&state), ["live-b", "live-c?[2J", "live-a"]);
     press(&mut state, "r");
     assert_eq!(names(&state), ["live-a", "live-c?[2J", "live-b"]);
-    press(&mut state, "ss");
+    press(&mut state, "sss");
     assert!(screen(&state).iter().any(|line| line.contains("J/FRAME↓")));
     assert_eq!(names(&state), ["live-b", "live-a", "live-c?[2J"], "what is not known is last");
     press(&mut state, "\t");
@@ -161,7 +172,7 @@ fn a_narrow_terminal_has_what_matters_most() {
         let line = screen.iter().find(|line| line.starts_with("CONTAINER")).unwrap();
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(titles(&state), ["CONTAINER", "ENCODE", "POWER↓", "ENERGY", "J/FRAME", "SPEED"]);
+    assert_eq!(titles(&state), ["CONTAINER", "ENCODE", "STATE", "POWER↓", "ENERGY", "J/FRAME", "SPEED"]);
     state.sort_by("cost").unwrap();
     assert!(titles(&state).contains(&"COST↓".to_owned()), "what it is sorted by is seen");
 }
@@ -169,7 +180,7 @@ fn a_narrow_terminal_has_what_matters_most() {
 #[test]
 fn printed_it_is_all_there() {
     let mut text = Vec::new();
-    view::print(&state(), &mut text).unwrap();
+    print::text(&state(), &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     for words in
         ["7.50 W", "containers 6.00 W", "Energy is estimated", "CONTAINER ", "live-c?[2J", "NAME ", "box-a"]
@@ -185,7 +196,7 @@ fn addresses_and_columns_that_cannot_be_are_said() {
     assert!(!problem("ftp://user:secret@host").contains("secret"));
     let client = client::Client::new("https://user:secret@host:9510/", None).unwrap();
     assert_eq!(client.shown(), "https://host:9510");
-    assert!(state().sort_by("colour").unwrap_err().contains("POWER, ENERGY"));
+    assert!(state().sort_by("colour").unwrap_err().contains("STATE, POWER, SHARE"));
     assert_eq!(state().sort_by("memory"), Ok(()));
 }
 
@@ -194,7 +205,7 @@ fn an_agent_that_has_stopped_is_shown_as_such() {
     let mut state = state();
     let printed = |state: &State| {
         let mut out = Vec::new();
-        view::print(state, &mut out).unwrap();
+        print::text(state, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
     let with_age = |seconds| {
@@ -222,7 +233,7 @@ fn a_notice_says_since_when_and_how_many_more_there_are() {
     let shown = screen_of(&state, 120).join("\n");
     assert!(shown.contains("For 10 min: No counter. (and 2 more: `ffwatt top --once`)"), "{shown}");
     let mut out = Vec::new();
-    view::print(&state, &mut out).unwrap();
+    print::text(&state, &mut out).unwrap();
     let printed = String::from_utf8(out).unwrap();
     for line in ["For 10 min: No counter.", "No names.", "No file."] {
         assert!(printed.lines().any(|printed| printed == line), "{printed}");
@@ -230,15 +241,36 @@ fn a_notice_says_since_when_and_how_many_more_there_are() {
 }
 
 #[test]
-fn an_ended_transcode_has_the_state_that_the_agent_tells() {
-    let state = |exit_code, ending: Option<&str>| {
-        let asked =
-            EncodeSettings { exit_code, ending: ending.map(str::to_owned), ..EncodeSettings::default() };
-        rows::state_of(&Transcode { is_running: false, asked, ..transcode("a", "h264", 1.0, None) })
-    };
-    assert_eq!(state(Some(254), Some("failed")), "failed (254)");
-    assert_eq!(state(Some(143), Some("stopped")), "stopped");
-    assert_eq!(state(Some(255), Some("stopped or failed")), "stopped or failed");
-    assert_eq!(state(Some(0), Some("ended")), "ended");
-    assert_eq!(state(None, None), "ended", "its status is not known");
+fn a_share_is_a_bar_and_the_watts_since_the_start_are_a_line() {
+    let mut state = state();
+    let line =
+        |state: &State, name: &str| screen(state).into_iter().find(|line| line.contains(name)).unwrap();
+    state.answered(Ok(Answer {
+        transcodes: Some(vec![transcode("live-b", "libx265", 1.5, None)]),
+        ..answer(3)
+    }));
+    assert!(line(&state, "LAST ").contains("LAST 3 s"), "{}", line(&state, "LAST "));
+    assert!(line(&state, "live-b").contains("20 % █▋       █ ▅  "), "{}", line(&state, "live-b"));
+    let unknown = Transcode { is_running: false, ..transcode("live-d", "libx265", 1.5, None) };
+    state.answered(Ok(Answer { transcodes: Some(vec![unknown]), ..answer(4) }));
+    let line = line(&state, "live-d");
+    assert!(line.contains(" ended           -      - -        -     "), "an unknown power is no 0: {line}");
+}
+
+#[test]
+fn each_state_is_a_word() {
+    let mut state = state();
+    let mut failed = transcode("live-f", "libx264", 1.0, None);
+    failed.is_running = false;
+    failed.asked.exit_code = Some(254);
+    failed.asked.ending = Some("failed".to_owned());
+    let mut behind = transcode("live-s", "libx264", 1.0, None);
+    behind.told = ReportedProgress { is_stalled: Some(true), speed_ratio: Some(0.5), ..behind.told };
+    state.answered(Ok(Answer { transcodes: Some(vec![failed, behind]), ..answer(2) }));
+    for (width, expected) in [(80, ["failed (254)", "behind"]), (20, ["! live-f", "! live-s"])] {
+        let screen = screen_of(&state, width).join("\n");
+        assert!(expected.iter().all(|words| screen.contains(words)), "{screen}");
+    }
+    press(&mut state, "\t");
+    assert!(screen(&state).iter().any(|line| line.contains("box-a") && line.contains("running")));
 }

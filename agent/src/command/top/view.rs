@@ -1,18 +1,20 @@
-//! Draws the screen, or prints it as text.
-
-use std::io::{self, Write};
+//! Draws the screen: host, notice, table, detail, help and the last line with keys.
 
 use agent_core::duration;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as TableRow, Table, TableState, Wrap};
+use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as TableRow, Table, TableState};
 
-use crate::api::{Answer, Notice, Transcode};
-use crate::command::top::format::{digits, grams, money, shown, text, watts, with_unit};
-use crate::command::top::keys::State;
-use crate::command::top::rows::{Column, Kind, Row, encode_of, state_of};
+use crate::api::{Answer, Notice};
+use crate::command::top::format::{UNKNOWN, shown, text, watts, with_unit};
+use crate::command::top::help::{self, HelpLine};
+use crate::command::top::keys::BINDINGS;
+use crate::command::top::layout::{self, Content, Placed};
+use crate::command::top::rows::{ColumnForm, Kind, Row};
+use crate::command::top::state::{Focus, State};
+use crate::command::top::{detail, fitting};
 
 /// Colours of the parts of the host's power, as on the page.
 const PARTS: [(&str, Color); 5] = [
@@ -23,155 +25,207 @@ const PARTS: [(&str, Color); 5] = [
     ("unattributed", Color::Yellow),
 ];
 
-/// Columns that are left out first on a narrow terminal.
-const LESS_NEEDED: [&str; 7] = ["CO2", "COST", "FRAMES", "VMAF", "MEMORY", "STATE", "KIND"];
+/// Most lines of the parts of the host's power.
+const PART_LINES: usize = 3;
 
-const KEYS: &str = " q quit  Tab table  ↑↓ choose  Enter detail  s S sort  r reverse  / filter  p pause";
+/// Most rows of the table that stay above a detail without room for all of its lines.
+const ROWS_ABOVE: usize = 3;
 
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {
-    let detail = state.detail();
-    let notice = notice(state);
-    let [head, split, said, table, below, keys] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(1),
-        Constraint::Length(u16::from(notice.is_some())),
-        Constraint::Min(3),
-        Constraint::Length(if detail.is_some() { 11 } else { 0 }),
-        Constraint::Length(1),
+    let (width, height) = (usize::from(frame.area().width), usize::from(frame.area().height));
+    let split = state.answer.as_ref().map(|answer| parts(answer, width)).unwrap_or_default();
+    let notice = notice(state, width).filter(|_| state.focus != Focus::Help);
+    let split = if state.focus == Focus::Help { Vec::new() } else { split };
+    let above = 1 + split.len() + usize::from(notice.is_some());
+    // The table has a border and titles.
+    let table_lines = 2 + state.rows().len().min(ROWS_ABOVE);
+    let detail = detail_lines(state, width, height.saturating_sub(above + 1 + table_lines));
+    let length = |lines: usize| Constraint::Length(u16::try_from(lines).unwrap_or(u16::MAX));
+    let [head, split_area, notice_area, table, below, keys] = Layout::vertical([
+        length(1),
+        length(split.len()),
+        length(usize::from(notice.is_some())),
+        Constraint::Min(0),
+        length(detail.as_ref().map_or(0, |lines| lines.len() + 1)),
+        length(1),
     ])
     .areas(frame.area());
-    frame.render_widget(headline(state), head);
-    frame.render_widget(state.answer.as_ref().map(parts).unwrap_or_default(), split);
+    frame.render_widget(headline(state, width), head);
+    frame.render_widget(Paragraph::new(split), split_area);
     if let Some((words, style)) = notice {
-        frame.render_widget(Paragraph::new(words).style(style), said);
+        frame.render_widget(Paragraph::new(words).style(style), notice_area);
     }
-    draw_table(frame, state, table);
-    if let Some(one) = detail {
-        draw_detail(frame, one, state.answer.as_ref(), below);
+    if state.focus == Focus::Help {
+        draw_help(frame, table);
+    } else {
+        draw_table(frame, state, table);
+        if let Some(lines) = detail {
+            draw_block(frame, " Detail ", lines, below);
+        }
     }
-    let foot =
-        if state.is_typing { format!(" filter: {}▏", text(&state.filter, 60)) } else { KEYS.to_owned() };
-    frame.render_widget(Paragraph::new(foot).reversed(), keys);
+    frame.render_widget(Paragraph::new(last_line(state, width)).reversed(), keys);
 }
 
-fn headline(state: &State) -> Line<'static> {
-    let mut spans = vec![" ffwatt ".bold(), Span::from(format!("{}  ", state.url)).dim()];
+/// The first line. On a narrow screen, whole parts are left out.
+pub(super) fn headline(state: &State, width: usize) -> Line<'static> {
+    let mut parts = vec![(8, " ffwatt ".bold()), (4, Span::from(format!("{}  ", state.url)).dim())];
     if let Some(answer) = &state.answer {
         let host = &answer.host;
-        spans.push(watts(host.power_watts).bold());
         let busy = shown(host.utilisation_ratio, |ratio| format!("{:.0} %", ratio * 100.0));
-        let energy = with_unit(host.energy_joules, "J");
-        spans.push(
-            format!("   {energy} since the start   CPU {busy} of {}   tick {}", host.cpus, answer.tick)
-                .into(),
-        );
+        parts.push((9, watts(host.power_watts).bold()));
+        parts.push((6, format!("   {} since the start", with_unit(host.energy_joules, "J")).into()));
+        parts.push((5, format!("   CPU {busy} of {}", host.cpus).into()));
+        parts.push((3, format!("   tick {}", answer.tick).into()));
     }
     if state.is_paused {
-        spans.push("   paused".yellow().bold());
+        parts.push((10, "   paused".yellow().bold()));
     }
-    Line::from(spans)
+    let parts = fitting::most_needed(parts, width, |(rank, _)| *rank, |(_, span)| span.width());
+    Line::from(parts.into_iter().map(|(_, span)| span).collect::<Vec<_>>())
 }
 
-fn parts(answer: &Answer) -> Line<'static> {
-    let mut spans = vec![Span::from(" ")];
+/// The parts of the host's power, in lines of this width. A part that does not fit is left out.
+pub(super) fn parts(answer: &Answer, width: usize) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'static>> = Vec::new();
     for part in &answer.split {
         let colour =
             PARTS.iter().find(|(name, _)| *name == part.part).map_or(Color::Reset, |(_, colour)| *colour);
-        spans.push(Span::styled("■ ", Style::new().fg(colour)));
-        spans.push(format!("{} {}   ", part.part, watts(Some(part.power_watts))).into());
+        let words = format!("{} {}", part.part, watts(Some(part.power_watts)));
+        let spans = [Span::styled(" ■ ", Style::new().fg(colour)), words.into()];
+        let size = spans.iter().map(Span::width).sum::<usize>();
+        let has_room = lines.len() < PART_LINES;
+        match lines.last_mut() {
+            Some(line) if line.width() + 2 + size <= width => {
+                line.extend([Span::from("  ")].into_iter().chain(spans));
+            }
+            _ if size <= width && has_room => lines.push(Line::from(spans.to_vec())),
+            _ => {}
+        }
     }
-    Line::from(spans)
+    lines
 }
 
 /// The message about an agent that has stopped.
-fn stale(answer: &Answer) -> Option<String> {
+pub(super) fn stale(answer: &Answer) -> Option<String> {
     let age = answer.age.as_secs();
     answer.is_stale().then(|| format!("The agent has not updated for {age} s: the figures are old."))
 }
 
 /// The message in the notice line.
-fn notice(state: &State) -> Option<(String, Style)> {
+fn notice(state: &State, width: usize) -> Option<(String, Style)> {
+    let fitted = |words: &str, colour| {
+        (format!(" {}", fitting::whole_words(words, width.saturating_sub(1))), Style::new().fg(colour))
+    };
     if let Some(problem) = &state.problem {
-        return Some((format!(" {}: the figures are old", text(problem, 300)), Style::new().fg(Color::Red)));
+        return Some(fitted(&format!("{}: the figures are old", text(problem, 300)), Color::Red));
     }
     let answer = state.answer.as_ref()?;
     if let Some(words) = stale(answer) {
-        return Some((format!(" {words}"), Style::new().fg(Color::Red)));
+        return Some(fitted(&words, Color::Red));
     }
     let first = answer.notices.first()?;
     let more = match answer.notices.len() - 1 {
         0 => String::new(),
         more => format!(" (and {more} more: `ffwatt top --once`)"),
     };
-    Some((format!(" {}{more}", told(first, answer)), Style::new().fg(Color::Yellow)))
+    Some(fitted(&format!("{}{more}", told(first, answer)), Color::Yellow))
 }
 
 /// A notice, with the time since which it holds.
-fn told(notice: &Notice, answer: &Answer) -> String {
+pub(super) fn told(notice: &Notice, answer: &Answer) -> String {
     let since = notice.since_unix_seconds.map_or_else(String::new, |since| {
         format!("For {}: ", duration::in_words(answer.time_unix_seconds - since))
     });
     format!("{since}{}", text(&notice.text, 300))
 }
 
+/// The last line: the filter that is typed, or keys.
+fn last_line(state: &State, width: usize) -> String {
+    match state.focus {
+        Focus::Filter => {
+            format!(" filter: {}▏", fitting::shortened(&text(&state.filter, 300), width.saturating_sub(10)))
+        }
+        Focus::Help => fitting::whole_words(" any key closes the help", width),
+        Focus::Table => {
+            let words = BINDINGS.iter().rev().filter_map(|binding| Some(format!(" {} ", binding.brief()?)));
+            let mut words: Vec<_> = (0..).zip(words).collect();
+            words.reverse();
+            let words =
+                fitting::most_needed(words, width, |(rank, _)| *rank, |(_, word)| fitting::width(word));
+            words.into_iter().map(|(_, word)| word).collect()
+        }
+    }
+}
+
 fn style_of(row: &Row) -> Style {
-    match (row.is_alarming, row.is_over) {
+    match (row.condition.is_alarming(), row.condition.is_over()) {
         (true, _) => Style::new().fg(Color::Red),
         (false, true) => Style::new().fg(Color::DarkGray),
         (false, false) => Style::new(),
     }
 }
 
-/// The columns that fit, with their positions. The sort column stays.
-fn fitting(columns: &'static [Column], sorted: usize, width: u16) -> Vec<(usize, &'static Column)> {
-    let mut fitting: Vec<_> = columns.iter().enumerate().collect();
-    // One space between columns.
-    let needed =
-        |columns: &[(usize, &Column)]| columns.iter().map(|(_, column)| column.width + 1).sum::<u16>();
-    for title in LESS_NEEDED {
-        if needed(&fitting) <= width + 1 {
-            break;
+/// The text of a row in a column, as wide as the column at most.
+fn cell(row: &Row, placed: Placed, state: &State, has_state: bool) -> String {
+    let width = placed.width;
+    match placed.content {
+        Content::Bar => row.share.map_or_else(|| UNKNOWN.to_owned(), layout::bar),
+        Content::History => state.history.line(&row.key).unwrap_or_else(|| UNKNOWN.to_owned()),
+        Content::Figures(place) => {
+            let text = &row.cells[place].text;
+            match state.kind.columns()[place].form {
+                _ if place == 0 && !has_state => {
+                    fitting::shortened(&format!("{}{text}", row.condition.mark()), width)
+                }
+                ColumnForm::Name => fitting::shortened(text, width),
+                ColumnForm::Words => fitting::whole_words(text, width),
+                ColumnForm::Word | ColumnForm::Figure => text.clone(),
+            }
         }
-        fitting.retain(|(index, column)| *index == sorted || column.title != title);
     }
-    fitting
+}
+
+fn title_of(placed: Placed, state: &State) -> String {
+    let title = match placed.content {
+        Content::Bar => String::new(),
+        Content::History => {
+            let seconds = state.answer.as_ref().map_or(0.0, |answer| answer.tick_seconds);
+            format!("LAST {}", duration::in_words(state.history.ticks() as f64 * seconds))
+        }
+        Content::Figures(place) => layout::title(state.kind, place, state.order()),
+    };
+    fitting::whole_words(&title, placed.width)
 }
 
 fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let rows = state.rows();
-    let (sorted, is_descending) = state.order();
-    let columns = fitting(state.kind.columns(), sorted, area.width);
-    let aligned = |column: &Column, text: String| {
+    let kind = state.kind;
+    let columns = layout::columns(kind, &rows, state.order(), usize::from(area.width));
+    let has_state = columns.iter().any(|placed| placed.content == Content::Figures(kind.place_of("state")));
+    let aligned = |placed: &Placed, text: String| {
+        let is_figure =
+            matches!(placed.content, Content::Figures(place) if kind.columns()[place].is_figure());
         let line = Line::from(text);
-        Cell::from(if column.is_text { line } else { line.right_aligned() })
+        Cell::from(if is_figure { line.right_aligned() } else { line })
     };
-    let titles = columns.iter().map(|(index, column)| {
-        let arrow = match (*index == sorted, is_descending) {
-            (true, true) => "↓",
-            (true, false) => "↑",
-            (false, _) => "",
-        };
-        aligned(column, format!("{}{arrow}", column.title))
-    });
+    let titles = columns.iter().map(|placed| aligned(placed, title_of(*placed, state)));
     let lines = rows.iter().map(|row| {
-        let cells = columns.iter().map(|(index, column)| aligned(column, row.cells[*index].text.clone()));
+        let cells = columns.iter().map(|placed| aligned(placed, cell(row, *placed, state, has_state)));
         TableRow::new(cells).style(style_of(row))
     });
-    let widths = columns.iter().map(|(index, column)| match index {
-        0 => Constraint::Min(column.width),
-        _ => Constraint::Length(column.width),
-    });
-    let what = match state.kind {
+    let widths =
+        columns.iter().map(|placed| Constraint::Length(u16::try_from(placed.width).unwrap_or(u16::MAX)));
+    let what = match kind {
         Kind::Transcodes => "Encodes",
         Kind::Workloads => "Workloads",
     };
-    let filter = if state.filter.is_empty() {
-        String::new()
-    } else {
-        format!(", filter {:?}", text(&state.filter, 40))
-    };
-    let title = format!(" {what}: {}{filter} ", rows.len());
+    let mut title = format!(" {what}: {} ", rows.len());
+    if !state.filter.is_empty() {
+        title = format!(" {what}: {}, filter {:?} ", rows.len(), text(&state.filter, 40));
+    }
+    let title = fitting::whole_words(&title, usize::from(area.width));
     let table = Table::new(lines, widths)
+        .column_spacing(1)
         .header(TableRow::new(titles).style(Style::new().add_modifier(Modifier::BOLD)))
         .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
         .block(Block::new().borders(Borders::TOP).title(title));
@@ -179,126 +233,46 @@ fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect) {
     frame.render_stateful_widget(table, area, &mut place);
 }
 
-/// All figures of one transcode, line by line.
-fn detail_lines(one: &Transcode, answer: Option<&Answer>) -> Vec<(&'static str, String)> {
-    let (asked, told, figures) = (&one.asked, &one.told, &one.figures);
-    let currency = answer.map_or("", |answer| &answer.prices.currency);
-    let whole = |value: Option<u64>| shown(value, |value| value.to_string());
-    let word = |value: &Option<String>| text(value.as_deref().unwrap_or("–"), 60);
-    let live = if one.is_live { ", live" } else { "" };
-    vec![
-        (
-            "encode",
-            format!("{} in {} ({}){live}", text(&encode_of(one), 80), text(&one.workload, 40), one.transcode),
-        ),
-        ("scenario", word(&asked.scenario)),
-        (
-            "state",
-            format!(
-                "{}, {} outputs, {} encoded renditions, {} copied streams",
-                state_of(one),
-                one.outputs,
-                one.encoded_renditions,
-                one.copied_streams
-            ),
-        ),
-        (
-            "energy",
-            format!(
-                "{}, {} now, {} s of CPU",
-                with_unit(figures.energy_joules, "J"),
-                watts(figures.power_watts),
-                digits(one.cpu_seconds)
-            ),
-        ),
-        (
-            "per unit",
-            format!(
-                "{} per frame, {} per second of output, {} per megapixel",
-                with_unit(figures.joules_per_frame, "J"),
-                with_unit(figures.joules_per_output_second, "J"),
-                with_unit(figures.joules_per_megapixel, "J")
-            ),
-        ),
-        (
-            "progress",
-            format!(
-                "{} frames, {} fps, {} speed, {}, {} dropped, {} duplicated",
-                whole(told.frames),
-                shown(told.frames_per_second, digits),
-                shown(told.speed_ratio, |speed| format!("{speed:.2}x")),
-                with_unit(told.output_bits_per_second, "bit/s"),
-                whole(told.dropped_frames),
-                whole(told.duplicated_frames)
-            ),
-        ),
-        (
-            "quality",
-            format!(
-                "VMAF {}, PSNR {}, SSIM {}{}",
-                shown(figures.vmaf_score, |vmaf| format!("{vmaf:.2}")),
-                shown(figures.psnr_decibels, |psnr| format!("{psnr:.2} dB")),
-                shown(figures.ssim_score, |ssim| format!("{ssim:.4}")),
-                figures
-                    .quality_covered_ratio
-                    .map_or_else(String::new, |share| format!(", of {:.0} % of the source", share * 100.0))
-            ),
-        ),
-        (
-            "cost",
-            format!(
-                "{}, {} per hour of output, {} CO2e",
-                money(figures.cost, currency),
-                money(figures.cost_per_output_hour, currency),
-                grams(figures.carbon_grams)
-            ),
-        ),
-    ]
+/// The first lines that fit, and how many more there are.
+fn first_lines(mut lines: Vec<Line<'static>>, most: usize) -> Vec<Line<'static>> {
+    if lines.len() > most {
+        let more = lines.len() + 1 - most;
+        lines.truncate(most.saturating_sub(1));
+        lines.push(Line::from(format!(" … {more} lines more")));
+    }
+    lines
 }
 
-fn draw_detail(frame: &mut Frame<'_>, one: &Transcode, answer: Option<&Answer>, area: Rect) {
-    let line =
-        |(name, fact): (&'static str, String)| Line::from(vec![format!(" {name:<10}").dim(), fact.into()]);
-    let lines: Vec<Line<'_>> = detail_lines(one, answer).into_iter().map(line).collect();
-    let block = Block::new().borders(Borders::TOP).title(" Detail ");
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
+/// The lines of the detail, with its border at most `most`.
+fn detail_lines(state: &State, width: usize, most: usize) -> Option<Vec<Line<'static>>> {
+    let (subject, answer) = (state.detail()?, state.answer.as_ref()?);
+    let line = |(name, fact): (&'static str, String)| {
+        Line::from(vec![detail::label(name, width).dim(), fact.into()])
+    };
+    let lines = detail::lines(subject, answer, width).into_iter().map(line).collect();
+    Some(first_lines(lines, most.saturating_sub(1)))
 }
 
-/// Prints everything as text, for a pipe.
-pub(super) fn print(state: &State, out: &mut dyn Write) -> io::Result<()> {
-    let Some(answer) = &state.answer else { return Ok(()) };
-    writeln!(out, "{}", headline(state).to_string().trim())?;
-    writeln!(out, "{}", parts(answer).to_string().trim())?;
-    if let Some(words) = stale(answer) {
-        writeln!(out, "{words}")?;
+fn draw_block(frame: &mut Frame<'_>, title: &'static str, lines: Vec<Line<'static>>, area: Rect) {
+    let block = Block::new().borders(Borders::TOP).title(title);
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_help(frame: &mut Frame<'_>, area: Rect) {
+    let line = |(term, meaning): HelpLine| {
+        let is_heading = !term.starts_with(' ') && meaning.is_empty();
+        Line::from(vec![if is_heading { term.bold() } else { term.into() }, meaning.into()])
+    };
+    let lines = |all: Vec<HelpLine>| {
+        first_lines(all.into_iter().map(line).collect(), usize::from(area.height).saturating_sub(1))
+    };
+    let width = usize::from(area.width);
+    if width < help::WIDE {
+        let all = [help::keys(width), help::states(width)].concat();
+        draw_block(frame, " Help ", lines(all), area);
+        return;
     }
-    for notice in &answer.notices {
-        writeln!(out, "{}", told(notice, answer))?;
-    }
-    for (kind, state) in [Kind::Transcodes, Kind::Workloads].map(|kind| (kind, state.of_kind(kind))) {
-        let columns = kind.columns();
-        let rows = state.rows();
-        let widths: Vec<usize> = (0..columns.len())
-            .map(|place| {
-                let cells = rows.iter().map(|row| row.cells[place].text.chars().count());
-                cells.chain([columns[place].title.len()]).max().unwrap_or(0)
-            })
-            .collect();
-        let write = |out: &mut dyn Write, cells: &mut dyn Iterator<Item = &str>| {
-            let mut line = String::new();
-            for ((cell, column), width) in cells.zip(columns).zip(&widths) {
-                let padding = " ".repeat(width - cell.chars().count());
-                let (before, behind) =
-                    if column.is_text { ("", padding.as_str()) } else { (padding.as_str(), "") };
-                line.extend([before, cell, behind, "  "]);
-            }
-            writeln!(out, "{}", line.trim_end())
-        };
-        writeln!(out)?;
-        write(out, &mut columns.iter().map(|column| column.title))?;
-        for row in &rows {
-            write(out, &mut row.cells.iter().map(|cell| cell.text.as_str()))?;
-        }
-    }
-    Ok(())
+    let [left, right] = Layout::horizontal([Constraint::Percentage(50); 2]).areas(area);
+    draw_block(frame, " Help ", lines(help::keys(usize::from(left.width))), left);
+    draw_block(frame, "", lines(help::states(usize::from(right.width))), right);
 }
