@@ -16,9 +16,10 @@ use xtask::{build_ebpf, dist, helm, install, lab, root};
 use crate::{fuzz, supply, tidy};
 
 /// Tools of the black-box tests, by Debian package.
-const PACKAGES: [&str; 20] = [
+const PACKAGES: [&str; 21] = [
     "ffmpeg",
     "prometheus",
+    "prometheus-alertmanager",
     "docker.io",
     "docker-compose",
     "iptables",
