@@ -5,6 +5,7 @@
 //! the catalog of metrics.
 
 mod agent;
+mod annotations;
 mod baseline;
 mod containers;
 mod cost;
@@ -12,11 +13,15 @@ mod efficiency;
 mod fleet;
 mod forecasting;
 mod kubernetes;
+mod links;
+mod live;
+mod money;
 mod panel;
 mod power;
 mod predictions;
 mod qoe;
 mod quality_cost;
+mod queries;
 
 use std::fs;
 use std::path::PathBuf;
@@ -33,6 +38,8 @@ use crate::chart;
 /// A variable at the top of a dashboard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Variable {
+    /// Hosts, several at once, without the port.
+    Host,
     /// Values of a label, several at once; all unless chosen.
     Label { name: &'static str, title: &'static str, query: &'static str },
     /// One of a label's values.
@@ -55,12 +62,12 @@ pub(crate) struct Dashboard {
     pub(crate) panels: Vec<Panel>,
 }
 
-/// The variable of every dashboard of ffwatt's own metrics.
-const INSTANCE: Variable =
-    Variable::Label { name: "instance", title: "Host", query: "label_values(ffwatt_build_info, instance)" };
+/// How many series a panel shows besides the sum or the mean of the others.
+const TOP: Variable = Variable::Number { name: "top", title: "Series shown", default: "10" };
 
 /// Variables of dashboards about scenarios.
-const SCENARIOS: [Variable; 3] = [
+const SCENARIOS: [Variable; 4] = [
+    Variable::Host,
     Variable::Label {
         name: "run_id",
         title: "Run",
@@ -81,6 +88,7 @@ const SCENARIOS: [Variable; 3] = [
 /// All dashboards, in the order of the menu.
 pub(crate) fn all() -> Vec<Dashboard> {
     vec![
+        live::dashboard(),
         containers::dashboard(),
         quality_cost::dashboard(),
         fleet::dashboard(),
@@ -139,6 +147,7 @@ impl Dashboard {
                 "type": "dashboards", "title": "ffwatt", "tags": ["ffwatt"], "asDropdown": true, "includeVars": true,
                 "keepTime": true,
             }],
+            "annotations": {"list": annotations::of(self.uid)},
             "templating": {"list": variables},
             "panels": self.placed(),
         })
@@ -163,16 +172,14 @@ impl Dashboard {
 impl Variable {
     fn json(&self) -> Value {
         match self {
-            Self::Label { name, title, query } => {
-                let mut variable = query_variable(name, title, query);
+            Self::Host => {
+                let mut variable = several("instance", "Host", "label_values(ffwatt_build_info, instance)");
                 if let Some(fields) = variable.as_object_mut() {
-                    fields.insert("multi".into(), true.into());
-                    fields.insert("includeAll".into(), true.into());
-                    fields.insert("allValue".into(), ".*".into());
-                    fields.insert("current".into(), json!({"text": "All", "value": "$__all"}));
+                    fields.insert("regex".into(), "/^(.+?)(?::[0-9]+)?$/".into());
                 }
                 variable
             }
+            Self::Label { name, title, query } => several(name, title, query),
             Self::One { name, title, query } => query_variable(name, title, query),
             Self::Number { name, title, default } => json!({
                 "name": name, "label": title, "type": "textbox", "query": default,
@@ -180,6 +187,17 @@ impl Variable {
             }),
         }
     }
+}
+
+fn several(name: &str, title: &str, query: &str) -> Value {
+    let mut variable = query_variable(name, title, query);
+    if let Some(fields) = variable.as_object_mut() {
+        fields.insert("multi".into(), true.into());
+        fields.insert("includeAll".into(), true.into());
+        fields.insert("allValue".into(), ".*".into());
+        fields.insert("current".into(), json!({"text": "All", "value": "$__all"}));
+    }
+    variable
 }
 
 fn query_variable(name: &str, title: &str, query: &str) -> Value {

@@ -12,7 +12,7 @@ pub(super) struct Expression {
     pub(super) text: String,
 }
 
-/// Every query of every panel and variable.
+/// Every query of every panel, annotation and variable.
 pub(super) fn of_dashboards() -> Vec<Expression> {
     let mut all = Vec::new();
     for entry in fs::read_dir(repository().join("grafana/dashboards")).unwrap() {
@@ -23,6 +23,14 @@ pub(super) fn of_dashboards() -> Vec<Expression> {
             for target in panel["targets"].as_array().unwrap() {
                 let place = format!("{uid} / {}", panel["title"].as_str().unwrap());
                 all.push(Expression { place, text: target["expr"].as_str().unwrap().to_owned() });
+            }
+        }
+        for annotation in dashboard["annotations"]["list"].as_array().unwrap() {
+            let place = format!("{uid} / annotation {}", annotation["name"].as_str().unwrap());
+            let text = annotation["target"]["expr"].as_str().unwrap().to_owned();
+            // A healthy host has no alert.
+            if !text.starts_with("ALERTS") {
+                all.push(Expression { place, text });
             }
         }
         for variable in dashboard["templating"]["list"].as_array().unwrap() {
@@ -44,6 +52,9 @@ pub(super) fn chosen(expression: &str) -> String {
         ("$__range", "5m"),
         ("$instance", ".*"),
         ("$namespace", ".*"),
+        ("$workload", ".*"),
+        ("$scenario", ".*"),
+        ("$top", "10"),
         ("$run_id", ".*"),
         ("$output_ladder", ".*"),
         ("$encoder_type", ".*"),

@@ -3,8 +3,11 @@
 //! Totals of namespaces and classes come from counters that never end, so energy of short jobs is complete after the first scrape. Rows
 //! of pods, containers and encodes come from their own series, which end with them.
 
+use super::links;
+use super::money::MONEY;
 use super::panel::{Panel, areas, bars, lines, stat, table};
-use super::{Dashboard, INSTANCE, Variable};
+use super::queries::{highest, highest_and_mean};
+use super::{Dashboard, TOP, Variable};
 
 const NAMESPACE: Variable = Variable::Label {
     name: "namespace",
@@ -13,19 +16,22 @@ const NAMESPACE: Variable = Variable::Label {
 };
 
 /// Energy of namespaces, in the domains that count towards a total.
-const NAMESPACES: &str = r#"ffwatt_namespace_energy_joules_total{instance=~"$instance", namespace=~"$namespace", domain=~"package|dram"}"#;
+const NAMESPACES: &str = r#"ffwatt_namespace_energy_joules_total{instance=~"$instance(:.*)?", namespace=~"$namespace", domain=~"package|dram"}"#;
 
 /// Energy of containers, with the pod's own cgroup and its sandbox, in the same domains.
-const CONTAINERS: &str = r#"ffwatt_workload_energy_joules_total{instance=~"$instance", namespace=~"$namespace", namespace!="", domain=~"package|dram"}"#;
+const CONTAINERS: &str = r#"ffwatt_workload_energy_joules_total{instance=~"$instance(:.*)?", namespace=~"$namespace", namespace!="", domain=~"package|dram"}"#;
 
-const ENCODES: &str = r#"instance=~"$instance", namespace=~"$namespace", namespace!="""#;
+const ENCODES: &str = r#"instance=~"$instance(:.*)?", namespace=~"$namespace", namespace!="""#;
 
 /// Labels of a row of the table of encodes.
 const ROW: &str = "instance, namespace, pod, container, transcode";
 
 /// Settings of transcodes, to join with their figures.
-const SETTINGS: &str =
-    "* on (instance, transcode, workload) group_left (codec, preset, resolution) ffwatt_transcode_info";
+const SETTINGS: &str = r#"* on (instance, transcode, workload) group_left (codec, preset, resolution) ffwatt_transcode_info{instance=~"$instance(:.*)?"}"#;
+
+const PRICE: &str = r#"ffwatt_energy_price_per_kwh{instance=~"$instance(:.*)?"}"#;
+
+const CARBON: &str = r#"ffwatt_carbon_intensity_grams_per_kwh{instance=~"$instance(:.*)?"}"#;
 
 /// Labels of a class.
 const CLASS: &str = "namespace, scenario, codec, preset, resolution";
@@ -38,12 +44,17 @@ pub(crate) fn dashboard() -> Dashboard {
         description: "Power, energy, cost and carbon by namespace, pod, container and encode.",
         refresh: "30s",
         since: "now-1h",
-        variables: vec![INSTANCE, NAMESPACE],
-        panels: totals().into_iter().chain(namespaces_and_pods()).chain(encodes()).collect(),
+        variables: vec![Variable::Host, NAMESPACE, TOP],
+        panels: totals()
+            .map(|panel| panel.size(3, 4))
+            .into_iter()
+            .chain(namespaces_and_pods())
+            .chain(encodes())
+            .collect(),
     }
 }
 
-fn totals() -> [Panel; 6] {
+fn totals() -> [Panel; 8] {
     let energy = format!("sum by (instance) (increase({NAMESPACES}[$__range])) / 3.6e6");
     [
         stat("Power", "watt", "Power charged to the pods of the chosen namespaces.")
@@ -51,16 +62,31 @@ fn totals() -> [Panel; 6] {
         stat("Energy", "kwatth", "Energy charged to the pods of the chosen namespaces in the time range.")
             .query(format!("sum({energy})"), "pods")
             .decimals(4),
-        stat("Energy cost", "none", "Cost of this energy, at the price of each node.")
+        stat("Energy cost", MONEY, "Cost of this energy, at the price of each node.")
             .query(
-                format!(
-                    "sum by (currency) (ffwatt_energy_price_per_kwh * on (instance) group_left () ({energy}))"
-                ),
+                format!("sum by (currency) ({PRICE} * on (instance) group_left () ({energy}))"),
                 "{{currency}}",
             )
             .decimals(4),
+        stat("Energy cost per hour", MONEY, "Energy cost of an hour at the present power, at the price of each node.")
+            .query(
+                format!(
+                    "sum by (currency) ({PRICE} * on (instance) group_left () (sum by (instance) (rate({NAMESPACES}[$__rate_interval])) / 1000))"
+                ),
+                "{{currency}} per hour",
+            )
+            .decimals(4),
+        stat("Energy cost per month", MONEY, "Energy cost of 720 hours at the mean power of the time range, at the price of each \
+            node.")
+            .query(
+                format!(
+                    "sum by (currency) ({PRICE} * on (instance) group_left () (sum by (instance) (rate({NAMESPACES}[$__range])) / 1000)) * 720"
+                ),
+                "{{currency}} per month",
+            )
+            .decimals(2),
         stat("Carbon", "massg", "Emission of this energy, in g CO2e, at the carbon intensity of each node.")
-            .query(format!("sum(({energy}) * on (instance) ffwatt_carbon_intensity_grams_per_kwh)"), "pods"),
+            .query(format!("sum(({energy}) * on (instance) {CARBON})"), "pods"),
         stat("Pods", "none", "Pods with a charge, ended pods of the last minutes included.")
             .query(format!("count(count by (namespace, pod) ({CONTAINERS}))"), "pods"),
         stat("Encodes running", "none", "Encoder processes that run now in pods.")
@@ -70,20 +96,24 @@ fn totals() -> [Panel; 6] {
 
 fn namespaces_and_pods() -> [Panel; 5] {
     let containers = "sum by (instance, namespace, pod, container)";
+    let watts = format!("sum by (namespace) (rate({NAMESPACES}[$__rate_interval]))");
+    let energy = format!("sum by (namespace) (increase({NAMESPACES}[$__range])) / 3.6e6");
+    let of_containers =
+        |labels: &str| format!("(sum by ({labels}) (rate({CONTAINERS}[$__rate_interval])) > 0)");
     [
-        areas("Power by namespace", "watt", "Power charged to the pods of each namespace, stacked.")
-            .query(format!("sum by (namespace) (rate({NAMESPACES}[$__rate_interval]))"), "{{namespace}}"),
+        areas("Power by namespace", "watt", "The namespaces with the highest power and the sum of the others, stacked.")
+            .query(highest(&watts, "namespace"), "{{namespace}}")
+            .link(links::NAMESPACE),
         bars("Energy by namespace", "kwatth", "Energy charged to the pods of each namespace in the time range.")
-            .query(format!("sum by (namespace) (increase({NAMESPACES}[$__range])) / 3.6e6"), "{{namespace}}"),
-        areas("Power by pod", "watt", "Power of each pod, stacked.").query(
-            format!("sum by (namespace, pod) (rate({CONTAINERS}[$__rate_interval])) > 0"),
-            "{{namespace}}/{{pod}}",
-        ),
-        lines("Power by container", "watt", "Power of each container. The container POD is the overhead of \
-            a pod: its own cgroup and its sandbox.")
+            .query(highest(&energy, "namespace"), "{{namespace}}")
+            .link(links::NAMESPACE),
+        areas("Power by pod", "watt", "The pods with the highest power and the sum of the others, stacked.")
+            .query(highest(&of_containers("namespace, pod"), "pod"), "{{namespace}} {{pod}}"),
+        lines("Power by container", "watt", "The containers with the highest power, and the sum of the others. The container POD \
+            is the overhead of a pod: its own cgroup and its sandbox.")
             .query(
-                format!("sum by (namespace, pod, container) (rate({CONTAINERS}[$__rate_interval])) > 0"),
-                "{{namespace}}/{{pod}}/{{container}}",
+                highest(&of_containers("namespace, pod, container"), "container"),
+                "{{namespace}} {{pod}} {{container}}",
             ),
         table("Containers", "none", "Power, CPU time and cost of each container now, and its energy since its \
             series began.")
@@ -94,21 +124,22 @@ fn namespaces_and_pods() -> [Panel; 5] {
                 "",
             )
             .query(
-                format!("{containers} (rate({CONTAINERS}[$__rate_interval])) / 1000 * on (instance) group_left (currency) ffwatt_energy_price_per_kwh"),
+                format!("{containers} (rate({CONTAINERS}[$__rate_interval])) / 1000 * on (instance) group_left (currency) {PRICE}"),
                 "",
             )
             .query(
-                format!("{containers} (rate({CONTAINERS}[$__rate_interval])) / 1000 * on (instance) group_left () ffwatt_carbon_intensity_grams_per_kwh"),
+                format!("{containers} (rate({CONTAINERS}[$__rate_interval])) / 1000 * on (instance) group_left () {CARBON}"),
                 "",
             )
-            .column("instance", "Node", "string")
-            .column("namespace", "Namespace", "string")
+            .linked("instance", "Node", links::PAGE_OF_CELL)
+            .linked("namespace", "Namespace", links::NAMESPACE_OF_CELL)
             .column("pod", "Pod", "string")
             .column("container", "Container", "string")
             .column("Value #A", "Power", "watt")
             .column("Value #B", "Energy", "joule")
             .column("Value #C", "CPUs", "none")
-            .column("Value #D", "Cost per hour", "none")
+            .column("Value #D", "Cost per hour", MONEY)
+            .column("currency", "Currency", "string")
             .column("Value #E", "g CO2e per hour", "none")
             .size(24, 10),
     ]
@@ -117,32 +148,45 @@ fn namespaces_and_pods() -> [Panel; 5] {
 fn encodes() -> [Panel; 6] {
     let class = |name: &str| {
         format!(
-            r#"ffwatt_class_{name}_total{{instance=~"$instance", namespace=~"$namespace", namespace!=""}}[$__range]"#
+            r#"ffwatt_class_{name}_total{{instance=~"$instance(:.*)?", namespace=~"$namespace", namespace!=""}}[$__range]"#
         )
     };
     let (energy, frames) = (class("energy_joules"), class("frames"));
-    let legend = "{{namespace}} {{scenario}} {{codec}} {{preset}} {{resolution}}";
-    let figure = |name: &str| format!("sum by ({ROW}) ({name}{{{ENCODES}}})");
+    let legend = "{{codec}} {{preset}} {{resolution}} {{scenario}} {{namespace}}";
+    let figure = |name: &str| format!("avg by ({ROW}) ({name}{{{ENCODES}}})");
     [
-        lines("Power of encodes", "watt", "Power of each encode.").query(
-            format!("sum by (namespace, pod, transcode, codec, preset) (rate(ffwatt_transcode_energy_joules_total{{{ENCODES}}}[$__rate_interval])) > 0"),
-            "{{namespace}}/{{pod}} {{codec}} {{preset}} ({{transcode}})",
-        ),
+        lines("Power of encodes", "watt", "The encodes with the highest power, and the sum of the others.")
+            .query(
+                highest(
+                    &format!("(sum by (namespace, pod, transcode, codec, preset) (rate(ffwatt_transcode_energy_joules_total{{{ENCODES}}}[$__rate_interval])) > 0)"),
+                    "pod",
+                ),
+                "{{namespace}} {{pod}} {{codec}} {{preset}} {{transcode}}",
+            ),
         bars("Energy by class of encodes", "kwatth", "Energy in the time range of all encodes with the same \
-            settings, ended encodes included.")
-            .query(format!("sum by ({CLASS}) (increase({energy})) / 3.6e6"), legend),
+            settings, ended encodes included, and the sum of the other classes.")
+            .query(highest(&format!("sum by ({CLASS}) (increase({energy})) / 3.6e6"), "codec"), legend),
         bars("Joules per frame by class", "joule", "Energy of each class divided by its encoded frames, in the \
             time range. Absent without progress posts.")
             .query(
-                format!("sum by ({CLASS}) (increase({energy})) / (sum by ({CLASS}) (increase({frames})) > 0)"),
+                highest_and_mean(
+                    &format!("sum by ({CLASS}) (increase({energy})) / (sum by ({CLASS}) (increase({frames})) > 0)"),
+                    "codec",
+                ),
                 legend,
             ),
-        lines("Joules per frame", "joule", "Energy per encoded frame of each encode.").query(
-            format!("ffwatt_transcode_joules_per_frame{{{ENCODES}}} {SETTINGS}"),
-            "{{namespace}}/{{pod}} {{codec}} {{preset}} ({{transcode}})",
-        ),
-        bars("Ended encodes", "none", "Encodes that ended in the time range, by class.")
-            .query(format!("sum by ({CLASS}) (increase({}))", class("jobs")), legend),
+        lines("Joules per frame", "joule", "The encodes with the highest energy per encoded frame, and the mean of the others.")
+            .query(
+                highest_and_mean(
+                    &format!(
+                        "avg by (namespace, pod, transcode, codec, preset) (ffwatt_transcode_joules_per_frame{{{ENCODES}}} {SETTINGS})"
+                    ),
+                    "pod",
+                ),
+                "{{namespace}} {{pod}} {{codec}} {{preset}} {{transcode}}",
+            ),
+        bars("Ended encodes", "none", "Encodes that ended in the time range, by class, and the sum of the other classes.")
+            .query(highest(&format!("sum by ({CLASS}) (increase({}))", class("jobs")), "codec"), legend),
         table("Encodes", "none", "Energy, energy per frame, cost and carbon of each encode; figures per frame where \
             the encoder posts progress.")
             .query(
@@ -152,8 +196,8 @@ fn encodes() -> [Panel; 6] {
             .query(figure("ffwatt_transcode_joules_per_frame"), "")
             .query(format!("sum by ({ROW}, currency) (ffwatt_transcode_cost{{{ENCODES}}})"), "")
             .query(figure("ffwatt_transcode_carbon_grams"), "")
-            .column("instance", "Node", "string")
-            .column("namespace", "Namespace", "string")
+            .linked("instance", "Node", links::PAGE_OF_CELL)
+            .linked("namespace", "Namespace", links::NAMESPACE_OF_CELL)
             .column("pod", "Pod", "string")
             .column("container", "Container", "string")
             .column("transcode", "Encode", "string")
@@ -161,8 +205,8 @@ fn encodes() -> [Panel; 6] {
             .column("preset", "Preset", "string")
             .column("resolution", "Size", "string")
             .column("Value #A", "Energy", "joule")
-            .column("Value #B", "J/frame", "none")
-            .column("Value #C", "Cost", "none")
+            .column("Value #B", "J/frame", "joule")
+            .column("Value #C", "Cost", MONEY)
             .column("currency", "Currency", "string")
             .column("Value #D", "g CO2e", "none")
             .size(24, 10),

@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::links::Link;
+use super::money;
+
 /// One panel.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
@@ -14,6 +17,7 @@ pub(crate) struct Panel {
     range: (Option<f64>, Option<f64>),
     decimals: Option<u8>,
     columns: Vec<Column>,
+    links: Vec<Link>,
     pub(crate) width: u64,
     pub(crate) height: u64,
 }
@@ -35,12 +39,13 @@ struct Query {
     legend: &'static str,
 }
 
-/// Title and unit of a table's field.
+/// Title, unit and link of a table's field.
 #[derive(Clone, Copy, Debug)]
 struct Column {
     field: &'static str,
     title: &'static str,
     unit: &'static str,
+    link: Option<Link>,
 }
 
 /// Colours with the same meaning on every dashboard.
@@ -106,6 +111,7 @@ impl Panel {
             range: (None, None),
             decimals: None,
             columns: Vec::new(),
+            links: Vec::new(),
             width: size.0,
             height: size.1,
         }
@@ -134,6 +140,18 @@ impl Panel {
         self
     }
 
+    /// The lowest value of the axis.
+    pub(crate) fn least(mut self, least: f64) -> Self {
+        self.range.0 = Some(least);
+        self
+    }
+
+    /// A link of each series.
+    pub(crate) fn link(mut self, link: Link) -> Self {
+        self.links.push(link);
+        self
+    }
+
     pub(crate) fn decimals(mut self, decimals: u8) -> Self {
         self.decimals = Some(decimals);
         self
@@ -141,7 +159,13 @@ impl Panel {
 
     /// The title of a table's field: the value of the n-th query is `Value #A`, `Value #B`, ….
     pub(crate) fn column(mut self, field: &'static str, title: &'static str, unit: &'static str) -> Self {
-        self.columns.push(Column { field, title, unit });
+        self.columns.push(Column { field, title, unit, link: None });
+        self
+    }
+
+    /// A column of text whose cells are links.
+    pub(crate) fn linked(mut self, field: &'static str, title: &'static str, link: Link) -> Self {
+        self.columns.push(Column { field, title, unit: "string", link: Some(link) });
         self
     }
 
@@ -211,6 +235,8 @@ impl Panel {
             add("max", self.range.1.map(Value::from));
             add("decimals", self.decimals.map(Value::from));
             add("custom", self.custom());
+            let links: Vec<Value> = self.links.iter().map(|link| link.json()).collect();
+            add("links", (!links.is_empty()).then(|| Value::from(links)));
         }
         defaults
     }
@@ -233,15 +259,14 @@ impl Panel {
 
     fn overrides(&self) -> Vec<Value> {
         let column = |column: &Column| {
-            json!({
-                "matcher": {"id": "byName", "options": column.field},
-                "properties": [
-                    {"id": "displayName", "value": column.title},
-                    {"id": "unit", "value": column.unit},
-                ],
-            })
+            let named = json!({"id": "displayName", "value": column.title});
+            let unit = json!({"id": "unit", "value": column.unit});
+            let links = column.link.map(|link| json!({"id": "links", "value": [link.json()]}));
+            let properties: Vec<Value> = [named, unit].into_iter().chain(links).collect();
+            json!({"matcher": {"id": "byName", "options": column.field}, "properties": properties})
         };
-        self.columns.iter().map(column).collect()
+        let of_money = money::overrides().filter(|_| self.unit == money::MONEY);
+        self.columns.iter().map(column).chain(of_money).collect()
     }
 
     fn options(&self) -> Value {

@@ -1,11 +1,14 @@
 //! Dashboard "Future Load Predictions": the predicted power of more streams.
 
+use super::links::{SCENARIO, SCENARIO_OF_CELL};
 use super::panel::{BAD, GOOD, WARN, bars, gauge, lines, stat, table};
+use super::queries::of_scenarios;
 use super::{Dashboard, SCENARIOS};
 
 pub(crate) fn dashboard() -> Dashboard {
     let of = |metric: &str| {
-        format!(r#"max by (scenario, streams) ({metric}{{run_id=~"$run_id", scenario!~"(?i).*baseline.*"}})"#)
+        let selected = r#"instance=~"$instance(:.*)?", run_id=~"$run_id", scenario!~"(?i).*baseline.*""#;
+        of_scenarios(&format!("{metric}{{{selected}}}"), "streams")
     };
     let (mean, predicted) =
         (of("results_scenario_mean_power_watts"), of("results_scenario_predicted_power_watts"));
@@ -15,26 +18,29 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "future-load-predictions",
         uid: "future-load-predictions",
         title: "Future Load Predictions",
-        description: "Power by number of streams: a fit over the scenarios of the last run, with its 95 % interval.",
+        description: "Power by number of streams: a fit over the scenarios of the last run, with its 95 % interval. \
+            A run with fewer than three scenarios, or with one number of streams, has no prediction.",
         refresh: "30s",
         since: "now-1h",
-        variables: SCENARIOS[..1].to_vec(),
+        variables: SCENARIOS[..2].to_vec(),
         panels: vec![
             lines(
                 "Measured and predicted",
                 "watt",
                 "Mean power of a scenario, and the prediction for its number of streams.",
             )
-            .query(&*mean, "{{scenario}}: measured")
-            .query(&*predicted, "{{scenario}}: predicted"),
+            .query(&*mean, "{{scenario}} on {{instance}}: measured")
+            .query(&*predicted, "{{scenario}} on {{instance}}: predicted")
+            .least(0.0),
             lines(
                 "Interval of the prediction",
                 "watt",
                 "95 % of scenarios with this number of streams are expected between low and high.",
             )
-            .query(&*predicted, "{{scenario}}: predicted")
-            .query(&*low, "{{scenario}}: low")
-            .query(&*high, "{{scenario}}: high"),
+            .query(&*predicted, "{{scenario}} on {{instance}}: predicted")
+            .query(&*low, "{{scenario}} on {{instance}}: low")
+            .query(&*high, "{{scenario}} on {{instance}}: high")
+            .least(0.0),
             gauge(
                 "Accuracy",
                 "percent",
@@ -66,13 +72,16 @@ pub(crate) fn dashboard() -> Dashboard {
             )
             .size(8, 6),
             bars("Predicted power", "watt", "Predicted power by scenario.")
-                .query(&*predicted, "{{scenario}}"),
+                .query(&*predicted, "{{scenario}} on {{instance}}")
+                .least(0.0)
+                .link(SCENARIO),
             table("Predictions", "watt", "Measured power, predicted power, and the interval.")
                 .query(&*mean, "")
                 .query(&*predicted, "")
                 .query(&*low, "")
                 .query(&*high, "")
-                .column("scenario", "Scenario", "string")
+                .column("instance", "Host", "string")
+                .linked("scenario", "Scenario", SCENARIO_OF_CELL)
                 .column("streams", "Streams", "string")
                 .column("Value #A", "Measured", "watt")
                 .column("Value #B", "Predicted", "watt")

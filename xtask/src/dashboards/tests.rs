@@ -1,5 +1,7 @@
 //! Tests that the dashboards keep the house rules.
 
+mod queries;
+
 use std::collections::HashSet;
 
 use super::*;

@@ -1,0 +1,33 @@
+//! Parts of queries that several dashboards use: scenarios of the chosen hosts, and the highest series with the sum of the others.
+//!
+//! Every query selects hosts by `instance=~"$instance(:.*)?"`. The values of the variable have no port, because the jobs of a host have
+//! different ports, and in Kubernetes an instance is the name of the node.
+
+/// The series with the highest values at each moment, and the sum of the others under the name `other` in the label `name`.
+pub(crate) fn highest(series: &str, name: &str) -> String {
+    format!(
+        r#"topk($top, {series}) or label_replace(sum(({series}) unless topk($top, {series})), "{name}", "other", "", "")"#
+    )
+}
+
+/// As [`highest`], for figures that have no sum: the mean of the others.
+pub(crate) fn highest_and_mean(series: &str, name: &str) -> String {
+    and_mean("topk", series, name)
+}
+
+/// The series with the lowest values, and the mean of the others.
+pub(crate) fn lowest_and_mean(series: &str, name: &str) -> String {
+    and_mean("bottomk", series, name)
+}
+
+fn and_mean(choice: &str, series: &str, name: &str) -> String {
+    format!(
+        r#"{choice}($top, {series}) or label_replace(avg(({series}) unless {choice}($top, {series})), "{name}", "other (mean)", "", "")"#
+    )
+}
+
+/// A figure of the scenarios on each host. Two hosts can have a scenario of the same name, and a figure such as VMAF has no sum.
+pub(crate) fn of_scenarios(metric: &str, more: &str) -> String {
+    let labels = ["instance, scenario", more].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    format!("avg by ({}) ({metric})", labels.join(", "))
+}
