@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod browser;
 pub mod cgroup;
 pub mod cgroup_v1;
 pub mod clips;

@@ -57,7 +57,7 @@ mod tests {
         let mut sources = ["tests/src", "tests/tests", "tests/lab", "xtask/src"]
             .map(|folder| files(&root.join(folder)))
             .concat();
-        sources.extend([root.join("agent/build.rs"), root.join("tests/page.mjs")]);
+        sources.extend([root.join("agent/build.rs"), root.join("tests/browser.mjs")]);
         let mut read = BTreeSet::new();
         for source in &sources {
             let text = fs::read_to_string(source).unwrap();

@@ -109,7 +109,11 @@ pub fn missing_for_tests(root: &Path, requirements: &[&str]) -> Missing {
             missing = missing.with_packages(&[package]);
         }
     }
-    missing.with_tool(PLAYWRIGHT, has_playwright(root))
+    for (name, version) in PAGE_PACKAGES {
+        let is_there = has_npm_package(&root.join(PLAYWRIGHT_FOLDER), name, version);
+        missing = missing.with_tool(&format!("{name}@{version}"), is_there);
+    }
+    missing
 }
 
 fn python_in(root: &Path) -> PathBuf {
@@ -148,19 +152,24 @@ pub fn python(root: &Path, requirements: &[&str]) -> anyhow::Result<PathBuf> {
 /// Programs of the live page's tests, with the Debian packages that have them.
 const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
 
-/// Library that drives the browser; it contains no browser.
-const PLAYWRIGHT: &str = "playwright-core@1.55.0";
+/// Library that drives the browser, which contains no browser, and the one that checks the page's accessibility.
+const PAGE_PACKAGES: [(&str, &str); 2] = [("playwright-core", "1.55.0"), ("axe-core", "4.10.3")];
 const PLAYWRIGHT_FOLDER: &str = "target/playwright";
 
-/// Installs node, npm, and the library that drives the browser in the tests of the live page, below `target/`.
+/// Installs node, npm, and the libraries for the tests of the live page, below `target/`.
 pub fn playwright(root: &Path) -> anyhow::Result<()> {
     node("the tests of the live page")?;
-    if has_playwright(root) { Ok(()) } else { npm(&root.join(PLAYWRIGHT_FOLDER), PLAYWRIGHT) }
+    let folder = root.join(PLAYWRIGHT_FOLDER);
+    for (name, version) in PAGE_PACKAGES {
+        if !has_npm_package(&folder, name, version) {
+            npm(&folder, &format!("{name}@{version}"))?;
+        }
+    }
+    Ok(())
 }
 
-fn has_playwright(root: &Path) -> bool {
-    let version = PLAYWRIGHT.rsplit('@').next().unwrap_or_default();
-    let manifest = root.join(PLAYWRIGHT_FOLDER).join("node_modules/playwright-core/package.json");
+fn has_npm_package(folder: &Path, name: &str, version: &str) -> bool {
+    let manifest = folder.join("node_modules").join(name).join("package.json");
     std::fs::read_to_string(manifest).is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\"")))
 }
 
