@@ -1,43 +1,8 @@
-// Drives the live page in Debian's Chromium, one scene a run: node page.mjs SCENE URL FOLDER
-//
-// A scene that finds something wrong ends with an error; pictures go into the folder. Scenes that need the agent to end and to come
-// back say so on standard output, and read a line when it has.
+// Scenes of the live page: what it shows, its tables, its connection. See browser.mjs.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 
-const [scene, url, folder] = process.argv.slice(2);
-const { chromium } = createRequire(join(process.env.FFWATT_PLAYWRIGHT, "package.json"))("playwright-core");
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-
-/** Has the other side do something, and waits until it is done. */
-async function please(what) {
-  process.stdout.write(`${what}\n`);
-  await answers.next();
-}
-
-const keep = (page, name, fullPage = true) => page.screenshot({ path: join(folder, name), fullPage });
-
-/** What the cells of a column have, row by row: [key, value]. */
-function column(page, table, field) {
-  return page.$$eval(`#${table} tbody tr[data-key]`, (rows, field) =>
-    rows.map((row) => [row.dataset.key, row.querySelector(`[data-field="${field}"]`).dataset.value]), field);
-}
+import { api, column, faults, hasNoSidewaysScroll, isAccessible, keep, play, please, url } from "./browser.mjs";
 
 /** Samples of a metric: [labels, value]. */
 function samples(text, metric) {
@@ -97,8 +62,10 @@ async function real(page) {
   const have = (table, field, count) =>
     page.waitForFunction(([table, field, count]) =>
       document.querySelectorAll(`#${table} tbody [data-field='${field}'][data-value]`).length >= count, [table, field, count]);
-  await have("transcodes", "joules_per_frame", 4);
+  // The encode that has finished is folded.
   await have("transcodes", "speed_ratio", 3);
+  await page.click("#transcodes .fold button");
+  await have("transcodes", "joules_per_frame", 4);
   await have("transcodes", "vmaf_score", 1);
   await have("scenarios", "vmaf_score", 4);
   await have("scenarios", "energy_joules", 4);
@@ -127,15 +94,38 @@ async function real(page) {
   // The sources that are down name what helps.
   const helps = await page.$$eval("#sources tbody tr", (rows) => rows.map((row) => row.lastChild.textContent + row.querySelector('[data-field="is_up"]').textContent));
   assert.ok(helps.every((text) => text !== "not available"), helps.join());
+  await isAccessible(page, "the page");
+  await scored(page);
   await theme(page);
   await phone(page);
+}
+
+/** The drawers of a finished encode with scores, and of a live one. */
+async function scored(page) {
+  await page.click('#transcodes tr.over .name button:text("vod-film")');
+  await page.waitForSelector("#drawer[open] #drawer-tiles dd");
+  const [one] = (await api("transcodes?running=false&q=vod-film")).items;
+  const figures = Object.fromEntries(await page.$$eval("#drawer-groups dl > div:not([hidden])", (rows) =>
+    rows.map((row) => [row.querySelector("dt").textContent, row.querySelector("dd").textContent])));
+  assert.equal(figures.VMAF, one.vmaf_score.toFixed(1));
+  assert.equal(figures["VMAF model"], one.vmaf_model);
+  assert.equal(figures.State, "ended");
+  assert.equal(figures.Age, undefined);
+  await keep(page, "drawer-finished.png", false);
+  await page.keyboard.press("Escape");
+  await page.click('#transcodes .name button:text("live-h264")');
+  await page.waitForSelector('#drawer figure[data-chart="perFrame"] canvas');
+  await isAccessible(page, "the drawer of an encode");
+  await keep(page, "drawer.png", false);
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("#drawer:not([open])", { state: "attached" });
 }
 
 /** The scenarios: a mark for those that none beats, as the API has it, and a chart. */
 async function front(page) {
   await page.waitForSelector("#front canvas");
   const marks = await page.$$eval("#scenarios tbody tr", (rows) => rows.map((row) => [row.dataset.key, row.querySelector('[data-field="is_on_front"]').textContent]));
-  const { items } = await (await fetch(new URL("api/v1/scenarios", url))).json();
+  const { items } = await api("scenarios");
   assert.ok(items.some((one) => one.is_on_front));
   for (const one of items) {
     const isBeaten = items.some((other) => other !== one && other.energy_joules <= one.energy_joules && other.vmaf_score >= one.vmaf_score);
@@ -146,9 +136,9 @@ async function front(page) {
     // For the README: with a minute of them.
     const tick = Number(await page.getAttribute("body", "data-tick"));
     await page.waitForFunction((until) => Number(document.body.dataset.tick) > until, tick + 75, { timeout: 120_000 });
-    await page.uncheck("#ended");
+    await page.click("#transcodes .fold button");
     await keep(page, "readme.png", false);
-    await page.check("#ended");
+    await page.click("#transcodes .fold button");
   }
   await keep(page, "page.png");
 }
@@ -172,41 +162,84 @@ async function theme(page) {
 
 async function phone(page) {
   await page.setViewportSize({ width: 390, height: 844 });
-  const [inside, wide] = await page.evaluate(() => [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
-  assert.ok(wide <= inside, `the page is ${wide} wide on a phone of ${inside}: only tables may scroll`);
+  await hasNoSidewaysScroll(page, "on a phone");
   await keep(page, "phone.png");
   await page.setViewportSize({ width: 1360, height: 900 });
 }
 
-/** Two hundred containers: sorted by hand and by keyboard, filtered. */
+/** Three hundred containers: the first rows and all, sorted by hand and by keyboard, filtered. */
 async function many(page) {
-  const rows = () => page.$$eval("#workloads tbody tr[data-key]", (rows) => rows.length);
-  assert.ok((await rows()) >= 200);
+  const rows = () => page.$$eval("#workloads tbody tr", (rows) => rows.length);
+  const { total } = await api("workloads?per_page=1");
+  assert.ok(total >= 300);
+  assert.equal(await rows(), 20, "hidden rows are not in the document");
   const isSorted = (values, sign) => values.every((value, index) => index === 0 || sign * (value - values[index - 1]) >= 0);
   const values = async (field) => (await column(page, "workloads", field)).map(([, value]) => Number(value));
   assert.ok(isSorted(await values("power_watts"), -1), "the largest is first");
+  await isAccessible(page, "three hundred workloads");
+  await keep(page, "many.png", false);
   const head = page.locator('#workloads th[data-field="energy_joules"]');
   await head.locator("button").click();
   assert.equal(await head.getAttribute("aria-sort"), "descending");
+  const more = page.locator("#workloads .more button");
+  assert.equal(await more.textContent(), `show all (${total})`);
+  await more.click();
+  assert.equal(await rows(), total);
   const energies = await values("energy_joules");
   assert.ok(isSorted(energies, -1) && energies[150] > 0 && new Set(energies).size > 100, "most are different");
+  await isLight(page);
+  await isSticky(page);
   await head.locator("button").focus();
   await page.keyboard.press("Enter");
   assert.equal(await head.getAttribute("aria-sort"), "ascending");
   assert.ok(isSorted(await values("energy_joules"), 1));
-  await page.locator('#workloads th[data-field="workload"] button').click();
+  await page.locator('#workloads thead th[data-field="workload"] button').click();
   const names = (await column(page, "workloads", "workload")).map(([, name]) => name);
   assert.deepEqual(names, [...names].sort((one, other) => one.localeCompare(other, undefined, { numeric: true })));
-  const before = await rows();
   await page.fill("#filter", names.find((name) => /^[0-9a-f]{12}$/.test(name)));
   assert.equal(await rows(), 1);
-  assert.match(await page.textContent("#count"), new RegExp(`1 of ${before} workloads`));
+  assert.match(await page.textContent("#count"), new RegExp(`1 of ${total} workloads`));
   await page.fill("#filter", "no such thing");
   assert.match(await page.textContent("#workloads tbody"), /No row matches/);
   await page.fill("#filter", "");
   await page.uncheck("#pseudo");
-  assert.ok((await rows()) >= 200 && (await rows()) < before);
-  await keep(page, "many.png", false);
+  assert.ok((await rows()) >= 300 && (await rows()) < total);
+  await more.click();
+  assert.equal(await rows(), 20);
+}
+
+/** A tick makes no row anew. */
+async function isLight(page) {
+  const made = await page.evaluate(async () => {
+    const tick = document.body.dataset.tick;
+    let made = 0;
+    const observer = new MutationObserver((changes) => {
+      for (const change of changes) for (const node of change.addedNodes) if (node.nodeName === "TD" || node.nodeName === "TH") made += 1;
+    });
+    const before = new Set(document.querySelectorAll("#workloads tbody tr"));
+    observer.observe(document.getElementById("workloads"), { childList: true, subtree: true });
+    while (Number(document.body.dataset.tick) < Number(tick) + 3) await new Promise((done) => { setTimeout(done, 50); });
+    observer.disconnect();
+    return made + [...document.querySelectorAll("#workloads tbody tr")].filter((row) => !before.has(row)).length;
+  });
+  assert.equal(made, 0, "cells and rows that were made anew in three ticks");
+}
+
+/** The heads of a long table stay in sight, in a wide window and in one where the table scrolls sideways. */
+async function isSticky(page) {
+  for (const width of [1360, 700]) {
+    await page.setViewportSize({ width, height: 900 });
+    // A table that no longer fits gets its own scroll container a moment later.
+    await page.waitForFunction(() => {
+      const row = document.querySelectorAll("#workloads tbody tr")[200];
+      row.scrollIntoView({ block: "center" });
+      const head = document.querySelector('#workloads thead th[data-field="workload"]').getBoundingClientRect();
+      const there = document.elementFromPoint(head.left + 5, head.top + head.height / 2);
+      const { top, bottom } = row.getBoundingClientRect();
+      return top > 0 && bottom < innerHeight && there?.closest("thead");
+    });
+  }
+  await page.setViewportSize({ width: 1360, height: 900 });
 }
 
 /** Names that would be markup. */
@@ -258,36 +291,4 @@ async function behind(page) {
   await keep(page, "behind.png");
 }
 
-const scenes = { real, many, text, lost, stale, behind };
-
-const profile = mkdtempSync(join(tmpdir(), "ffwatt-browser-"));
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: "/usr/bin/chromium",
-  headless: true,
-  args: FLAGS,
-  viewport: { width: 1360, height: 900 },
-  colorScheme: "light",
-});
-const faults = [];
-try {
-  const page = browser.pages()[0] ?? (await browser.newPage());
-  page.setDefaultTimeout(60_000);
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (message) => {
-    // A refused connection is what one scene is about.
-    if (message.type() === "error" && !message.text().includes("net::ERR")) faults.push(message.text());
-  });
-  page.on("request", (request) => {
-    const isOwn = request.url().startsWith(url) || request.url().startsWith("data:");
-    if (!isOwn) faults.push(`a request to ${request.url()}`);
-  });
-  await page.goto(url);
-  await page.waitForSelector('body[data-state="live"]');
-  await scenes[scene](page);
-  assert.deepEqual(faults, []);
-} finally {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true });
-}
-// Standard input may still be open.
-process.exit(0);
+await play({ real, many, text, lost, stale, behind });

@@ -9,47 +9,19 @@
 )]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use tests::agent::{Agent, binary};
-use tests::command::{Owned, eventually, output, pause};
+use tests::command::{Ends, Owned, eventually, output, pause};
 use tests::engine::Engine;
 use tests::host::Host;
-use tests::{ffmpeg, http, image};
+use tests::{browser, ffmpeg, http, image};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
-}
-
-/// Plays a scene; `act` performs the actions that it requests.
-fn play(scene: &str, port: u16, mut act: impl FnMut(&str)) {
-    let pictures = root().join("target/page");
-    fs::create_dir_all(&pictures).unwrap();
-    let playwright =
-        std::env::var_os("FFWATT_PLAYWRIGHT").map_or(root().join("target/playwright"), PathBuf::from);
-    let mut command = Command::new("node");
-    command
-        .arg(root().join("tests/page.mjs"))
-        .args([scene, &format!("http://127.0.0.1:{port}/")])
-        .arg(&pictures)
-        .env("FFWATT_PLAYWRIGHT", playwright)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(fs::File::create(pictures.join(format!("{scene}.log"))).unwrap());
-    let mut child = Owned(command.spawn().unwrap());
-    let mut answers = child.0.stdin.take().unwrap();
-    for line in BufReader::new(child.0.stdout.take().unwrap()).lines() {
-        act(&line.unwrap());
-        writeln!(answers).unwrap();
-    }
-    let status = child.0.wait().unwrap();
-    let log = fs::read_to_string(pictures.join(format!("{scene}.log"))).unwrap();
-    assert!(status.success(), "{scene}: {status}\n{log}");
+fn play(scene: &str, port: u16, act: impl FnMut(&str)) {
+    browser::play("page.mjs", scene, port, act).unwrap();
 }
 
 fn flags(host: &Host) -> Vec<String> {
@@ -129,9 +101,9 @@ fn real_encodes_are_shown_as_the_metrics_have_them() {
 }
 
 #[test]
-fn two_hundred_containers_can_be_sorted_and_filtered() {
+fn three_hundred_containers_can_be_sorted_and_filtered() {
     let mut host = Host::client().unwrap();
-    let cgroups: Vec<String> = (0..200_u64)
+    let cgroups: Vec<String> = (0..300_u64)
         .map(|number| {
             // Ids look random, and so do their prefixes.
             let beginning = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -166,15 +138,6 @@ fn two_hundred_containers_can_be_sorted_and_filtered() {
         agent.wait_ticks(3).unwrap();
         play("many", agent.ports.main, |_| {});
     });
-}
-
-/// Sets a flag when it is dropped, also where a test panics.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]

@@ -19,13 +19,21 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
 /// Texts that replace marks of the page.
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 15] = [
     ("{{uplot.css}}", include_str!("page/uplot/uPlot.min.css")),
     ("{{page.css}}", include_str!("page/page.css")),
+    ("{{drawer.css}}", include_str!("page/drawer.css")),
+    ("{{cards.css}}", include_str!("page/cards.css")),
     ("{{uplot.js}}", include_str!("page/uplot/uPlot.iife.min.js")),
     ("{{format.js}}", include_str!("page/format.js")),
     ("{{charts.js}}", include_str!("page/charts.js")),
     ("{{tables.js}}", include_str!("page/tables.js")),
+    ("{{columns.js}}", include_str!("page/columns.js")),
+    ("{{line_chart.js}}", include_str!("page/line_chart.js")),
+    ("{{recorder.js}}", include_str!("page/recorder.js")),
+    ("{{details.js}}", include_str!("page/details.js")),
+    ("{{drawer.js}}", include_str!("page/drawer.js")),
+    ("{{view.js}}", include_str!("page/view.js")),
     ("{{page.js}}", include_str!("page/page.js")),
 ];
 

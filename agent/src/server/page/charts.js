@@ -91,11 +91,19 @@ class PowerChart {
   }
 }
 
-/** The lines in the rows of the tables: drawn where they can be seen. */
+/** The next larger of the numbers 1, 1.5, 2, 3, 5, 7 and their multiples by ten: a scale that rarely changes. */
+function scaleTop(value) {
+  const size = 10 ** Math.floor(Math.log10(Math.max(value, 0.001)));
+  return Number((size * [1, 1.5, 2, 3, 5, 7, 10].find((step) => size * step >= value * 0.9999)).toPrecision(2));
+}
+
+/** The lines in the rows of the tables: drawn where they can be seen. All rows of a table share one scale. */
 class Sparklines {
   constructor() {
     this.cells = new Map();
     this.lines = { times: [], values: new Map() };
+    this.tops = new Map();
+    this.scales = new Map();
     this.observer = new IntersectionObserver((entries) => {
       for (const entry of entries) {
         const cell = this.cells.get(entry.target);
@@ -106,8 +114,8 @@ class Sparklines {
     }, { rootMargin: "1000px" });
   }
 
-  add(element, key, colour) {
-    this.cells.set(element, { key, colour, isSeen: false });
+  add(element, key, colour, table) {
+    this.cells.set(element, { key, colour, table, isSeen: false });
     this.observer.observe(element);
   }
 
@@ -119,7 +127,24 @@ class Sparklines {
 
   set(times, values) {
     this.lines = { times, values };
+    this.tops = new Map([...values].map(([key, line]) => [key, Math.max(0, ...line)]));
+    this.rescale();
     for (const [element, cell] of this.cells) this.draw(element, cell);
+  }
+
+  /** Sets the scale of each table by its rows, and draws the rows of a table whose scale changed. */
+  rescale() {
+    const highest = new Map();
+    for (const { key, table } of this.cells.values()) {
+      if (this.tops.has(key)) highest.set(table, Math.max(highest.get(table) ?? 0, this.tops.get(key)));
+    }
+    for (const [table, value] of highest) {
+      const top = scaleTop(value);
+      if (this.scales.get(table) === top) continue;
+      this.scales.set(table, top);
+      table.showScale(top);
+      for (const [element, cell] of this.cells) if (cell.table === table) this.draw(element, cell);
+    }
   }
 
   redraw() {
@@ -146,7 +171,7 @@ class Sparklines {
       legend: { show: false },
       cursor: { show: false },
       axes: [{ show: false }, { show: false }],
-      scales: { y: { range: (_, __, top) => [0, Math.max(0.001, top)] } },
+      scales: { y: { range: () => [0, this.scales.get(cell.table) ?? 1] } },
       series: [{}, { stroke, width: 1.5, points: { show: false }, spanGaps: false }],
     };
     cell.chart = new uPlot(options, data, element);

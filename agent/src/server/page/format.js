@@ -46,26 +46,42 @@ function amount(value, unit, large) {
 const money = (value, currency) => amount(value, currency, (value) => `${value.toFixed(2)} ${currency}`);
 const grams = (value) => amount(value, "g", (value) => withUnit(value, "g"));
 
+const decibels = (value) => (known(value) ? `${value.toFixed(1)} dB` : "–");
+const bits = (value) => withUnit(value, "bit/s");
+
+/** A length of time in its two largest units: 12.3 s, 3 min 12 s, 2 h 5 min, 4 d 3 h. */
+function lengthOf(seconds) {
+  if (!known(seconds)) return "–";
+  if (seconds < 60) return `${digits(seconds)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
+}
+
+const moment = (seconds) => new Date(seconds * 1000).toLocaleString([], { hour12: false });
 const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
 
-/** Hues far enough apart to be told apart, in an order in which neighbours are. */
+/** Hues far enough apart to be told apart. */
 const HUES = [214, 28, 152, 290, 350, 190, 48, 325, 100, 255, 12, 172];
-const assigned = new Map();
-const uses = HUES.map(() => 0);
 
-/** The colour of a name: the same in all tables, and unique while there are fewer names than colours. */
+/** Saturation and lightness: 36 colours together with the hues. */
+const TONES = ["62% var(--series-light)", "90% calc(var(--series-light) - 9%)", "40% calc(var(--series-light) + 4%)"];
+
+/** FNV-1a, and the last steps of MurmurHash3, without which similar names have similar numbers. */
+function hashOf(name) {
+  let hash = 0x811c9dc5;
+  for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** The colour of a name depends on the name only: a workload keeps its colour in all tables, over a reload and in every browser. */
 function colourOf(name, part) {
   if (part && part !== "containers" && part !== "services") return `var(--${part})`;
-  if (!assigned.has(name)) {
-    let hash = 0;
-    for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-    const fewest = Math.min(...uses);
-    let place = hash % HUES.length;
-    while (uses[place] > fewest) place = (place + 1) % HUES.length;
-    uses[place] += 1;
-    assigned.set(name, place);
-  }
-  return `hsl(${HUES[assigned.get(name)]} 62% var(--series-light))`;
+  const place = hashOf(name) % (HUES.length * TONES.length);
+  return `hsl(${HUES[place % HUES.length]} ${TONES[Math.floor(place / HUES.length)]})`;
 }
 
 /** A colour as a canvas wants it: without variables. */

@@ -1,111 +1,9 @@
 // Requests the figures from the agent, shows them, and reconnects after an interruption.
 "use strict";
 
-const find = (id) => document.getElementById(id);
 const SPARK_SECONDS = 300;
 
-const sparklines = new Sparklines();
-let currency = "";
 let last = null;
-
-// --- Tables
-
-const nameOf = (one) => one.workload;
-const keyOfWorkload = (one) => `${one.workload}\n${one.id}`;
-
-const transcodes = new Table(find("transcodes"), {
-  key: (one) => one.transcode,
-  // A transcode outside of all containers and units has the colour of the system.
-  colour: (one) => colourOf(one.workload, one.workload_id === "" ? "system" : undefined),
-  isOver: (one) => !one.is_running,
-  sort: { field: "power_watts", isDown: true },
-  sparklines,
-  empty: "No encode yet. Start ffmpeg in a container or on the host.",
-  columns: [
-    { field: "workload", title: "Container", kind: "name", isText: true, show: nameOf },
-    { field: "codec", title: "Encode", isText: true, value: encodeOf, show: encodeOf },
-    { field: "state", title: "State", isText: true, value: stateOf, show: stateOf, mark: (one) => (one.is_stalled || hasFailed(one) ? "alarm" : "") },
-    { field: "power_watts", title: "Power", value: (one) => (one.is_running ? one.power_watts : undefined), show: (one) => (one.is_running ? watts(one.power_watts) : "–") },
-    { field: "spark", title: "5 min", kind: "spark" },
-    { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
-    { field: "joules_per_frame", title: "J/frame", show: (one) => joules(one.joules_per_frame) },
-    { field: "speed_ratio", title: "Speed", show: (one) => speed(one.speed_ratio), mark: (one) => (one.is_stalled ? "alarm" : "") },
-    { field: "frames", title: "Frames", show: framesOf, mark: (one) => (one.dropped_frames > 0 ? "alarm" : "") },
-    { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
-    { field: "cost", title: "Cost", show: (one) => money(one.cost, currency) },
-    { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
-  ],
-});
-
-function encodeOf(one) {
-  return [one.codec ?? one.program, one.preset, one.resolution].filter(Boolean).join(" · ");
-}
-
-function stateOf(one) {
-  if (one.is_running) return one.is_stalled ? "falls behind" : "running";
-  return hasFailed(one) ? `failed (${one.exit_code})` : (one.ending ?? "ended");
-}
-
-function hasFailed(one) {
-  return one.ending === "failed";
-}
-
-function framesOf(one) {
-  if (!known(one.frames)) return "–";
-  return one.dropped_frames > 0 ? `${one.frames} (${one.dropped_frames} dropped)` : String(one.frames);
-}
-
-const workloads = new Table(find("workloads"), {
-  key: keyOfWorkload,
-  colour: (one) => colourOf(one.workload, one.part),
-  isOver: (one) => !one.is_running,
-  sort: { field: "power_watts", isDown: true },
-  sparklines,
-  empty: "No workload yet.",
-  columns: [
-    { field: "workload", title: "Name", kind: "name", isText: true, show: nameOf },
-    { field: "kind", title: "Kind", isText: true, show: (one) => (one.kind === "pseudo" ? "host" : one.kind) },
-    { field: "power_watts", title: "Power", show: (one) => watts(one.power_watts) },
-    { field: "spark", title: "5 min", kind: "spark" },
-    { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
-    { field: "cpu_cores", title: "CPU cores", show: (one) => number(one.cpu_cores) },
-    { field: "memory_bytes", title: "Memory", show: (one) => bytes(one.memory_bytes) },
-    { field: "energy_cost", title: "Energy cost", show: (one) => money(one.energy_cost, currency) },
-    { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
-    { field: "image", title: "Image", isText: true, show: (one) => one.image ?? "" },
-  ],
-});
-
-const scenarios = new Table(find("scenarios"), {
-  key: (one) => one.scenario,
-  colour: (one) => colourOf(one.scenario),
-  sort: { field: "energy_joules", isDown: false },
-  sparklines,
-  empty: "No result file has been read.",
-  columns: [
-    { field: "scenario", title: "Scenario", kind: "name", isText: true, show: (one) => one.scenario },
-    { field: "is_on_front", title: "Pareto front", isText: true, value: (one) => (one.is_on_front ? 0 : 1), show: (one) => (one.is_on_front ? "◆" : "") },
-    { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
-    { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
-    { field: "joules_per_frame", title: "J/frame", show: (one) => joules(one.joules_per_frame) },
-    { field: "cost", title: "Cost", show: (one) => money(one.cost, one.currency ?? currency) },
-    { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
-    { field: "energy_basis", title: "Source", isText: true, show: (one) => ({ measured: "measured", model: "estimate", file: "result file" })[one.energy_basis] ?? "–" },
-  ],
-});
-
-const sources = new Table(find("sources"), {
-  key: (one) => one.source,
-  sort: { field: "source", isDown: false },
-  sparklines,
-  empty: "No source has been read yet.",
-  columns: [
-    { field: "source", title: "Source", kind: "name", isText: true, show: (one) => one.source },
-    { field: "is_up", title: "State", isText: true, value: (one) => (one.is_up ? 1 : 0), show: (one) => ({ up: "works", down: "down", absent: "not available" })[one.state], mark: (one) => ({ up: "good", down: "bad", absent: "" })[one.state] },
-    { field: "problem", title: "Problem", isText: true, isFixed: true, isLong: true, show: (one) => one.problem ?? "" },
-    { field: "fix", title: "Fix", isText: true, isFixed: true, isLong: true, show: (one) => one.fix || (one.is_up ? "" : "ffwatt check") },
-  ],
-});
 
 // --- Power
 
@@ -119,6 +17,7 @@ for (const part of [...PARTS].reverse()) {
 }
 const power = new PowerChart(find("power"), (hovered) => showLegend(hovered?.parts));
 const front = new FrontChart(find("front"));
+const recorder = new Recorder();
 
 function showLegend(parts) {
   const now = Object.fromEntries((last?.split ?? []).map((one) => [one.part, one.power_watts]));
@@ -147,6 +46,8 @@ function show(answer) {
   find("scenarios-section").hidden = answer.scenarios.length === 0;
   if (answer.scenarios.length > 0) front.set(answer.scenarios);
   sources.set(answer.sources);
+  recorder.add(answer);
+  drawer.update();
   const { cpu_source, energy_source, is_estimated, idle_policy } = answer.method;
   const energy = energy_source ? `energy from ${energy_source}${is_estimated ? " (an estimate)" : ""}` : "energy unknown";
   write(find("method"), `CPU time from ${cpu_source}, ${energy}; idle energy: ${idle_policy}.`);
@@ -172,26 +73,51 @@ function notices(all) {
 }
 
 function count() {
-  write(find("count"), `${transcodes.shown} of ${transcodes.items.length} encodes, ${workloads.shown} of ${workloads.items.length} workloads`);
+  write(find("count"), `${transcodes.matching} of ${transcodes.items.length} encodes, ${workloads.matching} of ${workloads.items.length} workloads`);
 }
 
-// --- Filters
+// --- The view
 
 function filter() {
   const words = find("filter").value.trim().toLowerCase();
-  const withEnded = find("ended").checked;
   const withPseudo = find("pseudo").checked;
   const has = (one, fields) => words === "" || fields.some((field) => String(one[field] ?? "").toLowerCase().includes(words));
-  transcodes.isWanted = (one) =>
-    (withEnded || one.is_running) && has(one, ["workload", "codec", "codec_standard", "preset", "resolution", "scenario", "transcode", "program"]);
-  workloads.isWanted = (one) =>
-    (withEnded || one.is_running) && (withPseudo || one.part === "containers") && has(one, ["workload", "id", "kind", "image", "scenario"]);
+  const ofTranscode = ["workload", "codec", "codec_standard", "preset", "resolution", "scenario", "transcode", "program"];
+  transcodes.isWanted = (one) => has(one, ofTranscode);
+  workloads.isWanted = (one) => (withPseudo || one.part === "containers") && has(one, ["workload", "id", "kind", "image", "scenario"]);
   transcodes.arrange();
   workloads.arrange();
   count();
 }
-for (const id of ["filter", "ended", "pseudo"]) find(id).addEventListener("input", filter);
-filter();
+
+const drawer = new Drawer(find("drawer"), {
+  onOpen: (isFirst) => view.opened(isFirst),
+  onClose: (origin, isByUser) => {
+    if (isByUser) view.closed();
+    (origin.kind === "encode" ? transcodes : workloads).focus(origin.key);
+  },
+  ask,
+});
+
+const view = new View({
+  tables: { encodes: transcodes, workloads, scenarios, sources },
+  filter: find("filter"),
+  pseudo: find("pseudo"),
+  drawer,
+  apply: filter,
+});
+
+for (const id of ["filter", "pseudo"]) {
+  find(id).addEventListener("input", () => {
+    filter();
+    view.changed();
+  });
+}
+// A jump to the figures leaves the address as it is.
+find("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  find("main").focus();
+});
 
 // --- The connection
 
@@ -237,18 +163,22 @@ const askLines = paced(4900, async () => {
   sparklines.set(ofWorkloads.times_unix_seconds, values);
 });
 
+const askDrawer = paced(1900, () => drawer.askSeries());
+
 function askAll(isUrgent) {
   // A hidden page is not updated.
   if (document.hidden && !isUrgent) return;
   askFigures(isUrgent);
   askPower(isUrgent);
   askLines(isUrgent);
+  askDrawer(isUrgent);
 }
 
 function state(name, text) {
   document.body.dataset.state = name;
   find("status").dataset.state = name;
   write(find("status"), text);
+  write(find("drawer-status"), text);
 }
 
 function lost() {
@@ -292,6 +222,7 @@ function theme(name) {
   power.draw();
   front.draw();
   sparklines.redraw();
+  drawer.redraw();
 }
 find("theme").addEventListener("click", () => {
   const name = THEMES[(THEMES.indexOf(find("theme").dataset.theme) + 1) % THEMES.length];
@@ -308,4 +239,5 @@ write(find("host"), location.host);
 document.title = `ffwatt · ${location.hostname}`;
 find("dashboards").href = `${location.protocol}//${location.hostname}:3000`;
 theme(THEMES.includes(remembered()) ? remembered() : "auto");
+view.restore();
 listen();

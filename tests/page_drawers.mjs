@@ -1,0 +1,353 @@
+// Scenes of the rows, the drawers and the address of the live page, with forty encoders. See browser.mjs.
+
+import assert from "node:assert/strict";
+
+import { api, column, hasNoSidewaysScroll, isAccessible, keep, play, url } from "./browser.mjs";
+
+const RUNNING = 24;
+const FINISHED = 16;
+
+/** The process that posts progress. */
+const POSTS = "5007";
+
+const rowsOf = (page, table) => page.$$eval(`#${table} tbody tr[data-key]`, (rows) =>
+  rows.map((row) => [row.dataset.key, row.classList.contains("over")]));
+
+/** Whether rows are running ones first, then finished ones. */
+const isRunningFirst = (rows) => rows.every(([, isOver], index) => index === 0 || isOver || !rows[index - 1][1]);
+
+const isOpen = (page) => page.waitForFunction(() => document.querySelector("#drawer[open] #drawer-name:not(:empty)"));
+const isClosed = (page) => page.waitForFunction(() => !document.getElementById("drawer").open);
+const words = (page) => new URLSearchParams(new URL(page.url()).hash.slice(1));
+const row = (page, key) => page.locator(`#transcodes tr[data-key="${key}"] .name button`);
+const ticks = async (page, count) => {
+  const tick = Number(await page.getAttribute("body", "data-tick"));
+  await page.waitForFunction((until) => Number(document.body.dataset.tick) >= until, tick + count);
+};
+
+/** The encode that posts. */
+async function poster() {
+  const { items } = await api("transcodes?running=true&per_page=100");
+  return items.find((one) => one.transcode.startsWith(`${POSTS}-`));
+}
+
+/** The first rows, all rows, finished encodes. */
+async function rows(page) {
+  const fold = page.locator("#transcodes .fold button");
+  const more = page.locator("#transcodes .more button");
+  assert.equal((await rowsOf(page, "transcodes")).length, 20);
+  assert.ok((await rowsOf(page, "transcodes")).every(([, isOver]) => !isOver));
+  assert.equal(await fold.textContent(), `finished: ${FINISHED}`);
+  assert.equal(await fold.getAttribute("aria-expanded"), "false");
+  assert.equal(await more.textContent(), `show all (${RUNNING})`);
+  await more.click();
+  assert.equal((await rowsOf(page, "transcodes")).length, RUNNING);
+  await fold.click();
+  assert.equal(await fold.getAttribute("aria-expanded"), "true");
+  const all = await rowsOf(page, "transcodes");
+  assert.equal(all.length, RUNNING + FINISHED);
+  assert.ok(isRunningFirst(all), "running encodes are first");
+  await ticks(page, 2);
+  assert.equal((await rowsOf(page, "transcodes")).length, RUNNING + FINISHED, "a tick keeps the choice");
+  await more.click();
+  assert.equal((await rowsOf(page, "transcodes")).length, 20 + FINISHED);
+  await page.locator('#transcodes th[data-field="energy_joules"] button').click();
+  assert.ok(isRunningFirst(await rowsOf(page, "transcodes")), "in each order");
+  // A short table has no such button.
+  assert.ok(await page.locator("#workloads .more").isHidden());
+  // The focus stays on its row while rows move and their figures change.
+  const key = (await rowsOf(page, "transcodes"))[3][0];
+  await row(page, key).focus();
+  await page.locator('#transcodes th[data-field="energy_joules"] button').dispatchEvent("click");
+  await ticks(page, 1);
+  const focused = await page.evaluate(() => document.activeElement.closest("tr")?.parentElement.nodeName);
+  assert.equal(focused, "TBODY");
+  await isAccessible(page, "unfolded");
+  await keep(page, "rows.png", false);
+}
+
+/** What the tables and filters show, as a text that can be compared. */
+async function shown(page) {
+  const heads = await page.$$eval("th[aria-sort]", (heads) => heads.filter((one) => one.getAttribute("aria-sort") !== "none")
+    .map((one) => `${one.closest("table").id} ${one.dataset.field} ${one.getAttribute("aria-sort")}`));
+  const counts = [(await rowsOf(page, "transcodes")).length, (await rowsOf(page, "workloads")).length];
+  return JSON.stringify([heads, counts, await page.inputValue("#filter"), await page.isChecked("#pseudo")]);
+}
+
+/** Order, filter, rows and drawer after a reload, in another window, and by the back button. */
+async function address(page) {
+  assert.equal(new URL(page.url()).hash, "", "the usual view needs no words");
+  const usual = await shown(page);
+  await page.locator('#transcodes th[data-field="codec"] button').click();
+  await page.locator('#workloads th[data-field="energy_joules"] button').click();
+  await page.locator("#transcodes .more button").click();
+  await page.locator("#transcodes .fold button").click();
+  await page.fill("#filter", "libx264");
+  await page.uncheck("#pseudo");
+  const changed = await shown(page);
+  assert.notEqual(changed, usual);
+  const link = page.url();
+  const again = async (other, what) => {
+    await other.waitForFunction((count) => document.querySelectorAll("#transcodes tbody tr[data-key]").length === count, RUNNING + FINISHED);
+    assert.equal(await shown(other), changed, what);
+  };
+  await page.reload();
+  await again(page, "after a reload");
+  const other = await page.context().newPage();
+  await other.goto(link);
+  await again(other, "by a link");
+  // An open drawer is in the address, too. The back button closes it and changes nothing else.
+  const { transcode } = await poster();
+  await row(page, transcode).click();
+  await isOpen(page);
+  assert.equal(words(page).get("encode"), transcode);
+  await page.goBack();
+  await isClosed(page);
+  await again(page, "after the back button");
+  assert.equal(page.url(), link);
+  await page.goForward();
+  await isOpen(page);
+  const open = page.url();
+  await page.reload();
+  await isOpen(page);
+  await page.keyboard.press("Escape");
+  await isClosed(page);
+  await page.waitForFunction((link) => location.href === link, link);
+  // In a new window nothing is before the drawer: its end stays on the page.
+  await other.goto("about:blank");
+  await other.goto(open);
+  await isOpen(other);
+  await other.click("#drawer-close");
+  await isClosed(other);
+  await other.waitForFunction((link) => location.href === link, link);
+  await again(other, "behind a shared drawer");
+  // A jump to the figures, and words that nobody knows.
+  await other.focus("#skip");
+  await other.keyboard.press("Enter");
+  assert.equal(await other.evaluate(() => document.activeElement.id), "main");
+  assert.equal(other.url(), link);
+  await other.goto("about:blank");
+  await other.goto(`${url}#encodes.sort=-nothing&workloads.show=x&%E0%A4%A&encode=1-1`);
+  await other.waitForSelector("#drawer[open] #drawer-missing:not([hidden])");
+  assert.match(await other.textContent("#drawer-missing"), /does not report this encode now\.$/);
+  await isAccessible(other, "the drawer of an encode that nobody knows");
+  await other.keyboard.press("Escape");
+  await isClosed(other);
+  assert.equal(await shown(other), usual);
+  assert.equal(new URL(other.url()).hash, "");
+  await other.close();
+}
+
+/** Title and value of all figures that the drawer shows. */
+const figures = (page) => page.$$eval("#drawer dl > div", (all) => Object.fromEntries(all
+  .filter((one) => one.checkVisibility())
+  .map((one) => [one.querySelector("dt").textContent, one.querySelector("dd").textContent])));
+
+/** Figures of an encode with progress, of one without, and of a workload. */
+async function drawers(page) {
+  const { transcode } = await poster();
+  await page.locator("#transcodes .more button").click();
+  await page.waitForSelector(`#transcodes tr[data-key="${transcode}"] [data-field="joules_per_frame"][data-value]`);
+  // By click on any cell.
+  await page.locator(`#transcodes tr[data-key="${transcode}"] [data-field="energy_joules"]`).click();
+  await isOpen(page);
+  const dialog = page.getByRole("dialog");
+  const one = await poster();
+  assert.equal(await dialog.getAttribute("aria-labelledby"), "drawer-title");
+  assert.equal(await page.textContent("#drawer-title"), one.workload);
+  assert.ok(await page.evaluate(() => document.getElementById("drawer").contains(document.activeElement)), "the focus is in the drawer");
+  await page.waitForSelector('#drawer figure[data-chart="speed"] canvas');
+  await page.waitForSelector('#drawer figure[data-chart="watts"] canvas');
+  await page.waitForSelector('#drawer figure[data-chart="perFrame"] canvas');
+  const seen = await figures(page);
+  for (const [title, value] of Object.entries({
+    PID: POSTS, Program: "ffmpeg", Encoder: "libx264", Standard: "h264", Preset: "fast", Resolution: "640x360", Input: "file", Outputs: "1",
+    Renditions: "1 encoded", State: "running", "Dropped frames": "3", "Duplicated frames": "0",
+    "Output bitrate": "1.20 Mbit/s", "Frames per second": "30.0",
+  })) assert.equal(seen[title], value, title);
+  for (const title of ["Power", "Energy", "J/frame", "Age", "Started", "Frames", "Output", "Cost", "CO₂e", "CPU time", "CPU cores"]) {
+    assert.match(seen[title], /\d/, title);
+  }
+  assert.match(seen.Power, / W$/);
+  assert.match(seen.Speed, /^\d\.\d\d×$/);
+  // What nobody knows is not there.
+  for (const title of ["VMAF", "PSNR", "Exit code", "Ended", "Length", "Scenario", "Requested bitrate", "Not observed for"]) {
+    assert.equal(seen[title], undefined, title);
+  }
+  // The figures are those of the last tick.
+  const before = Number(seen.Frames);
+  await page.waitForFunction((before) => [...document.querySelectorAll("#drawer dl > div")]
+    .some((one) => one.querySelector("dt").textContent === "Frames" && Number(one.querySelector("dd").textContent) > before), before);
+  await isAccessible(page, "the drawer of an encode");
+  await keep(page, "drawer-encode.png", false);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
+  await isAccessible(page, "the drawer of an encode, dark");
+  await keep(page, "drawer-dark.png", false);
+  await page.emulateMedia({ colorScheme: "light" });
+  // Tab stays in the drawer.
+  for (let press = 0; press < 4; press += 1) {
+    await page.keyboard.press("Tab");
+    const isInside = await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("#drawer") !== null);
+    assert.ok(isInside);
+  }
+  await page.keyboard.press("Escape");
+  await isClosed(page);
+  const focused = () => page.evaluate(() => document.activeElement.closest("tr")?.dataset.key);
+  await page.waitForFunction((key) => document.activeElement.closest("tr")?.dataset.key === key, transcode);
+  // By Enter, on one that posts nothing.
+  const silent = (await rowsOf(page, "transcodes")).map(([key]) => key).find((key) => key !== transcode);
+  await row(page, silent).focus();
+  await page.keyboard.press("Enter");
+  await isOpen(page);
+  assert.equal(words(page).get("encode"), silent);
+  await page.waitForSelector('#drawer figure[data-chart="watts"] canvas');
+  const less = await figures(page);
+  assert.equal(less.Speed, "–");
+  assert.equal(less["J/frame"], "–");
+  for (const title of ["Frames", "Dropped frames", "Duplicated frames", "Output bitrate", "VMAF"]) assert.equal(less[title], undefined, title);
+  assert.equal(await page.locator('#drawer figure[data-chart="speed"]').isVisible(), false);
+  // To its workload and to another encode of it: it is one drawer, and the focus goes back to where it came from.
+  await page.locator("#drawer-links button").first().click();
+  await page.waitForFunction(() => new URLSearchParams(location.hash.slice(1)).has("workload"));
+  await page.waitForSelector('#drawer figure[data-chart="watts"] canvas');
+  const { items } = await api("workloads?per_page=100");
+  const owner = items.find((other) => other.workload === words(page).get("workload"));
+  const workload = await figures(page);
+  assert.equal(workload.Id, owner.id);
+  assert.equal(workload.Kind, owner.kind);
+  assert.match(workload["Uncertainty of the energy"], /^± .* [mµn]?J$/);
+  for (const title of ["Power", "Energy", "CPU cores", "CPU time", "Energy cost", "CO₂e"]) assert.match(workload[title], /\d/, title);
+  assert.equal(workload.Image, undefined);
+  assert.ok((await page.locator("#drawer-links button").count()) > 5);
+  await isAccessible(page, "the drawer of a workload");
+  await keep(page, "drawer-workload.png", false);
+  await page.goBack();
+  await isClosed(page);
+  await page.waitForFunction((key) => document.activeElement.closest("tr")?.dataset.key === key, silent);
+  assert.equal(await focused(), silent);
+  // A click beside it closes it.
+  await page.locator('#workloads tbody .name button:text-is("idle")').click();
+  await isOpen(page);
+  assert.equal((await figures(page)).Kind, "host");
+  await page.mouse.click(20, 450);
+  await isClosed(page);
+  // A finished one.
+  await page.locator("#transcodes .fold button").click();
+  await page.locator("#transcodes tr.over .name button").first().click();
+  await isOpen(page);
+  const over = await figures(page);
+  assert.match(over.State, /ended|stopped/);
+  assert.equal(over.Power, "–");
+  assert.equal(over.Age, undefined);
+  assert.equal(over["CPU cores"], undefined);
+  assert.match(over.Length, /\d/);
+}
+
+/** A lost connection is a gap in what the page records, and an end is no zero in what the API has. */
+async function gaps(page) {
+  const { transcode } = await poster();
+  await page.goto(`${url}#encode=${transcode}`);
+  await isOpen(page);
+  const label = (chart) => page.getAttribute(`#drawer figure[data-chart="${chart}"] [role="img"]`, "aria-label");
+  await page.waitForSelector('#drawer figure[data-chart="speed"] canvas');
+  await ticks(page, 8);
+  assert.doesNotMatch(await label("speed"), /gap/);
+  await page.route("**/api/v1/snapshot*", (route) => route.abort());
+  await page.waitForSelector('body[data-state="lost"]');
+  const { tick } = await api("snapshot");
+  while ((await api("snapshot")).tick < tick + 8) await new Promise((done) => { setTimeout(done, 200); });
+  await page.unroute("**/api/v1/snapshot*");
+  await page.waitForSelector('body[data-state="live"]');
+  await ticks(page, 3);
+  await page.waitForSelector('#drawer figure[data-chart="speed"] [role="img"][aria-label*=", 1 gap;"]');
+  assert.match(await label("speed"), /^Speed over .*: \d\.\d\d× to \d\.\d\d×, 1 gap; now \d\.\d\d×$/);
+  assert.match(await label("perFrame"), /, 1 gap;/);
+  // The API went on, so the watts have none.
+  assert.doesNotMatch(await label("watts"), /gap/);
+  const drawn = await page.evaluate(() => {
+    const { chart } = drawer.charts.get("speed");
+    return [chart.data[1].filter((value) => value === null).length, chart.series[1].spanGaps];
+  });
+  assert.deepEqual(drawn, [1, false]);
+  await keep(page, "gaps.png", false);
+  // After its end the watts of a finished encode are unknown.
+  await page.keyboard.press("Escape");
+  await isClosed(page);
+  await page.locator("#transcodes .fold button").click();
+  await page.locator("#transcodes tr.over .name button").first().click();
+  await page.waitForSelector('#drawer figure[data-chart="watts"] canvas');
+  assert.match(await label("watts"), /; now –$/);
+}
+
+const colours = async (page) => new Map(await page.$$eval("#workloads tbody .name, #transcodes tbody .name", (names) =>
+  names.map((name) => [name.textContent, getComputedStyle(name.firstChild).backgroundColor])));
+
+/** Names keep their colours whatever else is shown before them, and lines can be compared. */
+async function scales(page) {
+  const before = await colours(page);
+  assert.ok(before.size >= 5);
+  // Other names come first.
+  await page.route("**/api/v1/snapshot*", async (route) => {
+    const answer = await route.fetch();
+    const body = await answer.json();
+    const like = { ...body.workloads[0], part: "containers" };
+    const others = Array.from({ length: 30 }, (_, number) => ({ ...like, workload: `other-${number}`, id: `${number}` }));
+    body.workloads = [...others, ...body.workloads.reverse()];
+    await route.fulfill({ response: answer, json: body });
+  });
+  await page.reload();
+  await page.waitForSelector("#workloads tbody tr[data-key]");
+  await page.locator("#workloads .more button").click();
+  const after = await colours(page);
+  for (const [name, colour] of before) assert.equal(after.get(name), colour, name);
+  const different = new Set([...after].filter(([name]) => name.startsWith("other-")).map(([, colour]) => colour));
+  assert.ok(different.size > 12, "most names differ in colour");
+  await page.unroute("**/api/v1/snapshot*");
+  // One scale.
+  await page.waitForSelector("#transcodes .spark canvas");
+  await page.waitForSelector("#workloads .spark canvas");
+  for (const table of ["transcodes", "workloads"]) {
+    const [tops, highest] = await page.evaluate((table) => {
+      const cells = [...sparklines.cells].filter(([cell, { chart }]) => chart && cell.closest("table").id === table);
+      const values = cells.flatMap(([, { chart }]) => chart.data[1]).filter((value) => value !== null);
+      return [cells.map(([, { chart }]) => chart.scales.y.max), Math.max(...values)];
+    }, table);
+    assert.ok(tops.length >= 3 && new Set(tops).size === 1, `${table}: ${tops}`);
+    assert.ok(tops[0] >= highest && tops[0] <= 2.1 * highest, `${table}: ${highest} on a scale to ${tops[0]}`);
+    assert.equal(await page.textContent(`#${table} th[data-field="spark"]`), `5 min, 0 to ${tops[0]} W`);
+  }
+  assert.equal((await column(page, "transcodes", "power_watts")).length, 20);
+}
+
+/** Cards with the watts first, on phones of several sizes, with and without a drawer. */
+async function cards(page) {
+  for (const width of [480, 390, 320]) {
+    await page.setViewportSize({ width, height: 844 });
+    await hasNoSidewaysScroll(page, `${width} pixels`);
+    const firsts = await page.$$eval("#transcodes tbody tr[data-key], #workloads tbody tr[data-key]", (rows) => rows.map((row) => {
+      const boxes = [...row.children].filter((cell) => cell.checkVisibility()).map((cell) => [cell.dataset.field, cell.getBoundingClientRect()]);
+      const isBeside = (one, other) => Math.abs(one.bottom - other.bottom) <= 12;
+      boxes.sort(([, one], [, other]) => (isBeside(one, other) ? one.left - other.left : one.bottom - other.bottom));
+      return [boxes[0][0], boxes.length];
+    }));
+    const areCards = firsts.every(([first, count]) => first === "power_watts" && count >= 3);
+    assert.ok(firsts.length > 20 && areCards, `${width}: ${JSON.stringify(firsts)}`);
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+  await isAccessible(page, "cards");
+  await keep(page, "cards.png");
+  // Cards can be sorted, too.
+  await page.locator('#transcodes th[data-field="energy_joules"] button').click();
+  const { transcode } = await poster();
+  await page.locator("#transcodes .more button").click();
+  await page.locator(`#transcodes tr[data-key="${transcode}"]`).click();
+  await isOpen(page);
+  await page.waitForSelector('#drawer figure[data-chart="speed"] canvas');
+  await hasNoSidewaysScroll(page, "a drawer on a phone");
+  assert.equal((await page.locator("#drawer").boundingBox()).width, 390);
+  await isAccessible(page, "a drawer on a phone");
+  await keep(page, "drawer-phone.png", false);
+}
+
+await play({ rows, address, drawers, gaps, colours: scales, cards });
