@@ -3,8 +3,8 @@
 //! Its device and its processes are files of a temporary folder. All else is as in a tick.
 
 use std::fmt::Write;
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, symlink};
 use std::time::Duration;
 
 use agent_core::attribution::demand::{Claimant, Demand};
@@ -51,6 +51,8 @@ pub(crate) struct GpuFiles {
     roots: HostRoots,
     encoders: u32,
     seconds: u64,
+    /// The `fdinfo` of each encoder. The agent has them open, too.
+    fdinfo: Vec<File>,
 }
 
 impl GpuFiles {
@@ -59,7 +61,7 @@ impl GpuFiles {
         let folder = tempfile::tempdir().unwrap();
         let (proc, sys) = (folder.path().join("proc"), folder.path().join("sys"));
         let roots = HostRoots { proc, sys, ..HostRoots::default() };
-        let files = Self { _folder: folder, roots, encoders, seconds: 0 };
+        let mut files = Self { _folder: folder, roots, encoders, seconds: 0, fdinfo: Vec::new() };
         let device = files.roots.sys.join("devices").join(ADDRESS);
         let card = files.roots.sys.join("class/drm/renderD128");
         for path in [&device, &card] {
@@ -78,6 +80,8 @@ impl GpuFiles {
         for process in files.processes() {
             let descriptor = files.roots.process(process, &format!("fd/{DEVICE}"));
             symlink("/dev/dri/renderD128", descriptor).unwrap();
+            let fdinfo = files.roots.process(process, &format!("fdinfo/{DEVICE}"));
+            files.fdinfo.push(File::create(fdinfo).unwrap());
         }
         files
     }
@@ -85,9 +89,9 @@ impl GpuFiles {
     /// Adds the engine time of a second. Returns its end.
     pub(crate) fn advance(&mut self) -> MonoTime {
         self.seconds += 1;
-        for process in self.processes() {
-            let path = self.roots.process(process, &format!("fdinfo/{DEVICE}"));
-            fs::write(path, fdinfo(process, self.seconds * u64::from(process))).unwrap();
+        for (process, file) in self.processes().zip(&self.fdinfo) {
+            let text = fdinfo(process, self.seconds * u64::from(process));
+            file.write_all_at(text.as_bytes(), 0).unwrap();
         }
         MonoTime(self.seconds * 1_000_000_000)
     }
@@ -97,7 +101,7 @@ impl GpuFiles {
     }
 }
 
-/// What i915 shows for a client (Linux 6.12).
+/// What i915 shows for a client (Linux 6.12), of constant length.
 fn fdinfo(client: u32, microseconds: u64) -> String {
     let mut text = format!(
         "pos:\t0\nflags:\t02100002\nmnt_id:\t26\nino:\t565\ndrm-driver:\ti915\ndrm-client-id:\t{client}\n\
@@ -111,7 +115,7 @@ fn fdinfo(client: u32, microseconds: u64) -> String {
     for engine in ["render", "copy", "video-enhance"] {
         let _ = writeln!(text, "drm-engine-{engine}:\t0 ns");
     }
-    let _ = write!(text, "drm-engine-video:\t{microseconds}000 ns\ndrm-engine-capacity-video:\t2\n");
+    let _ = write!(text, "drm-engine-video:\t{microseconds:015}000 ns\ndrm-engine-capacity-video:\t2\n");
     text
 }
 
