@@ -170,7 +170,9 @@ async function phone(page) {
 /** Three hundred containers: the first rows and all, sorted by hand and by keyboard, filtered. */
 async function many(page) {
   const rows = () => page.$$eval("#workloads tbody tr", (rows) => rows.length);
-  const { total } = await api("workloads?per_page=1");
+  // Without energy, `(other)` has no row.
+  const { items } = await api("workloads?per_page=1000");
+  const total = items.filter((one) => one.workload !== "(other)").length;
   assert.ok(total >= 300);
   assert.equal(await rows(), 20, "hidden rows are not in the document");
   const isSorted = (values, sign) => values.every((value, index) => index === 0 || sign * (value - values[index - 1]) >= 0);
