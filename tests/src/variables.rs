@@ -57,7 +57,10 @@ mod tests {
         let mut sources = ["tests/src", "tests/tests", "tests/lab", "xtask/src"]
             .map(|folder| files(&root.join(folder)))
             .concat();
-        sources.extend([root.join("agent/build.rs"), root.join("tests/browser.mjs")]);
+        sources.push(root.join("agent/build.rs"));
+        sources.extend(
+            ["browser.mjs", "page.mjs", "page_drawers.mjs"].map(|name| root.join("tests").join(name)),
+        );
         let mut read = BTreeSet::new();
         for source in &sources {
             let text = fs::read_to_string(source).unwrap();

@@ -1,4 +1,4 @@
-//! Tests the rows, the drawers and the address of the live page in Debian's Chromium; the scenes are in tests/page_drawers.mjs.
+//! Tests the rows, the drawers and the address of the live page in Debian's Chromium; the scenes are in `tests/page_drawers.mjs`.
 //!
 //! The real binary on a fixture host with forty encoders; some of them post progress.
 //!
@@ -103,7 +103,7 @@ fn play(scene: &str) {
         };
         let expected =
             (Some(u64::from(RUNNING.end - RUNNING.start)), Some(u64::from(FINISHED.end - FINISHED.start)));
-        eventually("all encoders are known", Duration::from_secs(60), || {
+        eventually("all encoders are known", Duration::from_mins(1), || {
             ((count("true"), count("false")) == expected).then_some(())
         })
         .unwrap();
