@@ -47,6 +47,9 @@ async function rows(page) {
   const all = await rowsOf(page, "transcodes");
   assert.equal(all.length, RUNNING + FINISHED);
   assert.ok(isRunningFirst(all), "running encodes are first");
+  const ends = new Map((await api("transcodes?running=false")).items.map((one) => [one.transcode, one.ended_unix_seconds]));
+  const finished = all.filter(([, isOver]) => isOver).map(([key]) => ends.get(key));
+  assert.ok(finished.every((end, place) => place === 0 || end <= finished[place - 1]), `the last to end is first: ${finished}`);
   await ticks(page, 2);
   assert.equal((await rowsOf(page, "transcodes")).length, RUNNING + FINISHED, "a tick keeps the choice");
   await more.click();

@@ -192,7 +192,8 @@ class Table {
     const value = column.value ?? ((item) => item[column.field]);
     return items.sort((one, other) => {
       const [a, b] = [value(one), value(other)];
-      // Unknown values are last in both orders.
+      // Unknown values are last in both orders, and of those that ended the latest is first.
+      if (!known(a) && !known(b)) return (other.ended_unix_seconds ?? 0) - (one.ended_unix_seconds ?? 0);
       if (!known(a) || !known(b)) return known(b) - known(a);
       const order = typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a - b;
       return this.sort.isDown ? -order : order;
