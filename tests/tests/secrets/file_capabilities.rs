@@ -147,9 +147,11 @@ fn subcommands(installed: &Installed) -> Vec<(Vec<&'static str>, Vec<String>)> {
         (vec!["calibrate"], vec!["--forget".to_owned()]),
         (vec!["config"], Vec::new()),
         (vec!["report"], Vec::new()),
+        (vec!["advise"], vec!["--vmaf-min=90".to_owned()]),
         (vec!["top", "--once"], vec!["--url=http://127.0.0.1:1".to_owned()]),
         (vec!["quality"], vec![secret.clone(), secret.clone()]),
         (vec!["bench", "batch"], vec![format!("--file={secret}")]),
+        (vec!["bench"], vec![format!("--input={secret}"), "--no-agent".to_owned()]),
         (vec!["results", "check"], vec![secret]),
     ];
     let mut help = tests::agent::command().unwrap();
@@ -215,9 +217,13 @@ fn no_option_of_a_setcap_binary_shows_or_changes_what_its_caller_may_not_read() 
 fn positional_files_are_opened_with_the_callers_rights() {
     let installed = Installed::new();
     let secret = installed.secret().display().to_string();
-    for words in
-        [&["report", &secret][..], &["quality", &secret, &secret], &["bench", "batch", "--file", &secret]]
-    {
+    for words in [
+        &["report", &secret][..],
+        &["advise", "--vmaf-min=90", &secret],
+        &["bench", "--no-agent", "--input", &secret],
+        &["quality", &secret, &secret],
+        &["bench", "batch", "--file", &secret],
+    ] {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let shown = installed.shown(&mut installed.by_nobody(&words));
         assert!(!shown.contains(CANARY), "{words:?}: {shown}");

@@ -133,6 +133,8 @@ fn commands_quote_no_file_that_an_option_names() {
         let secret = secret.display().to_string();
         for (words, extra) in [
             (&["report"][..], vec![secret.clone()]),
+            (&["report", "--settings"], vec![secret.clone()]),
+            (&["advise", "--vmaf-min=90"], vec![secret.clone()]),
             (&["bench", "batch"], vec![format!("--file={secret}")]),
             (&["top", "--once"], vec!["--url=https://127.0.0.1:1".to_owned(), format!("--ca={secret}")]),
             (&["config"], vec![format!("--config={secret}")]),
