@@ -131,10 +131,7 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
         Action::Bench(options) => {
             let options = match *options {
                 Ok(options) => options,
-                Err(error) => {
-                    complain(&format!("{:#}", anyhow::Error::new(error)));
-                    return Ok(EXIT_USAGE.into());
-                }
+                Err(error) => return Ok(wrong_usage(&format!("{:#}", anyhow::Error::new(error)))),
             };
             start_log(config);
             Ok(match bench::run(&options, (config, layers), &stop_by_signal()?, &mut std::io::stdout())? {
@@ -146,10 +143,7 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
         Action::Quality(options) => {
             let options = match options {
                 Ok(options) => options,
-                Err(problem) => {
-                    complain(&problem);
-                    return Ok(EXIT_USAGE.into());
-                }
+                Err(problem) => return Ok(wrong_usage(&problem)),
             };
             start_log(config);
             let mut text = Vec::new();
@@ -170,10 +164,7 @@ fn act(action: Action, config: &Config, layers: &Layers) -> anyhow::Result<ExitC
         Action::Advise(options) => {
             let options = match options {
                 Ok(options) => options,
-                Err(problem) => {
-                    complain(&problem);
-                    return Ok(EXIT_USAGE.into());
-                }
+                Err(problem) => return Ok(wrong_usage(&problem)),
             };
             start_log(config);
             let mut text = Vec::new();
@@ -238,6 +229,11 @@ fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to standard output"),
     }
+}
+
+fn wrong_usage(problem: &str) -> ExitCode {
+    complain(problem);
+    EXIT_USAGE.into()
 }
 
 fn complain(message: &str) {

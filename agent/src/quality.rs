@@ -49,7 +49,7 @@ use crate::files::{ReplaceError, TemporaryFolderError};
 pub(crate) use compare::{Comparison, Terms, compare};
 pub(crate) use options::{Options, command, options};
 pub(crate) use scores::{Scores, number_or_inf};
-pub(crate) use tools::Tools;
+pub(crate) use tools::{Tools, version};
 pub(crate) use watch::Watcher;
 
 /// The reason why there are no scores.

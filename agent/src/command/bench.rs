@@ -128,7 +128,7 @@ pub(crate) fn run(
     };
     let folder = options.output_dir.clone().unwrap_or_else(|| config.results_dir());
     let roots = config.roots();
-    let mut file = ResultFile::create(&folder, conditions::host(&roots, &options.ffmpeg))?;
+    let mut file = ResultFile::create(&folder, conditions::host(&roots, &options.ffmpeg, stop))?;
     let own_agent =
         if options.has_agent { agent::start_unless_running(config, layers, &folder, stop)? } else { None };
     let bar = progress(&scenarios);

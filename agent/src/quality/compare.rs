@@ -49,6 +49,13 @@ pub(crate) struct Terms<'a> {
     pub started: &'a dyn Fn(u32),
 }
 
+impl<'a> Terms<'a> {
+    /// Terms with the usual VMAF models, of processes that nobody else follows.
+    pub(crate) fn new(timeout: Duration, stop: &'a AtomicBool, bar: &'a ProgressBar) -> Self {
+        Self { timeout, is_neg: false, stop, bar, started: &|_| {} }
+    }
+}
+
 /// One comparison: its files, by absolute paths, and what it needs.
 pub(super) struct Task<'a> {
     pub(super) tools: &'a Tools,

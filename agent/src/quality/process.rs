@@ -60,7 +60,7 @@ pub(super) fn query(
     stop: &AtomicBool,
 ) -> Result<String, QualityError> {
     let bar = ProgressBar::hidden();
-    let terms = Terms { timeout: limit, is_neg: false, stop, bar: &bar, started: &|_| {} };
+    let terms = Terms::new(limit, stop, &bar);
     let program = command.get_program().to_string_lossy().into_owned();
     let attempt = Attempt { terms: &terms, begin: SystemClock.now() };
     match finish(command, Path::new(&program), &attempt, |_| {}) {

@@ -74,8 +74,13 @@ fn probes(ffmpeg: &Path) -> Vec<PathBuf> {
 }
 
 fn runs(probe: &Path, stop: &AtomicBool) -> bool {
-    let version = query(Command::new(probe).arg("-version"), QUERY_LIMIT, stop);
-    version.is_ok_and(|version| version.starts_with("ffprobe"))
+    version(probe, stop).is_some_and(|version| version.starts_with("ffprobe"))
+}
+
+/// The first line of what an ffmpeg or ffprobe says of its version; `None` where it does not answer.
+pub(crate) fn version(program: &Path, stop: &AtomicBool) -> Option<String> {
+    let answer = query(Command::new(program).arg("-version"), QUERY_LIMIT, stop).ok()?;
+    answer.lines().next().map(str::to_owned)
 }
 
 #[cfg(test)]

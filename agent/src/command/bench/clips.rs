@@ -148,7 +148,7 @@ impl Clips {
 
 impl Decoding<'_> {
     fn terms<'b>(&'b self, bar: &'b ProgressBar) -> Terms<'b> {
-        Terms { timeout: self.config.timeout.0, is_neg: false, stop: self.stop, bar, started: &|_| {} }
+        Terms::new(self.config.timeout.0, self.stop, bar)
     }
 
     /// Writes the pictures of a clip that are not there yet, and removes those of other clips: they are large.

@@ -92,8 +92,7 @@ impl Stream<'_> {
         let rate = Some(picture.frame_rate);
         words.0.extend(rate_control::words(self.encoder, self.preset, setting, rate));
         words.add("-y");
-        let name = name(self.scenario, self.index, 0);
-        words.word(&folder.join(format!("{name}.mkv")).display().to_string());
+        words.word(&clip_file(self.scenario, folder).display().to_string());
         words.0
     }
 
@@ -156,6 +155,11 @@ pub(super) fn source(picture: Picture) -> String {
 /// File name of a stream's rendition.
 fn name(scenario: &Scenario, stream: usize, rendition: usize) -> String {
     format!("{}_{stream}_{rendition}", slug(&scenario.name))
+}
+
+/// The encode of a clip.
+pub(super) fn clip_file(scenario: &Scenario, folder: &Path) -> PathBuf {
+    folder.join(format!("{}.mkv", name(scenario, 0, 0)))
 }
 
 /// The files of all streams and renditions, for a scenario that writes into this folder.

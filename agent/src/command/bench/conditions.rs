@@ -1,6 +1,6 @@
 //! Conditions of the host in a bench: what a result file says of it, and whether it was busy or hot before a scenario.
 
-use std::process::Command;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::clock::{Clock, SystemClock};
 use crate::command::bench::POLL;
 use crate::host::HostRoots;
+use crate::quality;
 
 /// Other load above which an encode is marked: it slows the encode down, and shares its cores.
 const BUSY: Ratio = Ratio(0.1);
@@ -56,20 +57,14 @@ impl Before {
 }
 
 /// The host and the programs, for a result file. Unknown is absent.
-#[expect(clippy::disallowed_methods, reason = "a bench asks its ffmpeg for its version")]
-pub(super) fn host(roots: &HostRoots, ffmpeg: &str) -> Value {
+pub(super) fn host(roots: &HostRoots, ffmpeg: &str, stop: &AtomicBool) -> Value {
     let governors: Vec<String> = roots.governors().into_iter().collect();
-    let version = Command::new(ffmpeg).arg("-version").output().ok();
-    let version = version.and_then(|output| {
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().next().map(str::to_owned)
-    });
     let all = json!({
         "processor": roots.cpu_model(),
-        "kernel": rustix::system::uname().release().to_string_lossy(),
+        "kernel": roots.kernel_release(),
         "governors": Some(governors).filter(|governors| !governors.is_empty()),
         "has_turbo": roots.has_turbo(),
-        "ffmpeg": version,
+        "ffmpeg": quality::version(Path::new(ffmpeg), stop),
         "ffwatt": env!("CARGO_PKG_VERSION"),
     });
     let known = all.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());

@@ -1,22 +1,13 @@
 //! Codecs, presets and rate controls with which clips are encoded, from lists and ranges on the command line.
 
+use agent_core::ffmpeg::command_line::encoder::rows::{PRESETS, X264_SPEEDS};
+
 use crate::command::bench::batch::checked;
 use crate::command::bench::command::{default_preset, encoder};
 use crate::command::bench::rate_control::{RateControl, has_speeds, quality_option};
 
 /// Names of presets of x264 and x265, the fastest first.
-const NAMED: [&str; 10] = [
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-    "placebo",
-];
+const NAMED: &[&str] = PRESETS.split_at(X264_SPEEDS).0;
 
 /// More are a mistake.
 const MAX_VALUES: usize = 200;

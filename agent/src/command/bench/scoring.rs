@@ -39,14 +39,10 @@ pub(super) fn score_clip(
     let Scoring { folder, config, stop, .. } = *scoring;
     let tools = Tools::find(&config.ffmpeg, stop)?;
     let bar = ProgressBar::hidden();
-    let terms = Terms { timeout: config.timeout.0, is_neg: false, stop, bar: &bar, started: &|_| {} };
-    let reference = encode.clip.source.clone();
-    let mut scores = Scores::default();
-    for distorted in command::files(scenario, folder) {
-        let pair = Pair { reference: reference.clone(), distorted, is_in_step: true };
-        scores = compare(&tools, &pair, &terms)?.scores;
-    }
-    Ok(scores)
+    let terms = Terms::new(config.timeout.0, stop, &bar);
+    let distorted = command::clip_file(scenario, folder);
+    let pair = Pair { reference: encode.clip.source.clone(), distorted, is_in_step: true };
+    Ok(compare(&tools, &pair, &terms)?.scores)
 }
 
 /// Mean scores of all streams and renditions of a scenario.
@@ -55,7 +51,7 @@ pub(super) fn score(scenario: &Scenario, scoring: &Scoring<'_>) -> Result<Qualit
     let tools = Tools::find(&config.ffmpeg, stop)?;
     let encodes = command::files(scenario, folder);
     let bar = ProgressBar::hidden();
-    let terms = Terms { timeout: config.timeout.0, is_neg: false, stop, bar: &bar, started: &|_| {} };
+    let terms = Terms::new(config.timeout.0, stop, &bar);
     let length = longest(&tools, &encodes, &terms);
     quality::generate(&mut source(scenario, reference, ffmpeg, length), reference, &terms)?;
     let mut all = Vec::new();

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::command::report::Form;
 use crate::command::report::csv::{print, quoted};
+use crate::command::report::text::shown;
 
 /// Order of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,8 +168,4 @@ fn entry(row: &Row<'_>, prices: &Prices) -> Value {
         "currency": &*prices.currency,
         "carbon_grams_per_output_hour": mean(row.carbon),
     })
-}
-
-fn shown(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }

@@ -207,6 +207,6 @@ pub(super) fn notes(
     Ok(())
 }
 
-fn shown(value: Option<f64>, digits: usize) -> String {
+pub(super) fn shown(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }

@@ -62,7 +62,7 @@ const GST: &[Speed] = &[
 ];
 
 /// Number of the speeds of x264 and x265: they are the first of [`PRESETS`], slowest last, in the order of their numbers.
-pub(in crate::ffmpeg::command_line) const X264_SPEEDS: usize = 10;
+pub const X264_SPEEDS: usize = 10;
 
 /// Words that choose a speed, of all encoders. A preset that is neither one of these nor a small number is not shown.
 pub const PRESETS: [&str; 47] = [
