@@ -36,6 +36,12 @@ pub struct KernelOffsets {
     pub set_legacy: u32,
     /// `cgroup_subsys_state.cgroup`
     pub css_cgroup: u32,
+    /// `file.f_inode`
+    pub file_inode: u32,
+    /// `inode.i_mode`
+    pub inode_mode: u32,
+    /// `inode.i_rdev`
+    pub inode_device: u32,
 }
 
 /// Marks an unknown member of [`KernelOffsets`].
@@ -60,6 +66,9 @@ impl KernelOffsets {
         task_comm: UNKNOWN_OFFSET,
         set_legacy: UNKNOWN_OFFSET,
         css_cgroup: UNKNOWN_OFFSET,
+        file_inode: UNKNOWN_OFFSET,
+        inode_mode: UNKNOWN_OFFSET,
+        inode_device: UNKNOWN_OFFSET,
     };
 
     /// Whether all members are known that reading switches by the kernel's types needs.
@@ -81,6 +90,12 @@ impl KernelOffsets {
     /// Whether all members are known that reading a task's cgroup in cgroup v1 needs.
     pub fn can_read_legacy(&self) -> bool {
         let needed = [self.task_cgroups, self.set_legacy, self.css_cgroup, self.cgroup_kn, self.kernfs_id];
+        needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
+    }
+
+    /// Whether all members are known that finding the open files of devices needs.
+    pub fn can_read_files(&self) -> bool {
+        let needed = [self.task_pid, self.task_tgid, self.file_inode, self.inode_mode, self.inode_device];
         needed.iter().all(|offset| *offset != UNKNOWN_OFFSET)
     }
 }

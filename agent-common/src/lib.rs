@@ -261,6 +261,24 @@ pub struct PidNamespace {
     pub inode: u64,
 }
 
+/// An open file of a process.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenFile {
+    /// Thread-group id of the process in the first PID namespace.
+    pub tgid: u32,
+    /// Number of the file descriptor.
+    pub descriptor: u32,
+}
+
+impl OpenFile {
+    /// From the bytes that the kernel program wrote.
+    pub fn from_bytes(bytes: [u8; size_of::<Self>()]) -> Self {
+        let [a, b, c, d, rest @ ..] = bytes;
+        Self { tgid: u32::from_ne_bytes([a, b, c, d]), descriptor: u32::from_ne_bytes(rest) }
+    }
+}
+
 /// Cgroup hierarchies by which tasks are charged.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -302,8 +320,9 @@ const _: () = assert!(size_of::<CpuTime>() == 40);
 const _: () = assert!(size_of::<CpuClock>() == 176);
 const _: () = assert!(size_of::<EventHeader>() == 48);
 const _: () = assert!(size_of::<PidNamespace>() == 16);
-const _: () = assert!(size_of::<KernelOffsets>() == 64);
+const _: () = assert!(size_of::<KernelOffsets>() == 76);
 const _: () = assert!(size_of::<Hierarchies>() == 8);
+const _: () = assert!(size_of::<OpenFile>() == 8);
 
 #[cfg(feature = "user")]
 mod pod {

@@ -8,6 +8,7 @@
 mod account;
 mod lifecycle;
 mod maps;
+mod open_files;
 mod siblings;
 mod tracked;
 
@@ -79,6 +80,15 @@ fn process_exit(context: RawTracePointContext) {
 #[raw_tracepoint(tracepoint = "signal_generate")]
 fn signal(context: RawTracePointContext) {
     lifecycle::signal_event(&context);
+}
+
+/// Lists the open files of the GPU's devices. Runs on request, once for each open file of the host; aya has no attribute for iterators.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/task_file")]
+extern "C" fn device_files(context: *const open_files::TaskFile) -> i32 {
+    // SAFETY: the kernel calls it.
+    unsafe { open_files::list_file(context) };
+    0
 }
 
 /// Some helpers (`bpf_probe_read_kernel` among them) are for GPL-compatible programs only.

@@ -100,6 +100,17 @@ pub(crate) fn has_siblings() -> bool {
     unsafe { core::ptr::read_volatile(&raw const HAS_SIBLINGS) == 1 }
 }
 
+/// Major number of the devices whose open files are listed; set at load.
+#[unsafe(no_mangle)]
+pub(crate) static DEVICE_MAJOR: u32 = 0;
+
+/// Reads [`DEVICE_MAJOR`] as set by the loader.
+#[inline(always)]
+pub(crate) fn device_major() -> u32 {
+    // SAFETY: as in `offsets`.
+    unsafe { core::ptr::read_volatile(&raw const DEVICE_MAJOR) }
+}
+
 /// The agent's own PID namespace; set at load.
 #[unsafe(no_mangle)]
 pub(crate) static PID_NAMESPACE: PidNamespace = PidNamespace { device: 0, inode: 0 };

@@ -50,12 +50,21 @@ fn attribution_of_1000_by_core(bencher: Bencher<'_, '_>, cores: u32) {
     });
 }
 
-/// Reading the engine time of this many encoders, and attribution by it. Each tick looks for the GPU in 16 other processes, and every tenth
-/// in all encoders.
+/// Reading the engine time of this many encoders, and attribution by it. The kernel lists the users of the GPU.
 #[divan::bench(args = [0, 10, 100, 1000], sample_size = 1)]
 fn engine_time(bencher: Bencher<'_, '_>, encoders: u32) {
+    tick_with_gpu(bencher, encoders, true);
+}
+
+/// The same without such a list. Each tick looks for the GPU in 16 other processes, and in some of the encoders.
+#[divan::bench(args = [100], sample_size = 1)]
+fn engine_time_by_procfs(bencher: Bencher<'_, '_>, encoders: u32) {
+    tick_with_gpu(bencher, encoders, false);
+}
+
+fn tick_with_gpu(bencher: Bencher<'_, '_>, encoders: u32, has_list: bool) {
     let mut files = busy_gpu::GpuFiles::new(encoders);
-    let mut tick = busy_gpu::GpuTick::new(&mut files);
+    let mut tick = busy_gpu::GpuTick::new(&mut files, has_list);
     bencher.with_inputs(|| files.advance()).bench_local_values(|now| tick.run(now));
 }
 

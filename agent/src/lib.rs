@@ -47,6 +47,7 @@ pub mod inside {
     pub use crate::ledger::{Buckets, Grouping, Ledger, TranscodeRow};
     pub use crate::server::web_config::WebConfig;
     pub use crate::server::{AuthConfig, Authenticator, converse};
+    pub use crate::source::cpu::DeviceFile;
     pub use crate::source::gpu::{GpuCandidate, GpuMeter};
     pub use crate::source::identity::docker::{EngineEvent, read_event, read_list};
     pub use crate::source::results::Folder;

@@ -50,8 +50,7 @@ pub(crate) use calibrate::{Calibrating, CalibrationError, ZoneCalibration, forge
 pub(crate) use energy::known_idle;
 pub(crate) use findings::FindingTracker;
 pub(crate) use parts::{Links, Requests};
-pub(crate) use sources::OpenError;
-pub(crate) use sources::energy_hardware;
+pub(crate) use sources::{OpenError, bpf_options, energy_hardware};
 pub(crate) use state_dir::{could_be_written, is_writable};
 pub(crate) use wait::{Mailbox, Message, mailbox};
 

@@ -45,26 +45,26 @@ impl EngineClients {
     /// client that is seen for the first time has used its engines in this window if it `is_new`, else at an unknown time before.
     pub fn observe(&mut self, reading: &DrmClient, window: Duration, is_new: bool) -> EngineTimes {
         let mut times = EngineTimes::default();
-        if self.clients.len() >= ROOM && !self.clients.contains_key(&reading.id) {
-            return times;
-        }
-        let is_known = self.clients.contains_key(&reading.id);
-        let client = self.clients.entry(reading.id.clone()).or_default();
+        let is_full = self.clients.len() >= ROOM;
+        let (client, has_begun) = match self.clients.get_mut(&reading.id) {
+            Some(client) => (client, true),
+            None if is_full => return times,
+            None => (self.clients.entry(reading.id.clone()).or_default(), is_new),
+        };
         client.seen = self.window;
         for engine in &reading.engines {
-            let held = client.held.get(&engine.name).copied();
-            if held.is_none() && client.held.len() >= MOST_ENGINES {
-                continue;
+            if let Some(held) = client.held.get_mut(&engine.name) {
+                times.add(engine.class(), busy(engine, *held, window));
+                *held = highest(*held, engine.usage);
+            } else if client.held.len() < MOST_ENGINES {
+                let begin = match engine.usage {
+                    // An engine that the client uses for the first time.
+                    Usage::Nanoseconds(_) if has_begun => Usage::Nanoseconds(0),
+                    usage => usage,
+                };
+                times.add(engine.class(), busy(engine, begin, window));
+                client.held.insert(engine.name.clone(), highest(begin, engine.usage));
             }
-            let begin = match (held, engine.usage) {
-                (Some(held), _) => Some(held),
-                // An engine that the client uses for the first time.
-                (None, Usage::Nanoseconds(_)) if is_known || is_new => Some(Usage::Nanoseconds(0)),
-                (None, _) => None,
-            };
-            let begin = begin.unwrap_or(engine.usage);
-            times.add(engine.class(), busy(engine, begin, window));
-            client.held.insert(engine.name.clone(), highest(begin, engine.usage));
         }
         times
     }

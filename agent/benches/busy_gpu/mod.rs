@@ -20,7 +20,7 @@ use agent_core::model::transcode::TranscodeId;
 use agent_core::model::workload::WorkloadId;
 use agent_core::time::MonoTime;
 use agent_core::units::{CpuTime, MicroJoules, Watts};
-use ffwatt::inside::{GpuCandidate, GpuMeter, HostRoots};
+use ffwatt::inside::{DeviceFile, GpuCandidate, GpuMeter, HostRoots};
 use tempfile::TempDir;
 
 use crate::busy_host::{self, FIRST, ZONE};
@@ -123,6 +123,8 @@ fn fdinfo(client: u32, microseconds: u64) -> String {
 pub(crate) struct GpuTick {
     meter: Option<GpuMeter>,
     candidates: Vec<GpuCandidate>,
+    /// Whether the kernel lists the open files of the device.
+    has_list: bool,
     totals: Totals,
     demand: Demand,
     account: GpuAccount,
@@ -130,7 +132,7 @@ pub(crate) struct GpuTick {
 
 impl GpuTick {
     /// A tick after the ones in which encoders are new.
-    pub(crate) fn new(files: &mut GpuFiles) -> Self {
+    pub(crate) fn new(files: &mut GpuFiles, has_list: bool) -> Self {
         let meter = GpuMeter::open_with(&files.roots, MonoTime(0), || Ok(()));
         assert!(meter.is_some(), "the GPU is found");
         let candidate = |process| GpuCandidate { id: ProcessId(process), is_new: false };
@@ -140,7 +142,8 @@ impl GpuTick {
         }
         let candidates = files.processes().map(candidate).collect();
         let totals = busy_host::totals(files.encoders);
-        let mut tick = Self { meter, candidates, totals, demand, account: GpuAccount::default() };
+        let account = GpuAccount::default();
+        let mut tick = Self { meter, candidates, has_list, totals, demand, account };
         for _ in 0..YOUNG {
             tick.run(files.advance());
         }
@@ -155,7 +158,7 @@ impl GpuTick {
         let meter = GpuMeter::open_with(&roots, MonoTime(0), || Ok(()));
         assert!(meter.is_none());
         let (totals, demand, account) = (busy_host::totals(0), Demand::default(), GpuAccount::default());
-        Self { meter, candidates: Vec::new(), totals, demand, account }
+        Self { meter, candidates: Vec::new(), has_list: false, totals, demand, account }
     }
 
     fn has_charged(&self) -> bool {
@@ -165,7 +168,9 @@ impl GpuTick {
     /// Reads the engine time, and adds it to its users; `None` without a GPU.
     pub(crate) fn read(&mut self, now: MonoTime) -> Option<EngineDemand> {
         let meter = self.meter.as_mut()?;
-        let times = meter.read(&self.candidates, now).unwrap();
+        let file = |of: &GpuCandidate| DeviceFile { process: of.id, descriptor: DEVICE };
+        let list = || self.has_list.then(|| self.candidates.iter().map(file).collect());
+        let times = meter.read(&self.candidates, now, list).unwrap();
         let used: Vec<_> = times.into_iter().map(|(process, times)| (claimant(process), times)).collect();
         self.totals.add_engine_time(&used);
         let mut demand = EngineDemand::default();

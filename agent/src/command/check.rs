@@ -26,9 +26,10 @@ use serde::Serialize;
 use crate::clock::SystemClock;
 use crate::config::{Config, CpuChoice};
 use crate::host::{self, HostRoots};
+use crate::pipeline::bpf_options;
 use crate::source::cgroup_tree::CgroupTree;
 use crate::source::cpu::CpuMeter;
-use crate::source::cpu::bpf::{BpfMeter, Options};
+use crate::source::cpu::bpf::BpfMeter;
 use crate::source::identity::cri;
 use crate::source::identity::docker;
 use crate::source::identity::kubelet::{self, Counted, LogFolders};
@@ -173,8 +174,7 @@ impl Report {
 
     fn check_cpu(&mut self, config: &Config, roots: &HostRoots, topology: &CpuTopology) {
         if config.cpu.source != CpuChoice::Cgroupfs {
-            let options =
-                Options { tracked: config.cpu.tracked.clone(), max_consumers: config.cpu.max_consumers };
+            let options = bpf_options(config, roots);
             match BpfMeter::load(roots, topology, &options, &SystemClock) {
                 Ok(mut meter) => {
                     let kernel = roots.kernel_release().unwrap_or_default();

@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use agent_core::attribution::demand::{Claimant, Demand};
 use agent_core::attribution::totals::Totals;
+use agent_core::gpu::engine::EngineTimes;
 use agent_core::model::cpu::{Consumer, CpuSourceKind, CpuWindow, ProcessId};
 use agent_core::model::health::MeterHealth;
 use agent_core::model::transcode::TranscodeId;
@@ -16,7 +17,7 @@ use super::sources::HealthTracker;
 use crate::clock::Clock;
 use crate::host::HostRoots;
 use crate::source::cgroup_tree::CgroupTree;
-use crate::source::cpu::CpuMeter;
+use crate::source::cpu::{CpuMeter, DeviceFile};
 use crate::source::identity::cri;
 use crate::source::identity::docker::EngineEvent;
 use crate::source::identity::kubelet::{self, NamesEvent};
@@ -120,15 +121,20 @@ impl CpuAccounting {
         self.identities.names_event(source, event, health);
     }
 
-    /// The claimant for a process's use of the GPU.
-    pub(super) fn gpu_claimant(
+    /// Open files of the GPU, by process numbers of procfs; `None` where the meter cannot list them.
+    pub(super) fn device_files(&mut self) -> Option<Vec<DeviceFile>> {
+        if self.identities.has_numbers_of_procfs() { self.meter.device_files() } else { None }
+    }
+
+    /// The claimants of the engine time of processes.
+    pub(super) fn gpu_claimants(
         &mut self,
-        process: ProcessId,
+        times: Vec<(ProcessId, EngineTimes)>,
         clock: &dyn Clock,
         totals: &mut Totals,
-    ) -> Claimant {
+    ) -> Vec<(Claimant, EngineTimes)> {
         let (identities, mut context) = self.with_context(clock, totals);
-        identities.gpu_claimant(process, &mut context)
+        identities.gpu_claimants(times, &mut context)
     }
 
     /// Asks for the names of containers in which an encode has begun and that have none.

@@ -1,9 +1,7 @@
 //! The use of the integrated GPU: its meter, and the claimants of its engine time.
 
-use agent_core::attribution::demand::Claimant;
 use agent_core::attribution::engines::EngineDemand;
 use agent_core::attribution::totals::Totals;
-use agent_core::gpu::engine::EngineTimes;
 use agent_core::time::MonoTime;
 
 use super::cpu::CpuAccounting;
@@ -34,13 +32,10 @@ impl GpuAccounting {
         let meter = self.meter.as_mut()?;
         let encoders = cpu.identities().gpu_candidates(self.last);
         self.last = clock.now();
-        match meter.read(&encoders, self.last) {
+        match meter.read(&encoders, self.last, || cpu.device_files()) {
             Ok(times) => {
                 health.works(SOURCE);
-                let used: Vec<(Claimant, EngineTimes)> = times
-                    .into_iter()
-                    .map(|(process, times)| (cpu.gpu_claimant(process, clock, totals), times))
-                    .collect();
+                let used = cpu.gpu_claimants(times, clock, totals);
                 totals.add_engine_time(&used);
                 let mut demand = EngineDemand::default();
                 for (claimant, times) in &used {

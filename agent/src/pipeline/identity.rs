@@ -11,12 +11,13 @@ mod tracking;
 mod walks;
 mod wrappers;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use agent_common::ROOT_CGROUP;
 use agent_core::attribution::demand::Claimant;
 use agent_core::attribution::totals::Totals;
+use agent_core::gpu::engine::EngineTimes;
 use agent_core::identity::directory::ContainerFacts;
 use agent_core::identity::kubernetes::NameReport;
 use agent_core::model::cpu::{CgroupId, Consumer, CpuWindow, ProcessId};
@@ -297,19 +298,43 @@ impl Identities {
         self.encoders.all().filter(|(_, transcode)| transcode.ended.is_none()).filter_map(candidate).collect()
     }
 
-    /// The claimant for a process's use of the GPU, by its number in procfs.
-    pub(super) fn gpu_claimant(&mut self, local: ProcessId, context: &mut Context<'_>) -> Claimant {
-        let transcode = self.encoders.all().find(|(_, one)| one.local == Some(local) && one.ended.is_none());
-        if let Some((id, transcode)) = transcode {
-            let is_own = self.encoders.is_own(id);
-            return Claimant { workload: transcode.workload, transcode: (!is_own).then_some(id) };
-        }
-        let cgroup = context.tree.and_then(|tree| tree.of_process(context.roots, local));
+    /// The claimants of the engine time of processes, by their numbers in procfs.
+    pub(super) fn gpu_claimants(
+        &mut self,
+        times: Vec<(ProcessId, EngineTimes)>,
+        context: &mut Context<'_>,
+    ) -> Vec<(Claimant, EngineTimes)> {
+        let running = self.encoders.all().filter(|(_, transcode)| transcode.ended.is_none());
+        let running =
+            running.filter_map(|(id, transcode)| Some((transcode.local?, (id, transcode.workload))));
+        let encoders: HashMap<ProcessId, (TranscodeId, WorkloadId)> = running.collect();
+        let claimant = |(process, times)| {
+            let claimant = match encoders.get(&process) {
+                Some((id, workload)) => {
+                    let is_own = self.encoders.is_own(*id);
+                    Claimant { workload: *workload, transcode: (!is_own).then_some(*id) }
+                }
+                None => Claimant::workload(self.gpu_workload(process, context)),
+            };
+            (claimant, times)
+        };
+        times.into_iter().map(claimant).collect()
+    }
+
+    /// The workload that is charged for a process's use of the GPU.
+    fn gpu_workload(&mut self, process: ProcessId, context: &mut Context<'_>) -> WorkloadId {
+        let now = context.clock.now();
+        let cgroup = context.tree.and_then(|tree| tree.of_process(context.roots, process));
         let workload = match cgroup {
-            Some(cgroup) => self.cgroups.workload_of(cgroup, context.clock.now(), context.totals),
+            Some(cgroup) => self.cgroups.workload_of(cgroup, now, context.totals),
             None => Pseudo::Unattributed.id(),
         };
-        Claimant::workload(self.cgroups.bearer(workload, context.clock.now(), context.totals))
+        self.cgroups.bearer(workload, now, context.totals)
+    }
+
+    /// Whether the meter's process numbers are those of procfs.
+    pub(super) fn has_numbers_of_procfs(&self) -> bool {
+        self.encoders.has_numbers_of_procfs()
     }
 
     /// Retires ended workloads and transcodes, once their last CPU time has been read.

@@ -10,9 +10,10 @@ use crate::config::{Config, CpuChoice};
 use crate::host::{self, HostRoots};
 use crate::source::SourceError;
 use crate::source::cpu::CpuMeter;
-use crate::source::cpu::bpf::{BpfMeter, Options};
+use crate::source::cpu::bpf::{self, BpfMeter};
 use crate::source::cpu::cgroupfs::CgroupfsMeter;
 use crate::source::energy::{EnergyOptions, HostEnergy};
+use crate::source::gpu::integrated_gpu;
 use agent_core::cpu::topology::CpuTopology;
 
 /// The reason why the agent cannot run at all.
@@ -55,6 +56,16 @@ pub(crate) fn energy_hardware(config: &Config) -> HostEnergy {
     HostEnergy::new(config.roots(), options)
 }
 
+/// Options of the eBPF programs, as configured, for this host.
+pub(crate) fn bpf_options(config: &Config, roots: &HostRoots) -> bpf::Options {
+    let device_major = integrated_gpu(roots).and_then(|gpu| gpu.major);
+    bpf::Options {
+        tracked: config.cpu.tracked.clone(),
+        max_consumers: config.cpu.max_consumers,
+        device_major,
+    }
+}
+
 /// Opens eBPF where it is available, else polling; or the meter that the configuration names.
 pub(super) fn open_cpu(
     config: &Config,
@@ -66,8 +77,7 @@ pub(super) fn open_cpu(
     let mut problems = Vec::new();
     let mut hint = String::new();
     if config.cpu.source != CpuChoice::Cgroupfs {
-        let options =
-            Options { tracked: config.cpu.tracked.clone(), max_consumers: config.cpu.max_consumers };
+        let options = bpf_options(config, roots);
         match BpfMeter::load(roots, topology, &options, clock) {
             Ok(meter) => {
                 health.works("bpf");

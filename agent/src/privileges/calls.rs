@@ -100,6 +100,9 @@ const NEVER_HERE: &[i64] = &[libc::SYS_kexec_file_load];
 /// test run, information, attaching again after a loss, and the first three for many at a time.
 const BPF_COMMANDS: [u64; 11] = [1, 2, 3, 4, 10, 15, 17, 24, 25, 26, 27];
 
+/// Further commands for the list of open files: link and iterator creation.
+const LIST_COMMANDS: [u64; 2] = [28, 33];
+
 /// Flags of `clone()` that make namespaces (`linux/sched.h`). In a namespace of its own, a user has every capability.
 const NAMESPACES: [u64; 7] = [
     libc::CLONE_NEWNS as u64,
@@ -136,9 +139,12 @@ fn filter(plan: &Plan) -> Result<(BpfProgram, usize), seccompiler::Error> {
     let bpf = match plan.cpu {
         // All other commands: a rule holds when all its conditions do.
         CpuSourceKind::Bpf => {
+            let lists = LIST_COMMANDS.into_iter().filter(|_| plan.reads_gpu);
             let other = BPF_COMMANDS
+                .into_iter()
+                .chain(lists)
                 .map(|command| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, command));
-            vec![SeccompRule::new(other.into_iter().collect::<Result<_, _>>()?)?]
+            vec![SeccompRule::new(other.collect::<Result<_, _>>()?)?]
         }
         CpuSourceKind::Cgroupfs => Vec::new(),
     };

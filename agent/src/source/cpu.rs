@@ -62,6 +62,12 @@ pub(crate) trait CpuMeter: Send {
         None
     }
 
+    /// Open files of all processes that are of the device that the meter was opened for, by the meter's process numbers; `None` where it
+    /// cannot list them.
+    fn device_files(&mut self) -> Option<Vec<DeviceFile>> {
+        None
+    }
+
     /// The agent's own process.
     fn own_process(&self) -> Option<ProcessId>;
 
@@ -72,6 +78,15 @@ pub(crate) trait CpuMeter: Send {
 
     /// Losses and cost of the meter.
     fn health(&self) -> MeterHealth;
+}
+
+/// An open file of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceFile {
+    /// The process that has it open.
+    pub process: ProcessId,
+    /// Number of the file descriptor.
+    pub descriptor: u32,
 }
 
 /// How a process is charged.

@@ -1,8 +1,9 @@
 //! Reads the use of the integrated GPU by process, from the `fdinfo` of DRM devices in procfs.
 //!
-//! Encoders are looked through at each tick while they are young, because they open the device some time after their start, and then
-//! seldom; all other processes in turn, some at each tick. The `fdinfo` of a device that was found stays open, so that reading it is one
-//! system call. What a client did after the last tick of its life is lost with it.
+//! Encoders are looked through at each tick while they are young, because they open the device some time after their start. Later devices
+//! of encoders, and those of all other processes, are in the kernel's list of open files, which an eBPF program reads in one pass. Without
+//! it, procfs is searched: encoders seldom, and all other processes in turn, some at each tick. The `fdinfo` of a device that was found
+//! stays open, so that reading it is one system call. What a client did after the last tick of its life is lost with it.
 //!
 //! Reading the `fdinfo` of another user's process takes `CAP_SYS_PTRACE` (`proc_fdinfo_permission()`, Linux `fs/proc/fd.c`), and listing
 //! its descriptions `CAP_DAC_READ_SEARCH`.
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use agent_core::gpu::clients::EngineClients;
 use agent_core::gpu::engine::EngineTimes;
@@ -25,10 +27,11 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::host::{DRM_DEVICES, HostRoots};
 use crate::source::SourceError;
+use crate::source::cpu::DeviceFile;
 use crate::source::identity::processes;
 use crate::source::read_search::with_read_search;
 
-pub(crate) use device::integrated_gpu;
+pub(crate) use device::{IntegratedGpu, integrated_gpu};
 
 /// Name as a source.
 pub(crate) const SOURCE: &str = "gpu";
@@ -36,16 +39,25 @@ pub(crate) const SOURCE: &str = "gpu";
 const FIX: &str = "give the agent CAP_SYS_PTRACE: AmbientCapabilities of the unit, cap_add of the container, capabilities.add of the \
                    chart";
 
-/// Ticks at which a new encoder is looked through each time, and the distance of later looks.
+/// Ticks at which a new encoder is looked through each time.
 const YOUNG: u32 = 5;
-const LATER: u32 = 10;
 
-/// Other processes that are looked through at each tick: some 50 µs each.
+/// Time between two lists of the kernel: one takes some 0.1 µs for each open file of the host.
+const LIST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Without such lists: ticks between two looks through an encoder that has no device open, and through one that has.
+const WITHOUT_DEVICE: u32 = 10;
+const WITH_DEVICE: u32 = 60;
+
+/// Without such lists: other processes that are looked through at each tick, some 20 µs each.
 const SWEEP: usize = 16;
 
 /// Most file descriptions of one process that are looked at, and most of them that are devices.
 const MOST_DESCRIPTORS: usize = 4096;
 const MOST_DEVICES: usize = 32;
+
+/// Most processes that are followed beside encoders: the `fdinfo` of each takes a file descriptor of the agent.
+const MOST_OTHERS: usize = 256;
 
 /// Largest `fdinfo` that is read.
 const LONGEST: usize = 16 * 1024;
@@ -70,6 +82,15 @@ struct Followed {
     is_known: bool,
 }
 
+impl Followed {
+    /// Whether a search of procfs is due.
+    fn is_due(&self, id: ProcessId, has_list: bool) -> bool {
+        let period = if self.devices.is_empty() { WITHOUT_DEVICE } else { WITH_DEVICE };
+        // Encoders that have started together are looked through at different ticks.
+        self.ticks < YOUNG || !has_list && self.ticks.wrapping_add(id.0).is_multiple_of(period)
+    }
+}
+
 /// The use of the integrated GPU.
 #[derive(Debug)]
 pub struct GpuMeter {
@@ -78,8 +99,12 @@ pub struct GpuMeter {
     device: String,
     processes: BTreeMap<ProcessId, Followed>,
     clients: EngineClients,
+    /// Time of the last list of the kernel, and whether there was one.
+    listed: Option<(MonoTime, bool)>,
     /// Processes that are still to be looked through in this turn.
     turn: Vec<ProcessId>,
+    /// The last `fdinfo` that was read.
+    text: Vec<u8>,
     last: MonoTime,
     /// Whether the `fdinfo` of other processes may be read.
     may_read: fn() -> Result<(), SourceError>,
@@ -97,30 +122,40 @@ impl GpuMeter {
         now: MonoTime,
         may_read: fn() -> Result<(), SourceError>,
     ) -> Option<Self> {
-        let device = integrated_gpu(roots)?;
-        let (processes, clients) = (BTreeMap::new(), EngineClients::default());
-        let roots = roots.clone();
-        Some(Self { roots, device, processes, clients, turn: Vec::new(), last: now, may_read })
+        let IntegratedGpu { address: device, .. } = integrated_gpu(roots)?;
+        Some(Self {
+            roots: roots.clone(),
+            device,
+            processes: BTreeMap::new(),
+            clients: EngineClients::default(),
+            listed: None,
+            turn: Vec::new(),
+            text: vec![0; LONGEST],
+            last: now,
+            may_read,
+        })
     }
 
-    /// Engine time of each process since the last call.
+    /// Engine time of each process since the last call. `list` asks the kernel for the open files of the device, by their numbers in
+    /// procfs; `None` where the kernel has no such list.
     pub fn read(
         &mut self,
         encoders: &[GpuCandidate],
         now: MonoTime,
+        list: impl FnOnce() -> Option<Vec<DeviceFile>>,
     ) -> Result<Vec<(ProcessId, EngineTimes)>, SourceError> {
         (self.may_read)()?;
         let window = now.since(self.last);
         self.last = now;
-        self.look(encoders);
+        self.look(encoders, now, list);
         self.clients.begin_window();
         let mut times = Vec::new();
         for (id, process) in &mut self.processes {
             let mut of_process = EngineTimes::default();
             process.devices.retain(|_, file| {
-                let Some(text) = text_of(file) else { return false };
+                let Some(text) = text_of(file, &mut self.text) else { return false };
                 // The number may be another file's by now.
-                let Some(client) = fdinfo::parse(&text) else { return false };
+                let Some(client) = fdinfo::parse(text) else { return false };
                 if client.id.device == self.device {
                     of_process += self.clients.observe(&client, window, process.is_known);
                 }
@@ -135,8 +170,13 @@ impl GpuMeter {
         Ok(times)
     }
 
-    /// Finds devices of encoders, of processes that use the GPU already, and of some others.
-    fn look(&mut self, encoders: &[GpuCandidate]) {
+    /// Finds devices of encoders and of other processes.
+    fn look(
+        &mut self,
+        encoders: &[GpuCandidate],
+        now: MonoTime,
+        list: impl FnOnce() -> Option<Vec<DeviceFile>>,
+    ) {
         for process in self.processes.values_mut() {
             process.is_encoder = false;
         }
@@ -145,12 +185,42 @@ impl GpuMeter {
             process.is_encoder = true;
             process.is_known |= encoder.is_new;
         }
+        let has_list = match self.listed {
+            Some((at, has_list)) if now.since(at) < LIST_INTERVAL => has_list,
+            _ => {
+                let files = list();
+                let has_list = files.is_some();
+                self.open_listed(files.unwrap_or_default());
+                self.listed = Some((now, has_list));
+                has_list
+            }
+        };
         for (id, process) in &mut self.processes {
-            if process.ticks < YOUNG || process.ticks.is_multiple_of(LATER) {
+            if process.is_due(*id, has_list) {
                 find_devices(&self.roots, *id, &mut process.devices);
             }
             process.ticks = process.ticks.saturating_add(1);
         }
+        if !has_list {
+            self.sweep();
+        }
+    }
+
+    /// Opens the `fdinfo` of the listed files that are not open yet.
+    fn open_listed(&mut self, files: Vec<DeviceFile>) {
+        for DeviceFile { process: id, descriptor } in files {
+            if !self.processes.contains_key(&id) && !self.has_room() {
+                continue;
+            }
+            // A process without an open device is forgotten at the end of the reading.
+            let devices = &mut self.processes.entry(id).or_default().devices;
+            let open = || open_device(&self.roots, id, descriptor, devices);
+            with_right(&self.roots, open);
+        }
+    }
+
+    /// Searches procfs for devices of some of the processes that are not followed.
+    fn sweep(&mut self) {
         if self.turn.is_empty() {
             self.turn = processes::numbers(&self.roots);
         }
@@ -161,10 +231,15 @@ impl GpuMeter {
             }
             let mut found = Followed::default();
             find_devices(&self.roots, id, &mut found.devices);
-            if !found.devices.is_empty() {
+            if !found.devices.is_empty() && self.has_room() {
                 self.processes.insert(id, found);
             }
         }
+    }
+
+    /// Whether another process may be followed that is no encoder.
+    fn has_room(&self) -> bool {
+        self.processes.values().filter(|process| !process.is_encoder).count() < MOST_OTHERS
     }
 }
 
@@ -179,13 +254,16 @@ pub(crate) fn may_read() -> Result<(), SourceError> {
     Err(SourceError::unavailable(what, FIX))
 }
 
-/// Opens the `fdinfo` of the DRM devices of a process that are not open yet. A process that is gone has none. The folder belongs to the
-/// user of the process.
+/// Opens the `fdinfo` of the DRM devices of a process that are not open yet. A process that is gone has none.
 fn find_devices(roots: &HostRoots, id: ProcessId, devices: &mut BTreeMap<u32, File>) {
-    match add_devices(roots, id, devices) {
+    with_right(roots, || add_devices(roots, id, devices));
+}
+
+/// Opens files of procfs, whose folders belong to the user of the process. Without the right, the process stays unknown.
+fn with_right(roots: &HostRoots, mut open: impl FnMut() -> io::Result<()>) {
+    match open() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && roots.has_own_procfs() => {
-            // Without the right, the process stays unknown.
-            let _ = with_read_search(|| add_devices(roots, id, devices));
+            let _ = with_read_search(open);
         }
         _ => {}
     }
@@ -198,31 +276,38 @@ fn add_devices(roots: &HostRoots, id: ProcessId, devices: &mut BTreeMap<u32, Fil
         if devices.len() >= MOST_DEVICES {
             break;
         }
-        let is_device = fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(DRM_DEVICES));
-        if is_device
-            && !devices.contains_key(&number)
-            && let Ok(file) = File::open(roots.process(id.0, &format!("fdinfo/{number}")))
-        {
-            devices.insert(number, file);
+        if fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(DRM_DEVICES)) {
+            // The file may be closed by now.
+            let _ = open_device(roots, id, number, devices);
         }
     }
     Ok(())
 }
 
-/// The text of an `fdinfo`, read again from its beginning; `None` when the process or the description is gone.
-fn text_of(file: &File) -> Option<String> {
-    let mut bytes = vec![0; LONGEST];
-    let mut length = 0;
-    while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, length as u64) {
-            Ok(0) => break,
-            Ok(read) => length += read,
+/// Opens the `fdinfo` of a file, unless it is open or the process has too many.
+fn open_device(
+    roots: &HostRoots,
+    id: ProcessId,
+    number: u32,
+    devices: &mut BTreeMap<u32, File>,
+) -> io::Result<()> {
+    if devices.len() < MOST_DEVICES && !devices.contains_key(&number) {
+        devices.insert(number, File::open(roots.process(id.0, &format!("fdinfo/{number}")))?);
+    }
+    Ok(())
+}
+
+/// The text of an `fdinfo`, read again from its beginning into `buffer`; `None` when the process or the description is gone. The kernel
+/// shows all of it at once (`seq_read()` of one record, Linux `fs/seq_file.c`).
+fn text_of<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let length = loop {
+        match file.read_at(buffer, 0) {
+            Ok(length) => break length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return None,
         }
-    }
-    bytes.truncate(length);
-    String::from_utf8(bytes).ok()
+    };
+    str::from_utf8(buffer.get(..length)?).ok()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 )]
 
 mod degraded;
+mod device_files;
 mod endings;
 mod siblings;
 

@@ -78,6 +78,11 @@ impl Encoders {
         Some(process) == self.own
     }
 
+    /// Whether the meter's process numbers are those of procfs.
+    pub(super) fn has_numbers_of_procfs(&self) -> bool {
+        self.numbers.are_shared()
+    }
+
     /// The number in procfs of a process with this number in the CPU meter's numbering.
     pub(super) fn in_procfs(&self, process: ProcessId, local: Option<ProcessId>) -> Option<ProcessId> {
         self.numbers.in_procfs(process, local)

@@ -8,6 +8,7 @@ mod hierarchies;
 mod kernel_types;
 mod lifecycle;
 mod load;
+mod open_files;
 mod siblings;
 
 use std::any::Any;
@@ -27,18 +28,20 @@ use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 
 use crate::clock::Clock;
+use crate::error::chain;
 use crate::host::{self, HostRoots};
 use crate::source::SourceError;
-use crate::source::cpu::{CpuMeter, LifecycleEvent, Tracking};
+use crate::source::cpu::{CpuMeter, DeviceFile, LifecycleEvent, Tracking};
 use agent_core::cpu::accounts::{Accounts, CpuState, Reading};
 use agent_core::cpu::topology::CpuTopology;
 use clock_offset::KernelClockOffset;
+use open_files::FileList;
 use siblings::Siblings;
 
 pub(crate) use load::Options;
 
-/// The attached programs, by their names in the object.
-const PROGRAMS: [&str; 9] = [
+/// The programs, by their names in the object.
+const PROGRAMS: [&str; 10] = [
     "switch",
     "untyped_switch",
     "flush",
@@ -48,6 +51,7 @@ const PROGRAMS: [&str; 9] = [
     "process_exec",
     "process_exit",
     "signal",
+    "device_files",
 ];
 
 /// Attempts to read the map consistently before the missing time is counted as unknown.
@@ -65,6 +69,8 @@ pub(crate) struct BpfMeter {
     is_typed: bool,
     /// Whether the signals to encoders are seen.
     sees_signals: bool,
+    /// The list of the open files of a device.
+    file_list: FileList,
     kernel: String,
     clocks: PerCpuArray<MapData, CpuClock>,
     times: PerCpuHashMap<MapData, ConsumerKey, CpuTime>,
@@ -215,6 +221,20 @@ impl CpuMeter for BpfMeter {
 
     fn counts_shared_cores(&self) -> bool {
         self.is_typed && self.siblings.are_counted()
+    }
+
+    fn device_files(&mut self) -> Option<Vec<DeviceFile>> {
+        if self.file_list == FileList::Unavailable {
+            return None;
+        }
+        match open_files::list(&mut self.ebpf) {
+            Ok(files) => Some(files),
+            Err(error) => {
+                tracing::debug!("the files of devices are looked for in procfs: {}", chain(&error));
+                self.file_list = FileList::Unavailable;
+                None
+            }
+        }
     }
 
     fn events_fd(&self) -> Option<BorrowedFd<'_>> {

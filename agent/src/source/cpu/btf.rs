@@ -28,8 +28,9 @@ const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
 const KIND_ENUM: u32 = 6;
 const KIND_TYPEDEF: u32 = 8;
+const KIND_FUNCTION: u32 = 12;
 
-const STRUCTURES: [&str; 8] = [
+const STRUCTURES: [&str; 10] = [
     "task_struct",
     "sched_entity",
     "signal_struct",
@@ -38,12 +39,14 @@ const STRUCTURES: [&str; 8] = [
     "cgroup_subsys_state",
     "kernfs_node",
     "cgroup_root",
+    "file",
+    "inode",
 ];
 
 /// The enumeration of cgroup controllers, which depends on the kernel's configuration.
 const CONTROLLERS: &str = "cgroup_subsys_id";
 
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 20] = [
     "flags",
     "exit_code",
     "signal",
@@ -61,6 +64,9 @@ const MEMBERS: [&str; 17] = [
     "comm",
     "subsys",
     "cgroup",
+    "f_inode",
+    "i_mode",
+    "i_rdev",
 ];
 
 /// Type information that the agent needs from the kernel.
@@ -70,22 +76,33 @@ pub(crate) struct KernelTypes {
     pub offsets: KernelOffsets,
     /// Number of the wanted typedef.
     pub typedef: Option<u32>,
+    /// Number of the wanted function.
+    pub function: Option<u32>,
+}
+
+/// Names of types whose numbers are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub typedef: &'a str,
+    pub function: &'a str,
+    /// The enumerator of the followed controller of cgroup v1, if any.
+    pub controller: Option<&'static str>,
 }
 
 impl KernelTypes {
     /// Of a kernel without type information.
-    pub(crate) const UNKNOWN: Self = Self { offsets: KernelOffsets::UNKNOWN, typedef: None };
+    pub(crate) const UNKNOWN: Self = Self { offsets: KernelOffsets::UNKNOWN, typedef: None, function: None };
 
-    /// Looks up the members of [`KernelOffsets`] and a typedef, and the followed controller of cgroup v1, if any.
-    pub(crate) fn read(
-        btf: impl Read + Seek,
-        typedef: &str,
-        controller: Option<&'static str>,
-    ) -> io::Result<Self> {
-        let mut btf = Btf::open(btf, typedef, controller)?;
+    /// Looks up the members of [`KernelOffsets`] and the wanted types.
+    pub(crate) fn read(btf: impl Read + Seek, wanted: Wanted<'_>) -> io::Result<Self> {
+        let mut btf = Btf::open(btf, wanted)?;
         let offsets = btf.kernel_offsets();
         let set_legacy = btf.legacy_offset().unwrap_or(UNKNOWN_OFFSET);
-        Ok(Self { offsets: KernelOffsets { set_legacy, ..offsets }, typedef: btf.typedef })
+        Ok(Self {
+            offsets: KernelOffsets { set_legacy, ..offsets },
+            typedef: btf.typedef,
+            function: btf.function,
+        })
     }
 }
 
@@ -103,10 +120,18 @@ struct Btf<R> {
     /// The enumerator of the wanted controller: `cpuacct_cgrp_id`.
     controller: Option<&'static str>,
     typedef: Option<u32>,
+    function: Option<u32>,
+}
+
+/// Positions of the wanted names in the string section, which may hold each more than once.
+#[derive(Default)]
+struct NamePositions {
+    typedef: Vec<u32>,
+    function: Vec<u32>,
 }
 
 impl<R: Read + Seek> Btf<R> {
-    fn open(input: R, typedef: &str, controller: Option<&'static str>) -> io::Result<Self> {
+    fn open(input: R, wanted: Wanted<'_>) -> io::Result<Self> {
         let mut input = BufReader::new(input);
         let mut header = [0; HEADER_SIZE];
         input.read_exact(&mut header)?;
@@ -123,17 +148,18 @@ impl<R: Read + Seek> Btf<R> {
             names: HashMap::new(),
             structs: HashMap::new(),
             controllers: None,
-            controller,
+            controller: wanted.controller,
             typedef: None,
+            function: None,
         };
-        let typedef_names = btf.find_names(strings, strings_length, typedef)?;
-        btf.index(type_length, &typedef_names)?;
+        let positions = btf.find_names(strings, strings_length, wanted)?;
+        btf.index(type_length, &positions)?;
         Ok(btf)
     }
 
-    /// Finds the wanted names in the string section; returns the positions of the typedef's name.
-    fn find_names(&mut self, start: u64, length: u64, typedef: &str) -> io::Result<Vec<u32>> {
-        let mut typedef_names = Vec::new();
+    /// Finds the wanted names in the string section.
+    fn find_names(&mut self, start: u64, length: u64, wanted: Wanted<'_>) -> io::Result<NamePositions> {
+        let mut positions = NamePositions::default();
         self.input.seek(SeekFrom::Start(start))?;
         let (mut at, mut string) = (0, Vec::new());
         while at < length {
@@ -149,14 +175,18 @@ impl<R: Read + Seek> Btf<R> {
                     self.names.insert(place(name), name);
                 }
             }
-            if text.ends_with(typedef.as_bytes()) {
-                typedef_names.push(place(typedef));
+            for (name, positions) in
+                [(wanted.typedef, &mut positions.typedef), (wanted.function, &mut positions.function)]
+            {
+                if text.ends_with(name.as_bytes()) {
+                    positions.push(place(name));
+                }
             }
         }
-        Ok(typedef_names)
+        Ok(positions)
     }
 
-    fn index(&mut self, length: u64, typedef_names: &[u32]) -> io::Result<()> {
+    fn index(&mut self, length: u64, wanted: &NamePositions) -> io::Result<()> {
         self.input.seek(SeekFrom::Start(self.types))?;
         let mut position = 0;
         while position < length {
@@ -173,8 +203,12 @@ impl<R: Read + Seek> Btf<R> {
             if kind == KIND_ENUM && self.names.get(&name) == Some(&CONTROLLERS) {
                 self.controllers = self.controllers.or(Some(position as u32));
             }
-            if kind == KIND_TYPEDEF && typedef_names.contains(&name) {
-                self.typedef = self.typedef.or(Some(self.positions.len() as u32));
+            let number = self.positions.len() as u32;
+            if kind == KIND_TYPEDEF && wanted.typedef.contains(&name) {
+                self.typedef = self.typedef.or(Some(number));
+            }
+            if kind == KIND_FUNCTION && wanted.function.contains(&name) {
+                self.function = self.function.or(Some(number));
             }
             let trailer = trailer(kind, members).ok_or_else(invalid)?;
             self.input.seek_relative(i64::try_from(trailer).map_err(|_too_long| invalid())?)?;
@@ -201,6 +235,9 @@ impl<R: Read + Seek> Btf<R> {
             task_comm: member("task_struct", "comm"),
             set_legacy: UNKNOWN_OFFSET,
             css_cgroup: member("cgroup_subsys_state", "cgroup"),
+            file_inode: member("file", "f_inode"),
+            inode_mode: member("inode", "i_mode"),
+            inode_device: member("inode", "i_rdev"),
             task_exec_start: nested(member("task_struct", "se"), member("sched_entity", "exec_start")),
         }
     }
@@ -299,10 +336,13 @@ mod tests {
 
     use super::*;
 
-    /// BTF of `typedef int int_alias` and of a hand-written structure:
+    const WANTED: Wanted<'static> =
+        Wanted { typedef: "int_alias", function: "next", controller: Some("cpuacct_cgrp_id") };
+
+    /// BTF of `typedef int int_alias`, of a function `next`, and of a hand-written structure:
     /// `struct kernfs_node { int count; union { struct { long a; unsigned long id; }; }; }`.
     fn sample() -> Vec<u8> {
-        let strings = b"\0kernfs_node\0count\0id\0a\0int\0int_alias\0";
+        let strings = b"\0kernfs_node\0count\0id\0a\0int\0int_alias\0next\0";
         let name = |wanted: &str| {
             let wanted = [&[0], wanted.as_bytes(), &[0]].concat();
             strings.windows(wanted.len()).position(|window| window == wanted).unwrap() as u32 + 1
@@ -314,6 +354,8 @@ mod tests {
             vec![0, kind(5, 1), 16, 0, 2, 0],                            // 3: the anonymous union
             vec![name("kernfs_node"), kind(4, 2), 24, name("count"), 1, 0, 0, 3, 64], // 4
             vec![name("int_alias"), kind(8, 0), 1],                      // 5
+            vec![0, kind(13, 0), 1],                                     // 6: the function's prototype
+            vec![name("next"), kind(12, 0), 6],                          // 7
         ]
         .concat();
         let mut btf = Vec::new();
@@ -329,21 +371,19 @@ mod tests {
 
     #[test]
     fn members_of_anonymous_members_are_found() {
-        let types = KernelTypes::read(Cursor::new(sample()), "int_alias", None).unwrap();
+        let types = KernelTypes::read(Cursor::new(sample()), WANTED).unwrap();
         assert_eq!(types.offsets.kernfs_id, 16);
         assert_eq!(types.offsets.task_flags, UNKNOWN_OFFSET);
-        assert_eq!(types.typedef, Some(5));
-        assert_eq!(
-            KernelTypes::read(Cursor::new(sample()), "int", None).unwrap().typedef,
-            None,
-            "it is no typedef"
-        );
+        assert_eq!((types.typedef, types.function), (Some(5), Some(7)));
+        let others = Wanted { typedef: "int", function: "int_alias", ..WANTED };
+        let types = KernelTypes::read(Cursor::new(sample()), others).unwrap();
+        assert_eq!((types.typedef, types.function), (None, None), "types of another kind");
     }
 
     #[test]
     fn what_is_not_btf_gives_nothing() {
         for bytes in [&b""[..], b"\x7fELF and so on, at some length"] {
-            assert!(KernelTypes::read(Cursor::new(bytes), "int_alias", None).is_err());
+            assert!(KernelTypes::read(Cursor::new(bytes), WANTED).is_err());
         }
     }
 
@@ -355,7 +395,7 @@ mod tests {
             btf[at % length] = byte;
             btf.truncate(length.saturating_sub(cut));
             // Damaged data may or may not be readable.
-            let _ = KernelTypes::read(Cursor::new(btf), "int_alias", Some("cpuacct_cgrp_id"));
+            let _ = KernelTypes::read(Cursor::new(btf), WANTED);
         }
     }
 }

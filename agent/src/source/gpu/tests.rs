@@ -83,7 +83,7 @@ fn each_process_has_the_engine_time_of_its_clients() {
     let mut at = |seconds: u64, new: &[u32]| {
         let mut all = encoders(&[40]);
         all.extend(new.iter().map(|id| GpuCandidate { id: ProcessId(*id), is_new: true }));
-        video(&meter.read(&all, MonoTime(seconds * SECOND)).unwrap())
+        video(&meter.read(&all, MonoTime(seconds * SECOND), || None).unwrap())
     };
     assert_eq!(at(1, &[41]), [(41, 100)], "the other's time is older than the agent");
     for process in [39, 40] {
@@ -111,12 +111,78 @@ fn processes_that_are_no_encoders_are_found_in_turn() {
     let ticks = 200_u64.div_ceil(SWEEP as u64);
     for tick in 1..=ticks {
         assert_eq!(
-            video(&meter.read(&[], MonoTime(tick * SECOND)).unwrap()),
+            video(&meter.read(&[], MonoTime(tick * SECOND), || None).unwrap()),
             [],
             "of before they were found"
         );
     }
     set(1300);
-    let times = meter.read(&[], MonoTime((ticks + 1) * SECOND)).unwrap();
+    let times = meter.read(&[], MonoTime((ticks + 1) * SECOND), || None).unwrap();
     assert_eq!(video(&times), users.map(|id| (id, 300)));
+}
+
+/// The kernel's list takes the place of all searches but those through new encoders.
+#[test]
+fn listed_files_are_found_whatever_their_process() {
+    let host = Host::new(ADDRESS, "i915");
+    let mut meter = host.meter().unwrap();
+    let listed = |process, descriptor| DeviceFile { process: ProcessId(process), descriptor };
+    // An encoder, another process, one that is gone, and one that is not in the list.
+    host.set(40, 3, 1, 0);
+    host.set(70, 5, 2, 100);
+    host.set(71, 5, 3, 100);
+    let mut lists = 0;
+    let mut at = |seconds: u64| {
+        let list = || {
+            lists += 1;
+            Some(vec![listed(40, 3), listed(70, 5), listed(70, 5), listed(99, 5)])
+        };
+        video(&meter.read(&encoders(&[40]), MonoTime(seconds * SECOND), list).unwrap())
+    };
+    assert_eq!(at(1), [], "of before they were found");
+    for (process, number, client) in [(40, 3, 1), (70, 5, 2), (71, 5, 3)] {
+        host.set(process, number, client, 600);
+    }
+    assert_eq!(at(2), [(40, 600), (70, 500)]);
+    let interval = LIST_INTERVAL.as_secs();
+    for second in 3..=interval {
+        assert_eq!(at(second), []);
+    }
+    at(interval + 1);
+    assert_eq!(lists, 2, "one list in each interval");
+}
+
+#[test]
+fn followed_processes_that_are_no_encoders_are_bounded() {
+    let host = Host::new(ADDRESS, "i915");
+    let mut meter = host.meter().unwrap();
+    let processes = 1000..1010 + MOST_OTHERS as u32;
+    processes.clone().for_each(|id| host.set(id, 3, id, 0));
+    let list = || Some(processes.map(|id| DeviceFile { process: ProcessId(id), descriptor: 3 }).collect());
+    meter.read(&[], MonoTime(SECOND), list).unwrap();
+    assert_eq!(meter.processes.len(), MOST_OTHERS);
+}
+
+/// Without a list. Encoders with a device are looked through seldom, and not all at once.
+#[test]
+fn a_second_device_of_an_encoder_is_found_later() {
+    let host = Host::new(ADDRESS, "i915");
+    let mut meter = host.meter().unwrap();
+    let ids = [40, 41];
+    for id in ids {
+        host.set(id, 3, id, 0);
+    }
+    let mut found = Vec::new();
+    for tick in 1..=u64::from(YOUNG + WITH_DEVICE) {
+        if tick == u64::from(YOUNG) + 1 {
+            for id in ids {
+                host.set(id, 4, 100 + id, 0);
+            }
+        }
+        meter.read(&encoders(&ids), MonoTime(tick * SECOND), || None).unwrap();
+        found.push(ids.map(|id| meter.processes[&ProcessId(id)].devices.len()));
+    }
+    let number_of = |id: usize| found.iter().position(|devices| devices[id] == 2).unwrap();
+    assert_eq!(found.last(), Some(&[2, 2]));
+    assert_ne!(number_of(0), number_of(1), "at different ticks");
 }

@@ -78,7 +78,7 @@ const fn question(about: &'static str, program: &'static str, test: &'static str
     Question { about, program, test, asked }
 }
 
-static QUESTIONS: [Question; 15] = [
+static QUESTIONS: [Question; 16] = [
     question(
         "CPU seconds agree with `cpu.stat` within 0.5 %",
         "kernel",
@@ -137,6 +137,12 @@ static QUESTIONS: [Question; 15] = [
         "after a stop of the agent, the energy of the stop is charged to those that ran",
         "faults_kernel",
         "an_agent_that_is_stopped_for_a_while_knows_who_ran",
+        Asked::Always,
+    ),
+    question(
+        "users of a GPU are in the kernel's list of open files",
+        "kernel",
+        "device_files::users_of_the_gpu_are_in_the_kernels_list_of_open_files",
         Asked::Always,
     ),
     question("the agent shows its own CPU time", "kernel", "the_agents_own_share_is_shown", Asked::Always),

@@ -70,7 +70,7 @@ mod tests {
             kernfs_id: offset,
             ..KernelOffsets::UNKNOWN
         };
-        KernelTypes { offsets, typedef: None }
+        KernelTypes { offsets, typedef: None, function: None }
     }
 
     #[test]

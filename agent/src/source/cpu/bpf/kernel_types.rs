@@ -1,4 +1,4 @@
-//! Gives aya the only kernel type that it needs, so that it does not parse all of them.
+//! Gives aya the only kernel types that it needs, so that it does not parse all of them.
 //!
 //! aya parses the whole of the kernel's BTF when it makes a loader, 20 MB in 10^5 allocations, and has no option against it. Whether a C
 //! library ever returns that memory depends on what else was freed before.
@@ -13,7 +13,6 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 const HEADER: [u32; 2] = [0x0001_eb9f, 24];
 const TYPE_SIZE: u32 = 12;
 const KIND_FORWARD: u32 = 7 << 24;
-const KIND_TYPEDEF: u32 = 8 << 24;
 
 /// All system calls that open a file by its name.
 #[cfg(target_arch = "x86_64")]
@@ -47,8 +46,15 @@ fn forbid_open() -> Result<(), seccompiler::Error> {
     apply_filter(&BpfProgram::try_from(filter)?)
 }
 
-/// Types in which a typedef has the number that the kernel gives it; those before it have no names.
-pub(super) fn only_typedef(name: &str, number: u32) -> Result<Btf, BtfError> {
+/// A kind of type.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TypeKind {
+    Typedef = 8,
+    Function = 12,
+}
+
+/// Types in which one has the number that the kernel gives it; those before it have no names.
+pub(super) fn only_type(kind: TypeKind, name: &str, number: u32) -> Result<Btf, BtfError> {
     let strings = [&[0], name.as_bytes(), &[0]].concat();
     let types = TYPE_SIZE * number;
     let mut words = HEADER.to_vec();
@@ -56,25 +62,29 @@ pub(super) fn only_typedef(name: &str, number: u32) -> Result<Btf, BtfError> {
     for _ in 1..number {
         words.extend([0, KIND_FORWARD, 0]);
     }
-    words.extend([1, KIND_TYPEDEF, 0]);
+    words.extend([1, (kind as u32) << 24, 0]);
     let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).chain(strings).collect();
     Btf::parse(&bytes, Endianness::Little)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+    use crate::source::cpu::btf::{KernelTypes, Wanted};
 
     #[test]
-    fn a_typedef_stands_at_its_number() {
-        let btf = only_typedef("btf_trace_sched_switch", 10_300).unwrap();
-        let bytes = btf.to_bytes();
-        let types = crate::source::cpu::btf::KernelTypes::read(
-            std::io::Cursor::new(bytes),
-            "btf_trace_sched_switch",
-            None,
-        );
-        assert_eq!(types.unwrap().typedef, Some(10_300));
+    fn a_type_stands_at_its_number() {
+        let wanted =
+            Wanted { typedef: "btf_trace_sched_switch", function: "bpf_iter_task_file", controller: None };
+        let read = |kind, name| {
+            let btf = only_type(kind, name, 10_300).unwrap();
+            let types = KernelTypes::read(Cursor::new(btf.to_bytes()), wanted).unwrap();
+            (types.typedef, types.function)
+        };
+        assert_eq!(read(TypeKind::Typedef, wanted.typedef), (Some(10_300), None));
+        assert_eq!(read(TypeKind::Function, wanted.function), (None, Some(10_300)));
     }
 
     #[test]

@@ -20,10 +20,11 @@ use crate::error::{causes, chain};
 use crate::host::HostRoots;
 use crate::source::cpu::CpuMeter;
 use crate::source::cpu::bpf::hierarchies::MountedHierarchies;
-use crate::source::cpu::bpf::kernel_types::{loader, only_typedef};
+use crate::source::cpu::bpf::kernel_types::{TypeKind, loader, only_type};
+use crate::source::cpu::bpf::open_files::{self, FileList};
 use crate::source::cpu::bpf::siblings::Siblings;
 use crate::source::cpu::bpf::{BpfMeter, KernelClockOffset};
-use crate::source::cpu::btf::KernelTypes;
+use crate::source::cpu::btf::{KernelTypes, Wanted};
 use crate::source::identity::tracked;
 use crate::source::{GRANT, SourceError};
 use agent_core::cpu::accounts::Accounts;
@@ -60,6 +61,8 @@ pub(crate) struct Options {
     pub tracked: Vec<String>,
     /// Entries of the accounting map: cgroups and tracked processes that have run and not been dropped.
     pub max_consumers: u32,
+    /// Major number of the devices whose open files are listed.
+    pub device_major: Option<u32>,
 }
 
 /// Whether this build contains the eBPF programs.
@@ -104,6 +107,10 @@ pub(super) fn load(
     }
     let mut links = attach(&mut ebpf, is_typed, &kernel)?;
     let signals = attach_signal(&mut ebpf, &types);
+    let file_list = match options.device_major {
+        Some(_) => FileList::load(&mut ebpf, &types),
+        None => FileList::Unavailable,
+    };
     let sees_signals = signals.is_some();
     links.extend(signals);
     let clocks: PerCpuArray<MapData, CpuClock> = take(&mut ebpf, "CPU_CLOCK")?;
@@ -122,6 +129,7 @@ pub(super) fn load(
         links,
         is_typed,
         sees_signals,
+        file_list,
         kernel,
         accounts,
         roots: roots.clone(),
@@ -195,7 +203,9 @@ struct Loaded {
 /// The kernel's types; unknown where they cannot be read.
 fn kernel_types(path: &Path, controller: Option<&'static str>) -> KernelTypes {
     let typedef = format!("btf_trace_{}", SWITCH.1);
-    File::open(path).and_then(|file| KernelTypes::read(file, &typedef, controller)).unwrap_or_else(|error| {
+    let function = open_files::kernel_function();
+    let wanted = Wanted { typedef: &typedef, function: &function, controller };
+    File::open(path).and_then(|file| KernelTypes::read(file, wanted)).unwrap_or_else(|error| {
         tracing::debug!("{}: {error}", path.display());
         KernelTypes::UNKNOWN
     })
@@ -228,6 +238,7 @@ fn load_object(
         .override_global("HIERARCHIES", &host.hierarchies, true)
         .override_global("HAS_SIBLINGS", &u32::from(host.has_siblings), true)
         .override_global("PID_NAMESPACE", &namespace, true)
+        .override_global("DEVICE_MAJOR", &options.device_major.unwrap_or_default(), true)
         .map_max_entries("CPU_TIME", options.max_consumers)
         .map_max_entries("TRACKED", pid_max(roots).div_ceil(TRACKED_PAGE))
         .map_max_entries("EVENTS", RING_BYTES)
@@ -242,7 +253,7 @@ fn load_object(
 /// Whether the kernel accepts the program that reads its types. Where it does not, the other one is used.
 fn load_typed(ebpf: &mut Ebpf, typedef: u32) -> bool {
     let (name, tracepoint) = SWITCH;
-    let types = only_typedef(&format!("btf_trace_{tracepoint}"), typedef);
+    let types = only_type(TypeKind::Typedef, &format!("btf_trace_{tracepoint}"), typedef);
     let loaded = types.map_err(ProgramError::from).and_then(|btf| {
         let program: &mut BtfTracePoint = ebpf
             .program_mut(name)
