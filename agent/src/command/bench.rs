@@ -15,6 +15,7 @@ mod file;
 mod matrix;
 mod options;
 mod plan;
+mod process;
 pub(in crate::command) mod rate_control;
 mod scoring;
 mod table;
@@ -216,7 +217,7 @@ struct Conditions<'a> {
 fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcome>, BenchError> {
     let Conditions { options, target, roots, stop, bar } = *conditions;
     let mut encode = Encode::start(scenario, options, target, roots)?;
-    let wait = |time: Duration, encode: &mut Encode| {
+    let wait = |time: Duration, encode: &Encode| {
         let clock = SystemClock;
         let begin = clock.now();
         let before = bar.position();
@@ -232,11 +233,11 @@ fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcom
         bar.set_position(before + time.as_secs());
         true
     };
-    let goes_on = wait(scenario.stabilization, &mut encode);
+    let goes_on = wait(scenario.stabilization, &encode);
     if !scenario.stabilization.is_zero() {
         encode.begin_window();
     }
-    let goes_on = goes_on && wait(scenario.duration, &mut encode);
+    let goes_on = goes_on && wait(scenario.duration, &encode);
     let outcome = encode.end();
     Ok(goes_on.then_some(outcome))
 }
