@@ -233,6 +233,43 @@ fn what_is_left_of_the_source_is_less_than_a_fiftieth_of_the_encode() {
 }
 
 #[test]
+fn two_passes_are_one_encode_and_leave_no_statistics() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, temporary) = (folder.path().join("film.mkv"), folder.path().join("temporary: files"));
+    fs::create_dir(&temporary).unwrap();
+    clip(&path, "160x90", 1);
+    let results = folder.path().join("results");
+    let (results_dir, input) = (format!("--output-dir={}", results.display()), path.display().to_string());
+    let two_passes =
+        ["--codec=x264,x265,mpeg4", "--bitrate=200k", "--two-pass", "--preset=ultrafast", "--cooldown=0"];
+    let mut command =
+        ffwatt(&[&["bench", "--no-agent", &results_dir, "--input", &input][..], &two_passes].concat());
+    let bench = command.env("TMPDIR", &temporary).output().unwrap();
+    assert!(bench.status.success(), "{}", said(&bench));
+    let (_, all) = scenarios(&results);
+    assert_eq!(all.len(), 4, "the reading, and an encode by each encoder");
+    for scenario in &all {
+        let lines = scenario["command_lines"].as_array().unwrap();
+        assert!(scenario["passes"] == 2 && lines.len() == 2, "{scenario}");
+        assert_eq!(scenario["total_frames"], 25, "those of the second pass only: {scenario}");
+        if scenario["encoder"] == "wrapped_avframe" {
+            continue;
+        }
+        assert!(
+            scenario["setting"] == "200k two-pass" && number(&scenario["output_bytes"]) > 0.0,
+            "{scenario}"
+        );
+        let number_of = |line: &Value, number: &str| {
+            let line = text(line);
+            line.contains(&format!("-pass {number} ")) || line.contains(&format!("pass={number}:stats="))
+        };
+        assert!(number_of(&lines[0], "1") && number_of(&lines[1], "2"), "{scenario}");
+    }
+    let left: Vec<_> = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn mistakes_name_the_flag_and_the_clip() {
     let folder = tempfile::tempdir().unwrap();
     let nothing = folder.path().join("notes.txt");
@@ -248,6 +285,8 @@ fn mistakes_name_the_flag_and_the_clip() {
         (&["--preset=quick", "--input", &nothing], 2, "--preset"),
         (&["--codec=mpeg2video", "--input", &nothing], 2, "--crf"),
         (&["--resolution=3x3", "--input", &nothing], 2, "--resolution"),
+        (&["--two-pass", "--input", &nothing], 2, "--bitrate"),
+        (&["--two-pass", "--bitrate=1M", "--codec=x264,svt-av1", "--input", &nothing], 2, "libsvtav1"),
         (&["--target=rtmp://host/live", "--input", &nothing], 2, "--target"),
     ] {
         let folder = format!("--output-dir={}", folder.path().join("results").display());

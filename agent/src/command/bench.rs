@@ -19,6 +19,7 @@ mod process;
 pub(in crate::command) mod rate_control;
 mod scoring;
 mod table;
+mod two_pass;
 
 use std::fs;
 use std::io::Write;
@@ -154,10 +155,8 @@ pub(crate) fn run(
             break;
         };
         cooldown = scenario.cooldown;
-        let target = &encodes.target;
-        let Some(mut outcome) =
-            one(scenario, &Conditions { options, target, roots: &roots, stop, bar: &bar })?
-        else {
+        let conditions = Conditions { options, encodes: &encodes, roots: &roots, stop, bar: &bar };
+        let Some(mut outcome) = one(scenario, &conditions)? else {
             ending = Ending::Stopped;
             break;
         };
@@ -165,7 +164,7 @@ pub(crate) fn run(
         outcome.size = encodes.size(scenario);
         if outcome.problem.is_some() {
             ending = Ending::Failed;
-        } else if let (Some(scratch), Target::Folder(folder)) = (&encodes.scratch, target)
+        } else if let (Some(scratch), Target::Folder(folder)) = (&encodes.scratch, &encodes.target)
             && scenario.has_encodes()
         {
             let reference = scratch.path().join("source.mkv");
@@ -204,7 +203,7 @@ pub(crate) fn run(
 /// Conditions that all scenarios of a bench share.
 struct Conditions<'a> {
     options: &'a Options,
-    target: &'a Target,
+    encodes: &'a Encodes,
     roots: &'a HostRoots,
     /// Ends a scenario when it becomes true.
     stop: &'a AtomicBool,
@@ -215,29 +214,29 @@ struct Conditions<'a> {
 /// Runs one scenario; `None` when it was stopped.
 #[expect(clippy::disallowed_methods, reason = "a bench waits for its encodes")]
 fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcome>, BenchError> {
-    let Conditions { options, target, roots, stop, bar } = *conditions;
-    let mut encode = Encode::start(scenario, options, target, roots)?;
-    let wait = |time: Duration, encode: &Encode| {
+    let Conditions { options, encodes, roots, stop, bar } = *conditions;
+    let mut encode = Encode::start(scenario, options, encodes, roots)?;
+    let wait = |time: Duration, encode: &mut Encode| -> Result<bool, BenchError> {
         let clock = SystemClock;
         let begin = clock.now();
         let before = bar.position();
         // A clip has its own end, however long its encode takes.
-        while !encode.has_ended() && (scenario.clip.is_some() || clock.now().since(begin) < time) {
+        while !encode.has_ended()? && (scenario.clip.is_some() || clock.now().since(begin) < time) {
             if stop.load(Ordering::Relaxed) {
-                return false;
+                return Ok(false);
             }
             std::thread::sleep(POLL);
             let passed = if scenario.clip.is_some() { encode.written() } else { clock.now().since(begin) };
-            bar.set_position(before + passed.min(time).as_secs());
+            bar.set_position(before + milliseconds(passed.min(time)));
         }
-        bar.set_position(before + time.as_secs());
-        true
+        bar.set_position(before + milliseconds(time));
+        Ok(true)
     };
-    let goes_on = wait(scenario.stabilization, &encode);
+    let goes_on = wait(scenario.stabilization, &mut encode)?;
     if !scenario.stabilization.is_zero() {
         encode.begin_window();
     }
-    let goes_on = goes_on && wait(scenario.duration, &encode);
+    let goes_on = goes_on && wait(scenario.played(), &mut encode)?;
     let outcome = encode.end();
     Ok(goes_on.then_some(outcome))
 }
@@ -267,6 +266,16 @@ impl Encodes {
         Ok(Self { scratch: Some(scratch), target })
     }
 
+    /// A folder for the statistics of a first pass, where the scenario has one.
+    fn statistics(&self, scenario: &Scenario) -> Result<Option<TempDir>, BenchError> {
+        let has_two_passes =
+            scenario.clip.as_ref().is_some_and(|encode| encode.has_two_passes && !encode.is_reading());
+        let Some(scratch) = self.scratch.as_ref().filter(|_| has_two_passes) else { return Ok(None) };
+        let made = tempfile::Builder::new().prefix("passes-").tempdir_in(scratch);
+        made.map(Some)
+            .map_err(|cause| BenchError::io(format!("make a folder in {}", scratch.path().display()), cause))
+    }
+
     /// Size of a scenario's encodes, where all of them are files.
     fn size(&self, scenario: &Scenario) -> Option<Bytes> {
         let Target::Folder(folder) = &self.target else { return None };
@@ -287,14 +296,18 @@ impl Encodes {
 
 /// A progress bar on standard error, when that is a terminal.
 fn progress(scenarios: &[Scenario]) -> ProgressBar {
-    let seconds: u64 =
-        scenarios.iter().map(|scenario| (scenario.stabilization + scenario.duration).as_secs()).sum();
-    let bar = ProgressBar::new(seconds);
+    let all: Duration = scenarios.iter().map(|scenario| scenario.stabilization + scenario.played()).sum();
+    let bar = ProgressBar::new(milliseconds(all));
     // Every user would see an invalid template; the plain bar is sufficient.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg} ({eta} left)") {
         bar.set_style(style);
     }
     bar
+}
+
+/// A time in the unit of the bar.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Most characters of a folder's name.

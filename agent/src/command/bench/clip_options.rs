@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::command::bench::batch::{self, BatchError};
 use crate::command::bench::clips::Clips;
@@ -28,6 +28,12 @@ pub(super) fn arguments() -> Vec<Arg> {
         list("crf", "NUMBER,…", "Constant qualities [default: 22..38:4] [format: 23 or 18..40:4]"),
         list("bitrate", "RATE,…", "Bitrates, instead of qualities [default: none] [format: 2500k, 2.5M]")
             .conflicts_with("crf"),
+        Arg::new("two-pass")
+            .long("two-pass")
+            .action(ArgAction::SetTrue)
+            .requires("input")
+            .hide_short_help(true)
+            .help("Encode each --bitrate in two passes; time and energy are those of both"),
         Arg::new("repeat")
             .long("repeat")
             .value_name("NUMBER")
@@ -59,8 +65,14 @@ pub(super) fn clips(matches: &ArgMatches) -> Result<Clips, BatchError> {
     let codecs = all("codec").unwrap_or_else(|| vec!["x264".to_owned()]);
     let presets: Vec<String> =
         options::text(matches, "preset").iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+    let has_two_passes = matches.get_flag("two-pass");
     let controls = match (all("bitrate"), all("crf")) {
-        (Some(rates), _) => matrix::bitrates(&rates).map_err(wrong("--bitrate"))?,
+        (Some(rates), _) => matrix::bitrates(&rates, has_two_passes).map_err(wrong("--bitrate"))?,
+        (None, _) if has_two_passes => {
+            let problem =
+                "two passes reach a bitrate, and constant quality has one pass; add --bitrate 2M,4M";
+            return Err(wrong("--two-pass")(problem.to_owned()));
+        }
         (None, factors) => {
             let factors = factors.unwrap_or_else(|| vec![CONSTANT_QUALITIES.to_owned()]);
             matrix::qualities(&factors).map_err(wrong("--crf"))?

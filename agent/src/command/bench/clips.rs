@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use crate::command::bench::command::encoder;
 use crate::command::bench::matrix::Matrix;
 use crate::command::bench::plan::{Scenario, Times};
-use crate::command::bench::rate_control::setting;
+use crate::command::bench::rate_control::{RateControl, setting};
 use crate::config;
 use crate::quality::{self, QualityError, Terms, Tools};
 
@@ -59,6 +59,8 @@ pub(super) struct ClipEncode {
     pub(super) clip: Arc<Clip>,
     /// The limit of its size, as the result file has it; empty for a scenario that only reads the clip.
     pub(super) setting: String,
+    /// Whether the pictures are read twice: by an encoder with two passes, or by the reading that is subtracted from it.
+    pub(super) has_two_passes: bool,
 }
 
 impl ClipEncode {
@@ -124,11 +126,14 @@ impl Clips {
     fn of_clip(&self, clip: &Arc<Clip>, duration: Duration, cooldown: Duration) -> Vec<Scenario> {
         let times = Times { baseline: Duration::ZERO, duration, stabilization: Duration::ZERO, cooldown };
         let scaled = (clip.source != clip.raw).then_some(clip.picture);
+        // One bench has one or two passes throughout.
+        let has_two_passes =
+            self.matrix.controls.iter().any(|control| matches!(control, RateControl::TwoPass(_)));
         let scenario = |name: &str, encoder: &str, preset: Option<&String>, setting: String| Scenario {
             picture: clip.picture,
             encoder: Some(encoder.to_owned()),
             preset: preset.cloned(),
-            clip: Some(ClipEncode { clip: Arc::clone(clip), setting }),
+            clip: Some(ClipEncode { clip: Arc::clone(clip), setting, has_two_passes }),
             ..Scenario::single(name, "", times)
         };
         let size = scaled.map(|picture| format!(" {}", picture.size_name())).unwrap_or_default();

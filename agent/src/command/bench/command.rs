@@ -7,6 +7,7 @@ use agent_core::units::Pixels;
 
 use crate::command::bench::clips::ClipEncode;
 use crate::command::bench::plan::Scenario;
+use crate::command::bench::two_pass::Pass;
 use crate::command::bench::{Target, rate_control, slug};
 
 /// The encoder for one of upstream's names, or that of its library.
@@ -44,11 +45,19 @@ pub(super) struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Arguments of ffmpeg, which writes progress to standard output.
-    pub(super) fn arguments(&self, folder: &Path) -> Vec<String> {
-        if let Some(encode) = &self.scenario.clip {
-            return self.of_clip(encode, folder);
+    /// Arguments of each ffmpeg, one after the other: of two, the first writes statistics into the second folder. They write progress to
+    /// standard output.
+    pub(super) fn passes(&self, folder: &Path, statistics: &Path) -> Vec<Vec<String>> {
+        let Some(encode) = &self.scenario.clip else { return vec![self.of_source(folder)] };
+        if !encode.has_two_passes {
+            return vec![self.of_clip(encode, folder, None)];
         }
+        let path = statistics.join("pass");
+        [Pass::First, Pass::Second].map(|pass| self.of_clip(encode, folder, Some((pass, &path)))).into()
+    }
+
+    /// Encodes a generated source.
+    fn of_source(&self, folder: &Path) -> Vec<String> {
         let outputs = pictures(self.scenario);
         let picture = largest(self.scenario);
         let mut words = Words::default();
@@ -73,7 +82,7 @@ impl Stream<'_> {
     }
 
     /// Encodes pictures without compression into a file without sound, or reads them only.
-    fn of_clip(&self, encode: &ClipEncode, folder: &Path) -> Vec<String> {
+    fn of_clip(&self, encode: &ClipEncode, folder: &Path, pass: Option<(Pass, &Path)>) -> Vec<String> {
         let mut words = Words::default();
         words.add("-hide_banner -nostdin -loglevel error -progress pipe:1 -stats_period 0.2 -i");
         words.word(&encode.clip.raw.display().to_string());
@@ -89,10 +98,14 @@ impl Stream<'_> {
         if self.encoder == "libx265" {
             words.add("-x265-params log-level=error");
         }
-        let rate = Some(picture.frame_rate);
-        words.0.extend(rate_control::words(self.encoder, self.preset, setting, rate));
-        words.add("-y");
-        words.word(&clip_file(self.scenario, folder).display().to_string());
+        let setting = (setting, picture.frame_rate);
+        words.0.extend(rate_control::words_of_pass(self.encoder, self.preset, setting, pass));
+        if let Some((Pass::First, _)) = pass {
+            words.add("-f null -");
+        } else {
+            words.add("-y");
+            words.word(&clip_file(self.scenario, folder).display().to_string());
+        }
         words.0
     }
 
@@ -219,7 +232,7 @@ mod tests {
     fn check(scenario: &Scenario, encoder: &str, target: &Target, expected: &Expect) {
         let preset = default_preset(encoder);
         let stream = Stream { scenario, index: 0, encoder, preset, target, is_fast: false };
-        expected.assert_eq(&stream.arguments(Path::new("/out")).join(" "));
+        expected.assert_eq(&stream.passes(Path::new("/out"), Path::new("")).concat().join(" "));
     }
 
     fn single() -> Scenario {

@@ -1,11 +1,13 @@
 //! Runs the ffmpegs of a scenario, follows their progress, and reports failures and streams that fall behind.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use agent_core::model::scenario::Quality;
 use agent_core::time::WallTime;
 use agent_core::units::Bytes;
+use tempfile::TempDir;
 
 use crate::clock::{Clock, SystemClock};
 use crate::command::bench::cgroup::Cgroup;
@@ -15,7 +17,7 @@ use crate::command::bench::options::Options;
 use crate::command::bench::plan::Scenario;
 use crate::command::bench::process::{Process, Progress};
 use crate::command::bench::scoring::{self, Scoring};
-use crate::command::bench::{BenchError, Target, slug};
+use crate::command::bench::{BenchError, Encodes, Target, slug};
 use crate::host::HostRoots;
 use crate::quality::{QualityError, Scores};
 
@@ -36,9 +38,21 @@ pub(super) struct Encode {
     is_paced: bool,
     /// Whether it ends by itself, at the end of a clip.
     has_end: bool,
-    /// The command lines, one for each process.
+    /// The command lines, one for each process and pass.
     commands: Vec<String>,
+    /// The second pass, while the first one runs.
+    second: Option<SecondPass>,
+    /// Playing time of a first pass.
+    first_written: Duration,
+    /// Why a first pass was of no use.
+    first_problem: Option<String>,
+    /// Folder of the statistics of a first pass.
+    statistics: Option<TempDir>,
 }
+
+/// Program and arguments of a second pass.
+#[derive(Debug)]
+struct SecondPass(Vec<String>);
 
 /// Result of a scenario.
 #[derive(Clone, Debug)]
@@ -83,7 +97,7 @@ impl Encode {
     pub(super) fn start(
         scenario: &Scenario,
         options: &Options,
-        target: &Target,
+        encodes: &Encodes,
         roots: &HostRoots,
     ) -> Result<Self, BenchError> {
         let encoder = scenario.encoder.as_deref().unwrap_or(&options.encoder);
@@ -112,7 +126,12 @@ impl Encode {
             is_paced: !options.is_fast && scenario.clip.is_none(),
             has_end: scenario.clip.is_some(),
             commands: Vec::new(),
+            second: None,
+            first_written: Duration::ZERO,
+            first_problem: None,
+            statistics: encodes.statistics(scenario)?,
         };
+        let target = &encodes.target;
         let folder = if let Target::Folder(folder) = target { folder.as_path() } else { Path::new("") };
         for index in 0..scenario.streams.len() {
             let stream = Stream {
@@ -123,21 +142,43 @@ impl Encode {
                 target,
                 is_fast: options.is_fast,
             };
-            let arguments = options.on_cpus(stream.arguments(folder));
-            encode.commands.push(arguments.join(" "));
-            encode.processes.push(Process::start(&arguments, encode.cgroup.as_ref())?);
+            let statistics = encode.statistics.as_ref().map_or(Path::new(""), TempDir::path);
+            let mut passes = stream.passes(folder, statistics).into_iter().map(|pass| options.on_cpus(pass));
+            let first = passes.next().unwrap_or_default();
+            encode.second = passes.next().map(SecondPass);
+            let both = [Some(&first), encode.second.as_ref().map(|SecondPass(words)| words)];
+            encode.commands.extend(both.into_iter().flatten().map(|words| words.join(" ")));
+            encode.processes.push(Process::start(&first, encode.cgroup.as_ref())?);
         }
         Ok(encode)
     }
 
-    /// Whether an encode has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.processes.iter().any(Process::has_ended)
+    /// Whether an encode has ended. At the end of a first pass the second one begins.
+    pub(super) fn has_ended(&mut self) -> Result<bool, BenchError> {
+        if !self.processes.iter().any(Process::has_ended) {
+            return Ok(false);
+        }
+        let (Some(SecondPass(words)), [first]) = (self.second.take(), &mut self.processes[..]) else {
+            return Ok(true);
+        };
+        let statistics = self.statistics.as_ref();
+        let lack = || statistics.and_then(|folder| without_statistics(folder.path(), &self.encoder));
+        self.first_problem = first.problem(true).or_else(lack);
+        if self.first_problem.is_some() {
+            return Ok(true);
+        }
+        self.first_written = first.progress().written;
+        let mut second = Process::start(&words, self.cgroup.as_ref())?;
+        // The speed is that of both.
+        second.started = first.started;
+        *first = second;
+        Ok(false)
     }
 
-    /// Playing time of the shortest output so far.
+    /// Playing time of the shortest output so far, of both passes together.
     pub(super) fn written(&self) -> Duration {
-        self.progress().iter().map(|progress| progress.written).min().unwrap_or_default()
+        let written = self.progress().iter().map(|progress| progress.written).min().unwrap_or_default();
+        self.first_written + written
     }
 
     /// Begins the measured window after the stabilization.
@@ -149,7 +190,9 @@ impl Encode {
     pub(super) fn end(mut self) -> Outcome {
         let told = SystemClock.now();
         let has_end = self.has_end;
-        let mut problem = self.processes.iter_mut().find_map(|process| process.problem(has_end));
+        let of_first = self.first_problem.take().map(|problem| format!("first pass: {problem}"));
+        let mut problem =
+            of_first.or_else(|| self.processes.iter_mut().find_map(|process| process.problem(has_end)));
         for process in &self.processes {
             process.tell_to_end();
         }
@@ -199,4 +242,12 @@ impl Encode {
     fn progress(&self) -> Vec<Progress> {
         self.processes.iter().map(Process::progress).collect()
     }
+}
+
+/// The problem of a first pass that left no statistics for the second one.
+fn without_statistics(folder: &Path, encoder: &str) -> Option<String> {
+    let mut files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let has_some = files.any(|file| file.metadata().is_ok_and(|metadata| metadata.len() > 0));
+    (!has_some)
+        .then(|| format!("no statistics: this ffmpeg has no two passes of {encoder}; leave out --two-pass"))
 }

@@ -97,6 +97,7 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
         if let Some(encode) = &scenario.clip {
             add("clip", Some(encode.clip.name.clone().into()));
             add("setting", Some(encode.setting.clone().into()).filter(|_| !encode.is_reading()));
+            add("passes", encode.has_two_passes.then_some(2.into()));
         }
         add("output_bytes", outcome.size.map(|Bytes(size)| size.into()));
         add("busy_before_ratio", outcome.before.busy.map(|busy| busy.0.into()));

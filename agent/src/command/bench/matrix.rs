@@ -5,6 +5,7 @@ use agent_core::ffmpeg::command_line::encoder::rows::{PRESETS, X264_SPEEDS};
 use crate::command::bench::batch::checked;
 use crate::command::bench::command::{default_preset, encoder};
 use crate::command::bench::rate_control::{RateControl, has_speeds, quality_option};
+use crate::command::bench::two_pass;
 
 /// Names of presets of x264 and x265, the fastest first.
 const NAMED: &[&str] = PRESETS.split_at(X264_SPEEDS).0;
@@ -43,6 +44,15 @@ impl Matrix {
         if let Some(codec) = without {
             let problem = format!("ffwatt knows no constant quality of {codec}; use --bitrate");
             return Err(("--crf", problem));
+        }
+        let by_two_passes = controls.iter().any(|control| matches!(control, RateControl::TwoPass(_)));
+        let without = codecs.iter().find(|codec| by_two_passes && !two_pass::is_known(encoder(codec)));
+        if let Some(codec) = without {
+            let problem = format!(
+                "ffwatt knows no two passes of {} in ffmpeg; leave out --two-pass, or {codec} of --codec",
+                encoder(codec)
+            );
+            return Err(("--two-pass", problem));
         }
         let of = |codec: &String| {
             let has_it = |preset: &&String| has_preset(encoder(codec), preset.as_str());
@@ -102,9 +112,10 @@ pub(super) fn qualities(texts: &[String]) -> Result<Vec<RateControl>, String> {
     Ok(all.into_iter().map(RateControl::ConstantQuality).collect())
 }
 
-/// Bitrates of a list.
-pub(super) fn bitrates(texts: &[String]) -> Result<Vec<RateControl>, String> {
-    texts.iter().map(|text| Ok(RateControl::Bitrate(checked(text)?.to_owned()))).collect()
+/// Bitrates of a list, each by one pass or by two.
+pub(super) fn bitrates(texts: &[String], has_two_passes: bool) -> Result<Vec<RateControl>, String> {
+    let control = if has_two_passes { RateControl::TwoPass } else { RateControl::Bitrate };
+    texts.iter().map(|text| Ok(control(checked(text)?.to_owned()))).collect()
 }
 
 fn numbers(first: u32, last: u32, step: u32) -> Result<Vec<u32>, String> {
@@ -138,7 +149,7 @@ mod tests {
         for wrong in ["x", "64", "30..20", "20..30:0", "20..", "-1"] {
             assert!(factors(&[wrong]).is_err(), "{wrong}");
         }
-        assert_eq!(bitrates(&texts(&["1M", "fast"])).unwrap_err(), checked("fast").unwrap_err());
+        assert_eq!(bitrates(&texts(&["1M", "fast"]), false).unwrap_err(), checked("fast").unwrap_err());
     }
 
     #[test]
@@ -166,5 +177,14 @@ mod tests {
         let (flag, problem) = of(RateControl::ConstantQuality(20)).unwrap_err();
         assert!(flag == "--crf" && problem.contains("mpeg2video"), "{flag}: {problem}");
         assert!(of(RateControl::Bitrate("1M".to_owned())).is_ok());
+    }
+
+    #[test]
+    fn an_encoder_without_two_passes_is_named() {
+        let two = || bitrates(&texts(&["1M"]), true).unwrap();
+        let of = |codecs: &[&str]| Matrix::new(&texts(codecs), &[], two());
+        assert_eq!(of(&["x264", "vp9"]).unwrap().controls, [RateControl::TwoPass("1M".to_owned())]);
+        let (flag, problem) = of(&["x264", "svt-av1"]).unwrap_err();
+        assert!(flag == "--two-pass" && problem.contains("libsvtav1"), "{flag}: {problem}");
     }
 }

@@ -80,6 +80,12 @@ impl Scenario {
         self.streams.is_empty()
     }
 
+    /// Playing time of all that is encoded, beside the stabilization: two passes encode a clip twice.
+    pub(super) fn played(&self) -> Duration {
+        let has_two_passes = self.clip.as_ref().is_some_and(|encode| encode.has_two_passes);
+        self.duration * if has_two_passes { 2 } else { 1 }
+    }
+
     /// Whether it writes encodes, which can be scored.
     pub(super) fn has_encodes(&self) -> bool {
         !self.is_baseline() && !self.clip.as_ref().is_some_and(ClipEncode::is_reading)
