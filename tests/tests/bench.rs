@@ -77,7 +77,10 @@ fn a_batch_of_four_scenarios_has_its_joules_on_every_port() {
         assert!((rate..=rate * 3.5).contains(&frames), "{scenario}");
         assert!((20.0..=100.0).contains(&scenario["vmaf_score"].as_f64().unwrap()), "{scenario}");
         assert!(scenario["failed"].is_null() && scenario["speed"].as_f64().unwrap() > 0.0, "{scenario}");
+        // An ffmpeg has threads beside that of its encoder.
+        assert!(scenario["threads"].as_f64().unwrap() > streams, "{scenario}");
     }
+    assert!(all[0]["threads"].is_null(), "a baseline has no encoder: {}", all[0]);
     let main = agent
         .until("the last scenario's joules", |scrape| {
             let energy = scrape.find("ffwatt_scenario_energy_joules", &[("scenario", "ladder")]).next()?;

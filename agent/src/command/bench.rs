@@ -226,6 +226,7 @@ fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcom
                 return Ok(false);
             }
             std::thread::sleep(POLL);
+            encode.count_threads();
             let passed = if scenario.clip.is_some() { encode.written() } else { clock.now().since(begin) };
             bar.set_position(before + milliseconds(passed.min(time)));
         }

@@ -31,6 +31,12 @@ impl Cgroup {
     pub(super) fn processes(&self) -> PathBuf {
         self.folder.join("cgroup.procs")
     }
+
+    /// Numbers of processes and threads in it at this moment (Documentation/admin-guide/cgroup-v2.rst of the kernel).
+    pub(super) fn counts(&self) -> Option<(usize, usize)> {
+        let lines = |file: PathBuf| fs::read_to_string(file).ok().map(|text| text.lines().count());
+        Some((lines(self.processes())?, lines(self.folder.join("cgroup.threads"))?))
+    }
 }
 
 impl Drop for Cgroup {

@@ -48,6 +48,8 @@ pub(super) struct Encode {
     first_problem: Option<String>,
     /// Folder of the statistics of a first pass.
     statistics: Option<TempDir>,
+    /// Most threads at the same time, as far as was seen.
+    threads: Option<usize>,
 }
 
 /// Program and arguments of a second pass.
@@ -73,6 +75,8 @@ pub(super) struct Outcome {
     /// Size of the encodes, where they are files.
     pub(super) size: Option<Bytes>,
     pub(super) commands: Vec<String>,
+    /// Most threads at the same time.
+    pub(super) threads: Option<usize>,
     pub(super) before: Before,
 }
 
@@ -130,6 +134,7 @@ impl Encode {
             first_written: Duration::ZERO,
             first_problem: None,
             statistics: encodes.statistics(scenario)?,
+            threads: None,
         };
         let target = &encodes.target;
         let folder = if let Target::Folder(folder) = target { folder.as_path() } else { Path::new("") };
@@ -173,6 +178,16 @@ impl Encode {
         second.started = first.started;
         *first = second;
         Ok(false)
+    }
+
+    /// Counts the threads of the scenario.
+    pub(super) fn count_threads(&mut self) {
+        let Some((processes, threads)) = self.cgroup.as_ref().and_then(Cgroup::counts) else { return };
+        // The shells that become ffmpegs have one thread each.
+        let are_encoders = threads > processes || self.progress().iter().all(|progress| progress.frames > 0);
+        if are_encoders && threads > 0 {
+            self.threads = self.threads.max(Some(threads));
+        }
     }
 
     /// Playing time of the shortest output so far, of both passes together.
@@ -235,6 +250,7 @@ impl Encode {
             scores: None,
             size: None,
             commands: self.commands.clone(),
+            threads: self.threads,
             before: Before::default(),
         }
     }

@@ -102,6 +102,7 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
         add("output_bytes", outcome.size.map(|Bytes(size)| size.into()));
         add("busy_before_ratio", outcome.before.busy.map(|busy| busy.0.into()));
         add("processor_celsius", outcome.before.celsius.map(Value::from));
+        add("threads", outcome.threads.map(Value::from));
         add("command_lines", Some(outcome.commands.clone().into()));
         add("container", outcome.workload.clone().map(Value::from));
     }
