@@ -12,6 +12,7 @@ mod command;
 mod conditions;
 mod encode;
 mod file;
+mod joules;
 mod matrix;
 mod options;
 mod plan;
@@ -47,6 +48,7 @@ use clips::Decoding;
 use conditions::Before;
 use encode::{Encode, Outcome};
 use file::ResultFile;
+use joules::Joules;
 use options::Work;
 use plan::Scenario;
 use scoring::Scoring;
@@ -134,11 +136,13 @@ pub(crate) fn run(
     let own_agent =
         if options.has_agent { agent::start_unless_running(config, layers, &folder, stop)? } else { None };
     let bar = progress(&scenarios);
+    // Nothing asks the agent where nobody sees the answers.
+    let joules = (!bar.is_hidden()).then(|| Joules::follow(config));
     let mut outcomes: Vec<(&Scenario, Outcome)> = Vec::new();
     let mut ending = Ending::Done;
     let mut cooldown = Duration::ZERO;
     for (index, scenario) in scenarios.iter().enumerate() {
-        bar.set_message(format!("{}/{} {}", index + 1, scenarios.len(), scenario.name));
+        bar.set_prefix(format!("{}/{} {}", index + 1, scenarios.len(), scenario.name));
         if let (Some(encode), Some(decoding)) = (&scenario.clip, &decoding) {
             match decoding.prepare(&encode.clip) {
                 Err(QualityError::Stopped) => {
@@ -155,7 +159,8 @@ pub(crate) fn run(
             break;
         };
         cooldown = scenario.cooldown;
-        let conditions = Conditions { options, encodes: &encodes, roots: &roots, stop, bar: &bar };
+        let (encodes, roots, bar, joules) = (&encodes, &roots, &bar, joules.as_ref());
+        let conditions = Conditions { options, encodes, roots, stop, bar, joules };
         let Some(mut outcome) = one(scenario, &conditions)? else {
             ending = Ending::Stopped;
             break;
@@ -207,14 +212,16 @@ struct Conditions<'a> {
     roots: &'a HostRoots,
     /// Ends a scenario when it becomes true.
     stop: &'a AtomicBool,
-    /// Advances with every second.
+    /// Advances with the encodes.
     bar: &'a ProgressBar,
+    /// Shown beside the bar.
+    joules: Option<&'a Joules>,
 }
 
 /// Runs one scenario; `None` when it was stopped.
 #[expect(clippy::disallowed_methods, reason = "a bench waits for its encodes")]
 fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcome>, BenchError> {
-    let Conditions { options, encodes, roots, stop, bar } = *conditions;
+    let Conditions { options, encodes, roots, stop, bar, joules } = *conditions;
     let mut encode = Encode::start(scenario, options, encodes, roots)?;
     let wait = |time: Duration, encode: &mut Encode| -> Result<bool, BenchError> {
         let clock = SystemClock;
@@ -229,6 +236,9 @@ fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcom
             encode.count_threads();
             let passed = if scenario.clip.is_some() { encode.written() } else { clock.now().since(begin) };
             bar.set_position(before + milliseconds(passed.min(time)));
+            if let Some(joules) = joules.and_then(Joules::sum) {
+                bar.set_message(format!(", {:.1} J", joules.joules()));
+            }
         }
         bar.set_position(before + milliseconds(time));
         Ok(true)
@@ -300,7 +310,7 @@ fn progress(scenarios: &[Scenario]) -> ProgressBar {
     let all: Duration = scenarios.iter().map(|scenario| scenario.stabilization + scenario.played()).sum();
     let bar = ProgressBar::new(milliseconds(all));
     // Every user would see an invalid template; the plain bar is sufficient.
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg} ({eta} left)") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {prefix}{msg} ({eta} left)") {
         bar.set_style(style);
     }
     bar

@@ -8,7 +8,7 @@ mod privileges;
 mod energy;
 mod idle;
 mod movement;
-mod ready;
+pub(in crate::command) mod ready;
 mod results;
 pub(in crate::command) mod running;
 

@@ -8,7 +8,7 @@ use crate::host::HostRoots;
 use crate::source::cgroup_tree::CgroupTree;
 
 /// The parent of all scenarios' cgroups.
-const PARENT: &str = "ffrtmp";
+pub(super) const PARENT: &str = "ffrtmp";
 
 /// A cgroup that is removed when dropped.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ fn url(config: &Config) -> String {
 }
 
 /// Status and body of an answer of the main listener.
-pub(super) fn get(config: &Config, path: &str) -> Result<(String, Vec<u8>), String> {
+pub(in crate::command) fn get(config: &Config, path: &str) -> Result<(String, Vec<u8>), String> {
     let address = reachable(config.listen.address, config.listen.port);
     let certificates = match &config.web.config_file {
         Some(file) => server::own_certificates(file).map_err(|error| chain(&error))?,
