@@ -14,6 +14,7 @@ use agent_core::cpu::topology::{CpuTopology, MAX_CPUS};
 use agent_core::model::cpu::{CoreId, CpuPlace};
 use agent_core::units::Bytes;
 
+pub(crate) use conditions::{CpuTimes, ThrottleCounts};
 pub(crate) use file_system::KernelFileSystem;
 
 /// The roots of the host's files.

@@ -242,6 +242,25 @@ fn a_kill_in_the_middle_loses_nothing_that_was_done_and_counts_nothing_twice() {
     assert!((after.0 / rows - 1.0).abs() < 0.01, "{after:?} J, its row {rows} J");
 }
 
+/// The temperature sensor is simulated.
+#[test]
+fn a_hot_host_is_refused_with_the_figure() {
+    let folder = tempfile::tempdir().unwrap();
+    let monitor = folder.path().join("sys/class/hwmon/hwmon0");
+    fs::create_dir_all(&monitor).unwrap();
+    fs::write(monitor.join("name"), "k10temp\n").unwrap();
+    fs::write(monitor.join("temp1_input"), "96500\n").unwrap();
+    let sys = format!("--path.sysfs={}", folder.path().join("sys").display());
+    let single = ["--busy=refuse", "single", "--name=a", "--bitrate=200k"];
+    let output =
+        bench(&folder.path().join("results"), &[&[sys.as_str()][..], &single].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("\"a\" is not measured: "), "{}", said(&output));
+    assert!(said(&output).contains("96 °C before (limit 90)"), "{}", said(&output));
+    let files = fs::read_dir(folder.path().join("results")).unwrap().count();
+    assert_eq!(files, 0, "a bench without scenarios has no result file");
+}
+
 #[test]
 fn mistakes_end_it_with_2_and_name_the_culprit() {
     let folder = tempfile::tempdir().unwrap();
@@ -250,6 +269,7 @@ fn mistakes_end_it_with_2_and_name_the_culprit() {
         (&["single", "--name=a", "--bitrate=1M", "--resolution=721x480"], "--resolution"),
         (&["multi", "--count=3", "--bitrates=1M,2M"], "--bitrates"),
         (&["multi", "--count=0"], "--count"),
+        (&["--busy=never", "suite"], "--busy"),
     ] {
         let output = bench(folder.path(), arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));

@@ -44,8 +44,9 @@ pub(crate) use batch::BatchError;
 pub use batch::count_scenarios;
 pub(crate) use options::{Options, command, options};
 
+use agent::OwnAgent;
 use clips::Decoding;
-use conditions::Before;
+use conditions::{Lookout, Meanwhile, Unfit, WhenBusy};
 use encode::{Encode, Outcome};
 use file::ResultFile;
 use joules::Joules;
@@ -91,6 +92,9 @@ pub(crate) enum BenchError {
     /// The result file cannot be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
+    /// The host is busy or hot, and the user wants no figures then.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
 }
 
 impl BenchError {
@@ -141,6 +145,8 @@ pub(crate) fn run(
     let mut outcomes: Vec<(&Scenario, Outcome)> = Vec::new();
     let mut ending = Ending::Done;
     let mut cooldown = Duration::ZERO;
+    let mut unfit = None;
+    let lookout = Lookout { roots: &roots, when_busy: options.when_busy, stop, bar: &bar };
     for (index, scenario) in scenarios.iter().enumerate() {
         bar.set_prefix(format!("{}/{} {}", index + 1, scenarios.len(), scenario.name));
         if let (Some(encode), Some(decoding)) = (&scenario.clip, &decoding) {
@@ -154,18 +160,37 @@ pub(crate) fn run(
         }
         // Before the first scenario, a glance at the host is enough.
         let pause = if index == 0 { options.cooldown().min(GLANCE) } else { cooldown };
-        let Some(before) = Before::wait(&roots, pause, stop) else {
-            ending = Ending::Stopped;
-            break;
+        // A refusal needs figures.
+        let pause = if options.when_busy == WhenBusy::Mark { pause } else { pause.max(GLANCE) };
+        let before = match lookout.pause(&scenario.name, pause) {
+            Ok(Some(before)) => before,
+            Ok(None) => {
+                ending = Ending::Stopped;
+                break;
+            }
+            Err(error) => {
+                unfit = Some(error);
+                break;
+            }
         };
         cooldown = scenario.cooldown;
         let (encodes, roots, bar, joules) = (&encodes, &roots, &bar, joules.as_ref());
         let conditions = Conditions { options, encodes, roots, stop, bar, joules };
+        let meanwhile = Meanwhile::begin(roots);
         let Some(mut outcome) = one(scenario, &conditions)? else {
             ending = Ending::Stopped;
             break;
         };
+        let (busy, throttled) = meanwhile.end(roots);
         outcome.before = before;
+        outcome.throttled = throttled;
+        if scenario.is_baseline() {
+            outcome.busy = busy;
+            if let Err(error) = lookout.judge_baseline(&scenario.name, busy) {
+                unfit = Some(error);
+                break;
+            }
+        }
         outcome.size = encodes.size(scenario);
         if outcome.problem.is_some() {
             ending = Ending::Failed;
@@ -192,13 +217,21 @@ pub(crate) fn run(
         }
     }
     bar.finish_and_clear();
-    if own_agent.is_some_and(|agent| !agent.finish(config, file.path(), stop)) {
+    if outcomes.is_empty() {
+        own_agent.into_iter().for_each(OwnAgent::stop);
+        if let Some(unfit) = unfit {
+            return Err(unfit.into());
+        }
+    } else if own_agent.is_some_and(|agent| !agent.finish(config, file.path(), stop)) {
         tracing::warn!("the energy of some scenarios is not in the ledger; `ffwatt report` shows which");
     }
     let written = |cause| BenchError::io("write to standard output", cause);
     table::write(&outcomes, out).map_err(written)?;
     writeln!(out, "\n{} of {} scenarios in {}", outcomes.len(), scenarios.len(), file.path().display())
         .map_err(written)?;
+    if let Some(unfit) = unfit {
+        return Err(unfit.into());
+    }
     if ending == Ending::Done {
         table::write_next(&scenarios, file.path(), out).map_err(written)?;
     }

@@ -1,6 +1,6 @@
 //! Reads conditions of the host that change what an encode costs: governor, turbo, temperature, and other load.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,18 @@ impl CpuTimes {
         let all = self.all.checked_sub(earlier.all).filter(|all| *all > 0)?;
         let idle = self.idle.saturating_sub(earlier.idle).min(all);
         Some(Ratio(1.0 - idle as f64 / all as f64))
+    }
+}
+
+/// How often heat slowed CPUs and packages down since the start of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ThrottleCounts(BTreeMap<PathBuf, u64>);
+
+impl ThrottleCounts {
+    /// The largest number of times since earlier counts: CPUs of a package count the same event. `None` where the kernel does not count.
+    pub(crate) fn since(&self, earlier: &Self) -> Option<u64> {
+        let one = |(file, count): (&PathBuf, &u64)| Some(count.saturating_sub(*earlier.0.get(file)?));
+        self.0.iter().filter_map(one).max()
     }
 }
 
@@ -65,6 +77,16 @@ impl HostRoots {
         let inputs = monitors.flat_map(|folder| children(&folder)).filter(is_input);
         let millidegrees = inputs.filter_map(|file| line(&file)?.parse::<i64>().ok()).max();
         millidegrees.map(|millidegrees| millidegrees as f64 / 1000.0)
+    }
+
+    /// Counts of each CPU and package of how often heat slowed it down, where the kernel counts
+    /// (`drivers/thermal/intel/therm_throt.c` of the kernel).
+    pub(crate) fn throttle_counts(&self) -> ThrottleCounts {
+        let files = self.cpu_folders().into_iter().flat_map(|folder| {
+            ["core", "package"].map(|part| folder.join(format!("thermal_throttle/{part}_throttle_count")))
+        });
+        let count = |file: PathBuf| line(&file)?.parse().ok().map(|count| (file, count));
+        ThrottleCounts(files.filter_map(count).collect())
     }
 
     fn cpu_folders(&self) -> Vec<PathBuf> {
@@ -109,6 +131,23 @@ mod tests {
         assert_eq!(after.busy_since(before), Some(Ratio(0.25)));
         assert_eq!(before.busy_since(before), None);
         assert_eq!(times("cpu  10 x\n"), None);
+    }
+
+    #[test]
+    fn throttling_is_the_largest_increase_of_a_count() {
+        let counts = |[core, package]: [&str; 2]| {
+            let of =
+                |part: &str| format!("sys/devices/system/cpu/cpu0/thermal_throttle/{part}_throttle_count");
+            let (folder, roots) = host(&[(&of("core"), core), (&of("package"), package)]);
+            let named = roots.throttle_counts().0.into_iter();
+            let relative =
+                |(file, count): (PathBuf, u64)| (file.strip_prefix(folder.path()).unwrap().to_owned(), count);
+            ThrottleCounts(named.map(relative).collect())
+        };
+        let before = counts(["4", "10"]);
+        assert_eq!(counts(["5", "13"]).since(&before), Some(3));
+        assert_eq!(before.since(&before), Some(0));
+        assert_eq!(ThrottleCounts::default().since(&ThrottleCounts::default()), None);
     }
 
     #[test]

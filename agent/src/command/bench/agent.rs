@@ -97,6 +97,11 @@ fn last_line(log: &mut File) -> String {
 }
 
 impl OwnAgent {
+    /// Ends the agent of a bench without scenarios.
+    pub(super) fn stop(mut self) {
+        end(&mut self.0);
+    }
+
     /// Waits until the energy of all scenarios of a result file is in the ledger, and ends the agent. Returns whether all is there.
     pub(super) fn finish(mut self, config: &Config, file: &Path, stop: &AtomicBool) -> bool {
         let deadline = SystemClock.now().plus(WRITING).plus(config.interval.0 * 3);

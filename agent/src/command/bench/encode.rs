@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agent_core::model::scenario::Quality;
 use agent_core::time::WallTime;
-use agent_core::units::Bytes;
+use agent_core::units::{Bytes, Ratio};
 use tempfile::TempDir;
 
 use crate::clock::{Clock, SystemClock};
@@ -78,6 +78,10 @@ pub(super) struct Outcome {
     /// Most threads at the same time.
     pub(super) threads: Option<usize>,
     pub(super) before: Before,
+    /// Busy share of all CPUs during a baseline.
+    pub(super) busy: Option<Ratio>,
+    /// How often heat slowed a processor down meanwhile.
+    pub(super) throttled: Option<u64>,
 }
 
 impl Outcome {
@@ -252,6 +256,8 @@ impl Encode {
             commands: self.commands.clone(),
             threads: self.threads,
             before: Before::default(),
+            busy: None,
+            throttled: None,
         }
     }
 

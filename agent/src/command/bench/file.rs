@@ -100,12 +100,16 @@ fn entry(scenario: &Scenario, outcome: &Outcome) -> Value {
             add("passes", encode.has_two_passes.then_some(2.into()));
         }
         add("output_bytes", outcome.size.map(|Bytes(size)| size.into()));
-        add("busy_before_ratio", outcome.before.busy.map(|busy| busy.0.into()));
-        add("processor_celsius", outcome.before.celsius.map(Value::from));
         add("threads", outcome.threads.map(Value::from));
         add("command_lines", Some(outcome.commands.clone().into()));
         add("container", outcome.workload.clone().map(Value::from));
     }
+    let before = &outcome.before;
+    add("busy_before_ratio", before.busy.map(|busy| busy.0.into()));
+    add("busy_ratio", outcome.busy.map(|busy| busy.0.into()));
+    add("processor_celsius", before.celsius.map(Value::from));
+    let throttled = [before.throttled, outcome.throttled].into_iter().sum::<Option<u64>>();
+    add("throttle_count", throttled.map(Value::from));
     add("failed", outcome.problem.clone().map(Value::from));
     entry
 }

@@ -75,7 +75,8 @@ fn workloads(config: &Config) -> Option<Vec<Workload>> {
     let path = format!("/api/v1/workloads?q={PARENT}/&sort=-power_watts&per_page=1000");
     let (status, body) = ready::get(config, &path).ok()?;
     let listed: Listed = serde_json::from_slice(&body).ok().filter(|_| status == "200")?;
-    let is_of_bench = |one: &Workload| one.workload.trim_start_matches('/').starts_with(&format!("{PARENT}/"));
+    let is_of_bench =
+        |one: &Workload| one.workload.trim_start_matches('/').starts_with(&format!("{PARENT}/"));
     Some(listed.items.into_iter().filter(is_of_bench).collect())
 }
 

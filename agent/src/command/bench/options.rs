@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use agent_core::model::scenario::Picture;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 
 use crate::command::bench::Target;
 use crate::command::bench::batch::{self, BatchError, Overrides};
 use crate::command::bench::clip_options;
 use crate::command::bench::clips::Clips;
+use crate::command::bench::conditions::WhenBusy;
 use crate::command::bench::plan::{self, Scenario, Times};
 use crate::config::HumanDuration;
 
@@ -22,6 +23,12 @@ const COOLDOWN: Duration = Duration::from_secs(5);
 const BASELINE: Duration = Duration::from_mins(1);
 
 const DURATION: Duration = Duration::from_mins(1);
+
+const BUSY_HELP: &str = "\
+Action on a busy or hot host. The host is busy or hot when, in the pause before a scenario, more than 10 % of its CPUs are busy, a processor \
+is hotter than 90 °C, or heat slows a processor down. mark: encode, and mark the scenario in the table and in the result file, so that \
+one busy minute does not end a long bench. refuse: end the bench. wait: wait for ten minutes at most, then end. With refuse and wait, a \
+baseline of a busy host ends the bench, too.";
 
 /// Options of `ffwatt bench`.
 #[derive(Clone, Debug)]
@@ -37,6 +44,8 @@ pub(crate) struct Options {
     pub(super) is_scored: bool,
     /// Whether an agent is started where none runs.
     pub(super) has_agent: bool,
+    /// What is done on a busy or hot host.
+    pub(super) when_busy: WhenBusy,
     /// CPUs of the encodes, as `taskset -c` reads them.
     cpus: Option<String>,
 }
@@ -101,6 +110,17 @@ pub(crate) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .global(true)
                 .help("Keep the encodes, and compute VMAF, PSNR and SSIM after each scenario"),
+        )
+        .arg(
+            Arg::new("busy")
+                .long("busy")
+                .value_name("ACTION")
+                .global(true)
+                .hide_short_help(true)
+                .default_value("mark")
+                .value_parser(PossibleValuesParser::new(WhenBusy::NAMED.map(|(name, _)| name)))
+                .help("Action on a busy or hot host")
+                .long_help(BUSY_HELP),
         )
         .arg(
             Arg::new("no-agent")
@@ -231,8 +251,15 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, BatchError> {
         is_fast: matches.get_flag("fast"),
         is_scored,
         has_agent: !matches.get_flag("no-agent"),
+        when_busy: when_busy(matches),
         cpus: text(matches, "cpus"),
     })
+}
+
+fn when_busy(matches: &ArgMatches) -> WhenBusy {
+    let chosen = text(matches, "busy");
+    let named = WhenBusy::NAMED.into_iter().find(|(name, _)| Some(*name) == chosen.as_deref());
+    named.map_or(WhenBusy::Mark, |(_, action)| action)
 }
 
 fn single(matches: &ArgMatches) -> Result<Work, BatchError> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use agent_core::units::Bytes;
 
+use crate::command::bench::conditions::{busy_remark, throttle_remark};
 use crate::command::bench::encode::Outcome;
 use crate::command::bench::plan::Scenario;
 
@@ -36,8 +37,11 @@ pub(super) fn write(outcomes: &[(&Scenario, Outcome)], out: &mut dyn Write) -> i
 }
 
 fn ended(outcome: &Outcome) -> String {
-    let remark = outcome.before.remark().map(|remark| format!("; {remark}")).unwrap_or_default();
-    format!("{}{remark}", outcome.problem.as_deref().unwrap_or("well"))
+    let busy = busy_remark(outcome.busy, "meanwhile");
+    let remarks = [outcome.before.remark(), busy, throttle_remark(outcome.throttled, "meanwhile")];
+    let problem = outcome.problem.clone().unwrap_or_else(|| "well".to_owned());
+    let all: Vec<String> = std::iter::once(problem).chain(remarks.into_iter().flatten()).collect();
+    all.join("; ")
 }
 
 /// The commands that use the result file.
