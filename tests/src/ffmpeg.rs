@@ -1,6 +1,6 @@
 //! Finds the ffmpeg builds that tests use.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -25,7 +25,11 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
 /// One with libvmaf, as a Python package carries it.
 pub fn with_vmaf() -> anyhow::Result<String> {
     let python = std::env::var_os("FFWATT_PYTHON").map(PathBuf::from);
-    let python = python.context("FFWATT_PYTHON names no Python: run the tests by `cargo xtask test`")?;
+    with_vmaf_by(&python.context("FFWATT_PYTHON names no Python: run the tests by `cargo xtask test`")?)
+}
+
+/// The one with libvmaf that this Python knows.
+pub fn with_vmaf_by(python: &Path) -> anyhow::Result<String> {
     let script = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())";
     Ok(output(Command::new(python).args(["-c", script]))?.trim().to_owned())
 }

@@ -91,7 +91,15 @@ pub fn commands() -> Vec<Command> {
                         .action(ArgAction::SetTrue)
                         .conflicts_with("only")
                         .help("Only the estimates by processor, from the data in the repository (no root)"),
-                ),
+                )
+                .arg(
+                    Arg::new("bench")
+                        .long("bench")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with_all(["only", "model"])
+                        .help("Only two benches, with the error of BD-energy; renew only their section"),
+                )
+                .arg(debug().requires("bench")),
         Command::new("bench")
                 .about("Measure what the agent costs, into docs/PERFORMANCE.md (root, minutes)")
                 .arg(

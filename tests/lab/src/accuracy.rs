@@ -2,6 +2,7 @@
 //!
 //! Other tools on the same host are measured beside the agent.
 
+mod benches;
 mod jobs;
 mod model;
 mod never_idle;
@@ -9,7 +10,7 @@ mod peers;
 mod table;
 mod windows;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,9 +19,12 @@ use tests::stage::Stage;
 
 use crate::page;
 use xtask::process::{is_root, run, say};
-use xtask::{build_ebpf, root};
+use xtask::{build_ebpf, install, root};
 
 const PAGE: &str = "docs/ACCURACY.md";
+
+/// The package that has an ffmpeg with libvmaf.
+const WITH_VMAF: &str = "imageio-ffmpeg==0.8.1";
 
 /// The parent of all cgroups that draw power here.
 const PARENT: &str = "ffwatt-accuracy";
@@ -116,14 +120,33 @@ pub(crate) fn model() -> anyhow::Result<()> {
     page::renew(&root()?.join(PAGE), &section)
 }
 
-/// Measures and prints the tables. The whole is written to docs/ACCURACY.md; a measurement of one machine (`only`) is not.
-pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
-    anyhow::ensure!(is_root(), "accuracy needs root: it loads eBPF programs and makes cgroups");
+/// Prints the error of benches, and renews its section of docs/ACCURACY.md.
+pub(crate) fn benches(is_debug: bool) -> anyhow::Result<()> {
     let root = root()?;
+    let section = benches::section(&built(&root, is_debug)?, &python(&root)?)?;
+    say(&section);
+    page::renew(&root.join(PAGE), &section)
+}
+
+/// The agent, built.
+fn built(root: &Path, is_debug: bool) -> anyhow::Result<PathBuf> {
+    anyhow::ensure!(is_root(), "accuracy needs root: it loads eBPF programs and makes cgroups");
     build_ebpf::run()?;
     let mut build = Command::new(env!("CARGO"));
-    run(build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "ffwatt"]))?;
-    let binary = root.join("target/release/ffwatt");
+    build.current_dir(root).args(["build", "--quiet", "--package", "ffwatt"]);
+    run(build.args((!is_debug).then_some("--release")))?;
+    Ok(root.join(format!("target/{}/ffwatt", if is_debug { "debug" } else { "release" })))
+}
+
+/// A Python with the package that has an ffmpeg with libvmaf.
+fn python(root: &Path) -> anyhow::Result<PathBuf> {
+    install::python(root, &[WITH_VMAF])
+}
+
+/// Measures and prints the tables. The whole is written to docs/ACCURACY.md; a measurement of one machine (`only`) is not.
+pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
+    let root = root()?;
+    let binary = built(&root, false)?;
     let mut report = table::Report::new(seconds)?;
     let time = Duration::from_secs(seconds);
     for (title, words, machine) in
@@ -149,6 +172,8 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     report.jobs(&jobs::capture(Machine::LINEAR, &binary)?);
     say("\n== faults of counters");
     report.counters(&windows::counters(Machine::LINEAR, &binary)?);
-    report.model(&model::section());
+    say("\n== benches");
+    report.section(&benches::section(&binary, &python(&root)?)?);
+    report.section(&model::section());
     report.finish(&root)
 }

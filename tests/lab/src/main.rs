@@ -56,6 +56,9 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             if matches.get_flag("model") {
                 return accuracy::model();
             }
+            if matches.get_flag("bench") {
+                return accuracy::benches(matches.get_flag("debug"));
+            }
             accuracy::measure(seconds, matches.get_one::<String>("only").map(String::as_str))
         }
         Some(("bench", matches)) => bench::measure(matches.get_one::<String>("only").map(String::as_str)),

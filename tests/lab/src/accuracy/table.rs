@@ -195,7 +195,8 @@ impl Report {
         self.add(&table);
     }
 
-    pub(super) fn model(&mut self, section: &str) {
+    /// Adds a section that is written elsewhere.
+    pub(super) fn section(&mut self, section: &str) {
         self.text.push('\n');
         self.add(section);
     }
