@@ -20,6 +20,8 @@ mod process;
 pub(in crate::command) mod rate_control;
 mod scoring;
 mod table;
+#[cfg(test)]
+mod tests;
 mod two_pass;
 
 use std::fs;
@@ -276,8 +278,10 @@ fn one(scenario: &Scenario, conditions: &Conditions<'_>) -> Result<Option<Outcom
         bar.set_position(before + milliseconds(time));
         Ok(true)
     };
-    let goes_on = wait(scenario.stabilization, &mut encode)?;
+    let mut goes_on = true;
+    // A clip has none: a wait for it would last until the end of the clip.
     if !scenario.stabilization.is_zero() {
+        goes_on = wait(scenario.stabilization, &mut encode)?;
         encode.begin_window();
     }
     let goes_on = goes_on && wait(scenario.played(), &mut encode)?;

@@ -45,7 +45,7 @@ pub(super) struct Clips {
 #[derive(Debug, PartialEq)]
 pub(super) struct Clip {
     pub(super) name: String,
-    input: PathBuf,
+    pub(super) input: PathBuf,
     /// The pictures of the clip, without compression.
     pub(super) source: PathBuf,
     /// The pictures in the size that is encoded: the source, or another file.
