@@ -4,6 +4,7 @@ use agent_core::join::cost::Tariff;
 use agent_core::units::{Grams, Money};
 use expect_test::expect;
 
+use super::settings::Order;
 use super::*;
 
 const RUN: &str = r#"{"scenarios":[
