@@ -91,8 +91,10 @@ export async function play(scenes) {
       const isOwn = request.url().startsWith(url) || request.url().startsWith("data:");
       if (!isOwn) faults.push(`a request to ${request.url()}`);
     });
+    const isFile = url.startsWith("file:");
+    await browser.setOffline(isFile);
     await page.goto(url);
-    await page.waitForSelector('body[data-state="live"]');
+    if (!isFile) await page.waitForSelector('body[data-state="live"]');
     await scenes[scene](page);
     assert.deepEqual(faults, []);
   } finally {

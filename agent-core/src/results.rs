@@ -5,6 +5,7 @@
 
 pub mod json;
 
+mod conditions;
 mod fields;
 mod scenario;
 mod value;
@@ -20,6 +21,7 @@ use crate::time::WallTime;
 use json::{Json, JsonError};
 use value::MAX_TEXT;
 
+pub use conditions::{Conditions, conditions};
 pub use fields::{Problem, Problems};
 
 /// Most scenarios that are read from one file.

@@ -10,7 +10,16 @@ use anyhow::{Context, ensure};
 use crate::command::Owned;
 
 /// Plays a scene of a file of scenes for the agent on this port; `act` performs the actions that the scene requests.
-pub fn play(scenes: &str, scene: &str, port: u16, mut act: impl FnMut(&str)) -> anyhow::Result<()> {
+pub fn play(scenes: &str, scene: &str, port: u16, act: impl FnMut(&str)) -> anyhow::Result<()> {
+    play_at(scenes, scene, &format!("http://127.0.0.1:{port}/"), act)
+}
+
+/// Plays a scene for a file, without a network.
+pub fn play_file(scenes: &str, scene: &str, path: &Path) -> anyhow::Result<()> {
+    play_at(scenes, scene, &format!("file://{}", path.display()), |_| ())
+}
+
+fn play_at(scenes: &str, scene: &str, address: &str, mut act: impl FnMut(&str)) -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests are in the workspace")?;
     let pictures = root.join("target/page");
     fs::create_dir_all(&pictures).context("cannot make the folder of the pictures")?;
@@ -20,7 +29,7 @@ pub fn play(scenes: &str, scene: &str, port: u16, mut act: impl FnMut(&str)) -> 
     let mut command = Command::new("node");
     command
         .arg(root.join("tests").join(scenes))
-        .args([scene, &format!("http://127.0.0.1:{port}/")])
+        .args([scene, address])
         .arg(&pictures)
         .env("FFWATT_PLAYWRIGHT", playwright)
         .stdin(Stdio::piped())

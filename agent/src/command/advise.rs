@@ -14,7 +14,7 @@ use agent_core::join::figures::Prices;
 use agent_core::units::Vmaf;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 
-use crate::command::report::{self, ReportError};
+use crate::command::report::{self, FiguredRun, ReportError};
 use crate::config::Config;
 
 /// The reason why there is no advice.
@@ -214,7 +214,8 @@ pub(crate) fn run(
     prices: &Prices,
     out: &mut dyn Write,
 ) -> Result<(), AdviseError> {
-    let (run, figures) = report::figures_of_run(options.file.as_deref(), config, prices)?;
+    let FiguredRun { id: run, figures, .. } =
+        report::figures_of_run(options.file.as_deref(), config, prices)?;
     let mut settings = settings(&figures);
     let encodes = settings.len();
     let origin = settings.first().map(Setting::origin);

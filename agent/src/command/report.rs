@@ -5,6 +5,7 @@
 
 mod csv;
 mod curves;
+mod html;
 mod list;
 mod options;
 mod settings;
@@ -21,14 +22,17 @@ use agent_core::comparison::setting;
 use agent_core::join::figures::{self, Found, Prices};
 use agent_core::join::history::History;
 use agent_core::model::joined::{EnergyBasis, ScenarioFigures};
+use agent_core::results::Conditions;
 use agent_core::time::WallTime;
 
 use crate::config::Config;
+use crate::files::{self, ReplaceError};
 use crate::ledger::{Ledger, LedgerError};
 use crate::source::SourceError;
 use crate::source::results::{self, Folder};
 
 use options::{Curves, Form};
+use settings::Order;
 
 /// The reason why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,9 @@ pub(crate) enum ReportError {
         /// The file.
         run: String,
     },
+    /// The document cannot be written.
+    #[error("--html")]
+    Html(#[from] ReplaceError),
     /// Standard output cannot be written to.
     #[error("cannot write the report")]
     Output(#[from] std::io::Error),
@@ -99,7 +106,13 @@ pub(crate) fn run(
     if options.is_list {
         return list::write(&folders(config), options.form, out);
     }
-    let (run, figures) = figures_of_run(options.file.as_deref(), config, prices)?;
+    let figured = figures_of_run(options.file.as_deref(), config, prices)?;
+    if let Some(path) = &options.html {
+        let text = as_html(&figured, options, prices)?;
+        files::replace(path, text.as_bytes(), None)?;
+        return Ok(writeln!(out, "{} is in {}: open it in a browser", figured.id, path.display())?);
+    }
+    let FiguredRun { id: run, figures, .. } = figured;
     if let Some((one, other)) = &options.compare {
         let find = |name: &str| {
             let found = figures.iter().find(|figures| figures.names.scenario == name);
@@ -133,18 +146,8 @@ fn report_curves(
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let curves = curves(all);
-    let first =
-        curves.first().ok_or_else(|| ReportError::NoCurves { option: "--curves", run: run.to_owned() })?;
+    let anchor = anchor(run, &curves, wanted)?;
     let in_curves = || curves.iter().flat_map(Curve::scenarios);
-    let anchor = match &wanted.anchor {
-        None => first,
-        Some(name) => {
-            let has_it =
-                |curve: &&Curve<'_>| curve.scenarios().any(|figures| figures.names.scenario == *name);
-            let found = curves.iter().find(has_it);
-            found.ok_or_else(|| no_scenario("--anchor", "curve with the scenario", run, name, in_curves()))?
-        }
-    };
     if form == Form::Json {
         return Ok(curves::as_json(&curves, anchor, out)?);
     }
@@ -152,6 +155,28 @@ fn report_curves(
         |figures: &&ScenarioFigures| !figures.names.is_baseline && figures.names.encoder != setting::READING;
     let encodes = all.iter().filter(is_encode).count();
     Ok(curves::as_text(run, &curves, anchor, encodes - in_curves().count(), out)?)
+}
+
+/// The curve to compare with.
+fn anchor<'b, 'a>(run: &str, curves: &'b [Curve<'a>], wanted: &Curves) -> Result<&'b Curve<'a>, ReportError> {
+    let first =
+        curves.first().ok_or_else(|| ReportError::NoCurves { option: "--curves", run: run.to_owned() })?;
+    let Some(name) = &wanted.anchor else { return Ok(first) };
+    let has_it = |curve: &&Curve<'_>| curve.scenarios().any(|figures| figures.names.scenario == *name);
+    let in_curves = || curves.iter().flat_map(Curve::scenarios);
+    let found = curves.iter().find(has_it);
+    found.ok_or_else(|| no_scenario("--anchor", "curve with the scenario", run, name, in_curves()))
+}
+
+/// The report as a document. Without curves and settings it has the scenarios.
+fn as_html(run: &FiguredRun, options: &Options, prices: &Prices) -> Result<String, ReportError> {
+    let (curves, settings) = (curves(&run.figures), setting::settings(&run.figures));
+    let anchor = match &options.curves {
+        Some(wanted) => Some(anchor(&run.id, &curves, wanted)?),
+        None => curves.first(),
+    };
+    let rows = settings::rows(&settings, options.settings.unwrap_or(Order::File), prices);
+    Ok(html::document(&html::Report { run, curves: &curves, anchor, rows: &rows, prices }))
 }
 
 fn no_scenario<'a>(
@@ -203,12 +228,23 @@ fn read(file: Option<&Path>, config: &Config) -> Result<(PathBuf, Vec<u8>), Repo
     Err(ReportError::NoResults { folder: config.results_dir() })
 }
 
-/// Name of a run and figures of its scenarios, with their energy from the ledger where it has them.
+/// A run with the figures of its scenarios.
+#[derive(Debug)]
+pub(crate) struct FiguredRun {
+    /// Its name.
+    pub(crate) id: String,
+    /// Its date, host and programs.
+    pub(crate) conditions: Conditions,
+    /// Figures of its scenarios, with their energy from the ledger where it has them.
+    pub(crate) figures: Vec<ScenarioFigures>,
+}
+
+/// The named run, else the newest.
 pub(crate) fn figures_of_run(
     file: Option<&Path>,
     config: &Config,
     prices: &Prices,
-) -> Result<(String, Vec<ScenarioFigures>), ReportError> {
+) -> Result<FiguredRun, ReportError> {
     // Without a ledger, the file's own energy counts.
     let ledger = Ledger::open_first_for_reading(&config.state_dirs()).ok();
     let (path, bytes) = read(file, config)?;
@@ -224,7 +260,11 @@ pub(crate) fn figures_of_run(
             written.unwrap_or_else(|| -> Found { figures::find(scenario, &nothing, EnergyBasis::File) }),
         );
     }
-    Ok((run.id.clone(), figures::figures(&run, &found, prices)))
+    Ok(FiguredRun {
+        conditions: results::conditions(&path, &bytes)?,
+        figures: figures::figures(&run, &found, prices),
+        id: run.id,
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,19 @@ use serde_json::{Value, json};
 
 use crate::command::report::csv::print;
 
+/// What the energy of encodes of clips is.
+pub(super) const WITHOUT_READING: &str =
+    "Energy is that of the encoder: the energy that reading the clip takes is subtracted.";
+
+/// Whether bitrates were reached or set.
+pub(super) fn origin_of_bitrates<'a>(mut settings: impl Iterator<Item = &'a Setting<'a>>) -> &'static str {
+    if settings.all(Setting::has_reached_bitrate) {
+        "Bitrates are those of the encodes' files."
+    } else {
+        "Bitrates are those that were set."
+    }
+}
+
 /// The curves, each compared with the anchor's curve of its clip; and the number of scenarios that are in none.
 pub(super) fn as_text(
     run: &str,
@@ -54,17 +67,10 @@ pub(super) fn as_text(
         }
     }
     let mut settings = curves.iter().flat_map(|curve| &curve.settings);
-    let bitrates = if settings.clone().all(Setting::has_reached_bitrate) {
-        "Bitrates are those of the encodes' files."
-    } else {
-        "Bitrates are those that were set."
-    };
+    let bitrates = origin_of_bitrates(settings.clone());
     writeln!(out, "\n{bitrates} A difference of curves with fewer than four settings is rough.")?;
     if settings.any(|setting| !setting.readings.is_empty()) {
-        writeln!(
-            out,
-            "Energy is that of the encoder: the energy that reading the clip takes is subtracted."
-        )?;
+        writeln!(out, "{WITHOUT_READING}")?;
     }
     if left_out > 0 {
         let why = "without energy for each frame or a VMAF of the whole source";
@@ -115,7 +121,7 @@ fn entry_of(setting: &Setting<'_>, curves: &[Curve<'_>]) -> Value {
 }
 
 /// The comparison with the anchor's curve of the same clip.
-fn against(curve: &Curve<'_>, curves: &[Curve<'_>], anchor: &Curve<'_>) -> Comparison {
+pub(super) fn against(curve: &Curve<'_>, curves: &[Curve<'_>], anchor: &Curve<'_>) -> Comparison {
     let is_its = |other: &&Curve<'_>| is_like(other, anchor) && other.names.clip == curve.names.clip;
     let anchors: Vec<&Curve<'_>> = curves.iter().filter(is_its).collect();
     let has_its_size = |other: &&&Curve<'_>| other.names.resolution == anchor.names.resolution;
@@ -124,7 +130,7 @@ fn against(curve: &Curve<'_>, curves: &[Curve<'_>], anchor: &Curve<'_>) -> Compa
 }
 
 /// Whether two curves are of the same encoder and preset.
-fn is_like(curve: &Curve<'_>, other: &Curve<'_>) -> bool {
+pub(super) fn is_like(curve: &Curve<'_>, other: &Curve<'_>) -> bool {
     let (one, another) = (curve.names, other.names);
     std::ptr::eq(curve, other)
         || (one.clip != another.clip
@@ -133,7 +139,7 @@ fn is_like(curve: &Curve<'_>, other: &Curve<'_>) -> bool {
 }
 
 /// Mean differences of each encoder and preset that has all of them on each of several clips.
-fn means(curves: &[Curve<'_>], anchor: &Curve<'_>, clips: usize) -> Vec<(String, Comparison)> {
+pub(super) fn means(curves: &[Curve<'_>], anchor: &Curve<'_>, clips: usize) -> Vec<(String, Comparison)> {
     let mut encoders: Vec<String> = curves.iter().map(encoder).collect();
     let mut known = BTreeSet::new();
     encoders.retain(|name| clips > 1 && known.insert(name.clone()));
@@ -165,15 +171,15 @@ fn value(difference: Result<Difference, NoDifference>) -> Value {
     }
 }
 
-fn cell(difference: Result<Difference, NoDifference>, format: impl Fn(f64) -> String) -> String {
+pub(super) fn cell(difference: Result<Difference, NoDifference>, format: impl Fn(f64) -> String) -> String {
     difference.map_or_else(|reason| reason.to_string(), |difference| format(difference.mean))
 }
 
-fn percent(ratio: f64) -> String {
+pub(super) fn percent(ratio: f64) -> String {
     format!("{:+.1} %", ratio * 100.0)
 }
 
-fn title(curve: &Curve<'_>) -> String {
+pub(super) fn title(curve: &Curve<'_>) -> String {
     let names = curve.names;
     let clip = (!names.clip.is_empty()).then(|| format!("{}: ", names.clip));
     let rate = (!names.frame_rate.is_empty()).then(|| format!(", {} fps", names.frame_rate));
@@ -184,6 +190,6 @@ fn title(curve: &Curve<'_>) -> String {
     [clip, Some(name), rate, ladder, streams].into_iter().flatten().collect()
 }
 
-fn encoder(curve: &Curve<'_>) -> String {
+pub(super) fn encoder(curve: &Curve<'_>) -> String {
     format!("{} {}", curve.names.encoder, curve.names.preset)
 }

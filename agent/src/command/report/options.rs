@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 
 use crate::command::report::settings::{self, Order};
 use crate::ledger::Grouping;
@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(super) settings: Option<Order>,
     pub(super) is_list: bool,
     pub(super) form: Form,
+    /// File of the HTML document.
+    pub(super) html: Option<PathBuf>,
 }
 
 /// The report of curves.
@@ -102,6 +104,14 @@ pub(crate) fn command() -> Command {
         .arg(
             Arg::new("json").long("json").action(ArgAction::SetTrue).conflicts_with("csv").help("Print JSON"),
         )
+        .arg(
+            Arg::new("html")
+                .long("html")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .conflicts_with_all(["by", "compare", "list", "csv", "json"])
+                .help("Write one HTML file with plots and tables, which opens offline [default: off] [format: path]"),
+        )
 }
 
 /// Reads the subcommand's arguments.
@@ -123,6 +133,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
         }),
         is_list: matches.get_flag("list"),
         curves: matches.get_flag("curves").then(|| Curves { anchor: matches.get_one("anchor").cloned() }),
+        html: matches.get_one("html").cloned(),
         form: match (matches.get_flag("csv"), matches.get_flag("json")) {
             (true, _) => Form::Csv,
             (_, true) => Form::Json,

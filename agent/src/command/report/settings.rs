@@ -38,18 +38,18 @@ pub(super) const ORDERS: [(&str, Order); 5] = [
 ];
 
 /// Figures of one setting.
-struct Row<'a> {
-    setting: &'a Setting<'a>,
+pub(super) struct Row<'a> {
+    pub(super) setting: &'a Setting<'a>,
     /// Joules for each frame.
-    energy: Option<Estimate>,
+    pub(super) energy: Option<Estimate>,
     /// Kilowatt hours for an hour of output.
-    kilowatt_hours: Option<Estimate>,
+    pub(super) kilowatt_hours: Option<Estimate>,
     /// Money for an hour of output.
-    cost: Option<Estimate>,
+    pub(super) cost: Option<Estimate>,
     /// Grams for an hour of output.
-    carbon: Option<Estimate>,
+    pub(super) carbon: Option<Estimate>,
     /// Megabits a second.
-    bitrate: Option<f64>,
+    pub(super) bitrate: Option<f64>,
 }
 
 /// All settings of a run.
@@ -60,6 +60,16 @@ pub(super) fn write(
     prices: &Prices,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let rows = rows(settings, order, prices);
+    match form {
+        Form::Text => as_text(run, &rows, prices, out),
+        Form::Csv => as_csv(&rows, out),
+        Form::Json => print(&rows.iter().map(|row| entry(row, prices)).collect(), out),
+    }
+}
+
+/// Figures of the settings, in this order.
+pub(super) fn rows<'a>(settings: &'a [Setting<'a>], order: Order, prices: &Prices) -> Vec<Row<'a>> {
     let row = |setting| Row {
         setting,
         energy: setting.energy(),
@@ -80,10 +90,21 @@ pub(super) fn write(
         value.unwrap_or(f64::INFINITY)
     };
     rows.sort_by(|one, other| place(one).total_cmp(&place(other)));
-    match form {
-        Form::Text => as_text(run, &rows, prices, out),
-        Form::Csv => as_csv(&rows, out),
-        Form::Json => print(&rows.iter().map(|row| entry(row, prices)).collect(), out),
+    rows
+}
+
+/// Clip, encoder, preset and limit of size.
+pub(super) fn titled(setting: &Setting<'_>) -> String {
+    let clip = &setting.names.clip;
+    let clip = if clip.is_empty() { String::new() } else { format!("{clip}: ") };
+    clip + &setting.name()
+}
+
+impl Row<'_> {
+    /// The 95 % interval of the energy, in percent of it.
+    pub(super) fn margin(&self) -> String {
+        let margin = self.energy.and_then(|energy| Some(energy.margin? / energy.mean * 100.0));
+        margin.map_or_else(|| "-".to_owned(), |margin| format!("{margin:.1} %"))
     }
 }
 
@@ -97,20 +118,17 @@ fn as_text(run: &str, rows: &[Row<'_>], prices: &Prices, out: &mut dyn Write) ->
         "setting", "encodes", "VMAF", "Mbit/s", "J/frame", "± 95 %", "kWh", &*prices.currency, "g CO2e"
     )?;
     for row in rows {
-        let clip = Some(&row.setting.names.clip).filter(|clip| !clip.is_empty());
-        let title = [clip.map(|clip| format!("{clip}: ")), Some(row.setting.name())];
         let mean =
             |estimate: Option<Estimate>, digits: usize| shown(estimate.map(|estimate| estimate.mean), digits);
-        let margin = row.energy.and_then(|energy| Some(energy.margin? / energy.mean * 100.0));
         writeln!(
             out,
             "{:<58}{:>8}{:>8.2}{:>9}{:>10}{:>8}{:>12}{:>14}{:>12}",
-            title.into_iter().flatten().collect::<String>(),
+            titled(row.setting),
             row.setting.scenarios.len(),
             row.setting.vmaf(),
             shown(row.bitrate, 3),
             mean(row.energy, 4),
-            margin.map_or_else(|| "-".to_owned(), |margin| format!("{margin:.1} %")),
+            row.margin(),
             mean(row.kilowatt_hours, 6),
             mean(row.cost, 6),
             mean(row.carbon, 3),

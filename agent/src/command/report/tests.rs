@@ -4,7 +4,6 @@ use agent_core::join::cost::Tariff;
 use agent_core::units::{Grams, Money};
 use expect_test::expect;
 
-use super::settings::Order;
 use super::*;
 
 const RUN: &str = r#"{"scenarios":[
@@ -30,6 +29,7 @@ fn plain(file: PathBuf) -> Options {
         settings: None,
         is_list: false,
         form: Form::Text,
+        html: None,
     }
 }
 

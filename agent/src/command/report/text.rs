@@ -45,11 +45,7 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
             figures.vmaf_model.map_or("-", VmafModel::name),
             total.map_or_else(|| "-".to_owned(), |(amount, currency)| format!("{amount:.6} {currency}")),
             shown(figures.carbon.map(|carbon| carbon.0), 4),
-            energy.map_or("unknown", |energy| match energy.basis {
-                EnergyBasis::Measured => "measured",
-                EnergyBasis::Modelled => "ESTIMATE",
-                EnergyBasis::File => "result file",
-            }),
+            energy_by(figures),
             figures.covered.map_or_else(String::new, |share| {
                 format!("; scores are of {:.0} % of the source", share.percent())
             }),
@@ -73,6 +69,15 @@ pub(super) fn run(name: &str, all: &[ScenarioFigures], out: &mut dyn Write) -> i
         }
     }
     Ok(())
+}
+
+/// Origin of a scenario's energy.
+pub(super) fn energy_by(figures: &ScenarioFigures) -> &'static str {
+    figures.energy.map_or("unknown", |energy| match energy.basis {
+        EnergyBasis::Measured => "measured",
+        EnergyBasis::Modelled => "ESTIMATE",
+        EnergyBasis::File => "result file",
+    })
 }
 
 /// A score with a prefix where it is large: long numbers are hard to compare.
