@@ -6,10 +6,12 @@
 //! * [`interpolation`] makes a smooth function of a curve's points.
 //! * [`output_hour`] computes what an hour of output costs.
 //! * [`hull`] finds the settings that no mix of others beats.
+//! * [`combined_hull`] does so for bitrate, energy and quality at once.
 //! * [`advice`] chooses the cheapest setting.
 //! * [`estimate`] computes means of repeats with their intervals.
 
 pub mod advice;
+pub mod combined_hull;
 pub mod curves;
 pub mod difference;
 pub mod estimate;

@@ -1,5 +1,6 @@
 //! Groups the settings of a run into curves of VMAF against energy and bitrate, and compares two curves.
 
+use crate::comparison::combined_hull::{TradeOff, combined_hull};
 use crate::comparison::difference::{
     Difference, NoDifference, OperatingPoint, cost_difference, quality_difference,
 };
@@ -46,19 +47,44 @@ pub fn curves(all: &[ScenarioFigures]) -> Vec<Curve<'_>> {
 
 /// Settings that no mix of others of the same clip and origin beats, the cheapest first: by joules for each frame, or by bitrate.
 pub fn hull<'b, 'a>(curves: &'b [Curve<'a>], clip: &str, axis: Axis) -> Vec<&'b Setting<'a>> {
-    let mut settings = curves.iter().flat_map(|curve| &curve.settings).filter(|own| own.names.clip == clip);
-    let Some(first) = settings.next() else { return Vec::new() };
     let cost = |setting: &Setting<'_>| match axis {
-        Axis::Energy => Some(setting.energy()?.mean),
-        Axis::Bitrate => Some(setting.bitrate()?.0),
+        Axis::Energy => energy(setting),
+        Axis::Bitrate => bitrate(setting),
     };
-    let settings = std::iter::once(first).chain(settings.filter(|other| other.origin() == first.origin()));
-    let (settings, points): (Vec<_>, Vec<_>) = settings
+    let (settings, points): (Vec<_>, Vec<_>) = comparable(curves, clip)
         .filter_map(|setting| {
             Some((setting, OperatingPoint { cost: cost(setting)?, quality: setting.vmaf() }))
         })
         .unzip();
     convex_hull(&points).into_iter().filter_map(|index| settings.get(index).copied()).collect()
+}
+
+/// Settings that no mix of others of the same clip and origin beats in bitrate, joules for each frame and VMAF at once, in their order.
+pub fn hull_of_both<'b, 'a>(curves: &'b [Curve<'a>], clip: &str) -> Vec<&'b Setting<'a>> {
+    let (settings, points): (Vec<_>, Vec<_>) = comparable(curves, clip)
+        .filter_map(|setting| {
+            let trade_off =
+                TradeOff { bitrate: bitrate(setting)?, energy: energy(setting)?, quality: setting.vmaf() };
+            Some((setting, trade_off))
+        })
+        .unzip();
+    combined_hull(&points).into_iter().filter_map(|index| settings.get(index).copied()).collect()
+}
+
+/// The settings of a clip that have the origin of its first one.
+fn comparable<'b, 'a>(curves: &'b [Curve<'a>], clip: &str) -> impl Iterator<Item = &'b Setting<'a>> {
+    let of_clip = move |own: &&Setting<'_>| own.names.clip == clip;
+    let origin = curves.iter().flat_map(|curve| &curve.settings).find(of_clip).map(Setting::origin);
+    let settings = curves.iter().flat_map(|curve| &curve.settings).filter(of_clip);
+    settings.filter(move |own| Some(own.origin()) == origin)
+}
+
+fn energy(setting: &Setting<'_>) -> Option<f64> {
+    Some(setting.energy()?.mean)
+}
+
+fn bitrate(setting: &Setting<'_>) -> Option<f64> {
+    Some(setting.bitrate()?.0)
 }
 
 /// Cost of a curve's points.
@@ -101,8 +127,6 @@ impl<'a> Curve<'a> {
             let unlike = Err(NoDifference::Unlike);
             return Comparison { energy: unlike, bitrate: unlike, vmaf: unlike };
         }
-        let energy = |setting: &Setting<'_>| Some(setting.energy()?.mean);
-        let bitrate = |setting: &Setting<'_>| Some(setting.bitrate()?.0);
         Comparison {
             energy: cost_difference(&anchor.points(energy), &self.points(energy), SLOPES),
             bitrate: cost_difference(&anchor.points(bitrate), &self.points(bitrate), SLOPES),

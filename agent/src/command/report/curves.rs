@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use agent_core::comparison::curves::{Axis, Comparison, Curve, hull};
+use agent_core::comparison::curves::{Axis, Comparison, Curve, hull, hull_of_both};
 use agent_core::comparison::difference::{Difference, NoDifference};
 use agent_core::comparison::setting::Setting;
 use agent_core::join::bitrate::Megabits;
@@ -65,6 +65,8 @@ pub(super) fn as_text(
             let names: Vec<String> = hull(curves, clip, axis).into_iter().map(Setting::name).collect();
             writeln!(out, "{of}most VMAF over {title} (convex hull): {}", names.join(", "))?;
         }
+        let names: Vec<String> = hull_of_both(curves, clip).into_iter().map(Setting::name).collect();
+        writeln!(out, "{of}most VMAF over both together (convex hull): {}", names.join(", "))?;
     }
     let mut settings = curves.iter().flat_map(|curve| &curve.settings);
     let bitrates = origin_of_bitrates(settings.clone());
@@ -107,6 +109,8 @@ fn entry_of(setting: &Setting<'_>, curves: &[Curve<'_>]) -> Value {
     let energy = setting.energy();
     let is_on =
         |axis| hull(curves, &setting.names.clip, axis).into_iter().any(|other| std::ptr::eq(other, setting));
+    let is_on_both =
+        hull_of_both(curves, &setting.names.clip).into_iter().any(|other| std::ptr::eq(other, setting));
     json!({
         "setting": Some(&setting.names.setting).filter(|name| !name.is_empty()),
         "encodes": setting.scenarios.len(),
@@ -116,6 +120,7 @@ fn entry_of(setting: &Setting<'_>, curves: &[Curve<'_>]) -> Value {
         "megabits_per_second": setting.bitrate().map(|Megabits(rate)| rate),
         "is_on_energy_hull": is_on(Axis::Energy),
         "is_on_bitrate_hull": is_on(Axis::Bitrate),
+        "is_on_combined_hull": is_on_both,
         "is_reading_subtracted": !setting.readings.is_empty(),
     })
 }

@@ -74,9 +74,9 @@ pub(super) fn document(report: &Report<'_>) -> String {
                 (charts(report, &plots))
                 (tables::settings(report))
                 (tables::curves(report))
-                (tables::scenarios(report))
                 (method::host(&report.run.conditions))
                 (method::method(report))
+                (tables::scenarios(report))
                 footer { "ffwatt " (env!("CARGO_PKG_VERSION")) }
                 script type="application/json" id="plots" { (PreEscaped(plots::as_json(&plots))) }
                 script { (PreEscaped(library)) }

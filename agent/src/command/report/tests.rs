@@ -169,6 +169,7 @@ fn encoders_are_compared_over_their_bitrates() {
 
         most VMAF over joules for each frame (convex hull): libx264 1000, libx264 2000, libx264 4000, libx264 8000
         most VMAF over bitrate (convex hull): libx265 500, libx265 1000, libx265 2000, libx265 4000
+        most VMAF over both together (convex hull): libx264 1000, libx264 2000, libx264 4000, libx264 8000, libx265 500, libx265 1000, libx265 2000, libx265 4000
 
         Bitrates are those that were set. A difference of curves with fewer than four settings is rough.
         In no curve, without energy for each frame or a VMAF of the whole source: 1

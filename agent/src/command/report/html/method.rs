@@ -63,7 +63,8 @@ pub(super) fn method(report: &Report<'_>) -> Markup {
             }
             li {
                 "A setting is on the convex hull if no mix of other settings of its clip has more VMAF for the same logarithm of \
-                 bitrate, or of joules per frame."
+                 bitrate, or of joules per frame. It is on the hull of both if no mix is as good in VMAF, bitrate and energy at \
+                 once: each setting that is on neither plot's hull, but on this one, is a compromise of bitrate and energy."
             }
         }
         h2 { "Uncertainty" }

@@ -1,7 +1,8 @@
 //! Tables of a report: settings, curves compared with an anchor, and scenarios.
 
-use agent_core::comparison::curves::{Axis, Comparison, hull};
+use agent_core::comparison::curves::{Axis, Comparison, hull, hull_of_both};
 use agent_core::comparison::estimate::Estimate;
+use agent_core::comparison::setting::Setting;
 use agent_core::model::vmaf_model::VmafModel;
 use maud::{Markup, html};
 
@@ -17,13 +18,15 @@ pub(super) fn settings(report: &Report<'_>) -> Markup {
     let mean =
         |estimate: Option<Estimate>, digits: usize| shown(estimate.map(|estimate| estimate.mean), digits);
     let hulls = |row: &Row<'_>| {
-        let is_on = |axis| {
-            let hull = hull(report.curves, &row.setting.names.clip, axis);
-            hull.into_iter().any(|other| std::ptr::eq(other.names, row.setting.names))
-        };
-        let names = [(Axis::Bitrate, "bitrate"), (Axis::Energy, "energy")];
-        let on: Vec<&str> =
-            names.into_iter().filter(|(axis, _)| is_on(*axis)).map(|(_, name)| name).collect();
+        let clip = &row.setting.names.clip;
+        let hulls = [
+            ("bitrate", hull(report.curves, clip, Axis::Bitrate)),
+            ("energy", hull(report.curves, clip, Axis::Energy)),
+            ("both", hull_of_both(report.curves, clip)),
+        ];
+        let is_on =
+            |hull: &[&Setting<'_>]| hull.iter().any(|other| std::ptr::eq(other.names, row.setting.names));
+        let on: Vec<&str> = hulls.iter().filter(|(_, hull)| is_on(hull)).map(|(name, _)| *name).collect();
         on.join(", ")
     };
     html! {
