@@ -8,13 +8,16 @@
 //! * [`hull`] finds the settings that no mix of others beats.
 //! * [`combined_hull`] does so for bitrate, energy and quality at once.
 //! * [`advice`] chooses the cheapest setting.
+//! * [`change_point`] finds when a series changed, and [`forecast`] what a period will have at its end.
 //! * [`estimate`] computes means of repeats with their intervals.
 
 pub mod advice;
+pub mod change_point;
 pub mod combined_hull;
 pub mod curves;
 pub mod difference;
 pub mod estimate;
+pub mod forecast;
 pub mod hull;
 pub mod interpolation;
 pub mod output_hour;
