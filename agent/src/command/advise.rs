@@ -1,5 +1,6 @@
 //! `ffwatt advise`: the cheapest measured setting of a run that is good enough, how sure that is, and its ffmpeg command line.
 
+mod month;
 mod output;
 
 use std::io::Write;
@@ -14,8 +15,13 @@ use agent_core::join::figures::Prices;
 use agent_core::units::Vmaf;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 
+use crate::clock::{Clock, SystemClock};
 use crate::command::report::{self, FiguredRun, ReportError};
 use crate::config::Config;
+use crate::error::chain;
+use crate::ledger::{Ledger, LedgerError};
+
+use month::LedgerMonth;
 
 /// The reason why there is no advice.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +139,11 @@ pub(crate) fn command() -> Command {
             Arg::new("instead-of")
                 .long("instead-of")
                 .value_name("SCENARIO")
-                .help("Setting of today, by one of its scenarios [default: none] [format: name of a scenario]"),
+                .help("Setting of today, by one of its scenarios [default: none] [format: name of a scenario]")
+                .long_help(
+                    "Setting of today, by one of its scenarios, to show what the advice saves; with a ledger, also in a month \
+                     [default: none] [format: name of a scenario]",
+                ),
         )
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
 }
@@ -201,6 +211,8 @@ struct Answer<'a> {
     advice: Advice<'a>,
     /// The setting of today.
     today: Option<Choice<'a>>,
+    /// Its output in the ledger.
+    month: Option<LedgerMonth>,
     /// The advice for each of several clips.
     clips: Vec<(&'a str, Option<Advice<'a>>)>,
     /// Encodes whose figures have another origin than those of the first one.
@@ -239,7 +251,9 @@ pub(crate) fn run(
             settings.iter().filter(|setting| setting.names.clip == clip).cloned().collect();
         advise(choices(&own, |setting| cost(setting, options, prices)), options.constraints)
     };
+    let month = today.as_ref().and_then(|today| month_of(today, config));
     let answer = Answer {
+        month,
         run: &run,
         options,
         currency: &prices.currency,
@@ -254,6 +268,19 @@ pub(crate) fn run(
         output::as_text(&answer, out)?;
     }
     Ok(())
+}
+
+/// Output of the setting of today in the ledger, where there is one. The advice stands without it.
+fn month_of(today: &Choice<'_>, config: &Config) -> Option<LedgerMonth> {
+    let ledger = Ledger::open_first_for_reading(&config.state_dirs());
+    match ledger.and_then(|ledger| LedgerMonth::read(&ledger, today, SystemClock.wall())) {
+        Ok(month) => month,
+        Err(LedgerError::Missing { .. }) => None,
+        Err(error) => {
+            tracing::warn!("no savings of a month: {}", chain(&error));
+            None
+        }
+    }
 }
 
 fn no_scenario(run: &str, name: &str, known: &[Choice<'_>]) -> AdviseError {

@@ -56,29 +56,37 @@ pub struct GroupScore {
     pub mean: f64,
 }
 
-/// Host's charges since a bucket's start, in the present table and in the older one. One look-up for each bucket.
+/// Host's charges from a bucket's start to before another's, in the present table and in the older one. One look-up for each bucket.
 const HOST_SUMS: [&str; 2] = [
     "SELECT coalesce(sum(energy), 0), coalesce(sum(cpu), 0)
      FROM known JOIN subject ON kind = 'host'
-     JOIN bucket ON slot = (start - 1577836800) / 10 * 4194304 + subject.id WHERE start >= ?1 AND subject.id < 4194304",
+     JOIN bucket ON slot = (start - 1577836800) / 10 * 4194304 + subject.id
+     WHERE start >= ?1 AND start < ?2 AND subject.id < 4194304",
     "SELECT coalesce(sum(energy), 0), coalesce(sum(cpu), 0)
      FROM known JOIN subject ON kind = 'host'
-     JOIN charge ON charge.start = known.start AND charge.subject = subject.id WHERE known.start >= ?1",
+     JOIN charge ON charge.start = known.start AND charge.subject = subject.id
+     WHERE known.start >= ?1 AND known.start < ?2",
 ];
 
 impl Ledger {
     /// The host's charges since a time, and the number of seconds of that with a running agent.
     pub fn host_since(&self, from: WallTime) -> Result<(Charge, f64), LedgerError> {
-        let first = start_of(from);
+        self.host_between(from, WallTime(f64::MAX))
+    }
+
+    /// The same until another time: of the buckets that begin in between.
+    pub(crate) fn host_between(&self, from: WallTime, to: WallTime) -> Result<(Charge, f64), LedgerError> {
+        let (first, end) = (start_of(from), start_of(to));
         let mut sum = Charge::default();
         let tables = if self.version >= WITH_CHARGES { 2 } else { 1 };
         for table in HOST_SUMS.iter().take(tables) {
             let read = |row: &Row<'_>| Ok(Charge { energy: MicroJoules(whole(row, 0)?), cpu: cpu(row, 1)? });
-            sum += self.connection.query_row(table, [first], read).map_err(|cause| self.failed(cause))?;
+            sum +=
+                self.connection.query_row(table, [first, end], read).map_err(|cause| self.failed(cause))?;
         }
         let known = self.connection.query_row(
-            "SELECT coalesce(sum(ended - began), 0.0) FROM known WHERE start >= ?1",
-            [first],
+            "SELECT coalesce(sum(ended - began), 0.0) FROM known WHERE start >= ?1 AND start < ?2",
+            [first, end],
             |row| row.get(0),
         );
         Ok((sum, known.map_err(|cause| self.failed(cause))?))

@@ -8,6 +8,7 @@ use agent_core::comparison::setting::Setting;
 use agent_core::join::bitrate::Megabits;
 use serde_json::{Value, json};
 
+use crate::command::advise::month::LedgerMonth;
 use crate::command::advise::{Answer, Unit};
 use crate::command::bench::rate_control;
 use crate::command::report::print;
@@ -48,6 +49,9 @@ pub(super) fn as_text(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()
     }
     if let Some(today) = &answer.today {
         writeln!(out, "\nagainst {}: {}", name(today), answer.saved(today))?;
+        if let Some(month) = &answer.month {
+            writeln!(out, "{}", answer.month(today, month))?;
+        }
     }
     writeln!(out, "\n{}", command_line(&advice.best))?;
     if advice.best.cost.margin.is_none() {
@@ -100,6 +104,18 @@ pub(super) fn as_json(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()
         "best": choice(&answer.advice.best),
         "others": answer.advice.others.iter().map(other).collect::<Vec<_>>(),
         "today": answer.today.as_ref().map(choice),
+        "month": answer.today.as_ref().zip(answer.month.as_ref()).map(|(today, month)| {
+            let saved = month.saved(today.cost.less(answer.advice.best.cost));
+            json!({
+                "ledger_transcodes": month.transcodes,
+                "ledger_transcodes_of_unknown_length": month.unknown,
+                "ledger_days": month.days,
+                "ledger_kilowatt_hours_per_output_hour": month.kilowatt_hours,
+                "output_hours": month.hours,
+                "saved": saved.mean,
+                "saved_margin": saved.margin,
+            })
+        }),
         "clips": answer.clips.iter().map(of_clip).collect::<Vec<_>>(),
         "left_out": answer.unlike,
     });
@@ -128,6 +144,38 @@ impl Answer<'_> {
             (Some(_), _) => format!("not distinguishable ({amount})"),
             (None, _) => format!("{amount}, with an error that is not known"),
         }
+    }
+}
+
+impl Answer<'_> {
+    /// How much less a month costs, and what that supposes.
+    fn month(&self, today: &Choice<'_>, month: &LedgerMonth) -> String {
+        let LedgerMonth { name, transcodes, unknown, days, hours, .. } = month;
+        let left_out = if *unknown == 0 {
+            String::new()
+        } else {
+            format!("; left out, because their length of output is not known: {unknown}")
+        };
+        let Some(measured) = month.kilowatt_hours else {
+            return format!("in the ledger: no output of {name} in {days:.1} days{left_out}");
+        };
+        let saved = month.saved(today.cost.less(self.advice.best.cost));
+        let margin = saved.margin.map_or_else(
+            || "with an error that is not known".to_owned(),
+            |margin| format!("± {}", amount(margin)),
+        );
+        let is_told = today.cost.differs_from(self.advice.best.cost) != Some(false);
+        let saves = if is_told {
+            format!("{} {} less, {margin}", amount(saved.mean), self.unit())
+        } else {
+            format!("not distinguishable ({} {} less, {margin})", amount(saved.mean), self.unit())
+        };
+        format!(
+            "in the ledger: {transcodes} transcodes with {name} in {days:.1} days, with {} kWh an hour of output{left_out}\n\
+             in a month of 30 days like these, with {hours:.1} h of output: {saves}\n\
+             This supposes that the material is like the clips, and that its size has the same limit: the ledger has no limits.",
+            amount(measured)
+        )
     }
 }
 

@@ -1,12 +1,21 @@
 //! Tests the choice of the cheapest setting, its interval, and the command line.
 
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
 use agent_core::join::cost::Tariff;
-use agent_core::units::{Grams, Money};
+use agent_core::join::history::Tick;
+use agent_core::model::joined::EnergyBasis;
+use agent_core::model::transcode::SeenOutput;
+use agent_core::time::WallTime;
+use agent_core::units::{CpuTime, Grams, MicroJoules, Money};
 use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::command::cli;
+use crate::ledger::{Buckets, TranscodeRow};
 
 /// One encode of a run: clip, preset, constant quality, joules, VMAF, kilobits a second.
 type Encode<'a> = (&'a str, &'a str, u32, f64, f64, f64);
@@ -33,7 +42,12 @@ fn reading(clip: &str, index: usize, joules: f64) -> Value {
 
 fn advised(scenarios: &[Value], arguments: &[&str]) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("test_results_1.json");
+    advised_in(folder.path(), scenarios, arguments)
+}
+
+/// The advice with the ledger of this state folder, where it has one.
+fn advised_in(folder: &Path, scenarios: &[Value], arguments: &[&str]) -> Result<String, String> {
+    let file = folder.join("test_results_1.json");
     std::fs::write(&file, json!({ "scenarios": scenarios }).to_string()).unwrap();
     let words = ["ffwatt", "advise", file.to_str().unwrap()];
     let matches = cli::command().try_get_matches_from(words.iter().chain(arguments)).unwrap();
@@ -42,7 +56,7 @@ fn advised(scenarios: &[Value], arguments: &[&str]) -> Result<String, String> {
     let prices =
         Prices { tariff, currency: "USD".into(), also: Vec::new(), carbon: Grams(400.0), viewers: 1 };
     let mut config = Config::default();
-    config.state_dir = Some(folder.path().into());
+    config.state_dir = Some(folder.into());
     let mut out = Vec::new();
     run(&options, &config, &prices, &mut out).map_err(|error| error.to_string())?;
     Ok(String::from_utf8(out).unwrap())
@@ -194,4 +208,60 @@ fn mistakes_name_the_flag() {
     assert!(advised(&nothing, &["--vmaf-min=90"]).unwrap_err().contains("ffwatt bench --input"));
     // Its CPU time is not known, so its cost is not.
     assert!(advised(&encodes, &["--vmaf-min=90", "--by=cost"]).unwrap_err().contains("ffwatt bench --input"));
+}
+
+/// A ledger of a tenth of a day until now, with transcodes: preset and hours of output.
+fn ledger(folder: &Path, transcodes: &[(&str, Option<f64>)]) {
+    let now = SystemClock.wall();
+    let (mut ledger, _) = Ledger::open(folder, now).unwrap();
+    let end = WallTime((now.0 / 10.0).floor() * 10.0);
+    let tick = Tick {
+        from: WallTime(end.0 - 8640.0),
+        to: end,
+        charges: HashMap::new(),
+        containers: CpuTime(0),
+        engine: None,
+    };
+    let row = |(index, (preset, hours)): (usize, &(&str, Option<f64>))| TranscodeRow {
+        key: format!("{index}-1"),
+        started: WallTime(end.0 - 60.0),
+        ended: WallTime(end.0 - 1.0),
+        codec: "libx264".into(),
+        preset: (*preset).into(),
+        resolution: "1280x720".into(),
+        seen: SeenOutput {
+            energy: MicroJoules((hours.unwrap_or(0.0) * 0.025 * 3.6e12) as u64),
+            length: hours.map(|hours| Duration::from_secs_f64(hours * 3600.0)),
+            ..SeenOutput::default()
+        },
+        ..TranscodeRow::default()
+    };
+    let rows: Vec<TranscodeRow> = transcodes.iter().enumerate().map(row).collect();
+    let mut buckets = Buckets::default();
+    buckets.add(&tick, EnergyBasis::Measured);
+    ledger.record(&mut buckets, &HashMap::new(), &rows).unwrap();
+}
+
+#[test]
+fn a_month_saves_by_the_output_in_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path(), &[("slow", Some(0.5)), ("slow", Some(0.25)), ("slow", None), ("fast", Some(7.0))]);
+    let arguments = ["--vmaf-min=93", "--instead-of=a slow 22 #3"];
+    let text = advised_in(folder.path(), &repeated(), &arguments).unwrap();
+    let month = text.split("against ").nth(1).unwrap().split("\n\nffmpeg").next().unwrap();
+    expect![[r"
+        libx264 slow crf22: 0.01010 kWh (50.2 %) less for an hour of output, ± 0.0005555
+        in the ledger: 2 transcodes with libx264 slow 1280x720 in 0.1 days, with 0.02500 kWh an hour of output; left out, because their length of output is not known: 1
+        in a month of 30 days like these, with 225.0 h of output: 2.272 kWh less, ± 0.1250
+        This supposes that the material is like the clips, and that its size has the same limit: the ledger has no limits.
+    "]]
+    .assert_eq(&format!("{month}\n"));
+    let json = advised_in(folder.path(), &repeated(), &[&arguments[..], &["--json"]].concat()).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    // 0.75 h in a tenth of a day are 225 h in 30 days; an hour saves 0.0101 kWh.
+    assert!((json["month"]["output_hours"].as_f64().unwrap() - 225.0).abs() < 1e-6, "{json}");
+    assert!((json["month"]["saved"].as_f64().unwrap() - 225.0 * 0.0101).abs() < 1e-6, "{json}");
+    let nothing =
+        advised_in(folder.path(), &repeated(), &["--vmaf-min=93", "--instead-of=a medium 22 #2"]).unwrap();
+    assert!(nothing.contains("no output of libx264 medium 1280x720"), "{nothing}");
 }
