@@ -7,6 +7,7 @@
 //! * [`output_hour`] computes what an hour of output costs.
 //! * [`hull`] finds the settings that no mix of others beats.
 //! * [`combined_hull`] does so for bitrate, energy and quality at once.
+//! * [`run_difference`] compares the settings of two runs.
 //! * [`advice`] chooses the cheapest setting.
 //! * [`change_point`] finds when a series changed, and [`forecast`] what a period will have at its end.
 //! * [`estimate`] computes means of repeats with their intervals.
@@ -21,4 +22,5 @@ pub mod forecast;
 pub mod hull;
 pub mod interpolation;
 pub mod output_hour;
+pub mod run_difference;
 pub mod setting;

@@ -1,37 +1,46 @@
 //! `ffwatt report`: ranks scenarios of a result file, or adds up transcodes of the ledger.
 //!
 //! For a run: its result file, joined with the agent's ledger, whether the agent runs or not. For the history: the
-//! ledger's transcodes, in groups. Measures of efficiency are ranked each by itself; they have different units.
+//! ledger's transcodes, in groups and over time. A running agent on another host answers by its API. Measures of
+//! efficiency are ranked each by itself; they have different units.
 
+mod agent;
+mod compare;
 mod csv;
 mod curves;
 mod html;
 mod list;
 mod options;
+mod runs;
 mod settings;
+mod since;
 mod text;
+mod trends;
 
 pub(crate) use csv::print;
 pub(crate) use options::{Options, command, options};
+pub(crate) use runs::{FiguredRun, figures_of_run};
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use agent_core::comparison::curves::{Curve, curves};
-use agent_core::comparison::setting;
-use agent_core::join::figures::{self, Found, Prices};
-use agent_core::join::history::History;
-use agent_core::model::joined::{EnergyBasis, ScenarioFigures};
-use agent_core::results::Conditions;
+use agent_core::comparison::setting::{self, Setting};
+use agent_core::join::figures::Prices;
+use agent_core::model::joined::ScenarioFigures;
 use agent_core::time::WallTime;
+use agent_core::units::MicroJoules;
+use jiff::tz::TimeZone;
 
+use crate::clock::{Clock, SystemClock};
+use crate::command::top::{Client, ClientError};
 use crate::config::Config;
 use crate::files::{self, ReplaceError};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Group, Ledger, LedgerError};
 use crate::source::SourceError;
-use crate::source::results::{self, Folder};
 
-use options::{Curves, Form};
+use options::{AgentAddress, Curves, Form};
+use runs::{folders, named_run};
 use settings::Order;
 
 /// The reason why there is no report.
@@ -45,6 +54,26 @@ pub(crate) enum ReportError {
     NoResults {
         /// The searched folder.
         folder: PathBuf,
+    },
+    /// No run of the folders is new enough.
+    #[error("no run in {folder} has begun since then: `ffwatt report --list` shows the runs", folder = folder.display())]
+    NoneSince {
+        /// The first folder.
+        folder: PathBuf,
+    },
+    /// Several files are named for a report of one.
+    #[error("a report of several result files needs --settings; --compare compares two")]
+    Several,
+    /// The agent gives no answer.
+    #[error(transparent)]
+    Agent(#[from] ClientError),
+    /// The agent has no run.
+    #[error(
+        "the agent at {url} has no results: run `ffwatt bench` on its host, or add up its transcodes with --by"
+    )]
+    NoAgentResults {
+        /// Its address, without a password.
+        url: String,
     },
     /// The ledger cannot be used.
     #[error(transparent)]
@@ -89,53 +118,147 @@ pub(crate) fn run(
     prices: &Prices,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
+    if options.is_list {
+        return list::write(&folders(config), options.since, options.form, out);
+    }
+    if options.is_trends {
+        let ledger = Ledger::open_first_for_reading(&config.state_dirs())?;
+        let (now, zone) = (SystemClock.wall(), TimeZone::system());
+        let wanted = trends::Wanted { since: options.since, by: options.by, now, zone };
+        return trends::write(&ledger, &wanted, (options.form, prices), out);
+    }
+    if let Some(address) = &options.agent {
+        return report_agent(address, options, prices, out);
+    }
     if let Some(by) = options.by {
         let ledger = Ledger::open_first_for_reading(&config.state_dirs())?;
-        let groups = ledger.groups(WallTime(0.0), WallTime(f64::MAX), by)?;
-        match options.form {
-            Form::Text => {
-                text::groups(&groups, prices, out)?;
-                text::scores(&groups, out)?;
-                text::notes(&groups, ledger.running_total()?, out)?;
-            }
-            Form::Csv => csv::groups(&groups, out)?,
-            Form::Json => csv::groups_as_json(&groups, out)?,
-        }
-        return Ok(());
+        let groups = ledger.groups(options.since.unwrap_or(WallTime(0.0)), WallTime(f64::MAX), by)?;
+        return report_groups(&groups, ledger.running_total()?, (options.form, prices), out);
     }
-    if options.is_list {
-        return list::write(&folders(config), options.form, out);
+    if let Some((one, other)) = &options.compare
+        && let Some([before, after]) = two_runs([one, other], config, prices)?
+    {
+        return Ok(compare::write([&before, &after], options.form, out)?);
     }
-    let figured = figures_of_run(options.file.as_deref(), config, prices)?;
+    if let (Some(order), None) = (options.settings, &options.html) {
+        return report_settings(order, options, (config, prices), out);
+    }
+    let file = match &options.files[..] {
+        [] => None,
+        [file] => Some(file.as_path()),
+        _ => return Err(ReportError::Several),
+    };
+    let figured = figures_of_run(file, config, prices)?;
     if let Some(path) = &options.html {
         let text = as_html(&figured, options, prices)?;
         files::replace(path, text.as_bytes(), None)?;
         return Ok(writeln!(out, "{} is in {}: open it in a browser", figured.id, path.display())?);
     }
-    let FiguredRun { id: run, figures, .. } = figured;
+    report_run(&figured.id, &figured.figures, options, out)
+}
+
+/// One run, of a file or of an agent.
+fn report_run(
+    run: &str,
+    figures: &[ScenarioFigures],
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     if let Some((one, other)) = &options.compare {
         let find = |name: &str| {
             let found = figures.iter().find(|figures| figures.names.scenario == name);
-            found.ok_or_else(|| no_scenario("--compare", "scenario", &run, name, &figures))
+            found.ok_or_else(|| no_scenario("--compare", "scenario", run, name, figures))
         };
         return Ok(text::comparison(find(one)?, find(other)?, out)?);
     }
     if let Some(wanted) = &options.curves {
-        return report_curves(&run, &figures, wanted, options.form, out);
-    }
-    if let Some(order) = options.settings {
-        let settings = setting::settings(&figures);
-        if settings.is_empty() {
-            return Err(ReportError::NoCurves { option: "--settings", run });
-        }
-        return Ok(settings::write(&run, &settings, (order, options.form), prices, out)?);
+        return report_curves(run, figures, wanted, options.form, out);
     }
     match options.form {
-        Form::Text => text::run(&run, &figures, out)?,
-        Form::Csv => csv::run(&figures, out)?,
-        Form::Json => csv::run_as_json(&figures, out)?,
+        Form::Text => text::run(run, figures, out)?,
+        Form::Csv => csv::run(figures, out)?,
+        Form::Json => csv::run_as_json(figures, out)?,
     }
     Ok(())
+}
+
+/// Scenarios or transcodes of a running agent.
+fn report_agent(
+    address: &AgentAddress,
+    options: &Options,
+    prices: &Prices,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    let client = Client::new(&address.url, address.ca.as_deref())?;
+    let answer = client.ask()?;
+    if let Some(by) = options.by {
+        let since = options.since.unwrap_or(WallTime(0.0));
+        let (groups, running) = agent::groups(&answer, since, by);
+        return report_groups(&groups, running, (options.form, prices), out);
+    }
+    let (run, figures) = agent::scenarios(&answer);
+    if figures.is_empty() {
+        return Err(ReportError::NoAgentResults { url: client.shown().to_owned() });
+    }
+    report_run(&run, &figures, options, out)
+}
+
+fn report_groups(
+    groups: &[Group],
+    running: (u64, MicroJoules),
+    (form, prices): (Form, &Prices),
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    match form {
+        Form::Text => {
+            text::groups(groups, prices, out)?;
+            text::scores(groups, out)?;
+            text::notes(groups, running, out)?;
+        }
+        Form::Csv => csv::groups(groups, out)?,
+        Form::Json => csv::groups_as_json(groups, out)?,
+    }
+    Ok(())
+}
+
+/// Both names as runs; `None` when they are no runs, but scenarios.
+fn two_runs(
+    names: [&String; 2],
+    config: &Config,
+    prices: &Prices,
+) -> Result<Option<[FiguredRun; 2]>, ReportError> {
+    let [one, other] = names.map(|name| named_run(Path::new(name), config));
+    let is_run = |path: &Path| path.extension().is_some_and(|suffix| suffix == "json") && path.is_file();
+    if !is_run(&one) && !is_run(&other) {
+        return Ok(None);
+    }
+    let read = |path: &Path| figures_of_run(Some(path), config, prices);
+    Ok(Some([read(&one)?, read(&other)?]))
+}
+
+/// Settings of one run or of several, in one table.
+fn report_settings(
+    order: Order,
+    options: &Options,
+    (config, prices): (&Config, &Prices),
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    let paths = match options.since {
+        Some(since) => list::since(&folders(config), since)?,
+        None => options.files.clone(),
+    };
+    let runs = if paths.is_empty() {
+        vec![figures_of_run(None, config, prices)?]
+    } else {
+        paths.iter().map(|path| figures_of_run(Some(path), config, prices)).collect::<Result<_, _>>()?
+    };
+    let settings: Vec<Setting<'_>> = runs.iter().flat_map(|run| setting::settings(&run.figures)).collect();
+    let names: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    let run = names.join(", ");
+    if settings.is_empty() {
+        return Err(ReportError::NoCurves { option: "--settings", run });
+    }
+    Ok(settings::write(&run, &settings, (order, options.form), prices, out)?)
 }
 
 fn report_curves(
@@ -194,77 +317,6 @@ fn no_scenario<'a>(
         name: name.to_owned(),
         known: known.join(", "),
     }
-}
-
-/// Folders of results: the own one first, then that of an agent with other rights.
-fn folders(config: &Config) -> Vec<PathBuf> {
-    let others = config.state_dirs().into_iter().map(|folder| folder.join("results"));
-    let others = others.filter(|_| config.results_dir.is_none());
-    std::iter::once(config.results_dir()).chain(others).collect()
-}
-
-/// The path of a file, or that of a run in the folders of results.
-fn named_run(named: &Path, config: &Config) -> PathBuf {
-    let is_name = !named.exists() && named.components().count() == 1;
-    let in_folders = folders(config).into_iter().map(|folder| folder.join(named).with_extension("json"));
-    in_folders.filter(|_| is_name).find(|path| path.is_file()).unwrap_or_else(|| named.to_path_buf())
-}
-
-/// The named file, else the newest.
-fn read(file: Option<&Path>, config: &Config) -> Result<(PathBuf, Vec<u8>), ReportError> {
-    if let Some(named) = file {
-        let path = named_run(named, config);
-        let bytes = std::fs::read(&path)
-            .map_err(|cause| SourceError::transient(format!("read {}", path.display()), cause))?;
-        return Ok((path, bytes));
-    }
-    for folder in folders(config) {
-        match Folder::new(folder).changed() {
-            Ok(Some(file)) => return Ok((file.path, file.bytes)),
-            Ok(None) | Err(SourceError::Unavailable { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(ReportError::NoResults { folder: config.results_dir() })
-}
-
-/// A run with the figures of its scenarios.
-#[derive(Debug)]
-pub(crate) struct FiguredRun {
-    /// Its name.
-    pub(crate) id: String,
-    /// Its date, host and programs.
-    pub(crate) conditions: Conditions,
-    /// Figures of its scenarios, with their energy from the ledger where it has them.
-    pub(crate) figures: Vec<ScenarioFigures>,
-}
-
-/// The named run, else the newest.
-pub(crate) fn figures_of_run(
-    file: Option<&Path>,
-    config: &Config,
-    prices: &Prices,
-) -> Result<FiguredRun, ReportError> {
-    // Without a ledger, the file's own energy counts.
-    let ledger = Ledger::open_first_for_reading(&config.state_dirs()).ok();
-    let (path, bytes) = read(file, config)?;
-    let (run, review) = results::parse(&path, &bytes)?;
-    for problem in review.problems.kept() {
-        tracing::warn!("{}: {problem}", path.display());
-    }
-    let nothing = History::of(&[], Vec::new());
-    let mut found = Vec::new();
-    for scenario in &run.scenarios {
-        let written = ledger.as_ref().map(|ledger| ledger.find(&run.id, scenario)).transpose()?.flatten();
-        found.push(
-            written.unwrap_or_else(|| -> Found { figures::find(scenario, &nothing, EnergyBasis::File) }),
-        );
-    }
-    Ok(FiguredRun {
-        conditions: results::conditions(&path, &bytes)?,
-        figures: figures::figures(&run, &found, prices),
-        id: run.id,
-    })
 }
 
 #[cfg(test)]

@@ -30,8 +30,7 @@ use crate::api::Answer;
 use crate::command::check;
 use crate::config::Config;
 
-use client::Client;
-pub(crate) use client::ClientError;
+pub(crate) use client::{Client, ClientError};
 use state::{State, Step};
 
 /// Interval of requests.

@@ -60,8 +60,13 @@ pub(super) const REPORT: &str = "\
 Examples:
   ffwatt report                                  The newest run
   ffwatt report --compare x264 x265              Two scenarios of it
+  ffwatt report --compare test_results_1 test_results_2
   ffwatt report --curves --anchor x264           Encoders over their bitrates, compared with that of x264
-  ffwatt report --by codec --csv                 All transcodes of the ledger, by codec";
+  ffwatt report --html report.html               Plots and tables in one file
+  ffwatt report --settings --since 7d            The settings of all runs of a week
+  ffwatt report --by codec --csv                 All transcodes of the ledger, by codec
+  ffwatt report --by codec --url https://user:password@host:9510
+  ffwatt report --trends --since 2026-11-01      J/frame by day, what has changed, and the month";
 
 pub(super) const ADVISE: &str = "\
 Examples:

@@ -16,17 +16,15 @@ use crate::source::SourceError;
 use crate::source::results::{self, Folder};
 
 /// Writes all runs, the newest of each folder first. A file that cannot be read is in the list with its problem.
-pub(super) fn write(folders: &[PathBuf], form: Form, out: &mut dyn Write) -> Result<(), ReportError> {
-    let mut runs = Vec::new();
-    for folder in folders {
-        match Folder::new(folder.clone()).paths() {
-            Ok(paths) => runs.extend(paths.into_iter().map(|path| (read(&path), path))),
-            Err(SourceError::Unavailable { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if runs.is_empty() {
-        return Err(ReportError::NoResults { folder: folders.first().cloned().unwrap_or_default() });
+pub(super) fn write(
+    folders: &[PathBuf],
+    since: Option<WallTime>,
+    form: Form,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    let mut runs = runs(folders)?;
+    if let Some(since) = since {
+        runs.retain(|(run, _)| run.as_ref().map_or(true, |run| has_begun(run, since)));
     }
     if form == Form::Json {
         return Ok(print(&runs.iter().map(|(run, path)| entry(run, path)).collect(), out)?);
@@ -49,6 +47,42 @@ pub(super) fn write(folders: &[PathBuf], form: Form, out: &mut dyn Write) -> Res
         }
     }
     Ok(())
+}
+
+/// Paths of the runs that have begun since a time. A file that cannot be read is left out.
+pub(super) fn since(folders: &[PathBuf], since: WallTime) -> Result<Vec<PathBuf>, ReportError> {
+    let is_new = |(run, path): (Result<Run, String>, PathBuf)| match run {
+        Ok(run) => has_begun(&run, since).then_some(path),
+        Err(problem) => {
+            tracing::warn!("{problem}");
+            None
+        }
+    };
+    let paths: Vec<PathBuf> = runs(folders)?.into_iter().filter_map(is_new).collect();
+    if paths.is_empty() {
+        return Err(ReportError::NoneSince { folder: folders.first().cloned().unwrap_or_default() });
+    }
+    Ok(paths)
+}
+
+/// All runs with their paths; a file that cannot be read has its problem.
+fn runs(folders: &[PathBuf]) -> Result<Vec<(Result<Run, String>, PathBuf)>, ReportError> {
+    let mut runs = Vec::new();
+    for folder in folders {
+        match Folder::new(folder.clone()).paths() {
+            Ok(paths) => runs.extend(paths.into_iter().map(|path| (read(&path), path))),
+            Err(SourceError::Unavailable { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if runs.is_empty() {
+        return Err(ReportError::NoResults { folder: folders.first().cloned().unwrap_or_default() });
+    }
+    Ok(runs)
+}
+
+fn has_begun(run: &Run, since: WallTime) -> bool {
+    first_begin(run).is_some_and(|begin| begin.0 >= since.0)
 }
 
 fn read(path: &Path) -> Result<Run, String> {
@@ -77,9 +111,13 @@ fn scored(run: &Run) -> usize {
 
 /// Begin of the first scenario, in UTC.
 fn begin(run: &Run) -> Option<String> {
-    let begins = run.scenarios.iter().filter_map(|scenario| Some(scenario.window?.0));
-    let WallTime(first) = begins.min_by(|one, other| one.0.total_cmp(&other.0))?;
+    let WallTime(first) = first_begin(run)?;
     Some(Timestamp::from_second(first as i64).ok()?.to_string())
+}
+
+fn first_begin(run: &Run) -> Option<WallTime> {
+    let begins = run.scenarios.iter().filter_map(|scenario| Some(scenario.window?.0));
+    begins.min_by(|one, other| one.0.total_cmp(&other.0))
 }
 
 /// Clips, then encoders, each once.

@@ -2,20 +2,29 @@
 
 use std::path::PathBuf;
 
+use agent_core::time::WallTime;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
+use jiff::tz::TimeZone;
 
+use crate::clock::{Clock, SystemClock};
 use crate::command::report::settings::{self, Order};
+use crate::command::report::since;
 use crate::ledger::Grouping;
 
 /// Options of the report.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(super) file: Option<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     pub(super) by: Option<Grouping>,
     pub(super) compare: Option<(String, String)>,
     pub(super) curves: Option<Curves>,
     pub(super) settings: Option<Order>,
     pub(super) is_list: bool,
+    pub(super) is_trends: bool,
+    /// Begin of the time that it is about.
+    pub(super) since: Option<WallTime>,
+    /// The agent to ask.
+    pub(super) agent: Option<AgentAddress>,
     pub(super) form: Form,
     /// File of the HTML document.
     pub(super) html: Option<PathBuf>,
@@ -28,6 +37,15 @@ pub(super) struct Curves {
     pub(super) anchor: Option<String>,
 }
 
+/// A running agent.
+#[derive(Clone, Debug)]
+pub(super) struct AgentAddress {
+    /// Address, which may have a password.
+    pub(super) url: String,
+    /// Trusted CA certificates, as PEM.
+    pub(super) ca: Option<PathBuf>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Text,
@@ -35,82 +53,94 @@ pub(super) enum Form {
     Json,
 }
 
+/// Help of options with more to say than a line.
+const SINCE: &str = "Only what began (--list, --settings) or ended (--by, --trends) since then [default: off; for --trends 30 \
+                     days] [format: a length of time such as 7d, or a date such as 2026-11-01]";
+const URL: &str = "Ask a running agent for the scenarios of its last run, or with --by for the transcodes that it remembers [default: \
+                   off] [format: http://host:9510, https://user:password@host:9510]";
+
 /// Syntax of the subcommand.
 pub(crate) fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let path = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(value_parser!(PathBuf)).help(help)
+    };
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
     Command::new("report")
         .about("Rank the scenarios of a run, or add up finished transcodes")
         .arg(
-            Arg::new("file")
+            Arg::new("files")
                 .value_name("PATH")
+                .num_args(0..)
+                .value_parser(value_parser!(PathBuf))
                 .help("Result file [default: the newest in --results-dir] [format: path, or name of a run]"),
         )
         .arg(
-            Arg::new("by")
-                .long("by")
-                .value_name("WHAT")
-                .value_parser(PossibleValuesParser::new(["scenario", "codec", "workload"]))
-                .help("Add up the transcodes of the ledger by this property [default: off]"),
+            text("by", "WHAT", "Add up the transcodes of the ledger by this property [default: off]")
+                .value_parser(PossibleValuesParser::new(["scenario", "codec", "workload"])),
         )
         .arg(
             Arg::new("compare")
                 .long("compare")
                 .num_args(2)
                 .value_names(["ONE", "OTHER"])
-                .help("Compare two scenarios [default: off] [format: names of scenarios]"),
+                .help("Compare two runs, or two scenarios [default: off] [format: names]"),
         )
         .arg(
-            Arg::new("curves")
-                .long("curves")
-                .action(ArgAction::SetTrue)
-                .conflicts_with_all(["by", "compare", "csv"])
-                .help("Compare encoders and presets over their bitrates (BD-energy, BD-rate, BD-VMAF)"),
+            flag("curves", "Compare encoders and presets over bitrates: BD-energy, BD-rate")
+                .conflicts_with_all(["by", "compare", "csv"]),
         )
         .arg(
-            Arg::new("anchor")
-                .long("anchor")
-                .value_name("SCENARIO")
-                .requires("curves")
-                .help("Curve to compare with, by one of its scenarios [default: the first] [format: name of a scenario]"),
+            text("anchor", "SCENARIO", "Anchor of --curves [default: the first] [format: name of a scenario]")
+                .requires("curves"),
         )
         .arg(
-            Arg::new("settings")
-                .long("settings")
-                .action(ArgAction::SetTrue)
-                .conflicts_with_all(["by", "compare", "curves"])
-                .help("Show the settings of encoders, with the means of their repeats and the costs of an hour of output"),
+            flag("settings", "Show the settings of encoders, and what an hour of output costs")
+                .conflicts_with_all(["by", "compare", "curves"]),
         )
         .arg(
-            Arg::new("sort")
-                .long("sort")
-                .value_name("WHAT")
+            text("sort", "WHAT", "Order of the settings")
                 .requires("settings")
                 .default_value("file")
-                .value_parser(PossibleValuesParser::new(settings::ORDERS.map(|(name, _)| name)))
-                .help("Order of the settings"),
+                .value_parser(PossibleValuesParser::new(settings::ORDERS.map(|(name, _)| name))),
         )
         .arg(
-            Arg::new("list")
-                .long("list")
-                .action(ArgAction::SetTrue)
-                .conflicts_with_all(["file", "by", "compare", "curves", "settings", "csv"])
-                .help("List the runs in --results-dir, the newest first"),
+            flag("list", "List the runs in --results-dir, the newest first")
+                .conflicts_with_all(["files", "by", "compare", "curves", "settings", "csv"]),
         )
         .arg(
-            Arg::new("csv")
-                .long("csv")
-                .action(ArgAction::SetTrue)
-                .help("Print CSV, in the columns of the exporters that ffwatt replaces"),
+            flag("trends", "Show J/frame by day, its changes, and the month, by the ledger")
+                .conflicts_with_all(["files", "compare", "curves", "settings", "list", "html"]),
         )
         .arg(
-            Arg::new("json").long("json").action(ArgAction::SetTrue).conflicts_with("csv").help("Print JSON"),
+            text("since", "TIME", "Only since then [default: off] [format: 7d, 2026-11-01]")
+                .long_help(SINCE)
+                .value_parser(|text: &str| since::parse(text, SystemClock.wall(), &TimeZone::system()))
+                .conflicts_with_all(["files", "compare", "curves", "html"]),
         )
         .arg(
-            Arg::new("html")
-                .long("html")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .conflicts_with_all(["by", "compare", "list", "csv", "json"])
-                .help("Write one HTML file with plots and tables, which opens offline [default: off] [format: path]"),
+            text("url", "URL", "Ask an agent [default: off] [format: https://user:password@host:9510]")
+                .long_help(URL)
+                .conflicts_with_all(["files", "curves", "settings", "list", "trends", "html"]),
+        )
+        .arg(
+            path(
+                "ca",
+                "PATH",
+                "CA file for the agent's certificate [default: CA certificates of this host] [format: path of a PEM file]",
+            )
+            .requires("url")
+            .hide_short_help(true),
+        )
+        .arg(flag("csv", "Print CSV, in the columns of the exporters that ffwatt replaces"))
+        .arg(flag("json", "Print JSON").conflicts_with("csv"))
+        .arg(
+            path("html", "FILE", "Write an HTML file with plots [default: off] [format: path]")
+                .conflicts_with_all(["by", "compare", "list", "csv", "json"]),
         )
 }
 
@@ -122,8 +152,9 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
         _ => Grouping::Workload,
     });
     let mut compare = matches.get_many::<String>("compare").into_iter().flatten().cloned();
+    let ca = matches.get_one::<PathBuf>("ca").cloned();
     Options {
-        file: matches.get_one::<String>("file").map(PathBuf::from),
+        files: matches.get_many("files").into_iter().flatten().cloned().collect(),
         by,
         compare: compare.next().zip(compare.next()),
         settings: matches.get_flag("settings").then(|| {
@@ -132,6 +163,9 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
             order.map_or(Order::File, |(_, order)| order)
         }),
         is_list: matches.get_flag("list"),
+        is_trends: matches.get_flag("trends"),
+        since: matches.get_one("since").copied(),
+        agent: matches.get_one::<String>("url").map(|url| AgentAddress { url: url.clone(), ca }),
         curves: matches.get_flag("curves").then(|| Curves { anchor: matches.get_one("anchor").cloned() }),
         html: matches.get_one("html").cloned(),
         form: match (matches.get_flag("csv"), matches.get_flag("json")) {

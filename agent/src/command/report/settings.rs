@@ -28,6 +28,9 @@ pub(super) enum Order {
     Bitrate,
 }
 
+/// Width of the first column, unless a name is longer.
+const LEAST_WIDTH: usize = 58;
+
 /// Names of the orders on the command line.
 pub(super) const ORDERS: [(&str, Order); 5] = [
     ("file", Order::File),
@@ -111,10 +114,17 @@ impl Row<'_> {
 fn as_text(run: &str, rows: &[Row<'_>], prices: &Prices, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{run}: settings, with the mean of their repeats\n")?;
     let hour = "an hour of output";
-    writeln!(out, "{:<58}{:>8}{:>8}{:>9}{:>10}{:>8}{hour:>38}", "", "", "", "", "", "")?;
+    let first = rows.first().map(|row| &row.setting.names.run);
+    let are_several = rows.iter().any(|row| Some(&row.setting.names.run) != first);
+    let title = |row: &Row<'_>| {
+        let run = if are_several { format!("{}: ", row.setting.names.run) } else { String::new() };
+        run + &titled(row.setting)
+    };
+    let width = rows.iter().map(|row| title(row).chars().count() + 1).fold(LEAST_WIDTH, usize::max);
+    writeln!(out, "{:<width$}{:>8}{:>8}{:>9}{:>10}{:>8}{hour:>38}", "", "", "", "", "", "")?;
     writeln!(
         out,
-        "{:<58}{:>8}{:>8}{:>9}{:>10}{:>8}{:>12}{:>14}{:>12}",
+        "{:<width$}{:>8}{:>8}{:>9}{:>10}{:>8}{:>12}{:>14}{:>12}",
         "setting", "encodes", "VMAF", "Mbit/s", "J/frame", "± 95 %", "kWh", &*prices.currency, "g CO2e"
     )?;
     for row in rows {
@@ -122,8 +132,8 @@ fn as_text(run: &str, rows: &[Row<'_>], prices: &Prices, out: &mut dyn Write) ->
             |estimate: Option<Estimate>, digits: usize| shown(estimate.map(|estimate| estimate.mean), digits);
         writeln!(
             out,
-            "{:<58}{:>8}{:>8.2}{:>9}{:>10}{:>8}{:>12}{:>14}{:>12}",
-            titled(row.setting),
+            "{:<width$}{:>8}{:>8.2}{:>9}{:>10}{:>8}{:>12}{:>14}{:>12}",
+            title(row),
             row.setting.scenarios.len(),
             row.setting.vmaf(),
             shown(row.bitrate, 3),
@@ -138,7 +148,7 @@ fn as_text(run: &str, rows: &[Row<'_>], prices: &Prices, out: &mut dyn Write) ->
 }
 
 const COLUMNS: &str = "clip,encoder,preset,setting,scenario,encodes,vmaf,megabits_per_second,joules_per_frame,\
-joules_per_frame_margin,kilowatt_hours_per_output_hour,cost_per_output_hour,carbon_grams_per_output_hour";
+joules_per_frame_margin,kilowatt_hours_per_output_hour,cost_per_output_hour,carbon_grams_per_output_hour,run";
 
 fn as_csv(rows: &[Row<'_>], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{COLUMNS}")?;
@@ -160,6 +170,7 @@ fn as_csv(rows: &[Row<'_>], out: &mut dyn Write) -> io::Result<()> {
             mean(row.kilowatt_hours),
             mean(row.cost),
             mean(row.carbon),
+            quoted(&names.run),
         ];
         writeln!(out, "{}", fields.join(","))?;
     }
@@ -176,6 +187,7 @@ fn entry(row: &Row<'_>, prices: &Prices) -> Value {
         "preset": known(&names.preset),
         "setting": known(&names.setting),
         "scenario": names.scenario,
+        "run_id": names.run,
         "encodes": row.setting.scenarios.len(),
         "vmaf": row.setting.vmaf(),
         "megabits_per_second": row.bitrate,

@@ -6,6 +6,8 @@ use expect_test::expect;
 
 use super::*;
 
+mod several;
+
 const RUN: &str = r#"{"scenarios":[
  {"name":"Baseline (Idle)","start_time":100,"end_time":110,"power":{"mean_watts":5}},
  {"name":"x264","start_time":200,"end_time":210,"bitrate":"2500k","resolution":"1280x720","fps":30,
@@ -22,12 +24,15 @@ fn report(compare: Option<(&str, &str)>, form: Form) -> Result<String, ReportErr
 
 fn plain(file: PathBuf) -> Options {
     Options {
-        file: Some(file),
+        files: vec![file],
         by: None,
         compare: None,
         curves: None,
         settings: None,
         is_list: false,
+        is_trends: false,
+        since: None,
+        agent: None,
         form: Form::Text,
         html: None,
     }
@@ -239,10 +244,10 @@ fn repeats_are_one_setting_without_the_energy_of_reading() {
         a: libx264 slow crf22                                            1   95.00    1.500    0.4000       -    0.010000             -       4.000
     "]].assert_eq(&report(Order::Energy, Form::Text));
     expect![[r"
-        clip,encoder,preset,setting,scenario,encodes,vmaf,megabits_per_second,joules_per_frame,joules_per_frame_margin,kilowatt_hours_per_output_hour,cost_per_output_hour,carbon_grams_per_output_hour
-        b,libx264,fast,crf22,b fast,1,96,0.9,0.08,,0.002,,0.8
-        a,libx264,slow,crf22,a slow,1,95,1.5,0.4,,0.009999999999999998,,3.9999999999999996
-        a,libx264,fast,crf22,a fast,2,94,2,0.204,,0.0050999999999999995,,2.04
+        clip,encoder,preset,setting,scenario,encodes,vmaf,megabits_per_second,joules_per_frame,joules_per_frame_margin,kilowatt_hours_per_output_hour,cost_per_output_hour,carbon_grams_per_output_hour,run
+        b,libx264,fast,crf22,b fast,1,96,0.9,0.08,,0.002,,0.8,test_results_1
+        a,libx264,slow,crf22,a slow,1,95,1.5,0.4,,0.009999999999999998,,3.9999999999999996,test_results_1
+        a,libx264,fast,crf22,a fast,2,94,2,0.204,,0.0050999999999999995,,2.04,test_results_1
     "]].assert_eq(&report(Order::Vmaf, Form::Csv));
     let json: serde_json::Value = serde_json::from_str(&report(Order::File, Form::Json)).unwrap();
     let fast = &json[0];
@@ -262,7 +267,7 @@ fn runs_are_listed_the_newest_first_and_found_by_name() {
     config.state_dir = Some(folder.path().into());
     config.results_dir = Some(folder.path().into());
     let mut out = Vec::new();
-    list::write(&folders(&config), Form::Text, &mut out).unwrap();
+    list::write(&folders(&config), None, Form::Text, &mut out).unwrap();
     let shown = String::from_utf8(out).unwrap().replace(&folder.path().display().to_string(), "FOLDER");
     expect![[r"
         run                               begin                  scenarios  scored  clips and encoders
@@ -270,11 +275,12 @@ fn runs_are_listed_the_newest_first_and_found_by_name() {
         test_results_2                    1970-01-01T00:01:40Z           5       4  a, b, libx264
         test_results_1                    1970-01-01T00:01:40Z           4       3
     "]].assert_eq(&shown);
-    let (path, _) = read(Some(Path::new("test_results_2")), &config).unwrap();
+    let (path, _) = runs::read(Some(Path::new("test_results_2")), &config).unwrap();
     assert_eq!(path, folder.path().join("test_results_2.json"));
-    let missing = read(Some(Path::new("test_results_9")), &config).unwrap_err().to_string();
+    let missing = runs::read(Some(Path::new("test_results_9")), &config).unwrap_err().to_string();
     assert!(missing.contains("test_results_9"), "{missing}");
     let empty = tempfile::tempdir().unwrap();
-    let error = list::write(&[empty.path().into()], Form::Text, &mut Vec::new()).unwrap_err().to_string();
+    let error =
+        list::write(&[empty.path().into()], None, Form::Text, &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("ffwatt bench"), "{error}");
 }

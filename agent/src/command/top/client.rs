@@ -68,7 +68,7 @@ pub(crate) enum ClientError {
 
 /// A client of one agent.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     agent: Agent,
     question: String,
     shown: String,
@@ -76,7 +76,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(url: &str, ca: Option<&Path>) -> Result<Self, ClientError> {
+    pub(crate) fn new(url: &str, ca: Option<&Path>) -> Result<Self, ClientError> {
         let (scheme, rest) = url
             .split_once("://")
             .filter(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty())
@@ -104,11 +104,11 @@ impl Client {
     }
 
     /// The address, without a password.
-    pub(super) fn shown(&self) -> &str {
+    pub(crate) fn shown(&self) -> &str {
         &self.shown
     }
 
-    pub(super) fn ask(&self) -> Result<Answer, ClientError> {
+    pub(crate) fn ask(&self) -> Result<Answer, ClientError> {
         let url = || self.shown.clone();
         let mut request = self.agent.get(&self.question);
         if let Some(authorization) = &self.authorization {
