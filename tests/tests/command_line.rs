@@ -299,3 +299,39 @@ fn without_root_the_results_are_in_the_users_own_folder() {
     let results = state.join("ffwatt/results");
     assert!(report.contains(&results.display().to_string()), "{} is not in\n{report}", results.display());
 }
+
+/// Two encoders at four constant qualities, each three times, on a named host.
+fn results_of_clips() -> serde_json::Value {
+    let mut scenarios = Vec::new();
+    let encodes = [("libx264", 50.0, 3000.0), ("libx265", 90.0, 1700.0)];
+    for (repeat, noise) in [-1.0, 0.0, 1.0].into_iter().enumerate() {
+        for (encoder, joules, kilobits) in encodes {
+            for step in 0..4 {
+                let (part, start) = (f64::from(step), 100 * (scenarios.len() + 1));
+                scenarios.push(serde_json::json!({
+                    "name": format!("<b>{encoder}</b> {step} #{repeat}"), "start_time": start, "end_time": start + 10, "clip": "<i>clip",
+                    "encoder": encoder, "preset": "fast", "setting": format!("crf{}", 22 + 4 * step), "streams": 1, "fps": 25,
+                    "resolution": "1280x720", "total_frames": 250, "output_bytes": 1000, "vmaf_model": "vmaf_v0.6.1",
+                    "bitrate": format!("{}k", kilobits / 1.6_f64.powf(part)), "vmaf_score": 95.0 - 2.0 * part - part * part,
+                    "power": {"total_energy_joules": joules * 0.9_f64.powf(part) + noise},
+                }));
+            }
+        }
+    }
+    let host = serde_json::json!({"processor": "Xeon", "governors": ["performance"], "has_turbo": true, "ffmpeg": "7.1"});
+    serde_json::json!({ "test_date": "2026-01-01T12:00:00", "host": host, "scenarios": scenarios })
+}
+
+/// In Debian's Chromium, without a network; pictures stay in `target/page`.
+#[test]
+fn the_html_report_is_drawn_without_a_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (file, page) = (path("test_results_1.json"), path("report.html"));
+    std::fs::write(&file, results_of_clips().to_string()).unwrap();
+    let state = format!("--state-dir={}", folder.path().display());
+    let words = ["report", file.to_str().unwrap(), "--html", page.to_str().unwrap(), &state];
+    let output = ffwatt(&words, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    tests::browser::play_file("report.mjs", "offline", &page).unwrap();
+}
