@@ -35,7 +35,6 @@ use jiff::tz::TimeZone;
 use crate::clock::{Clock, SystemClock};
 use crate::command::top::{Client, ClientError};
 use crate::config::Config;
-use crate::files::{self, ReplaceError};
 use crate::ledger::{Group, Ledger, LedgerError};
 use crate::source::SourceError;
 
@@ -104,8 +103,14 @@ pub(crate) enum ReportError {
         run: String,
     },
     /// The document cannot be written.
-    #[error("--html")]
-    Html(#[from] ReplaceError),
+    #[error("--html {path}", path = path.display())]
+    Html {
+        /// Its path.
+        path: PathBuf,
+        /// The error.
+        #[source]
+        cause: std::io::Error,
+    },
     /// Standard output cannot be written to.
     #[error("cannot write the report")]
     Output(#[from] std::io::Error),
@@ -151,8 +156,11 @@ pub(crate) fn run(
     let figured = figures_of_run(file, config, prices)?;
     if let Some(path) = &options.html {
         let text = as_html(&figured, options, prices)?;
-        files::replace(path, text.as_bytes(), None)?;
-        return Ok(writeln!(out, "{} is in {}: open it in a browser", figured.id, path.display())?);
+        html::write(path, &text).map_err(|cause| ReportError::Html { path: path.clone(), cause })?;
+        if path.is_file() {
+            writeln!(out, "{} is in {}: open it in a browser", figured.id, path.display())?;
+        }
+        return Ok(());
     }
     report_run(&figured.id, &figured.figures, options, out)
 }

@@ -6,6 +6,8 @@ mod plots;
 mod tables;
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fs, io};
 
 use agent_core::comparison::curves::Curve;
 use agent_core::join::figures::Prices;
@@ -17,6 +19,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::command::report::FiguredRun;
 use crate::command::report::settings::Row;
+use crate::files;
 
 /// The chart library of the live page, and its style.
 const LIBRARY: [&str; 2] = [
@@ -69,14 +72,16 @@ pub(super) fn document(report: &Report<'_>) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                h1 { bdi { (run) } }
-                (summary(report))
-                (charts(report, &plots))
-                (tables::settings(report))
-                (tables::curves(report))
-                (method::host(&report.run.conditions))
-                (method::method(report))
-                (tables::scenarios(report))
+                main {
+                    h1 { bdi { (run) } }
+                    (summary(report))
+                    (charts(report, &plots))
+                    (tables::settings(report))
+                    (tables::curves(report))
+                    (method::host(&report.run.conditions))
+                    (method::method(report))
+                    (tables::scenarios(report))
+                }
                 footer { "ffwatt " (env!("CARGO_PKG_VERSION")) }
                 script type="application/json" id="plots" { (PreEscaped(plots::as_json(&plots))) }
                 script { (PreEscaped(library)) }
@@ -85,6 +90,14 @@ pub(super) fn document(report: &Report<'_>) -> String {
         }
     };
     document.into_string()
+}
+
+/// Writes the file that the user named. A file is replaced as a whole; a device, a pipe or a link stays and is written to.
+pub(super) fn write(path: &Path, document: &str) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok_and(|known| !known.is_file()) {
+        return fs::write(path, document);
+    }
+    Ok(files::replace(path, document.as_bytes(), None)?)
 }
 
 /// Only these scripts and styles, nothing from elsewhere.
