@@ -47,7 +47,7 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
     let mut place = 0;
     for equal in order.chunk_by(|one, other| values[*one].total_cmp(&values[*other]).is_eq()) {
-        let mean = place as f64 + (equal.len() as f64 + 1.0) / 2.0;
+        let mean = place as f64 + f64::midpoint(equal.len() as f64, 1.0);
         for index in equal {
             ranks[*index] = mean;
         }

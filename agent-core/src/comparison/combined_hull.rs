@@ -147,19 +147,27 @@ mod tests {
             })
             .collect();
         let count = gains.len();
-        let triples =
-            (0..count).flat_map(|a| (a..count).flat_map(move |b| (b..count).map(move |c| [a, b, c])));
+        let triples = (0..count).flat_map(|one| {
+            (one..count).flat_map(move |two| (two..count).map(move |three| [one, two, three]))
+        });
         triples.into_iter().any(|triple| {
-            let [a, b, c] = triple.map(|index| gains[index]);
-            // Each condition is u · x + v · y + w >= 0, for the weights x, y and 1 - x - y.
+            let [first, second, last] = triple.map(|index| gains[index]);
+            // Each condition is one · x + other · y + rest >= 0, for the weights x, y and 1 - x - y.
             let mut conditions = vec![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, -1.0, 1.0]];
-            conditions.extend([0, 1, 2].map(|axis| [a[axis] - c[axis], b[axis] - c[axis], c[axis]]));
-            let holds = |x: f64, y: f64| conditions.iter().all(|[u, v, w]| u * x + v * y + w >= -1e-9);
+            conditions.extend(
+                [0, 1, 2].map(|axis| [first[axis] - last[axis], second[axis] - last[axis], last[axis]]),
+            );
+            let holds = |weights: [f64; 2]| {
+                let value = |of: &[f64; 3]| of[0] * weights[0] + of[1] * weights[1] + of[2];
+                conditions.iter().all(|condition| value(condition) >= -1e-9)
+            };
             let pairs = (0..6).flat_map(|one| (0..one).map(move |other| (one, other)));
             pairs.into_iter().any(|(one, other)| {
-                let ([u, v, w], [p, q, r]) = (conditions[one], conditions[other]);
-                let determinant = u * q - v * p;
-                determinant != 0.0 && holds((v * r - w * q) / determinant, (w * p - u * r) / determinant)
+                let (one, other): ([f64; 3], [f64; 3]) = (conditions[one], conditions[other]);
+                // By Cramer's rule.
+                let minor = |left: usize, right: usize| one[left] * other[right] - one[right] * other[left];
+                let determinant = minor(0, 1);
+                determinant != 0.0 && holds([minor(1, 2) / determinant, minor(2, 0) / determinant])
             })
         })
     }
