@@ -65,8 +65,11 @@ pub(super) fn since(folders: &[PathBuf], since: WallTime) -> Result<Vec<PathBuf>
     Ok(paths)
 }
 
-/// All runs with their paths; a file that cannot be read has its problem.
-fn runs(folders: &[PathBuf]) -> Result<Vec<(Result<Run, String>, PathBuf)>, ReportError> {
+/// A run, or the problem of a file that cannot be read, and its path.
+type FoundRun = (Result<Run, String>, PathBuf);
+
+/// All runs.
+fn runs(folders: &[PathBuf]) -> Result<Vec<FoundRun>, ReportError> {
     let mut runs = Vec::new();
     for folder in folders {
         match Folder::new(folder.clone()).paths() {

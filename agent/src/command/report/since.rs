@@ -10,12 +10,11 @@ pub(super) fn parse(text: &str, now: WallTime, zone: &TimeZone) -> Result<WallTi
     let text = text.trim();
     // A date alone is its midnight.
     let local = || Some(text.parse::<DateTime>().ok()?.to_zoned(zone.clone()).ok()?.timestamp());
-    let begin = match humantime::parse_duration(text) {
-        Ok(length) => Some(WallTime(now.0 - length.as_secs_f64())),
-        Err(_) => {
-            let found = text.parse::<Timestamp>().ok().or_else(local);
-            found.map(|found| WallTime(found.as_millisecond() as f64 / 1000.0))
-        }
+    let begin = if let Ok(length) = humantime::parse_duration(text) {
+        Some(WallTime(now.0 - length.as_secs_f64()))
+    } else {
+        let found = text.parse::<Timestamp>().ok().or_else(local);
+        found.map(|found| WallTime(found.as_millisecond() as f64 / 1000.0))
     };
     match begin {
         Some(begin) if begin.0 <= now.0 => Ok(begin),
