@@ -3,6 +3,7 @@
 //! Formats only: everything comes from a snapshot. The unit of a number is in its name. Unknown figures are left out.
 //! docs/API.md has all of it; within a version, fields are added and never changed.
 
+pub(crate) mod condition;
 mod finding;
 pub(crate) mod history;
 pub(crate) mod list;

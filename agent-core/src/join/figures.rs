@@ -13,7 +13,7 @@ use crate::join::{efficiency, finite, matching, quotient, scenario_defaults};
 use crate::model::joined::{
     Costs, Efficiency, EnergyBasis, Matched, Names, Net, PredictedPower, ScenarioEnergy, ScenarioFigures,
 };
-use crate::model::prices::EnergyPrice;
+use crate::model::prices::UnitPrices;
 use crate::model::scenario::{Run, Scenario};
 use crate::time::WallTime;
 use crate::units::{CpuTime, Grams, MicroJoules, Money, Ratio, Watts};
@@ -37,15 +37,22 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// Price and carbon of a kilowatt hour.
-    pub fn energy(&self) -> EnergyPrice {
-        let kilowatt_hour = self.tariff.energy(MicroJoules(KILOWATT_HOUR));
-        EnergyPrice { kilowatt_hour, currency: self.currency.clone(), carbon: self.carbon }
+    /// Prices and carbon of a kilowatt hour and of an hour of a busy CPU.
+    pub fn units(&self) -> UnitPrices {
+        UnitPrices {
+            kilowatt_hour: self.tariff.energy(MicroJoules(KILOWATT_HOUR)),
+            core_hour: self.tariff.cores(CpuTime(CORE_HOUR)),
+            currency: self.currency.clone(),
+            carbon: self.carbon,
+        }
     }
 }
 
 /// A kilowatt hour in microjoules.
 const KILOWATT_HOUR: u64 = 3_600_000_000_000;
+
+/// An hour of one CPU in nanoseconds.
+const CORE_HOUR: u64 = 3_600_000_000_000;
 
 /// Energy found for a scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

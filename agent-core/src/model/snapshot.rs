@@ -12,7 +12,7 @@ use crate::model::group::{CLASS_LABELS, GroupSnapshot};
 use crate::model::health::{DurationHistogram, Kept, MeterHealth, ProcessUse, SourceHealth};
 use crate::model::joined::{Joined, TranscodeFigures};
 use crate::model::key::{FallbackReason, SplitKey};
-use crate::model::prices::EnergyPrice;
+use crate::model::prices::UnitPrices;
 use crate::model::progress::{PostCounts, Progress};
 use crate::model::transcode::{Observation, Output, ProcessEnd, SeenOutput, TranscodeIdentity};
 use crate::model::workload::Identity;
@@ -58,8 +58,8 @@ pub struct Snapshot {
     pub kept: BTreeMap<&'static str, Kept>,
     /// The last run's scenarios.
     pub joined: Arc<Joined>,
-    /// Price of energy.
-    pub prices: EnergyPrice,
+    /// Prices of energy and of busy CPUs.
+    pub prices: UnitPrices,
     /// The container engine.
     pub engine: Option<EngineUse>,
     /// Progress connections.

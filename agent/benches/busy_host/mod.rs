@@ -16,7 +16,7 @@ use agent_core::model::energy::{CoreCount, CoreReading, Domain, EnergySourceKind
 use agent_core::model::health::{DurationHistogram, MeterHealth, ProcessUse};
 use agent_core::model::joined::Joined;
 use agent_core::model::key::SplitKey;
-use agent_core::model::prices::EnergyPrice;
+use agent_core::model::prices::UnitPrices;
 use agent_core::model::progress::PostCounts;
 use agent_core::model::reservation::Reservations;
 use agent_core::model::snapshot::{
@@ -159,7 +159,12 @@ pub(crate) fn snapshot(workloads: u32) -> SharedSnapshot {
         created: WallTime(0.0),
         kept: BTreeMap::new(),
         joined: Arc::new(Joined::default()),
-        prices: EnergyPrice { kilowatt_hour: Money(0.12), currency: "USD".into(), carbon: Grams(400.0) },
+        prices: UnitPrices {
+            kilowatt_hour: Money(0.12),
+            core_hour: Money(0.5),
+            currency: "USD".into(),
+            carbon: Grams(400.0),
+        },
         engine: None,
         posts: PostCounts::default(),
         sources: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot, WorkloadSnapshot, ZoneSnapshot};
 use agent_core::model::workload::{Pseudo, WorkloadKind};
-use agent_core::units::{MicroJoules, Watts};
+use agent_core::units::{CpuTime, MicroJoules, Watts};
 use serde::{Deserialize, Serialize};
 
 use crate::api::finding::{self, Finding, Notice};
@@ -71,6 +71,17 @@ pub(crate) struct Host {
     pub power_watts: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_joules: Option<f64>,
+    /// Busy CPUs in the last tick.
+    #[serde(default)]
+    pub cpu_cores: f64,
+    #[serde(default)]
+    pub cpu_seconds: f64,
+    /// Of energy and CPU time since the agent started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// At the power and the busy CPUs of the last tick.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_hour: Option<f64>,
 }
 
 /// A part of the host's power. The sum of all parts is the whole.
@@ -100,11 +111,14 @@ pub(crate) struct Method {
     pub idle_policy: String,
 }
 
-/// Prices of energy.
+/// Prices of energy and of busy CPUs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Prices {
     pub currency: String,
     pub per_kilowatt_hour: f64,
+    /// Of one busy CPU.
+    #[serde(default)]
+    pub per_cpu_hour: f64,
     pub carbon_grams_per_kilowatt_hour: f64,
 }
 
@@ -159,6 +173,7 @@ pub(crate) fn answer(snapshot: &Snapshot, include: Include) -> Answer {
         prices: Prices {
             currency: snapshot.prices.currency.to_string(),
             per_kilowatt_hour: snapshot.prices.kilowatt_hour.0,
+            per_cpu_hour: snapshot.prices.core_hour.0,
             carbon_grams_per_kilowatt_hour: snapshot.prices.carbon.0,
         },
         sources: sources(snapshot),
@@ -185,18 +200,46 @@ fn idle_power(snapshot: &Snapshot) -> Vec<ZoneIdle> {
 
 fn host(snapshot: &Snapshot) -> Host {
     let counting = snapshot.zones.iter().filter(|zone| zone.counts);
-    let total = || counting.map(|zone| zone.total).sum::<MicroJoules>().joules();
+    let total = snapshot.has_energy().then(|| counting.map(|zone| zone.total).sum::<MicroJoules>());
+    let shown = snapshot.workloads.iter().map(|one| &one.account);
+    let cpu: CpuTime =
+        shown.clone().map(|account| account.cpu).sum::<CpuTime>() + snapshot.ended.workloads.cpu;
+    let (power, seconds) = (snapshot.host_power(), snapshot.window.as_secs_f64());
+    let used: CpuTime = shown.map(|account| account.window_cpu).sum();
+    let prices = &snapshot.prices;
     Host {
         cpus: snapshot.host.cpus,
         utilisation_ratio: snapshot.host.utilisation.map(|ratio| ratio.0),
         memory_bytes: snapshot.host.memory.map(|bytes| bytes.0),
-        power_watts: snapshot.host_power().map(|power| power.0),
-        energy_joules: snapshot.has_energy().then(total),
+        power_watts: power.map(|power| power.0),
+        energy_joules: total.map(MicroJoules::joules),
+        cpu_cores: if seconds > 0.0 { used.seconds() / seconds } else { 0.0 },
+        cpu_seconds: cpu.seconds(),
+        cost: total.and_then(|energy| prices.cost(energy, cpu)).map(|cost| cost.0),
+        cost_per_hour: power.and_then(|power| cost_per_hour(snapshot, power, used)),
     }
 }
 
+/// Cost of an hour at this power, with as much CPU time as in the last tick.
+fn cost_per_hour(snapshot: &Snapshot, power: Watts, used: CpuTime) -> Option<f64> {
+    let ticks = HOUR.as_secs_f64() / snapshot.window.as_secs_f64();
+    let cpu = CpuTime((used.0 as f64 * ticks).round() as u64);
+    snapshot.prices.cost(power.during(HOUR), cpu).map(|cost| cost.0).filter(|cost| cost.is_finite())
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+
 /// The parts, in the order they are shown.
 pub(super) const PARTS: [&str; 5] = ["containers", "services", "system", "idle", "unattributed"];
+
+/// Names of the parts on displays.
+pub(crate) const PART_NAMES: [(&str, &str); PARTS.len()] = [
+    ("containers", "containers"),
+    ("services", "services"),
+    ("system", "system and kernel"),
+    ("idle", "idle power"),
+    ("unattributed", "unattributed"),
+];
 
 /// The part of a workload, as an index into [`PARTS`].
 pub(super) fn part_of(workload: &WorkloadSnapshot) -> usize {

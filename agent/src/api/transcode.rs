@@ -6,6 +6,7 @@ use agent_core::model::snapshot::{Snapshot, TranscodeSnapshot};
 use agent_core::model::transcode::ExitStatus;
 use serde::{Deserialize, Serialize};
 
+use crate::api::condition::Condition;
 use crate::api::workload::by_class;
 
 /// An item of `/api/v1/transcodes`.
@@ -22,6 +23,8 @@ pub(crate) struct Transcode {
     pub copied_streams: usize,
     pub is_live: bool,
     pub is_running: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub state: String,
     pub started_unix_seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_from_unix_seconds: Option<f64>,
@@ -119,11 +122,17 @@ pub(crate) struct Figures {
     pub cost_per_output_hour: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub carbon_grams: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carbon_grams_per_output_hour: Option<f64>,
 }
 
 /// All transcodes, in the order of the metrics.
 pub(crate) fn transcodes(snapshot: &Snapshot) -> Vec<Transcode> {
-    snapshot.transcodes.iter().map(|transcode| transcode_of(snapshot, transcode)).collect()
+    let told = |transcode| {
+        let one = transcode_of(snapshot, transcode);
+        Transcode { state: Condition::of_transcode(&one).word().to_owned(), ..one }
+    };
+    snapshot.transcodes.iter().map(told).collect()
 }
 
 fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode {
@@ -141,6 +150,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         copied_streams: encode.copied_streams,
         is_live: encode.is_live,
         is_running: transcode.ended.is_none(),
+        state: String::new(),
         started_unix_seconds: transcode.started.0,
         observed_from_unix_seconds: observation.from.map(|from| from.0),
         unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
@@ -198,7 +208,9 @@ fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
         ..Figures::default()
     };
     let Some(figures) = &transcode.figures else { return scores };
-    let cost = figures.costs.first();
+    let cost = figures.costs.first().filter(|_| snapshot.prices.are_set());
+    // Watt seconds for each second of output are watt hours for each hour of it.
+    let kilowatt_hours = figures.joules_per_output_second.map(|joules| joules / 1e3);
     Figures {
         power_watts: snapshot.power_of(transcode.account.window_energy).map(|power| power.0),
         energy_joules: Some(transcode.total(snapshot).0.joules()),
@@ -209,6 +221,7 @@ fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
         cost: cost.map(|cost| cost.total.0),
         cost_per_output_hour: cost.and_then(|cost| cost.per_output_hour).map(|cost| cost.0),
         carbon_grams: figures.carbon.map(|carbon| carbon.0),
+        carbon_grams_per_output_hour: kilowatt_hours.map(|energy| energy * snapshot.prices.carbon.0),
         ..scores
     }
 }

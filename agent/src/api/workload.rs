@@ -6,6 +6,7 @@ use agent_core::gpu::engine::EngineTimes;
 use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot};
 use serde::{Deserialize, Serialize};
 
+use crate::api::condition::Condition;
 use crate::api::snapshot::{PARTS, part_of};
 
 /// An item of `/api/v1/workloads`.
@@ -20,6 +21,8 @@ pub(crate) struct Workload {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
     pub is_running: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_watts: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +37,9 @@ pub(crate) struct Workload {
     pub memory_bytes: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_cost: Option<f64>,
+    /// Of its energy and its CPU time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carbon_grams: Option<f64>,
 }
@@ -47,6 +53,7 @@ fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
     let (identity, account) = (&workload.identity, &workload.account);
     let energy = snapshot.has_energy().then(|| snapshot.energy_of(account));
     let seconds = snapshot.window.as_secs_f64();
+    let prices = &snapshot.prices;
     let uncertainty = || account.zones.iter().enumerate().filter(|(zone, _)| snapshot.counts(*zone));
     Workload {
         workload: identity.name.to_string(),
@@ -56,6 +63,7 @@ fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
         image: identity.details.image.clone(),
         scenario: identity.details.scenario().map(str::to_owned),
         is_running: workload.running,
+        state: Condition::of(workload.running).word().to_owned(),
         power_watts: snapshot.power_of(account.window_energy).map(|power| power.0),
         energy_joules: energy.map(agent_core::units::MicroJoules::joules),
         uncertainty_joules: energy
@@ -64,8 +72,11 @@ fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
         cpu_seconds: account.cpu.seconds(),
         gpu_engine_seconds: by_class(&account.engines),
         memory_bytes: workload.memory.map(|memory| memory.used.0),
-        energy_cost: energy.map(|energy| energy.kilowatt_hours() * snapshot.prices.kilowatt_hour.0),
-        carbon_grams: energy.map(|energy| energy.kilowatt_hours() * snapshot.prices.carbon.0),
+        energy_cost: energy
+            .filter(|_| prices.are_set())
+            .map(|energy| energy.kilowatt_hours() * prices.kilowatt_hour.0),
+        cost: energy.and_then(|energy| prices.cost(energy, account.cpu)).map(|cost| cost.0),
+        carbon_grams: energy.map(|energy| energy.kilowatt_hours() * prices.carbon.0),
     }
 }
 

@@ -4,7 +4,6 @@
 //! drawn after each change.
 
 mod client;
-mod condition;
 mod detail;
 mod fitting;
 mod format;

@@ -109,7 +109,7 @@ impl Publisher {
             kept: self.kept(shown),
             findings: findings.current().into_iter().chain(joined.findings.iter().cloned()).collect(),
             joined,
-            prices: self.prices.energy(),
+            prices: self.prices.units(),
             engine: figures.engine_use,
             posts: progress.counts(),
             sources: health.all().clone(),

@@ -1,7 +1,7 @@
 //! Facts about one transcode or workload, with everything that the API has, as lines for the detail.
 
+use crate::api::condition::Condition;
 use crate::api::{Answer, Transcode, Workload};
-use crate::command::top::condition::Condition;
 use crate::command::top::fitting;
 use crate::command::top::format::{
     UNKNOWN, bytes, digits, grams, moment, money, percent, shown, text, watts, with_unit,
@@ -143,10 +143,11 @@ fn of_transcode(one: &Transcode, answer: &Answer) -> Vec<Fact> {
         (
             "cost",
             format!(
-                "{}, {} per hour of output, {} CO2e",
+                "{}, {} CO2e; per hour of output {}, {} CO2e",
                 money(figures.cost, currency),
+                grams(figures.carbon_grams),
                 money(figures.cost_per_output_hour, currency),
-                grams(figures.carbon_grams)
+                grams(figures.carbon_grams_per_output_hour)
             ),
         ),
     ]);
@@ -165,6 +166,7 @@ fn state(one: &Transcode, answer: &Answer) -> String {
 }
 
 fn of_workload(one: &Workload, answer: &Answer) -> Vec<Fact> {
+    let currency = &answer.prices.currency;
     let mut facts = vec![
         ("workload", format!("{}, kind {}", text(&one.workload, LONGEST), text(&one.kind, LONGEST))),
         (
@@ -182,7 +184,12 @@ fn of_workload(one: &Workload, answer: &Answer) -> Vec<Fact> {
         ("memory", bytes(one.memory_bytes)),
         (
             "cost",
-            format!("{}, {} CO2e", money(one.energy_cost, &answer.prices.currency), grams(one.carbon_grams)),
+            format!(
+                "{}, of it {} for energy, {} CO2e",
+                money(one.cost, currency),
+                money(one.energy_cost, currency),
+                grams(one.carbon_grams)
+            ),
         ),
     ];
     if let Some(transcodes) = &answer.transcodes {

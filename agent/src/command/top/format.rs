@@ -9,7 +9,7 @@ const PREFIXES: [(f64, &str); 7] =
 const SMALLEST_AMOUNT: f64 = 0.0001;
 
 /// An unknown figure.
-pub(super) const UNKNOWN: &str = "-";
+pub(super) const UNKNOWN: &str = "–";
 
 /// Three significant digits: 0.42, 4.23, 42.3, 423.
 pub(super) fn digits(value: f64) -> String {
@@ -107,7 +107,7 @@ mod tests {
             (Some(0.9999), "1.00 J"),
             (Some(12_345.0), "12.3 kJ"),
             (Some(451e-9), "451 nJ"),
-            (None, "-"),
+            (None, UNKNOWN),
         ];
         for (value, expected) in table {
             assert_eq!(with_unit(value, "J"), expected);
@@ -125,7 +125,7 @@ mod tests {
             (Some(0.012), "0.01 USD", "0.01 g"),
             (Some(12.3), "12.30 USD", "12.3 g"),
             (Some(1234.0), "1234.00 USD", "1.23 kg"),
-            (None, "-", "-"),
+            (None, UNKNOWN, UNKNOWN),
         ];
         for (value, expected, mass) in table {
             assert_eq!((money(value, "USD"), grams(value)), (expected.to_owned(), mass.to_owned()));
@@ -139,7 +139,7 @@ mod tests {
             (Some(1.0), "100 %"),
             (Some(0.0049), "<1 %"),
             (Some(0.0), "0 %"),
-            (None, "-"),
+            (None, UNKNOWN),
         ];
         for (ratio, expected) in table {
             assert_eq!(percent(ratio), expected);

@@ -1,7 +1,8 @@
 //! Help screen: all keys, from the table of the keys; all states; and the marks of the tables.
 
-use crate::command::top::condition::Condition;
+use crate::api::condition::Condition;
 use crate::command::top::fitting;
+use crate::command::top::format::UNKNOWN;
 use crate::command::top::keys::{BINDINGS, TYPING};
 
 /// Wider screens have keys and states side by side.
@@ -26,7 +27,7 @@ pub(super) fn states(width: usize) -> Vec<HelpLine> {
     let marks = [
         ("!", "before a name: behind, stalled or failed"),
         (".", "before a name: ended"),
-        ("-", "unknown, never 0"),
+        (UNKNOWN, "unknown, never 0"),
         ("SHARE", "of the power of the host"),
         ("LAST", "POWER since the start of top; gaps are unknown"),
     ];

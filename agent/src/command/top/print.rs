@@ -86,6 +86,8 @@ fn host(answer: &Answer) -> Value {
         "utilisation_ratio": host.utilisation_ratio,
         "power_watts": host.power_watts,
         "energy_joules": host.energy_joules,
+        "cost": host.cost,
+        "cost_per_hour": host.cost_per_hour,
     })
 }
 

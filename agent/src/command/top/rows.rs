@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use crate::api::condition::Condition;
 use crate::api::{Answer, Prices, Transcode, Workload};
-use crate::command::top::condition::Condition;
 use crate::command::top::format::{bytes, digits, grams, money, percent, shown, text, watts, with_unit};
 
 /// Longest name in a table.
@@ -94,7 +94,7 @@ const WORKLOADS: [Column; 10] = [
     column("ENERGY", "energy_joules", 8, Figure, 60),
     column("CPU", "cpu_cores", 5, Figure, 55),
     column("MEMORY", "memory_bytes", 9, Figure, 35),
-    column("COST", "energy_cost", 10, Figure, 20),
+    column("COST", "cost", 10, Figure, 20),
     column("CO2", "carbon_grams", 9, Figure, 15),
 ];
 
@@ -252,7 +252,7 @@ fn workload(one: &Workload, answer: &Answer) -> Row {
         figure(one.energy_joules, |value| with_unit(value, "J")),
         figure(Some(one.cpu_cores), |value| shown(value, digits)),
         whole(one.memory_bytes, bytes),
-        figure(one.energy_cost, |value| money(value, &answer.prices.currency)),
+        figure(one.cost, |value| money(value, &answer.prices.currency)),
         figure(one.carbon_grams, grams),
     ];
     Row { key: key_of(one), id: one.id.clone(), cells, condition, share }

@@ -254,7 +254,7 @@ fn a_share_is_a_bar_and_the_watts_since_the_start_are_a_line() {
     let unknown = Transcode { is_running: false, ..transcode("live-d", "libx265", 1.5, None) };
     state.answered(Ok(Answer { transcodes: Some(vec![unknown]), ..answer(4) }));
     let line = line(&state, "live-d");
-    assert!(line.contains(" ended           -      - -        -     "), "an unknown power is no 0: {line}");
+    assert!(line.contains(" ended           –      – –        –     "), "an unknown power is no 0: {line}");
 }
 
 #[test]

@@ -7,8 +7,9 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as TableRow, Table, TableState};
 
+use crate::api::snapshot::PART_NAMES;
 use crate::api::{Answer, Notice};
-use crate::command::top::format::{UNKNOWN, shown, text, watts, with_unit};
+use crate::command::top::format::{UNKNOWN, money, shown, text, watts, with_unit};
 use crate::command::top::help::{self, HelpLine};
 use crate::command::top::keys::BINDINGS;
 use crate::command::top::layout::{self, Content, Placed};
@@ -75,6 +76,9 @@ pub(super) fn headline(state: &State, width: usize) -> Line<'static> {
         parts.push((9, watts(host.power_watts).bold()));
         parts.push((6, format!("   {} since the start", with_unit(host.energy_joules, "J")).into()));
         parts.push((5, format!("   CPU {busy} of {}", host.cpus).into()));
+        if let Some(cost) = host.cost_per_hour {
+            parts.push((2, format!("   {}/h", money(Some(cost), &answer.prices.currency)).into()));
+        }
         parts.push((3, format!("   tick {}", answer.tick).into()));
     }
     if state.is_paused {
@@ -90,7 +94,9 @@ pub(super) fn parts(answer: &Answer, width: usize) -> Vec<Line<'static>> {
     for part in &answer.split {
         let colour =
             PARTS.iter().find(|(name, _)| *name == part.part).map_or(Color::Reset, |(_, colour)| *colour);
-        let words = format!("{} {}", part.part, watts(Some(part.power_watts)));
+        let name =
+            PART_NAMES.iter().find(|(known, _)| *known == part.part).map_or(&*part.part, |(_, name)| name);
+        let words = format!("{name} {}", watts(Some(part.power_watts)));
         let spans = [Span::styled(" ■ ", Style::new().fg(colour)), words.into()];
         let size = spans.iter().map(Span::width).sum::<usize>();
         let has_room = lines.len() < PART_LINES;

@@ -22,7 +22,7 @@ fn transcode_with_all(is_running: bool) -> Value {
         "joules_per_frame": 0.18, "joules_per_output_second": 4.5, "joules_per_megapixel": 0.2,
         "joules_per_vmaf_point": 0.96, "quality_covered_ratio": 0.3, "vmaf_score": 93.5,
         "vmaf_model": "vmaf_v0.6.1", "psnr_decibels": 41.2, "ssim_score": 0.97, "cost": 0.5,
-        "cost_per_output_hour": 0.25, "carbon_grams": 1.2
+        "cost_per_output_hour": 0.25, "carbon_grams": 1.2, "carbon_grams_per_output_hour": 2.4
     }"#;
     let mut all: Value = serde_json::from_str(text).unwrap();
     all["is_running"] = json!(is_running);
@@ -34,7 +34,7 @@ fn workload_with_all() -> Value {
         "workload": "live-a", "id": "4f1c", "kind": "docker", "part": "containers", "image": "ffmpeg:7",
         "scenario": "night", "is_running": true, "power_watts": 4.0, "energy_joules": 90.0,
         "uncertainty_joules": 2.0, "cpu_cores": 1.5, "cpu_seconds": 33.0, "memory_bytes": 77_000_000,
-        "energy_cost": 0.5, "carbon_grams": 1.2
+        "energy_cost": 0.5, "cost": 0.7, "carbon_grams": 1.2
     })
 }
 
@@ -96,9 +96,9 @@ fn every_field_of_a_workload_is_seen() {
 #[test]
 fn what_is_unknown_is_no_number() {
     let text = shown(Subject::Workload(&Workload::default()));
-    assert!(text.contains("energy - now, - of the host, - in all"), "{text}");
+    assert!(text.contains("energy – now, – of the host, – in all"), "{text}");
     let text = shown(Subject::Transcode(&Transcode::default()));
-    assert!(text.contains("progress - frames, - fps, - speed"), "{text}");
+    assert!(text.contains("progress – frames, – fps, – speed"), "{text}");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_workload_counts_its_own_encodes_only() {
     assert!(shown(Subject::Workload(&workload("live-a"))).contains("encodes 1 running, 0 ended"));
     let idle = shown(Subject::Workload(&workload("idle")));
     assert!(idle.contains("encodes 0 running, 0 ended"), "another workload without an id: {idle}");
-    assert!(idle.contains("identity id -, image -, scenario -"), "{idle}");
+    assert!(idle.contains("identity id –, image –, scenario –"), "{idle}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tests of the help screen and of the last line.
 
 use super::*;
-use crate::command::top::condition::Condition;
+use crate::api::condition::Condition;
 use crate::command::top::keys::{BINDINGS, TYPING};
 use crate::command::top::state::Focus;
 

@@ -27,7 +27,7 @@ fn rows_have_figures_with_units_and_null_where_a_figure_is_unknown() {
     let row = json!({
         "id": "", "workload": "box-b", "kind": "docker", "state": "running", "power_watts": 2.0,
         "power_share_ratio": 2.0 / 7.5, "energy_joules": null, "cpu_cores": 0.0, "memory_bytes": null,
-        "energy_cost": null, "carbon_grams": null
+        "cost": null, "carbon_grams": null
     });
     assert_eq!(all["workloads"][0], row);
     assert_eq!((&all["tick"], &all["currency"]), (&json!(1), &json!("USD")));

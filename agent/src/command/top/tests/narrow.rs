@@ -95,7 +95,7 @@ fn wide_answer() -> Answer {
         energy_joules: Some(watts * 98.7),
         cpu_cores: 63.97,
         memory_bytes: Some(54_321_000_000),
-        energy_cost: Some(3456.78),
+        cost: Some(3456.78),
         carbon_grams: Some(65.4),
         ..Workload::default()
     };

@@ -1,4 +1,4 @@
-//! States of transcodes and workloads in words, so that no state is shown by its colour only.
+//! States of transcodes and workloads in words, for the API, the page and `ffwatt top`. No state is shown by its colour only.
 
 use agent_core::model::transcode::TranscodeEnding;
 
@@ -6,7 +6,7 @@ use crate::api::{Transcode, Workload};
 
 /// State of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     Running,
     Behind,
     Stalled,
@@ -18,7 +18,7 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    pub(super) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Running,
         Self::Behind,
         Self::Stalled,
@@ -29,7 +29,7 @@ impl Condition {
         Self::Ended,
     ];
 
-    pub(super) fn of_transcode(one: &Transcode) -> Self {
+    pub(crate) fn of_transcode(one: &Transcode) -> Self {
         if one.is_running {
             // The agent reports a speed of 0 when no progress arrives.
             return match (one.told.is_stalled, one.told.speed_ratio) {
@@ -48,11 +48,16 @@ impl Condition {
         }
     }
 
-    pub(super) fn of_workload(one: &Workload) -> Self {
-        if one.is_running { Self::Running } else { Self::Ended }
+    pub(crate) fn of_workload(one: &Workload) -> Self {
+        Self::of(one.is_running)
     }
 
-    pub(super) fn text(self) -> String {
+    /// Of a workload: a container's end has no reason that is known.
+    pub(super) fn of(is_running: bool) -> Self {
+        if is_running { Self::Running } else { Self::Ended }
+    }
+
+    pub(crate) fn text(self) -> String {
         match self {
             Self::Failed(Some(code)) => format!("failed ({code})"),
             _ => self.word().to_owned(),
@@ -60,7 +65,7 @@ impl Condition {
     }
 
     /// The state without the exit status.
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Behind => "behind",
@@ -74,7 +79,7 @@ impl Condition {
     }
 
     /// Definition, for the help.
-    pub(super) fn meaning(self) -> &'static str {
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Running => "uses the host",
             Self::Behind => "slower than live",
@@ -88,7 +93,7 @@ impl Condition {
     }
 
     /// Mark before the name, where the state has no column.
-    pub(super) fn mark(self) -> &'static str {
+    pub(crate) fn mark(self) -> &'static str {
         match self {
             Self::Running => "",
             _ if self.is_alarming() => "! ",
@@ -96,11 +101,11 @@ impl Condition {
         }
     }
 
-    pub(super) fn is_alarming(self) -> bool {
+    pub(crate) fn is_alarming(self) -> bool {
         matches!(self, Self::Behind | Self::Stalled | Self::Failed(_))
     }
 
-    pub(super) fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         !matches!(self, Self::Running | Self::Behind | Self::Stalled)
     }
 }
