@@ -15,6 +15,7 @@ mod accept;
 mod access;
 mod api;
 mod connection_limiter;
+mod docs;
 mod landing;
 mod origin;
 mod page;
@@ -185,7 +186,7 @@ fn router(
 ) -> Router {
     let rendered = Rendered::new(listener, options);
     let own = match listener {
-        Listener::Main => api::router(snapshots.clone(), stop.clone()).merge(page::router()),
+        Listener::Main => api::router(snapshots.clone(), stop.clone()).merge(page::router()).merge(docs::router()),
         _ => Router::new(),
     };
     let context = Arc::new(Context { listener, snapshots, rendered, addresses });

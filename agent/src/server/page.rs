@@ -1,14 +1,11 @@
-//! `/` on the main listener: the live page, in one piece, and what it links to.
+//! `/` on the main listener: the live page, in one piece.
 //!
 //! Everything is in the program: style, script, and the chart library (`cargo xtask page` gets it from npm). The content security policy
 //! forbids all other sources and scripts: a container's name with markup stays text.
 
-use std::fmt::Write;
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::extract::Path;
-use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -37,13 +34,6 @@ const PARTS: [(&str, &str); 15] = [
     ("{{page.js}}", include_str!("page/page.js")),
 ];
 
-/// The reference documentation, for users who have only the agent.
-const DOCS: [(&str, &str); 3] = [
-    ("api", include_str!("../../../docs/API.md")),
-    ("metrics", include_str!("../../../docs/METRICS.md")),
-    ("configuration", include_str!("../../../docs/CONFIGURATION.md")),
-];
-
 /// The page and its content security policy.
 struct Page {
     html: String,
@@ -54,7 +44,7 @@ static PAGE: LazyLock<Page> = LazyLock::new(assemble);
 
 /// The routes.
 pub(super) fn router() -> Router {
-    Router::new().route("/", get(page)).route("/docs/{name}", get(docs))
+    Router::new().route("/", get(page))
 }
 
 fn assemble() -> Page {
@@ -63,14 +53,18 @@ fn assemble() -> Page {
     for (place, text) in PARTS {
         html = html.replace(place, text);
         let sources = if place.ends_with(".css}}") { &mut styles } else { &mut scripts };
-        // Writing to a string cannot fail.
-        let _ = write!(sources, " 'sha256-{}'", STANDARD.encode(digest(&SHA256, text.as_bytes())));
+        sources.push_str(&hash(text));
     }
     let policy = format!(
         "default-src 'none'; script-src{scripts}; style-src{styles}; connect-src 'self'; img-src data:; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     );
     Page { html, policy }
+}
+
+/// A source of a content security policy: this text only, by its hash.
+pub(super) fn hash(text: &str) -> String {
+    format!(" 'sha256-{}'", STANDARD.encode(digest(&SHA256, text.as_bytes())))
 }
 
 async fn page() -> Response {
@@ -83,21 +77,6 @@ async fn page() -> Response {
         (CACHE_CONTROL, "no-cache"),
     ];
     (headers, page.html.as_str()).into_response()
-}
-
-async fn docs(Path(name): Path<String>) -> Response {
-    match DOCS.iter().find(|(known, _)| *known == name) {
-        // Plain text, which every browser shows.
-        Some((_, text)) => {
-            ([(CONTENT_TYPE, "text/plain; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], *text)
-                .into_response()
-        }
-        None => (
-            StatusCode::NOT_FOUND,
-            "unknown page; the pages are docs/api, docs/metrics and docs/configuration\n",
-        )
-            .into_response(),
-    }
 }
 
 #[cfg(test)]
