@@ -109,7 +109,7 @@ async function scored(page) {
     rows.map((row) => [row.querySelector("dt").textContent, row.querySelector("dd").textContent])));
   assert.equal(figures.VMAF, one.vmaf_score.toFixed(1));
   assert.equal(figures["VMAF model"], one.vmaf_model);
-  assert.equal(figures.State, "ended");
+  assert.equal(figures.State, "finished");
   assert.equal(figures.Age, undefined);
   await keep(page, "drawer-finished.png", false);
   await page.keyboard.press("Escape");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { api, column, hasNoSidewaysScroll, isAccessible, keep, play, url } from "./browser.mjs";
+import { api, column, faults, hasNoSidewaysScroll, isAccessible, keep, play, url } from "./browser.mjs";
 
 const RUNNING = 24;
 const FINISHED = 16;
@@ -37,7 +37,7 @@ async function rows(page) {
   const more = page.locator("#transcodes .more button");
   assert.equal((await rowsOf(page, "transcodes")).length, 20);
   assert.ok((await rowsOf(page, "transcodes")).every(([, isOver]) => !isOver));
-  assert.equal(await fold.textContent(), `finished: ${FINISHED}`);
+  assert.equal(await fold.textContent(), `ended: ${FINISHED}`);
   assert.equal(await fold.getAttribute("aria-expanded"), "false");
   assert.equal(await more.textContent(), `show all (${RUNNING})`);
   await more.click();
@@ -168,7 +168,7 @@ async function drawers(page) {
     Renditions: "1 encoded", State: "running", "Dropped frames": "3", "Duplicated frames": "0",
     "Output bitrate": "1.20 Mbit/s", "Frames per second": "30.0",
   })) assert.equal(seen[title], value, title);
-  for (const title of ["Power", "Energy", "J/frame", "Age", "Started", "Frames", "Output", "Cost", "CO₂e", "CPU time", "CPU cores"]) {
+  for (const title of ["Power", "Energy", "J/frame", "Age", "Started", "Frames", "Output", "Cost so far", "Cost per hour", "Cost per month", "Energy in kWh", "CO₂e so far", "CPU time", "CPU cores"]) {
     assert.match(seen[title], /\d/, title);
   }
   assert.match(seen.Power, / W$/);
@@ -220,7 +220,7 @@ async function drawers(page) {
   assert.equal(workload.Id, owner.id);
   assert.equal(workload.Kind, owner.kind);
   assert.match(workload["Uncertainty of the energy"], /^± .* [mµn]?J$/);
-  for (const title of ["Power", "Energy", "CPU cores", "CPU time", "Energy cost", "CO₂e"]) assert.match(workload[title], /\d/, title);
+  for (const title of ["Power", "Energy", "CPU cores", "CPU time", "Cost so far", "Cost per hour", "CO₂e so far"]) assert.match(workload[title], /\d/, title);
   assert.equal(workload.Image, undefined);
   assert.ok((await page.locator("#drawer-links button").count()) > 5);
   await isAccessible(page, "the drawer of a workload");
@@ -240,11 +240,138 @@ async function drawers(page) {
   await page.locator("#transcodes tr.over .name button").first().click();
   await isOpen(page);
   const over = await figures(page);
-  assert.match(over.State, /ended|stopped/);
+  assert.match(over.State, /^(finished|stopped|ended)$/);
+  assert.equal(over["Cost per hour"], undefined, "it costs nothing more");
   assert.equal(over.Power, "–");
   assert.equal(over.Age, undefined);
   assert.equal(over["CPU cores"], undefined);
   assert.match(over.Length, /\d/);
+}
+
+/** The host over a quarter of an hour, a day and a month: power, energy and one cost, which is absent without prices. */
+async function host(page) {
+  const near = (text, value) => assert.ok(Math.abs(parseFloat(text) - value) <= 0.02 * value + 1e-4, `${text} is not ${value}`);
+  const { host, prices } = await api("snapshot");
+  const perHour = (host.power_watts / 1000) * prices.per_kilowatt_hour + host.cpu_cores * prices.per_cpu_hour;
+  near(String(host.cost_per_hour), perHour);
+  assert.match(await page.textContent("#cost"), /^\d+\.\d+ USD\/h · \d+\.\d+ USD\/month$/);
+  assert.match(await page.getAttribute("#cost-tile", "title"), /^Cost is energy \(.* USD per kWh\) and machine \(.* USD per hour of one busy CPU\)\./);
+  await page.locator("#host-details").click();
+  await isOpen(page);
+  await page.waitForSelector("#drawer-past canvas");
+  assert.equal(words(page).get("host"), "15m");
+  const now = await figures(page);
+  assert.match(now["Cost per hour"], /^\d+\.\d+ USD \(\S+ energy \+ \S+ machine\)$/);
+  assert.equal(now.Observed, undefined);
+  await isAccessible(page, "the drawer of the host");
+  await keep(page, "drawer-host.png", false);
+  const parts = ["workloads", "system", "idle", "unattributed"];
+  for (const range of ["24h", "30d"]) {
+    await page.locator(`.ranges button[data-range="${range}"]`).click();
+    await page.waitForSelector(`.ranges button[data-range="${range}"][aria-pressed="true"]`);
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.range), range, "the focus stays");
+    await page.waitForSelector("#drawer-past canvas");
+    assert.equal(words(page).get("host"), range);
+    const past = await api(`history?range=${range}`);
+    assert.deepEqual(past.series.map((one) => one.part), parts);
+    const energies = past.series.map((one) => one.power_watts.filter((value) => value !== null).length);
+    // The agent has run for less than a step: all before is a gap.
+    assert.ok(energies.every((count) => count >= 1 && count <= 2), energies.join());
+    const seen = await figures(page);
+    assert.match(seen.Observed, new RegExp(`^\\d.* of ${range === "24h" ? "24 hours" : "30 days"}$`));
+    assert.match(seen.Cost, / USD \(\S+ energy \+ \S+ machine\)$/);
+    assert.match(seen["Mean power"], /^\d+\.?\d* W$/);
+  }
+  const drawn = await page.evaluate(() => drawer.parts[0].chart.chart.data[1].filter((value) => value !== null).length);
+  assert.ok(drawn <= 2, `${drawn} steps have a power`);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
+  await isAccessible(page, "the drawer of the host, dark");
+  await keep(page, "drawer-host-dark.png", false);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.reload();
+  await isOpen(page);
+  await page.waitForSelector('.ranges button[data-range="30d"][aria-pressed="true"]');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await hasNoSidewaysScroll(page, "the host on a phone");
+  await keep(page, "drawer-host-phone.png", false);
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await page.keyboard.press("Escape");
+  await isClosed(page);
+  await page.waitForFunction(() => document.activeElement.id === "host-details");
+  await earlier(page);
+  await unpriced(page);
+  await docs(page);
+}
+
+/** Encodes of the same workload that are over, from the ledger, and what is shown without a ledger. */
+async function earlier(page) {
+  const { transcode, workload } = await poster();
+  const { items } = await api(`history/transcodes?workload=${encodeURIComponent(workload)}`);
+  assert.ok(items.length > 0 && items.every((one) => one.workload === workload && one.energy_joules > 0));
+  await page.goto(`${url}#encode=${transcode}`);
+  await isOpen(page);
+  await page.waitForSelector('[data-part="earlier"] tbody tr');
+  assert.equal(await page.locator('[data-part="earlier"] tbody tr').count(), items.length);
+  await isAccessible(page, "earlier encodes");
+  await page.locator('[data-part="earlier"]').scrollIntoViewIfNeeded();
+  await keep(page, "drawer-earlier.png", false);
+  await page.route("**/api/v1/history*", (route) => route.fulfill({ status: 404, json: { error: "there is no ledger /nowhere" } }));
+  await page.goto("about:blank");
+  await page.goto(`${url}#host=24h`);
+  await page.waitForSelector('#drawer-past p:text-is("No history: there is no ledger /nowhere")');
+  await page.unroute("**/api/v1/history*");
+  assert.ok(faults.every((one) => one.includes("404")), faults.join());
+  faults.length = 0;
+  await page.keyboard.press("Escape");
+  await isClosed(page);
+}
+
+/** Without prices no cost is shown. */
+async function unpriced(page) {
+  await page.route("**/api/v1/snapshot*", async (route) => {
+    const answer = await route.fetch();
+    const body = await answer.json();
+    Object.assign(body.prices, { per_kilowatt_hour: 0, per_cpu_hour: 0 });
+    for (const one of [body.host, ...body.workloads, ...body.transcodes]) for (const field of ["cost", "energy_cost"]) delete one[field];
+    await route.fulfill({ response: answer, json: body });
+  });
+  await page.reload();
+  await page.waitForSelector("#workloads tbody tr[data-key]");
+  assert.ok(await page.locator("#cost-tile").isHidden());
+  assert.ok((await column(page, "workloads", "cost_per_hour")).every(([, value]) => value === undefined));
+  await page.locator("#host-details").click();
+  await page.waitForSelector("#drawer-past canvas");
+  const seen = await figures(page);
+  for (const title of ["Cost per hour", "Cost per month", "Cost so far"]) assert.equal(seen[title], undefined, title);
+  assert.match(seen["CO₂e per hour"], / g$/);
+  await page.unroute("**/api/v1/snapshot*");
+  await page.keyboard.press("Escape");
+  await isClosed(page);
+}
+
+/** The documentation: as HTML, in both themes, without a sideways scroll. */
+async function docs(page) {
+  await page.locator('nav a[href="docs/metrics"]').click();
+  await page.waitForSelector("article h1");
+  assert.equal(await page.textContent("article h1"), "Metrics");
+  assert.ok((await page.locator("article table").count()) > 5);
+  await isAccessible(page, "a page of the documentation");
+  await keep(page, "docs.png", false);
+  await page.locator('.contents a').nth(1).click();
+  assert.match(page.url(), /#port-/);
+  await page.locator('nav a[href="api"]').click();
+  await page.waitForFunction(() => document.querySelector("article h1")?.textContent === "Interfaces");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
+  await isAccessible(page, "a page of the documentation, dark");
+  await keep(page, "docs-dark.png", false);
+  await page.setViewportSize({ width: 390, height: 844 });
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "no sideways scroll");
+  await keep(page, "docs-phone.png", false);
+  const text = await fetch(new URL("docs/api", url));
+  assert.match(text.headers.get("content-type"), /^text\/plain/);
+  assert.match(await text.text(), /^# Interfaces\n/);
 }
 
 /** A lost connection is a gap in what the page records, and an end is no zero in what the API has. */
@@ -355,4 +482,4 @@ async function cards(page) {
   await keep(page, "drawer-phone.png", false);
 }
 
-await play({ rows, address, drawers, gaps, colours: scales, cards });
+await play({ host, rows, address, drawers, gaps, colours: scales, cards });

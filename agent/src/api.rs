@@ -7,6 +7,7 @@ pub(crate) mod condition;
 mod finding;
 pub(crate) mod history;
 pub(crate) mod list;
+pub(crate) mod past;
 mod scenario;
 pub(crate) mod snapshot;
 pub(crate) mod transcode;

@@ -10,6 +10,7 @@ mod read;
 mod reading;
 mod scenarios;
 mod schema;
+mod timeline;
 mod transcodes;
 mod write;
 
@@ -31,7 +32,8 @@ use rustix::io::Errno;
 pub use buckets::Buckets;
 pub use read::Grouping;
 pub(crate) use read::{Group, GroupScore};
-pub(crate) use transcodes::State;
+pub(crate) use timeline::{Timeline, TimelineStep};
+pub(crate) use transcodes::{State, TranscodesOf};
 pub(crate) use write::{Refused, scenarios};
 
 /// Name of the file in the state folder.

@@ -30,6 +30,7 @@ use crate::config::{self, Config};
 use crate::pipeline::{Mailbox, Message};
 use crate::quality::Watcher;
 
+pub(crate) use bookkeeping::ledger_folder;
 pub(crate) use prices::prices;
 
 /// Interval in which the last snapshot is read. Shorter ticks are merged in the history.

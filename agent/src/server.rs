@@ -20,6 +20,7 @@ mod landing;
 mod origin;
 mod page;
 mod passwords;
+mod past;
 mod progress;
 mod rendered;
 mod tls;
@@ -27,6 +28,7 @@ pub(crate) mod web_config;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +100,8 @@ pub(crate) struct AnswerSources {
     pub snapshots: Snapshots,
     pub options: Options,
     pub addresses: Arc<Addresses>,
+    /// State folder with the ledger.
+    pub ledger_folder: PathBuf,
     /// Takes the posts of encoders.
     pub registry: Arc<ProgressRegistry>,
 }
@@ -137,11 +141,13 @@ impl Bound {
         authenticator: Authenticator,
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let AnswerSources { snapshots, options, addresses, registry } = sources;
-        let mut router = router(self.listener, snapshots, options, addresses, &stop);
+        let AnswerSources { snapshots, options, addresses, ledger_folder, registry } = sources;
+        let mut router = router(self.listener, snapshots.clone(), options, addresses, &stop);
         let mut authenticator = authenticator.at(self.address()?.ip());
         if self.listener == Listener::Main {
-            router = router.merge(posting(registry, stop.clone()));
+            router = router
+                .merge(posting(registry, stop.clone()))
+                .merge(layered(past::router(snapshots, ledger_folder)));
             authenticator = authenticator.doubled();
         }
         self.socket.set_nonblocking(true)?;
@@ -186,7 +192,9 @@ fn router(
 ) -> Router {
     let rendered = Rendered::new(listener, options);
     let own = match listener {
-        Listener::Main => api::router(snapshots.clone(), stop.clone()).merge(page::router()).merge(docs::router()),
+        Listener::Main => {
+            api::router(snapshots.clone(), stop.clone()).merge(page::router()).merge(docs::router())
+        }
         _ => Router::new(),
     };
     let context = Arc::new(Context { listener, snapshots, rendered, addresses });
@@ -199,9 +207,12 @@ fn router(
     if listener != Listener::Main {
         router = router.route("/", get(landing));
     }
+    layered(router.with_state(context).merge(own))
+}
+
+/// Routes whose answers are compressed and limited in time.
+fn layered(router: Router) -> Router {
     router
-        .with_state(context)
-        .merge(own)
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
         .layer(CatchPanicLayer::new())

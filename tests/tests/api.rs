@@ -117,6 +117,8 @@ fn lists_are_paged_sorted_and_filtered_and_say_what_they_cannot() {
         ("/api/v1/workloads?colour=red", "colour"),
         ("/api/v1/snapshot?include=all", "workloads"),
         ("/api/v1/series?range=soon", "soon"),
+        ("/api/v1/history?range=1y", "the ranges are 24h and 30d"),
+        ("/api/v1/history/transcodes", "scenario=NAME or workload=NAME"),
     ] {
         let (status, text) = error(&agent, path);
         assert!(status == 400 && text.contains(word), "{path}: {status} {text}");

@@ -128,6 +128,11 @@ fn a_drawer_has_every_figure_of_an_encode_or_a_workload() {
 }
 
 #[test]
+fn the_host_has_its_history_and_one_cost_and_the_documentation_is_rendered() {
+    play("host");
+}
+
+#[test]
 fn a_time_without_figures_is_a_gap_in_the_charts() {
     play("gaps");
 }

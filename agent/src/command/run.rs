@@ -173,6 +173,7 @@ async fn run_async(
         snapshots: opened.snapshots.clone(),
         options: Options { zone_names: config.compat.zones },
         addresses: Arc::new(addresses),
+        ledger_folder: results::ledger_folder(&config.state_dirs()),
         registry: opened.registry,
     };
     let mut tasks = JoinSet::new();

@@ -42,6 +42,15 @@ impl State {
     }
 }
 
+/// What the wanted transcodes have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TranscodesOf {
+    /// The container's `ffwatt.scenario`.
+    Scenario(String),
+    /// The name of the workload.
+    Workload(String),
+}
+
 /// Columns in the order of [`row`], in a file of this version: older files lack some of them.
 fn columns(version: i64) -> String {
     let state = if version >= WITH_CHARGES {
@@ -70,6 +79,28 @@ impl Ledger {
                 "SELECT {columns} FROM transcode WHERE ended >= ?1 AND ended <= ?2 ORDER BY ended DESC LIMIT ?3"
             ))?;
             let rows = statement.query_map(params![from.0, to.0, most], row)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|cause| self.failed(cause))
+    }
+
+    /// Transcodes of a scenario or of a workload that are over, the latest first.
+    pub(crate) fn transcodes_of(
+        &self,
+        of: &TranscodesOf,
+        most: u32,
+    ) -> Result<Vec<TranscodeRow>, LedgerError> {
+        let columns = columns(self.version);
+        let (column, name) = match of {
+            TranscodesOf::Scenario(name) => ("scenario", name),
+            TranscodesOf::Workload(name) => ("workload", name),
+        };
+        let is_over = if self.version >= WITH_CHARGES { "state != 'running'" } else { "1" };
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&format!(
+                "SELECT {columns} FROM transcode WHERE {column} = ?1 AND {is_over} ORDER BY ended DESC LIMIT ?2"
+            ))?;
+            let rows = statement.query_map(params![name, most], row)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|cause| self.failed(cause))

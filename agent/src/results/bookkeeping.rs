@@ -53,6 +53,12 @@ pub(super) struct Bookkeeper {
     max_bytes: u64,
 }
 
+/// The state folder with the ledger: the first that can be written. Where none can, that has been reported, and the first gives the reason.
+pub(crate) fn ledger_folder(folders: &[PathBuf]) -> PathBuf {
+    let writable = folders.iter().find(|folder| is_writable(folder).is_ok());
+    writable.or(folders.first()).cloned().unwrap_or_default()
+}
+
 impl Bookkeeper {
     /// Opens the ledger in the state folder. A failure is reported, and opening is tried again.
     pub(super) fn open(config: &Config, now: WallTime) -> Self {
@@ -93,10 +99,10 @@ impl Bookkeeper {
             return;
         }
         self.tried = Some(now);
-        // Where no folder can be written, that has been reported: the first gives the reason.
-        let writable = self.folders.iter().find(|folder| is_writable(folder).is_ok());
-        let Some(folder) = writable.or(self.folders.first()) else { return };
-        match Ledger::open(folder, now) {
+        if self.folders.is_empty() {
+            return;
+        }
+        match Ledger::open(&ledger_folder(&self.folders), now) {
             Ok((ledger, finding)) => {
                 if let Some(finding) = finding {
                     tracing::warn!("{finding}");

@@ -1,4 +1,5 @@
-//! `/api/v1/…`: the last snapshot and the last minutes, as JSON. No request does IO; requests of one tick share a rendered body.
+//! `/api/v1/…`: the last snapshot and the last minutes, as JSON. No request does IO (`past` has those that read the ledger); requests of
+//! one tick share a rendered body.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -254,12 +255,12 @@ async fn events(State(api): Shared) -> Response {
 async fn nothing() -> Response {
     problem(
         StatusCode::NOT_FOUND,
-        "unknown path; the paths are /api/v1/snapshot, workloads, transcodes, scenarios, series and \
-         events",
+        "unknown path; the paths are /api/v1/snapshot, workloads, transcodes, scenarios, series, \
+         history, history/transcodes and events",
     )
 }
 
-fn bytes(answer: &impl Serialize) -> Result<Vec<u8>, String> {
+pub(super) fn bytes(answer: &impl Serialize) -> Result<Vec<u8>, String> {
     serde_json::to_vec(answer).map_err(|error| error.to_string())
 }
 
@@ -268,11 +269,11 @@ fn aged(body: Bytes, age: Duration) -> Response {
     ([(AGE, HeaderValue::from(age.as_secs()))], json(body)).into_response()
 }
 
-fn json(body: Bytes) -> Response {
+pub(super) fn json(body: Bytes) -> Response {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-fn problem(status: StatusCode, why: &str) -> Response {
+pub(super) fn problem(status: StatusCode, why: &str) -> Response {
     let body = serde_json::json!({ "error": why }).to_string();
     (status, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response()
 }

@@ -16,19 +16,21 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
 /// Texts that replace marks of the page.
-const PARTS: [(&str, &str); 15] = [
+const PARTS: [(&str, &str); 17] = [
     ("{{uplot.css}}", include_str!("page/uplot/uPlot.min.css")),
     ("{{page.css}}", include_str!("page/page.css")),
     ("{{drawer.css}}", include_str!("page/drawer.css")),
     ("{{cards.css}}", include_str!("page/cards.css")),
     ("{{uplot.js}}", include_str!("page/uplot/uPlot.iife.min.js")),
     ("{{format.js}}", include_str!("page/format.js")),
+    ("{{cost.js}}", include_str!("page/cost.js")),
     ("{{charts.js}}", include_str!("page/charts.js")),
     ("{{tables.js}}", include_str!("page/tables.js")),
     ("{{columns.js}}", include_str!("page/columns.js")),
     ("{{line_chart.js}}", include_str!("page/line_chart.js")),
     ("{{recorder.js}}", include_str!("page/recorder.js")),
     ("{{details.js}}", include_str!("page/details.js")),
+    ("{{past.js}}", include_str!("page/past.js")),
     ("{{drawer.js}}", include_str!("page/drawer.js")),
     ("{{view.js}}", include_str!("page/view.js")),
     ("{{page.js}}", include_str!("page/page.js")),
@@ -82,6 +84,7 @@ async fn page() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::snapshot::PART_NAMES;
 
     #[test]
     fn it_is_whole_small_and_takes_nothing_from_elsewhere() {
@@ -94,6 +97,14 @@ mod tests {
         }
         assert_eq!(PAGE.policy.matches("'sha256-").count(), PARTS.len());
         assert!(!PAGE.policy.contains("unsafe"), "{}", PAGE.policy);
+    }
+
+    #[test]
+    fn the_parts_of_the_host_have_the_names_of_top() {
+        let script = include_str!("page/charts.js");
+        for (part, name) in PART_NAMES {
+            assert!(script.contains(&format!("\n  {part}: \"{name}\",\n")), "{part}");
+        }
     }
 
     #[test]

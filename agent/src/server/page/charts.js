@@ -11,6 +11,7 @@ const PART_NAMES = {
   system: "system and kernel",
   services: "services",
   containers: "containers",
+  workloads: "containers and services",
   unattributed: "unattributed",
 };
 
@@ -30,23 +31,23 @@ function observeSize(element, chart, height) {
   return observer;
 }
 
-/** The stacked power of the host. */
+/** The stacked power of the host. A time without figures is a gap. */
 class PowerChart {
-  constructor(element, onHover) {
-    Object.assign(this, { element, onHover, series: { times_unix_seconds: [], series: [] } });
+  /** `parts` from the bottom up; `label` is the text of a time on the axis. */
+  constructor(element, onHover, { parts = PARTS, height = 200, label = clock, steps = [5, 10, 15, 30, 60, 120, 300] } = {}) {
+    Object.assign(this, { element, onHover, parts, height, label, steps, series: { times_unix_seconds: [], series: [] } });
     this.draw();
   }
 
   /** Anew, in the colours of the theme. */
   draw() {
-    this.observer?.disconnect();
-    this.chart?.destroy();
-    const height = 200;
+    this.clear();
+    const height = this.height;
     // The sum of all is painted first, and what is below it over it.
     const layer = (part) => ({
       label: part,
       width: 0,
-      fill: resolved(`var(--${part})`),
+      fill: resolved(`var(--${part === "workloads" ? "containers" : part})`),
       points: { show: false },
     });
     const options = {
@@ -59,8 +60,8 @@ class PowerChart {
         x: { range: (_, first, end) => [Math.min(first, end - SHORTEST_SECONDS), end] },
         y: { range: (_, __, top) => [0, Math.max(0.1, top * 1.08)] },
       },
-      axes: [{ ...axisStyle(), size: 26, incrs: [5, 10, 15, 30, 60, 120], space: 80, values: (_, ticks) => ticks.map(clock) }, { ...axisStyle(), size: 56, values: (_, ticks) => ticks.map((tick) => `${+tick.toFixed(3)} W`) }],
-      series: [{}, ...[...PARTS].reverse().map(layer)],
+      axes: [{ ...axisStyle(), size: 26, incrs: this.steps, space: 80, values: (_, ticks) => ticks.map(this.label) }, { ...axisStyle(), size: 56, values: (_, ticks) => ticks.map((tick) => `${+tick.toFixed(3)} W`) }],
+      series: [{}, ...[...this.parts].reverse().map(layer)],
       hooks: { setCursor: [(chart) => this.onHover(this.at(chart.cursor.idx))] },
     };
     this.chart = new uPlot(options, this.stacked(), this.element);
@@ -72,22 +73,32 @@ class PowerChart {
     this.chart.setData(this.stacked());
   }
 
-  /** The watts of each part at a step; nothing where there is none. */
+  /** The watts of each part at a step, and their total; nothing where there is none. */
   at(index) {
-    if (!known(index) || !known(this.series.times_unix_seconds[index])) return null;
-    const parts = Object.fromEntries(this.series.series.map((one) => [one.part, one.power_watts[index]]));
-    return { time: this.series.times_unix_seconds[index], parts };
+    const time = known(index) ? this.data[0][index] : undefined;
+    const place = this.series.times_unix_seconds.indexOf(time);
+    if (place < 0) return null;
+    const parts = Object.fromEntries(this.series.series.map((one) => [one.part, one.power_watts[place]]));
+    const all = Object.values(parts).filter(known);
+    return { time, parts, total: all.length === 0 ? undefined : all.reduce((sum, watts) => sum + watts, 0) };
   }
 
   stacked() {
     const times = this.series.times_unix_seconds;
-    const sum = times.map(() => 0);
-    const layers = PARTS.map((part) => {
+    const sum = times.map((_, index) => (this.series.series.some((one) => known(one.power_watts[index])) ? 0 : null));
+    const layers = this.parts.map((part) => {
       const values = this.series.series.find((one) => one.part === part)?.power_watts ?? [];
-      times.forEach((_, index) => { sum[index] += values[index] ?? 0; });
+      times.forEach((_, index) => { if (known(sum[index])) sum[index] += values[index] ?? 0; });
       return [...sum];
     });
-    return [times, ...layers.reverse()];
+    this.data = [withGaps(times, times).times, ...layers.reverse().map((layer) => withGaps(times, layer).values)];
+    return this.data;
+  }
+
+  clear() {
+    this.observer?.disconnect();
+    this.chart?.destroy();
+    this.chart = undefined;
   }
 }
 

@@ -23,14 +23,14 @@ const transcodes = new Table(find("transcodes"), {
     { field: "workload", title: "Container", kind: "name", isText: true, show: nameOf },
     { field: "codec", title: "Encode", isText: true, value: encodeOf, show: encodeOf },
     { field: "state", title: "State", isText: true, value: stateOf, show: stateOf, mark: (one) => (one.is_stalled || hasFailed(one) ? "alarm" : "") },
-    { field: "power_watts", title: "Power", value: (one) => (one.is_running ? one.power_watts : undefined), show: (one) => (one.is_running ? watts(one.power_watts) : "–") },
+    { field: "power_watts", title: "Power", value: (one) => (one.is_running ? one.power_watts : undefined), show: (one) => (one.is_running ? watts(one.power_watts) : UNKNOWN) },
     { field: "spark", title: "5 min", kind: "spark" },
     { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
     { field: "joules_per_frame", title: "J/frame", show: (one) => joules(one.joules_per_frame) },
     { field: "speed_ratio", title: "Speed", show: (one) => speed(one.speed_ratio), mark: (one) => (one.is_stalled ? "alarm" : "") },
     { field: "frames", title: "Frames", show: framesOf, mark: (one) => (one.dropped_frames > 0 ? "alarm" : "") },
     { field: "vmaf_score", title: "VMAF", show: (one) => score(one.vmaf_score) },
-    { field: "cost", title: "Cost", show: (one) => money(one.cost, currency) },
+    { field: "cost", title: "Cost", help: costExplained, show: (one) => money(one.cost, currency) },
     { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
   ],
 });
@@ -39,17 +39,17 @@ function encodeOf(one) {
   return [one.codec ?? one.program, one.preset, one.resolution].filter(Boolean).join(" · ");
 }
 
+/** The word of the agent, with the exit status of a failure. */
 function stateOf(one) {
-  if (one.is_running) return one.is_stalled ? "falls behind" : "running";
-  return hasFailed(one) ? `failed (${one.exit_code})` : (one.ending ?? "ended");
+  return hasFailed(one) && known(one.exit_code) ? `${one.state} (${one.exit_code})` : one.state;
 }
 
 function hasFailed(one) {
-  return one.ending === "failed";
+  return one.state === "failed";
 }
 
 function framesOf(one) {
-  if (!known(one.frames)) return "–";
+  if (!known(one.frames)) return UNKNOWN;
   return one.dropped_frames > 0 ? `${one.frames} (${one.dropped_frames} dropped)` : String(one.frames);
 }
 
@@ -70,7 +70,8 @@ const workloads = new Table(find("workloads"), {
     { field: "energy_joules", title: "Energy", show: (one) => joules(one.energy_joules) },
     { field: "cpu_cores", title: "CPU cores", show: (one) => number(one.cpu_cores) },
     { field: "memory_bytes", title: "Memory", show: (one) => bytes(one.memory_bytes) },
-    { field: "energy_cost", title: "Energy cost", show: (one) => money(one.energy_cost, currency) },
+    { field: "cost", title: "Cost", help: costExplained, show: (one) => money(one.cost, currency) },
+    { field: "cost_per_hour", title: "Cost/h", help: costExplained, value: (one) => hourOf(one)?.total, show: (one) => money(hourOf(one)?.total, currency) },
     { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
     { field: "image", title: "Image", isText: true, show: (one) => one.image ?? "" },
   ],
@@ -91,7 +92,7 @@ const scenarios = new Table(find("scenarios"), {
     { field: "joules_per_frame", title: "J/frame", show: (one) => joules(one.joules_per_frame) },
     { field: "cost", title: "Cost", show: (one) => money(one.cost, one.currency ?? currency) },
     { field: "carbon_grams", title: "CO₂e", show: (one) => grams(one.carbon_grams) },
-    { field: "energy_basis", title: "Source", isText: true, show: (one) => ({ measured: "measured", model: "estimate", file: "result file" })[one.energy_basis] ?? "–" },
+    { field: "energy_basis", title: "Source", isText: true, show: (one) => ({ measured: "measured", model: "estimate", file: "result file" })[one.energy_basis] ?? UNKNOWN },
   ],
 });
 

@@ -1,7 +1,7 @@
 // The figures of the drawer: each figure of the API for an encode and for a workload. An unknown figure is left out.
 "use strict";
 
-/** A figure that is left out when the API does not have it. */
+/** A figure: title and text. It is left out when the API does not have it. */
 const figure = (title, field, format = String) => [
   title,
   (one) => (known(one[field]) && one[field] !== "" ? format(one[field]) : undefined),
@@ -57,14 +57,12 @@ const ENCODE_GROUPS = [
     figure("SSIM", "ssim_score", (value) => value.toFixed(4)),
     figure("Scored frames", "quality_covered_ratio", percent),
   ]],
-  ["Energy and cost", [
+  ["Energy", [
     figure("Energy per second of output", "joules_per_output_second", joules),
     figure("Energy per megapixel", "joules_per_megapixel", joules),
     figure("Energy per VMAF point", "joules_per_vmaf_point", joules),
-    figure("Cost", "cost", (value) => money(value, currency)),
-    figure("Cost per hour of output", "cost_per_output_hour", (value) => money(value, currency)),
-    figure("CO₂e", "carbon_grams", grams),
   ]],
+  ["Cost and CO₂e", COST_FIGURES, costExplained],
 ];
 
 /** The key of a transcode is the process number and the start second. */
@@ -76,6 +74,22 @@ function renditionsOf(one) {
   const copied = one.copied_streams > 0 ? `, ${one.copied_streams} copied` : "";
   return one.renditions > 0 ? `${one.encoded_renditions} encoded${copied}` : undefined;
 }
+
+const HOST_TILES = [
+  ["Power", (one) => watts(one.power_watts)],
+  ["CPU", (one) => percent(one.utilisation_ratio)],
+  ["Cost", perHour],
+];
+
+const HOST_GROUPS = [
+  ["Host", [
+    figure("Busy CPUs", "cpu_cores", number),
+    figure("Installed memory", "memory_bytes", bytes),
+    figure("Energy since start", "energy_joules", joules),
+    figure("CPU time since start", "cpu_seconds", lengthOf),
+  ]],
+  ["Cost and CO₂e", COST_FIGURES, costExplained],
+];
 
 const WORKLOAD_TILES = [
   ["Power", (one) => watts(one.power_watts)],
@@ -91,12 +105,11 @@ const WORKLOAD_GROUPS = [
     figure("Part of the host", "part", (part) => PART_NAMES[part] ?? part),
     figure("Image", "image"),
     figure("Scenario", "scenario"),
-    ["State", (one) => (one.is_running ? "running" : "ended")],
+    figure("State", "state"),
   ]],
-  ["Energy and cost", [
+  ["Energy", [
     figure("Uncertainty of the energy", "uncertainty_joules", (value) => `± ${joules(value)}`),
     figure("CPU time", "cpu_seconds", lengthOf),
-    figure("Energy cost", "energy_cost", (value) => money(value, currency)),
-    figure("CO₂e", "carbon_grams", grams),
   ]],
+  ["Cost and CO₂e", COST_FIGURES, costExplained],
 ];

@@ -1,4 +1,4 @@
-// The drawer: all figures of one encode or workload, with charts, over the page.
+// The drawer: all figures of one encode, of one workload or of the host, with charts, over the page.
 "use strict";
 
 /** Most encodes of a workload that are linked in its drawer. */
@@ -17,6 +17,7 @@ const KINDS = {
     links: (one, answer) => answer.workloads
       .filter((other) => other.workload === one.workload && other.id === one.workload_id)
       .map((other) => [{ kind: "workload", key: keyOfWorkload(other) }, `Workload ${other.workload}`]),
+    parts: (target, item) => [new EarlierEncodes(target, item)],
     query: (key) => `transcode=${encodeURIComponent(key)}`,
     isSeries: (series, key) => series.transcode === key,
   },
@@ -24,7 +25,7 @@ const KINDS = {
     word: "workload",
     item: (answer, key) => answer.workloads.find((one) => keyOfWorkload(one) === key),
     title: nameOf,
-    subtitle: (one) => [one.kind === "pseudo" ? "host" : one.kind, one.is_running ? "running" : "ended"].join(" · "),
+    subtitle: (one) => [one.kind === "pseudo" ? "host" : one.kind, one.state].join(" · "),
     colour: (one) => colourOf(one.workload, one.part),
     tiles: WORKLOAD_TILES,
     groups: WORKLOAD_GROUPS,
@@ -34,19 +35,33 @@ const KINDS = {
       .sort((other, another) => another.is_running - other.is_running)
       .slice(0, MOST_LINKS)
       .map((other) => [{ kind: "encode", key: other.transcode }, `Encode ${processOf(other)}: ${encodeOf(other)} · ${stateOf(other)}`]),
+    parts: (target, item) => [new WorkloadPast(target), new EarlierEncodes(target, { workload: item.workload })],
     query: (key) => `workload=${encodeURIComponent(key.split("\n")[1] || key.split("\n")[0])}`,
     isSeries: (series, key) => `${series.workload}\n${series.id}` === key,
   },
+  host: {
+    word: "host",
+    item: (answer) => answer.host,
+    title: () => location.hostname,
+    subtitle: (one) => `${one.cpus} CPUs · ${methodOf(last.method)}`,
+    colour: () => "var(--accent)",
+    tiles: HOST_TILES,
+    groups: HOST_GROUPS,
+    charts: [],
+    parts: (target) => [new HostPast(target, (other) => drawer.open(other))],
+    links: () => [],
+  },
 };
 
-/** A part of the drawer: a heading, and figures that are written in place. */
-function figureList(heading, figures) {
+/** A part of the drawer: a heading, figures that are written in place, and a sentence about them. */
+function figureList(heading, figures, explained) {
   const rows = figures.map(([title, show]) => {
     const value = element("dd");
     return { show, value, row: element("div", {}, element("dt", {}, title), value) };
   });
-  const part = element("section", {}, element("h3", {}, heading), element("dl", {}, ...rows.map((one) => one.row)));
-  return { part, rows };
+  const note = element("p", { class: "quiet" });
+  const part = element("section", {}, element("h3", {}, heading), element("dl", {}, ...rows.map((one) => one.row)), ...(explained ? [note] : []));
+  return { part, rows, note, explained };
 }
 
 class Drawer {
@@ -58,7 +73,7 @@ class Drawer {
     dialog.addEventListener("close", () => this.closed());
   }
 
-  /** Opens an encode or a workload by the user's choice. */
+  /** Opens an encode, a workload or the host by the user's choice. */
   open(target) {
     const isFirst = this.target === null;
     this.show(target);
@@ -68,6 +83,7 @@ class Drawer {
   /** Shows this target, or nothing. */
   show(target) {
     if (target?.kind === this.target?.kind && target?.key === this.target?.key) return;
+    const isSameKind = this.target !== null && target?.kind === this.target.kind;
     if (this.target === null) this.origin = target;
     this.target = target;
     this.clear();
@@ -80,6 +96,7 @@ class Drawer {
     find("drawer-body").scrollTop = 0;
     find("drawer-close").focus();
     this.update();
+    if (isSameKind) this.parts[0]?.focus?.();
     // A request that fails is repeated at the next tick, and that one shows the lost connection.
     this.askSeries().catch(() => {});
   }
@@ -93,10 +110,13 @@ class Drawer {
 
   clear() {
     for (const chart of this.charts?.values() ?? []) chart.clear();
+    for (const part of this.parts ?? []) part.clear();
+    this.parts = [];
     this.charts = new Map();
     this.item = null;
     this.series = null;
     find("drawer-charts").replaceChildren();
+    find("drawer-past").replaceChildren();
     find("drawer-groups").replaceChildren();
     find("drawer-tiles").replaceChildren();
     find("drawer-links").replaceChildren();
@@ -110,7 +130,7 @@ class Drawer {
       find("drawer-tiles").append(element("div", {}, element("dt", {}, title), value));
       return { show, value };
     });
-    this.groups = kind.groups.map(([heading, figures]) => figureList(heading, figures));
+    this.groups = kind.groups.map((group) => figureList(...group));
     find("drawer-groups").append(...this.groups.map((one) => one.part));
     this.charts = new Map(kind.charts.map(([name, title, format]) => [name, new LineChart(name, title, format)]));
     find("drawer-charts").append(...[...this.charts.values()].map((chart) => chart.figure));
@@ -134,8 +154,11 @@ class Drawer {
     find("drawer-swatch").style.setProperty("--color", item ? kind.colour(item) : "transparent");
     for (const part of ["drawer-tiles", "drawer-groups"]) find(part).hidden = !item;
     if (!item) return;
+    this.addParts(kind);
+    for (const part of this.parts) part.update(item, kind);
     for (const { show, value } of this.tiles) write(value, show(item));
-    for (const { part, rows } of this.groups) {
+    for (const { part, rows, note, explained } of this.groups) {
+      if (explained) write(note, explained());
       for (const { show, value, row } of rows) {
         const text = show(item, this.time);
         row.hidden = text === undefined;
@@ -145,6 +168,14 @@ class Drawer {
     }
     this.link(kind.links(item, last));
     this.drawCharts();
+  }
+
+  /** Parts with a history begin when the item is known. */
+  addParts(kind) {
+    if (this.parts.length > 0) return;
+    this.parts = kind.parts(this.target, this.item);
+    find("drawer-past").append(...this.parts.map((part) => part.element));
+    for (const part of this.parts) part.ask(this.ask);
   }
 
   link(links) {
@@ -160,11 +191,13 @@ class Drawer {
     }));
   }
 
-  /** Requests the power of the last quarter of an hour. */
+  /** Requests the power of the last quarter of an hour, and the histories that are due. */
   async askSeries() {
     const target = this.target;
     if (target === null) return;
     const kind = KINDS[target.kind];
+    for (const part of this.parts) part.ask(this.ask);
+    if (!kind.query) return;
     const answer = await this.ask(`series?${kind.query(target.key)}&range=15m&steps=450`);
     if (this.target !== target) return;
     const line = answer.series.find((one) => kind.isSeries(one, target.key));
@@ -173,7 +206,7 @@ class Drawer {
   }
 
   drawCharts() {
-    if (this.target === null || !this.item) return;
+    if (this.target === null || !this.item || this.charts.size === 0) return;
     const recorded = recorder.of(this.target.key);
     const power = this.series ?? { times: [], values: [] };
     // The time before an encode began is no gap.
@@ -190,5 +223,6 @@ class Drawer {
   /** Anew, in the colours of the theme. */
   redraw() {
     for (const chart of this.charts?.values() ?? []) chart.draw();
+    for (const part of this.parts ?? []) part.redraw();
   }
 }

@@ -7,28 +7,31 @@ function digits(value) {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
+/** An unknown figure. */
+const UNKNOWN = "–";
+
 const known = (value) => value !== undefined && value !== null;
 
 const PREFIXES = [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]];
 
 /** A value with its unit: 4.23 W, 12.3 kJ, 3.63 mJ. */
 function withUnit(value, unit) {
-  if (!known(value)) return "–";
+  if (!known(value)) return UNKNOWN;
   if (value === 0) return `0 ${unit}`;
   const [factor, prefix] = PREFIXES.find(([factor]) => Math.abs(value) >= factor * 0.9995) ?? PREFIXES.at(-1);
   return `${digits(value / factor)} ${prefix}${unit}`;
 }
 
 // Watts are compared with each other: all of them in one unit.
-const watts = (value) => (known(value) ? `${digits(value)} W` : "–");
+const watts = (value) => (known(value) ? `${digits(value)} W` : UNKNOWN);
 const joules = (value) => withUnit(value, "J");
-const number = (value) => (known(value) ? digits(value) : "–");
-const percent = (ratio) => (known(ratio) ? `${(ratio * 100).toFixed(0)} %` : "–");
-const speed = (ratio) => (known(ratio) ? `${ratio.toFixed(2)}×` : "–");
-const score = (value) => (known(value) ? value.toFixed(1) : "–");
+const number = (value) => (known(value) ? digits(value) : UNKNOWN);
+const percent = (ratio) => (known(ratio) ? `${(ratio * 100).toFixed(0)} %` : UNKNOWN);
+const speed = (ratio) => (known(ratio) ? `${ratio.toFixed(2)}×` : UNKNOWN);
+const score = (value) => (known(value) ? value.toFixed(1) : UNKNOWN);
 
 function bytes(value) {
-  if (!known(value)) return "–";
+  if (!known(value)) return UNKNOWN;
   return value >= 2 ** 30 ? `${digits(value / 2 ** 30)} GiB` : `${digits(value / 2 ** 20)} MiB`;
 }
 
@@ -36,7 +39,7 @@ const SMALLEST_AMOUNT = 0.0001;
 
 /** An amount in the unit of a budget, without the prefixes milli, micro and nano: 0.0015 USD, <0.0001 g. `large` formats 1 and more. */
 function amount(value, unit, large) {
-  if (!known(value)) return "–";
+  if (!known(value)) return UNKNOWN;
   const size = Math.abs(value);
   if (size === 0) return `0 ${unit}`;
   if (size < SMALLEST_AMOUNT) return `<${SMALLEST_AMOUNT} ${unit}`;
@@ -46,12 +49,12 @@ function amount(value, unit, large) {
 const money = (value, currency) => amount(value, currency, (value) => `${value.toFixed(2)} ${currency}`);
 const grams = (value) => amount(value, "g", (value) => withUnit(value, "g"));
 
-const decibels = (value) => (known(value) ? `${value.toFixed(1)} dB` : "–");
+const decibels = (value) => (known(value) ? `${value.toFixed(1)} dB` : UNKNOWN);
 const bits = (value) => withUnit(value, "bit/s");
 
 /** A length of time in its two largest units: 12.3 s, 3 min 12 s, 2 h 5 min, 4 d 3 h. */
 function lengthOf(seconds) {
-  if (!known(seconds)) return "–";
+  if (!known(seconds)) return UNKNOWN;
   if (seconds < 60) return `${digits(seconds)} s`;
   const whole = Math.round(seconds);
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;

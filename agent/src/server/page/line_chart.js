@@ -44,9 +44,10 @@ class LineChart {
     this.figure = element("figure", { "data-chart": name, hidden: "" }, caption, this.box);
   }
 
-  /** `span` is that of all charts of the drawer, so that one time is in one place. */
-  set(times, values, span) {
+  /** `span` is that of all charts of the drawer, so that one time is in one place; `label` is the text of a time on the axis. */
+  set(times, values, span, label = clock) {
     this.span = span;
+    this.label = label;
     this.data = withGaps(times, values);
     const all = this.data.values.filter(known);
     this.figure.hidden = all.length === 0;
@@ -79,7 +80,7 @@ class LineChart {
         y: { range: (_, __, top) => [0, Math.max(1e-9, top * 1.1)] },
       },
       axes: [
-        { ...axisStyle(), size: 26, space: 80, values: (_, ticks) => ticks.map(clock) },
+        { ...axisStyle(), size: 26, space: 80, values: (_, ticks) => ticks.map(this.label) },
         { ...axisStyle(), size: 68, space: 30, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : this.format(tick))) },
       ],
       series: [{}, {

@@ -15,9 +15,16 @@ for (const part of [...PARTS].reverse()) {
   find("legend").append(element("li", { "data-part": part }, swatch, PART_NAMES[part], value));
   legend.set(part, value);
 }
-const power = new PowerChart(find("power"), (hovered) => showLegend(hovered?.parts));
+const power = new PowerChart(find("power"), showHovered);
 const front = new FrontChart(find("front"));
 const recorder = new Recorder();
+
+/** The time under the pointer, with the total and the parts; without it, the last tick. */
+function showHovered(hovered) {
+  const [time, total] = hovered ? [hovered.time, hovered.total] : [last?.time_unix_seconds, last?.host.power_watts];
+  write(find("hovered"), known(time) ? `${clock(time)}: ${watts(total)}` : UNKNOWN);
+  showLegend(hovered?.parts);
+}
 
 function showLegend(parts) {
   const now = Object.fromEntries((last?.split ?? []).map((one) => [one.part, one.power_watts]));
@@ -28,16 +35,17 @@ function showLegend(parts) {
 
 function show(answer) {
   last = answer;
-  currency = answer.prices.currency;
+  prices = answer.prices;
+  currency = prices.currency;
   document.body.dataset.tick = String(answer.tick);
   write(find("host-watts"), watts(answer.host.power_watts));
   write(find("container-watts"), watts(answer.split.find((one) => one.part === "containers")?.power_watts));
   write(find("running"), String(answer.transcodes.filter((one) => one.is_running).length));
   write(find("cpu"), `${percent(answer.host.utilisation_ratio)} of ${answer.host.cpus}`);
-  const cost = known(answer.host.energy_joules) ? (answer.host.energy_joules / 3.6e6) * answer.prices.per_kilowatt_hour : undefined;
-  write(find("energy"), `${joules(answer.host.energy_joules)} · ${money(cost, currency)}`);
+  write(find("energy"), `${joules(answer.host.energy_joules)} · ${kilowattHours(answer.host.energy_joules)}`);
+  showCost(answer.host);
   power.element.setAttribute("aria-label", `Power of the host over the last ten minutes; now ${watts(answer.host.power_watts)}`);
-  if (!power.chart.cursor.idx) showLegend();
+  if (!known(power.chart.cursor.idx)) showHovered(null);
   notices(answer.notices);
   // A folded workload gets a row only if it has energy.
   workloads.set(answer.workloads.filter((one) => !one.workload.startsWith("(") || one.energy_joules > 0));
@@ -48,11 +56,20 @@ function show(answer) {
   sources.set(answer.sources);
   recorder.add(answer);
   drawer.update();
-  const { cpu_source, energy_source, is_estimated, idle_policy } = answer.method;
-  const energy = energy_source ? `energy from ${energy_source}${is_estimated ? " (an estimate)" : ""}` : "energy unknown";
-  write(find("method"), `CPU time from ${cpu_source}, ${energy}; idle energy: ${idle_policy}.`);
+  write(find("method"), `CPU time from ${answer.method.cpu_source}, ${methodOf(answer.method)}; idle energy: ${answer.method.idle_policy}.`);
   write(find("about"), `ffwatt ${answer.agent_version}`);
   count();
+}
+
+function methodOf({ energy_source, is_estimated }) {
+  return energy_source ? `energy from ${energy_source}${is_estimated ? " (an estimate)" : ""}` : "energy unknown";
+}
+
+function showCost(host) {
+  find("cost-tile").hidden = hourOf(host) === undefined;
+  write(find("cost"), `${perHour(host)} · ${perMonth(host)}`);
+  find("cost-tile").title = costExplained();
+  for (const table of [transcodes, workloads]) table.showHelp();
 }
 
 function notices(all) {
@@ -94,7 +111,8 @@ const drawer = new Drawer(find("drawer"), {
   onOpen: (isFirst) => view.opened(isFirst),
   onClose: (origin, isByUser) => {
     if (isByUser) view.closed();
-    (origin.kind === "encode" ? transcodes : workloads).focus(origin.key);
+    if (origin.kind === "host") find("host-details").focus();
+    else (origin.kind === "encode" ? transcodes : workloads).focus(origin.key);
   },
   ask,
 });
@@ -107,6 +125,7 @@ const view = new View({
   apply: filter,
 });
 
+find("host-details").addEventListener("click", () => drawer.open({ kind: "host", key: "15m" }));
 for (const id of ["filter", "pseudo"]) {
   find(id).addEventListener("input", () => {
     filter();
@@ -123,7 +142,10 @@ find("skip").addEventListener("click", (event) => {
 
 async function ask(path) {
   const answer = await fetch(`api/v1/${path}`, { cache: "no-store", signal: AbortSignal.timeout(10_000) });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  if (!answer.ok) {
+    const { error } = await answer.json().catch(() => ({}));
+    throw new Error(error ?? `${path}: ${answer.status}`);
+  }
   const body = await answer.json();
   body.age = Number(answer.headers.get("Age") ?? 0);
   return body;

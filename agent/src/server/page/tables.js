@@ -1,7 +1,7 @@
 // Tables with sorting, filter and updates in place: only the rows that are shown exist, and only changed text is written.
 "use strict";
 
-/** Rows of a table, running and finished each, until the user asks for all. */
+/** Rows of a table, running and ended each, until the user asks for all. */
 const FIRST_ROWS = 20;
 
 const find = (id) => document.getElementById(id);
@@ -200,24 +200,24 @@ class Table {
     });
   }
 
-  /** Shows the matching rows: running ones in order, then the folded line of the finished ones. */
+  /** Shows the matching rows: running ones in order, then the folded line of those that have ended. */
   arrange() {
     const isWanted = this.isWanted ?? (() => true);
     const wanted = this.sorted(this.items.filter(isWanted));
     const isOver = this.isOver ?? (() => false);
-    const groups = { running: wanted.filter((one) => !isOver(one)), finished: wanted.filter(isOver) };
+    const groups = { running: wanted.filter((one) => !isOver(one)), ended: wanted.filter(isOver) };
     this.matching = wanted.length;
     const first = (items) => (this.isAll ? items : items.slice(0, FIRST_ROWS));
-    const shown = [first(groups.running), this.isUnfolded ? first(groups.finished) : []];
+    const shown = [first(groups.running), this.isUnfolded ? first(groups.ended) : []];
     const lines = shown.map((items) => items.map((item) => this.line(item)));
-    if (groups.finished.length > 0) lines.splice(1, 0, [this.fold.line]);
+    if (groups.ended.length > 0) lines.splice(1, 0, [this.fold.line]);
     if (wanted.length === 0) lines.push([this.nothing()]);
     this.place(lines.flat());
-    write(this.fold.button, `finished: ${groups.finished.length}`);
+    write(this.fold.button, `ended: ${groups.ended.length}`);
     this.fold.button.setAttribute("aria-expanded", String(this.isUnfolded));
-    const total = groups.running.length + (this.isUnfolded ? groups.finished.length : 0);
+    const total = groups.running.length + (this.isUnfolded ? groups.ended.length : 0);
     write(this.more.button, this.isAll ? `show the first ${FIRST_ROWS}` : `show all (${total})`);
-    const most = Math.max(groups.running.length, this.isUnfolded ? groups.finished.length : 0);
+    const most = Math.max(groups.running.length, this.isUnfolded ? groups.ended.length : 0);
     this.more.line.hidden = most <= FIRST_ROWS;
     this.sparklines.rescale();
   }
@@ -254,6 +254,13 @@ class Table {
     this.emptyLine ??= element("tr", { role: "row" }, cell());
     write(this.emptyLine.firstChild, this.items.length === 0 ? this.empty : "No row matches the filter.");
     return this.emptyLine;
+  }
+
+  /** Says what the figures of a column consist of, where that is not in its title. */
+  showHelp() {
+    this.columns.forEach((column, index) => {
+      if (column.help && this.heads[index].title !== column.help()) this.heads[index].title = column.help();
+    });
   }
 
   /** Says the scale that the lines of all rows share. */

@@ -17,11 +17,11 @@ class View {
     if (!this.pseudo.checked) words.set("system", "hidden");
     for (const [name, table] of Object.entries(this.tables)) {
       if (table.order !== "") words.set(`${name}.sort`, table.order);
-      const shown = [table.isAll ? "all" : "", table.isUnfolded ? "finished" : ""].filter((word) => word !== "");
+      const shown = [table.isAll ? "all" : "", table.isUnfolded ? "ended" : ""].filter((word) => word !== "");
       if (shown.length > 0) words.set(`${name}.show`, shown.join(" "));
     }
     const target = this.drawer.target;
-    if (target?.kind === "encode") words.set("encode", target.key);
+    if (target?.kind === "encode" || target?.kind === "host") words.set(target.kind, target.key);
     if (target?.kind === "workload") {
       const [name, id] = target.key.split("\n");
       words.set("workload", name);
@@ -40,12 +40,13 @@ class View {
       const shown = (words.get(`${name}.show`) ?? "").split(" ");
       table.order = words.get(`${name}.sort`) ?? "";
       table.isAll = shown.includes("all");
-      table.isUnfolded = shown.includes("finished");
+      table.isUnfolded = shown.includes("ended");
       table.arrange();
     }
     this.apply();
     const workload = words.has("workload") ? { kind: "workload", key: `${words.get("workload")}\n${words.get("id") ?? ""}` } : null;
-    this.drawer.show(words.has("encode") ? { kind: "encode", key: words.get("encode") } : workload);
+    const named = ["encode", "host"].find((kind) => words.has(kind));
+    this.drawer.show(named ? { kind: named, key: words.get(named) } : workload);
   }
 
   changed() {
