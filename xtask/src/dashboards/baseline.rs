@@ -2,13 +2,14 @@
 
 use super::links::{SCENARIO, SCENARIO_OF_CELL};
 use super::panel::{lines, table};
-use super::queries::of_scenarios;
-use super::{Dashboard, SCENARIOS};
+use super::queries::{highest_scenarios, of_scenarios};
+use super::{Dashboard, SCENARIOS, TOP};
 
 pub(crate) fn dashboard() -> Dashboard {
     let of = |metric: &str| {
         of_scenarios(&format!(r#"{metric}{{instance=~"$instance(:.*)?", run_id=~"$run_id"}}"#), "run_id")
     };
+    let top = |metric: &str| highest_scenarios(&of(metric), "");
     let scenario = "{{scenario}} on {{instance}}";
     Dashboard {
         file: "baseline-vs-test",
@@ -17,28 +18,28 @@ pub(crate) fn dashboard() -> Dashboard {
         description: "Increase of power, energy and CPU use of each scenario over the baseline of its run.",
         refresh: "10s",
         since: "now-1h",
-        variables: SCENARIOS[..2].to_vec(),
+        variables: SCENARIOS[..2].iter().copied().chain([TOP]).collect(),
         panels: vec![
             lines(
                 "Power added",
                 "watt",
                 "Mean power of the host minus its mean power during the baseline, in watts.",
             )
-            .query(of("results_scenario_delta_power_watts"), scenario)
+            .query(top("results_scenario_delta_power_watts"), scenario)
             .link(SCENARIO),
             lines(
                 "Container CPU added",
                 "percent",
                 "CPU use of all containers minus their CPU use during the baseline.",
             )
-            .query(of("results_scenario_net_container_cpu_percent"), scenario)
+            .query(top("results_scenario_net_container_cpu_percent"), scenario)
             .link(SCENARIO),
             lines(
                 "Energy added",
                 "watth",
                 "Energy of the host minus the energy at the baseline's power over the same time.",
             )
-            .query(of("results_scenario_delta_energy_wh"), scenario)
+            .query(top("results_scenario_delta_energy_wh"), scenario)
             .link(SCENARIO),
             table(
                 "Increase",

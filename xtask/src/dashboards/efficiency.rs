@@ -2,13 +2,14 @@
 
 use super::links::{SCENARIO, SCENARIO_OF_CELL};
 use super::panel::{BAD, GOOD, WARN, bars, lines, table};
-use super::queries::of_scenarios;
-use super::{Dashboard, SCENARIOS};
+use super::queries::{highest_scenarios, of_scenarios};
+use super::{Dashboard, SCENARIOS, TOP};
 
 const REAL: &str = r#"{instance=~"$instance(:.*)?", scenario!~".*[Bb]aseline.*", run_id=~"$run_id", output_ladder=~"$output_ladder", encoder_type=~"$encoder_type"}"#;
 
 pub(crate) fn dashboard() -> Dashboard {
     let by = |labels: &str, metric: &str| of_scenarios(&format!("{metric}{REAL}"), labels);
+    let top = |labels: &str, metric: &str| highest_scenarios(&by(labels, metric), "");
     let each = "output_ladder, encoder_type, streams";
     let legend = "{{scenario}} ({{output_ladder}}) on {{instance}}";
     Dashboard {
@@ -18,57 +19,94 @@ pub(crate) fn dashboard() -> Dashboard {
         description: "Pixels, frames and bits per joule, by scenario of the last run.",
         refresh: "30s",
         since: "now-1h",
-        variables: SCENARIOS.to_vec(),
+        variables: SCENARIOS.into_iter().chain([TOP]).collect(),
         panels: vec![
-            table("Leaderboard", "none", "Pixels per joule, power and energy of each scenario. Each column can be sorted.")
-                .query(format!("sort_desc({})", by(each, "results_scenario_efficiency_score")), "")
-                .query(by(each, "results_scenario_mean_power_watts"), "")
-                .query(by(each, "results_scenario_total_energy_joules"), "")
-                .column("instance", "Host", "string")
-                .linked("scenario", "Scenario", SCENARIO_OF_CELL)
-                .column("output_ladder", "Ladder", "string")
-                .column("encoder_type", "Encoder", "string")
-                .column("streams", "Streams", "string")
-                .column("Value #A", "Pixels per joule", "short")
-                .column("Value #B", "Mean power", "watt")
-                .column("Value #C", "Energy", "joule"),
-            bars("Pixels per joule", "short", "More is better.")
-                .query(format!("sort_desc({})", by("output_ladder, encoder_type", "results_scenario_efficiency_score")), legend)
-                .link(SCENARIO),
-            bars("Energy above the best scenario of the ladder", "joule", "Energy of a scenario minus the energy of the most efficient scenario of the same ladder.")
-                .query(
-                    format!(
-                        "{} - on (instance, output_ladder) group_left () min by (instance, output_ladder) (results_scenario_total_energy_joules{REAL})",
-                        by("output_ladder", "results_scenario_total_energy_joules")
-                    ),
-                    legend,
-                )
-                .link(SCENARIO)
-                .thresholds(GOOD, &[(100.0, WARN), (500.0, BAD)]),
+            table(
+                "Leaderboard",
+                "none",
+                "Pixels per joule, power and energy of each scenario. Each column can be sorted.",
+            )
+            .query(format!("sort_desc({})", by(each, "results_scenario_efficiency_score")), "")
+            .query(by(each, "results_scenario_mean_power_watts"), "")
+            .query(by(each, "results_scenario_total_energy_joules"), "")
+            .column("instance", "Host", "string")
+            .linked("scenario", "Scenario", SCENARIO_OF_CELL)
+            .column("output_ladder", "Ladder", "string")
+            .column("encoder_type", "Encoder", "string")
+            .column("streams", "Streams", "string")
+            .column("Value #A", "Pixels per joule", "short")
+            .column("Value #B", "Mean power", "watt")
+            .column("Value #C", "Energy", "joule"),
+            bars(
+                "Pixels per joule",
+                "short",
+                "More is better. The best scenarios, and the mean of the others.",
+            )
+            .query(
+                format!(
+                    "sort_desc({})",
+                    top("output_ladder, encoder_type", "results_scenario_efficiency_score")
+                ),
+                legend,
+            )
+            .link(SCENARIO),
+            bars(
+                "Energy above the best scenario of the ladder",
+                "joule",
+                "Energy of a scenario minus the energy of the most efficient scenario of the same ladder.",
+            )
+            .query(highest_scenarios(&above_the_best(), ""), legend)
+            .link(SCENARIO)
+            .thresholds(GOOD, &[(100.0, WARN), (500.0, BAD)]),
             bars("Power by streams and encoder", "watt", "Mean power by number of streams.").query(
-                format!("avg by (streams, encoder_type) (results_scenario_mean_power_watts{REAL})"),
-                "{{streams}} × {{encoder_type}}",
+                format!(
+                    "avg by (instance, streams, encoder_type) ({})",
+                    by(each, "results_scenario_mean_power_watts")
+                ),
+                "{{streams}} × {{encoder_type}} on {{instance}}",
             ),
             bars("Efficiency by ladder", "short", "Pixels per joule of the best scenario of each ladder.")
-                .query(format!("sort_desc(max by (output_ladder) (results_scenario_efficiency_score{REAL}))"), "{{output_ladder}}"),
-            lines("Energy per megabit per second", "watth", "Energy per megabit per second of the requested bitrate, in Wh.")
-                .query(by("output_ladder, encoder_type", "results_scenario_energy_wh_per_mbps"), legend)
-                .link(SCENARIO),
+                .query(
+                    format!(
+                        "sort_desc(max by (instance, output_ladder) ({}))",
+                        by(each, "results_scenario_efficiency_score")
+                    ),
+                    "{{output_ladder}} on {{instance}}",
+                ),
+            lines(
+                "Energy per megabit per second",
+                "watth",
+                "Energy per megabit per second of the requested bitrate, in Wh.",
+            )
+            .query(top("output_ladder, encoder_type", "results_scenario_energy_wh_per_mbps"), legend)
+            .link(SCENARIO),
             lines("Energy per frame", "none", "Energy per frame, in millijoules.")
-                .query(by("output_ladder, encoder_type", "results_scenario_energy_mj_per_frame"), legend)
+                .query(top("output_ladder, encoder_type", "results_scenario_energy_mj_per_frame"), legend)
                 .link(SCENARIO),
-            table("Power above the baseline", "none", "Power of the host, compared with the baseline of the run.")
-                .query(by(each, "results_scenario_power_pct_increase"), "")
-                .query(by(each, "results_scenario_mean_power_watts"), "")
-                .query(by(each, "results_scenario_delta_power_watts"), "")
-                .column("instance", "Host", "string")
-                .linked("scenario", "Scenario", SCENARIO_OF_CELL)
-                .column("output_ladder", "Ladder", "string")
-                .column("encoder_type", "Encoder", "string")
-                .column("streams", "Streams", "string")
-                .column("Value #A", "Increase", "percent")
-                .column("Value #B", "Encode power", "watt")
-                .column("Value #C", "Host power above the baseline", "watt"),
+            table(
+                "Power above the baseline",
+                "none",
+                "Power of the host, compared with the baseline of the run.",
+            )
+            .query(by(each, "results_scenario_power_pct_increase"), "")
+            .query(by(each, "results_scenario_mean_power_watts"), "")
+            .query(by(each, "results_scenario_delta_power_watts"), "")
+            .column("instance", "Host", "string")
+            .linked("scenario", "Scenario", SCENARIO_OF_CELL)
+            .column("output_ladder", "Ladder", "string")
+            .column("encoder_type", "Encoder", "string")
+            .column("streams", "Streams", "string")
+            .column("Value #A", "Increase", "percent")
+            .column("Value #B", "Encode power", "watt")
+            .column("Value #C", "Host power above the baseline", "watt"),
         ],
     }
+}
+
+/// Energy of each scenario above that of the most efficient one of the same ladder on the same host.
+fn above_the_best() -> String {
+    let energy = of_scenarios(&format!("results_scenario_total_energy_joules{REAL}"), "output_ladder");
+    format!(
+        "({energy} - on (instance, output_ladder) group_left () min by (instance, output_ladder) ({energy}))"
+    )
 }

@@ -2,8 +2,8 @@
 
 use super::links::{SCENARIO, SCENARIO_OF_CELL};
 use super::panel::{bars, lines, pie, table};
-use super::queries::of_scenarios;
-use super::{Dashboard, SCENARIOS};
+use super::queries::{highest_scenarios, of_scenarios};
+use super::{Dashboard, SCENARIOS, TOP};
 
 pub(crate) fn dashboard() -> Dashboard {
     let of = |metric: &str| {
@@ -20,10 +20,10 @@ pub(crate) fn dashboard() -> Dashboard {
             all scenarios.",
         refresh: "30s",
         since: "now-1h",
-        variables: SCENARIOS[..2].to_vec(),
+        variables: SCENARIOS[..2].iter().copied().chain([TOP]).collect(),
         panels: vec![
             lines("Efficiency", "short", "Pixels per joule, measured.")
-                .query(&*score, scenario)
+                .query(highest_scenarios(&score, ""), scenario)
                 .link(SCENARIO),
             lines(
                 "Expected efficiency",
@@ -31,7 +31,7 @@ pub(crate) fn dashboard() -> Dashboard {
                 "Pixels per joule of the predicted energy. Absent for a run \
                 with fewer than three scenarios, or with one number of streams.",
             )
-            .query(of("results_scenario_predicted_efficiency_score"), scenario)
+            .query(highest_scenarios(&of("results_scenario_predicted_efficiency_score"), ""), scenario)
             .least(0.0)
             .link(SCENARIO),
             table("Rankings", "none", "Efficiency, power, energy and pixels of each scenario.")
@@ -45,10 +45,16 @@ pub(crate) fn dashboard() -> Dashboard {
                 .column("Value #B", "Mean power", "watt")
                 .column("Value #C", "Energy", "joule")
                 .column("Value #D", "Pixels", "short"),
-            bars("Five best scenarios", "short", "Pixels per joule.")
-                .query(format!("topk(5, {score})"), scenario)
-                .link(SCENARIO),
-            pie("Comparison of scenarios", "short", "Pixels per joule.").query(&*score, scenario).size(12, 8),
+            bars(
+                "Best scenarios",
+                "short",
+                "Pixels per joule of the best scenarios, and the mean of the others.",
+            )
+            .query(format!("sort_desc({})", highest_scenarios(&score, "")), scenario)
+            .link(SCENARIO),
+            pie("Comparison of scenarios", "short", "Pixels per joule.")
+                .query(highest_scenarios(&score, ""), scenario)
+                .size(12, 8),
         ],
     }
 }

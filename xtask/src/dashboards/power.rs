@@ -2,7 +2,7 @@
 
 use super::links::SCENARIO;
 use super::panel::{lines, stat};
-use super::queries::{highest, highest_and_mean, of_scenarios};
+use super::queries::{highest, highest_and_mean, highest_scenarios, of_scenarios};
 use super::{Dashboard, SCENARIOS, TOP};
 
 /// Measured where RAPL exists, else the model's: the legend shows which.
@@ -17,7 +17,7 @@ fn of_containers(metric: &str) -> String {
 /// A figure of the chosen scenarios.
 fn of_chosen(metric: &str) -> String {
     let chosen = r#"instance=~"$instance(:.*)?", run_id=~"$run_id", output_ladder=~"$output_ladder", encoder_type=~"$encoder_type""#;
-    of_scenarios(&format!("{metric}{{{chosen}}}"), "output_ladder, encoder_type")
+    highest_scenarios(&of_scenarios(&format!("{metric}{{{chosen}}}"), "output_ladder, encoder_type"), "")
 }
 
 pub(crate) fn dashboard() -> Dashboard {

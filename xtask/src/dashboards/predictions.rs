@@ -2,8 +2,8 @@
 
 use super::links::{SCENARIO, SCENARIO_OF_CELL};
 use super::panel::{BAD, GOOD, WARN, bars, gauge, lines, stat, table};
-use super::queries::of_scenarios;
-use super::{Dashboard, SCENARIOS};
+use super::queries::{highest_scenarios, of_scenarios};
+use super::{Dashboard, SCENARIOS, TOP};
 
 pub(crate) fn dashboard() -> Dashboard {
     let of = |metric: &str| {
@@ -14,6 +14,7 @@ pub(crate) fn dashboard() -> Dashboard {
         (of("results_scenario_mean_power_watts"), of("results_scenario_predicted_power_watts"));
     let (low, high) =
         (of("results_scenario_predicted_power_low_watts"), of("results_scenario_predicted_power_high_watts"));
+    let top = |series: &str| highest_scenarios(series, "");
     Dashboard {
         file: "future-load-predictions",
         uid: "future-load-predictions",
@@ -22,24 +23,24 @@ pub(crate) fn dashboard() -> Dashboard {
             A run with fewer than three scenarios, or with one number of streams, has no prediction.",
         refresh: "30s",
         since: "now-1h",
-        variables: SCENARIOS[..2].to_vec(),
+        variables: SCENARIOS[..2].iter().copied().chain([TOP]).collect(),
         panels: vec![
             lines(
                 "Measured and predicted",
                 "watt",
                 "Mean power of a scenario, and the prediction for its number of streams.",
             )
-            .query(&*mean, "{{scenario}} on {{instance}}: measured")
-            .query(&*predicted, "{{scenario}} on {{instance}}: predicted")
+            .query(top(&mean), "{{scenario}} on {{instance}}: measured")
+            .query(top(&predicted), "{{scenario}} on {{instance}}: predicted")
             .least(0.0),
             lines(
                 "Interval of the prediction",
                 "watt",
                 "95 % of scenarios with this number of streams are expected between low and high.",
             )
-            .query(&*predicted, "{{scenario}} on {{instance}}: predicted")
-            .query(&*low, "{{scenario}} on {{instance}}: low")
-            .query(&*high, "{{scenario}} on {{instance}}: high")
+            .query(top(&predicted), "{{scenario}} on {{instance}}: predicted")
+            .query(top(&low), "{{scenario}} on {{instance}}: low")
+            .query(top(&high), "{{scenario}} on {{instance}}: high")
             .least(0.0),
             gauge(
                 "Accuracy",
@@ -72,7 +73,7 @@ pub(crate) fn dashboard() -> Dashboard {
             )
             .size(8, 6),
             bars("Predicted power", "watt", "Predicted power by scenario.")
-                .query(&*predicted, "{{scenario}} on {{instance}}")
+                .query(top(&predicted), "{{scenario}} on {{instance}}")
                 .least(0.0)
                 .link(SCENARIO),
             table("Predictions", "watt", "Measured power, predicted power, and the interval.")

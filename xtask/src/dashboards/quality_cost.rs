@@ -3,7 +3,7 @@
 use super::links::{PAGE_OF_CELL, SCENARIO, SCENARIO_OF_CELL, WORKLOAD};
 use super::money::MONEY;
 use super::panel::{Panel, bars, lines, scatter, table};
-use super::queries::{lowest_and_mean, of_scenarios};
+use super::queries::{highest_scenarios, largest_scenarios, lowest_and_mean, of_scenarios};
 use super::{Dashboard, TOP, Variable};
 
 const REAL: &str = r#"instance=~"$instance(:.*)?", scenario=~"$scenario", scenario!~"(?i).*baseline.*""#;
@@ -52,6 +52,10 @@ fn cost(metric: &str) -> String {
     of_scenarios(&format!(r#"{metric}{{{REAL}, currency="$currency"}}"#), "currency")
 }
 
+fn sorted(query: &str) -> String {
+    format!("sort_desc({query})")
+}
+
 fn fronts() -> [Panel; 2] {
     [
         scatter(
@@ -81,13 +85,13 @@ fn scenarios() -> [Panel; 6] {
     let energy = of("ffwatt_scenario_energy_joules");
     [
         bars("Quality per watt", "none", "VMAF points per watt of mean power.")
-            .query(format!("sort_desc({})", of("ffwatt_scenario_vmaf_per_watt")), scenario)
+            .query(sorted(&highest_scenarios(&of("ffwatt_scenario_vmaf_per_watt"), "")), scenario)
             .link(SCENARIO),
         bars("Energy per VMAF point", "joule", "Energy per VMAF point.")
-            .query(format!("sort_desc({})", of("ffwatt_scenario_joules_per_vmaf_point")), scenario)
+            .query(sorted(&highest_scenarios(&of("ffwatt_scenario_joules_per_vmaf_point"), "")), scenario)
             .link(SCENARIO),
         bars("Energy per frame", "joule", "Energy per frame.")
-            .query(format!("sort_desc({})", of("ffwatt_scenario_joules_per_frame")), scenario)
+            .query(sorted(&highest_scenarios(&of("ffwatt_scenario_joules_per_frame"), "")), scenario)
             .link(SCENARIO),
         bars(
             "Cost per hour of output",
@@ -95,7 +99,7 @@ fn scenarios() -> [Panel; 6] {
             "Cost of energy and busy cores per hour of output, in the selected currency.",
         )
         .query(
-            format!("sort_desc({})", cost("ffwatt_scenario_cost_per_output_hour")),
+            sorted(&highest_scenarios(&cost("ffwatt_scenario_cost_per_output_hour"), "currency")),
             "{{scenario}} on {{instance}}, {{currency}}",
         )
         .link(SCENARIO),
@@ -104,10 +108,10 @@ fn scenarios() -> [Panel; 6] {
             MONEY,
             "Energy cost at the price in the field above, in the currency of that price.",
         )
-        .query(format!("sort_desc({energy} / 3.6e6 * $price)"), scenario)
+        .query(sorted(&format!("({}) / 3.6e6 * $price", largest_scenarios(&energy, ""))), scenario)
         .link(SCENARIO),
         bars("What-if carbon", "massg", "Emission of the energy at the carbon intensity in the field above.")
-            .query(format!("sort_desc({energy} / 3.6e6 * $carbon)"), scenario)
+            .query(sorted(&format!("({}) / 3.6e6 * $carbon", largest_scenarios(&energy, ""))), scenario)
             .link(SCENARIO),
     ]
 }

@@ -26,6 +26,30 @@ fn and_mean(choice: &str, series: &str, name: &str) -> String {
     )
 }
 
+/// The scenarios with the highest figures, and on each host the mean of the others. `more` has labels of [`of_scenarios`] that the legend
+/// needs for the others, too.
+pub(crate) fn highest_scenarios(series: &str, more: &str) -> String {
+    scenarios_and_others("topk", "avg", "other (mean)", series, more)
+}
+
+/// The scenarios with the lowest figures, and on each host the mean of the others.
+pub(crate) fn lowest_scenarios(series: &str, more: &str) -> String {
+    scenarios_and_others("bottomk", "avg", "other (mean)", series, more)
+}
+
+/// As [`highest_scenarios`], for figures that can be added up: on each host the sum of the others.
+pub(crate) fn largest_scenarios(series: &str, more: &str) -> String {
+    scenarios_and_others("topk", "sum", "other", series, more)
+}
+
+fn scenarios_and_others(choice: &str, aggregate: &str, name: &str, series: &str, more: &str) -> String {
+    let labels =
+        ["instance", more].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    format!(
+        r#"{choice}($top, {series}) or label_replace({aggregate} by ({labels}) (({series}) unless {choice}($top, {series})), "scenario", "{name}", "", "")"#
+    )
+}
+
 /// A figure of the scenarios on each host. Two hosts can have a scenario of the same name, and a figure such as VMAF has no sum.
 pub(crate) fn of_scenarios(metric: &str, more: &str) -> String {
     let labels = ["instance, scenario", more].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
