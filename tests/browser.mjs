@@ -10,12 +10,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const [scene, address, folder] = process.argv.slice(2);
+const [scene, address, pictures] = process.argv.slice(2);
 const tools = createRequire(join(process.env.FFWATT_PLAYWRIGHT, "package.json"));
 const { chromium } = tools("playwright-core");
 
 /** Address of the page. */
 export const url = address;
+
+/** Folder of the pictures. */
+export const folder = pictures;
 
 const FLAGS = [
   "--no-sandbox",

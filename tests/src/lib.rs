@@ -22,6 +22,7 @@ pub mod host;
 pub mod http;
 pub mod image;
 pub mod length;
+pub mod motion;
 pub mod namespace;
 pub mod nobody;
 pub mod oci;

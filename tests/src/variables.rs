@@ -3,11 +3,12 @@
 use std::process::Command;
 
 /// All variables that tests, tasks and the build read.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "FFWATT_BINARY",
     "FFWATT_EBPF_OBJECT",
     "FFWATT_LONG",
     "FFWATT_MACHINE",
+    "FFWATT_MOTION",
     "FFWATT_PICTURES",
     "FFWATT_PLAYWRIGHT",
     "FFWATT_PYTHON",

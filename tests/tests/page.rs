@@ -18,7 +18,7 @@ use tests::agent::{Agent, binary};
 use tests::command::{Ends, Owned, eventually, output, pause};
 use tests::engine::Engine;
 use tests::host::Host;
-use tests::{browser, ffmpeg, http, image};
+use tests::{browser, ffmpeg, http, image, motion};
 
 fn play(scene: &str, port: u16, act: impl FnMut(&str)) {
     browser::play("page.mjs", scene, port, act).unwrap();
@@ -98,6 +98,20 @@ fn real_encodes_are_shown_as_the_metrics_have_them() {
     let how = ["-i", &path("film.mkv"), "-c:v", "libx264", "-b:v", "400k", &path("film.mp4")];
     encode(&engine, &agent, "vod-film", &options, &how);
     play("real", agent.ports.main, |_| {});
+    if std::env::var_os("FFWATT_MOTION").is_some() {
+        let extra = ["live-av1", "live-mobile"];
+        motion::record(agent.ports.main, |asked| match asked {
+            "begin" => {
+                live(extra[0], &["-c:v", "libsvtav1", "-preset", "10", "-f", "null", "-"]);
+                live(extra[1], &["-c:v", "libx264", "-preset", "medium", "-s", "426x240", "-f", "null", "-"]);
+            }
+            "end" => {
+                engine.run(&["stop", "--time=1", extra[0]]).unwrap();
+            }
+            other => panic!("the scene asks for {other:?}"),
+        })
+        .unwrap();
+    }
 }
 
 #[test]

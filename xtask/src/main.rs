@@ -107,7 +107,14 @@ fn command() -> Command {
         .subcommand(
             Command::new("pictures")
                 .about("Draw the data of every dashboard and the live page, into docs/pictures (root)")
-                .arg(Arg::new("page").long("page").action(ArgAction::SetTrue).help("Only the live page")),
+                .arg(Arg::new("page").long("page").action(ArgAction::SetTrue).help("Only the live page"))
+                .arg(
+                    Arg::new("motion")
+                        .long("motion")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("page")
+                        .help("Only the recordings of the live page and of ffwatt top"),
+                ),
         )
         .subcommand(
             Command::new("fuzz")
@@ -178,6 +185,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("chart", _)) => chart::write(),
         Some(("page", _)) => page::update(),
         Some(("pictures", matches)) if matches.get_flag("page") => pictures::page_picture(),
+        Some(("pictures", matches)) if matches.get_flag("motion") => pictures::motion(),
         Some(("pictures", _)) => pictures::pictures(),
         Some(("fuzz", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;

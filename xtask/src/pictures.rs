@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use xtask::process::run;
 use xtask::{install, root};
@@ -33,6 +33,32 @@ pub(crate) fn page_picture() -> anyhow::Result<()> {
     std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
     Ok(())
 }
+
+/// Records the live page and `ffwatt top` beside real encodes, for README.
+pub(crate) fn motion() -> anyhow::Result<()> {
+    let root = root()?;
+    let python = install::python(&root, &["imageio-ffmpeg==0.8.1"])?;
+    install::playwright(&root)?;
+    install::packages("the recordings", &["ffmpeg", "tmux"])?;
+    let real = "real_encodes_are_shown_as_the_metrics_have_them";
+    run(test(&root, "page", real)?.env("FFWATT_PYTHON", &python).env("FFWATT_MOTION", "1"))?;
+    let pictures = root.join("target/page/motion");
+    for (name, rate, width) in [("page", 4, 960), ("top", 2, 900)] {
+        let to = root.join(format!("docs/pictures/ffwatt-{name}.webp"));
+        run(Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-y", "-framerate", &rate.to_string(), "-i"])
+            .arg(pictures.join(format!("{name}-%03d.png")))
+            .args(["-vf", &format!("scale={width}:-2:flags=lanczos"), "-c:v", "libwebp_anim"])
+            .args(["-quality", "60", "-compression_level", "6", "-loop", "0"])
+            .arg(&to))?;
+        let size = std::fs::metadata(&to).with_context(|| format!("cannot read {}", to.display()))?.len();
+        ensure!(size <= MOST_BYTES, "{} has {size} bytes, and {MOST_BYTES} are the limit", to.display());
+    }
+    Ok(())
+}
+
+/// Largest recording: a reader of README waits for it.
+const MOST_BYTES: u64 = 2_000_000;
 
 /// A test of the built agent, which has data to show.
 fn test(root: &Path, file: &str, name: &str) -> anyhow::Result<Command> {
