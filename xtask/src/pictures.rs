@@ -11,14 +11,16 @@ use xtask::{install, root};
 /// Pictures of the data of every dashboard, into `docs/pictures`.
 pub(crate) fn pictures() -> anyhow::Result<()> {
     let root = root()?;
-    let python = install::python(&root, &["imageio-ffmpeg==0.8.1", "matplotlib==3.10.3"])?;
+    let python = install::python(&root, &["imageio-ffmpeg==0.8.1"])?;
     let series = root.join("target/series");
     let every = "every_panel_variable_rule_and_alert_has_data";
     run(test(&root, "stack", every)?.env("FFWATT_PYTHON", &python).env("FFWATT_SERIES", &series))?;
-    run(Command::new(&python)
-        .arg(root.join("tests/pictures.py"))
+    install::playwright(&root)?;
+    run(Command::new("node")
+        .arg(root.join("tests/pictures.mjs"))
         .arg(&series)
-        .arg(root.join("docs/pictures")))?;
+        .arg(root.join("docs/pictures"))
+        .env("FFWATT_PLAYWRIGHT", root.join("target/playwright")))?;
     page_picture()
 }
 

@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tests::agent::binary;
 use tests::cgroup::Cgroup;
-use tests::command::{Owned, output};
+use tests::command::{Owned, output, pause};
 use tests::engine::Engine;
 use tests::ffmpeg;
 use tests::namespace::Namespace;
@@ -16,22 +17,71 @@ use tests::namespace::Namespace;
 pub(super) const POD_LOGS: &str = "pods";
 pub(super) const CONTAINER_LOGS: &str = "containers";
 
+/// A live encode of a pod: `number` is different for each.
+pub(super) struct PodEncode {
+    number: u8,
+    pod: &'static str,
+    size: &'static str,
+    encoder: &'static str,
+    preset: &'static str,
+}
+
+pub(super) const LIVE: PodEncode = pod(0x11, "live-0", "320x180", "libx264", "veryfast");
+
+/// Encodes that begin and end while pictures are recorded, with the seconds of both.
+const VARIED: [(u64, u64, PodEncode); 5] = [
+    (0, 165, pod(0x12, "sports-0", "640x360", "libx264", "faster")),
+    (30, 120, pod(0x13, "news-0", "426x240", "libx264", "medium")),
+    (65, 240, pod(0x14, "film-0", "320x180", "libx265", "ultrafast")),
+    (140, 210, pod(0x15, "shorts-0", "640x360", "libx264", "superfast")),
+    (190, 265, pod(0x16, "shorts-1", "426x240", "libx264", "fast")),
+];
+
+const fn pod(
+    number: u8,
+    pod: &'static str,
+    size: &'static str,
+    encoder: &'static str,
+    preset: &'static str,
+) -> PodEncode {
+    PodEncode { number, pod, size, encoder, preset }
+}
+
+/// Varied load for this time.
+pub(super) fn vary(namespace: &Namespace, folder: &Path, seconds: u64) {
+    // The process ends before its cgroup.
+    let mut running: Vec<(u64, Owned, Cgroup)> = Vec::new();
+    for second in 0..seconds {
+        running.retain(|(end, ..)| *end > second);
+        let due = VARIED.iter().filter(|(start, ..)| *start == second);
+        for (_, end, encode) in due {
+            let (pod, process) = encode_in_pod(namespace, folder, encode);
+            running.push((*end, process, pod));
+        }
+        pause(Duration::from_secs(1));
+    }
+}
+
 /// A pod as the kubelet makes it: the cgroups, and the names of the log files. Its encode continues, and posts progress. The kubelet is
 /// simulated.
-pub(super) fn encode_in_pod(namespace: &Namespace, folder: &Path) -> (Cgroup, Owned) {
-    let (uid, id) = ("0f1d4b1e-3c55-4a3e-9d0a-5b7c2f6a9e11", "5e".repeat(32));
-    let logs = folder.join(POD_LOGS).join(format!("transcode_live-0_{uid}")).join("encode");
+pub(super) fn encode_in_pod(namespace: &Namespace, folder: &Path, encode: &PodEncode) -> (Cgroup, Owned) {
+    let PodEncode { number, pod: name, size, encoder, preset } = encode;
+    let uid = format!("0f1d4b1e-3c55-4a3e-9d0a-5b7c2f6a9e{number:02x}");
+    let id = format!("{:02x}", number ^ 0x4f).repeat(32);
+    let logs = folder.join(POD_LOGS).join(format!("transcode_{name}_{uid}")).join("encode");
     fs::create_dir_all(&logs).unwrap();
     let log = logs.join("0.log");
     fs::write(&log, "").unwrap();
     let links = folder.join(CONTAINER_LOGS);
     fs::create_dir_all(&links).unwrap();
-    symlink(log, links.join(format!("live-0_transcode_encode-{id}.log"))).unwrap();
+    symlink(log, links.join(format!("{name}_transcode_encode-{id}.log"))).unwrap();
     let pod = Cgroup::make(&format!("kubepods/burstable/pod{uid}/{id}")).unwrap();
     let mut inner = pod.command("ffmpeg");
-    inner.args(["-nostdin", "-v", "error", "-progress", "http://localhost:9510/progress/live"]);
-    inner.args(["-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-c:v", "libx264"]);
-    inner.args(["-preset", "veryfast", "-f", "null", "-"]);
+    let (post, source) =
+        (format!("http://localhost:9510/progress/{name}"), format!("testsrc2=size={size}:rate=25"));
+    inner.args(["-nostdin", "-v", "error", "-progress", &post]);
+    inner.args(["-re", "-f", "lavfi", "-i", &source, "-c:v", encoder]);
+    inner.args(["-preset", preset, "-f", "null", "-"]);
     let mut encode = namespace.command(inner.get_program().to_str().unwrap());
     encode.args(inner.get_args()).stdout(Stdio::null());
     (pod, Owned(encode.spawn().unwrap()))

@@ -17,13 +17,13 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use encodes::{CONTAINER_LOGS, POD_LOGS, encode_in_containers, encode_in_pod, encode_scenarios};
-use pictures::write_series;
+use encodes::{CONTAINER_LOGS, LIVE, POD_LOGS, encode_in_containers, encode_in_pod, encode_scenarios, vary};
+use pictures::{RANGE, write_series};
 use queries::{Expression, chosen, excused, of_dashboards, of_rules};
 use serde_json::Value;
 use tests::agent::binary;
 use tests::cgroup::Cgroup;
-use tests::command::{Owned, eventually, pause};
+use tests::command::{Owned, eventually};
 use tests::engine::Engine;
 use tests::ffmpeg;
 use tests::image;
@@ -48,7 +48,7 @@ struct Stack<'a> {
     _pod: Cgroup,
     _engine: Engine,
     _rapl: LiveRapl,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An agent with these flags, on the tree of `rapl`; its log, state and results are in the folder.
@@ -85,18 +85,10 @@ fn start(namespace: &Namespace) -> Stack<'_> {
     let ask = || namespace.command("curl").args(["-sf", "http://localhost:9510/ready"]).output().ok();
     eventually("the agent is ready", Duration::from_secs(30), || ask()?.status.success().then_some(()))
         .unwrap_or_else(|error| panic!("{error}: {}", fs::read_to_string(in_folder("log")).unwrap()));
-    let (pod, encoder) = encode_in_pod(namespace, folder.path());
+    let (pod, encoder) = encode_in_pod(namespace, folder.path(), &LIVE);
     encode_in_containers(&engine, folder.path());
     encode_scenarios(folder.path(), &vmaf);
-    Stack {
-        prometheus,
-        _agent: agent,
-        _encoder: encoder,
-        _pod: pod,
-        _engine: engine,
-        _rapl: rapl,
-        _folder: folder,
-    }
+    Stack { prometheus, _agent: agent, _encoder: encoder, _pod: pod, _engine: engine, _rapl: rapl, folder }
 }
 
 #[test]
@@ -152,8 +144,7 @@ fn every_panel_variable_rule_and_alert_has_data() {
     assert!(difference.abs() < 1e-6, "{difference} J are missing or too many");
     assert!(stack.prometheus.query("ffwatt_attribution_residual_joules != 0").unwrap().is_empty());
     if let Some(folder) = std::env::var_os("FFWATT_SERIES") {
-        // Long enough for lines in the pictures.
-        pause(Duration::from_mins(1));
+        vary(&namespace, stack.folder.path(), RANGE.as_secs());
         write_series(&stack.prometheus, Path::new(&folder));
     }
 }

@@ -10,6 +10,9 @@ use tests::prometheus::Prometheus;
 use super::queries::chosen;
 use super::repository;
 
+/// Time before the end that a picture shows.
+pub(super) const RANGE: Duration = Duration::from_mins(5);
+
 /// Writes one file for each dashboard.
 pub(super) fn write_series(prometheus: &Prometheus<'_>, folder: &Path) {
     fs::create_dir_all(folder).unwrap();
@@ -32,27 +35,33 @@ pub(super) fn write_series(prometheus: &Prometheus<'_>, folder: &Path) {
 fn shown(prometheus: &Prometheus<'_>, panel: &Value, end: f64) -> Value {
     let query = |target: &Value| {
         let expression = chosen(target["expr"].as_str().unwrap());
-        let found = prometheus.range(&expression, end, Duration::from_mins(2)).unwrap();
+        let found = prometheus.range(&expression, end, RANGE).unwrap();
         let series = |series: &Value| {
             let point = |point: &Value| json!([point[0], point[1].as_str().unwrap().parse::<f64>().unwrap()]);
             let points: Vec<Value> = series["values"].as_array().unwrap().iter().map(point).collect();
-            json!({"legend": legend(target["legendFormat"].as_str().unwrap(), &series["metric"]), "points": points})
+            let legend = legend(target["legendFormat"].as_str().unwrap(), &series["metric"]);
+            json!({"legend": legend, "labels": series["metric"], "points": points})
         };
         Value::from(found.iter().map(series).collect::<Vec<_>>())
     };
     let queries: Vec<Value> = panel["targets"].as_array().unwrap().iter().map(query).collect();
     let all: Vec<Value> = queries.iter().flat_map(|query| query.as_array().unwrap().clone()).collect();
-    let is_value = |field: &&Value| field["matcher"]["options"].as_str().unwrap().starts_with("Value");
-    let mut columns: Vec<&Value> =
-        panel["fieldConfig"]["overrides"].as_array().unwrap().iter().filter(is_value).collect();
-    columns.sort_by_key(|field| field["matcher"]["options"].as_str().unwrap().to_owned());
-    let columns: Vec<&Value> = columns.into_iter().map(|field| &field["properties"][0]["value"]).collect();
-    let place = &panel["gridPos"];
+    let overrides = panel["fieldConfig"]["overrides"].as_array().unwrap();
+    let fields: Vec<Value> = overrides
+        .iter()
+        .filter(|field| field["matcher"]["id"] == "byName")
+        .map(|field| {
+            let property = |place: usize| &field["properties"][place]["value"];
+            json!({"field": field["matcher"]["options"], "title": chosen(property(0).as_str().unwrap()), "unit": property(1)})
+        })
+        .collect();
+    let (place, defaults) = (&panel["gridPos"], &panel["fieldConfig"]["defaults"]);
     json!({
-        "title": panel["title"], "type": panel["type"], "unit": panel["fieldConfig"]["defaults"]["unit"],
+        "title": chosen(panel["title"].as_str().unwrap()), "type": panel["type"], "unit": defaults["unit"],
+        "min": defaults["min"], "max": defaults["max"], "thresholds": defaults["thresholds"]["steps"],
         "x": place["x"], "y": place["y"], "w": place["w"], "h": place["h"],
-        "stacked": panel["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"] == "normal",
-        "series": all, "queries": queries, "columns": columns,
+        "stacked": defaults["custom"]["stacking"]["mode"] == "normal",
+        "series": all, "queries": queries, "fields": fields,
     })
 }
 
