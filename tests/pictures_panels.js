@@ -176,10 +176,14 @@ const KINDS = {
   },
   table(panel, body) {
     const rows = new Map();
+    // Rows are merged by the labels that all queries have.
+    const names = panel.queries.filter((query) => query.length > 0).map((query) => Object.keys(query[0].labels));
+    const common = (names[0] ?? []).filter((name) => name !== "__name__" && names.every((all) => all.includes(name)));
     panel.queries.forEach((query, place) => {
       for (const one of query) {
-        const key = JSON.stringify(Object.entries(one.labels).filter(([name]) => name !== "__name__").sort());
-        if (!rows.has(key)) rows.set(key, { labels: one.labels, values: {} });
+        const key = JSON.stringify(common.map((name) => one.labels[name]));
+        if (!rows.has(key)) rows.set(key, { labels: {}, values: {} });
+        Object.assign(rows.get(key).labels, one.labels);
         const letter = panel.queries.length === 1 ? "Value" : `Value #${String.fromCharCode(65 + place)}`;
         rows.get(key).values[letter] = lastOf(one);
       }
@@ -224,6 +228,12 @@ window.draw = (dashboard) => {
     const box = make("div", { class: "panel" }, make("div", { class: "title" }, panel.title), body);
     box.style.cssText = `grid-column:${panel.x + 1}/span ${panel.w};grid-row:${panel.y + 1}/span ${panel.h};height:${panel.h * 36 - 8}px`;
     grid.append(box);
+    if (!["timeseries", "stat"].includes(panel.type)) {
+      // What is asked for now, and not over time, has no series that have ended.
+      const isNow = (one) => (one.points.at(-1)?.[0] ?? 0) > Math.max(...ends) - 15;
+      panel.series = panel.series.filter(isNow);
+      panel.queries = panel.queries.map((query) => query.filter(isNow));
+    }
     const hasData = panel.series.some((one) => one.points.length > 0);
     if (hasData) KINDS[panel.type](panel, body);
     else body.append(make("div", { class: "empty" }, "no data yet"));
