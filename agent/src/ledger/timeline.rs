@@ -15,7 +15,7 @@ use crate::ledger::{BUCKET_SECONDS, Ledger, LedgerError};
 
 /// Most subjects of one name, the latest first: a container that is made again each day has a new one each day. Each costs a look-up
 /// for each bucket.
-const MOST_SUBJECTS: usize = 8;
+const MOST_SUBJECTS: u32 = 8;
 
 /// Energy in equal steps.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,7 +67,7 @@ impl Ledger {
         &self,
         to: WallTime,
         step_seconds: i64,
-        steps: usize,
+        steps: u32,
     ) -> Result<Timeline, LedgerError> {
         let subjects = || {
             let names = Pseudo::ALL.map(|pseudo| Value::Text(pseudo.name().to_owned()));
@@ -97,13 +97,13 @@ impl Ledger {
         name: &str,
         to: WallTime,
         step_seconds: i64,
-        steps: usize,
+        steps: u32,
     ) -> Result<Timeline, LedgerError> {
         let subjects = || {
             let mut statement = self.connection.prepare_cached(
                 "SELECT id FROM subject WHERE kind = 'workload' AND name = ?1 ORDER BY last DESC LIMIT ?2",
             )?;
-            let rows = statement.query_map(params![name, MOST_SUBJECTS as i64], |row| row.get(0))?;
+            let rows = statement.query_map(params![name, MOST_SUBJECTS], |row| row.get(0))?;
             rows.map(|id| id.map(|id| (id, SubjectShare::Whole)))
                 .collect::<rusqlite::Result<Vec<(i64, SubjectShare)>>>()
         };
@@ -115,13 +115,13 @@ impl Ledger {
         &self,
         to: WallTime,
         step_seconds: i64,
-        steps: usize,
+        steps: u32,
         subjects: &[(i64, SubjectShare)],
     ) -> rusqlite::Result<Timeline> {
         // The bucket that is being filled is part of the last step.
         let end = start_of(to).saturating_add(BUCKET_SECONDS);
-        let first = end.saturating_sub(step_seconds.saturating_mul(steps as i64));
-        let mut all: Vec<TimelineStep> = (1..=steps as i64)
+        let first = end.saturating_sub(step_seconds.saturating_mul(i64::from(steps)));
+        let mut all: Vec<TimelineStep> = (1..=i64::from(steps))
             .map(|number| TimelineStep {
                 end: WallTime((first + number * step_seconds) as f64),
                 is_measured: true,

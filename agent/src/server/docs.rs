@@ -2,6 +2,7 @@
 //!
 //! A browser gets HTML, any other client the Markdown. Everything is in the program, as for the page.
 
+use std::fmt::Write;
 use std::sync::LazyLock;
 
 use axum::Router;
@@ -70,14 +71,13 @@ async fn docs(Path(name): Path<String>, headers: HeaderMap) -> Response {
 
 /// A whole page.
 fn page(name: &str, text: &str) -> String {
-    let links: String = DOCS
-        .iter()
-        .map(|(other, file, text)| {
-            let current = if *other == name { " aria-current=\"page\"" } else { "" };
-            let title = text.lines().next().unwrap_or(file).trim_start_matches("# ");
-            format!("<a href=\"{other}\"{current}>{title}</a>\n")
-        })
-        .collect();
+    let mut links = String::new();
+    for (other, file, text) in DOCS {
+        let current = if other == name { " aria-current=\"page\"" } else { "" };
+        let title = text.lines().next().unwrap_or(file).trim_start_matches("# ");
+        // Text takes every write.
+        let _ = writeln!(links, "<a href=\"{other}\"{current}>{title}</a>");
+    }
     let RenderedText { body, title, contents } = rendered(text);
     FRAME
         .replace("{{page.css}}", STYLES[0])

@@ -32,7 +32,7 @@ use crate::server::api::{bytes, json, problem};
 struct PastRange {
     name: &'static str,
     step_seconds: i64,
-    steps: usize,
+    steps: u32,
     /// Time for which an answer is kept.
     fresh: Duration,
 }
@@ -114,7 +114,7 @@ async fn history(
     };
     let question = (range.name, workload.clone());
     let found = sources.ask(&sources.timelines, question, range.fresh, read).await;
-    sources.answer(found, |timeline, prices| match &workload {
+    sources.answer(&found, |timeline, prices| match &workload {
         Some(name) => past::of_workload(name, timeline, prices),
         None => past::of_host(timeline, prices),
     })
@@ -140,7 +140,7 @@ async fn transcodes(
     let wanted = of.clone();
     let read = move |ledger: &Ledger| ledger.transcodes_of(&wanted, MOST_TRANSCODES);
     let found = sources.ask(&sources.transcodes, of, FRESH_TRANSCODES, read).await;
-    sources.answer(found, |rows, prices| past::transcodes(rows, prices))
+    sources.answer(&found, |rows, prices| past::transcodes(rows, prices))
 }
 
 impl PastSources {
@@ -185,13 +185,13 @@ impl PastSources {
     /// The answer with the present prices.
     fn answer<A, T: Serialize>(
         &self,
-        found: Result<Arc<A>, String>,
+        found: &Result<Arc<A>, String>,
         format: impl FnOnce(&A, &UnitPrices) -> T,
     ) -> Response {
         let Some(snapshot) = self.snapshots.borrow().clone() else {
             return problem(StatusCode::SERVICE_UNAVAILABLE, "the first tick is not over");
         };
-        let body = match &found {
+        let body = match found {
             Ok(found) => bytes(&format(found, &snapshot.prices)),
             Err(why) => return problem(StatusCode::NOT_FOUND, why),
         };
