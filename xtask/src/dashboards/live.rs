@@ -136,7 +136,13 @@ fn encodes() -> Panel {
         .query(running("ffwatt_transcode_dropped_frames_total"), "")
         .query(running("ffwatt_transcode_stalled"), "")
         .query(running("ffwatt_transcode_joules_per_frame"), "")
-        .query(growth("ffwatt_transcode_energy_joules_total"), "")
+        .query(
+            format!(
+                "{} and on (instance, workload, transcode) (ffwatt_transcode_running{SELECTED} == 1)",
+                growth("ffwatt_transcode_energy_joules_total")
+            ),
+            "",
+        )
         .linked("instance", "Host", PAGE_OF_CELL)
         .linked("workload", "Container", WORKLOAD_OF_CELL)
         .linked("namespace", "Namespace", NAMESPACE_OF_CELL)
