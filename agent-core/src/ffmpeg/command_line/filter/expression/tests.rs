@@ -53,7 +53,9 @@ fn values() {
         ("if(0,n,4)", 4.0),
         ("not(0)+eq(iw,1920)", 2.0),
     ] {
-        assert!((known(text) - value).abs() < 1e-12, "{text}: {}", known(text));
+        // The last digit of a power differs by platform.
+        let most = 1e-12 * f64::max(1.0, f64::abs(value));
+        assert!((known(text) - value).abs() < most, "{text}: {}", known(text));
     }
 }
 
