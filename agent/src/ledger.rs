@@ -33,7 +33,7 @@ pub use buckets::Buckets;
 pub use read::Grouping;
 pub(crate) use read::{Group, GroupScore};
 pub(crate) use timeline::{Timeline, TimelineStep};
-pub(crate) use transcodes::{State, TranscodesOf};
+pub(crate) use transcodes::{MOST_REPORTED, State, TranscodesOf};
 pub(crate) use write::{Refused, scenarios};
 
 /// Name of the file in the state folder.

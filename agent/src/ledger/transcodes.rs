@@ -42,6 +42,9 @@ impl State {
     }
 }
 
+/// Most transcodes that a report reads, the latest first: some hundred megabytes.
+pub(crate) const MOST_REPORTED: u32 = 500_000;
+
 /// What the wanted transcodes have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TranscodesOf {

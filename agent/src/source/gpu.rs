@@ -259,7 +259,8 @@ fn find_devices(roots: &HostRoots, id: ProcessId, devices: &mut BTreeMap<u32, Fi
     with_right(roots, || add_devices(roots, id, devices));
 }
 
-/// Opens files of procfs, whose folders belong to the user of the process. Without the right, the process stays unknown.
+/// Opens files of procfs, with `CAP_DAC_READ_SEARCH` where the user of the process has closed the folder. Without it, the process stays
+/// unknown.
 fn with_right(roots: &HostRoots, mut open: impl FnMut() -> io::Result<()>) {
     match open() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && roots.has_own_procfs() => {

@@ -1,7 +1,7 @@
 //! Dashboard "Energy Efficiency Analysis": output and quality per joule.
 
 use super::links::{SCENARIO, SCENARIO_OF_CELL};
-use super::panel::{BAD, GOOD, WARN, bars, lines, table};
+use super::panel::{BAD, GOOD, Panel, WARN, bars, lines, table};
 use super::queries::{highest_scenarios, of_scenarios};
 use super::{Dashboard, SCENARIOS, TOP};
 
@@ -21,22 +21,19 @@ pub(crate) fn dashboard() -> Dashboard {
         since: "now-1h",
         variables: SCENARIOS.into_iter().chain([TOP]).collect(),
         panels: vec![
-            table(
+            figures_of_scenarios(
                 "Leaderboard",
-                "none",
                 "Pixels per joule, power and energy of each scenario. Each column can be sorted.",
-            )
-            .query(format!("sort_desc({})", by(each, "results_scenario_efficiency_score")), "")
-            .query(by(each, "results_scenario_mean_power_watts"), "")
-            .query(by(each, "results_scenario_total_energy_joules"), "")
-            .column("instance", "Host", "string")
-            .linked("scenario", "Scenario", SCENARIO_OF_CELL)
-            .column("output_ladder", "Ladder", "string")
-            .column("encoder_type", "Encoder", "string")
-            .column("streams", "Streams", "string")
-            .column("Value #A", "Pixels per joule", "short")
-            .column("Value #B", "Mean power", "watt")
-            .column("Value #C", "Energy", "joule"),
+                [
+                    (
+                        format!("sort_desc({})", by(each, "results_scenario_efficiency_score")),
+                        "Pixels per joule",
+                        "short",
+                    ),
+                    (by(each, "results_scenario_mean_power_watts"), "Mean power", "watt"),
+                    (by(each, "results_scenario_total_energy_joules"), "Energy", "joule"),
+                ],
+            ),
             bars(
                 "Pixels per joule",
                 "short",
@@ -83,24 +80,37 @@ pub(crate) fn dashboard() -> Dashboard {
             lines("Energy per frame", "none", "Energy per frame, in millijoules.")
                 .query(top("output_ladder, encoder_type", "results_scenario_energy_mj_per_frame"), legend)
                 .link(SCENARIO),
-            table(
+            figures_of_scenarios(
                 "Power above the baseline",
-                "none",
                 "Power of the host, compared with the baseline of the run.",
-            )
-            .query(by(each, "results_scenario_power_pct_increase"), "")
-            .query(by(each, "results_scenario_mean_power_watts"), "")
-            .query(by(each, "results_scenario_delta_power_watts"), "")
-            .column("instance", "Host", "string")
-            .linked("scenario", "Scenario", SCENARIO_OF_CELL)
-            .column("output_ladder", "Ladder", "string")
-            .column("encoder_type", "Encoder", "string")
-            .column("streams", "Streams", "string")
-            .column("Value #A", "Increase", "percent")
-            .column("Value #B", "Encode power", "watt")
-            .column("Value #C", "Host power above the baseline", "watt"),
+                [
+                    (by(each, "results_scenario_power_pct_increase"), "Increase", "percent"),
+                    (by(each, "results_scenario_mean_power_watts"), "Encode power", "watt"),
+                    (by(each, "results_scenario_delta_power_watts"), "Host power above the baseline", "watt"),
+                ],
+            ),
         ],
     }
+}
+
+/// A table with a row for each scenario. Each figure has its query, the title of its column, and its unit.
+fn figures_of_scenarios(
+    title: &'static str,
+    description: &'static str,
+    figures: [(String, &'static str, &'static str); 3],
+) -> Panel {
+    const FIELDS: [&str; 3] = ["Value #A", "Value #B", "Value #C"];
+    let queries = figures.iter().map(|(query, ..)| query);
+    let table =
+        queries.fold(table(title, "none", description), |table, query| table.query(query.as_str(), ""));
+    let table = table
+        .column("instance", "Host", "string")
+        .linked("scenario", "Scenario", SCENARIO_OF_CELL)
+        .column("output_ladder", "Ladder", "string")
+        .column("encoder_type", "Encoder", "string")
+        .column("streams", "Streams", "string");
+    let columns = FIELDS.into_iter().zip(figures);
+    columns.fold(table, |table, (field, (_, title, unit))| table.column(field, title, unit))
 }
 
 /// Energy of each scenario above that of the most efficient one of the same ladder on the same host.

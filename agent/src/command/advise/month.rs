@@ -6,19 +6,12 @@ use agent_core::comparison::advice::Choice;
 use agent_core::comparison::estimate::Estimate;
 use agent_core::comparison::setting::Setting;
 use agent_core::time::WallTime;
+use agent_core::units::MicroJoules;
 
-use crate::ledger::{Ledger, LedgerError, State, TranscodeRow};
+use crate::ledger::{Ledger, LedgerError, MOST_REPORTED, State, TranscodeRow};
 
 /// Length of the month that savings are about, and of the time that is read.
 pub(super) const MONTH: Duration = Duration::from_hours(30 * 24);
-
-/// Most transcodes that are read, the latest first.
-const MOST_TRANSCODES: u32 = 500_000;
-
-const SECONDS_PER_HOUR: f64 = 3600.0;
-
-/// Joules of a kilowatt hour.
-const KILOWATT_HOUR: f64 = 3.6e6;
 
 /// Output with the setting of today, in a month like the time that the ledger covers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,26 +51,26 @@ impl LedgerMonth {
             days: known / Duration::from_hours(24).as_secs_f64(),
             ..Self::default()
         };
-        let (mut seconds, mut joules) = (0.0, 0.0);
+        let (mut output, mut energy) = (Duration::ZERO, MicroJoules::ZERO);
         let is_of_it = |row: &TranscodeRow| {
             row.state != State::Running
                 && row.codec == first.names.encoder
                 && row.preset == first.names.preset
                 && sizes.contains(&row.resolution.as_str())
         };
-        for row in ledger.transcodes(since, now, MOST_TRANSCODES)?.into_iter().filter(is_of_it) {
+        for row in ledger.transcodes(since, now, MOST_REPORTED)?.into_iter().filter(is_of_it) {
             match row.seen.length.filter(|length| !length.is_zero()) {
                 Some(length) => {
                     month.transcodes += 1;
-                    seconds += length.as_secs_f64();
-                    joules += row.seen.energy.joules();
+                    output += length;
+                    energy += row.seen.energy;
                 }
                 None => month.unknown += 1,
             }
         }
-        let hours = seconds / SECONDS_PER_HOUR;
+        let hours = output.div_duration_f64(Duration::from_hours(1));
         month.hours = hours * MONTH.as_secs_f64() / known;
-        month.kilowatt_hours = (hours > 0.0).then(|| joules / KILOWATT_HOUR / hours);
+        month.kilowatt_hours = (hours > 0.0).then(|| energy.kilowatt_hours() / hours);
         Ok(Some(month))
     }
 

@@ -52,6 +52,17 @@ impl Scene {
         one(&self.scenario, &conditions).unwrap().unwrap()
     }
 
+    /// The same, with [`ENCODE`] in the script: the encode goes on when the bar is here, which it must reach.
+    fn run_past(&self, position: Duration, script: &str) -> Outcome {
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| self.run(script));
+            let has_moved = self.reaches(position);
+            fs::write(self.folder.path().join("go-on"), "").unwrap();
+            assert!(has_moved, "the bar is at {} ms", self.bar.position());
+            running.join().unwrap()
+        })
+    }
+
     /// Waits until the bar is here; returns whether it ever was.
     fn reaches(&self, position: Duration) -> bool {
         let begin = SystemClock.now();
@@ -74,13 +85,7 @@ const ENCODE: &str = r"
 #[test]
 fn the_bar_moves_within_the_encode_of_a_clip() {
     let scene = Scene::new("crf22", false);
-    let outcome = std::thread::scope(|scope| {
-        let running = scope.spawn(|| scene.run(ENCODE));
-        let has_moved = scene.reaches(Duration::from_secs(5));
-        fs::write(scene.folder.path().join("go-on"), "").unwrap();
-        assert!(has_moved, "the bar is at {} ms", scene.bar.position());
-        running.join().unwrap()
-    });
+    let outcome = scene.run_past(Duration::from_secs(5), ENCODE);
     assert_eq!((outcome.problem, outcome.frames), (None, Some(10)));
     assert_eq!(scene.bar.position(), 10_000);
 }
@@ -90,13 +95,7 @@ fn a_second_pass_goes_on_where_the_first_ended_and_has_the_frames() {
     let scene = Scene::new("2M two-pass", true);
     let first = r#"for word; do [ "$before" = -passlogfile ] && echo statistics > "$word-0.log"; before=$word; done
         case " $* " in *" -pass 1 "*) printf 'frame=9\nout_time_us=10000000\nprogress=end\n'; exit;; esac"#;
-    let outcome = std::thread::scope(|scope| {
-        let running = scope.spawn(|| scene.run(&format!("{first}\n{ENCODE}")));
-        let has_moved = scene.reaches(Duration::from_secs(15));
-        fs::write(scene.folder.path().join("go-on"), "").unwrap();
-        assert!(has_moved, "the bar is at {} ms", scene.bar.position());
-        running.join().unwrap()
-    });
+    let outcome = scene.run_past(Duration::from_secs(15), &format!("{first}\n{ENCODE}"));
     assert_eq!((outcome.problem, outcome.frames), (None, Some(10)));
     assert_eq!(outcome.commands.len(), 2);
 }

@@ -12,15 +12,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use crate::ledger::{Grouping, Ledger, LedgerError, State, TranscodeRow};
+use crate::ledger::{Grouping, Ledger, LedgerError, MOST_REPORTED, State, TranscodeRow};
 
 pub(super) use output::write;
 
 /// Days of the report when `--since` is absent.
 const DAYS: i64 = 30;
-
-/// Most transcodes that are read, the latest first: some hundred megabytes.
-const MOST_TRANSCODES: u32 = 500_000;
 
 /// A change is named when its probability by chance, times the number of groups, is below this.
 const SIGNIFICANCE: f64 = 0.05;
@@ -87,7 +84,7 @@ fn read(ledger: &Ledger, wanted: &Wanted, prices: &Prices) -> Result<Trends, Led
     let since = wanted.since.or_else(days_ago).unwrap_or(WallTime(0.0));
     let mut groups: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
     let (mut left_out, mut running) = (0, 0);
-    let mut rows = ledger.transcodes(since, wanted.now, MOST_TRANSCODES)?;
+    let mut rows = ledger.transcodes(since, wanted.now, MOST_REPORTED)?;
     rows.reverse();
     for row in rows {
         match sample(&row) {

@@ -80,7 +80,7 @@ pub(crate) struct KernelTypes {
     pub function: Option<u32>,
 }
 
-/// Names of types whose numbers are wanted.
+/// Names of the types to look up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     pub typedef: &'a str,

@@ -32,7 +32,7 @@ pub(super) enum ListError {
     Read(#[from] std::io::Error),
 }
 
-/// The kernel's function whose type the program is loaded with.
+/// Name of the kernel's function that gives the program its type.
 pub(super) fn kernel_function() -> String {
     format!("bpf_iter_{ITERATOR}")
 }
