@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::gpu::engine::EngineTimes;
-use crate::gpu::fdinfo::{ClientId, DrmClient, Engine, MOST_ENGINES, Usage};
+use crate::gpu::fdinfo::{DrmClient, Engine, MOST_ENGINES, Usage};
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,8 @@ const ROOM: usize = 4096;
 /// All clients that were seen in the last windows.
 #[derive(Debug, Default)]
 pub struct EngineClients {
-    clients: BTreeMap<ClientId, Followed>,
+    /// By device, and by their numbers there.
+    clients: BTreeMap<String, BTreeMap<u64, Followed>>,
     window: u64,
 }
 
@@ -37,23 +38,32 @@ impl EngineClients {
     /// Begins a window: forgets clients that the last one did not show.
     pub fn begin_window(&mut self) {
         let window = self.window;
-        self.clients.retain(|_, client| client.seen == window);
+        self.clients.retain(|_, clients| {
+            clients.retain(|_, client| client.seen == window);
+            !clients.is_empty()
+        });
         self.window += 1;
     }
 
     /// Adds a reading. Returns the engine time of the window of this length; nothing for a client that the window has shown already. A
     /// client that is seen for the first time has used its engines in this window if it `is_new`, else at an unknown time before.
-    pub fn observe(&mut self, reading: &DrmClient, window: Duration, is_new: bool) -> EngineTimes {
+    pub fn observe(&mut self, reading: &DrmClient<'_>, window: Duration, is_new: bool) -> EngineTimes {
         let mut times = EngineTimes::default();
-        let is_full = self.clients.len() >= ROOM;
-        let (client, has_begun) = match self.clients.get_mut(&reading.id) {
+        let is_full = self.clients.values().map(BTreeMap::len).sum::<usize>() >= ROOM;
+        let id = reading.id;
+        let of_device = match self.clients.get_mut(id.device) {
+            Some(of_device) => of_device,
+            None if is_full => return times,
+            None => self.clients.entry(id.device.to_owned()).or_default(),
+        };
+        let (client, has_begun) = match of_device.get_mut(&id.number) {
             Some(client) => (client, true),
             None if is_full => return times,
-            None => (self.clients.entry(reading.id.clone()).or_default(), is_new),
+            None => (of_device.entry(id.number).or_default(), is_new),
         };
         client.seen = self.window;
         for engine in &reading.engines {
-            if let Some(held) = client.held.get_mut(&engine.name) {
+            if let Some(held) = client.held.get_mut(engine.name) {
                 times.add(engine.class(), busy(engine, *held, window));
                 *held = highest(*held, engine.usage);
             } else if client.held.len() < MOST_ENGINES {
@@ -63,7 +73,7 @@ impl EngineClients {
                     usage => usage,
                 };
                 times.add(engine.class(), busy(engine, begin, window));
-                client.held.insert(engine.name.clone(), highest(begin, engine.usage));
+                client.held.insert(engine.name.to_owned(), highest(begin, engine.usage));
             }
         }
         times
@@ -71,7 +81,7 @@ impl EngineClients {
 }
 
 /// Busy nanoseconds of an engine since `begin`.
-fn busy(engine: &Engine, begin: Usage, window: Duration) -> u64 {
+fn busy(engine: &Engine<'_>, begin: Usage, window: Duration) -> u64 {
     let window = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
     let most = window.saturating_mul(u64::from(engine.capacity));
     let busy = match (begin, engine.usage) {

@@ -12,12 +12,12 @@ pub const MOST_ENGINES: usize = 32;
 const LONGEST: usize = 64;
 
 /// One client of a DRM device. Several file descriptions and processes may show the same one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientId<'t> {
     /// Address of the device on the PCI bus (`drm-pdev`); empty for one that is not on it.
-    pub device: String,
+    pub device: &'t str,
     /// Number of the client, unique within the device (`drm-client-id`).
-    pub number: String,
+    pub number: u64,
 }
 
 /// Use of an engine since the client began.
@@ -35,32 +35,32 @@ pub enum Usage {
 }
 
 /// One engine of a client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Engine {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engine<'t> {
     /// The driver's name for it.
-    pub name: String,
+    pub name: &'t str,
     /// Its use.
     pub usage: Usage,
     /// Number of alike engines that `usage` sums up (`drm-engine-capacity-*`); 1 where it is not shown.
     pub capacity: u32,
 }
 
-impl Engine {
+impl Engine<'_> {
     /// Its class.
     pub fn class(&self) -> EngineClass {
-        EngineClass::of(&self.name)
+        EngineClass::of(self.name)
     }
 }
 
-/// What an `fdinfo` shows.
+/// What an `fdinfo` shows. Its names are those of the text: it is read at each tick, and nearly always shows known ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DrmClient {
+pub struct DrmClient<'t> {
     /// Name of the driver.
-    pub driver: String,
+    pub driver: &'t str,
     /// The client.
-    pub id: ClientId,
+    pub id: ClientId<'t>,
     /// Its engines, by name.
-    pub engines: Vec<Engine>,
+    pub engines: Vec<Engine<'t>>,
 }
 
 /// Figures of an engine, as lines show them.
@@ -83,19 +83,19 @@ const FIGURES: [(&str, SetFigure); 4] = [
 ];
 
 /// `None` for a file that is no DRM device, and for a driver that shows no client.
-pub fn parse(text: &str) -> Option<DrmClient> {
-    let (mut driver, mut device, mut number) = (None, String::new(), None);
+pub fn parse(text: &str) -> Option<DrmClient<'_>> {
+    let (mut driver, mut device, mut number) = (None, "", None);
     let mut engines: Vec<(&str, Lines)> = Vec::new();
     for line in text.lines() {
         let Some((key, value)) = line.strip_prefix("drm-").and_then(|line| line.split_once(':')) else {
             continue;
         };
         let value = value.trim();
-        let plain = || (!value.is_empty() && value.len() <= LONGEST).then(|| value.to_owned());
+        let plain = || (!value.is_empty() && value.len() <= LONGEST).then_some(value);
         match key {
             "driver" => driver = plain(),
             "pdev" => device = plain().unwrap_or_default(),
-            "client-id" => number = plain(),
+            "client-id" => number = value.parse().ok(),
             _ => {
                 let found = FIGURES.iter().find_map(|(prefix, set)| Some((key.strip_prefix(prefix)?, set)));
                 if let Some((name, set)) = found
@@ -112,10 +112,10 @@ pub fn parse(text: &str) -> Option<DrmClient> {
             Lines { busy: Some(busy), total: Some(total), .. } => Usage::Cycles { busy, total },
             _ => return None,
         };
-        Some(Engine { name: name.to_owned(), usage, capacity: lines.capacity.unwrap_or(1).max(1) })
+        Some(Engine { name, usage, capacity: lines.capacity.unwrap_or(1).max(1) })
     });
-    let mut engines: Vec<Engine> = engines.collect();
-    engines.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let mut engines: Vec<Engine<'_>> = engines.collect();
+    engines.sort_unstable_by_key(|engine| engine.name);
     Some(DrmClient { driver: driver?, id: ClientId { device, number: number? }, engines })
 }
 
@@ -139,8 +139,8 @@ fn lines_of<'a, 't>(engines: &'a mut Vec<(&'t str, Lines)>, name: &'t str) -> Op
 mod tests {
     use super::*;
 
-    fn engine(name: &str, usage: Usage, capacity: u32) -> Engine {
-        Engine { name: name.to_owned(), usage, capacity }
+    fn engine(name: &str, usage: Usage, capacity: u32) -> Engine<'_> {
+        Engine { name, usage, capacity }
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
                     drm-engine-copy:\t0 ns\ndrm-engine-video:\t12 ns\ndrm-engine-capacity-video:\t2\n";
         let client = parse(text).unwrap();
         assert_eq!(client.driver, "i915");
-        assert_eq!(client.id, ClientId { device: "0000:00:02.0".to_owned(), number: "7".to_owned() });
+        assert_eq!(client.id, ClientId { device: "0000:00:02.0", number: 7 });
         assert_eq!(
             client.engines,
             [
@@ -179,11 +179,13 @@ mod tests {
         assert_eq!(parse("pos:\t0\nflags:\t0100002\n"), None);
         assert_eq!(parse("drm-driver:\tvgem\n"), None, "no client");
         assert_eq!(parse("drm-client-id:\t1\n"), None, "no driver");
+        assert_eq!(parse("drm-driver: i915\ndrm-client-id: x\n"), None, "no number of a client");
         let odd = "drm-driver: amdgpu\ndrm-client-id: 1\ndrm-engine-: 1 ns\ndrm-engine-dec: x\ndrm-engine-gfx: -1 ns\n\
                    drm-engine-enc:  5 ns\ndrm-engine-capacity-enc: 99999999999999\ndrm\n";
         assert_eq!(parse(odd).unwrap().engines, [engine("enc", Usage::Nanoseconds(5), 1)]);
         let many: Vec<String> = (0..1000).map(|number| format!("drm-engine-e{number}: 1 ns")).collect();
-        let client = parse(&format!("drm-driver: x\ndrm-client-id: 1\n{}", many.join("\n"))).unwrap();
+        let text = format!("drm-driver: x\ndrm-client-id: 1\n{}", many.join("\n"));
+        let client = parse(&text).unwrap();
         assert_eq!(client.engines.len(), MOST_ENGINES);
     }
 }

@@ -4,14 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::gpu::engine::EngineClass;
+use crate::gpu::fdinfo::ClientId;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: u64 = 1_000_000;
 
-fn client(number: u32, usage: Usage) -> DrmClient {
-    let engine = Engine { name: "video".to_owned(), usage, capacity: 1 };
-    let id = ClientId { device: "0000:00:02.0".to_owned(), number: number.to_string() };
-    DrmClient { driver: "i915".to_owned(), id, engines: vec![engine] }
+fn client(number: u64, usage: Usage) -> DrmClient<'static> {
+    let engine = Engine { name: "video", usage, capacity: 1 };
+    let id = ClientId { device: "0000:00:02.0", number };
+    DrmClient { driver: "i915", id, engines: vec![engine] }
 }
 
 fn milliseconds(number: u64) -> Usage {
@@ -19,7 +20,7 @@ fn milliseconds(number: u64) -> Usage {
 }
 
 /// Milliseconds of the video engine in a window with these readings.
-fn window(clients: &mut EngineClients, readings: &[DrmClient]) -> Vec<u64> {
+fn window(clients: &mut EngineClients, readings: &[DrmClient<'_>]) -> Vec<u64> {
     clients.begin_window();
     let of = |reading| clients.observe(reading, SECOND, false).of(EngineClass::Video) / MILLISECOND;
     readings.iter().map(of).collect()
@@ -45,7 +46,7 @@ fn a_new_client_and_a_new_engine_begin_at_nothing() {
     let video = |times: EngineTimes| times.of(EngineClass::Video) / MILLISECOND;
     assert_eq!(video(clients.observe(&client(1, milliseconds(300)), SECOND, true)), 300);
     let mut with_render = client(1, milliseconds(300));
-    with_render.engines.push(Engine { name: "render".to_owned(), usage: milliseconds(40), capacity: 1 });
+    with_render.engines.push(Engine { name: "render", usage: milliseconds(40), capacity: 1 });
     clients.begin_window();
     let times = clients.observe(&with_render, SECOND, false);
     assert_eq!(times.seconds().collect::<Vec<_>>(), [(EngineClass::Render, 0.04)]);
@@ -75,7 +76,7 @@ fn capacity_counts_alike_engines() {
 
 proptest! {
     #[test]
-    fn no_window_has_more_than_its_time(readings in proptest::collection::vec((0_u32..3, any::<u64>(), any::<u64>(), any::<bool>()), 0..40)) {
+    fn no_window_has_more_than_its_time(readings in proptest::collection::vec((0_u64..3, any::<u64>(), any::<u64>(), any::<bool>()), 0..40)) {
         let mut clients = EngineClients::default();
         for chunk in readings.chunks(3) {
             clients.begin_window();
