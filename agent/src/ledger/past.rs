@@ -24,15 +24,55 @@ pub struct Past {
     pub candidates: Vec<Candidate>,
     /// Source of its energy; measured only when all of it is.
     pub basis: Option<EnergyBasis>,
+    /// Transcodes that ran in the window, by the name of their workload.
+    lives: HashMap<String, Vec<Life>>,
+}
+
+/// The life of a transcode.
+#[derive(Debug)]
+struct Life {
+    transcode: Subject,
+    started: WallTime,
+    ended: WallTime,
 }
 
 impl Past {
-    /// Energy of a scenario by this history.
-    pub fn find(self, scenario: &Scenario) -> Found {
+    /// Energy of a scenario by this history. A bucket does not say when in its time a workload without a known life drew its energy, so
+    /// such a workload has none for a scenario that is shorter.
+    pub fn find(mut self, scenario: &Scenario) -> Found {
+        let lives: Vec<_> = self.candidates.iter().map(|one| self.life_by_transcodes(&one.subject)).collect();
+        for (candidate, life) in self.candidates.iter_mut().zip(lives) {
+            candidate.life = candidate.life.or(life);
+        }
+        if scenario.window.is_some_and(|(from, to)| to.0 - from.0 < BUCKET_SECONDS as f64) {
+            let is_vague =
+                |one: &Candidate| one.life.is_none() && matches!(one.subject, Subject::Workload { .. });
+            self.candidates.retain(|candidate| !is_vague(candidate));
+        }
         let basis = self.basis.unwrap_or(EnergyBasis::Modelled);
         figures::find(scenario, &History::of(&self.ticks, self.candidates), basis)
     }
+
+    /// The life of a workload, where its transcodes ran without a pause and drew nearly all of its energy.
+    fn life_by_transcodes(&self, subject: &Subject) -> Option<(WallTime, WallTime)> {
+        let Subject::Workload { name, .. } = subject else { return None };
+        let lives = self.lives.get(&**name)?;
+        let energy = |subject: &Subject| -> u64 {
+            let charges = self.ticks.iter().filter_map(|tick| tick.charges.get(subject));
+            charges.map(|charge| charge.energy.0).sum()
+        };
+        let of_transcodes: u64 = lives.iter().map(|life| energy(&life.transcode)).sum();
+        let started = lives.iter().map(|life| life.started.0).reduce(f64::min)?;
+        let ended = lives.iter().map(|life| life.ended.0).reduce(f64::max)?;
+        let running: f64 = lives.iter().map(|life| life.ended.0 - life.started.0).sum();
+        let is_theirs = of_transcodes as f64 >= NEARLY_ALL * energy(subject) as f64;
+        let is_steady = running >= NEARLY_ALL * (ended - started);
+        (is_theirs && is_steady).then_some((WallTime(started), WallTime(ended)))
+    }
 }
+
+/// The part of a workload's energy, and of its time, from which on it is that of its transcodes.
+const NEARLY_ALL: f64 = 0.9;
 
 impl Ledger {
     /// The buckets that a window overlaps.
@@ -89,15 +129,17 @@ impl Ledger {
             }
             *tick.charges.entry(subject).or_default() += charge;
         }
-        let mut lives = self
-            .connection
-            .prepare_cached("SELECT key, started, ended FROM transcode WHERE ended >= ?1 AND started < ?2")?;
-        let mut rows = lives.query(params![first, end])?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key, started, ended, workload FROM transcode WHERE ended >= ?1 AND started < ?2",
+        )?;
+        let mut rows = statement.query(params![first, end])?;
         while let Some(row) = rows.next()? {
-            let subject = Subject::Transcode(text(row, 0)?.into());
-            if let Some(candidate) = candidates.get_mut(&subject) {
-                candidate.life = Some((WallTime(row.get(1)?), WallTime(row.get(2)?)));
+            let transcode = Subject::Transcode(text(row, 0)?.into());
+            let (started, ended) = (WallTime(row.get(1)?), WallTime(row.get(2)?));
+            if let Some(candidate) = candidates.get_mut(&transcode) {
+                candidate.life = Some((started, ended));
             }
+            past.lives.entry(text(row, 3)?).or_default().push(Life { transcode, started, ended });
         }
         past.candidates = candidates.into_values().collect();
         Ok(past)

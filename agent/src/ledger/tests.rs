@@ -259,6 +259,42 @@ fn a_scenario_is_recalled_as_it_was_asked_and_the_better_rule_wins() {
     assert_eq!(ledger.find("run", &plain).unwrap().unwrap().energy, None, "it was of a container, once");
 }
 
+/// A bucket does not say when in its ten seconds a workload drew its energy; its transcodes do.
+#[test]
+fn a_scenario_shorter_than_a_bucket_has_all_energy_of_its_transcode_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = open(folder.path());
+    let mut buckets = Buckets::default();
+    let mut tick = tick(0.0, 10.0, &[("job", 1000), ("server", 1000)]);
+    let charge = |energy| Charge { energy: MicroJoules(energy), cpu: CpuTime(0) };
+    tick.charges.insert(Subject::Host, charge(2000));
+    tick.charges.insert(Subject::Transcode("7-1".into()), charge(990));
+    tick.charges.insert(Subject::Transcode("8-1".into()), charge(300));
+    buckets.add(&tick, EnergyBasis::Measured);
+    let life = |from, to| (WallTime(NOW.0 + from), WallTime(NOW.0 + to));
+    let of = |key, workload: &str, (started, ended), energy| TranscodeRow {
+        workload: workload.into(),
+        started,
+        ended,
+        ..row(key, energy)
+    };
+    let rows = [of("7-1", "job", life(8.0, 9.0), 990), of("8-1", "server", life(2.0, 3.0), 300)];
+    ledger.record(&mut buckets, &HashMap::new(), &rows).unwrap();
+    let found = |container: &str, window| {
+        let scenario = Scenario {
+            name: "one".into(),
+            container: Some(container.into()),
+            window: Some(window),
+            ..Scenario::default()
+        };
+        let energy = ledger.find("run", &scenario).unwrap().unwrap().energy;
+        energy.map(|energy| (energy.matched, energy.energy.0))
+    };
+    assert_eq!(found("job", life(8.0, 9.0)), Some((Matched::Container, 1000)));
+    assert_eq!(found("server", life(4.0, 6.0)), None, "most of it is no transcode");
+    assert_eq!(found("server", life(0.0, 10.0)), Some((Matched::Container, 1000)));
+}
+
 #[test]
 fn an_agent_that_is_started_again_goes_on_with_the_bucket() {
     let folder = tempfile::tempdir().unwrap();
