@@ -127,14 +127,10 @@ impl Simulator {
         };
         let parent = cgroup::root()?.join(parent);
         let user = names.iter().position(|name| *name == GPU_USER).filter(|_| has_gpu);
-        let mut gpu = match user {
-            Some(user) => {
-                let gpu = Gpu::make(folder.path())?;
-                gpu::open_in_encoder(folder.path(), &parent.join(GPU_USER))?;
-                Some((gpu, user))
-            }
-            None => None,
-        };
+        let mut gpu = has_gpu.then(|| Gpu::make(folder.path())).transpose()?.map(|gpu| (gpu, user));
+        if let Some((gpu, Some(_))) = &mut gpu {
+            gpu.open_in_encoder(&parent.join(GPU_USER))?;
+        }
         let open =
             |path: PathBuf| File::open(&path).with_context(|| format!("cannot open {}", path.display()));
         let all = match File::open(WHOLE_MACHINE) {
@@ -169,6 +165,18 @@ impl Simulator {
             Part::Socket | Part::Core | Part::Thread => Ok(binary.to_path_buf()),
             Part::Die => processor::on_intel(self.folder.path(), binary),
         }
+    }
+
+    /// Commands of a shell that make its process one that the agent sees on a machine with a GPU, and if asked for a client of the GPU, as
+    /// long as it lives.
+    pub fn gpu_process(&self, is_client: bool) -> String {
+        let client = if is_client { gpu::open(self.folder.path()) } else { String::new() };
+        gpu::enter(self.folder.path()) + &client
+    }
+
+    /// The `fdinfo` of the processes that are, or were, clients of the GPU, by their numbers.
+    pub fn gpu_clients(&self) -> PathBuf {
+        gpu::guests(self.folder.path())
     }
 
     /// Sets the fault of the counters from now on.
@@ -237,11 +245,12 @@ enum Counters {
     Cores(Monitor),
 }
 
-/// Advances the machine until it is stopped. `gpu` has the index of its user, and the files the CPU time of all CPUs and of each workload.
+/// Advances the machine until it is stopped. `gpu` has the index of the workload that uses it from the start, and the files the CPU time of
+/// all CPUs and of each workload.
 fn advance(
     machine: Machine,
     counters: &mut Counters,
-    mut gpu: Option<&mut (Gpu, usize)>,
+    mut gpu: Option<&mut (Gpu, Option<usize>)>,
     (all, each): (&File, &[File]),
     shared: &Shared,
 ) {
@@ -297,7 +306,9 @@ fn advance(
             joules[0] += drawn;
             joules[counted] += drawn;
             truth.host += drawn;
-            truth.workloads[*user] += drawn;
+            if let Some(user) = *user {
+                truth.workloads[user] += drawn;
+            }
         }
         truth.at = wall();
         // Refreshes come at odd moments: after a part of the longest time that goes through all tenths.

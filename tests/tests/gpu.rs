@@ -11,6 +11,7 @@
     reason = "a test may panic, and means equal when it says equal"
 )]
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -94,6 +95,30 @@ fn who_uses_the_gpu_pays_for_it() {
     assert_eq!((key(&last, "uncore"), key(&last, "package")), ("engine-time".to_owned(), "time".to_owned()));
     assert_eq!(last.sum(FINDING, &[("code", "integrated_gpu_by_cpu_time")]), None);
     assert_no_residual(&last);
+}
+
+/// An encode of three seconds on the GPU: its energy is that of its CPU time and of its engine time.
+#[test]
+fn a_program_that_comes_and_goes_pays_for_its_time() {
+    let workloads = [("guest", ""), ("neighbour", BUSY)];
+    let stage =
+        Stage::set(Machine::GPU, &binary().unwrap(), PARENT, &workloads, &["--interval=200ms"]).unwrap();
+    stage.agent.wait_ticks(2).unwrap();
+    let encode = "exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=640x360:rate=30 -t 3 \
+                  -c:v libx264 -preset veryfast -f null -";
+    let script = format!("{} {encode}", stage.simulator.gpu_process(true));
+    assert!(stage.command("guest", &script).unwrap().status().unwrap().success());
+    let (scrape, truth) = now(&stage);
+    let clients: Vec<_> = fs::read_dir(stage.simulator.gpu_clients()).unwrap().map(Result::unwrap).collect();
+    let [client] = &clients[..] else { panic!("{clients:?}") };
+    let fdinfo = fs::read_to_string(client.path()).unwrap();
+    let engine = fdinfo.lines().find_map(|line| line.strip_prefix("drm-engine-video:")).unwrap();
+    let engine: f64 = engine.trim().trim_end_matches(" ns").parse().unwrap();
+    let expected = truth.workloads[0] + engine / 1e9 * Machine::GPU.gpu;
+    let charged = of(&scrape, ENERGY, "guest", ("domain", "package"));
+    // What the GPU does after the last tick of the encode is charged to nobody: 0.2 s of 3.
+    assert!((0.9..1.02).contains(&(charged / expected)), "{charged} J instead of {expected} J");
+    assert_no_residual(&scrape);
 }
 
 /// The counter of the GPU is gone for a while: the package is split by CPU time meanwhile, and nothing is lost.

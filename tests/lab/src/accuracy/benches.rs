@@ -3,6 +3,7 @@
 //! The true energy of an encode is the CPU time of its cgroup, by the kernel, times the watts of a busy CPU of the machine.
 
 mod encodes;
+mod side_by_side;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use tests::command::{eventually, output, script};
 use tests::ffmpeg;
 use tests::simulator::{Machine, Power};
+use tests::stage::Stage;
 use xtask::process::day_and_machine;
 
 use super::stage;
@@ -54,38 +56,55 @@ pub(super) fn section(binary: &Path, python: &Path) -> anyhow::Result<String> {
     let machine = Machine::LINEAR;
     let [Power::Linear(watts)] = machine.parts else { anyhow::bail!("not a machine of one power") };
     let folder = tempfile::tempdir().context("cannot make a folder")?;
-    let (results, state) = (folder.path().join("results"), folder.path().join("state"));
-    let flags = [format!("--results-dir={}", results.display()), format!("--state-dir={}", state.display())];
-    let stage_flags: Vec<&str> = flags.iter().map(String::as_str).chain(["--interval=1s"]).collect();
-    let stage = stage(machine, binary, &[], &stage_flags)?;
-    stage.agent.wait_ticks(2)?;
     let clip = folder.path().join("clip.mkv");
     let encode = "-c:v libx264 -preset ultrafast -crf 10 -pix_fmt yuv420p".split(' ');
     let source = ["-f", "lavfi", "-i", CLIP, "-t", CLIP_SECONDS].into_iter().chain(encode);
     ffmpeg::run(&source.chain([clip.display().to_string().as_str()]).collect::<Vec<_>>())?;
     let vmaf = ffmpeg::with_vmaf_by(python)?;
-    let place = Place { binary, folder: folder.path(), flags: &flags, clip: &clip, vmaf: &vmaf };
-    let benches = [place.bench("first", *watts)?, place.bench("second", *watts)?];
-    written(&benches, *watts, binary)
+    let place = |name| Place::make(binary, &clip, &vmaf, folder.path().join(name));
+    let mut text = {
+        let place = place("cpu")?;
+        let _stage = place.stage(machine, "--interval=1s")?;
+        written(&[place.bench("first", *watts)?, place.bench("second", *watts)?], *watts, binary)?
+    };
+    let place = place("gpu")?;
+    let stage = place.stage(Machine::GPU, side_by_side::TICK)?;
+    write!(text, "\n{}", side_by_side::section(&place, &stage)?)?;
+    Ok(text)
 }
 
 /// Programs and files of a bench.
 struct Place<'a> {
     binary: &'a Path,
-    folder: &'a Path,
-    /// Results folder and state folder of the agent.
-    flags: &'a [String],
     clip: &'a Path,
     /// An ffmpeg with libvmaf.
     vmaf: &'a str,
+    folder: PathBuf,
+    /// Results folder and state folder of the agent.
+    flags: [String; 2],
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    fn make(binary: &'a Path, clip: &'a Path, vmaf: &'a str, folder: PathBuf) -> anyhow::Result<Self> {
+        let (results, state) = (folder.join("results"), folder.join("state"));
+        std::fs::create_dir_all(&results)?;
+        let flags =
+            [format!("--results-dir={}", results.display()), format!("--state-dir={}", state.display())];
+        Ok(Self { binary, clip, vmaf, folder, flags })
+    }
+
+    fn stage(&self, machine: Machine, tick: &str) -> anyhow::Result<Stage> {
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).chain([tick]).collect();
+        let stage = stage(machine, self.binary, &[], &flags)?;
+        stage.agent.wait_ticks(2)?;
+        Ok(stage)
+    }
+
     fn bench(&self, name: &str, watts: f64) -> anyhow::Result<Bench> {
         let log = self.folder.join(format!("{name}.log"));
         let output_dir = self.folder.join("results");
         let mut command = Command::new(self.binary);
-        command.args(["bench", "--no-agent", "--codec=x264", "--cooldown=1"]).args(self.flags);
+        command.args(["bench", "--no-agent", "--codec=x264", "--cooldown=1"]).args(&self.flags);
         command.arg(format!("--preset={}", PRESETS.join(","))).arg(format!("--crf={QUALITIES}"));
         command.arg(format!("--repeat={REPEATS}")).arg(format!("--quality.ffmpeg={}", self.vmaf));
         command.arg("--ffmpeg").arg(self.recording_ffmpeg(name, &log)?).arg("--input").arg(self.clip);
@@ -123,7 +142,7 @@ impl Place<'_> {
 
     fn report(&self, file: &Path, arguments: &[&str]) -> anyhow::Result<Value> {
         let mut command = Command::new(self.binary);
-        command.arg("report").args(arguments).arg(file).arg("--json").args(self.flags);
+        command.arg("report").args(arguments).arg(file).arg("--json").args(&self.flags);
         Ok(serde_json::from_str(&output(&mut command)?)?)
     }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 /// The encoder of a scenario that only reads the clip.
-const READING: &str = "wrapped_avframe";
+pub(super) const READING: &str = "wrapped_avframe";
 
 /// Preset and limit of size.
 pub(super) type Key = (String, String);
