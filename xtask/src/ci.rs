@@ -1,6 +1,7 @@
 //! Runs the checks of a change: README's test command, and the additional checks of a CI machine (demo, soak, another kernel).
 
 mod test_files;
+mod together;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -109,8 +110,7 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
     step("black-box tests");
     run(&mut cargo(&["build", "--quiet", "--package", "ffwatt", "--package", "tests", "--all-targets"]))?;
     let files = test_files::find(&root)?;
-    let together: Vec<&str> = files.together.iter().flat_map(|name| ["--test", name.as_str()]).collect();
-    run(&mut black_box(cargo(&["test", "--quiet", "--package", "tests", "--lib"]), &together, &python, &[]))?;
+    together::run(&root, &files.together, &python)?;
     step("packages");
     dist::run_all(dist::Options { binary_only: false, debug: true })?;
     for name in &files.alone {
