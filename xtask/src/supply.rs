@@ -29,11 +29,13 @@ pub(crate) struct Package {
 /// Runs the checks that need no network.
 pub(crate) fn check() -> anyhow::Result<()> {
     let lists = Lists::read()?;
-    let packages = packages()?;
+    let metadata = metadata()?;
+    let packages = packages_of(&metadata, &used(&["--workspace".to_owned()], "normal,build,dev")?)?;
     let findings: Vec<String> = packages
         .iter()
         .flat_map(|package| lists.findings(package))
         .chain(lists.duplicates(&packages))
+        .chain(lists.outsiders(&dependencies(&metadata)))
         .collect();
     if !findings.is_empty() {
         bail!("{} findings (deny.toml has the lists):\n{}", findings.len(), findings.join("\n"));
@@ -74,6 +76,8 @@ struct Lists {
     /// Additional licences by crate.
     exceptions: BTreeMap<String, BTreeSet<String>>,
     banned: BTreeSet<String>,
+    /// Crates that only these others may depend on.
+    wrapped: BTreeMap<String, BTreeSet<String>>,
     /// Crates of which a version with this prefix may be a duplicate.
     skipped: Vec<(String, String)>,
 }
@@ -95,7 +99,11 @@ impl Lists {
         let exceptions = list("licenses", "exceptions")?.into_iter().filter_map(|entry| {
             Some((entry.get("crate")?.as_str()?.to_owned(), texts(entry.get("allow")?.as_array()?)))
         });
+        let wrapped = list("bans", "deny")?.into_iter().filter_map(|entry| {
+            Some((entry.get("crate")?.as_str()?.to_owned(), texts(entry.get("wrappers")?.as_array()?)))
+        });
         Ok(Self {
+            wrapped: wrapped.collect(),
             licenses: texts(&list("licenses", "allow")?),
             exceptions: exceptions.collect(),
             banned: texts(&list("bans", "deny")?),
@@ -123,6 +131,15 @@ impl Lists {
             findings.push(format!("{name} {version}: from {source:?}, which is not crates.io"));
         }
         findings
+    }
+
+    /// Dependents of wrapped crates that are not on the list. `dependencies`: pairs of a crate and one that it depends on.
+    fn outsiders(&self, dependencies: &[(String, String)]) -> Vec<String> {
+        let is_outsider = |(dependent, crate_name): &&(String, String)| {
+            self.wrapped.get(crate_name).is_some_and(|wrappers| !wrappers.contains(dependent))
+        };
+        let outsiders = dependencies.iter().filter(is_outsider);
+        outsiders.map(|(dependent, banned)| format!("{dependent} depends on {banned}: banned")).collect()
     }
 
     fn duplicates(&self, packages: &[Package]) -> Vec<String> {
@@ -171,9 +188,20 @@ fn is_allowed(expression: &str, allowed: &impl Fn(&str) -> bool) -> bool {
     }
 }
 
-/// All packages that are built on the supported platform.
-fn packages() -> anyhow::Result<Vec<Package>> {
-    packages_of(&metadata()?, &used(&["--workspace".to_owned()], "normal,build,dev")?)
+/// Names of crates with each crate that they depend on.
+fn dependencies(metadata: &Value) -> Vec<(String, String)> {
+    let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
+    let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
+    let name = |id: &Value| {
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let package = packages.into_iter().find(|package| package["id"] == *id);
+        package.and_then(|package| package["name"].as_str()).unwrap_or_default().to_owned()
+    };
+    let pairs = |node: &Value| {
+        let dependent = name(&node["id"]);
+        list(&node["deps"]).into_iter().map(move |other| (dependent.clone(), name(&other["pkg"])))
+    };
+    nodes.flat_map(pairs).collect()
 }
 
 /// Cargo's metadata of all packages.
@@ -246,6 +274,9 @@ mod tests {
         ] {
             assert_eq!(lists.findings(&bad).len(), 1, "{}", bad.name);
         }
+        let depends = |dependent: &str| [(dependent.to_owned(), "chrono".to_owned())];
+        assert!(lists.outsiders(&depends("parquet")).is_empty());
+        assert_eq!(lists.outsiders(&depends("good")), ["good depends on chrono: banned"]);
         let twice = [package("good", "1.0.0", "MIT", registry), package("good", "2.0.0", "MIT", registry)];
         assert_eq!(lists.duplicates(&twice).len(), 1);
     }
