@@ -1,10 +1,11 @@
-//! Validates a scrape with promtool and with the strict `OpenMetrics` parser of Prometheus' Python client.
+//! Validates a scrape with promtool and with the strict `OpenMetrics` parser of Prometheus' Python client, and reads Parquet with Arrow.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 
 use crate::command::find;
 
@@ -37,9 +38,7 @@ pub fn promtool(text: &str) -> anyhow::Result<()> {
 
 /// Validates `OpenMetrics` text with the strict parser.
 pub fn openmetrics(text: &str) -> anyhow::Result<()> {
-    let python = std::env::var_os("FFWATT_PYTHON").map(PathBuf::from).context(
-        "FFWATT_PYTHON does not name a Python with the package prometheus_client; `cargo xtask test` makes one",
-    )?;
+    let python = python("prometheus_client")?;
     let script = "import sys\n\
         from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
         families = list(parse(sys.stdin.read()))\n\
@@ -49,6 +48,23 @@ pub fn openmetrics(text: &str) -> anyhow::Result<()> {
         bail!("not strict OpenMetrics: {error}");
     }
     Ok(())
+}
+
+/// The rows of a Parquet file, as Apache Arrow reads them.
+pub fn parquet(file: &Path) -> anyhow::Result<Value> {
+    let script = "import json, sys, pyarrow.parquet as parquet\n\
+        print(json.dumps(parquet.read_table(sys.stdin.read()).to_pylist()))\n";
+    let mut command = Command::new(python("pyarrow")?);
+    let (rows, error) = feed(command.args(["-c", script]), &file.display().to_string())?;
+    serde_json::from_str(&rows).with_context(|| format!("Arrow does not read {}: {error}", file.display()))
+}
+
+fn python(package: &str) -> anyhow::Result<PathBuf> {
+    std::env::var_os("FFWATT_PYTHON").map(PathBuf::from).with_context(|| {
+        format!(
+            "FFWATT_PYTHON does not name a Python with the package {package}; `cargo xtask test` makes one"
+        )
+    })
 }
 
 fn feed(command: &mut Command, text: &str) -> anyhow::Result<(String, String)> {

@@ -158,6 +158,25 @@ fn clips_become_curves_and_an_advice() {
     let anchors = curves.iter().filter(|curve| curve["is_anchor"] == true).count();
     assert_eq!(anchors, 2, "the same encoder and preset on each clip");
     advice_is_the_least(&report(&["advise", "--vmaf-min=70"]), curves, 70.0);
+    for rows in [&["report", "--settings"][..], &["report"], &["report", "--by=codec"]] {
+        let table = folder.path().join("table.parquet");
+        // A report of the ledger is of no file.
+        let named = (!rows.contains(&"--by=codec")).then_some(file.as_str());
+        let common: Vec<&str> = rows.iter().copied().chain(named).chain([state.as_str()]).collect();
+        output(ffwatt(&common).arg("--parquet").arg(&table)).unwrap();
+        let json: Value = serde_json::from_str(&output(ffwatt(&common).arg("--json")).unwrap()).unwrap();
+        assert_eq!(without_lists(&tests::referee::parquet(&table).unwrap()), without_lists(&json));
+    }
+}
+
+/// Rows without lists, of which Parquet has none, and with all numbers as those of a table.
+fn without_lists(rows: &Value) -> Vec<BTreeMap<String, Value>> {
+    let value = |value: &Value| value.as_f64().map_or_else(|| value.clone(), Value::from);
+    let row = |row: &Value| {
+        let known = row.as_object().unwrap().iter().filter(|(_, value)| !value.is_array());
+        known.map(|(name, known)| (name.clone(), value(known))).collect()
+    };
+    rows.as_array().unwrap().iter().map(row).collect()
 }
 
 /// By brute force over the curves: the least mean of both clips, of the settings that are good enough on both.

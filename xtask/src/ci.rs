@@ -41,13 +41,15 @@ const PACKAGES: [&str; 21] = [
     "containerd",
 ];
 
-/// The strict OpenMetrics parser, an ffmpeg with libvmaf, two tools that score on their own, and the schemas of Kubernetes.
-const PYTHON_PACKAGES: [&str; 5] = [
+/// The strict OpenMetrics parser, an ffmpeg with libvmaf, two tools that score on their own, the schemas of Kubernetes, and a reader of
+/// Parquet.
+const PYTHON_PACKAGES: [&str; 6] = [
     "prometheus_client==0.26.0",
     "imageio-ffmpeg==0.8.1",
     "ffmpeg-quality-metrics==3.13.0",
     "easyvmaf==5.0.0",
     "kubernetes-validate==1.37.0",
+    "pyarrow==26.0.1",
 ];
 
 /// Runs all tests, or only those that need neither root nor tools.

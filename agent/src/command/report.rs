@@ -11,6 +11,7 @@ mod curves;
 mod html;
 mod list;
 mod options;
+mod parquet;
 mod runs;
 mod settings;
 mod since;
@@ -21,6 +22,7 @@ pub(crate) use csv::print;
 pub(crate) use options::{Options, command, options};
 pub(crate) use runs::{FiguredRun, figures_of_run};
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,7 @@ use jiff::tz::TimeZone;
 use crate::clock::{Clock, SystemClock};
 use crate::command::top::{Client, ClientError};
 use crate::config::Config;
+use crate::files;
 use crate::ledger::{Group, Ledger, LedgerError};
 use crate::source::SourceError;
 
@@ -102,15 +105,20 @@ pub(crate) enum ReportError {
         /// The file.
         run: String,
     },
-    /// The document cannot be written.
-    #[error("--html {path}", path = path.display())]
-    Html {
+    /// A file cannot be written.
+    #[error("{option} {path}", path = path.display())]
+    File {
+        /// The option that names it.
+        option: &'static str,
         /// Its path.
         path: PathBuf,
         /// The error.
         #[source]
         cause: std::io::Error,
     },
+    /// The rows cannot be written as Parquet.
+    #[error("the report cannot be written as Parquet")]
+    Parquet(#[from] ::parquet::errors::ParquetError),
     /// Standard output cannot be written to.
     #[error("cannot write the report")]
     Output(#[from] std::io::Error),
@@ -123,6 +131,17 @@ pub(crate) fn run(
     prices: &Prices,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
+    if let Some(path) = &options.parquet {
+        let mut json = Vec::new();
+        let as_json = Options { parquet: None, form: Form::Json, ..options.clone() };
+        run(&as_json, config, prices, &mut json)?;
+        let rows: Vec<parquet::Row> = serde_json::from_slice(&json).map_err(std::io::Error::from)?;
+        write_file("--parquet", path, &parquet::document(&rows)?)?;
+        if path.is_file() {
+            writeln!(out, "{} rows are in {}", rows.len(), path.display())?;
+        }
+        return Ok(());
+    }
     if options.is_list {
         return list::write(&folders(config), options.since, options.form, out);
     }
@@ -155,14 +174,24 @@ pub(crate) fn run(
     };
     let figured = figures_of_run(file, config, prices)?;
     if let Some(path) = &options.html {
-        let text = as_html(&figured, options, prices)?;
-        html::write(path, &text).map_err(|cause| ReportError::Html { path: path.clone(), cause })?;
+        write_file("--html", path, as_html(&figured, options, prices)?.as_bytes())?;
         if path.is_file() {
             writeln!(out, "{} is in {}: open it in a browser", figured.id, path.display())?;
         }
         return Ok(());
     }
     report_run(&figured.id, &figured.figures, options, out)
+}
+
+/// Writes the file that an option names. A file is replaced as a whole; a device, a pipe or a link stays and is written to.
+fn write_file(option: &'static str, path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    let is_other = fs::symlink_metadata(path).is_ok_and(|known| !known.is_file());
+    let written = if is_other {
+        fs::write(path, bytes)
+    } else {
+        files::replace(path, bytes, None).map_err(std::io::Error::from)
+    };
+    written.map_err(|cause| ReportError::File { option, path: path.to_path_buf(), cause })
 }
 
 /// One run, of a file or of an agent.

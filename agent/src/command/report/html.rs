@@ -6,8 +6,6 @@ mod plots;
 mod tables;
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::{fs, io};
 
 use agent_core::comparison::curves::Curve;
 use agent_core::join::figures::Prices;
@@ -19,7 +17,6 @@ use ring::digest::{SHA256, digest};
 
 use crate::command::report::FiguredRun;
 use crate::command::report::settings::Row;
-use crate::files;
 
 /// The chart library of the live page, and its style.
 const LIBRARY: [&str; 2] = [
@@ -90,14 +87,6 @@ pub(super) fn document(report: &Report<'_>) -> String {
         }
     };
     document.into_string()
-}
-
-/// Writes the file that the user named. A file is replaced as a whole; a device, a pipe or a link stays and is written to.
-pub(super) fn write(path: &Path, document: &str) -> io::Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|known| !known.is_file()) {
-        return fs::write(path, document);
-    }
-    Ok(files::replace(path, document.as_bytes(), None)?)
 }
 
 /// Only these scripts and styles, nothing from elsewhere.

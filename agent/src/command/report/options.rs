@@ -28,6 +28,8 @@ pub(crate) struct Options {
     pub(super) form: Form,
     /// File of the HTML document.
     pub(super) html: Option<PathBuf>,
+    /// File of the rows in Parquet.
+    pub(super) parquet: Option<PathBuf>,
 }
 
 /// The report of curves.
@@ -142,6 +144,10 @@ pub(crate) fn command() -> Command {
             path("html", "FILE", "Write an HTML file with plots [default: off] [format: path]")
                 .conflicts_with_all(["by", "compare", "list", "csv", "json"]),
         )
+        .arg(
+            path("parquet", "FILE", "Write the rows of --json as Parquet [default: off] [format: path]")
+                .conflicts_with_all(["compare", "curves", "list", "trends", "csv", "json", "html"]),
+        )
 }
 
 /// Reads the subcommand's arguments.
@@ -168,6 +174,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
         agent: matches.get_one::<String>("url").map(|url| AgentAddress { url: url.clone(), ca }),
         curves: matches.get_flag("curves").then(|| Curves { anchor: matches.get_one("anchor").cloned() }),
         html: matches.get_one("html").cloned(),
+        parquet: matches.get_one("parquet").cloned(),
         form: match (matches.get_flag("csv"), matches.get_flag("json")) {
             (true, _) => Form::Csv,
             (_, true) => Form::Json,

@@ -35,6 +35,7 @@ fn plain(file: PathBuf) -> Options {
         agent: None,
         form: Form::Text,
         html: None,
+        parquet: None,
     }
 }
 
@@ -283,4 +284,18 @@ fn runs_are_listed_the_newest_first_and_found_by_name() {
     let error =
         list::write(&[empty.path().into()], None, Form::Text, &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("ffwatt bench"), "{error}");
+}
+
+#[test]
+fn a_link_stays_a_link_and_a_missing_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("report.html"), folder.path().join("link"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    write_file("--html", &link, b"one").unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "one");
+    write_file("--html", &file, b"two").unwrap();
+    assert_eq!(std::fs::read_to_string(&link).unwrap(), "two");
+    let error = write_file("--html", &folder.path().join("no/report.html"), b"three").unwrap_err();
+    assert!(error.to_string().ends_with("no/report.html"), "{error}");
 }

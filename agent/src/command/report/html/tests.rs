@@ -143,17 +143,3 @@ fn a_run_without_settings_has_its_scenarios() {
     assert!(document.contains("does not say which host"));
     assert_eq!(plots(&document), json!([]));
 }
-
-#[test]
-fn a_link_stays_a_link_and_a_missing_folder_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, link) = (folder.path().join("report.html"), folder.path().join("link"));
-    std::os::unix::fs::symlink(&file, &link).unwrap();
-    super::write(&link, "one").unwrap();
-    assert!(link.is_symlink());
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "one");
-    super::write(&file, "two").unwrap();
-    assert_eq!(std::fs::read_to_string(&link).unwrap(), "two");
-    let error = super::write(&folder.path().join("no/report.html"), "three").unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
-}

@@ -1,0 +1,135 @@
+//! Writes the rows of a report as a Parquet file (<https://parquet.apache.org/docs/file-format/>), for programs that analyse tables.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
+use parquet::errors::Result;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{Type, TypePtr};
+use serde_json::{Map, Value};
+
+/// Columns of text, also in a report that has none there. Other columns are numbers, unless a row has a text.
+const TEXTS: [&str; 12] = [
+    "basis",
+    "clip",
+    "currency",
+    "encoder",
+    "matched",
+    "name",
+    "output_ladder",
+    "preset",
+    "run_id",
+    "scenario",
+    "setting",
+    "vmaf_model",
+];
+
+/// One row of a report, as in its JSON.
+pub(super) type Row = Map<String, Value>;
+
+/// The file: one group of rows, whose columns have the names of the JSON and are empty where it has null. Lists are left out.
+pub(super) fn document(rows: &[Row]) -> Result<Vec<u8>> {
+    let is_list = |name: &str| rows.iter().any(|row| row.get(name).is_some_and(Value::is_array));
+    let names: BTreeSet<&str> = rows.iter().flat_map(Map::keys).map(String::as_str).collect();
+    let names: Vec<&str> = names.into_iter().filter(|name| !is_list(name)).collect();
+    let is_text = |name: &&str| {
+        TEXTS.contains(name) || rows.iter().any(|row| row.get(*name).is_some_and(Value::is_string))
+    };
+    let fields = names.iter().map(|name| field(name, is_text(name))).collect::<Result<Vec<_>>>()?;
+    let schema = Type::group_type_builder("report").with_fields(fields).build()?;
+    let mut bytes = Vec::new();
+    let mut writer =
+        SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::new(WriterProperties::default()))?;
+    let mut group = writer.next_row_group()?;
+    for name in names {
+        let Some(mut column) = group.next_column()? else { break };
+        let values = || rows.iter().map(|row| row.get(name).filter(|value| !value.is_null()));
+        let is_known: Vec<i16> = values().map(|value| i16::from(value.is_some())).collect();
+        if is_text(&name) {
+            let texts: Vec<ByteArray> =
+                values().flatten().map(|value| text(value).into_bytes().into()).collect();
+            column.typed::<ByteArrayType>().write_batch(&texts, Some(&is_known), None)?;
+        } else {
+            let numbers: Vec<f64> =
+                values().flatten().map(|value| value.as_f64().unwrap_or(f64::NAN)).collect();
+            column.typed::<DoubleType>().write_batch(&numbers, Some(&is_known), None)?;
+        }
+        column.close()?;
+    }
+    group.close()?;
+    writer.close()?;
+    Ok(bytes)
+}
+
+fn field(name: &str, is_text: bool) -> Result<TypePtr> {
+    let kind = if is_text { PhysicalType::BYTE_ARRAY } else { PhysicalType::DOUBLE };
+    let field = Type::primitive_type_builder(name, kind)
+        .with_repetition(Repetition::OPTIONAL)
+        .with_logical_type(is_text.then_some(LogicalType::String));
+    Ok(Arc::new(field.build()?))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+    use serde_json::json;
+
+    use super::*;
+
+    fn rows(value: &Value) -> Vec<Row> {
+        value.as_array().unwrap().iter().map(|row| row.as_object().unwrap().clone()).collect()
+    }
+
+    fn read(rows: &[Row]) -> SerializedFileReader<File> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&document(rows).unwrap()).unwrap();
+        SerializedFileReader::new(file).unwrap()
+    }
+
+    fn value(field: &Field) -> Value {
+        match field {
+            Field::Null => Value::Null,
+            Field::Double(number) => json!(number),
+            Field::Str(text) => json!(text),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_has_the_values_of_the_rows() {
+        let report = json!([
+            {"scenario": "a, \"b\"", "energy_joules": 1.5, "encodes": 3, "clip": null, "vmaf": null, "scores": [1]},
+            {"scenario": "c", "energy_joules": null, "encodes": 2, "clip": null, "vmaf": null, "scores": []},
+        ]);
+        let reader = read(&rows(&report));
+        let row = |row: parquet::record::Row| -> Row {
+            row.get_column_iter().map(|(name, field)| (name.clone(), value(field))).collect()
+        };
+        let found: Vec<Row> = reader.get_row_iter(None).unwrap().map(|found| row(found.unwrap())).collect();
+        let expected = json!([
+            {"clip": null, "encodes": 3.0, "energy_joules": 1.5, "scenario": "a, \"b\"", "vmaf": null},
+            {"clip": null, "encodes": 2.0, "energy_joules": null, "scenario": "c", "vmaf": null},
+        ]);
+        assert_eq!(found, rows(&expected));
+        let schema = reader.metadata().file_metadata().schema_descr_ptr();
+        let kinds: Vec<_> = schema.columns().iter().map(|column| column.physical_type()).collect();
+        let (text, number) = (PhysicalType::BYTE_ARRAY, PhysicalType::DOUBLE);
+        assert_eq!(kinds, [text, number, number, text, number], "also where nothing is known");
+    }
+
+    #[test]
+    fn a_report_without_rows_is_an_empty_file() {
+        assert_eq!(read(&[]).metadata().file_metadata().num_rows(), 0);
+    }
+}
