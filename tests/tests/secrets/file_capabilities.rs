@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use tests::agent::{Ports, binary};
@@ -165,31 +166,47 @@ fn subcommands(installed: &Installed) -> Vec<(Vec<&'static str>, Vec<String>)> {
     known.into()
 }
 
-#[test]
-fn no_option_of_a_setcap_binary_shows_or_changes_what_its_caller_may_not_read() {
+/// Installations at the same time, each with a part of the options: most of the time one waits for its program.
+const AT_ONCE: usize = 4;
+
+/// Tries a part of all options in an installation of its own. Returns the number of tries, and the refused options of each subcommand.
+fn try_options(part: usize) -> (usize, BTreeSet<(&'static str, String)>) {
     let installed = Installed::new();
     let before = installed.files();
     let (mut tried, mut refused) = (0, BTreeSet::new());
-    for (words, ending) in subcommands(&installed) {
-        for (option, values) in options(&words) {
-            for value in
-                [installed.secret(), installed.links(), installed.locked(), installed.locked().join("new")]
-            {
-                let mut arguments: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-                arguments.extend(ending.clone());
-                arguments.push(format!("--{option}"));
-                arguments.extend(vec![value.display().to_string(); values]);
-                let shown = installed.shown(&mut installed.by_nobody(&arguments));
-                assert!(!shown.contains(CANARY), "{arguments:?}: {shown}");
-                tried += 1;
-                if shown.contains(&format!("--{option} is refused")) {
-                    refused.insert((words[0], option.clone()));
-                }
+    let all = subcommands(&installed).into_iter().flat_map(|(words, ending)| {
+        let of = |(option, values)| (words.clone(), ending.clone(), option, values);
+        options(&words).into_iter().map(of).collect::<Vec<_>>()
+    });
+    for (words, ending, option, values) in all.skip(part).step_by(AT_ONCE) {
+        for value in
+            [installed.secret(), installed.links(), installed.locked(), installed.locked().join("new")]
+        {
+            let mut arguments: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            arguments.extend(ending.clone());
+            arguments.push(format!("--{option}"));
+            arguments.extend(vec![value.display().to_string(); values]);
+            let shown = installed.shown(&mut installed.by_nobody(&arguments));
+            assert!(!shown.contains(CANARY), "{arguments:?}: {shown}");
+            tried += 1;
+            if shown.contains(&format!("--{option} is refused")) {
+                refused.insert((words[0], option.clone()));
             }
         }
     }
-    assert!(tried > 1000, "{tried}");
     assert_eq!(installed.files(), before, "nothing is written");
+    (tried, refused)
+}
+
+#[test]
+fn no_option_of_a_setcap_binary_shows_or_changes_what_its_caller_may_not_read() {
+    let parts: Vec<_> = thread::scope(|scope| {
+        let parts: Vec<_> = (0..AT_ONCE).map(|part| scope.spawn(move || try_options(part))).collect();
+        parts.into_iter().map(|part| part.join().unwrap()).collect()
+    });
+    let tried: usize = parts.iter().map(|(tried, _)| tried).sum();
+    let refused: BTreeSet<_> = parts.into_iter().flat_map(|(_, refused)| refused).collect();
+    assert!(tried > 1000, "{tried}");
     // Options by which the privileged process would open, write, start or give up something are refused, and only these.
     let privileged = ["run", "check", "calibrate"];
     for option in [
