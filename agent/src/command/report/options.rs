@@ -98,7 +98,8 @@ pub(crate) fn command() -> Command {
         )
         .arg(
             text("anchor", "SCENARIO", "Anchor of --curves [default: the first] [format: name of a scenario]")
-                .requires("curves"),
+                .requires("curves")
+                .hide_short_help(true),
         )
         .arg(
             flag("settings", "Show the settings of encoders, and what an hour of output costs")

@@ -46,16 +46,13 @@ pub(super) fn document(rows: &[Row]) -> Result<Vec<u8>> {
     let mut group = writer.next_row_group()?;
     for name in names {
         let Some(mut column) = group.next_column()? else { break };
-        let values = || rows.iter().map(|row| row.get(name).filter(|value| !value.is_null()));
-        let is_known: Vec<i16> = values().map(|value| i16::from(value.is_some())).collect();
+        let values = || rows.iter().map(|row| row.get(name));
         if is_text(&name) {
-            let texts: Vec<ByteArray> =
-                values().flatten().map(|value| text(value).into_bytes().into()).collect();
-            column.typed::<ByteArrayType>().write_batch(&texts, Some(&is_known), None)?;
+            let texts: Vec<Option<ByteArray>> = values().map(|value| text(value?)).collect();
+            column.typed::<ByteArrayType>().write_batch(&known(&texts), Some(&levels(&texts)), None)?;
         } else {
-            let numbers: Vec<f64> =
-                values().flatten().map(|value| value.as_f64().unwrap_or(f64::NAN)).collect();
-            column.typed::<DoubleType>().write_batch(&numbers, Some(&is_known), None)?;
+            let numbers: Vec<Option<f64>> = values().map(|value| value?.as_f64()).collect();
+            column.typed::<DoubleType>().write_batch(&known(&numbers), Some(&levels(&numbers)), None)?;
         }
         column.close()?;
     }
@@ -72,8 +69,22 @@ fn field(name: &str, is_text: bool) -> Result<TypePtr> {
     Ok(Arc::new(field.build()?))
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn text(value: &Value) -> Option<ByteArray> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some(text.into_bytes().into())
+}
+
+fn known<T: Clone>(values: &[Option<T>]) -> Vec<T> {
+    values.iter().flatten().cloned().collect()
+}
+
+/// Definition levels: 1 for a known value.
+fn levels<T>(values: &[Option<T>]) -> Vec<i16> {
+    values.iter().map(|value| i16::from(value.is_some())).collect()
 }
 
 #[cfg(test)]
