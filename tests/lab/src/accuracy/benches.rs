@@ -113,12 +113,7 @@ impl<'a> Place<'a> {
         let truths = encodes::cpu_times(&log)?;
         let document: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
         let scenarios = document["scenarios"].as_array().context("a result file without scenarios")?;
-        let report = eventually("the energy of all scenarios is known", PATIENCE, || {
-            let report = self.report(&file, &[]).ok()?;
-            let is_known = |one: &Value| one["energy_joules"].is_number() && one["matched"] == "container";
-            let all = report.as_array()?;
-            (all.len() == scenarios.len() && all.iter().all(is_known)).then_some(report)
-        })?;
+        let report = self.report_of_all(&file, scenarios.len())?;
         let encode = |scenario| Encode::of(scenario, &report, &truths, watts);
         let curves = self.report(&file, &["--curves"])?;
         let curves = curves.as_array().context("no curves")?;
@@ -137,6 +132,16 @@ impl<'a> Place<'a> {
             encodes: scenarios.iter().map(encode).collect::<anyhow::Result<_>>()?,
             difference: number(&other["energy_at_equal_vmaf"]["difference"])?,
             joules_per_frame,
+        })
+    }
+
+    /// The report of a file, when the energy of all its scenarios is known.
+    fn report_of_all(&self, file: &Path, scenarios: usize) -> anyhow::Result<Value> {
+        eventually("the energy of all scenarios is known", PATIENCE, || {
+            let report = self.report(file, &[]).ok()?;
+            let is_known = |one: &Value| one["energy_joules"].is_number() && one["matched"] == "container";
+            let all = report.as_array()?;
+            (all.len() == scenarios && all.iter().all(is_known)).then_some(report)
         })
     }
 

@@ -8,16 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ::tests::command::{eventually, output, script};
+use ::tests::command::{output, script};
 use ::tests::simulator::{Machine, Power};
 use ::tests::stage::Stage;
 use anyhow::Context;
 use serde_json::Value;
 
 use super::encodes::{READING, number, text};
-use super::{PATIENCE, Place, newest};
+use super::{Place, newest};
 
-/// The hardware encoder, and its library in the table.
+/// The simulated hardware encoder.
 const HARDWARE: &str = "h264_qsv";
 
 const CODECS: [&str; 4] = ["x264", "x265", "svt-av1", HARDWARE];
@@ -49,12 +49,7 @@ pub(super) fn section(place: &Place<'_>, stage: &Stage) -> anyhow::Result<String
     let file = newest(&place.folder.join("results"))?;
     let document: Value = serde_json::from_slice(&fs::read(&file)?)?;
     let scenarios = document["scenarios"].as_array().context("a result file without scenarios")?;
-    let report = eventually("the energy of all scenarios is known", PATIENCE, || {
-        let report = place.report(&file, &[]).ok()?;
-        let all = report.as_array()?;
-        let is_known = |one: &Value| one["energy_joules"].is_number() && one["matched"] == "container";
-        (all.len() == scenarios.len() && all.iter().all(is_known)).then_some(report)
-    })?;
+    let report = place.report_of_all(&file, scenarios.len())?;
     let uses = uses(&fs::read_to_string(&log)?)?;
     let mut table = format!(
         "### Encoders side by side\n\nOne encode each, at quality {QUALITY} of the encoder's own scale, on `igpu`, with a tick of 200 ms. {HARDWARE} \
