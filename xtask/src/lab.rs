@@ -13,7 +13,7 @@ pub const MACHINES: [&str; 9] =
     ["linear", "rough", "two sockets", "two dies", "per-core", "smt", "igpu", "concave", "never-idle"];
 
 /// The parts of a bench.
-pub const PARTS: [&str; 5] = ["switches", "sizes", "memory", "start", "parts"];
+pub const PARTS: [&str; 6] = ["switches", "sizes", "memory", "start", "page", "parts"];
 
 /// Series of containerd for a cluster: Debian bookworm's, trixie's and sid's.
 pub const RUNTIMES: [&str; 3] = ["1.6", "1.7", "2.1"];

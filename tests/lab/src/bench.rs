@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: measures the cost of the agent itself.
 //!
-//! The cost of each context switch; CPU, memory and scrapes by number of cgroups; the start; and the agent's parts, one by one.
+//! The cost of each context switch; CPU, memory and scrapes by number of cgroups; the start; the live page in a browser; and the agent's
+//! parts, one by one.
 
+mod live_page;
 mod memory;
 mod sizes;
 mod switches;
@@ -53,6 +55,7 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
             "sizes" => sizes::measure(&binary, &mut json)?,
             "memory" => memory::measure(&binary, &root, &mut json)?,
             "start" => starts(&binary, &mut json)?,
+            "page" => live_page::measure(&binary, &mut json)?,
             _ => parts(&root)?,
         };
         let section = section.replacen("\n\n", &format!("\n\n{}. ", day_and_machine()?), 1);
