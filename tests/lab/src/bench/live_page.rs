@@ -25,7 +25,7 @@ pub(super) fn measure(binary: &Path, json: &mut Map<String, Value>) -> anyhow::R
     let agent = spawn(binary, &["--interval=1s"])?;
     agent.wait_ticks(5)?;
     let mut line = String::new();
-    browser::play("page_cost.mjs", "open", agent.ports.main, |said| line = said.to_owned())?;
+    browser::play("page_cost.mjs", "open", agent.ports.main, |said| said.clone_into(&mut line))?;
     drop((agent, children, cgroups));
     let numbers: Vec<f64> =
         line.split(' ').map(str::parse).collect::<Result<_, _>>().context(line.clone())?;
