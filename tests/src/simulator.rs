@@ -32,6 +32,7 @@ use threads::Threads;
 use topology::link_with_parts;
 
 pub use machine::{GPU_SCRIPT, GPU_USER, Machine, Part, Power};
+pub use processor::on_intel;
 pub use topology::{siblings, sysfs_of_one_core};
 
 /// Interval in which the counters advance, as RAPL's do.

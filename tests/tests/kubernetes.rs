@@ -25,6 +25,7 @@ use tests::exposition::{Exposition, Sample, assert_no_residual};
 use tests::ffmpeg::live;
 use tests::length::short_or_long;
 use tests::rapl::LiveRapl;
+use tests::simulator::on_intel;
 
 const CPU: &str = "ffwatt_workload_cpu_seconds_total";
 const INFO: &str = "ffwatt_workload_info";
@@ -198,7 +199,7 @@ fn a_pod_with_one_container_has_twelve_series() {
     let node = Node::new();
     let [pods, links] = node.flags();
     let sys = format!("--path.sysfs={}", rapl.path().display());
-    let agent = Agent::start(&[
+    let flags = [
         "--cpu.source=bpf",
         "--energy.source=powercap",
         "--attribution.idle-watts=0",
@@ -207,8 +208,11 @@ fn a_pod_with_one_container_has_twelve_series() {
         &sys,
         &pods,
         &links,
-    ])
-    .unwrap();
+    ];
+    // AMD's processors have no counter of all cores.
+    let folder = tempfile::tempdir().unwrap();
+    let mut agent = Agent::spawn(&on_intel(folder.path(), &binary().unwrap()).unwrap(), &flags, &[]).unwrap();
+    agent.wait_ready().unwrap();
     let pod = node.pod("web-0", &uuid());
     let sandbox = pod.cgroup(&id(number()));
     let (_app, _) = pod.container("app", 0.2);

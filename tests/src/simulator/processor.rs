@@ -10,8 +10,8 @@ use crate::command::script;
 /// Fields of `/proc/cpuinfo` of a Cascade Lake-AP, which counts by die.
 const FIELDS: [(&str, &str); 3] = [("vendor_id", "GenuineIntel"), ("cpu family", "6"), ("model", "85")];
 
-/// A program that runs this one in a mount namespace in which `/proc/cpuinfo` shows an Intel processor.
-pub(super) fn on_intel(folder: &Path, binary: &Path) -> anyhow::Result<PathBuf> {
+/// A program in this folder that runs `binary` in a mount namespace in which `/proc/cpuinfo` shows an Intel processor.
+pub fn on_intel(folder: &Path, binary: &Path) -> anyhow::Result<PathBuf> {
     let real = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
     let (other, program) = (folder.join("cpuinfo"), folder.join("on-intel"));
     let text = real.lines().map(replaced).collect::<Vec<_>>().join("\n");
