@@ -73,6 +73,16 @@ pub(super) fn section(binary: &Path, python: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// A bench that has ended.
+struct Ran {
+    /// Its result file.
+    file: PathBuf,
+    /// The scenarios of the file.
+    scenarios: Vec<Value>,
+    /// `ffwatt report` of the file, with the energy of each scenario.
+    report: Value,
+}
+
 /// Programs and files of a bench.
 struct Place<'a> {
     binary: &'a Path,
@@ -102,18 +112,14 @@ impl<'a> Place<'a> {
 
     fn bench(&self, name: &str, watts: f64) -> anyhow::Result<Bench> {
         let log = self.folder.join(format!("{name}.log"));
-        let output_dir = self.folder.join("results");
-        let mut command = Command::new(self.binary);
-        command.args(["bench", "--no-agent", "--codec=x264", "--cooldown=1"]).args(&self.flags);
-        command.arg(format!("--preset={}", PRESETS.join(","))).arg(format!("--crf={QUALITIES}"));
-        command.arg(format!("--repeat={REPEATS}")).arg(format!("--quality.ffmpeg={}", self.vmaf));
-        command.arg("--ffmpeg").arg(self.recording_ffmpeg(name, &log)?).arg("--input").arg(self.clip);
-        output(&mut command)?;
-        let file = newest(&output_dir)?;
+        let arguments = [
+            "--codec=x264".to_owned(),
+            format!("--preset={}", PRESETS.join(",")),
+            format!("--crf={QUALITIES}"),
+            format!("--repeat={REPEATS}"),
+        ];
+        let Ran { file, scenarios, report } = self.run(&arguments, &self.recording_ffmpeg(name, &log)?)?;
         let truths = encodes::cpu_times(&log)?;
-        let document: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
-        let scenarios = document["scenarios"].as_array().context("a result file without scenarios")?;
-        let report = self.report_of_all(&file, scenarios.len())?;
         let encode = |scenario| Encode::of(scenario, &report, &truths, watts);
         let curves = self.report(&file, &["--curves"])?;
         let curves = curves.as_array().context("no curves")?;
@@ -135,14 +141,23 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// The report of a file, when the energy of all its scenarios is known.
-    fn report_of_all(&self, file: &Path, scenarios: usize) -> anyhow::Result<Value> {
-        eventually("the energy of all scenarios is known", PATIENCE, || {
-            let report = self.report(file, &[]).ok()?;
+    /// Runs a bench of the clip by this ffmpeg, and waits until the energy of all its scenarios is known.
+    fn run(&self, arguments: &[String], ffmpeg: &Path) -> anyhow::Result<Ran> {
+        let mut command = Command::new(self.binary);
+        command.args(["bench", "--no-agent", "--cooldown=1"]).args(&self.flags).args(arguments);
+        command.arg(format!("--quality.ffmpeg={}", self.vmaf));
+        command.arg("--ffmpeg").arg(ffmpeg).arg("--input").arg(self.clip);
+        output(&mut command)?;
+        let file = newest(&self.folder.join("results"))?;
+        let document: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+        let scenarios = document["scenarios"].as_array().context("a result file without scenarios")?.clone();
+        let report = eventually("the energy of all scenarios is known", PATIENCE, || {
+            let report = self.report(&file, &[]).ok()?;
             let is_known = |one: &Value| one["energy_joules"].is_number() && one["matched"] == "container";
             let all = report.as_array()?;
-            (all.len() == scenarios && all.iter().all(is_known)).then_some(report)
-        })
+            (all.len() == scenarios.len() && all.iter().all(is_known)).then_some(report)
+        })?;
+        Ok(Ran { file, scenarios, report })
     }
 
     fn report(&self, file: &Path, arguments: &[&str]) -> anyhow::Result<Value> {
@@ -154,18 +169,22 @@ impl<'a> Place<'a> {
     /// An ffmpeg that writes the CPU time of its cgroup into a file when it ends: the bench then removes the cgroup.
     fn recording_ffmpeg(&self, name: &str, log: &Path) -> anyhow::Result<PathBuf> {
         let program = self.folder.join(format!("{name}-ffmpeg"));
-        let root = tests::cgroup::root()?;
-        let (root, log) = (root.display(), log.display());
-        // Built-in commands of the shell only: they take microseconds.
-        let text = format!(
-            "#!/bin/sh\nffmpeg \"$@\"\nstatus=$?\n\
-             while IFS=: read -r number controllers own; do [ \"$number\" = 0 ] && break; done < /proc/self/cgroup\n\
-             while read -r name value; do [ \"$name\" = usage_usec ] && echo \"$value $own\" >> {log}; done < {root}\"$own\"/cpu.stat\n\
-             exit $status\n"
-        );
+        let text =
+            format!("#!/bin/sh\nffmpeg \"$@\"\nstatus=$?\n{}exit $status\n", recording("$value", log)?);
         script(&program, &text)?;
         Ok(program)
     }
+}
+
+/// Commands of a shell that write these words and the path of its cgroup into a file. `$value` is the CPU time of the cgroup. Built-in
+/// commands only: they take microseconds.
+fn recording(words: &str, log: &Path) -> anyhow::Result<String> {
+    let (root, log) = (tests::cgroup::root()?, log.display());
+    let root = root.display();
+    Ok(format!(
+        "while IFS=: read -r number controllers own; do [ \"$number\" = 0 ] && break; done < /proc/self/cgroup\n\
+         while read -r name value; do [ \"$name\" = usage_usec ] && echo \"{words} $own\" >> {log}; done < {root}\"$own\"/cpu.stat\n"
+    ))
 }
 
 /// The newest result file.

@@ -6,16 +6,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use ::tests::command::{output, script};
+use ::tests::command::script;
 use ::tests::simulator::{Machine, Power};
 use ::tests::stage::Stage;
 use anyhow::Context;
-use serde_json::Value;
 
 use super::encodes::{READING, number, text};
-use super::{Place, newest};
+use super::{Place, Ran, recording};
 
 /// The simulated hardware encoder.
 const HARDWARE: &str = "h264_qsv";
@@ -40,16 +38,8 @@ pub(super) fn section(place: &Place<'_>, stage: &Stage) -> anyhow::Result<String
     let machine = Machine::GPU;
     let [Power::Linear(watts)] = machine.parts else { anyhow::bail!("not a machine of one power") };
     let log = place.folder.join("side-by-side.log");
-    let mut command = Command::new(place.binary);
-    command.args(["bench", "--no-agent", "--cooldown=1"]).args(&place.flags);
-    command.arg(format!("--codec={}", CODECS.join(","))).arg(format!("--crf={QUALITY}"));
-    command.arg(format!("--quality.ffmpeg={}", place.vmaf));
-    command.arg("--ffmpeg").arg(wrapper(&place.folder, stage, &log)?).arg("--input").arg(place.clip);
-    output(&mut command)?;
-    let file = newest(&place.folder.join("results"))?;
-    let document: Value = serde_json::from_slice(&fs::read(&file)?)?;
-    let scenarios = document["scenarios"].as_array().context("a result file without scenarios")?;
-    let report = place.report_of_all(&file, scenarios.len())?;
+    let arguments = [format!("--codec={}", CODECS.join(",")), format!("--crf={QUALITY}")];
+    let Ran { scenarios, report, .. } = place.run(&arguments, &wrapper(&place.folder, stage, &log)?)?;
     let uses = uses(&fs::read_to_string(&log)?)?;
     let mut table = format!(
         "### Encoders side by side\n\nOne encode each, at quality {QUALITY} of the encoder's own scale, on `igpu`, with a tick of 200 ms. {HARDWARE} \
@@ -78,7 +68,6 @@ pub(super) fn section(place: &Place<'_>, stage: &Stage) -> anyhow::Result<String
 /// An ffmpeg that the agent sees on the machine, and that writes what it has used into a file when it ends.
 fn wrapper(folder: &Path, stage: &Stage, log: &Path) -> anyhow::Result<PathBuf> {
     let program = folder.join("side-by-side-ffmpeg");
-    let root = ::tests::cgroup::root()?;
     let simulator = &stage.simulator;
     let text = format!(
         "#!/bin/sh\n\
@@ -93,14 +82,11 @@ fn wrapper(folder: &Path, stage: &Stage, log: &Path) -> anyhow::Result<PathBuf> 
          status=$?\n\
          busy=0\n\
          if [ \"$is_client\" ]; then while IFS=': ' read -r name value unit; do case $name in drm-engine-video) busy=$value;; esac; done < {clients}/$!; fi\n\
-         while IFS=: read -r number controllers own; do [ \"$number\" = 0 ] && break; done < /proc/self/cgroup\n\
-         while read -r name value; do [ \"$name\" = usage_usec ] && echo \"$value $busy $own\" >> {log}; done < {root}\"$own\"/cpu.stat\n\
-         exit $status\n",
+         {recording}exit $status\n",
         client = simulator.gpu_process(true),
         other = simulator.gpu_process(false),
         clients = simulator.gpu_clients().display(),
-        log = log.display(),
-        root = root.display(),
+        recording = recording("$value $busy", log)?,
     );
     script(&program, &text)?;
     Ok(program)
