@@ -190,18 +190,18 @@ fn is_allowed(expression: &str, allowed: &impl Fn(&str) -> bool) -> bool {
 
 /// Names of crates with each crate that they depend on.
 fn dependencies(metadata: &Value) -> Vec<(String, String)> {
-    let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
     let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
-    let name = |id: &Value| {
-        let packages = metadata["packages"].as_array().into_iter().flatten();
-        let package = packages.into_iter().find(|package| package["id"] == *id);
-        package.and_then(|package| package["name"].as_str()).unwrap_or_default().to_owned()
-    };
-    let pairs = |node: &Value| {
+    let text = |of: &Value| of.as_str().unwrap_or_default().to_owned();
+    let packages = list(&metadata["packages"]).into_iter();
+    let names: BTreeMap<String, String> =
+        packages.map(|package| (text(&package["id"]), text(&package["name"]))).collect();
+    let name = |id: &Value| names.get(&text(id)).cloned().unwrap_or_default();
+    let pairs = |node: Value| {
         let dependent = name(&node["id"]);
-        list(&node["deps"]).into_iter().map(move |other| (dependent.clone(), name(&other["pkg"])))
+        let pair = |other: Value| (dependent.clone(), name(&other["pkg"]));
+        list(&node["deps"]).into_iter().map(pair).collect::<Vec<_>>()
     };
-    nodes.flat_map(pairs).collect()
+    list(&metadata["resolve"]["nodes"]).into_iter().flat_map(pairs).collect()
 }
 
 /// Cargo's metadata of all packages.
