@@ -30,7 +30,8 @@ const TEXTS: [&str; 12] = [
 /// One row of a report, as in its JSON.
 pub(super) type Row = Map<String, Value>;
 
-/// The file: one group of rows, whose columns have the names of the JSON and are empty where it has null. Lists are left out.
+/// Formats the rows as a Parquet file with one column for each name in them. A value that is null or missing in a row is null in the
+/// column. A column with lists is left out.
 pub(super) fn document(rows: &[Row]) -> Result<Vec<u8>> {
     let is_list = |name: &str| rows.iter().any(|row| row.get(name).is_some_and(Value::is_array));
     let names: BTreeSet<&str> = rows.iter().flat_map(Map::keys).map(String::as_str).collect();
