@@ -17,7 +17,11 @@ const rowsOf = (page, table) => page.$$eval(`#${table} tbody tr[data-key]`, (row
 const isRunningFirst = (rows) => rows.every(([, isOver], index) => index === 0 || isOver || !rows[index - 1][1]);
 
 const isOpen = (page) => page.waitForFunction(() => document.querySelector("#drawer[open] #drawer-name:not(:empty)"));
-const isClosed = (page) => page.waitForFunction(() => !document.getElementById("drawer").open);
+/** The dialog closes first; the address follows, and a reload before that would open the drawer again. */
+const isClosed = (page) => page.waitForFunction(() => {
+  const words = new URLSearchParams(location.hash.slice(1));
+  return !document.getElementById("drawer").open && !["encode", "workload", "host"].some((kind) => words.has(kind));
+});
 const words = (page) => new URLSearchParams(new URL(page.url()).hash.slice(1));
 const row = (page, key) => page.locator(`#transcodes tr[data-key="${key}"] .name button`);
 const ticks = async (page, count) => {
