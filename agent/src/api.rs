@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod past;
 mod scenario;
+mod significant;
 pub(crate) mod snapshot;
 pub(crate) mod transcode;
 mod workload;

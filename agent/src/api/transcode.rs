@@ -7,6 +7,7 @@ use agent_core::model::transcode::ExitStatus;
 use serde::{Deserialize, Serialize};
 
 use crate::api::condition::Condition;
+use crate::api::significant::six_digits;
 use crate::api::workload::by_class;
 
 /// An item of `/api/v1/transcodes`.
@@ -154,7 +155,11 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         started_unix_seconds: transcode.started.0,
         observed_from_unix_seconds: observation.from.map(|from| from.0),
         unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
-        cpu_cores: if seconds > 0.0 { transcode.account.window_cpu.seconds() / seconds } else { 0.0 },
+        cpu_cores: if seconds > 0.0 {
+            six_digits(transcode.account.window_cpu.seconds() / seconds)
+        } else {
+            0.0
+        },
         cpu_seconds: transcode.total(snapshot).1.seconds(),
         gpu_engine_seconds: by_class(&transcode.account.engines),
         asked: EncodeSettings {
@@ -212,16 +217,17 @@ fn figures(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Figures {
     // Watt seconds for each second of output are watt hours for each hour of it.
     let kilowatt_hours = figures.joules_per_output_second.map(|joules| joules / 1e3);
     Figures {
-        power_watts: snapshot.power_of(transcode.account.window_energy).map(|power| power.0),
+        power_watts: snapshot.power_of(transcode.account.window_energy).map(|power| six_digits(power.0)),
         energy_joules: Some(transcode.total(snapshot).0.joules()),
-        joules_per_frame: figures.joules_per_frame,
-        joules_per_output_second: figures.joules_per_output_second,
-        joules_per_megapixel: figures.joules_per_megapixel,
-        joules_per_vmaf_point: figures.joules_per_vmaf_point,
-        cost: cost.map(|cost| cost.total.0),
-        cost_per_output_hour: cost.and_then(|cost| cost.per_output_hour).map(|cost| cost.0),
-        carbon_grams: figures.carbon.map(|carbon| carbon.0),
-        carbon_grams_per_output_hour: kilowatt_hours.map(|energy| energy * snapshot.prices.carbon.0),
+        joules_per_frame: figures.joules_per_frame.map(six_digits),
+        joules_per_output_second: figures.joules_per_output_second.map(six_digits),
+        joules_per_megapixel: figures.joules_per_megapixel.map(six_digits),
+        joules_per_vmaf_point: figures.joules_per_vmaf_point.map(six_digits),
+        cost: cost.map(|cost| six_digits(cost.total.0)),
+        cost_per_output_hour: cost.and_then(|cost| cost.per_output_hour).map(|cost| six_digits(cost.0)),
+        carbon_grams: figures.carbon.map(|carbon| six_digits(carbon.0)),
+        carbon_grams_per_output_hour: kilowatt_hours
+            .map(|energy| six_digits(energy * snapshot.prices.carbon.0)),
         ..scores
     }
 }

@@ -7,6 +7,7 @@ use agent_core::model::snapshot::{Snapshot, WorkloadSnapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::api::condition::Condition;
+use crate::api::significant::six_digits;
 use crate::api::snapshot::{PARTS, part_of};
 
 /// An item of `/api/v1/workloads`.
@@ -64,19 +65,19 @@ fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
         scenario: identity.details.scenario().map(str::to_owned),
         is_running: workload.running,
         state: Condition::of(workload.running).word().to_owned(),
-        power_watts: snapshot.power_of(account.window_energy).map(|power| power.0),
+        power_watts: snapshot.power_of(account.window_energy).map(|power| six_digits(power.0)),
         energy_joules: energy.map(agent_core::units::MicroJoules::joules),
         uncertainty_joules: energy
             .map(|_| uncertainty().map(|(_, charges)| charges.uncertainty.joules()).sum()),
-        cpu_cores: if seconds > 0.0 { account.window_cpu.seconds() / seconds } else { 0.0 },
+        cpu_cores: if seconds > 0.0 { six_digits(account.window_cpu.seconds() / seconds) } else { 0.0 },
         cpu_seconds: account.cpu.seconds(),
         gpu_engine_seconds: by_class(&account.engines),
         memory_bytes: workload.memory.map(|memory| memory.used.0),
         energy_cost: energy
             .filter(|_| prices.are_set())
-            .map(|energy| energy.kilowatt_hours() * prices.kilowatt_hour.0),
-        cost: energy.and_then(|energy| prices.cost(energy, account.cpu)).map(|cost| cost.0),
-        carbon_grams: energy.map(|energy| energy.kilowatt_hours() * prices.carbon.0),
+            .map(|energy| six_digits(energy.kilowatt_hours() * prices.kilowatt_hour.0)),
+        cost: energy.and_then(|energy| prices.cost(energy, account.cpu)).map(|cost| six_digits(cost.0)),
+        carbon_grams: energy.map(|energy| six_digits(energy.kilowatt_hours() * prices.carbon.0)),
     }
 }
 

@@ -169,8 +169,15 @@ function paced(pause, work) {
   };
 }
 
+/** The rows of more workloads than this are updated at every other tick: they are most of the bytes. */
+const MANY_WORKLOADS = 100;
+let workloadsAreDue = 0;
+
 const askFigures = paced(900, async () => {
-  show(await ask("snapshot?include=workloads,transcodes,scenarios"));
+  const isDue = performance.now() >= workloadsAreDue;
+  const answer = await ask(`snapshot?include=${isDue ? "workloads," : ""}transcodes,scenarios`);
+  if (isDue) workloadsAreDue = performance.now() + (answer.workloads.length > MANY_WORKLOADS ? 1900 : 0);
+  show(isDue ? answer : { ...answer, workloads: last.workloads });
   const shown = clock(last.time_unix_seconds);
   // An agent without ticks still answers.
   if (last.age > 3 * last.tick_seconds) state("stale", `the agent has not updated for ${last.age} s: the figures are of ${shown}`);
