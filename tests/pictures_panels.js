@@ -222,7 +222,7 @@ window.draw = (dashboard) => {
   const ends = dashboard.panels.flatMap((panel) => panel.series.flatMap((one) => one.points.map(([time]) => time)));
   const span = Math.round((Math.max(...ends) - Math.min(...ends)) / 60);
   const grid = make("div", { class: "grid" });
-  document.body.append(make("div", { id: "board" }, make("div", { class: "top" }, make("b", {}, dashboard.title), make("span", {}, `Last ${span} minutes`)), grid));
+  document.body.append(make("div", { id: "board" }, make("div", { class: "top" }, make("b", {}, dashboard.title), make("span", {}, span > 90 ? `Last ${Math.round(span / 60)} hours` : `Last ${span} minutes`)), grid));
   for (const panel of dashboard.panels) {
     const body = make("div", { class: "body" });
     const box = make("div", { class: "panel" }, make("div", { class: "title" }, panel.title), body);

@@ -61,10 +61,11 @@ impl<'a> Prometheus<'a> {
         }
     }
 
-    /// The results of an expression over this time, every five seconds.
+    /// The results of an expression over this time: 480 at most, and one in five seconds.
     pub fn range(&self, expression: &str, end: f64, length: Duration) -> anyhow::Result<Vec<Value>> {
         let (start, end) = ((end - length.as_secs_f64()).to_string(), end.to_string());
-        let fields = [("query", expression), ("start", &start), ("end", &end), ("step", "5")];
+        let step = (length.as_secs() / 480).max(5).to_string();
+        let fields = [("query", expression), ("start", &start), ("end", &end), ("step", &step)];
         let text = self.namespace.post(&format!("{ADDRESS}/api/v1/query_range"), &fields)?;
         let answer: Value = serde_json::from_str(&text).with_context(|| format!("{expression}: {text}"))?;
         Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Energy counters that advance by the real host's CPU time, in place of RAPL.
+//! Energy counters that advance at a fixed power or by the real host's CPU time, in place of RAPL.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, symlink};
@@ -13,14 +13,14 @@ use anyhow::Context;
 use crate::command::{now, pause};
 use crate::host::CLIENT_RANGE;
 
-/// Zones and their watts.
+/// Zones and their watts, of a busy host where the load counts.
 const ZONES: [(&str, &str, f64); 3] =
     [("intel-rapl:0", "package-0", 20.0), ("intel-rapl:0:0", "core", 12.0), ("intel-rapl:0:1", "dram", 3.0)];
 
 /// Interval in which the counters advance.
 const STEP: Duration = Duration::from_millis(10);
 
-/// A tree in place of `/sys`, with counters that advance at a fixed power; the rest of it is the real one.
+/// A tree in place of `/sys`, with counters that advance; the rest of it is the real one.
 #[derive(Debug)]
 pub struct LiveRapl {
     folder: tempfile::TempDir,
@@ -30,8 +30,21 @@ pub struct LiveRapl {
 }
 
 impl LiveRapl {
-    /// Makes the tree and lets it count.
+    /// Makes the tree and lets it count, at a fixed power.
     pub fn start() -> anyhow::Result<Self> {
+        let begin = now();
+        Self::advance(move || Some(begin.elapsed().as_secs_f64()))
+    }
+
+    /// Makes the tree and lets it count, at this share of the power on an idle host and at all of it on a busy one.
+    pub fn start_by_load(idle: f64) -> anyhow::Result<Self> {
+        let (begin, before) = (now(), busy_seconds().context("cannot read /proc/stat")?);
+        let load = move || Some((busy_seconds()? - before) / begin.elapsed().as_secs_f64());
+        Self::advance(move || Some(begin.elapsed().as_secs_f64() * (idle + (1.0 - idle) * load()?)))
+    }
+
+    /// `full` are the seconds at full power so far.
+    fn advance(full: impl Fn() -> Option<f64> + Send + 'static) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         link_the_rest(folder.path())?;
         let mut counters = Vec::new();
@@ -48,14 +61,13 @@ impl LiveRapl {
         let broken = Arc::new(AtomicBool::new(false));
         let (told, is_broken) = (Arc::clone(&stop), Arc::clone(&broken));
         let count = move || {
-            let begin = now();
             while !told.load(Ordering::Relaxed) {
                 pause(STEP);
+                let full = full().filter(|_| !is_broken.load(Ordering::Relaxed));
                 for (counter, watts) in &mut counters {
-                    if is_broken.load(Ordering::Relaxed) {
-                        counter.spoil();
-                    } else {
-                        counter.set(begin.elapsed().as_secs_f64() * *watts);
+                    match full {
+                        Some(seconds) => counter.set(seconds * *watts),
+                        None => counter.spoil(),
                     }
                 }
             }
@@ -72,6 +84,18 @@ impl LiveRapl {
     pub fn path(&self) -> PathBuf {
         self.folder.path().to_path_buf()
     }
+}
+
+/// Mean busy time of the host's CPUs since its start (proc(5): user, nice, system, idle, iowait, irq, softirq, steal, in 1/100 s).
+fn busy_seconds() -> Option<f64> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let cpus = text.lines().filter(|line| line.starts_with("cpu")).count().checked_sub(1)?;
+    let ticks = text.lines().next()?.split_ascii_whitespace().skip(1).take(8).map(str::parse::<u64>);
+    let [user, nice, system, _, _, irq, softirq, steal] = ticks.collect::<Result<Vec<_>, _>>().ok()?[..]
+    else {
+        return None;
+    };
+    Some((user + nice + system + irq + softirq + steal) as f64 / 100.0 / cpus as f64)
 }
 
 impl Drop for LiveRapl {

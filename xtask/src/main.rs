@@ -109,6 +109,14 @@ fn command() -> Command {
                 .about("Draw the data of every dashboard and the live page, into docs/pictures (root)")
                 .arg(Arg::new("page").long("page").action(ArgAction::SetTrue).help("Only the live page"))
                 .arg(
+                    Arg::new("minutes")
+                        .long("minutes")
+                        .value_name("N")
+                        .default_value("120")
+                        .value_parser(clap::value_parser!(u64).range(5..))
+                        .help("Length of the recording"),
+                )
+                .arg(
                     Arg::new("motion")
                         .long("motion")
                         .action(ArgAction::SetTrue)
@@ -186,7 +194,9 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("page", _)) => page::update(),
         Some(("pictures", matches)) if matches.get_flag("page") => pictures::page_picture(),
         Some(("pictures", matches)) if matches.get_flag("motion") => pictures::motion(),
-        Some(("pictures", _)) => pictures::pictures(),
+        Some(("pictures", matches)) => {
+            pictures::pictures(*matches.get_one("minutes").context("--minutes has a default")?)
+        }
         Some(("fuzz", matches)) => {
             let seconds = *matches.get_one::<u64>("seconds").context("--seconds has a default")?;
             let task = match (matches.get_flag("keep"), matches.get_flag("replay")) {

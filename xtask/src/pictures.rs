@@ -8,13 +8,18 @@ use anyhow::{Context, ensure};
 use xtask::process::run;
 use xtask::{install, root};
 
-/// Pictures of the data of every dashboard, into `docs/pictures`.
-pub(crate) fn pictures() -> anyhow::Result<()> {
+/// Pictures of the data of every dashboard over this many minutes, into `docs/pictures`.
+pub(crate) fn pictures(minutes: u64) -> anyhow::Result<()> {
     let root = root()?;
     let python = install::python(&root, &["imageio-ffmpeg==0.8.1"])?;
     let series = root.join("target/series");
     let every = "every_panel_variable_rule_and_alert_has_data";
-    run(test(&root, "stack", every)?.env("FFWATT_PYTHON", &python).env("FFWATT_SERIES", &series))?;
+    let mut stack = test(&root, "stack", every)?;
+    stack
+        .env("FFWATT_PYTHON", &python)
+        .env("FFWATT_SERIES", &series)
+        .env("FFWATT_MINUTES", minutes.to_string());
+    run(&mut stack)?;
     install::playwright(&root)?;
     run(Command::new("node")
         .arg(root.join("tests/pictures.mjs"))

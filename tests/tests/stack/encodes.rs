@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tests::agent::binary;
 use tests::cgroup::Cgroup;
-use tests::command::{Owned, output, pause};
+use tests::command::{Owned, now, output, pause};
 use tests::engine::Engine;
 use tests::ffmpeg;
 use tests::namespace::Namespace;
@@ -28,13 +28,22 @@ pub(super) struct PodEncode {
 
 pub(super) const LIVE: PodEncode = pod(0x11, "live-0", "320x180", "libx264", "veryfast");
 
-/// Encodes that begin and end while pictures are recorded, with the seconds of both.
-const VARIED: [(u64, u64, PodEncode); 5] = [
-    (0, 165, pod(0x12, "sports-0", "640x360", "libx264", "faster")),
-    (30, 120, pod(0x13, "news-0", "426x240", "libx264", "medium")),
-    (65, 240, pod(0x14, "film-0", "320x180", "libx265", "ultrafast")),
-    (140, 210, pod(0x15, "shorts-0", "640x360", "libx264", "superfast")),
-    (190, 265, pod(0x16, "shorts-1", "426x240", "libx264", "fast")),
+/// Encodes that begin and end while pictures are recorded, with the start and the end of each in thousandths of that time.
+const VARIED: [(u64, u64, PodEncode); 14] = [
+    (0, 420, pod(0x12, "sports-0", "640x360", "libx264", "faster")),
+    (60, 250, pod(0x13, "news-0", "426x240", "libx264", "medium")),
+    (120, 190, pod(0x14, "shorts-0", "640x360", "libx264", "superfast")),
+    (170, 510, pod(0x15, "film-0", "320x180", "libx265", "ultrafast")),
+    (210, 300, pod(0x16, "shorts-1", "426x240", "libx264", "fast")),
+    (330, 390, pod(0x17, "shorts-2", "640x360", "libx264", "superfast")),
+    (380, 640, pod(0x18, "news-1", "426x240", "libx264", "medium")),
+    (460, 530, pod(0x19, "shorts-3", "426x240", "libx264", "fast")),
+    (500, 870, pod(0x1a, "sports-1", "640x360", "libx264", "faster")),
+    (590, 660, pod(0x1b, "shorts-4", "640x360", "libx264", "superfast")),
+    (640, 960, pod(0x1c, "film-1", "320x180", "libx265", "superfast")),
+    (700, 810, pod(0x1d, "news-2", "426x240", "libx264", "medium")),
+    (780, 850, pod(0x1e, "shorts-5", "426x240", "libx264", "fast")),
+    (880, 1000, pod(0x1f, "news-3", "426x240", "libx264", "medium")),
 ];
 
 const fn pod(
@@ -48,15 +57,20 @@ const fn pod(
 }
 
 /// Varied load for this time.
-pub(super) fn vary(namespace: &Namespace, folder: &Path, seconds: u64) {
+pub(super) fn vary(namespace: &Namespace, folder: &Path, length: Duration) {
+    let begin = now();
     // The process ends before its cgroup.
     let mut running: Vec<(u64, Owned, Cgroup)> = Vec::new();
-    for second in 0..seconds {
-        running.retain(|(end, ..)| *end > second);
-        let due = VARIED.iter().filter(|(start, ..)| *start == second);
-        for (_, end, encode) in due {
+    let mut due = VARIED.iter().peekable();
+    loop {
+        let thousandths = begin.elapsed().as_millis() as u64 * 1000 / length.as_millis() as u64;
+        running.retain(|(end, ..)| *end > thousandths);
+        while let Some((_, end, encode)) = due.next_if(|(start, ..)| *start <= thousandths) {
             let (pod, process) = encode_in_pod(namespace, folder, encode);
             running.push((*end, process, pod));
+        }
+        if thousandths >= 1000 {
+            return;
         }
         pause(Duration::from_secs(1));
     }

@@ -1,7 +1,7 @@
 //! Writes the data of every panel for `cargo xtask pictures`.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,11 +10,23 @@ use tests::prometheus::Prometheus;
 use super::queries::chosen;
 use super::repository;
 
-/// Time before the end that a picture shows.
-pub(super) const RANGE: Duration = Duration::from_mins(5);
+/// The pictures that `cargo xtask pictures` asks for.
+pub(super) struct Wanted {
+    /// Folder of the series.
+    pub(super) folder: PathBuf,
+    /// Time that a picture shows.
+    pub(super) length: Duration,
+}
+
+/// Whether pictures are wanted: the environment tells.
+pub(super) fn wanted() -> Option<Wanted> {
+    let folder = PathBuf::from(std::env::var_os("FFWATT_SERIES")?);
+    let minutes = std::env::var("FFWATT_MINUTES").unwrap().parse().unwrap();
+    Some(Wanted { folder, length: Duration::from_mins(minutes) })
+}
 
 /// Writes one file for each dashboard.
-pub(super) fn write_series(prometheus: &Prometheus<'_>, folder: &Path) {
+pub(super) fn write_series(prometheus: &Prometheus<'_>, Wanted { folder, length }: &Wanted) {
     fs::create_dir_all(folder).unwrap();
     let end = prometheus.value("vector(time())").unwrap();
     for entry in fs::read_dir(repository().join("grafana/dashboards")).unwrap() {
@@ -24,7 +36,7 @@ pub(super) fn write_series(prometheus: &Prometheus<'_>, folder: &Path) {
             .as_array()
             .unwrap()
             .iter()
-            .map(|panel| shown(prometheus, panel, end))
+            .map(|panel| shown(prometheus, panel, end, *length))
             .collect();
         let uid = dashboard["uid"].as_str().unwrap();
         let drawn = json!({"uid": uid, "title": dashboard["title"], "panels": panels});
@@ -32,10 +44,10 @@ pub(super) fn write_series(prometheus: &Prometheus<'_>, folder: &Path) {
     }
 }
 
-fn shown(prometheus: &Prometheus<'_>, panel: &Value, end: f64) -> Value {
+fn shown(prometheus: &Prometheus<'_>, panel: &Value, end: f64, length: Duration) -> Value {
     let query = |target: &Value| {
         let expression = chosen(target["expr"].as_str().unwrap());
-        let found = prometheus.range(&expression, end, RANGE).unwrap();
+        let found = prometheus.range(&expression, end, length).unwrap();
         let series = |series: &Value| {
             let point = |point: &Value| json!([point[0], point[1].as_str().unwrap().parse::<f64>().unwrap()]);
             let points: Vec<Value> = series["values"].as_array().unwrap().iter().map(point).collect();
