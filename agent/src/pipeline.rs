@@ -29,7 +29,7 @@ use agent_core::attribution::totals::{Totals, TotalsLimits};
 use agent_core::join::figures::Prices;
 use agent_core::model::cpu::CpuSourceKind;
 use agent_core::model::energy::EnergySourceKind;
-use agent_core::time::MonoTime;
+use agent_core::time::{Moment, MonoTime};
 use cpu::CpuAccounting;
 use energy::{Charging, Claims, EnergyAccounting};
 use figures::SlowFigures;
@@ -208,6 +208,8 @@ impl Pipeline {
         // Energy and CPU time are read as close together as possible: the time between them is in the stated uncertainty.
         let reading = energy.read(clock);
         let mut window = cpu.read(energy.counts_cores(), clock, health);
+        // All figures have this time: on a busy host the agent may not run for a while before it publishes them.
+        let read = Moment { mono: window.end, wall: clock.moment().wall_of(window.end) };
         progress.hear();
 
         // Events and walks name the cgroups and encoders that the window contains, so they come before its claimants.
@@ -245,13 +247,13 @@ impl Pipeline {
         labels.take(cpu.identities(), totals);
         energy.report(&window, clock.now(), totals, findings);
         groups::report(*max_classes, totals, findings);
-        findings.settle(clock.wall());
-        let transcodes = publisher.transcodes(ShownTranscodes { clock, cpu, energy, totals, progress });
+        findings.settle(read.wall);
+        let transcodes = publisher.transcodes(ShownTranscodes { read, cpu, energy, totals, progress });
         groups::count(cpu.identities(), &transcodes, totals);
 
         // The snapshot has the duration of its own tick, except for the time of its publication.
         schedule.end(now, clock.now());
-        let shown = Shown { clock, schedule, cpu, energy, totals, progress, figures, health, findings };
+        let shown = Shown { read, schedule, cpu, energy, totals, progress, figures, health, findings };
         publisher.publish(shown, transcodes, &window, span);
         self.totals.published(self.clock.moment());
     }

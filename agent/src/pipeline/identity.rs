@@ -27,7 +27,7 @@ use agent_core::model::workload::{Identity, Pseudo, WorkloadId, WorkloadKind};
 use agent_core::time::MonoTime;
 use awaited_names::AwaitedNames;
 use cgroups::Cgroups;
-use encoders::{Encoders, Exec, on_the_wall};
+use encoders::{Encoders, Exec};
 use starter_names::StarterNames;
 
 use crate::clock::Clock;
@@ -132,7 +132,7 @@ impl Identities {
                 }
             }
             LifecycleEvent::Exit { at, process, exit } => {
-                self.encoders.exit(process, on_the_wall(at, context), exit, context.cpu);
+                self.encoders.exit(process, context.clock.moment().wall_of(at), exit, context.cpu);
             }
         }
     }

@@ -16,6 +16,7 @@ use agent_core::model::snapshot::{
 };
 use agent_core::model::transcode::TranscodeId;
 use agent_core::model::workload::WorkloadId;
+use agent_core::time::Moment;
 use tokio::sync::watch;
 
 use super::cpu::CpuAccounting;
@@ -25,7 +26,6 @@ use super::findings::FindingTracker;
 use super::progress::ProgressTracker;
 use super::schedule::{Schedule, TickSpan};
 use super::sources::HealthTracker;
-use crate::clock::Clock;
 
 /// Sender of snapshots, and the figures of other threads that each snapshot has.
 pub(super) struct Publisher {
@@ -37,7 +37,8 @@ pub(super) struct Publisher {
 /// Parts of the pipeline that a snapshot shows.
 #[derive(Clone, Copy)]
 pub(super) struct Shown<'a> {
-    pub(super) clock: &'a dyn Clock,
+    /// Time of the CPU reading.
+    pub(super) read: Moment,
     pub(super) schedule: &'a Schedule,
     pub(super) cpu: &'a CpuAccounting,
     pub(super) energy: &'a EnergyAccounting,
@@ -51,7 +52,8 @@ pub(super) struct Shown<'a> {
 /// Parts of the pipeline that the transcodes of a snapshot show.
 #[derive(Clone, Copy)]
 pub(super) struct ShownTranscodes<'a> {
-    pub(super) clock: &'a dyn Clock,
+    /// Time of the CPU reading.
+    pub(super) read: Moment,
     pub(super) cpu: &'a CpuAccounting,
     pub(super) energy: &'a EnergyAccounting,
     pub(super) totals: &'a totals::Totals,
@@ -79,14 +81,14 @@ impl Publisher {
         window: &CpuWindow,
         duration: Duration,
     ) -> Snapshot {
-        let Shown { clock, schedule, cpu, energy, totals, progress, figures, health, findings } = shown;
+        let Shown { read, schedule, cpu, energy, totals, progress, figures, health, findings } = shown;
         let (ended_workloads, ended_transcodes) = totals.ended();
         let policy = energy.policy();
         let joined = self.joined.borrow().clone();
         Snapshot {
             tick: schedule.number(),
-            at: window.end,
-            wall: clock.wall(),
+            at: read.mono,
+            wall: read.wall,
             window: duration,
             host: figures.host(window),
             method: Method {
@@ -137,7 +139,7 @@ impl Publisher {
         let identities = shown.cpu.identities();
         let joined = self.joined.borrow().clone();
         let has_energy = shown.energy.has_energy(totals);
-        let wall = shown.clock.wall();
+        let wall = shown.read.wall;
         let mut transcodes: Vec<_> = totals.transcodes().collect();
         transcodes.sort_unstable_by_key(|(id, _)| *id);
         transcodes
@@ -182,7 +184,7 @@ impl Publisher {
 
 impl Shown<'_> {
     fn workloads(self) -> Vec<WorkloadSnapshot> {
-        let (now, identities) = (self.clock.moment(), self.cpu.identities());
+        let (now, identities) = (self.read, self.cpu.identities());
         let mut workloads: Vec<(WorkloadId, WorkloadSnapshot)> = self
             .totals
             .workloads()

@@ -83,6 +83,8 @@ struct Script {
     events: Vec<LifecycleEvent>,
     is_broken: bool,
     lost_events: u64,
+    /// The clock, and the time for which the agent does not run after each reading.
+    late: Option<(TestClock, Duration)>,
 }
 
 impl ScriptedCpu {
@@ -144,7 +146,12 @@ impl CpuMeter for ScriptedCpu {
         None
     }
     fn events(&mut self, _clock: &dyn Clock) -> Vec<LifecycleEvent> {
-        self.script(|script| std::mem::take(&mut script.events))
+        self.script(|script| {
+            if let Some((clock, time)) = &script.late {
+                clock.advance(*time);
+            }
+            std::mem::take(&mut script.events)
+        })
     }
     fn track(&mut self, _process: ProcessId) -> Result<(), SourceError> {
         Ok(())

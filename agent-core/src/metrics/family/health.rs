@@ -210,7 +210,7 @@ pub(super) const METRICS: &[Metric] = &[
         name: "ffwatt_last_tick_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Some("seconds"),
-        help: "Time of the last tick, in seconds since 1970.",
+        help: "Time of the readings of the last tick, in seconds since 1970.",
         labels: &[],
         listener: Listener::Main,
         fill: |snapshot, _, samples| samples.number([], snapshot.wall.0),

@@ -133,7 +133,7 @@ impl Encoders {
                 return None;
             }
             // The event of its end was lost.
-            self.end(process, on_the_wall(at, context), None);
+            self.end(process, context.clock.moment().wall_of(at), None);
         }
         let workload = if self.is_own_child(local, context.roots) {
             Pseudo::Ffwatt.id()
@@ -197,7 +197,7 @@ impl Encoders {
             return None;
         }
         let at = match (at, by_procfs) {
-            (Some(at), _) => on_the_wall(at, context),
+            (Some(at), _) => context.clock.moment().wall_of(at),
             (None, Some(running)) => {
                 let uptime = Duration::from_nanos(context.clock.now().0) + context.clock.suspended();
                 let age = uptime.saturating_sub(running.since_boot());
@@ -397,9 +397,4 @@ fn is_another(transcode: &Transcode, local: Option<ProcessId>, roots: &HostRoots
         (Some(local), Some(start_time)) => processes::start_time(roots, local) != Some(start_time),
         _ => false,
     }
-}
-
-/// Converts a time to the wall clock.
-pub(super) fn on_the_wall(at: MonoTime, context: &Context<'_>) -> WallTime {
-    WallTime(context.clock.wall().0 - context.clock.now().since(at).as_secs_f64())
 }

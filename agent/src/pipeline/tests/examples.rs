@@ -296,3 +296,15 @@ fn a_busy_gpu_teaches_no_idle_power_and_is_said() {
     let again = (0..60).map(|_| second_with_gpu(&mut scene, 15.0)).last().unwrap();
     assert_eq!(idle_watts(&again, Domain::Package), Some(learned));
 }
+
+#[test]
+fn a_snapshot_has_the_time_of_its_reading() {
+    let mut scene = Scene::server(&Config::default());
+    scene.tick(SECOND);
+    let late = Duration::from_millis(80);
+    scene.cpu.script(|script| script.late = Some((scene.clock.clone(), late)));
+    let snapshot = scene.tick(SECOND);
+    let (read, now) = (scene.cpu.script(|script| script.last), scene.clock.moment());
+    assert_eq!((snapshot.at, now.mono), (read, read.plus(late)));
+    assert!((now.wall.0 - snapshot.wall.0 - late.as_secs_f64()).abs() < 1e-6, "{:?}", snapshot.wall);
+}
