@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::links::Link;
+use super::links::{Link, OTHERS};
 use super::money;
 
 /// One panel.
@@ -266,7 +266,15 @@ impl Panel {
             json!({"matcher": {"id": "byName", "options": column.field}, "properties": properties})
         };
         let of_money = money::overrides().filter(|_| self.unit == money::MONEY);
-        self.columns.iter().map(column).chain(of_money).collect()
+        self.columns.iter().map(column).chain(of_money).chain(self.links_of_others()).collect()
+    }
+
+    /// Nothing has the name `other`, so a link with that name would show an empty dashboard.
+    fn links_of_others(&self) -> Option<Value> {
+        let links: Vec<Value> = self.links.iter().filter_map(|link| link.json_of_others()).collect();
+        let properties = json!([{"id": "links", "value": links}]);
+        (!self.links.is_empty())
+            .then(|| json!({"matcher": {"id": "byRegexp", "options": OTHERS}, "properties": properties}))
     }
 
     fn options(&self) -> Value {

@@ -1,6 +1,6 @@
 //! Tests what the queries of all dashboards select, add up and link.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::*;
 
@@ -248,6 +248,27 @@ fn a_link_leads_to_a_dashboard_that_has_its_variable() {
         }
     }
     assert!(checked > 30, "{checked} links");
+}
+
+#[test]
+fn the_others_link_to_no_name() {
+    let mut urls = BTreeSet::new();
+    for dashboard in all() {
+        for panel in &dashboard.placed() {
+            let config = &panel["fieldConfig"];
+            let overrides = config["overrides"].as_array().unwrap();
+            let of_others: Vec<&Value> =
+                overrides.iter().filter(|field| field["properties"][0]["id"] == "links").collect();
+            let has_links = config["defaults"]["links"].is_array();
+            assert_eq!(of_others.len(), usize::from(has_links), "{}", panel["title"]);
+            let links =
+                of_others.iter().flat_map(|field| field["properties"][0]["value"].as_array().unwrap());
+            urls.extend(links.map(|link| link["url"].as_str().unwrap().to_owned()));
+        }
+    }
+    let all = ["containers", "kubernetes", "quality-cost"]
+        .map(|name| format!("/d/ffwatt-{name}?${{__url_time_range}}&${{instance:queryparam}}"));
+    assert_eq!(urls, BTreeSet::from(all));
 }
 
 #[test]
