@@ -15,6 +15,9 @@ pub struct EnergyUnit(u128);
 /// Bits after the binary point.
 const FRACTION: u32 = 64;
 
+/// 2⁶⁴ exactly, which `powi` is not promised to be.
+const TWO_TO_64: f64 = (1_u128 << FRACTION) as f64;
+
 /// Microjoules in a joule.
 const PER_JOULE: u64 = 1_000_000;
 
@@ -47,9 +50,9 @@ impl EnergyUnit {
     /// 2⁻³² to the last digit. A rounded scale has a constant error of 2⁻⁵³ of itself; it does not drift.
     pub fn parse_joules(text: &str) -> Option<Self> {
         let joules: f64 = text.trim().parse().ok()?;
-        let fixed = joules * PER_JOULE as f64 * 2_f64.powi(64);
+        let fixed = joules * PER_JOULE as f64 * TWO_TO_64;
         // Between 2⁻⁶⁴ µJ and 2⁶⁰ µJ (a million megajoules) a count.
-        (1.0..2_f64.powi(124)).contains(&fixed).then_some(Self(fixed.round() as u128))
+        (1.0..TWO_TO_64 * (1_u64 << 60) as f64).contains(&fixed).then_some(Self(fixed.round() as u128))
     }
 
     /// The energy of this many counts, rounded down.

@@ -17,9 +17,9 @@ pub(super) fn parse(text: &str) -> Option<BitsPerSecond> {
     };
     if power > 0 {
         suffix = &suffix[1..];
-        let base: f64 = if suffix.starts_with('i') { 1024.0 } else { 1000.0 };
+        let base: u32 = if suffix.starts_with('i') { 1024 } else { 1000 };
         suffix = suffix.strip_prefix('i').unwrap_or(suffix);
-        value *= base.powi(power);
+        value *= f64::from(base.pow(power));
     }
     if suffix == "B" {
         (value, suffix) = (value * 8.0, "");

@@ -214,27 +214,27 @@ fn decimal(text: &str) -> usize {
 
 /// Applies the SI prefix after a number: `i` after it makes it binary, `B` makes bits of bytes.
 fn suffixed(value: f64, text: &str) -> (f64, &str) {
-    const PREFIXES: [(char, i32, i32); 20] = [
-        ('y', -24, -80),
-        ('z', -21, -70),
-        ('a', -18, -60),
-        ('f', -15, -50),
-        ('p', -12, -40),
-        ('n', -9, -30),
-        ('u', -6, -20),
-        ('m', -3, -10),
-        ('c', -2, 0),
-        ('d', -1, 0),
-        ('h', 2, 0),
-        ('k', 3, 10),
-        ('K', 3, 10),
-        ('M', 6, 20),
-        ('G', 9, 30),
-        ('T', 12, 40),
-        ('P', 15, 50),
-        ('E', 18, 60),
-        ('Z', 21, 70),
-        ('Y', 24, 80),
+    const PREFIXES: [(char, f64, i32); 20] = [
+        ('y', 1e-24, -80),
+        ('z', 1e-21, -70),
+        ('a', 1e-18, -60),
+        ('f', 1e-15, -50),
+        ('p', 1e-12, -40),
+        ('n', 1e-9, -30),
+        ('u', 1e-6, -20),
+        ('m', 1e-3, -10),
+        ('c', 1e-2, 0),
+        ('d', 1e-1, 0),
+        ('h', 1e2, 0),
+        ('k', 1e3, 10),
+        ('K', 1e3, 10),
+        ('M', 1e6, 20),
+        ('G', 1e9, 30),
+        ('T', 1e12, 40),
+        ('P', 1e15, 50),
+        ('E', 1e18, 60),
+        ('Z', 1e21, 70),
+        ('Y', 1e24, 80),
     ];
     if let Some(rest) = text.strip_prefix("dB") {
         return (10.0_f64.powf(value / 20.0), rest);
@@ -243,14 +243,19 @@ fn suffixed(value: f64, text: &str) -> (f64, &str) {
     if let Some((prefix, ten, two)) = PREFIXES.iter().find(|(prefix, ..)| text.starts_with(*prefix)) {
         let after = text.strip_prefix(*prefix).unwrap_or(text);
         (value, rest) = match after.strip_prefix('i') {
-            Some(binary) if *two != 0 => (value * 2.0_f64.powi(*two), binary),
-            _ => (value * 10.0_f64.powf(f64::from(*ten)), after),
+            Some(binary) if *two != 0 => (value * power_of_two(*two), binary),
+            _ => (value * ten, after),
         };
     }
     match rest.strip_prefix('B') {
         Some(rest) => (value * 8.0, rest),
         None => (value, rest),
     }
+}
+
+/// Exact, which `powi` is not promised to be: the exponent of a 64-bit float (IEEE 754), between -1022 and 1023.
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(u64::from((exponent + 1023).unsigned_abs()) << 52)
 }
 
 #[cfg(test)]

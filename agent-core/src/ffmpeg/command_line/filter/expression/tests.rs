@@ -60,6 +60,23 @@ fn values() {
 }
 
 #[test]
+#[expect(clippy::float_cmp, reason = "a prefix is exact")]
+fn prefixes_are_exact() {
+    for (text, value) in [
+        ("1y", 1e-24),
+        ("3u", 3.0 * 1e-6),
+        ("7h", 700.0),
+        ("1Y", 1e24),
+        ("1Mi", 1_048_576.0),
+        ("1Yi", (1_u128 << 80) as f64),
+        ("1yi", 1.0 / (1_u128 << 80) as f64),
+        ("4miB", 4.0 / 1024.0 * 8.0),
+    ] {
+        assert_eq!(known(text), value, "{text}");
+    }
+}
+
+#[test]
 fn unknown_and_refused() {
     for text in ["n", "n*0", "min(1,n)", "if(n,1,1)", "random(0)", "while(1,2)", "ld(0)"] {
         assert_eq!(evaluate(text, &Wide), Some(Value::Unknown), "{text}");
