@@ -83,7 +83,7 @@ pub fn commands() -> Vec<Command> {
                         .long("only")
                         .value_name("MACHINE")
                         .value_parser(MACHINES)
-                        .help("Only this simulated host; print the result without writing it"),
+                        .help("Only this simulated host; renew only its sections"),
                 )
                 .arg(
                     Arg::new("model")

@@ -143,7 +143,7 @@ fn python(root: &Path) -> anyhow::Result<PathBuf> {
     install::python(root, &[WITH_VMAF])
 }
 
-/// Measures and prints the tables. The whole is written to docs/ACCURACY.md; a measurement of one machine (`only`) is not.
+/// Measures and prints the tables. docs/ACCURACY.md has them all; `only` renews the sections of one machine.
 pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     let root = root()?;
     let binary = built(&root, false)?;
@@ -163,7 +163,7 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
         report.never_idle(Machine::UNKNOWN_IDLE.idle, &never_idle::follow(&binary)?);
     }
     if only.is_some() {
-        return Ok(());
+        return report.renew(&root);
     }
     say("\n== other tools on the same counters");
     let scaphandre = peers::install_scaphandre(&root);
@@ -173,7 +173,7 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     say("\n== faults of counters");
     report.counters(&windows::counters(Machine::LINEAR, &binary)?);
     say("\n== benches");
-    report.section(&benches::section(&binary, &python(&root)?)?);
-    report.section(&model::section());
+    report.add(&benches::section(&binary, &python(&root)?)?);
+    report.add(&model::section());
     report.finish(&root)
 }

@@ -19,7 +19,7 @@ use tests::agent::Agent;
 use tests::command::{eventually, now};
 
 use crate::page;
-use xtask::process::{day_and_machine, is_root, output, run, say};
+use xtask::process::{is_root, output, run, say};
 use xtask::{build_ebpf, root};
 
 /// Number of starts.
@@ -58,7 +58,7 @@ pub(crate) fn measure(only: Option<&str>) -> anyhow::Result<()> {
             "page" => live_page::measure(&binary, &mut json)?,
             _ => parts(&root)?,
         };
-        let section = section.replacen("\n\n", &format!("\n\n{}. ", day_and_machine()?), 1);
+        let section = page::dated(&section)?;
         say(&section);
         page::renew(&path, &section)?;
     }

@@ -11,20 +11,22 @@ use super::jobs::Captured;
 use super::never_idle::{self, Known};
 use super::peers::Compared;
 use super::windows::{Counter, Found};
+use crate::page;
 use xtask::process::{day_and_machine, say};
 
 /// docs/ACCURACY.md, section by section, and the same as JSON.
 #[derive(Debug)]
 pub(super) struct Report {
-    text: String,
+    head: String,
+    sections: Vec<String>,
     json: Map<String, Value>,
 }
 
 impl Report {
     pub(super) fn new(seconds: u64) -> anyhow::Result<Self> {
-        let mut text = String::from(
+        let mut head = String::from(
             "# Accuracy\n\n\
-             Written by `cargo xtask accuracy`. The host is simulated: real processes run in real cgroups, and an energy counter advances \
+             Written by `cargo xtask accuracy`; `--only` renews the sections of one machine. The host is simulated: real processes run in real cgroups, and an energy counter advances \
              every millisecond by a power model of the CPU time that the kernel accounts to them. The counter has steps of 61 µJ, and an idle power \
              of 12 W. The true energy of each workload is therefore known. The agent is the release build. The agent, the simulator and the \
              scrapers are part of the simulated host.\n\n\
@@ -33,9 +35,9 @@ impl Report {
              100 ms is not better than that; in a window of 1 s it may be wrong by a few percent for a workload that runs for some tens of \
              milliseconds, as the encodes do (9 W × 0.04 s).\n\n",
         );
-        writeln!(text, "{}, {seconds} s a run.\n", day_and_machine()?)?;
-        text.push_str("## Error by workload\n\nError of the energy above idle in each window, relative to the truth. `bias`: the mean error with its sign. `covered`: windows with an error within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
-        Ok(Self { text, json: Map::new() })
+        writeln!(head, "{}, {seconds} s a run.\n", day_and_machine()?)?;
+        head.push_str("## Error by workload\n\nError of the energy above idle in each window, relative to the truth. `bias`: the mean error with its sign. `covered`: windows with an error within the uncertainty that the agent states. Windows in which a workload drew less than 0.25 W are left out.\n\n");
+        Ok(Self { head, sections: Vec::new(), json: Map::new() })
     }
 
     pub(super) fn windows(&mut self, title: &str, words: &str, interval: &str, found: &Found) {
@@ -81,9 +83,10 @@ impl Report {
         self.add(&table);
     }
 
-    fn add(&mut self, table: &str) {
+    /// Adds a section.
+    pub(super) fn add(&mut self, table: &str) {
         say(table);
-        self.text.push_str(table);
+        self.sections.push(table.to_owned());
     }
 
     pub(super) fn peers(&mut self, all: &Compared) {
@@ -195,10 +198,10 @@ impl Report {
         self.add(&table);
     }
 
-    /// Adds a section that is written elsewhere.
-    pub(super) fn section(&mut self, section: &str) {
-        self.text.push('\n');
-        self.add(section);
+    /// Renews these sections of the page.
+    pub(super) fn renew(&self, root: &Path) -> anyhow::Result<()> {
+        let path = root.join(super::PAGE);
+        self.sections.iter().try_for_each(|section| page::renew(&path, &page::dated(section)?))
     }
 
     pub(super) fn finish(&self, root: &Path) -> anyhow::Result<()> {
@@ -206,8 +209,10 @@ impl Report {
         fs::write(&json, serde_json::to_vec_pretty(&self.json)?)
             .with_context(|| format!("cannot write {}", json.display()))?;
         let path = root.join(super::PAGE);
-        let text = format!("{}\n", self.text.trim_end());
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        let parts: Vec<&str> =
+            std::iter::once(&self.head).chain(&self.sections).map(|part| part.trim()).collect();
+        fs::write(&path, parts.join("\n\n") + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
         say(&format!("written: {}, {}", path.display(), json.display()));
         Ok(())
     }
