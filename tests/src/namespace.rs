@@ -23,10 +23,11 @@ impl Namespace {
         let hosts = folder.path().join("hosts");
         fs::write(&hosts, format!("127.0.0.1 localhost {}\n", names.join(" ")))
             .context("cannot write hosts")?;
-        let script = r#"ip link set lo up && mount --bind "$1" /etc/hosts && echo ready && exec sleep 3600"#;
+        // It ends with its standard input: also when this process is killed, however long it has run.
+        let script = r#"ip link set lo up && mount --bind "$1" /etc/hosts && echo ready && exec cat"#;
         let mut command = Command::new("unshare");
         command.args(["--net", "--mount", "sh", "-c", script, "sh"]).arg(&hosts);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut holder = Owned(child.context("cannot run unshare")?);
         let out = holder.0.stdout.take().context("a child's output is a pipe")?;
         let mut line = String::new();
