@@ -204,7 +204,7 @@ fn host(snapshot: &Snapshot) -> Host {
     let shown = snapshot.workloads.iter().map(|one| &one.account);
     let cpu: CpuTime =
         shown.clone().map(|account| account.cpu).sum::<CpuTime>() + snapshot.ended.workloads.cpu;
-    let (power, seconds) = (snapshot.host_power(), snapshot.window.as_secs_f64());
+    let power = snapshot.host_power();
     let used: CpuTime = shown.map(|account| account.window_cpu).sum();
     let prices = &snapshot.prices;
     Host {
@@ -213,11 +213,17 @@ fn host(snapshot: &Snapshot) -> Host {
         memory_bytes: snapshot.host.memory.map(|bytes| bytes.0),
         power_watts: power.map(|power| power.0),
         energy_joules: total.map(MicroJoules::joules),
-        cpu_cores: if seconds > 0.0 { used.seconds() / seconds } else { 0.0 },
+        cpu_cores: cores(used, snapshot),
         cpu_seconds: cpu.seconds(),
         cost: total.and_then(|energy| prices.cost(energy, cpu)).map(|cost| cost.0),
         cost_per_hour: power.and_then(|power| cost_per_hour(snapshot, power, used)),
     }
+}
+
+/// Busy CPUs in the last tick.
+pub(super) fn cores(used: CpuTime, snapshot: &Snapshot) -> f64 {
+    let seconds = snapshot.window.as_secs_f64();
+    if seconds > 0.0 { used.seconds() / seconds } else { 0.0 }
 }
 
 /// Cost of an hour at this power, with as much CPU time as in the last tick.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::condition::Condition;
 use crate::api::significant::six_digits;
+use crate::api::snapshot::cores;
 use crate::api::workload::by_class;
 
 /// An item of `/api/v1/transcodes`.
@@ -138,7 +139,6 @@ pub(crate) fn transcodes(snapshot: &Snapshot) -> Vec<Transcode> {
 
 fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode {
     let encode = &transcode.identity.encode;
-    let seconds = snapshot.window.as_secs_f64();
     let observation = &transcode.observation;
     Transcode {
         transcode: transcode.identity.key.to_string(),
@@ -155,11 +155,7 @@ fn transcode_of(snapshot: &Snapshot, transcode: &TranscodeSnapshot) -> Transcode
         started_unix_seconds: transcode.started.0,
         observed_from_unix_seconds: observation.from.map(|from| from.0),
         unobserved_seconds: (!observation.is_whole()).then_some(observation.missing.as_secs_f64()),
-        cpu_cores: if seconds > 0.0 {
-            six_digits(transcode.account.window_cpu.seconds() / seconds)
-        } else {
-            0.0
-        },
+        cpu_cores: six_digits(cores(transcode.account.window_cpu, snapshot)),
         cpu_seconds: transcode.total(snapshot).1.seconds(),
         gpu_engine_seconds: by_class(&transcode.account.engines),
         asked: EncodeSettings {

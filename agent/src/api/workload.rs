@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::condition::Condition;
 use crate::api::significant::six_digits;
-use crate::api::snapshot::{PARTS, part_of};
+use crate::api::snapshot::{PARTS, cores, part_of};
 
 /// An item of `/api/v1/workloads`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,7 +53,6 @@ pub(crate) fn workloads(snapshot: &Snapshot) -> Vec<Workload> {
 fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
     let (identity, account) = (&workload.identity, &workload.account);
     let energy = snapshot.has_energy().then(|| snapshot.energy_of(account));
-    let seconds = snapshot.window.as_secs_f64();
     let prices = &snapshot.prices;
     let uncertainty = || account.zones.iter().enumerate().filter(|(zone, _)| snapshot.counts(*zone));
     Workload {
@@ -69,7 +68,7 @@ fn workload_of(snapshot: &Snapshot, workload: &WorkloadSnapshot) -> Workload {
         energy_joules: energy.map(agent_core::units::MicroJoules::joules),
         uncertainty_joules: energy
             .map(|_| uncertainty().map(|(_, charges)| charges.uncertainty.joules()).sum()),
-        cpu_cores: if seconds > 0.0 { six_digits(account.window_cpu.seconds() / seconds) } else { 0.0 },
+        cpu_cores: six_digits(cores(account.window_cpu, snapshot)),
         cpu_seconds: account.cpu.seconds(),
         gpu_engine_seconds: by_class(&account.engines),
         memory_bytes: workload.memory.map(|memory| memory.used.0),
