@@ -96,6 +96,9 @@ pub(crate) fn test(quick: bool) -> anyhow::Result<()> {
         "warnings",
     ];
     run(&mut cargo(&lint))?;
+    step("links of the documentation");
+    let document = ["doc", "--quiet", "--no-deps", "--document-private-items", "--workspace"];
+    run(cargo(&document).args(["--exclude", "agent-ebpf"]))?;
     step("unit tests");
     run(&mut cargo(&["test", "--quiet", "--workspace", "--exclude", "agent-ebpf", "--exclude", "tests"]))?;
     if quick {
