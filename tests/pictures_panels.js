@@ -42,6 +42,8 @@ function shown(value, unit, legend = "") {
     watt: () => scaled(value, "W", SI),
     joule: () => scaled(value, "J", SI),
     watth: () => scaled(value, "Wh", SI),
+    kwatth: () => scaled(value * 1000, "Wh", SI),
+    ops: () => `${digits(value)} ops/s`,
     percent: () => `${digits(value)} %`,
     percentunit: () => `${digits(value * 100)} %`,
     bytes: () => scaled(value, "B", BINARY),
@@ -128,6 +130,8 @@ const KINDS = {
     value.style.color = colour;
     const box = make("div", { class: "area" });
     body.append(value, box);
+    // Grafana fits the text, too.
+    if (value.scrollWidth > body.clientWidth) value.style.fontSize = `${Math.floor((34 * body.clientWidth) / value.scrollWidth)}px`;
     if (one.points.length > 1 && panel.unit !== "bool_yes_no") uplot(box, { ...panel, colour, min: undefined, max: undefined }, [{ ...one, place: 0 }], { isBare: true });
   },
   gauge(panel, body) {
