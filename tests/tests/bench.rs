@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::agent::Agent;
 use tests::cgroup::Cgroup;
 use tests::command::{Owned, eventually, output};
@@ -163,6 +163,26 @@ fn scoring_leaves_the_users_own_files_alone() {
     assert_eq!(fs::read_to_string(&own).unwrap(), "somebody's holiday");
     let left = fs::read_dir(videos.path()).unwrap().count();
     assert_eq!(left, 2, "the user's file and the encode, and nothing beside them");
+}
+
+#[test]
+fn what_scores_lack_is_said_once_before_the_first_encode() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = folder.path().join("batch.json");
+    let scenario = |name: &str| json!({"name": name, "bitrate": "200k", "resolution": "160x90", "fps": 15});
+    fs::write(&batch, json!([scenario("one"), scenario("two")]).to_string()).unwrap();
+    let results = folder.path().join("results");
+    let scored = ["--duration=1", "--quality", "batch", "--file", batch.to_str().unwrap()];
+    let missing =
+        bench(&results, &[&["--quality.ffmpeg=/no/ffmpeg"], &scored[..]].concat()).output().unwrap();
+    assert_eq!(missing.status.code(), Some(1), "{}", said(&missing));
+    assert!(text(&missing.stderr).contains("/no/ffmpeg"), "{}", said(&missing));
+    assert!(!results.exists(), "nothing was encoded");
+    // The ffmpeg of the distribution.
+    let output = bench(&results, &scored).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(text(&output.stderr).matches("has no libvmaf").count(), 1, "{}", said(&output));
+    assert_eq!(scenarios(&results).len(), 2);
 }
 
 #[test]

@@ -40,7 +40,7 @@ use crate::config::{Config, Layers};
 use crate::error::chain;
 use crate::files::{self, ReplaceError, TemporaryFolderError};
 use crate::host::HostRoots;
-use crate::quality::QualityError;
+use crate::quality::{QualityError, Tools};
 
 pub(crate) use batch::BatchError;
 pub use batch::count_scenarios;
@@ -124,10 +124,15 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<Ending, BenchError> {
     let encodes = Encodes::open(options)?;
-    let decoding = encodes.scratch.as_ref().map(|scratch| Decoding {
+    // Before the first encode: what is missing for scores is said at once, and once.
+    let find = |_| Tools::find(&config.quality.ffmpeg, stop);
+    let tools = encodes.scratch.as_ref().map(find).transpose()?;
+    let timeout = config.quality.timeout.0;
+    let decoding = encodes.scratch.as_ref().zip(tools.as_ref()).map(|(scratch, tools)| Decoding {
         folder: scratch.path(),
         ffmpeg: &options.ffmpeg,
-        config: &config.quality,
+        tools,
+        timeout,
         stop,
     });
     let scenarios = match (&options.work, &decoding) {
@@ -196,12 +201,12 @@ pub(crate) fn run(
         outcome.size = encodes.size(scenario);
         if outcome.problem.is_some() {
             ending = Ending::Failed;
-        } else if let (Some(scratch), Target::Folder(folder)) = (&encodes.scratch, &encodes.target)
+        } else if let (Some(scratch), Some(tools), Target::Folder(folder)) =
+            (&encodes.scratch, &tools, &encodes.target)
             && scenario.has_encodes()
         {
-            let reference = scratch.path().join("source.mkv");
-            let (ffmpeg, config, reference) = (&*options.ffmpeg, &config.quality, &reference);
-            match outcome.score(scenario, &Scoring { folder, reference, ffmpeg, config, stop }) {
+            let (ffmpeg, reference) = (&*options.ffmpeg, &scratch.path().join("source.mkv"));
+            match outcome.score(scenario, &Scoring { folder, reference, ffmpeg, tools, timeout, stop }) {
                 Ok(()) => {}
                 Err(QualityError::Stopped) => ending = Ending::Stopped,
                 Err(error) => {

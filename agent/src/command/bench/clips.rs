@@ -19,7 +19,6 @@ use crate::command::bench::command::encoder;
 use crate::command::bench::matrix::Matrix;
 use crate::command::bench::plan::{Scenario, Times};
 use crate::command::bench::rate_control::{RateControl, setting};
-use crate::config;
 use crate::quality::{self, QualityError, Terms, Tools};
 
 /// Suffixes of the files that a folder of clips has.
@@ -75,7 +74,9 @@ pub(super) struct Decoding<'a> {
     pub(super) folder: &'a Path,
     /// The ffmpeg that encodes.
     pub(super) ffmpeg: &'a str,
-    pub(super) config: &'a config::Quality,
+    pub(super) tools: &'a Tools,
+    /// Longest time of decoding a clip.
+    pub(super) timeout: Duration,
     pub(super) stop: &'a AtomicBool,
 }
 
@@ -86,12 +87,11 @@ impl Clips {
         cooldown: Duration,
         decoding: &Decoding<'_>,
     ) -> Result<Vec<Scenario>, QualityError> {
-        let tools = Tools::find(&decoding.config.ffmpeg, decoding.stop)?;
         let mut all = Vec::new();
         let mut names = HashSet::new();
         for input in files(&self.inputs)? {
             let bar = ProgressBar::hidden();
-            let video = quality::video(&tools, &input, &decoding.terms(&bar))?;
+            let video = quality::video(decoding.tools, &input, &decoding.terms(&bar))?;
             let name = unique(&input, &mut names);
             let source = decoding.folder.join(format!("clip_{}.nut", names.len()));
             let clip = |size: Option<(u32, u32)>| {
@@ -153,7 +153,7 @@ impl Clips {
 
 impl Decoding<'_> {
     fn terms<'b>(&'b self, bar: &'b ProgressBar) -> Terms<'b> {
-        Terms::new(self.config.timeout.0, self.stop, bar)
+        Terms::new(self.timeout, self.stop, bar)
     }
 
     /// Writes the pictures of a clip that are not there yet, and removes those of other clips: they are large.

@@ -14,7 +14,6 @@ use indicatif::ProgressBar;
 use crate::command::bench::clips::ClipEncode;
 use crate::command::bench::command;
 use crate::command::bench::plan::Scenario;
-use crate::config;
 use crate::quality::{self, Pair, QualityError, Scores, Terms, Tools, compare};
 
 /// Files and programs of a scoring.
@@ -25,7 +24,9 @@ pub(super) struct Scoring<'a> {
     pub(super) reference: &'a Path,
     /// Generates the source.
     pub(super) ffmpeg: &'a str,
-    pub(super) config: &'a config::Quality,
+    pub(super) tools: &'a Tools,
+    /// Longest time of a comparison.
+    pub(super) timeout: Duration,
     /// Ends the scoring when it becomes true.
     pub(super) stop: &'a AtomicBool,
 }
@@ -36,28 +37,26 @@ pub(super) fn score_clip(
     encode: &ClipEncode,
     scoring: &Scoring<'_>,
 ) -> Result<Scores, QualityError> {
-    let Scoring { folder, config, stop, .. } = *scoring;
-    let tools = Tools::find(&config.ffmpeg, stop)?;
+    let Scoring { folder, tools, timeout, stop, .. } = *scoring;
     let bar = ProgressBar::hidden();
-    let terms = Terms::new(config.timeout.0, stop, &bar);
+    let terms = Terms::new(timeout, stop, &bar);
     let distorted = command::clip_file(scenario, folder);
     let pair = Pair { reference: encode.clip.source.clone(), distorted, is_in_step: true };
-    Ok(compare(&tools, &pair, &terms)?.scores)
+    Ok(compare(tools, &pair, &terms)?.scores)
 }
 
 /// Mean scores of all streams and renditions of a scenario.
 pub(super) fn score(scenario: &Scenario, scoring: &Scoring<'_>) -> Result<Quality, QualityError> {
-    let Scoring { folder, reference, ffmpeg, config, stop } = *scoring;
-    let tools = Tools::find(&config.ffmpeg, stop)?;
+    let Scoring { folder, reference, ffmpeg, tools, timeout, stop } = *scoring;
     let encodes = command::files(scenario, folder);
     let bar = ProgressBar::hidden();
-    let terms = Terms::new(config.timeout.0, stop, &bar);
-    let length = longest(&tools, &encodes, &terms);
+    let terms = Terms::new(timeout, stop, &bar);
+    let length = longest(tools, &encodes, &terms);
     quality::generate(&mut source(scenario, reference, ffmpeg, length), reference, &terms)?;
     let mut all = Vec::new();
     for distorted in encodes {
         let pair = Pair { reference: reference.to_path_buf(), distorted, is_in_step: false };
-        let comparison = compare(&tools, &pair, &terms)?;
+        let comparison = compare(tools, &pair, &terms)?;
         all.push(comparison.scores);
     }
     std::fs::remove_file(reference)
