@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 could not run, 2 wrong usage or configuration, 3 (`check`) works with limits.
 
+mod address;
 pub(crate) mod advise;
 pub(crate) mod bench;
 pub(crate) mod calibrate;

@@ -3,6 +3,7 @@
 use agent_core::join::pareto_front::pareto_front;
 use agent_core::model::joined::{Costs, ScenarioFigures};
 use agent_core::model::snapshot::Snapshot;
+use agent_core::units::CpuTime;
 use serde::{Deserialize, Serialize};
 
 /// An item of `/api/v1/scenarios`.
@@ -15,12 +16,24 @@ pub(crate) struct Scenario {
     pub preset: String,
     pub resolution: String,
     pub bitrate: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub frame_rate: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub streams: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub ladder: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub clip: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub setting: String,
     pub is_on_front: bool,
     pub is_baseline: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_joules: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_basis: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +42,8 @@ pub(crate) struct Scenario {
     pub power_watts: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joules_per_frame: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,13 +85,20 @@ fn scenario_of(figures: &ScenarioFigures) -> Scenario {
         preset: names.preset.clone(),
         resolution: names.resolution.clone(),
         bitrate: names.bitrate.clone(),
+        frame_rate: names.frame_rate.clone(),
+        streams: names.streams.clone(),
+        ladder: names.ladder.clone(),
+        clip: names.clip.clone(),
+        setting: names.setting.clone(),
         is_baseline: names.is_baseline,
         duration_seconds: figures.duration.map(|duration| duration.as_secs_f64()),
         energy_joules: energy.map(|energy| energy.energy.joules()),
+        cpu_seconds: energy.and_then(|energy| energy.cpu).map(CpuTime::seconds),
         energy_basis: energy.map(|energy| energy.basis.name().to_owned()),
         matched_by: energy.map(|energy| energy.matched.name().to_owned()),
         power_watts: energy.and_then(|energy| energy.mean).map(|power| power.0),
         frames: figures.frames,
+        output_bytes: figures.output_size.map(|size| size.0),
         joules_per_frame: figures.efficiency.joules_per_frame,
         joules_per_megapixel: figures.efficiency.joules_per_megapixel,
         vmaf_score: figures.vmaf.map(|vmaf| vmaf.0),

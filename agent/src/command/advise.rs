@@ -16,7 +16,8 @@ use agent_core::units::Vmaf;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 
 use crate::clock::{Clock, SystemClock};
-use crate::command::report::{self, FiguredRun, ReportError};
+use crate::command::address::{self, AgentAddress};
+use crate::command::report::{self, AgentRun, FiguredRun, ReportError};
 use crate::config::Config;
 use crate::error::chain;
 use crate::ledger::{Ledger, LedgerError};
@@ -67,6 +68,7 @@ pub(crate) enum AdviseError {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     file: Option<PathBuf>,
+    agent: Option<AgentAddress>,
     constraints: Constraints,
     unit: Unit,
     delivery: Option<Delivery>,
@@ -106,6 +108,14 @@ pub(crate) fn command() -> Command {
                 .value_name("PATH")
                 .help("Result file [default: the newest in --results-dir] [format: path, or name of a run]"),
         )
+        .arg(
+            address::url("Ask an agent [default: off] [format: http://host:9510]")
+                .long_help(
+                    "Ask a running agent for its newest run [default: off] [format: http://host:9510, https://user:password@host:9510]",
+                )
+                .conflicts_with("file"),
+        )
+        .arg(address::ca().requires("url").hide_short_help(true))
         .arg(number("vmaf-min", "VMAF", "Lowest VMAF of each clip [required] [range: 0 to 100]").required(true))
         .arg(
             Arg::new("bitrate-max")
@@ -121,7 +131,7 @@ pub(crate) fn command() -> Command {
                 .value_parser(PossibleValuesParser::new(["energy", "cost", "carbon"]))
                 .help("What is to be low, for an hour of output"),
         )
-        .arg(number("views", "NUMBER", "Viewers of the output [default: delivery is not counted] [range: 0 or more]"))
+        .arg(number("views", "NUMBER", "Viewers, to count delivery [default: none] [range: 0 or more]"))
         .arg(number(
             "watch-hours",
             "HOURS",
@@ -194,6 +204,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<Options, String> {
     };
     Ok(Options {
         file: matches.get_one::<String>("file").map(PathBuf::from),
+        agent: address::address(matches),
         constraints: Constraints { least_vmaf, most_bitrate },
         unit,
         delivery,
@@ -219,6 +230,15 @@ struct Answer<'a> {
     unlike: usize,
 }
 
+/// The run that the advice is about: an agent's newest, or one of this host.
+fn measured(options: &Options, config: &Config, prices: &Prices) -> Result<AgentRun, ReportError> {
+    if let Some(address) = &options.agent {
+        return report::run_of_agent(address, config, prices);
+    }
+    let FiguredRun { id, figures, .. } = report::figures_of_run(options.file.as_deref(), config, prices)?;
+    Ok(AgentRun { id, figures, prices: prices.clone() })
+}
+
 /// Writes the advice.
 pub(crate) fn run(
     options: &Options,
@@ -226,9 +246,8 @@ pub(crate) fn run(
     prices: &Prices,
     out: &mut dyn Write,
 ) -> Result<(), AdviseError> {
-    let FiguredRun { id: run, figures, .. } =
-        report::figures_of_run(options.file.as_deref(), config, prices)?;
-    let mut settings = settings(&figures);
+    let AgentRun { id: run, figures, prices } = &measured(options, config, prices)?;
+    let mut settings = settings(figures);
     let encodes = settings.len();
     let origin = settings.first().map(Setting::origin);
     settings.retain(|setting| Some(setting.origin()) == origin);
@@ -241,7 +260,7 @@ pub(crate) fn run(
         None => None,
         Some(name) => {
             let found = known.iter().find(|choice| Setting::find(&choice.settings, name).is_some());
-            Some(found.cloned().ok_or_else(|| no_scenario(&run, name, &known))?)
+            Some(found.cloned().ok_or_else(|| no_scenario(run, name, &known))?)
         }
     };
     let mut clips: Vec<&str> = settings.iter().map(|setting| setting.names.clip.as_str()).collect();
@@ -251,10 +270,12 @@ pub(crate) fn run(
             settings.iter().filter(|setting| setting.names.clip == clip).cloned().collect();
         advise(choices(&own, |setting| cost(setting, options, prices)), options.constraints)
     };
-    let month = today.as_ref().and_then(|today| month_of(today, config));
+    // The ledger of this host has nothing of another agent's output.
+    let month = today.as_ref().filter(|_| options.agent.is_none());
+    let month = month.and_then(|today| month_of(today, config));
     let answer = Answer {
         month,
-        run: &run,
+        run,
         options,
         currency: &prices.currency,
         advice: advise(known, options.constraints).ok_or(none_is_good)?,

@@ -18,6 +18,7 @@ mod since;
 mod text;
 mod trends;
 
+pub(crate) use agent::{AgentRun, run_of_agent};
 pub(crate) use csv::print;
 pub(crate) use options::{Options, command, options};
 pub(crate) use runs::{FiguredRun, figures_of_run};
@@ -35,13 +36,14 @@ use agent_core::units::MicroJoules;
 use jiff::tz::TimeZone;
 
 use crate::clock::{Clock, SystemClock};
-use crate::command::top::{Client, ClientError};
+use crate::command::address::AgentAddress;
+use crate::command::top::ClientError;
 use crate::config::Config;
 use crate::files;
 use crate::ledger::{Group, Ledger, LedgerError};
 use crate::source::SourceError;
 
-use options::{AgentAddress, Curves, Form};
+use options::{Curves, Form};
 use runs::{folders, named_run};
 use settings::Order;
 
@@ -66,6 +68,9 @@ pub(crate) enum ReportError {
     /// Several files are named for a report of one.
     #[error("a report of several result files needs --settings; --compare compares two")]
     Several,
+    /// A time is given for the one run of an agent.
+    #[error("--since with --url needs --by: an agent has the scenarios of its newest run")]
+    OneRun,
     /// The agent gives no answer.
     #[error(transparent)]
     Agent(#[from] ClientError),
@@ -152,7 +157,7 @@ pub(crate) fn run(
         return trends::write(&ledger, &wanted, (options.form, prices), out);
     }
     if let Some(address) = &options.agent {
-        return report_agent(address, options, prices, out);
+        return report_agent(address, options, (config, prices), out);
     }
     if let Some(by) = options.by {
         let ledger = Ledger::open_first_for_reading(&config.state_dirs())?;
@@ -223,21 +228,24 @@ fn report_run(
 fn report_agent(
     address: &AgentAddress,
     options: &Options,
-    prices: &Prices,
+    (config, prices): (&Config, &Prices),
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
-    let client = Client::new(&address.url, address.ca.as_deref())?;
-    let answer = client.ask()?;
     if let Some(by) = options.by {
+        let (_, answer) = agent::ask(address)?;
         let since = options.since.unwrap_or(WallTime(0.0));
         let (groups, running) = agent::groups(&answer, since, by);
-        return report_groups(&groups, running, (options.form, prices), out);
+        let prices = agent::prices(&answer, config, prices);
+        return report_groups(&groups, running, (options.form, &prices), out);
     }
-    let (run, figures) = agent::scenarios(&answer);
-    if figures.is_empty() {
-        return Err(ReportError::NoAgentResults { url: client.shown().to_owned() });
+    if options.since.is_some() {
+        return Err(ReportError::OneRun);
     }
-    report_run(&run, &figures, options, out)
+    let AgentRun { id, figures, prices } = run_of_agent(address, config, prices)?;
+    if let Some(order) = options.settings {
+        return write_settings(&id, &setting::settings(&figures), (order, options.form), &prices, out);
+    }
+    report_run(&id, &figures, options, out)
 }
 
 fn report_groups(
@@ -291,11 +299,20 @@ fn report_settings(
     };
     let settings: Vec<Setting<'_>> = runs.iter().flat_map(|run| setting::settings(&run.figures)).collect();
     let names: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
-    let run = names.join(", ");
+    write_settings(&names.join(", "), &settings, (order, options.form), prices, out)
+}
+
+fn write_settings(
+    run: &str,
+    settings: &[Setting<'_>],
+    form: (Order, Form),
+    prices: &Prices,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     if settings.is_empty() {
-        return Err(ReportError::NoCurves { option: "--settings", run });
+        return Err(ReportError::NoCurves { option: "--settings", run: run.to_owned() });
     }
-    Ok(settings::write(&run, &settings, (order, options.form), prices, out)?)
+    Ok(settings::write(run, settings, form, prices, out)?)
 }
 
 fn report_curves(

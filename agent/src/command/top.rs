@@ -26,7 +26,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::api::Answer;
-use crate::command::check;
+use crate::command::{address, check};
 use crate::config::Config;
 
 pub(crate) use client::{Client, ClientError};
@@ -93,16 +93,10 @@ impl TopError {
 pub(crate) fn command() -> Command {
     Command::new("top")
         .about("Show containers and encodes of a running agent in the terminal")
-        .arg(Arg::new("url").long("url").value_name("URL").help(
+        .arg(address::url(
             "Address of the agent [default: the agent on this host] [format: http://host:9510, https://user:password@host:9510]",
         ))
-        .arg(
-            Arg::new("ca")
-                .long("ca")
-                .value_name("PATH")
-                .value_parser(clap::value_parser!(PathBuf))
-                .help("CA file for the agent's certificate [default: CA certificates of this host] [format: path of a PEM file]"),
-        )
+        .arg(address::ca())
         .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).help("Print once, then exit"))
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print once as JSON, then exit"))
         .arg(Arg::new("filter").long("filter").value_name("TEXT").help("Show only rows with this text [default: all] [format: text]"))

@@ -8,6 +8,7 @@
 )]
 
 mod odd_files;
+mod other_host;
 mod prices;
 
 use std::fs;

@@ -73,7 +73,8 @@ Examples:
   ffwatt advise --vmaf-min 93                    The lowest energy of the newest run with VMAF 93 or more
   ffwatt advise --vmaf-min 93 --bitrate-max 3M --by cost --price.per-cpu-hour 0.04
   ffwatt advise --vmaf-min 90 --instead-of x264
-  ffwatt advise --vmaf-min 90 --views 1000 --delivery-kwh-per-gb 0.01";
+  ffwatt advise --vmaf-min 90 --views 1000 --delivery-kwh-per-gb 0.01
+  ffwatt advise --vmaf-min 90 --url https://user:password@host:9510";
 
 pub(super) const RESULTS: &str = "\
 Examples:

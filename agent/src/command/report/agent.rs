@@ -1,31 +1,79 @@
 //! Takes figures of a running agent from its API, in place of result files and the ledger.
 //!
-//! The API has the scenarios of the newest run, and the transcodes that the agent remembers. It has no clips and no limits of size, so
-//! that settings and curves cannot be made of it.
+//! The API has the scenarios of the newest run, the transcodes that the agent remembers, and the agent's prices.
 
 use std::time::Duration;
 
+use agent_core::join::cost::Tariff;
+use agent_core::join::figures::Prices;
 use agent_core::model::joined::{
     Costs, Efficiency, EnergyBasis, Matched, Names, ScenarioEnergy, ScenarioFigures,
 };
 use agent_core::model::vmaf_model::VmafModel;
 use agent_core::time::WallTime;
-use agent_core::units::{CpuTime, Decibels, Grams, MicroJoules, Money, Ratio, Vmaf, Watts};
+use agent_core::units::{Bytes, CpuTime, Decibels, Grams, MicroJoules, Money, Ratio, Vmaf, Watts};
 
 use crate::api::{Answer, Scenario, Transcode};
+use crate::command::address::AgentAddress;
+use crate::command::report::ReportError;
+use crate::command::top::Client;
+use crate::config::{Config, Price};
 use crate::ledger::{Group, GroupScore, Grouping};
 
-/// Name of the run and figures of its scenarios.
-pub(super) fn scenarios(answer: &Answer) -> (String, Vec<ScenarioFigures>) {
+/// The newest run of an agent.
+#[derive(Debug)]
+pub(crate) struct AgentRun {
+    /// Its name.
+    pub(crate) id: String,
+    /// Figures of its scenarios.
+    pub(crate) figures: Vec<ScenarioFigures>,
+    /// What to compute costs with.
+    pub(crate) prices: Prices,
+}
+
+/// Asks an agent for its newest run.
+pub(crate) fn run_of_agent(
+    address: &AgentAddress,
+    config: &Config,
+    prices: &Prices,
+) -> Result<AgentRun, ReportError> {
+    let (url, answer) = ask(address)?;
     let all = answer.scenarios.as_deref().unwrap_or_default();
-    let run = all.first().map(|first| first.run.clone()).unwrap_or_default();
-    (run, all.iter().map(figures).collect())
+    let Some(first) = all.first() else { return Err(ReportError::NoAgentResults { url }) };
+    Ok(AgentRun {
+        id: first.run.clone(),
+        figures: all.iter().map(figures).collect(),
+        prices: self::prices(&answer, config, prices),
+    })
+}
+
+/// The address without a password, and the agent's answer.
+pub(super) fn ask(address: &AgentAddress) -> Result<(String, Answer), ReportError> {
+    let client = Client::new(&address.url, address.ca.as_deref())?;
+    let answer = client.ask()?;
+    Ok((client.shown().to_owned(), answer))
+}
+
+/// Prices of this command, where one is set; else those of the agent.
+pub(super) fn prices(answer: &Answer, config: &Config, own: &Prices) -> Prices {
+    if config.price != Price::default() {
+        return own.clone();
+    }
+    let of_agent = &answer.prices;
+    let [kilowatt_hour, cpu_hour] = [of_agent.per_kilowatt_hour, of_agent.per_cpu_hour].map(Money);
+    Prices {
+        tariff: Tariff::new(kilowatt_hour, cpu_hour, Money(0.0), None, None),
+        currency: of_agent.currency.as_str().into(),
+        also: Vec::new(),
+        carbon: Grams(of_agent.carbon_grams_per_kilowatt_hour),
+        viewers: own.viewers,
+    }
 }
 
 fn figures(of: &Scenario) -> ScenarioFigures {
     let energy = of.energy_joules.map(|joules| ScenarioEnergy {
         energy: microjoules(joules),
-        cpu: None,
+        cpu: of.cpu_seconds.map(cpu_time),
         mean: of.power_watts.map(Watts),
         deviation: None,
         gpu: None,
@@ -56,6 +104,11 @@ fn figures(of: &Scenario) -> ScenarioFigures {
             resolution: of.resolution.clone(),
             encoder: of.encoder.clone(),
             preset: of.preset.clone(),
+            frame_rate: of.frame_rate.clone(),
+            streams: of.streams.clone(),
+            ladder: of.ladder.clone(),
+            clip: of.clip.clone(),
+            setting: of.setting.clone(),
             ..Names::default()
         },
         duration: of.duration_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
@@ -73,7 +126,7 @@ fn figures(of: &Scenario) -> ScenarioFigures {
         reached_rate: None,
         frames: of.frames,
         pixels: None,
-        output_size: None,
+        output_size: of.output_bytes.map(Bytes),
         efficiency: Efficiency {
             vmaf_per_watt: of.vmaf_per_watt,
             joules_per_frame: of.joules_per_frame,
@@ -133,7 +186,7 @@ fn add(groups: &mut Vec<Group>, transcode: &Transcode, (ended, energy): (f64, Mi
     group.seconds += seconds;
     group.observed_seconds += (seconds - unobserved).max(0.0);
     group.energy = sum(group.energy, energy);
-    group.cpu = CpuTime(group.cpu.0.saturating_add((transcode.cpu_seconds * 1e9) as u64));
+    group.cpu = CpuTime(group.cpu.0.saturating_add(cpu_time(transcode.cpu_seconds).0));
     let Some(score) = transcode.figures.vmaf_score else { return };
     let model = transcode.figures.vmaf_model.as_deref().and_then(VmafModel::of);
     match group.scored.iter_mut().find(|known| known.model == model) {
@@ -149,6 +202,10 @@ fn add(groups: &mut Vec<Group>, transcode: &Transcode, (ended, energy): (f64, Mi
 /// The figures come from another program: they may be of any size.
 fn sum(one: MicroJoules, other: MicroJoules) -> MicroJoules {
     MicroJoules(one.0.saturating_add(other.0))
+}
+
+fn cpu_time(seconds: f64) -> CpuTime {
+    CpuTime((seconds * 1e9).round() as u64)
 }
 
 fn microjoules(joules: f64) -> MicroJoules {
@@ -215,10 +272,8 @@ mod tests {
             "currency": "USD", "joules_per_frame": 0.4, "duration_seconds": 10.0,
         }))
         .unwrap();
-        let answer = Answer { scenarios: Some(vec![scenario]), ..Answer::default() };
-        let (run, figures) = scenarios(&answer);
-        let [only] = &figures[..] else { panic!("one scenario") };
-        assert_eq!((&run[..], &only.names.encoder[..]), ("test_results_1", "libx264"));
+        let only = figures(&scenario);
+        assert_eq!((&only.names.run[..], &only.names.encoder[..]), ("test_results_1", "libx264"));
         let energy = only.energy.unwrap();
         assert_eq!(
             (energy.energy, energy.basis, energy.matched),
@@ -226,6 +281,5 @@ mod tests {
         );
         assert_eq!(only.costs[0].shown(), Some(Money(0.5)));
         assert_eq!(only.vmaf_model.map(VmafModel::name), Some("vmaf_v0.6.1"));
-        assert_eq!(scenarios(&Answer::default()), (String::new(), Vec::new()));
     }
 }

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, v
 use jiff::tz::TimeZone;
 
 use crate::clock::{Clock, SystemClock};
+use crate::command::address::{self, AgentAddress};
 use crate::command::report::settings::{self, Order};
 use crate::command::report::since;
 use crate::ledger::Grouping;
@@ -37,15 +38,6 @@ pub(crate) struct Options {
 pub(super) struct Curves {
     /// A scenario of the anchor; the first curve otherwise.
     pub(super) anchor: Option<String>,
-}
-
-/// A running agent.
-#[derive(Clone, Debug)]
-pub(super) struct AgentAddress {
-    /// Address, which may have a password.
-    pub(super) url: String,
-    /// Trusted CA certificates, as PEM.
-    pub(super) ca: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +89,13 @@ pub(crate) fn command() -> Command {
                 .conflicts_with_all(["by", "compare", "csv"]),
         )
         .arg(
-            text("anchor", "SCENARIO", "Anchor of --curves [default: the first] [format: name of a scenario]")
-                .requires("curves")
-                .hide_short_help(true),
+            text(
+                "anchor",
+                "SCENARIO",
+                "Anchor of --curves [default: the first] [format: name of a scenario]",
+            )
+            .requires("curves")
+            .hide_short_help(true),
         )
         .arg(
             flag("settings", "Show the settings of encoders, and what an hour of output costs")
@@ -126,19 +122,11 @@ pub(crate) fn command() -> Command {
                 .conflicts_with_all(["files", "compare", "curves", "html"]),
         )
         .arg(
-            text("url", "URL", "Ask an agent [default: off] [format: https://user:password@host:9510]")
+            address::url("Ask an agent [default: off] [format: https://user:password@host:9510]")
                 .long_help(URL)
-                .conflicts_with_all(["files", "curves", "settings", "list", "trends", "html"]),
+                .conflicts_with_all(["files", "list", "trends", "html"]),
         )
-        .arg(
-            path(
-                "ca",
-                "PATH",
-                "CA file for the agent's certificate [default: CA certificates of this host] [format: path of a PEM file]",
-            )
-            .requires("url")
-            .hide_short_help(true),
-        )
+        .arg(address::ca().requires("url").hide_short_help(true))
         .arg(flag("csv", "Print CSV, in the columns of the exporters that ffwatt replaces"))
         .arg(flag("json", "Print JSON").conflicts_with("csv"))
         .arg(
@@ -159,7 +147,6 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
         _ => Grouping::Workload,
     });
     let mut compare = matches.get_many::<String>("compare").into_iter().flatten().cloned();
-    let ca = matches.get_one::<PathBuf>("ca").cloned();
     Options {
         files: matches.get_many("files").into_iter().flatten().cloned().collect(),
         by,
@@ -172,7 +159,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Options {
         is_list: matches.get_flag("list"),
         is_trends: matches.get_flag("trends"),
         since: matches.get_one("since").copied(),
-        agent: matches.get_one::<String>("url").map(|url| AgentAddress { url: url.clone(), ca }),
+        agent: address::address(matches),
         curves: matches.get_flag("curves").then(|| Curves { anchor: matches.get_one("anchor").cloned() }),
         html: matches.get_one("html").cloned(),
         parquet: matches.get_one("parquet").cloned(),
