@@ -8,9 +8,21 @@ use clap::{Arg, ArgAction, Command};
 use crate::process::run;
 use crate::root;
 
-/// The simulated machines.
-pub const MACHINES: [&str; 9] =
-    ["linear", "rough", "two sockets", "two dies", "per-core", "smt", "igpu", "concave", "never-idle"];
+/// The simulated machines, and what else is measured on simulated hosts.
+pub const MEASURED: [&str; 12] = [
+    "linear",
+    "rough",
+    "two sockets",
+    "two dies",
+    "per-core",
+    "smt",
+    "igpu",
+    "concave",
+    "never-idle",
+    "other tools",
+    "short jobs",
+    "faults",
+];
 
 /// The parts of a bench.
 pub const PARTS: [&str; 6] = ["switches", "sizes", "memory", "start", "page", "parts"];
@@ -81,9 +93,9 @@ pub fn commands() -> Vec<Command> {
                 .arg(
                     Arg::new("only")
                         .long("only")
-                        .value_name("MACHINE")
-                        .value_parser(MACHINES)
-                        .help("Only this simulated host; renew only its sections"),
+                        .value_name("WHAT")
+                        .value_parser(MEASURED)
+                        .help("Only this simulated host, or this comparison; renew only its sections"),
                 )
                 .arg(
                     Arg::new("model")

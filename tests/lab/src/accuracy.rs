@@ -72,10 +72,34 @@ const MACHINES: [(&str, &str, Machine); 8] = [
     ),
 ];
 
-/// Titles of all machines.
+/// Other measurements than the error by workload: a name, what is said at its start, and what adds its section.
+const OTHERS: [(&str, &str, Measurement); 4] = [
+    (never_idle::TITLE, "idle power of a host that is never quiet, 10 minutes", |report, binary, _| {
+        report.never_idle(Machine::UNKNOWN_IDLE.idle, &never_idle::follow(binary)?);
+        Ok(())
+    }),
+    ("other tools", "other tools on the same counters", |report, binary, time| {
+        let scaphandre = peers::install_scaphandre(&root()?);
+        report.peers(&peers::compare(Machine::LINEAR, binary, scaphandre, time)?);
+        Ok(())
+    }),
+    ("short jobs", "jobs by length", |report, binary, _| {
+        report.jobs(&jobs::capture(Machine::LINEAR, binary)?);
+        Ok(())
+    }),
+    ("faults", "faults of counters", |report, binary, _| {
+        report.counters(&windows::counters(Machine::LINEAR, binary)?);
+        Ok(())
+    }),
+];
+
+/// Measures by the agent of this path, over this time where the length is free.
+type Measurement = fn(&mut table::Report, &Path, Duration) -> anyhow::Result<()>;
+
+/// Names of all measurements.
 #[cfg(test)]
-pub(crate) fn titles() -> impl Iterator<Item = &'static str> {
-    MACHINES.into_iter().map(|(title, ..)| title).chain([never_idle::TITLE])
+pub(crate) fn measured() -> impl Iterator<Item = &'static str> {
+    MACHINES.into_iter().map(|(name, ..)| name).chain(OTHERS.into_iter().map(|(name, ..)| name))
 }
 
 /// A workload: its name, and the script of its shell. x265 runs without its thread pool, because the pool's threads leave their CPUs.
@@ -143,35 +167,27 @@ fn python(root: &Path) -> anyhow::Result<PathBuf> {
     install::python(root, &[WITH_VMAF])
 }
 
-/// Measures and prints the tables. docs/ACCURACY.md has them all; `only` renews the sections of one machine.
+/// Measures and prints the tables. docs/ACCURACY.md has them all; `only` renews the sections of one measurement.
 pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     let root = root()?;
     let binary = built(&root, false)?;
     let mut report = table::Report::new(seconds)?;
     let time = Duration::from_secs(seconds);
-    for (title, words, machine) in
-        MACHINES.into_iter().filter(|(title, ..)| only.is_none_or(|only| only == *title))
-    {
+    let is_wanted = |name: &str| only.is_none_or(|only| only == name);
+    for (title, words, machine) in MACHINES.into_iter().filter(|(title, ..)| is_wanted(title)) {
         for (interval, lengths) in [("100ms", &[0.1][..]), ("1s", &[1.0, 10.0])] {
             say(&format!("\n== {title} power, tick of {interval}, {seconds} s"));
             let found = windows::measure(machine, &binary, interval, lengths, time)?;
             report.windows(title, words, interval, &found);
         }
     }
-    if only.is_none_or(|only| only == never_idle::TITLE) {
-        say("\n== idle power of a host that is never quiet, 10 minutes");
-        report.never_idle(Machine::UNKNOWN_IDLE.idle, &never_idle::follow(&binary)?);
+    for (_, words, add) in OTHERS.into_iter().filter(|(name, ..)| is_wanted(name)) {
+        say(&format!("\n== {words}"));
+        add(&mut report, &binary, time)?;
     }
     if only.is_some() {
         return report.renew(&root);
     }
-    say("\n== other tools on the same counters");
-    let scaphandre = peers::install_scaphandre(&root);
-    report.peers(&peers::compare(Machine::LINEAR, &binary, scaphandre, time)?);
-    say("\n== jobs by length");
-    report.jobs(&jobs::capture(Machine::LINEAR, &binary)?);
-    say("\n== faults of counters");
-    report.counters(&windows::counters(Machine::LINEAR, &binary)?);
     say("\n== benches");
     report.add(&benches::section(&binary, &python(&root)?)?);
     report.add(&model::section());

@@ -26,7 +26,7 @@ impl Report {
     pub(super) fn new(seconds: u64) -> anyhow::Result<Self> {
         let mut head = String::from(
             "# Accuracy\n\n\
-             Written by `cargo xtask accuracy`; `--only` renews the sections of one machine. The host is simulated: real processes run in real cgroups, and an energy counter advances \
+             Written by `cargo xtask accuracy`; `--only` renews some sections. The host is simulated: real processes run in real cgroups, and an energy counter advances \
              every millisecond by a power model of the CPU time that the kernel accounts to them. The counter has steps of 61 µJ, and an idle power \
              of 12 W. The true energy of each workload is therefore known. The agent is the release build. The agent, the simulator and the \
              scrapers are part of the simulated host.\n\n\
@@ -186,7 +186,8 @@ impl Report {
         self.json.insert("counters".to_owned(), Value::Array(counters));
         let mut table = String::from(
             "## Faults of counters\n\nThe first counter has a range of 50 J, and wraps every two seconds. Each of the others has a fault in the \
-             middle of the run. The energy between the last reading and a reset is unknown; the agent counts the new position of the counter.\n\n\
+             middle of the run. The energy between the last reading and a reset is unknown; the agent counts the new position of the counter. For the counter \
+             that stands still, the second column has the resets that the agent saw, of which there should be none.\n\n\
              | the counter | times seen by the agent | true energy | error |\n|---|---|---|---|\n",
         );
         for one in all {
