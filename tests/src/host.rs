@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::command::pause;
+use crate::registers::{AMD_CORE, AMD_PACKAGE, AMD_UNIT, Registers};
 
 /// A container's id, for the fixture's cgroups.
 pub const CONTAINER: &str = "4f1c0a7be95d26b8c3d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5";
@@ -60,6 +61,8 @@ const IDLE_PAUSE: Duration = Duration::from_millis(5);
 /// A fixture host.
 #[derive(Debug)]
 pub struct Host {
+    /// Unmounted before the folder is removed.
+    registers: Option<Registers>,
     folder: tempfile::TempDir,
     packages: u32,
     used: BTreeMap<String, u64>,
@@ -120,34 +123,28 @@ impl Host {
 
     /// An Intel machine without powercap, with its registers.
     pub fn intel_registers() -> anyhow::Result<Self> {
-        let host = Self::bare(&[(0, 0), (0, 0)], "GenuineIntel")?;
+        let host = Self::bare(&[(0, 0), (0, 0)], "GenuineIntel")?.with_registers()?;
         for cpu in 0..2 {
             // Energy unit 2^-14 J in bits 12:8; package, cores, graphics; no platform register.
-            host.register(cpu, 0x606, 14 << 8)?;
+            host.set_register(cpu, 0x606, 14 << 8)?;
             for (address, value) in [(0x611, 1000), (0x639, 500), (0x641, 10), (0x619, 70)] {
-                host.register(cpu, address, value)?;
+                host.set_register(cpu, address, value)?;
             }
         }
         Ok(host)
     }
 
-    /// An AMD machine without powercap, with its registers: each core has a counter. See [`Self::set_amd_package`].
+    /// An AMD machine without powercap, with its registers: each core has a counter.
     pub fn amd_registers() -> anyhow::Result<Self> {
-        let host = Self::bare(&[(0, 0), (0, 0)], "AuthenticAMD")?;
+        let host = Self::bare(&[(0, 0), (0, 0)], "AuthenticAMD")?.with_registers()?;
         for cpu in 0..2 {
             // Energy unit 2^-16 J in bits 12:8.
-            host.register(cpu, 0xc001_0299, 16 << 8)?;
+            host.set_register(cpu, AMD_UNIT, 16 << 8)?;
+            host.set_register(cpu, AMD_PACKAGE, 1000)?;
+            // The first core's counter wraps soon.
+            host.set_register(cpu, AMD_CORE, [u64::from(u32::MAX) - 100, 500][cpu])?;
         }
-        host.set_amd_package(1000)?;
         Ok(host)
-    }
-
-    /// Sets the package counter of [`Self::amd_registers`], on every CPU.
-    ///
-    /// AMD's three registers have adjacent addresses: one byte apart in a plain file, but not in the device. So the core counter
-    /// shows 256 × this + 16, and the energy unit is unchanged.
-    pub fn set_amd_package(&self, value: u32) -> anyhow::Result<()> {
-        (0..2).try_for_each(|cpu| self.register(cpu, 0xc001_029b, value.into()))
     }
 
     /// A machine with CPUs in these packages and dies, and these zones.
@@ -166,7 +163,8 @@ impl Host {
     fn bare(cpus: &[(u32, u32)], vendor: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let packages = cpus.iter().map(|(package, _)| package + 1).max().unwrap_or(1);
-        let mut host = Self { folder, packages, used: BTreeMap::new(), idle: Arc::default() };
+        let (used, idle) = (BTreeMap::new(), Arc::default());
+        let mut host = Self { registers: None, folder, packages, used, idle };
         let mut cpuinfo = String::new();
         for (cpu, (package, die)) in cpus.iter().enumerate() {
             let topology = format!("sys/devices/system/cpu/cpu{cpu}/topology");
@@ -245,12 +243,25 @@ impl Host {
         file.write_all_at(format!("{microjoules:<20}\n").as_bytes(), 0).context("cannot set a counter")
     }
 
-    /// Sets a register.
-    pub fn register(&self, cpu: u32, address: u64, value: u64) -> anyhow::Result<()> {
-        let path = self.path(&format!("dev/cpu/{cpu}/msr"));
-        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-        file.write_all_at(&value.to_le_bytes(), address).context("cannot set a register")
+    fn with_registers(mut self) -> anyhow::Result<Self> {
+        self.registers = Some(Registers::mount(&self.path("dev"))?);
+        Ok(self)
+    }
+
+    /// Sets a register of a CPU, on a host that has registers.
+    pub fn set_register(&self, cpu: usize, address: u64, value: u64) -> anyhow::Result<()> {
+        self.registers()?.set(cpu, address, value);
+        Ok(())
+    }
+
+    /// Takes the registers of a CPU off line.
+    pub fn take_offline(&self, cpu: usize) -> anyhow::Result<()> {
+        self.registers()?.take_offline(cpu);
+        Ok(())
+    }
+
+    fn registers(&self) -> anyhow::Result<&Registers> {
+        self.registers.as_ref().context("this host has no registers")
     }
 
     /// One step of the host: CPU time of cgroups in milliseconds, everything else idle.

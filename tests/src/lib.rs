@@ -32,6 +32,7 @@ pub mod port;
 pub mod prometheus;
 pub mod rapl;
 pub mod referee;
+pub mod registers;
 pub mod scraped;
 pub mod simulator;
 pub mod stage;

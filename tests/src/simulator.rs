@@ -8,6 +8,7 @@ mod gpu;
 mod machine;
 mod monitor;
 mod processor;
+mod registers;
 mod threads;
 mod topology;
 
@@ -28,6 +29,7 @@ use crate::command::{now, output, pause};
 use crate::rapl::{Counter, link_the_rest};
 use gpu::Gpu;
 use monitor::Monitor;
+use registers::CoreRegisters;
 use threads::Threads;
 use topology::link_with_parts;
 
@@ -92,6 +94,7 @@ pub struct Simulator {
     folder: tempfile::TempDir,
     part: Part,
     has_gpu: bool,
+    has_registers: bool,
     names: Vec<String>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -119,7 +122,9 @@ impl Simulator {
             Counter::make(folder.path(), &zone, &name, machine.range, begin_of(number))
         };
         let has_gpu = machine.gpu > 0.0;
-        let mut counters = if machine.part == Part::Core {
+        let mut counters = if machine.part == Part::Core && machine.has_registers {
+            Counters::Registers(CoreRegisters::mount(folder.path(), parts)?)
+        } else if machine.part == Part::Core {
             let first_cpus: Vec<usize> = (0..parts).map(|part| part * cpus() / parts).collect();
             Counters::Cores(Monitor::make(folder.path(), &first_cpus)?)
         } else {
@@ -151,7 +156,8 @@ impl Simulator {
         let run = move || advance(machine, &mut counters, gpu.as_mut(), (&all, &each), &told);
         let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(run)?;
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Ok(Self { folder, part: machine.part, has_gpu, names, shared, thread: Some(thread) })
+        let (part, has_registers) = (machine.part, machine.has_registers);
+        Ok(Self { folder, part, has_gpu, has_registers, names, shared, thread: Some(thread) })
     }
 
     /// The tree in place of `/sys`.
@@ -159,10 +165,17 @@ impl Simulator {
         self.folder.path().to_path_buf()
     }
 
-    /// The agent, as a program that finds this machine's processor and GPU: only Intel's dies count separately.
+    /// The folder in place of `/dev`, on a machine with registers.
+    pub fn devices(&self) -> Option<PathBuf> {
+        self.has_registers.then(|| registers::devices(self.folder.path()))
+    }
+
+    /// The agent, as a program that finds this machine's processor and GPU: only Intel's dies count separately, and AMD's registers are
+    /// others than Intel's.
     pub fn program(&self, binary: &Path) -> anyhow::Result<PathBuf> {
         match self.part {
             _ if self.has_gpu => gpu::with_procfs(self.folder.path(), binary),
+            _ if self.has_registers => processor::on(&processor::AMD, self.folder.path(), binary),
             Part::Socket | Part::Core | Part::Thread => Ok(binary.to_path_buf()),
             Part::Die => processor::on_intel(self.folder.path(), binary),
         }
@@ -244,6 +257,8 @@ enum Counters {
     Parts(Vec<Counter>),
     /// One for each core, and one for the package.
     Cores(Monitor),
+    /// The same, by registers.
+    Registers(CoreRegisters),
 }
 
 /// Advances the machine until it is stopped. `gpu` has the index of the workload that uses it from the start, and the files the CPU time of
@@ -320,6 +335,7 @@ fn advance(
             match counters {
                 Counters::Parts(counters) => show(counters, &joules, &mut offsets, steps, shared),
                 Counters::Cores(monitor) => monitor.set(&above_idle, truth.host),
+                Counters::Registers(registers) => registers.set(&above_idle, truth.host),
             }
         }
         shared.truths.lock().unwrap_or_else(PoisonError::into_inner).push(truth.clone());

@@ -55,6 +55,7 @@ impl Stage {
         let idle = machine.idle / machine.packages() as f64;
         let idle = machine.is_idle_told.then(|| format!("--attribution.idle-watts={idle}"));
         let source = format!("--energy.source={}", machine.source());
+        let devices = simulator.devices().map(|folder| format!("--path.devfs={}", folder.display()));
         // Only the threads of one machine share a core; on this host, any of the real CPUs may.
         let plain = (machine.part != Part::Thread).then_some("--attribution.shared-core-weight=1");
         let fixed = [
@@ -65,7 +66,8 @@ impl Stage {
             "--containers.docker-socket=",
             "--containers.podman-socket=",
         ];
-        let fixed: Vec<&str> = fixed.into_iter().chain(idle.as_deref()).chain(plain).collect();
+        let fixed: Vec<&str> =
+            fixed.into_iter().chain(idle.as_deref()).chain(devices.as_deref()).chain(plain).collect();
         let program = simulator.program(binary)?;
         let mut agent = Agent::spawn(&program, &[&fixed, flags].concat(), &[])?;
         agent.wait_ready()?;

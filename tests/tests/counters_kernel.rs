@@ -162,7 +162,17 @@ fn a_reset_loses_what_was_counted_in_its_own_tick_before_it_and_no_more() {
 
 #[test]
 fn workloads_on_cores_of_their_own_have_the_energy_of_their_cores() {
-    let stage = stage(Machine::PER_CORE, "1s");
+    on_cores_of_their_own(Machine::PER_CORE);
+}
+
+#[test]
+fn workloads_have_the_energy_that_the_registers_of_their_cores_count() {
+    on_cores_of_their_own(Machine::PER_CORE_BY_REGISTERS);
+}
+
+/// Runs jobs on cores with unlike prices.
+fn on_cores_of_their_own(machine: Machine) {
+    let stage = stage(machine, "1s");
     let first = account(&stage.agent.wait_ticks(3).unwrap());
     // By CPU time, the workload of the cheap core would be charged for a fifth of the others' energy.
     for mut job in ["before", "inside", "after"].map(|name| job(&stage, name)) {

@@ -23,9 +23,10 @@ use tests::exposition::Exposition;
 use tests::host::{CGROUPS, Host};
 use tests::http::{get, request};
 use tests::referee;
+use tests::registers::{AMD_CORE, AMD_PACKAGE};
 
 /// Series whose values depend on the clock, the host or the build. All others are equal on every run.
-const VARIES: [&str; 15] = [
+const VARIES: [&str; 14] = [
     "process_",
     "ffwatt_ledger_wal_bytes",
     // The results thread counts independently.
@@ -35,7 +36,6 @@ const VARIES: [&str; 15] = [
     "docker_container_cpu_percent",
     "docker_containers_total_cpu_percent",
     "ffwatt_build_info",
-    "ffwatt_ledger_wal_bytes",
     "ffwatt_host_power_watts",
     "ffwatt_last_tick_timestamp_seconds",
     "ffwatt_tick_duration_seconds_bucket",
@@ -176,7 +176,7 @@ fn intel_by_registers() {
         for (address, value) in
             [(0x611, 1000 + (20 << 14)), (0x639, 500 + (12 << 14)), (0x619, 70 + (3 << 14))]
         {
-            (0..2).for_each(|cpu| host.register(cpu, address, value).unwrap());
+            (0..2).for_each(|cpu| host.set_register(cpu, address, value).unwrap());
         }
         work(host);
     });
@@ -187,11 +187,27 @@ fn intel_by_registers() {
 fn amd_by_registers() {
     let mut host = Host::amd_registers().unwrap();
     let agent = live(&mut host, &["--energy.source=msr"], |host| {
-        // 256 J and one step of the package; the cores wrap once and advance 256 steps further.
-        host.set_amd_package(1000 + (256 << 16) + 1).unwrap();
+        // 256 J and one step of the package; 2 J of the first core, which wraps, and 3 J of the other one.
+        for (cpu, core) in [(2 << 16) - 101, 500 + (3 << 16)].into_iter().enumerate() {
+            host.set_register(cpu, AMD_PACKAGE, 1000 + (256 << 16) + 1).unwrap();
+            host.set_register(cpu, AMD_CORE, core).unwrap();
+        }
         work(host);
     });
     compare(&agent, "amd_registers.prom", &[]);
+}
+
+#[test]
+fn the_registers_of_a_cpu_that_goes_off_line_are_read_on_another_one() {
+    let mut host = Host::intel_registers().unwrap();
+    let agent = live(&mut host, &["--energy.source=msr"], |host| {
+        host.take_offline(0).unwrap();
+        host.set_register(1, 0x611, 1000 + (20 << 14)).unwrap();
+        work(host);
+    });
+    let scrape = agent.scrape().unwrap();
+    let package = [("domain", "package")];
+    assert_eq!(scrape.sum("ffwatt_host_energy_joules_total", &package), Some(20.0), "{}", agent.log());
 }
 
 #[test]

@@ -54,6 +54,8 @@ pub struct Machine {
     pub swing: f64,
     /// Longest time for which a counter shows an old value before it is refreshed.
     pub refresh: Duration,
+    /// Whether the energy of cores is in the registers of an AMD processor, and not in a hardware monitor.
+    pub has_registers: bool,
     /// Watts of an integrated GPU while its engine is busy, for the workload [`GPU_USER`]; 0 where there is no GPU.
     pub gpu: f64,
 }
@@ -75,6 +77,7 @@ impl Machine {
         range: 262_143_328_850,
         swing: 0.0,
         refresh: Duration::from_millis(1),
+        has_registers: false,
         gpu: 0.0,
     };
 
@@ -87,6 +90,9 @@ impl Machine {
     /// Two cores that are counted; 9 W for each busy CPU of one, 13 W of the other.
     pub const PER_CORE: Self =
         Self { part: Part::Core, parts: &[Power::Linear(9.0), Power::Linear(13.0)], ..Self::LINEAR };
+
+    /// As per-core, by registers.
+    pub const PER_CORE_BY_REGISTERS: Self = Self { has_registers: true, ..Self::PER_CORE };
 
     /// As linear, but nobody tells the agent the idle power.
     pub const UNKNOWN_IDLE: Self = Self { is_idle_told: false, ..Self::LINEAR };
@@ -112,6 +118,7 @@ impl Machine {
     pub(crate) fn source(&self) -> &'static str {
         match self.part {
             Part::Socket | Part::Die | Part::Thread => "powercap",
+            Part::Core if self.has_registers => "msr",
             Part::Core => "hwmon",
         }
     }
