@@ -8,9 +8,10 @@ use std::process::Command;
 use xtask::process::run;
 use xtask::root;
 
-use crate::chart;
+use crate::{chart, quotes};
 
-/// Writes the files that the tests compare with, and the keys of the configuration into the schema of the chart.
+/// Writes the files that the tests compare with, the figures that pages quote, and the keys of the configuration into the schema of the
+/// chart.
 pub(crate) fn write() -> anyhow::Result<()> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(root()?).env("UPDATE_EXPECT", "1").args([
@@ -22,5 +23,6 @@ pub(crate) fn write() -> anyhow::Result<()> {
         "documented",
     ]);
     run(&mut command)?;
+    quotes::write(&root()?)?;
     chart::write_copies()
 }

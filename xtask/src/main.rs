@@ -12,6 +12,7 @@ mod interface;
 mod miri;
 mod page;
 mod pictures;
+mod quotes;
 mod release;
 mod supply;
 mod tidy;

@@ -14,6 +14,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use xtask::process::output;
 use xtask::root;
 
+use crate::quotes;
+
 /// Files longer than this are refused.
 const TOO_LONG: usize = 600;
 
@@ -37,6 +39,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         }
     }
     manifests::check(&root, &mut findings)?;
+    quotes::check(&root, &mut findings)?;
     if !findings.is_empty() {
         bail!("{} findings:\n{}", findings.len(), findings.join("\n"));
     }
