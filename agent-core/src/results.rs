@@ -21,7 +21,6 @@ use crate::time::WallTime;
 use json::{Json, JsonError};
 use value::MAX_TEXT;
 
-pub use conditions::{Conditions, conditions};
 pub use fields::{Problem, Problems};
 
 /// Most scenarios that are read from one file.
@@ -74,7 +73,8 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), NoRun> {
         json::read::<Json>(bytes).map_err(|cause| NoRun::Json { path: path.to_owned(), cause })?;
     let scenarios = scenarios(&document).ok_or_else(|| NoRun::Scenarios { path: path.to_owned() })?;
     let mut review = Review::default();
-    let mut run = Run { id: id(path), scenarios: Vec::new() };
+    let (id, conditions) = (id(path), conditions::conditions(&document));
+    let mut run = Run { id, conditions, scenarios: Vec::new() };
     if is_garbled {
         review.problems.add(None, "the text", json::GARBLED);
     }

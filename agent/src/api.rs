@@ -15,7 +15,7 @@ pub(crate) mod transcode;
 mod workload;
 
 pub(crate) use finding::Notice;
-pub(crate) use scenario::{Scenario, scenarios};
+pub(crate) use scenario::{Conditions, Scenario, scenarios};
 pub(crate) use snapshot::{Answer, Prices};
 pub(crate) use transcode::{Transcode, transcodes};
 pub(crate) use workload::{Workload, workloads};

@@ -169,6 +169,7 @@ impl ResultsWorker {
         let joined = Joined {
             is_readable: self.files.is_readable(),
             findings: self.files.findings(),
+            conditions: run.conditions.clone(),
             scenarios: figures::figures(run, &energies, &self.prices),
             budgets: self.budgets.clone(),
             outputs: self.scores.outputs().clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::finding::Finding;
 use crate::model::health::Kept;
+use crate::model::scenario::Conditions;
 use crate::model::transcode::Output;
 use crate::model::vmaf_model::VmafModel;
 use crate::units::{Bytes, CpuTime, Decibels, Grams, MicroJoules, Money, Pixels, Ratio, Vmaf, Watts};
@@ -17,6 +18,8 @@ pub struct Joined {
     pub is_readable: Option<bool>,
     /// Problems of result files.
     pub findings: Vec<Finding>,
+    /// Its date, host and programs.
+    pub conditions: Conditions,
     /// Its scenarios.
     pub scenarios: Vec<ScenarioFigures>,
     /// Budgets and their use.

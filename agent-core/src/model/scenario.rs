@@ -11,8 +11,19 @@ use crate::units::{Bytes, Decibels, MicroJoules, Pixels, Ratio, Vmaf, Watts};
 pub struct Run {
     /// Name of the file without its suffix.
     pub id: String,
+    /// Its date, host and programs.
+    pub conditions: Conditions,
     /// Its scenarios, in the file's order. No two have the same name.
     pub scenarios: Vec<Scenario>,
+}
+
+/// Conditions of a run, as its file has them. Texts are bounded and printable; unknown is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Date as written.
+    pub date: Option<String>,
+    /// Properties of the host and versions of programs, in the order of the file.
+    pub host: Vec<(String, String)>,
 }
 
 /// One scenario: some simultaneous encodes, for a while. Fields that the file lacks are `None` or empty.

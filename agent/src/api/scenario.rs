@@ -2,9 +2,11 @@
 
 use agent_core::join::pareto_front::pareto_front;
 use agent_core::model::joined::{Costs, ScenarioFigures};
+use agent_core::model::scenario;
 use agent_core::model::snapshot::Snapshot;
 use agent_core::units::CpuTime;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// An item of `/api/v1/scenarios`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,6 +68,29 @@ pub(crate) struct Scenario {
     pub cost: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub carbon_grams: Option<f64>,
+}
+
+/// When, where and with which programs a run was made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Conditions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// Texts by name, in the order of the file.
+    pub host: Map<String, Value>,
+}
+
+impl Conditions {
+    pub(super) fn of(conditions: &scenario::Conditions) -> Self {
+        let named = |(name, value): &(String, String)| (name.clone(), Value::from(value.as_str()));
+        Self { date: conditions.date.clone(), host: conditions.host.iter().map(named).collect() }
+    }
+
+    /// The conditions as a result file has them.
+    pub(crate) fn of_run(&self) -> scenario::Conditions {
+        let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        scenario::Conditions { date: self.date.clone(), host: self.host.iter().filter_map(text).collect() }
+    }
 }
 
 /// All scenarios, in the order of the result file.

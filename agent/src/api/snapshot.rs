@@ -8,7 +8,7 @@ use agent_core::units::{CpuTime, MicroJoules, Watts};
 use serde::{Deserialize, Serialize};
 
 use crate::api::finding::{self, Finding, Notice};
-use crate::api::{self, Scenario, Transcode, Workload};
+use crate::api::{self, Conditions, Scenario, Transcode, Workload};
 
 /// `/api/v1/snapshot`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub(crate) struct Answer {
     pub transcodes: Option<Vec<Transcode>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenarios: Option<Vec<Scenario>>,
+    /// Of the run of the scenarios.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
 }
 
 /// The agent's own process.
@@ -182,6 +185,7 @@ pub(crate) fn answer(snapshot: &Snapshot, include: Include) -> Answer {
         workloads: include.workloads.then(|| api::workloads(snapshot)),
         transcodes: include.transcodes.then(|| api::transcodes(snapshot)),
         scenarios: include.scenarios.then(|| api::scenarios(snapshot)),
+        conditions: include.scenarios.then(|| Conditions::of(&snapshot.joined.conditions)),
     }
 }
 

@@ -17,7 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, v
 
 use crate::clock::{Clock, SystemClock};
 use crate::command::address::{self, AgentAddress};
-use crate::command::report::{self, AgentRun, FiguredRun, ReportError};
+use crate::command::report::{self, FiguredRun, ReportError};
 use crate::config::Config;
 use crate::error::chain;
 use crate::ledger::{Ledger, LedgerError};
@@ -230,13 +230,16 @@ struct Answer<'a> {
     unlike: usize,
 }
 
-/// The run that the advice is about: an agent's newest, or one of this host.
-fn measured(options: &Options, config: &Config, prices: &Prices) -> Result<AgentRun, ReportError> {
-    if let Some(address) = &options.agent {
-        return report::run_of_agent(address, config, prices);
+/// The run that the advice is about, an agent's newest or one of this host, and what to compute costs with.
+fn measured(
+    options: &Options,
+    config: &Config,
+    prices: &Prices,
+) -> Result<(FiguredRun, Prices), ReportError> {
+    match &options.agent {
+        Some(address) => report::run_of_agent(address, config, prices),
+        None => Ok((report::figures_of_run(options.file.as_deref(), config, prices)?, prices.clone())),
     }
-    let FiguredRun { id, figures, .. } = report::figures_of_run(options.file.as_deref(), config, prices)?;
-    Ok(AgentRun { id, figures, prices: prices.clone() })
 }
 
 /// Writes the advice.
@@ -246,7 +249,7 @@ pub(crate) fn run(
     prices: &Prices,
     out: &mut dyn Write,
 ) -> Result<(), AdviseError> {
-    let AgentRun { id: run, figures, prices } = &measured(options, config, prices)?;
+    let (FiguredRun { id: run, figures, .. }, prices) = &measured(options, config, prices)?;
     let mut settings = settings(figures);
     let encodes = settings.len();
     let origin = settings.first().map(Setting::origin);

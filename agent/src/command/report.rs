@@ -18,7 +18,7 @@ mod since;
 mod text;
 mod trends;
 
-pub(crate) use agent::{AgentRun, run_of_agent};
+pub(crate) use agent::run_of_agent;
 pub(crate) use csv::print;
 pub(crate) use options::{Options, command, options};
 pub(crate) use runs::{FiguredRun, figures_of_run};
@@ -177,15 +177,7 @@ pub(crate) fn run(
         [file] => Some(file.as_path()),
         _ => return Err(ReportError::Several),
     };
-    let figured = figures_of_run(file, config, prices)?;
-    if let Some(path) = &options.html {
-        write_file("--html", path, as_html(&figured, options, prices)?.as_bytes())?;
-        if path.is_file() {
-            writeln!(out, "{} is in {}: open it in a browser", figured.id, path.display())?;
-        }
-        return Ok(());
-    }
-    report_run(&figured.id, &figured.figures, options, out)
+    report_run(&figures_of_run(file, config, prices)?, options, prices, out)
 }
 
 /// Writes the file that an option names. A file is replaced as a whole; a device, a pipe or a link stays and is written to.
@@ -201,11 +193,19 @@ fn write_file(option: &'static str, path: &Path, bytes: &[u8]) -> Result<(), Rep
 
 /// One run, of a file or of an agent.
 fn report_run(
-    run: &str,
-    figures: &[ScenarioFigures],
+    figured: &FiguredRun,
     options: &Options,
+    prices: &Prices,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
+    let (run, figures) = (&figured.id, &figured.figures[..]);
+    if let Some(path) = &options.html {
+        write_file("--html", path, as_html(figured, options, prices)?.as_bytes())?;
+        if path.is_file() {
+            writeln!(out, "{run} is in {}: open it in a browser", path.display())?;
+        }
+        return Ok(());
+    }
     if let Some((one, other)) = &options.compare {
         let find = |name: &str| {
             let found = figures.iter().find(|figures| figures.names.scenario == name);
@@ -241,11 +241,12 @@ fn report_agent(
     if options.since.is_some() {
         return Err(ReportError::OneRun);
     }
-    let AgentRun { id, figures, prices } = run_of_agent(address, config, prices)?;
-    if let Some(order) = options.settings {
-        return write_settings(&id, &setting::settings(&figures), (order, options.form), &prices, out);
+    let (run, prices) = run_of_agent(address, config, prices)?;
+    if let (Some(order), None) = (options.settings, &options.html) {
+        let settings = setting::settings(&run.figures);
+        return write_settings(&run.id, &settings, (order, options.form), &prices, out);
     }
-    report_run(&id, &figures, options, out)
+    report_run(&run, options, &prices, out)
 }
 
 fn report_groups(

@@ -9,7 +9,7 @@ mod watch;
 use std::path::Path;
 
 use agent_core::model::scenario::Run;
-use agent_core::results::{self, Conditions, Review};
+use agent_core::results::{self, Review};
 
 use crate::source::SourceError;
 
@@ -21,9 +21,4 @@ pub(crate) use watch::{FolderWatch, Seen};
 /// Parses a result file: its run, and the review of it.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Run, Review), SourceError> {
     results::parse(path, bytes).map_err(|error| SourceError::broken(error.to_string()))
-}
-
-/// The conditions in a result file.
-pub(crate) fn conditions(path: &Path, bytes: &[u8]) -> Result<Conditions, SourceError> {
-    results::conditions(path, bytes).map_err(|error| SourceError::broken(error.to_string()))
 }

@@ -27,7 +27,9 @@ fn run() -> Value {
     });
     let encodes = [("fast", 60.0), ("slow", 110.0)].into_iter();
     let encodes = encodes.flat_map(|(preset, joules)| (0..4).map(move |step| encode(preset, joules, step)));
-    json!({ "scenarios": encodes.chain([reading]).collect::<Vec<Value>>() })
+    let host = json!({ "processor": "Xeon <b>", "kernel": "6.1", "has_turbo": true, "cores": 8, "ffmpeg": ["5.1", "6.0"] });
+    let scenarios = encodes.chain([reading]).collect::<Vec<Value>>();
+    json!({ "test_date": "2026-11-01T10:00:00", "host": host, "scenarios": scenarios })
 }
 
 /// `ffwatt` with these arguments, about the agent or about the newest file in the folder.
@@ -45,7 +47,7 @@ fn url(agent: &Agent) -> String {
 }
 
 #[test]
-fn an_agent_has_the_settings_the_curves_and_the_advice_of_its_newest_file() {
+fn an_agent_has_the_settings_the_curves_the_document_and_the_advice_of_its_newest_file() {
     let prices = ["--price.per-kwh=0.4", "--price.per-cpu-hour=0.04", "--price.currency=EUR"];
     let stage = Stage::set(&prices);
     stage.write("test_results_1.json", &run().to_string());
@@ -68,6 +70,15 @@ fn an_agent_has_the_settings_the_curves_and_the_advice_of_its_newest_file() {
         let by_agent = text(&ffwatt(&[question, &[&state]].concat(), &url));
         assert_eq!(by_agent, by_file, "{question:?}");
     }
+    let documents = ["file", "agent"].map(|by| stage.results.path().join(format!("by-{by}.html")));
+    let [of_file, of_agent] = [(&[&prices[..], &[&state]].concat(), &folder), (&vec![state.as_str()], &url)];
+    for (document, (flags, from)) in documents.iter().zip([of_file, of_agent]) {
+        let html = format!("--html={}", document.display());
+        text(&ffwatt(&[&["report", "--sort=cost", "--settings", &html], &flags[..]].concat(), from));
+    }
+    let [of_file, of_agent] = documents.map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(of_file.contains("Xeon &lt;b&gt;") && of_file.contains("2026-11-01T10:00:00"));
+    assert!(of_agent == of_file, "the document by an agent is not that by the file");
     let dear = text(&ffwatt(&["report", "--settings", "--json", "--price.currency=CHF"], &url));
     assert!(dear.contains("CHF") && !dear.contains("EUR"), "a price of the command counts: {dear}");
     let refused = ffwatt(&["report", "--settings", "--since=7d"], &url);

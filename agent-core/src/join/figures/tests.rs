@@ -53,7 +53,7 @@ fn scenario(name: &str, from: f64, to: f64) -> Scenario {
 }
 
 fn figures_of(scenarios: Vec<Scenario>) -> Vec<ScenarioFigures> {
-    let run = Run { id: "r".into(), scenarios };
+    let run = Run { id: "r".into(), scenarios, ..Run::default() };
     let found: Vec<Found> =
         run.scenarios.iter().map(|scenario| find(scenario, &history(), EnergyBasis::Measured)).collect();
     figures(&run, &found, &prices())

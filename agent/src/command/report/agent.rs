@@ -13,38 +13,28 @@ use agent_core::model::vmaf_model::VmafModel;
 use agent_core::time::WallTime;
 use agent_core::units::{Bytes, CpuTime, Decibels, Grams, MicroJoules, Money, Ratio, Vmaf, Watts};
 
-use crate::api::{Answer, Scenario, Transcode};
+use crate::api::{Answer, Conditions, Scenario, Transcode};
 use crate::command::address::AgentAddress;
-use crate::command::report::ReportError;
+use crate::command::report::{FiguredRun, ReportError};
 use crate::command::top::Client;
 use crate::config::{Config, Price};
 use crate::ledger::{Group, GroupScore, Grouping};
 
-/// The newest run of an agent.
-#[derive(Debug)]
-pub(crate) struct AgentRun {
-    /// Its name.
-    pub(crate) id: String,
-    /// Figures of its scenarios.
-    pub(crate) figures: Vec<ScenarioFigures>,
-    /// What to compute costs with.
-    pub(crate) prices: Prices,
-}
-
-/// Asks an agent for its newest run.
+/// Asks an agent for its newest run, and for what to compute costs with.
 pub(crate) fn run_of_agent(
     address: &AgentAddress,
     config: &Config,
     prices: &Prices,
-) -> Result<AgentRun, ReportError> {
+) -> Result<(FiguredRun, Prices), ReportError> {
     let (url, answer) = ask(address)?;
     let all = answer.scenarios.as_deref().unwrap_or_default();
     let Some(first) = all.first() else { return Err(ReportError::NoAgentResults { url }) };
-    Ok(AgentRun {
+    let run = FiguredRun {
         id: first.run.clone(),
+        conditions: answer.conditions.as_ref().map(Conditions::of_run).unwrap_or_default(),
         figures: all.iter().map(figures).collect(),
-        prices: self::prices(&answer, config, prices),
-    })
+    };
+    Ok((run, self::prices(&answer, config, prices)))
 }
 
 /// The address without a password, and the agent's answer.

@@ -6,7 +6,7 @@ use agent_core::comparison::estimate::Estimate;
 use agent_core::comparison::run_difference::{EnergyChange, RunDifference, SettingPair};
 use agent_core::comparison::setting::{Setting, settings};
 use agent_core::join::bitrate::Megabits;
-use agent_core::results::Conditions;
+use agent_core::model::scenario::Conditions;
 use serde_json::{Value, json};
 
 use crate::command::report::csv::{print, quoted};

@@ -124,7 +124,7 @@ pub(crate) fn command() -> Command {
         .arg(
             address::url("Ask an agent [default: off] [format: https://user:password@host:9510]")
                 .long_help(URL)
-                .conflicts_with_all(["files", "list", "trends", "html"]),
+                .conflicts_with_all(["files", "list", "trends"]),
         )
         .arg(address::ca().requires("url").hide_short_help(true))
         .arg(flag("csv", "Print CSV, in the columns of the exporters that ffwatt replaces"))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use agent_core::join::figures::{self, Found, Prices};
 use agent_core::join::history::History;
 use agent_core::model::joined::{EnergyBasis, ScenarioFigures};
-use agent_core::results::Conditions;
+use agent_core::model::scenario::Conditions;
 
 use crate::command::report::ReportError;
 use crate::config::Config;
@@ -77,9 +77,5 @@ pub(crate) fn figures_of_run(
             written.unwrap_or_else(|| -> Found { figures::find(scenario, &nothing, EnergyBasis::File) }),
         );
     }
-    Ok(FiguredRun {
-        conditions: results::conditions(&path, &bytes)?,
-        figures: figures::figures(&run, &found, prices),
-        id: run.id,
-    })
+    Ok(FiguredRun { figures: figures::figures(&run, &found, prices), conditions: run.conditions, id: run.id })
 }

@@ -1,6 +1,6 @@
 //! The host of a report, and its method and uncertainty in words.
 
-use agent_core::results::Conditions;
+use agent_core::model::scenario::Conditions;
 use maud::{Markup, html};
 
 use crate::command::report::html::{Report, origin};
