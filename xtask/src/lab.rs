@@ -9,7 +9,7 @@ use crate::process::run;
 use crate::root;
 
 /// The simulated machines, and what else is measured on simulated hosts.
-pub const MEASURED: [&str; 12] = [
+pub const MEASURED: [&str; 13] = [
     "linear",
     "rough",
     "two sockets",
@@ -22,6 +22,7 @@ pub const MEASURED: [&str; 12] = [
     "other tools",
     "short jobs",
     "faults",
+    "benches",
 ];
 
 /// The parts of a bench.
@@ -95,6 +96,7 @@ pub fn commands() -> Vec<Command> {
                         .long("only")
                         .value_name("WHAT")
                         .value_parser(MEASURED)
+                        .action(ArgAction::Append)
                         .help("Only this simulated host, or this comparison; renew only its sections"),
                 )
                 .arg(

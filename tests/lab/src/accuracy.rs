@@ -73,7 +73,7 @@ const MACHINES: [(&str, &str, Machine); 8] = [
 ];
 
 /// Other measurements than the error by workload: a name, what is said at its start, and what adds its section.
-const OTHERS: [(&str, &str, Measurement); 4] = [
+const OTHERS: [(&str, &str, Measurement); 5] = [
     (never_idle::TITLE, "idle power of a host that is never quiet, 10 minutes", |report, binary, _| {
         report.never_idle(Machine::UNKNOWN_IDLE.idle, &never_idle::follow(binary)?);
         Ok(())
@@ -89,6 +89,10 @@ const OTHERS: [(&str, &str, Measurement); 4] = [
     }),
     ("faults", "faults of counters", |report, binary, _| {
         report.counters(&windows::counters(Machine::LINEAR, binary)?);
+        Ok(())
+    }),
+    ("benches", "benches", |report, binary, _| {
+        report.add(&benches::section(binary, &python(&root()?)?)?);
         Ok(())
     }),
 ];
@@ -149,7 +153,7 @@ pub(crate) fn benches(is_debug: bool) -> anyhow::Result<()> {
     let root = root()?;
     let section = benches::section(&built(&root, is_debug)?, &python(&root)?)?;
     say(&section);
-    page::renew(&root.join(PAGE), &section)
+    page::renew(&root.join(PAGE), &page::dated(&section)?)
 }
 
 /// The agent, built.
@@ -167,13 +171,13 @@ fn python(root: &Path) -> anyhow::Result<PathBuf> {
     install::python(root, &[WITH_VMAF])
 }
 
-/// Measures and prints the tables. docs/ACCURACY.md has them all; `only` renews the sections of one measurement.
-pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
+/// Measures and prints the tables. docs/ACCURACY.md has them all; `only` renews the sections of these measurements.
+pub(crate) fn measure(seconds: u64, only: &[&str]) -> anyhow::Result<()> {
     let root = root()?;
     let binary = built(&root, false)?;
     let mut report = table::Report::new(seconds)?;
     let time = Duration::from_secs(seconds);
-    let is_wanted = |name: &str| only.is_none_or(|only| only == name);
+    let is_wanted = |name: &str| only.is_empty() || only.contains(&name);
     for (title, words, machine) in MACHINES.into_iter().filter(|(title, ..)| is_wanted(title)) {
         for (interval, lengths) in [("100ms", &[0.1][..]), ("1s", &[1.0, 10.0])] {
             say(&format!("\n== {title} power, tick of {interval}, {seconds} s"));
@@ -185,11 +189,9 @@ pub(crate) fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
         say(&format!("\n== {words}"));
         add(&mut report, &binary, time)?;
     }
-    if only.is_some() {
+    if !only.is_empty() {
         return report.renew(&root);
     }
-    say("\n== benches");
-    report.add(&benches::section(&binary, &python(&root)?)?);
     report.add(&model::section());
     report.finish(&root)
 }

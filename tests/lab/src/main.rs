@@ -59,7 +59,8 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             if matches.get_flag("bench") {
                 return accuracy::benches(matches.get_flag("debug"));
             }
-            accuracy::measure(seconds, matches.get_one::<String>("only").map(String::as_str))
+            let only = matches.get_many::<String>("only").into_iter().flatten();
+            accuracy::measure(seconds, &only.map(String::as_str).collect::<Vec<_>>())
         }
         Some(("bench", matches)) => bench::measure(matches.get_one::<String>("only").map(String::as_str)),
         _ => anyhow::bail!("no such task"),

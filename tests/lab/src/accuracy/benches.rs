@@ -20,7 +20,6 @@ use tests::command::{eventually, output, script};
 use tests::ffmpeg;
 use tests::simulator::{Machine, Power};
 use tests::stage::Stage;
-use xtask::process::day_and_machine;
 
 use super::stage;
 use encodes::{Encode, Key, KeyFigures, number, text};
@@ -211,10 +210,9 @@ fn written(benches: &[Bench; 2], watts: f64, binary: &Path) -> anyhow::Result<St
          Written by `cargo xtask accuracy --bench`, on `linear`. `ffwatt bench --input` encodes a fractal with film grain (640x360, 25 frames a \
          second, {CLIP_SECONDS} s) by x264, with the presets {} and the constant qualities {QUALITIES}, {REPEATS} times each. The true energy of \
          an encode is the CPU time of its cgroup (`cpu.stat`, read at its end) × {watts} W. Both sides are without the reading of the clip. The \
-         agent is the {} build. {}.\n\n",
+         agent is the {} build.\n\n",
         PRESETS.join(" and "),
         binary.parent().and_then(Path::file_name).unwrap_or_default().display(),
-        day_and_machine()?,
     );
     let mut errors: Vec<f64> = Vec::new();
     let mut rows = String::new();
