@@ -43,10 +43,12 @@ const QUOTES: [Quote; 18] = [
         cell(section(&of.performance, "## Memory")?, "cgroups", "100", "resident")
     }),
     (README, "ffwatt was within ", " of each workload's", |of| peer(of, "ffwatt")),
-    (README, "was within ", " of the truth by its own", |of| peer(of, "Scaphandre, by its own definition")),
+    (README, "includes idle power, was within ", " of the truth by its own", |of| {
+        peer(of, "Scaphandre, by its own definition")
+    }),
     (README, "was off by ", " in ffwatt", |of| host(of, "ffwatt ")),
     (README, "in ffwatt, by ", " in Scaphandre", |of| host(of, "Scaphandre ")),
-    (README, "and by ", " in node_exporter", |of| host(of, "node_exporter ")),
+    (README, "in Scaphandre, and by ", " in node_exporter", |of| host(of, "node_exporter ")),
     (METHOD, "median error of each workload is at most ", " in windows", |of| {
         largest_median(of, &["per-core"])
     }),
