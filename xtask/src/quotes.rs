@@ -170,3 +170,39 @@ fn worst(percentages: &[String]) -> anyhow::Result<f64> {
     let all = percentages.iter().map(|text| percent(text)).collect::<anyhow::Result<Vec<f64>>>()?;
     all.into_iter().map(f64::abs).max_by(f64::total_cmp).context("no figure")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages() -> Measured {
+        let accuracy = "# Accuracy\n\n### smt power, tick of 1s\n\n| workload | window | median | bias |\n|---|---|---|---|\n\
+             | a | 1 s | 2.21 % | -2.25 % |\n| b | 1 s | 0.48 % | +0.42 % |\n| a | 10 s | 9.00 % | -9.00 % |\n\n\
+             ## Other tools on the same counters\n\nErrors of the host's energy: ffwatt -0.01 %, node_exporter 1.5.0 +0.02 %, \
+             Scaphandre 1.0.0 –.\n";
+        let performance = "# Performance\n\n## Context switches\n\n| load | agent |\n|---|---|\n| x | 90 ns |\n| y | 107 ns |\n| z | 88 ns |\n";
+        Measured { accuracy: accuracy.to_owned(), performance: performance.to_owned() }
+    }
+
+    #[test]
+    fn figures_are_those_of_the_tables() {
+        let pages = pages();
+        assert_eq!(largest_median(&pages, &["smt"]).unwrap(), "2.21 %");
+        assert_eq!(switches(&pages, "agent").unwrap(), "88 to 107 ns");
+        assert_eq!(
+            [host(&pages, "ffwatt ").unwrap(), host(&pages, "node_exporter ").unwrap()],
+            ["0.01 %", "0.02 %"]
+        );
+        assert!(host(&pages, "Scaphandre ").is_err(), "it is not known");
+        assert!(largest_median(&pages, &["smt", "concave"]).is_err(), "a machine is missing");
+    }
+
+    #[test]
+    fn words_that_are_gone_or_twice_are_an_error() {
+        for text in
+            ["nothing", "* **Short jobs:** 1 of 2 jobs of 50 ms. * **Short jobs:** 1 of 2 jobs of 50 ms."]
+        {
+            assert!(quoted(README, text, &pages()).is_err(), "{text}");
+        }
+    }
+}

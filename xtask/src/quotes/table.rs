@@ -4,7 +4,7 @@ use anyhow::Context;
 
 /// A section without the ones below it: from its heading to the next one.
 pub(super) fn section<'a>(page: &'a str, heading: &str) -> anyhow::Result<&'a str> {
-    let from = format!("{heading}\n");
+    let from = format!("\n{heading}\n");
     let rest = page.split_once(&from).with_context(|| format!("no section {heading:?}"))?.1;
     Ok(rest.split("\n#").next().unwrap_or(rest))
 }
