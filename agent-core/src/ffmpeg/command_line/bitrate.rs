@@ -1,46 +1,24 @@
 //! Parses bitrates as ffmpeg's options and `GStreamer`'s properties write them.
 
 use crate::ffmpeg::command_line::BitsPerSecond;
+use crate::ffmpeg::command_line::filter::expression::{Scope, Value, evaluate};
 
-/// A number in ffmpeg's syntax: `2500k`, `2.5M`, `1Mi`, `300KB`. `0` requests no bitrate and is `None`.
-///
-/// See `av_strtod()` in libavutil/eval.c: SI prefixes, by 1024 when an `i` follows, by 8 when a `B` ends it.
-pub(super) fn parse(text: &str) -> Option<BitsPerSecond> {
-    let text = text.trim();
-    let (number, mut suffix) = text.split_at(number_length(text));
-    let mut value: f64 = number.parse().ok()?;
-    let power = match suffix.chars().next() {
-        Some('k' | 'K') => 1,
-        Some('M') => 2,
-        Some('G') => 3,
-        _ => 0,
-    };
-    if power > 0 {
-        suffix = &suffix[1..];
-        let base: u32 = if suffix.starts_with('i') { 1024 } else { 1000 };
-        suffix = suffix.strip_prefix('i').unwrap_or(suffix);
-        value *= f64::from(base.pow(power));
+/// Options have no names of their own in expressions.
+struct NoNames;
+
+impl Scope for NoNames {
+    fn value(&self, _: &str) -> Option<Value> {
+        None
     }
-    if suffix == "B" {
-        (value, suffix) = (value * 8.0, "");
-    }
-    whole(value).filter(|_| suffix.is_empty())
 }
 
-/// Length of the number at the beginning, with its exponent, as `strtod()` reads it.
-fn number_length(text: &str) -> usize {
-    let end_of_digits = |from: usize| {
-        let is_other = |character: char| !character.is_ascii_digit() && character != '.';
-        text[from..].find(is_other).map_or(text.len(), |length| from + length)
-    };
-    let mantissa = end_of_digits(0);
-    let exponent =
-        text[mantissa..].strip_prefix(['e', 'E']).map(|rest| rest.strip_prefix(['+', '-']).unwrap_or(rest));
-    match exponent {
-        Some(digits) if digits.starts_with(|character: char| character.is_ascii_digit()) => {
-            end_of_digits(text.len() - digits.len())
-        }
-        _ => mantissa,
+/// An expression in ffmpeg's syntax: `2500k`, `2.5M`, `1Mi`, `300KB`, `0x100000`, `2*1000k`. `0` requests no bitrate and is `None`.
+///
+/// Options with a number take any expression: `set_string_number()` in libavutil/opt.c.
+pub(super) fn parse(text: &str) -> Option<BitsPerSecond> {
+    match evaluate(text, &NoNames)? {
+        Value::Known(bits) => whole(bits),
+        Value::Unknown => None,
     }
 }
 
@@ -78,6 +56,13 @@ mod tests {
             ("3E", None),
             ("1e", None),
             ("1e99", None),
+            ("0x100000", Some(1_048_576)),
+            ("2*1000*1000", Some(2_000_000)),
+            ("4M/2+500k", Some(2_500_000)),
+            ("2.5 M", Some(2_500_000)),
+            ("2M-2M", None),
+            ("1/0", None),
+            ("bitrate/2", None),
             ("99999999999999G", None),
         ];
         for (text, bits) in table {

@@ -4,7 +4,7 @@
 
 mod area;
 mod compose;
-mod expression;
+pub(super) mod expression;
 mod fields;
 mod format;
 mod keep;

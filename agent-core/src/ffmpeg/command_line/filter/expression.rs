@@ -10,13 +10,13 @@ const MAX_DEPTH: u32 = 100;
 
 /// Value of an expression: unknown where it depends on something that the command line does not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value {
+pub(in crate::ffmpeg::command_line) enum Value {
     Known(f64),
     Unknown,
 }
 
 /// The names that a filter defines.
-pub(super) trait Scope {
+pub(in crate::ffmpeg::command_line) trait Scope {
     /// `None` when the filter has no such name.
     fn value(&self, name: &str) -> Option<Value>;
 
@@ -27,7 +27,7 @@ pub(super) trait Scope {
 }
 
 /// `None` for what ffmpeg refuses.
-pub(super) fn evaluate(text: &str, scope: &dyn Scope) -> Option<Value> {
+pub(in crate::ffmpeg::command_line) fn evaluate(text: &str, scope: &dyn Scope) -> Option<Value> {
     let text: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
     let mut parser = Parser { rest: &text, scope, depth: 0 };
     let value = parser.expression()?;
