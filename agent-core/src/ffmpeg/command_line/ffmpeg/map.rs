@@ -50,7 +50,8 @@ impl Input {
                 is_partial,
             };
         }
-        let size = options.last("video_size").or_else(|| options.last("s"));
+        // The decoders `*_cuvid` resize; no other part of an input has this option (libavcodec/cuviddec.c).
+        let size = ["resize", "video_size", "s"].into_iter().find_map(|option| options.last(option));
         Self {
             frame: size.and_then(Frame::parse).unwrap_or(Frame::UNKNOWN),
             has_video: options.last("vn").is_none() && !muxer::has_only_sound(format, url),

@@ -109,6 +109,11 @@ fn sizes() {
         "ffmpeg -f x11grab -video_size vga -i :0.0 -c:v libx264 o.mp4",
         &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 640x480, live, 1 of 1"],
     );
+    // NVIDIA's decoders resize.
+    check(
+        "ffmpeg -hwaccel cuvid -c:v h264_cuvid -resize 1280x720 -i in.mkv -c:v h264_nvenc -b:v 3M o.mp4",
+        &expect!["ffmpeg, h264_nvenc, standard h264, by nvenc, size 1280x720, 3000000 bit/s, 1 of 1"],
+    );
     check(
         "ffmpeg -f lavfi -i smptebars -vf scale=1280:720 -s 640x360 -c:v libx264 o.mp4",
         &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 640x360, 1 of 1"],
