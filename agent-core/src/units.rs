@@ -117,6 +117,11 @@ impl CpuTime {
         Self(ticks.saturating_mul(10_000_000))
     }
 
+    /// From seconds, to the nearest nanosecond; `None` for a number that is not between 0 and 10^10 (300 years).
+    pub fn from_seconds(seconds: f64) -> Option<Self> {
+        (0.0..1e10).contains(&seconds).then(|| Self((seconds * 1e9).round() as u64))
+    }
+
     /// The same time in seconds.
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1e9

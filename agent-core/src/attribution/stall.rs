@@ -66,7 +66,7 @@ mod tests {
         Span {
             energy: MicroJoules::from_joules(joules).unwrap(),
             duration: Duration::from_secs_f64(seconds),
-            busy: CpuTime((busy * 1e9) as u64),
+            busy: CpuTime::from_seconds(busy).unwrap(),
         }
     }
 

@@ -126,7 +126,7 @@ mod tests {
     fn by_load() {
         let step = Duration::from_secs(10);
         let tariff = Tariff::new(Money(0.0), Money(0.0), Money(0.0), Some(Money(1e-4)), Some(Money(1e-7)));
-        let cores = |values: &[f64]| CpuTime((integral(values, step).unwrap() * 1e9).round() as u64);
+        let cores = |values: &[f64]| CpuTime::from_seconds(integral(values, step).unwrap()).unwrap();
         let joules = |values: &[f64]| MicroJoules::from_joules(integral(values, step).unwrap()).unwrap();
         near(tariff.cores(cores(&[2.0, 2.5, 3.0, 2.8, 2.2])), 0.0104);
         near(tariff.cores(cores(&[3.0, 3.0, 3.0])), 0.006);

@@ -164,8 +164,7 @@ fn from_file(scenario: &Scenario) -> Option<ScenarioEnergy> {
     let by_mean = || Some(scenario.power.mean?.during(duration?));
     let energy = scenario.power.energy.or_else(by_mean).or_else(|| MicroJoules::from_joules(series?))?;
     let seconds = |values: &[f64]| {
-        let sum = scenario.series.step.and_then(|step| cost::integral(values, step))?;
-        Some(CpuTime((sum * 1e9).round() as u64))
+        CpuTime::from_seconds(scenario.series.step.and_then(|step| cost::integral(values, step))?)
     };
     let cpu = match (seconds(&scenario.series.cores), seconds(&scenario.series.gpus)) {
         (None, None) => None,

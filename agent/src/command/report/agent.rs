@@ -61,9 +61,9 @@ pub(super) fn prices(answer: &Answer, config: &Config, own: &Prices) -> Prices {
 }
 
 fn figures(of: &Scenario) -> ScenarioFigures {
-    let energy = of.energy_joules.map(|joules| ScenarioEnergy {
-        energy: microjoules(joules),
-        cpu: of.cpu_seconds.map(cpu_time),
+    let energy = of.energy_joules.and_then(MicroJoules::from_joules).map(|energy| ScenarioEnergy {
+        energy,
+        cpu: of.cpu_seconds.and_then(CpuTime::from_seconds),
         mean: of.power_watts.map(Watts),
         deviation: None,
         gpu: None,
@@ -136,7 +136,7 @@ pub(super) fn groups(answer: &Answer, since: WallTime, by: Grouping) -> (Vec<Gro
     let mut groups: Vec<Group> = Vec::new();
     let mut running = (0, MicroJoules::ZERO);
     for transcode in all {
-        let energy = transcode.figures.energy_joules.map_or(MicroJoules::ZERO, microjoules);
+        let energy = transcode.figures.energy_joules.and_then(MicroJoules::from_joules).unwrap_or_default();
         let ended = transcode.asked.ended_unix_seconds.filter(|_| !transcode.is_running);
         match ended {
             None => running = (running.0 + 1, sum(running.1, energy)),
@@ -176,7 +176,8 @@ fn add(groups: &mut Vec<Group>, transcode: &Transcode, (ended, energy): (f64, Mi
     group.seconds += seconds;
     group.observed_seconds += (seconds - unobserved).max(0.0);
     group.energy = sum(group.energy, energy);
-    group.cpu = CpuTime(group.cpu.0.saturating_add(cpu_time(transcode.cpu_seconds).0));
+    let cpu = CpuTime::from_seconds(transcode.cpu_seconds).unwrap_or_default();
+    group.cpu = CpuTime(group.cpu.0.saturating_add(cpu.0));
     let Some(score) = transcode.figures.vmaf_score else { return };
     let model = transcode.figures.vmaf_model.as_deref().and_then(VmafModel::of);
     match group.scored.iter_mut().find(|known| known.model == model) {
@@ -192,14 +193,6 @@ fn add(groups: &mut Vec<Group>, transcode: &Transcode, (ended, energy): (f64, Mi
 /// The figures come from another program: they may be of any size.
 fn sum(one: MicroJoules, other: MicroJoules) -> MicroJoules {
     MicroJoules(one.0.saturating_add(other.0))
-}
-
-fn cpu_time(seconds: f64) -> CpuTime {
-    CpuTime((seconds * 1e9).round() as u64)
-}
-
-fn microjoules(joules: f64) -> MicroJoules {
-    MicroJoules((joules * 1e6).round() as u64)
 }
 
 #[cfg(test)]
