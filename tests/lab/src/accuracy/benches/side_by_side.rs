@@ -43,7 +43,7 @@ pub(super) fn section(place: &Place<'_>, stage: &Stage) -> anyhow::Result<String
     let uses = uses(&fs::read_to_string(&log)?)?;
     let mut table = format!(
         "### Encoders side by side\n\nOne encode each, at quality {QUALITY} of the encoder's own scale, on `igpu`, with a tick of 200 ms. {HARDWARE} \
-         is simulated: x264 encodes in its place, and uses the GPU for 60 % of its time.\n\n\
+         is simulated: x264 encodes in its place, and uses the GPU for 60 % of its time. Its GPU time after the agent's last tick is not known.\n\n\
          | encoder | CPU s | GPU s | true J | measured J | error | VMAF | kbit/s |\n|---|---|---|---|---|---|---|---|\n"
     );
     for scenario in scenarios.iter().filter(|scenario| scenario["encoder"] != READING) {
