@@ -19,7 +19,10 @@ pub enum Dialect {
 
 /// Parses a bitrate; `None` when the text is none, or several.
 pub fn parse(text: &str, dialect: Dialect) -> Option<Megabits> {
-    let text = text.trim().to_ascii_lowercase();
+    let mut text = text.trim().to_ascii_lowercase();
+    if dialect == Dialect::Results {
+        text.retain(|character| !character.is_whitespace());
+    }
     let (text, is_bits) = match (dialect, text.strip_suffix("bps")) {
         (Dialect::Results, Some(rest)) => (rest.trim(), true),
         _ => (text.as_str(), false),
@@ -56,6 +59,8 @@ mod tests {
             ("500", Some(0.5), Some(500.0), Some(0.5)),
             ("2500kbps", None, Some(2.5), None),
             ("5mbps", None, Some(5.0), None),
+            ("2500 kbps", None, Some(2.5), None),
+            ("2.5 Mbps", None, Some(2.5), None),
             ("1000000bps", None, Some(1.0), None),
             ("", None, None, None),
             ("N/A", None, None, None),

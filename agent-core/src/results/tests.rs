@@ -124,6 +124,8 @@ fn a_bad_value_costs_only_itself_and_is_named() {
         (r#""resolution":[1280,720]"#, "resolution is a list, not text"),
         (r#""bitrate":"fast""#, "bitrate is no bitrate"),
         (r#""bitrate":-5"#, "bitrate is no bitrate"),
+        (r#""bitrate":"2.5 MB/s""#, "bitrate is no bitrate"),
+        (r#""resolution":"720p of it""#, "resolution is no size"),
         (r#""encoder":NaN"#, "encoder is NaN or infinite, not text"),
         (r#""encoder":["h264"]"#, "encoder is a list, not text"),
         (r#""duration":-1"#, "duration is not above 0"),
@@ -175,7 +177,7 @@ fn a_bad_value_costs_only_itself_and_is_named() {
 #[test]
 fn other_spellings_are_read() {
     type Check = fn(&Scenario) -> bool;
-    let table: [(&str, Check); 28] = [
+    let table: [(&str, Check); 35] = [
         (r#""vmaf_score":"93.5""#, |read| read.quality.vmaf == Some(Vmaf(93.5))),
         (r#""vmaf_score":100.00000000000001"#, |read| read.quality.vmaf == Some(Vmaf(100.0))),
         (r#""vmaf_score":100.004"#, |read| read.quality.vmaf == Some(Vmaf(100.0))),
@@ -192,6 +194,13 @@ fn other_spellings_are_read() {
         (r#""duration":"1:01:01.5""#, |read| read.requested == Some(Duration::from_millis(3_661_500))),
         (r#""bitrate":2500"#, |read| read.bitrate.as_deref() == Some("2500")),
         (r#""bitrate":"1000k, 2500k,5M""#, |read| read.bitrate.as_deref() == Some("1000k, 2500k,5M")),
+        (r#""bitrate":"2500 kb/s""#, |read| read.bitrate.as_deref() == Some("2500 kbps")),
+        (r#""bitrate":"2.5Mbit/s""#, |read| read.bitrate.as_deref() == Some("2.5Mbps")),
+        (r#""bitrate":"1000.5kbits/s,5M""#, |read| read.bitrate.as_deref() == Some("1000.5kbps,5M")),
+        (r#""bitrate":"900000 bit/s""#, |read| read.bitrate.as_deref() == Some("900000 bps")),
+        (r#""resolution":"1280*720""#, |read| read.resolution.as_deref() == Some("1280x720")),
+        (r#""resolution":"1080p60""#, |read| read.resolution.as_deref() == Some("1920x1080")),
+        (r#""resolution":"720p29.97""#, |read| read.resolution.as_deref() == Some("1280x720")),
         (r#""resolution":"1280×720""#, |read| read.resolution.as_deref() == Some("1280x720")),
         (r#""resolution":"1080P""#, |read| read.resolution.as_deref() == Some("1920x1080")),
         (r#""energy_joules":"1.5 Wh""#, |read| read.power.energy == Some(MicroJoules(5_400_000_000))),

@@ -237,15 +237,26 @@ pub(super) fn size(value: &Json) -> Result<(String, (u32, u32)), Why> {
         return Ok((text, size));
     }
     let name = text.trim().to_ascii_lowercase();
-    let named = NAMED_SIZES.iter().find(|(other, _)| *other == name).map(|(_, size)| *size);
-    let size = named.or_else(|| Picture::size(&name.replace('×', "x")));
+    // `1080p60` has the frame rate behind it.
+    let lines = name.split_once('p').filter(|(_, rate)| rate.is_empty() || rate.parse::<f32>().is_ok());
+    let is_named =
+        |(other, _): &&(&str, _)| lines.is_some_and(|(lines, _)| other.trim_end_matches('p') == lines);
+    let named = NAMED_SIZES.iter().find(is_named).map(|(_, size)| *size);
+    let size = named.or_else(|| Picture::size(&name.replace(['×', '*'], "x")));
     let (width, height) = size.ok_or("is no size of a picture, such as 1280x720 or 720p")?;
     Ok((format!("{width}x{height}"), (width, height)))
 }
 
-/// One or several bitrates.
+/// Bits per second, as ffmpeg and people write them. `MB/s` is none: bytes.
+const BITS_A_SECOND: [&str; 3] = ["bits/s", "bit/s", "b/s"];
+
+/// One or several bitrates. Units are written as `bps`.
 pub(super) fn bitrate(value: &Json) -> Result<String, Why> {
-    let text = text(value)?;
+    let with_unit = |part: &str| {
+        let number = BITS_A_SECOND.iter().find_map(|unit| part.trim_end().strip_suffix(unit));
+        number.map_or_else(|| part.to_owned(), |number| format!("{number}bps"))
+    };
+    let text = text(value)?.split(',').map(with_unit).collect::<Vec<_>>().join(",");
     let is_bitrate = |part: &str| {
         let part = part.trim().to_ascii_lowercase();
         let number = part.trim_end_matches(|character: char| character.is_ascii_alphabetic());
