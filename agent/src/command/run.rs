@@ -55,8 +55,9 @@ pub(crate) fn run(config: &Config, reload: impl Fn() -> Result<Config, ConfigErr
             Outcome::Failed(detail) => tracing::warn!("{name}: {detail}"),
         }
     }
+    // All scrapes of a tick share one text, and what blocks has a thread of its own. A second worker would keep buffers of the same size.
     let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
