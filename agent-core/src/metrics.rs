@@ -7,6 +7,7 @@ pub mod catalog;
 mod classic;
 mod created;
 pub mod family;
+mod lines;
 mod openmetrics;
 
 use std::fmt;
@@ -14,6 +15,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::catalog::Listener;
+use crate::metrics::classic::Classic;
+use crate::metrics::created::{CreationTimes, WithCreated};
 use crate::model::snapshot::SharedSnapshot;
 
 /// Formats that a scraper may request.
@@ -84,12 +87,19 @@ pub fn render(
     format: Format,
     options: Options,
 ) -> Result<String, fmt::Error> {
-    let has_created = format == Format::OpenMetrics;
-    let text = openmetrics::encode(snapshot, listener, options, has_created)?;
-    Ok(match format {
-        Format::OpenMetrics => text,
-        Format::Classic => classic::from_openmetrics(&text),
-    })
+    let created = CreationTimes::default();
+    match format {
+        Format::OpenMetrics => {
+            let mut with_created = WithCreated::new(created.clone());
+            openmetrics::encode(snapshot, listener, options, created, |line| with_created.line(line))?;
+            Ok(with_created.text())
+        }
+        Format::Classic => {
+            let mut classic = Classic::default();
+            openmetrics::encode(snapshot, listener, options, created, |line| classic.line(line))?;
+            Ok(classic.text())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,38 +2,32 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::metrics::Options;
 use crate::metrics::catalog::{Kind, Listener, Metric, Sample, Samples, Value};
+use crate::metrics::created::CreationTimes;
 use crate::metrics::family::metrics;
-use crate::metrics::{Options, created};
+use crate::metrics::lines::Lines;
 use crate::model::snapshot::SharedSnapshot;
-use crate::time::WallTime;
 
-/// Writes every metric of a listener that has a sample. `with_created` adds the `_created` samples of counters.
+/// Writes every metric of a listener that has a sample, line by line.
 pub(super) fn encode(
     snapshot: &SharedSnapshot,
     listener: Listener,
     options: Options,
-    with_created: bool,
-) -> Result<String, fmt::Error> {
-    let created = CreationTimes::default();
+    created: CreationTimes,
+    each_line: impl FnMut(&str),
+) -> fmt::Result {
     let mut registry = Registry::default();
-    let view = View { snapshot: snapshot.clone(), listener, options, created: created.clone() };
+    let view = View { snapshot: snapshot.clone(), listener, options, created };
     registry.register_collector(Box::new(view));
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry)?;
-    let created = created.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(if with_created { created::add(&text, &created) } else { text })
+    prometheus_client::encoding::text::encode(&mut Lines::new(each_line), &registry)
 }
-
-/// The time at which each sample of a counter was 0, in the order in which samples are encoded.
-type CreationTimes = Arc<Mutex<Vec<Option<WallTime>>>>;
 
 /// One listener's view of a snapshot, in the form that the library requires.
 #[derive(Debug)]
@@ -46,13 +40,12 @@ struct View {
 
 impl Collector for View {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
         for metric in metrics().filter(|metric| metric.listener == self.listener) {
             let mut samples = Samples::default();
             (metric.fill)(&self.snapshot, self.options, &mut samples);
             let samples = samples.into_inner();
             if metric.kind == Kind::Counter {
-                created.extend(samples.iter().map(|sample| sample.created));
+                self.created.extend(samples.iter().map(|sample| sample.created));
             }
             if !samples.is_empty() {
                 encode_metric(&mut encoder, metric, &samples)?;

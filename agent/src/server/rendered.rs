@@ -40,10 +40,13 @@ impl Rendered {
         };
         let rendered = || {
             let text = render(snapshot, self.listener, format, self.options);
-            text.unwrap_or_else(|error| {
+            let mut text = text.unwrap_or_else(|error| {
                 tracing::error!(%error, listener = self.listener.name(), "cannot encode the metrics");
                 String::new()
-            })
+            });
+            // It is kept for a tick, and has up to twice the memory that it needs.
+            text.shrink_to_fit();
+            text
         };
         body.get_or_insert_with(|| rendered().into()).clone()
     }
