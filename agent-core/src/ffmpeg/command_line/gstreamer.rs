@@ -32,6 +32,12 @@ const LIVE_SOURCES: [&str; 17] = [
 /// Properties with a bitrate, of all encoders.
 const BITRATES: [&str; 3] = ["bitrate", "target-bitrate", "bps"];
 
+/// Encoders whose `speed-preset` has a number for each name.
+const NUMBERED: [&str; 2] = ["x264enc", "x265enc"];
+
+/// The property with V4L2 controls, and the control with a bitrate in bits.
+const CONTROLS: (&str, &str) = ("extra-controls", "video_bitrate");
+
 /// Bits per second below which a number of unclear unit may be one of thousands.
 const LEAST_BITS: u64 = 200_000;
 
@@ -145,20 +151,28 @@ fn encoder_of(element: &str) -> Option<Encoder> {
 }
 
 fn preset(encoder: &Encoder, properties: &[(&str, &str)]) -> Option<String> {
-    // x264enc and x265enc take a number too: 0 is none, and the names follow in their order.
+    let Some(asked) = property(properties, "speed-preset") else {
+        return preset::preset(encoder, |name| property(properties, name));
+    };
+    if !NUMBERED.contains(&encoder.row.name) {
+        let number = preset::small_number(asked).map(|number| format!("speed-preset={number}"));
+        return number.or_else(|| preset::word(asked));
+    }
+    // 0 is none, and the names follow in their order.
     let by_number = |value: &str| match value.parse::<usize>().ok()? {
         0 => Some("none"),
         number => PRESETS[..X264_SPEEDS].get(number - 1).copied(),
     };
-    match property(properties, "speed-preset") {
-        Some(asked) => preset::word(by_number(asked).unwrap_or(asked)),
-        None => preset::preset(encoder, |name| property(properties, name)),
-    }
+    preset::word(by_number(asked).unwrap_or(asked))
 }
 
 fn asked_bitrate(encoder: &Encoder, properties: &[(&str, &str)]) -> Option<BitsPerSecond> {
     if preset::aims_at_quality(|name| property(properties, name)) {
         return None;
+    }
+    let (controls, control) = CONTROLS;
+    if let Some(asked) = property(properties, controls).and_then(|all| preset::parameter(all, control)) {
+        return bitrate::parse(asked.trim_matches('"'));
     }
     let asked = BITRATES.iter().find_map(|name| property(properties, name))?;
     match encoder.row.unit {

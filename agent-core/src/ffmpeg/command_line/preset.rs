@@ -5,7 +5,7 @@
 use crate::ffmpeg::command_line::BitsPerSecond;
 use crate::ffmpeg::command_line::bitrate;
 use crate::ffmpeg::command_line::encoder::Encoder;
-use crate::ffmpeg::command_line::encoder::rows::{PRESETS, Speed};
+use crate::ffmpeg::command_line::encoder::rows::{PRESETS, Speed, X264_SPEEDS};
 
 /// Options of ffmpeg with parameters of a library: `name=value:name=value`.
 const PARAMETERS: [&str; 6] =
@@ -25,12 +25,15 @@ const MODES: [&str; 4] = ["rc", "rc_mode", "rc-mode", "rate-control"];
 /// Modes with a constant quantizer or quality: NVENC, AMF, VAAPI, Quick Sync Video, Rockchip, x264enc.
 const CONSTANT_QUALITY: [&str; 7] = ["constqp", "cqp", "icq", "la_icq", "fixqp", "qual", "quant"];
 
+/// Encoders whose presets have numbers too, from 0 on: `x264_param_default_preset()`, `x265_param_default_preset()`.
+const NUMBERED: [&str; 5] = ["libx264", "libx264rgb", "libx265", "x264", "x265"];
+
 /// The requested speed of an encoder. `of` gives the value of an option.
 pub(super) fn preset<'a>(encoder: &Encoder, of: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
     let in_parameters = || PARAMETERS.iter().find_map(|option| parameter(of(option)?, "preset"));
     if let Some(preset) = of("preset").or_else(in_parameters) {
         // What is asked for but is in no table is not the default either.
-        return word(preset);
+        return named(encoder, preset);
     }
     for speed in encoder.row.speed {
         match speed {
@@ -48,6 +51,13 @@ pub(super) fn preset<'a>(encoder: &Encoder, of: impl Fn(&str) -> Option<&'a str>
         }
     }
     encoder.row.default_preset.map(str::to_owned)
+}
+
+/// A preset of an encoder, by its name or number.
+pub(super) fn named(encoder: &Encoder, text: &str) -> Option<String> {
+    let number = || text.parse::<usize>().ok().filter(|_| NUMBERED.contains(&encoder.row.name));
+    let by_number = number().and_then(|number| PRESETS[..X264_SPEEDS].get(number));
+    by_number.map_or_else(|| word(text), |name| Some((*name).to_owned()))
 }
 
 /// A word of the table, or a small number.
@@ -93,7 +103,7 @@ pub(super) fn aims_at_quality<'a>(of: impl Fn(&str) -> Option<&'a str>) -> bool 
 }
 
 /// The value of a name in `name=value:name=value`.
-fn parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let mut parts = text.rsplit([':', ',']).filter_map(|part| part.split_once('='));
+pub(super) fn parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let mut parts = text.rsplit([':', ',', ';']).filter_map(|part| part.split_once('='));
     parts.find(|(key, _)| key.trim() == name).map(|(_, value)| value)
 }

@@ -33,7 +33,7 @@ const GRAMMARS: [Grammar; 6] = [
         output: &["o", "output"],
         ..like_x264("x264")
     },
-    Grammar { size: &["input-res"], output: &["o", "output"], ..like_x264("x265") },
+    Grammar { preset: &["preset", "p"], size: &["input-res"], output: &["o", "output"], ..like_x264("x265") },
     Grammar {
         bitrate: &["tbr"],
         quality: &["crf", "q", "qp"],
@@ -117,7 +117,7 @@ pub(super) fn read_encoder<'a>(program: &str, arguments: impl Iterator<Item = &'
     };
     let options = Options::read(arguments);
     let by_preset = || match options.last(grammar.preset) {
-        Some(text) => preset::word(text),
+        Some(text) => preset::named(&encoder, text),
         None => encoder.row.default_preset.map(str::to_owned),
     };
     let by_speed = || {
@@ -136,7 +136,8 @@ pub(super) fn read_encoder<'a>(program: &str, arguments: impl Iterator<Item = &'
     };
     let frame = options.last(grammar.size).and_then(Frame::parse).or_else(sides).unwrap_or(Frame::UNKNOWN);
     let is_written = options.last(grammar.output).is_some();
-    one(encoder, by_preset().or_else(by_speed), asked.and_then(parsed), frame, is_written)
+    let preset = by_preset().or_else(by_speed);
+    one(encoder, preset, asked.and_then(parsed), frame, is_written)
 }
 
 /// Reads the command line of `HandBrakeCLI`. The size depends on its presets and on the source, and is not read.

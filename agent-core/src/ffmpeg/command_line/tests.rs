@@ -95,6 +95,11 @@ fn one_output() {
         "ffmpeg -i a.mp4 -vcodec libx264 -vb 5M -vf scale=-2:720 out.mp4",
         &expect!["ffmpeg, libx264, standard h264, by cpu, preset medium, size 720p, 5000000 bit/s, 1 of 1"],
     );
+    // x264 and x265 have numbers for their presets.
+    check(
+        "ffmpeg -i in.mp4 -c:v libx265 -preset 0 -crf 28 out.mp4",
+        &expect!["ffmpeg, libx265, standard hevc, by cpu, preset ultrafast, 1 of 1"],
+    );
     check(
         "ffmpeg -i a.mp4 -c:v libsvtav1 -preset 8 -crf 35 -svtav1-params tune=0 out.mkv",
         &expect!["ffmpeg, libsvtav1, standard av1, by cpu, preset 8, 1 of 1"],

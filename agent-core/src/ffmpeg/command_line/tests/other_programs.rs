@@ -17,6 +17,16 @@ fn gstreamer_pipelines() {
         &expect!["gst-launch-1.0, x265enc, standard hevc, by cpu, preset veryfast, size 640x360, 1 of 0"],
     );
     check(
+        "gst-launch-1.0 videotestsrc ! rav1enc speed-preset=8 bitrate=2000000 ! fakesink",
+        &expect![
+            "gst-launch-1.0, rav1enc, standard av1, by cpu, preset speed-preset=8, 2000000 bit/s, 1 of 0"
+        ],
+    );
+    check(
+        "gst-launch-1.0 v4l2src ! v4l2h264enc extra-controls=\"controls,h264_profile=4,video_bitrate=4000000;\" ! fakesink",
+        &expect!["gst-launch-1.0, v4l2h264enc, standard h264, by v4l2m2m, 4000000 bit/s, live, 1 of 0"],
+    );
+    check(
         "gst-launch-1.0 videotestsrc ! tee name=t ! queue ! nvh264enc preset=low-latency-hq bitrate=4000 ! fakesink t. ! queue ! vah265enc bitrate=2000 ! rtmpsink location=x",
         &expect![
             "gst-launch-1.0, nvh264enc+vah265enc, standard h264+hevc, by nvenc+vaapi, 6000000 bit/s, 2 of 1"
@@ -70,6 +80,14 @@ fn programs_that_are_one_encoder() {
     check(
         "x264 --preset slower --bitrate 2400 --input-res 1280x720 -o out.264 in.yuv",
         &expect!["x264, x264, standard h264, by cpu, preset slower, size 1280x720, 2400000 bit/s, 1 of 1"],
+    );
+    check(
+        "x265 -p slow --bitrate 3000 -o out.hevc in.y4m",
+        &expect!["x265, x265, standard hevc, by cpu, preset slow, 3000000 bit/s, 1 of 1"],
+    );
+    check(
+        "x264 --preset 7 --crf 20 -o out.264 in.y4m",
+        &expect!["x264, x264, standard h264, by cpu, preset slower, 1 of 1"],
     );
     check(
         "x265 --crf 20 --bitrate 3000 --output out.hevc in.y4m",
