@@ -38,10 +38,15 @@ impl Namespace {
         Ok(Self { holder, _folder: folder })
     }
 
+    /// The process that holds it.
+    pub fn process(&self) -> u32 {
+        self.holder.0.id()
+    }
+
     /// A program that runs in it.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
-        let target = self.holder.0.id().to_string();
+        let target = self.process().to_string();
         command.args(["--target", &target, "--net", "--mount", "--"]).arg(program).stdin(Stdio::null());
         variables::hide(&mut command);
         command

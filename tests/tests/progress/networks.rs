@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use tests::agent::Agent;
@@ -12,6 +12,7 @@ use tests::engine::Engine;
 use tests::exposition::Exposition;
 use tests::ffmpeg::LIVE_SOURCE;
 use tests::image;
+use tests::namespace::Namespace;
 
 use super::{FRAMES, LIVE, PER_FRAME, agent, key, of};
 
@@ -44,7 +45,7 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
     let network = Bridge::start();
     let agent = agent(&["--listen.address=0.0.0.0"]);
     let url = format!("http://{}:{}/progress/x", Bridge::HOST, agent.ports.main);
-    let mut command = network.command("ffmpeg");
+    let mut command = network.namespace.command("ffmpeg");
     command.args(LIVE_SOURCE).args(["-t", "300", "-progress", &url]).args(LIVE);
     let child = Owned(command.spawn().unwrap());
     let by_socket = |scrape: &Exposition| {
@@ -56,10 +57,10 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
     // Another process in the namespace relays: the post is for the container's only encoder.
     let fifo = network.folder.path().join("relay");
     output(Command::new("mkfifo").arg(&fifo)).unwrap();
-    let mut relay = network.command("curl");
+    let mut relay = network.namespace.command("curl");
     relay.args(["--silent", "--no-buffer", "--request", "POST", "--upload-file", "-", &url]);
     let (fifo_of_curl, fifo_of_ffmpeg) = (fifo.clone(), fifo.display().to_string());
-    let mut encode = network.command("ffmpeg");
+    let mut encode = network.namespace.command("ffmpeg");
     encode.args(LIVE_SOURCE).args(["-y", "-t", "300", "-progress", &fifo_of_ffmpeg]).args(LIVE);
     let encode = Owned(encode.spawn().unwrap());
     let _relay = Owned(relay.stdin(File::open(fifo_of_curl).unwrap()).spawn().unwrap());
@@ -84,7 +85,7 @@ fn a_container_with_a_network_of_its_own_is_known_by_its_socket_and_its_address(
 
 /// A network namespace that is connected to the host's, like a container's.
 struct Bridge {
-    holder: Owned,
+    namespace: Namespace,
     folder: tempfile::TempDir,
 }
 
@@ -94,30 +95,15 @@ impl Bridge {
     const LINK: &str = "ffwatt-test0";
 
     fn start() -> Self {
-        let script = "ip link set lo up && echo ready && exec sleep 3600";
-        let mut command = Command::new("unshare");
-        let child = command.args(["--net", "sh", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut holder = Owned(child);
-        let mut line = [0; 6];
-        holder.0.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
-        let pid = holder.0.id().to_string();
+        let namespace = Namespace::start(&[]).unwrap();
+        let process = namespace.process().to_string();
         let ip = |arguments: &[&str]| output(Command::new("ip").args(arguments)).unwrap();
-        ip(&["link", "add", Self::LINK, "type", "veth", "peer", "name", "eth0", "netns", &pid]);
+        ip(&["link", "add", Self::LINK, "type", "veth", "peer", "name", "eth0", "netns", &process]);
         ip(&["address", "add", &format!("{}/30", Self::HOST), "dev", Self::LINK]);
         ip(&["link", "set", Self::LINK, "up"]);
-        let bridge = Self { holder, folder: tempfile::tempdir().unwrap() };
         let inside = format!("{}/30", Self::INSIDE);
-        output(bridge.command("ip").args(["address", "add", &inside, "dev", "eth0"])).unwrap();
-        output(bridge.command("ip").args(["link", "set", "eth0", "up"])).unwrap();
-        bridge
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("nsenter");
-        command
-            .args(["--target", &self.holder.0.id().to_string(), "--net", "--"])
-            .arg(program)
-            .stdin(Stdio::null());
-        command
+        output(namespace.command("ip").args(["address", "add", &inside, "dev", "eth0"])).unwrap();
+        output(namespace.command("ip").args(["link", "set", "eth0", "up"])).unwrap();
+        Self { namespace, folder: tempfile::tempdir().unwrap() }
     }
 }
