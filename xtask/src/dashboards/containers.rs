@@ -2,7 +2,7 @@
 
 use super::links::{PAGE_OF_CELL, WORKLOAD, WORKLOAD_OF_CELL};
 use super::panel::{BAD, GOOD, Panel, areas, bars, lines, pie, stat, table};
-use super::queries::highest;
+use super::queries::{CLASS_LEGEND, highest, of_classes};
 use super::{Dashboard, TOP, Variable};
 
 const WORKLOADS: Variable = Variable::Label {
@@ -18,10 +18,6 @@ const HOST: &str = r#"rate(ffwatt_host_energy_joules_total{instance=~"$instance(
 
 /// Labels of a row of the table of transcodes.
 const ROW: &str = "instance, transcode, workload, codec, preset, resolution";
-
-/// Labels and legend of a class.
-const CLASS: &str = "namespace, scenario, codec, preset, resolution";
-const CLASS_LEGEND: &str = "{{codec}} {{preset}} {{resolution}} {{scenario}} {{namespace}}";
 
 pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
@@ -95,7 +91,7 @@ fn totals() -> [Panel; 6] {
 fn workloads() -> [Panel; 7] {
     let containers = r#", kind!="pseudo""#;
     let all = highest(&format!("({} > 0)", watts("")), "workload");
-    let class = |query: String| highest(&format!("sum by ({CLASS}) ({query})"), "codec");
+    let class = |query: String| highest(&of_classes(&query), "codec");
     [
         areas("Power by workload", "watt", "The workloads with the highest power and the sum of the others, stacked: \
             the top edge is the host, when all workloads are chosen. The energy of an ended workload moves to no other workload.")

@@ -77,8 +77,11 @@ pub(crate) fn dashboard() -> Dashboard {
             )
             .query(top("output_ladder, encoder_type", "results_scenario_energy_wh_per_mbps"), legend)
             .link(SCENARIO),
-            lines("Energy per frame", "none", "Energy per frame, in millijoules.")
-                .query(top("output_ladder, encoder_type", "results_scenario_energy_mj_per_frame"), legend)
+            lines("Energy per frame", "joule", "Energy per frame, by scenario of the last run.")
+                .query(
+                    top("output_ladder, encoder_type", "0.001 * results_scenario_energy_mj_per_frame"),
+                    legend,
+                )
                 .link(SCENARIO),
             figures_of_scenarios(
                 "Power above the baseline",

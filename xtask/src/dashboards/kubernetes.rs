@@ -6,7 +6,7 @@
 use super::links;
 use super::money::MONEY;
 use super::panel::{Panel, areas, bars, lines, stat, table};
-use super::queries::{highest, highest_and_mean};
+use super::queries::{CLASS_LEGEND, highest, highest_and_mean, of_classes};
 use super::{Dashboard, TOP, Variable};
 
 const NAMESPACE: Variable = Variable::Label {
@@ -32,9 +32,6 @@ const SETTINGS: &str = r#"* on (instance, transcode, workload) group_left (codec
 const PRICE: &str = r#"ffwatt_energy_price_per_kwh{instance=~"$instance(:.*)?"}"#;
 
 const CARBON: &str = r#"ffwatt_carbon_intensity_grams_per_kwh{instance=~"$instance(:.*)?"}"#;
-
-/// Labels of a class.
-const CLASS: &str = "namespace, scenario, codec, preset, resolution";
 
 pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
@@ -152,7 +149,6 @@ fn encodes() -> [Panel; 6] {
         )
     };
     let (energy, frames) = (class("energy_joules"), class("frames"));
-    let legend = "{{codec}} {{preset}} {{resolution}} {{scenario}} {{namespace}}";
     let figure = |name: &str| format!("avg by ({ROW}) ({name}{{{ENCODES}}})");
     [
         lines("Power of encodes", "watt", "The encodes with the highest power, and the sum of the others.")
@@ -165,15 +161,19 @@ fn encodes() -> [Panel; 6] {
             ),
         bars("Energy by class of encodes", "kwatth", "Energy in the time range of all encodes with the same \
             settings, ended encodes included, and the sum of the other classes.")
-            .query(highest(&format!("sum by ({CLASS}) (increase({energy})) / 3.6e6"), "codec"), legend),
+            .query(highest(&of_classes(&format!("increase({energy}) / 3.6e6")), "codec"), CLASS_LEGEND),
         bars("Joules per frame by class", "joule", "Energy of each class divided by its encoded frames, in the \
             time range. Absent without progress posts.")
             .query(
                 highest_and_mean(
-                    &format!("sum by ({CLASS}) (increase({energy})) / (sum by ({CLASS}) (increase({frames})) > 0)"),
+                    &format!(
+                        "{} / ({} > 0)",
+                        of_classes(&format!("increase({energy})")),
+                        of_classes(&format!("increase({frames})"))
+                    ),
                     "codec",
                 ),
-                legend,
+                CLASS_LEGEND,
             ),
         lines("Joules per frame", "joule", "The encodes with the highest energy per encoded frame, and the mean of the others.")
             .query(
@@ -186,7 +186,7 @@ fn encodes() -> [Panel; 6] {
                 "{{namespace}} {{pod}} {{codec}} {{preset}} {{transcode}}",
             ),
         bars("Ended encodes", "none", "Encodes that ended in the time range, by class, and the sum of the other classes.")
-            .query(highest(&format!("sum by ({CLASS}) (increase({}))", class("jobs")), "codec"), legend),
+            .query(highest(&of_classes(&format!("increase({})", class("jobs"))), "codec"), CLASS_LEGEND),
         table("Encodes", "none", "Energy, energy per frame, cost and carbon of each encode; figures per frame where \
             the encoder posts progress.")
             .query(

@@ -74,8 +74,8 @@ pub(crate) fn dashboard() -> Dashboard {
             lines("Energy per megabit per second", "watth", "Energy per megabit per second of the requested bitrate, in Wh.")
                 .query(of_chosen("results_scenario_energy_wh_per_mbps"), scenario)
                 .link(SCENARIO),
-            lines("Energy per frame", "none", "Energy per frame, in millijoules.")
-                .query(of_chosen("results_scenario_energy_mj_per_frame"), scenario)
+            lines("Energy per frame", "joule", "Energy per frame, by scenario of the last run.")
+                .query(of_chosen("0.001 * results_scenario_energy_mj_per_frame"), scenario)
                 .link(SCENARIO),
             lines("Scenario power and engine overhead", "watt", "Mean power charged to a scenario, and an estimate of the power of the container engine.")
                 .query(of_chosen("results_scenario_measured_power_watts"), scenario)

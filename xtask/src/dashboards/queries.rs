@@ -50,6 +50,17 @@ fn scenarios_and_others(choice: &str, aggregate: &str, name: &str, series: &str,
     )
 }
 
+/// Labels of a class of transcodes.
+const CLASS: &str = "namespace, scenario, codec, preset, resolution";
+
+/// Legend of [`of_classes`].
+pub(crate) const CLASS_LEGEND: &str = "{{codec}} {{preset}} {{resolution}} {{scenario}} {{namespace}}";
+
+/// Sums by class of transcodes. A class without a known encoder has an empty codec, and needs a name.
+pub(crate) fn of_classes(series: &str) -> String {
+    format!(r#"label_replace(sum by ({CLASS}) ({series}), "codec", "(no codec)", "codec", "")"#)
+}
+
 /// A figure of the scenarios on each host. Two hosts can have a scenario of the same name, and a figure such as VMAF has no sum.
 pub(crate) fn of_scenarios(metric: &str, more: &str) -> String {
     let labels = ["instance, scenario", more].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
