@@ -50,8 +50,8 @@ pub(crate) fn dashboard() -> Dashboard {
             lines("Uncertainty", "percentunit", "Sum of the error bounds of all ticks, as a share of the charged energy.")
                 .query(r#"sum by (domain) (rate(ffwatt_workload_energy_uncertainty_joules_total{instance=~"$instance(:.*)?", kind!="pseudo"}[$__rate_interval])) / sum by (domain) (rate(ffwatt_workload_energy_joules_total{instance=~"$instance(:.*)?", kind!="pseudo"}[$__rate_interval]))"#, "{{domain}}"),
             table("Sources", "none", "State of each source: 1 works, 0 does not work.")
-                .query(r#"ffwatt_source_up{instance=~"$instance(:.*)?"}"#, "")
-                .query(r#"sum by (instance, source) (ffwatt_source_errors_total{instance=~"$instance(:.*)?"}) or on (instance, source) ffwatt_source_up{instance=~"$instance(:.*)?"} * 0"#, "")
+                .query(r#"min by (instance, source) (ffwatt_source_up{instance=~"$instance(:.*)?"})"#, "")
+                .query(r#"sum by (instance, source) (ffwatt_source_errors_total{instance=~"$instance(:.*)?"}) or min by (instance, source) (ffwatt_source_up{instance=~"$instance(:.*)?"}) * 0"#, "")
                 .linked("instance", "Host", PAGE_OF_CELL)
                 .column("source", "Source", "string")
                 .column("Value #A", "Works", "none")

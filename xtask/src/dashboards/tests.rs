@@ -102,6 +102,23 @@ fn no_panel_lacks_words_or_lies_on_another() {
     }
 }
 
+/// A table has a row for the series with the same labels: a series of the other side of `or` with more labels is in a row of its own.
+#[test]
+fn both_sides_of_or_in_a_table_have_the_same_labels() {
+    let labels = |side: &str| Some(side.split_once(" by (")?.1.split_once(')')?.0.to_owned());
+    for dashboard in all() {
+        for panel in dashboard.placed().iter().filter(|panel| panel["type"] == "table") {
+            for target in panel["targets"].as_array().unwrap() {
+                let expression = target["expr"].as_str().unwrap();
+                let sides: Vec<Option<String>> = expression.split(" or ").map(labels).collect();
+                let is_alike =
+                    sides.len() == 1 || sides.iter().all(|side| side.is_some() && *side == sides[0]);
+                assert!(is_alike, "{}, {}: {sides:?} in {expression}", dashboard.title, panel["title"]);
+            }
+        }
+    }
+}
+
 /// Ranges that do not follow the dashboard's resolution.
 fn regex_free_rates(text: &str) -> Vec<&str> {
     let ranges = text.split("_total").skip(1).filter_map(|rest| rest.split_once('[')?.1.split_once(']'));
